@@ -1,0 +1,87 @@
+"""Events in the record that are no changes of rows: sign-ins, failures, tokens, exports.
+
+They hold no password, token or cookie, and no address that somebody typed: people type passwords
+into the wrong field.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from uuid_utils.compat import uuid7
+
+from auth.session.origin import Origin
+from db.change import AuditEventType, AuditSeverity, ResourceType
+from db.pool import Lent
+
+NOBODY_KNOWN = UUID(int=0)
+"""The entity of an event that concerns no row, such as a sign-in with an unknown address."""
+
+INSERT = """
+INSERT INTO audit_logs (
+    id, entity_type, entity_id, action, event_type, severity, resource_type, resource_id,
+    actor_id, user_id, session_id, client_id, version, changed_fields, new_data, details,
+    description, soc2_control, request_id, correlation_id, ip_address, user_agent, source_system,
+    organization_id
+) VALUES (
+    $1, $2, $3, $4, $5, $6, $7, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+    $21, $22, $23
+)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that has happened to a person, a session, a token or an organization's data.
+
+    `actor_id` is who did it, `user_id` whom it concerns; `values` are those of a new row.
+    """
+
+    entity_type: str
+    entity_id: UUID = NOBODY_KNOWN
+    action: str
+    type: AuditEventType
+    description: str
+    resource: ResourceType
+    control: str = "CC6.1"
+    severity: AuditSeverity = AuditSeverity.LOW
+    actor_id: UUID | None = None
+    user_id: UUID | None = None
+    session_id: UUID | None = None
+    client_id: str | None = None
+    organization_id: UUID | None = None
+    version: int | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+async def record(connection: "Lent | asyncpg.Connection", event: Event, origin: Origin) -> None:
+    """Append the event; it is part of the transaction that the connection is in, if any."""
+    await connection.execute(
+        INSERT,
+        uuid7(),
+        event.entity_type,
+        event.entity_id,
+        event.action,
+        event.type.value,
+        event.severity.value,
+        event.resource.value,
+        event.actor_id,
+        event.user_id,
+        str(event.session_id) if event.session_id else None,
+        event.client_id,
+        event.version,
+        sorted(event.values),
+        json.dumps(event.values) if event.values else None,
+        json.dumps(event.details),
+        event.description,
+        event.control,
+        origin.request_id,
+        origin.correlation_id,
+        origin.ip_address,
+        origin.user_agent,
+        origin.source,
+        event.organization_id,
+    )

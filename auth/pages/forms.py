@@ -1,0 +1,52 @@
+"""What browsers send: forms within limits, and where to go afterwards, never to another site."""
+
+import re
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from db.problem import Problem
+
+MOST_BYTES = 16 * 1024
+MOST_FIELDS = 10
+LONGEST_PATH = 4000
+
+FORM = "application/x-www-form-urlencoded"
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form; Problem BAD_REQUEST when it is none, too large or not UTF-8.
+
+    Starlette's own parser replaces what is not UTF-8, so that different passwords became equal.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise Problem("BAD_REQUEST", f"A form is sent as {FORM}.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise Problem("BAD_REQUEST", f"A form has at most {MOST_BYTES} bytes.")
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MOST_FIELDS,
+        )
+    except ValueError:  # of which UnicodeDecodeError is one
+        raise Problem("BAD_REQUEST", "The form is not URL-encoded UTF-8.") from None
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise Problem("BAD_REQUEST", "A field stands in the form twice.")
+    return fields
+
+
+def local_path(target: str | None) -> str:
+    r"""`target` when it is a path of this site, else `/`.
+
+    Browsers drop tabs and line ends from an address and take a backslash for a slash, so that
+    `/\evil.example` and `/<tab>/evil.example` lead elsewhere (WHATWG URL, section 4.4).
+    """
+    if target is None or len(target) > LONGEST_PATH:
+        return "/"
+    return target if re.fullmatch(r"/(?![/\\])[^\\\x00-\x20\x7f]*", target) else "/"

@@ -1,0 +1,31 @@
+"""The policy of the tenant core: people, organizations, projects, billing, notifications."""
+
+from auth.policy.rule import Rule
+from auth.viewer import Role
+from db.base import Entity
+from db.core.billing import BillingCache, StripeCustomer
+from db.core.notifications import Notification
+from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
+from db.core.people import Profile
+from db.core.projects import Project, ProjectMember, UserRole
+
+ANYONE, BILLING, MEMBER, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
+
+# fmt: off
+RULES: dict[type[Entity], Rule] = {
+    #                             read     create  update  delete
+    Profile:                 Rule(NOBODY,  NOBODY, NOBODY, NOBODY, "id", ("read", "update"),
+                                  seen_with=(OrganizationMember, "user_id")),
+    Organization:            Rule(BILLING, ANYONE, ADMIN,  OWNER),
+    OrganizationMember:      Rule(MEMBER,  ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete")),
+    OrganizationInvitation:  Rule(ADMIN,   ADMIN,  ADMIN,  ADMIN),
+    Project:                 Rule(VIEWER,  ADMIN,  ADMIN,  ADMIN),
+    ProjectMember:           Rule(VIEWER,  ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete"),
+                                  inside=True),
+    UserRole:                Rule(ADMIN,   ADMIN,  ADMIN,  ADMIN, "user_id", ("read",)),
+    StripeCustomer:          Rule(ADMIN,   NOBODY, NOBODY, NOBODY, also_read=BILLING),
+    BillingCache:            Rule(ADMIN,   NOBODY, NOBODY, NOBODY, also_read=BILLING),
+    Notification:            Rule(NOBODY,  MEMBER, NOBODY, NOBODY, "user_id",
+                                  ("read", "update", "delete")),
+}
+# fmt: on

@@ -1,0 +1,33 @@
+"""The policy of requirements management: documents, blocks, requirements and what hangs on them."""
+
+from auth.policy.rule import Rule
+from auth.viewer import Role
+from db.base import Entity
+from db.requirements.collaboration import Assignment, TraceLink
+from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
+from db.requirements.documents import Block, Column, Document, Property
+from db.requirements.external import ExternalDocument
+from db.requirements.requirements import Requirement
+from db.requirements.testing import TestCase, TestExecution, TestMatrixView
+
+ANYONE, BILLING, MEMBER, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
+
+# fmt: off
+RULES: dict[type[Entity], Rule] = {
+    #                         read    create  update  delete
+    Document:            Rule(VIEWER, EDITOR, EDITOR, ADMIN),
+    Block:               Rule(VIEWER, EDITOR, EDITOR, EDITOR),
+    Requirement:         Rule(VIEWER, EDITOR, EDITOR, EDITOR),
+    Property:            Rule(VIEWER, ADMIN,  ADMIN,  ADMIN),
+    Column:              Rule(VIEWER, EDITOR, EDITOR, EDITOR),
+    TestCase:            Rule(VIEWER, EDITOR, EDITOR, EDITOR),
+    TestExecution:       Rule(VIEWER, EDITOR, EDITOR, EDITOR),
+    TestMatrixView:      Rule(VIEWER, EDITOR, EDITOR, EDITOR),
+    Assignment:          Rule(VIEWER, EDITOR, EDITOR, EDITOR),
+    TraceLink:           Rule(VIEWER, EDITOR, EDITOR, EDITOR),
+    ExcalidrawDiagram:   Rule(VIEWER, EDITOR, EDITOR, EDITOR),
+    DiagramElementLink:  Rule(VIEWER, EDITOR, EDITOR, EDITOR),
+    ReactFlowDiagram:    Rule(VIEWER, EDITOR, EDITOR, EDITOR),
+    ExternalDocument:    Rule(MEMBER, EDITOR, EDITOR, EDITOR),
+}
+# fmt: on

@@ -1,0 +1,46 @@
+"""One line of the policy: the least role for each action on one entity."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from auth.viewer import Role
+from db.base import Entity
+
+Action = Literal["read", "create", "update", "delete"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The least role that may take each action; restoring needs the role for deleting.
+
+    `own` names the column that holds the person a row belongs to, who may take `own_actions`
+    whatever their role. `seen_with` opens a row to whoever may read a row of another model that
+    names it. `also_read` is one more role, outside the order, that may read. `inside` rows are for
+    people of their organization alone: who reads a public project does not learn who works on it.
+    """
+
+    read: Role
+    create: Role
+    update: Role
+    delete: Role
+    own: str | None = None
+    own_actions: tuple[Action, ...] = ()
+    seen_with: tuple[type[Entity], str] | None = None
+    also_read: Role | None = None
+    inside: bool = False
+
+    def least(self, action: Action) -> Role:
+        return getattr(self, action)  # type: ignore[no-any-return]
+
+    def __str__(self) -> str:
+        text = "".join(f"{self.least(action).name:<10}" for action in ACTIONS)
+        if self.own:
+            text += f"own ({self.own}): {', '.join(self.own_actions)}  "
+        if self.seen_with:
+            text += f"read with {self.seen_with[0].__name__}.{self.seen_with[1]}  "
+        if self.also_read:
+            text += f"read by {self.also_read.name}  "
+        if self.inside:
+            text += "inside the organization"
+        return text

@@ -1,0 +1,21 @@
+"""The scopes of a row: where in the tenant tree roles that hold for it may have been granted."""
+
+from typing import Any
+from uuid import UUID
+
+from db.base import SCOPES, Entity
+
+NAMED_BY = {
+    "organizations": "organization_id",
+    "projects": "project_id",
+    "documents": "document_id",
+}
+"""The column by which rows beneath a scope name it."""
+
+
+def scopes_beneath(model: type[Entity], row: Any) -> dict[str, UUID]:
+    """The scope columns of a row to be created directly beneath this one."""
+    scopes = {key: getattr(row, key) for key in SCOPES if hasattr(model, key)}
+    if model.is_scope:
+        scopes[NAMED_BY[model.__tablename__]] = row.id
+    return scopes

@@ -1,0 +1,42 @@
+"""What the database refuses, as the Problem a client can act on."""
+
+from sqlalchemy.exc import DBAPIError
+
+from db.constraints import explain
+from db.problem import Problem
+
+REFUSALS = {
+    "23502": ("INVALID", "A value is missing."),
+    "22001": ("INVALID", "A value is too long."),
+    "22003": ("INVALID", "A number is out of range."),
+    "22P02": ("INVALID", "A value is not valid."),
+    "22021": ("INVALID", "Text may not contain NUL characters."),
+    "54000": ("INVALID", "A text is too long to be searched."),
+    "22P05": ("INVALID", "Text may not contain NUL characters."),
+    "23505": ("ALREADY_EXISTS", "This exists already."),
+    "23503": ("NOT_FOUND", "Something this refers to does not exist."),
+    "40001": ("BUSY", "Others are writing to the same rows; try again."),
+    "40P01": ("BUSY", "Others are writing to the same rows; try again."),
+    "55P03": ("BUSY", "Others are writing to the same rows; try again."),
+    "57014": ("TIMEOUT", "The database took too long."),
+}
+"""By SQLSTATE (PostgreSQL documentation, appendix A): the code, and what to say by default."""
+
+UNAVAILABLE = ("08", "53", "57P")
+"""Classes of SQLSTATE in which the server, not the statement, is at fault."""
+
+
+def refusal(error: DBAPIError) -> Exception:
+    """The Problem behind a database error, or the error itself when it is a defect of ours."""
+    cause = getattr(error.orig, "__cause__", None)
+    state: str = getattr(cause, "sqlstate", None) or ""
+    column: str | None = getattr(cause, "column_name", None)
+    violation = explain(getattr(cause, "constraint_name", None) or "")
+    if violation:
+        code, _ = REFUSALS.get(state, ("INVALID", ""))
+        return Problem(code, violation.message, field=[violation.column])
+    if state in REFUSALS:
+        return Problem(*REFUSALS[state], field=[column] if column else [])
+    if state.startswith(UNAVAILABLE):
+        return Problem("BUSY", "The database is not available; try again.")
+    return error

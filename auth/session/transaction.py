@@ -1,0 +1,258 @@
+"""The transaction in which a viewer writes: it refuses, versions and records.
+
+Writes go through SQLAlchemy's unit of work. Before each flush every new and changed row is checked
+against the policy, stamped with who changed it, and recorded once; all of it commits together.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Uuid, any_, bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.event import listens_for
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.orm.exc import StaleDataError
+
+from auth.policy import parameters, require_token_scope
+from auth.session.check import check_and_record, require_allowed
+from auth.session.merge import Change, Overlap, merge, touched
+from auth.session.origin import Origin
+from auth.session.refusal import refusal
+from auth.session.visible import visible
+from auth.viewer import Role, Viewer
+from db.base import Entity
+from db.change import AuditLog
+from db.pool import Database
+from db.problem import Problem
+
+E = TypeVar("E", bound=Entity)
+
+SET_LOCAL = text(
+    "SELECT set_config('app.user_id', :user_id, true),"
+    " set_config('app.organizations', :organizations, true),"
+    " set_config('app.projects', :projects, true)"
+)
+
+
+class _WritingSession(Session):
+    """The ORM session of one `Transaction`, which alone may execute statements on it."""
+
+
+class Transaction:
+    """Rows a viewer is changing. Made by `ViewerSession.transaction`."""
+
+    def __init__(self, orm: AsyncSession, viewer: Viewer, origin: Origin) -> None:
+        self._orm, self.viewer, self.origin = orm, viewer, origin
+        self.now = datetime.now(UTC)
+        self.merged: dict[UUID, list[int]] = {}
+        """Versions of others that a row's changes were merged with, by the row's id."""
+        self.forced: set[UUID] = set()
+        orm.sync_session.info["transaction"] = self
+
+    @classmethod
+    @asynccontextmanager
+    async def begin(cls, database: Database, viewer: Viewer, origin: Origin) -> AsyncIterator[Self]:
+        """Commit at the end of the block; roll back on any exception, which becomes a Problem."""
+        session = AsyncSession(
+            database.orm, sync_session_class=_WritingSession, expire_on_commit=False
+        )
+        try:
+            async with session, session.begin():
+                transaction = cls(session, viewer, origin)
+                await transaction._tell_database()
+                yield transaction
+        except StaleDataError:
+            raise stale() from None
+        except PoolTimeout:
+            raise Problem("BUSY", "The database has no connection to spare.") from None
+        except DBAPIError as error:
+            raise refusal(error) from error
+
+    @property
+    def person(self) -> UUID:
+        """Who writes; a transaction is never anonymous."""
+        assert self.viewer.id is not None  # noqa: S101 (ViewerSession.transaction has asked)
+        return self.viewer.id
+
+    async def act_as(self, viewer: Viewer) -> None:
+        """Go on as the same person with wider grants: founders and invited people need it."""
+        self.viewer = viewer
+        await self._tell_database()
+
+    async def find(
+        self,
+        model: type[E],
+        id: UUID,
+        *,
+        deleted: bool = False,
+        lock: bool = True,
+        field: Sequence[str] = (),
+    ) -> E:
+        """The row, locked until the end of the transaction; NOT_FOUND, or FORBIDDEN to lock it.
+
+        `field` is where the client named it. Row level security hides from a lock what may be read
+        but never changed, such as the public project of another tenant.
+        """
+        found = await self.find_all(model, model.id == id, deleted=deleted, lock=lock)
+        if found:
+            return found[0]
+        if lock and await self.find_all(model, model.id == id, deleted=deleted, lock=False):
+            raise Problem("FORBIDDEN", f"You may not change this {model.__name__}.")
+        raise missing(model, field)
+
+    async def find_all(
+        self,
+        model: type[E],
+        *where: ColumnElement[bool],
+        order: Sequence[Any] = (),
+        deleted: bool = False,
+        limit: int | None = None,
+        lock: bool = True,
+    ) -> list[E]:
+        """Readable rows, locked in the order of their ids so that writers cannot deadlock.
+
+        A locked row is read anew: it may have changed since it was read without a lock. Keys stay,
+        so that rows which refer to it can be written meanwhile.
+        """
+        require_token_scope(self.viewer, "read", model)
+        statement = (
+            select(model)
+            .where(*visible(model, self.viewer, deleted=deleted), *where)
+            .order_by(*(order or (model.id,)))
+            .limit(limit)
+            .execution_options(of_transaction=True, populate_existing=lock)
+        )
+        if lock:
+            statement = statement.with_for_update(of=model, key_share=True)
+        rows = await self._orm.scalars(statement, parameters(self.viewer))
+        return list(rows)
+
+    async def find_by_id(self, model: type[E], ids: Sequence[UUID]) -> dict[UUID, E]:
+        """Readable rows among these ids, locked."""
+        wanted = any_(bindparam("ids", list(ids), type_=ARRAY(Uuid)))
+        return {row.id: row for row in await self.find_all(model, model.id == wanted)}
+
+    def add(self, *rows: Entity) -> None:
+        """Insert these rows at the next flush; the policy is asked then."""
+        self._orm.add_all(rows)
+
+    async def flush(self) -> None:
+        """Send what is pending, so that what follows can refer to it."""
+        await self._orm.flush()
+
+    async def abandon(self) -> None:
+        """Undo everything so far (a dry run)."""
+        await self._orm.rollback()
+
+    def change(self, row: Entity, expected_version: int | None, **values: object) -> None:
+        """Set these columns, provided the row is still at the version the client has seen."""
+        if expected_version is not None and row.version != expected_version:
+            raise stale(row)
+        changed = {name: value for name, value in values.items() if getattr(row, name) != value}
+        if not changed:  # nothing will be flushed, and who may change nothing must hear of it still
+            require_allowed(self.viewer, "update", row)
+        for name, value in changed.items():
+            setattr(row, name, value)
+
+    async def update(
+        self, row: Entity, expected_version: int, values: Mapping[str, Any], *, force: bool = False
+    ) -> None:
+        """Set what the client sends, merged with what others have changed since it read the row.
+
+        Fields that overlap are a CONFLICT, which names them, and change nothing; `force` is for
+        administrators, overwrites them, and is recorded.
+        """
+        require_allowed(self.viewer, "update", row)
+        since = await self._changes_since(row, expected_version)
+        if since and force:
+            self._force(row)
+        elif since:
+            current = {name: getattr(row, name) for name in values}
+            values, overlaps = merge(values, current, since)
+            if overlaps:
+                raise stale(row, overlaps)
+            self.merged[row.id] = [change.version for change in since]
+        self.change(row, None, **values)
+
+    async def delete(self, row: Entity, expected_version: int, *, force: bool = False) -> None:
+        """Hide the row from every read; `restore` brings it back.
+
+        What others have changed since the client read the row is a CONFLICT: they may want it kept.
+        """
+        require_allowed(self.viewer, "delete", row)
+        since = await self._changes_since(row, expected_version)
+        if since and force:
+            self._force(row)
+        elif since:
+            raise stale(row, touched(row, since))
+        self.change(row, None, deleted_at=self.now, deleted_by=self.viewer.id)
+
+    def restore(self, row: Entity, expected_version: int | None) -> None:
+        """Bring a deleted row back."""
+        self.change(row, expected_version, deleted_at=None, deleted_by=None)
+
+    def _force(self, row: Entity) -> None:
+        held = (self.viewer.grants.get(getattr(row, key)) for key in row.scope_keys())
+        if not any(role and role >= Role.ADMIN for role in held):
+            message = "Only administrators may overwrite what others have changed."
+            raise Problem("FORBIDDEN", message)
+        self.forced.add(row.id)
+
+    async def _changes_since(self, row: Entity, version: int) -> list[Change]:
+        """What is recorded of the row after this version, oldest first."""
+        if version == row.version:
+            return []
+        if not 0 < version < row.version:
+            message = f"There is no such version; the latest is {row.version}."
+            raise Problem("INVALID", message, field=["expected_version"])
+        statement = (
+            select(AuditLog.version, AuditLog.old_data, AuditLog.actor_id, AuditLog.created_at)
+            .where(AuditLog.entity_id == row.id, AuditLog.version > version)
+            .order_by(AuditLog.version)
+            .execution_options(of_transaction=True)
+        )
+        found = [
+            Change(number, old or {}, actor, at)
+            for number, old, actor, at in await self._orm.execute(statement)
+            if number is not None
+        ]
+        if [change.version for change in found] != list(range(version + 1, row.version + 1)):
+            raise stale(row)  # the record does not reach back so far, so nothing can be compared
+        return found
+
+    async def _tell_database(self) -> None:
+        user_id, organizations, projects = self.viewer.context.settings()
+        values = {"user_id": user_id, "organizations": organizations, "projects": projects}
+        await self._orm.execute(SET_LOCAL, values, execution_options={"of_transaction": True})
+
+
+def missing(model: type[Entity], field: Sequence[str] = ()) -> Problem:
+    """The one answer for rows that are not there and for rows that may not be seen."""
+    return Problem("NOT_FOUND", f"There is no such {model.__name__}.", field=field)
+
+
+def stale(row: Entity | None = None, overlaps: Sequence[Overlap] = ()) -> Problem:
+    """The row has moved on since the version the client has seen, in these fields."""
+    version = row.version if row is not None else None
+    message = "Someone has changed this since; reload it first."
+    conflicts = [overlap.told() for overlap in overlaps]
+    return Problem("CONFLICT", message, currentVersion=version, conflicts=conflicts)
+
+
+@listens_for(_WritingSession, "do_orm_execute")
+def _only_by_transaction(state: ORMExecuteState) -> None:
+    if not state.execution_options.get("of_transaction"):
+        message = "Read and write through the methods of Transaction; this would escape the policy."
+        raise TypeError(message)
+
+
+@listens_for(_WritingSession, "before_flush")
+def _before_flush(session: Session, *_: object) -> None:
+    transaction: Transaction = session.info["transaction"]
+    check_and_record(session, transaction)

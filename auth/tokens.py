@@ -1,0 +1,114 @@
+"""Access tokens for scripts, given out on the command line to the built-in client `gateway-cli`.
+
+A token is `rqt_`, 43 random characters, and 6 of their check sum: searches for leaked secrets know
+it by its beginning, and a typing error is found without asking the database. They are ordinary rows
+of `oauth_access_tokens`, which the tokens of other clients stand beside.
+"""
+
+import re
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+from zlib import crc32
+
+from uuid_utils.compat import uuid7
+
+from auth.events import Event, record
+from auth.people import id_of
+from auth.secret import SECRET, digest, fresh
+from auth.session.origin import Origin
+from db.change import AuditEventType, ResourceType
+from db.pool import NOBODY, Database, Lent
+from db.problem import Problem
+
+PREFIX = "rqt_"
+CLIENT = "gateway-cli"
+
+DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+SUM_LENGTH = 6
+"""Digits to base 62 that hold every sum of 32 bits."""
+
+REGISTER = """
+INSERT INTO oauth_clients (client_id, client_name, is_public, token_endpoint_auth_method)
+VALUES ($1, 'Gateway command line', true, 'none') ON CONFLICT (client_id) DO NOTHING
+"""
+ISSUE = """
+INSERT INTO oauth_access_tokens (id, token_hash, client_id, user_id, scope, expires_at)
+VALUES ($1, $2, $3, $4, $5, now() + $6::interval)
+"""
+REVOKE = """
+UPDATE oauth_access_tokens SET revoked_at = now() WHERE token_hash = $1 AND revoked_at IS NULL
+RETURNING id, user_id, client_id
+"""
+
+
+async def issue(
+    database: Database, email: str, lifetime: timedelta, scope: str | None = None
+) -> str:
+    """A new token of this person. It is shown once: only its digest is kept.
+
+    `scope` names scopes, separated by spaces, to which the token narrows what the person may do;
+    None narrows nothing. Raises NOT_FOUND for an unknown address, INVALID for a lifetime in the
+    past.
+    """
+    if lifetime <= timedelta():
+        raise Problem("INVALID", "A token's lifetime is more than zero.", field=("lifetime",))
+    token, id = new_token(), uuid7()
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        user_id = await id_of(lent, email)
+        await lent.execute(REGISTER, CLIENT)
+        await lent.execute(ISSUE, id, digest(token).hex(), CLIENT, user_id, scope, lifetime)
+        await _record(lent, "issue", id, user_id, CLIENT, {"scope": scope})
+    return token
+
+
+async def revoke(database: Database, token: str) -> bool:
+    """End the token, from the next request on; False when it was not valid any more."""
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        row = await lent.fetchrow(REVOKE, digest(token).hex()) if is_token(token) else None
+        if row:
+            await _record(lent, "revoke", row["id"], row["user_id"], row["client_id"], {})
+    return row is not None
+
+
+def new_token() -> str:
+    """A token that nobody has yet."""
+    body = PREFIX + fresh()
+    return body + check_sum(body)
+
+
+def is_token(text: str) -> bool:
+    """Whether `text` has the form of a token, and its check sum."""
+    form = rf"{PREFIX}{SECRET}[0-9A-Za-z]{{{SUM_LENGTH}}}"
+    return bool(re.fullmatch(form, text)) and text.endswith(check_sum(text[:-SUM_LENGTH]))
+
+
+def check_sum(text: str) -> str:
+    """The CRC-32 of an ASCII text in six digits to base 62."""
+    rest, digits = crc32(text.encode("ascii")), ""
+    for _ in range(SUM_LENGTH):
+        rest, digit = divmod(rest, len(DIGITS))
+        digits = DIGITS[digit] + digits
+    return digits
+
+
+async def _record(
+    connection: Lent,
+    action: str,
+    id: UUID,
+    user_id: UUID | None,
+    client_id: str,
+    details: dict[str, Any],
+) -> None:
+    event = Event(
+        entity_type="OAuthAccessToken",
+        entity_id=id,
+        action=action,
+        type=AuditEventType.ADMINISTRATION,
+        description=f"Access token: {action}.",
+        resource=ResourceType.TOKEN,
+        user_id=user_id,
+        client_id=client_id,
+        details=details,
+    )
+    await record(connection, event, Origin(source="cli"))

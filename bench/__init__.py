@@ -1,0 +1,1 @@
+"""Measurements of the gateway, each beside a yardstick in the same run."""

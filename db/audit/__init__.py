@@ -1,0 +1,1 @@
+"""The chain of hashes over the record of changes: made, verified, exported."""

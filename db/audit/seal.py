@@ -1,0 +1,109 @@
+"""What the chain of hashes consists of: seals, how far they reach, and checkpoints of their heads.
+
+Each organization has a chain of its own. Events outside of every organization form one more, under
+`NO_ORGANIZATION`: a null would be equal to nothing, in keys as well as in policies.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, func, true
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
+
+from db.base import Base
+from db.change import TransactionId
+from db.constraints import check, positive, unique
+
+NO_ORGANIZATION = UUID(int=0)
+"""The chain of events without a tenant, such as a failed sign-in."""
+
+
+class Snapshot(UserDefinedType[str]):
+    """PostgreSQL's pg_snapshot: which transactions were over at a moment."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Its name in DDL."""
+        return "pg_snapshot"
+
+
+class AuditSeal(Base, kw_only=True):
+    """One event's place in its chain: the SHA-256 of the place before it, the number, the event.
+
+    `not_before` is null, or a time at which the event's transaction had not yet begun to write:
+    an event that says it is older was dated back. Rows are only added.
+    """
+
+    __tablename__ = "audit_seals"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    event_at: Mapped[datetime]
+    event_id: Mapped[UUID]
+    hash: Mapped[bytes]
+    not_before: Mapped[datetime | None] = mapped_column(default=None)
+    sealed_at: Mapped[datetime] = mapped_column(init=False, server_default=func.clock_timestamp())
+
+    __table_args__ = (
+        unique(
+            "organization_id", "event_id", "event_at", message="The event has been sealed already."
+        ),
+        positive("seq"),
+        check("hash", "digest", "octet_length(hash) = 32", "This is not a digest."),
+    )
+
+
+class AuditSealCursor(Base, kw_only=True):
+    """How far the seals reach: one row, which only `ctx.seal_audit_logs` changes.
+
+    Everything that was over in the snapshot `sealed` has its seal, unless that is null: then
+    nothing is known, and every event is looked at. While `sealing` is not null, what was over in
+    it but not in `sealed` is being sealed, and `reached_*` is the last event of that looked at.
+    `cluster` says where the snapshots come from, since elsewhere they mean nothing.
+    """
+
+    __tablename__ = "audit_seal_cursor"
+
+    one: Mapped[bool] = mapped_column(primary_key=True, default=True, server_default=true())
+    cluster: Mapped[int] = mapped_column(BigInteger)
+    sealed: Mapped[str | None] = mapped_column(Snapshot, default=None)
+    sealed_at: Mapped[datetime | None] = mapped_column(default=None)
+    sealing: Mapped[str | None] = mapped_column(Snapshot, default=None)
+    sealing_at: Mapped[datetime | None] = mapped_column(default=None)
+    reached_xid: Mapped[int | None] = mapped_column(TransactionId, default=None)
+    reached_at: Mapped[datetime | None] = mapped_column(default=None)
+    reached_id: Mapped[UUID | None] = mapped_column(default=None)
+
+    __table_args__ = (check("one", "row", "one", "There is one cursor."),)
+
+
+class AuditCheckpoint(Base, kw_only=True):
+    """The head of a chain at a time. Rows are only added, and worth most where they are copied to.
+
+    A signature of somebody who has seen the head may stand beside it.
+    """
+
+    __tablename__ = "audit_checkpoints"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    made_at: Mapped[datetime] = mapped_column(
+        primary_key=True, init=False, server_default=func.now()
+    )
+    seq: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes]
+    signature: Mapped[bytes | None] = mapped_column(default=None)
+    key_id: Mapped[str | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        positive("seq"),
+        check("hash", "digest", "octet_length(hash) = 32", "This is not a digest."),
+        check(
+            "signature",
+            "key",
+            "(signature IS NULL) = (key_id IS NULL)",
+            "A signature comes with the id of its key.",
+        ),
+    )

@@ -1,0 +1,302 @@
+"""Verifying the record: every event against its seal, every seal against the one before it."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+
+from db.audit.chain import ChainBrokenError, Link, clock, following, genesis
+from db.audit.checkpoint import CHAINS, Checkpoint, Witnesses, kept_checkpoints
+from db.audit.seal import NO_ORGANIZATION
+
+PAGE = 1000
+"""Events in memory at a time."""
+CLOCK_STEP = timedelta(minutes=1)
+"""How far the server's clock may have been set back without an event seeming dated back."""
+LONGEST_TRANSACTION = timedelta(days=1)
+"""Nobody writes for longer before they commit: what is older than a checkpoint was in it."""
+AUDIT_LINE = "99a0ba79368f3015b24e29b256c0d88f082c9d559ba99ed65550c7a4563dec6c"
+"""SHA-256 of the source of ctx.audit_line, which another would make say whatever it likes."""
+
+LINE_SOURCE = """
+SELECT encode(sha256(convert_to(prosrc, 'UTF8')), 'hex') FROM pg_proc
+WHERE oid = 'ctx.audit_line(public.audit_logs)'::regprocedure
+"""
+WALK = f"""
+SELECT s.seq, s.event_id, s.event_at, s.hash, s.not_before,
+    CASE WHEN e.id IS NOT NULL THEN ctx.audit_line(e) END AS line
+FROM (
+    SELECT * FROM public.audit_seals
+    WHERE organization_id = $1 AND seq > $2 AND seq <= coalesce($3::bigint, 9223372036854775807)
+    ORDER BY seq LIMIT {PAGE}
+) AS s
+LEFT JOIN public.audit_logs AS e ON e.id = s.event_id AND e.created_at = s.event_at
+ORDER BY s.seq
+"""  # noqa: S608 (ours)
+ALL = """
+SELECT id FROM chain WHERE id IS NOT NULL
+UNION SELECT organization_id FROM public.audit_checkpoints
+"""
+ELSEWHEN = "SELECT created_at FROM public.audit_logs WHERE id = $1 ORDER BY created_at LIMIT 1"
+
+# An event without a seal waits for the next second, unless its transaction was over before the
+# last one, or never was, or had not begun then although the event says it is older.
+UNSEALED = """
+WITH reached AS (
+    SELECT sealed, sealed_at FROM public.audit_seal_cursor
+    WHERE cluster = (SELECT system_identifier FROM pg_control_system()) AND sealed IS NOT NULL
+),
+unsealed AS (
+    SELECT coalesce(e.organization_id, $1) AS chain, e.id, e.created_at, CASE
+        WHEN sealed IS NULL THEN NULL
+        WHEN pg_visible_in_snapshot(e.xid, sealed)
+            OR NOT pg_visible_in_snapshot(e.xid, pg_current_snapshot()) THEN 'passed'
+        WHEN e.xid >= pg_snapshot_xmax(sealed) AND e.created_at < sealed_at - $2::interval
+            THEN 'dated back'
+    END AS wrong
+    FROM public.audit_logs AS e LEFT JOIN reached ON true
+    WHERE ({chain}) AND NOT EXISTS (
+        SELECT FROM public.audit_seals AS s
+        WHERE s.organization_id = coalesce(e.organization_id, $1)
+            AND s.event_id = e.id AND s.event_at = e.created_at
+    )
+)
+"""
+COUNT = """
+SELECT chain, count(*) AS count, min(created_at) AS oldest, bool_or(wrong IS NOT NULL) AS wrong
+FROM unsealed GROUP BY chain
+"""
+FIRST_WRONG = """
+SELECT DISTINCT ON (chain) chain, id, created_at, wrong FROM unsealed WHERE wrong IS NOT NULL
+ORDER BY chain, created_at, id
+"""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Whose events a chain holds."""
+
+    id: UUID
+    slug: str | None
+
+    def __str__(self) -> str:
+        if self.id == NO_ORGANIZATION:
+            return "no organization"
+        return f"organization {self.slug or self.id}"
+
+
+@dataclass
+class Unsealed:
+    """The events of a chain that have no seal: how many, since when, and what is wrong with one."""
+
+    count: int = 0
+    oldest: datetime | None = None
+    fault: str | None = None
+
+
+@dataclass
+class Verdict:
+    """What became of one chain: how many of its events hold, and the first fault that was found."""
+
+    chain: Chain
+    verified: int = 0
+    unsealed: Unsealed = field(default_factory=Unsealed)
+    fault: str | None = None
+
+
+async def verify(
+    connection: asyncpg.Connection, organization_id: UUID | None, witnesses: Sequence[Checkpoint]
+) -> AsyncIterator[Verdict]:
+    """Walk one chain or all, in one snapshot of the database, of which a page is in memory.
+
+    The checkpoints that the database holds count as well as those given. Raises ChainBrokenError
+    when the database cannot be asked at all.
+    """
+    async with reading(connection):
+        unsealed = await _unsealed(connection, organization_id)
+        if organization_id is None:
+            chains = await connection.fetch(CHAINS + ALL)
+            ids = {row["id"] for row in chains} | {one.organization_id for one in witnesses}
+            ids |= set(unsealed)
+        else:
+            ids = {organization_id}
+        for id in sorted(ids):
+            chain = await named(connection, id)
+            verdict = Verdict(chain, unsealed=unsealed.get(id, Unsealed()))
+            known = await kept_checkpoints(connection, id)
+            known += [one for one in witnesses if one.organization_id == id]
+            try:
+                async for _ in proven(connection, chain, witnesses=known):
+                    verdict.verified += 1
+            except ChainBrokenError as error:
+                verdict.fault = str(error)
+            verdict.fault = verdict.fault or verdict.unsealed.fault
+            yield verdict
+
+
+@asynccontextmanager
+async def reading(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """One snapshot for as long as it takes, in which names mean what PostgreSQL means by them.
+
+    Raises ChainBrokenError when the database would not render events as this version does.
+    """
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        if await connection.fetchval(LINE_SOURCE) != AUDIT_LINE:
+            raise ChainBrokenError(
+                "The function ctx.audit_line is not the one of this version of the gateway: what"
+                " the database says about events proves nothing."
+            )
+        yield
+
+
+async def named(connection: asyncpg.Connection, organization_id: UUID) -> Chain:
+    """The chain of an organization, which may have gone since."""
+    slug = "SELECT slug FROM public.organizations WHERE id = $1"
+    return Chain(organization_id, await connection.fetchval(slug, organization_id))
+
+
+async def proven(
+    connection: asyncpg.Connection,
+    chain: Chain,
+    *,
+    after: int = 0,
+    until: int | None = None,
+    witnesses: Iterable[Checkpoint] = (),
+) -> AsyncIterator[Link]:
+    """The events of a chain behind this number, each proved to be the one that was sealed.
+
+    Raises ChainBrokenError at the first that is not. Without `until` the end of the chain, too,
+    has to be where the checkpoints say.
+    """
+    known = Witnesses(witnesses)
+    seq, previous = after, await hash_at(connection, chain, after)
+    while page := await connection.fetch(WALK, chain.id, seq, until):
+        for row in page:
+            seq += 1
+            if row["seq"] != seq:
+                raise _missing(chain, seq, row)
+            if row["line"] is None:
+                raise await _gone(connection, chain, row)
+            line = row["line"].encode()
+            if following(previous, seq, line) != row["hash"]:
+                raise await _altered(connection, chain, row)
+            if fault := _contradicted(chain, row, known):
+                raise fault
+            previous = row["hash"]
+            yield Link(seq, row["event_id"], row["event_at"], previous, line)
+    if until is None and (checkpoint := known.missed):
+        raise ChainBrokenError(
+            f"The chain of {chain} was cut: it ends at number {seq}, but the checkpoint of"
+            f" {clock(checkpoint.made_at)} knows number {checkpoint.seq}."
+        )
+
+
+async def hash_at(connection: asyncpg.Connection, chain: Chain, seq: int) -> bytes:
+    """The hash at a place of the chain, which begins before number 1."""
+    if seq == 0:
+        return genesis(chain.id)
+    stored = "SELECT hash FROM public.audit_seals WHERE organization_id = $1 AND seq = $2"
+    hash: bytes | None = await connection.fetchval(stored, chain.id, seq)
+    if hash is None:
+        raise ChainBrokenError(f"In {chain}, number {seq} of the chain is missing.")
+    return hash
+
+
+def _event(chain: Chain, row: asyncpg.Record) -> str:
+    return f"event {row['event_id']} of {clock(row['event_at'])} in {chain}"
+
+
+def _missing(chain: Chain, seq: int, row: asyncpg.Record) -> ChainBrokenError:
+    lost = f"number {seq}" if row["seq"] == seq + 1 else f"numbers {seq} to {row['seq'] - 1}"
+    return ChainBrokenError(
+        f"Before {_event(chain, row)}, {lost} of the chain is missing: what stood there was deleted"
+        " together with its seal."
+    )
+
+
+async def _gone(
+    connection: asyncpg.Connection, chain: Chain, row: asyncpg.Record
+) -> ChainBrokenError:
+    """An event that is not where its seal says: deleted, unless it stands under another time."""
+    now: datetime | None = await connection.fetchval(ELSEWHEN, row["event_id"])
+    what = f"its time was changed to {clock(now)}" if now else "it was deleted"
+    return ChainBrokenError(
+        f"Number {row['seq']}, {_event(chain, row)}, is not there any more: {what}."
+    )
+
+
+async def _altered(
+    connection: asyncpg.Connection, chain: Chain, row: asyncpg.Record
+) -> ChainBrokenError:
+    """An event that does not fit its hash. If the next hash builds on this one, it is genuine."""
+    heir = await connection.fetchrow(WALK, chain.id, row["seq"], row["seq"] + 1)
+    genuine = heir is None or (
+        heir["line"] is not None
+        and following(row["hash"], heir["seq"], heir["line"].encode()) == heir["hash"]
+    )
+    if not genuine:
+        what = "from here on the chain was re-hashed or reordered"
+    elif row["seq"] == 1:
+        what = "the event was edited or exchanged"
+    else:
+        what = (
+            "the event was edited or exchanged, unless the one before was altered together with its"
+            " seal"
+        )
+    return ChainBrokenError(
+        f"Number {row['seq']}, {_event(chain, row)}, does not fit its seal: {what}."
+    )
+
+
+def _contradicted(chain: Chain, row: asyncpg.Record, known: Witnesses) -> ChainBrokenError | None:
+    """An event that fits its seal, but not the times it is between, or a checkpoint."""
+    limits = [
+        row["not_before"] and row["not_before"] - CLOCK_STEP,
+        known.seen_at and known.seen_at - LONGEST_TRANSACTION,
+    ]
+    if late := [limit for limit in limits if limit and row["event_at"] < limit]:
+        return ChainBrokenError(
+            f"Number {row['seq']}, {_event(chain, row)}, was dated back: it was not there at"
+            f" {clock(max(late))}."
+        )
+    if checkpoint := known.contradict(row["seq"], row["hash"]):
+        return ChainBrokenError(
+            f"Number {row['seq']}, {_event(chain, row)}, is not what the checkpoint of"
+            f" {clock(checkpoint.made_at)} says: the chain was re-hashed."
+        )
+    return None
+
+
+async def _unsealed(
+    connection: asyncpg.Connection, organization_id: UUID | None
+) -> dict[UUID, Unsealed]:
+    """What has no seal, by chain."""
+    arguments: list[object] = [NO_ORGANIZATION, CLOCK_STEP]
+    if organization_id is None:
+        condition = "true"
+    elif organization_id == NO_ORGANIZATION:
+        condition = "e.organization_id IS NULL"
+    else:
+        condition = "e.organization_id = $3"
+        arguments.append(organization_id)
+    unsealed = UNSEALED.format(chain=condition)
+    counted = await connection.fetch(unsealed + COUNT, *arguments)
+    found = {row["chain"]: Unsealed(row["count"], row["oldest"]) for row in counted}
+    if any(row["wrong"] for row in counted):
+        for row in await connection.fetch(unsealed + FIRST_WRONG, *arguments):
+            chain = await named(connection, row["chain"])
+            what = (
+                "it was dated back"
+                if row["wrong"] == "dated back"
+                else "it was inserted past the sealer, or its seal was deleted"
+            )
+            found[row["chain"]].fault = (
+                f"Event {row['id']} of {clock(row['created_at'])} in {chain} has no seal, although"
+                f" events of its time have theirs: {what}."
+            )
+    return found

@@ -1,0 +1,145 @@
+"""The append-only record: who did what to which row, when, and what it was before."""
+
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Index, func
+from sqlalchemy.dialects.postgresql import INET
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
+
+from db.base import Base
+from db.constraints import check, json_objects, not_blank
+from db.fields import choice, identity, json_object, labels, words
+
+
+class AuditEventType(StrEnum):
+    """What kind of event a record is of."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    RESTORE = "restore"
+    LOGIN = "login"
+    LOGIN_FAILED = "login_failed"
+    LOGOUT = "logout"
+    ACCESS_DENIED = "access_denied"
+    PERMISSION_CHANGE = "permission_change"
+    EXPORT = "export"
+    IMPORT = "import"
+    ADMINISTRATION = "administration"
+    SYSTEM = "system"
+
+
+class AuditSeverity(StrEnum):
+    """How much attention an event deserves."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class ResourceType(StrEnum):
+    """What an event is about."""
+
+    USER = "user"
+    ORGANIZATION = "organization"
+    MEMBER = "member"
+    INVITATION = "invitation"
+    ROLE = "role"
+    PROJECT = "project"
+    DOCUMENT = "document"
+    BLOCK = "block"
+    PROPERTY = "property"
+    COLUMN = "column"
+    REQUIREMENT = "requirement"
+    TEST = "test"
+    TEST_EXECUTION = "test_execution"
+    TEST_MATRIX_VIEW = "test_matrix_view"
+    ASSIGNMENT = "assignment"
+    TRACE_LINK = "trace_link"
+    DIAGRAM = "diagram"
+    EXTERNAL_DOCUMENT = "external_document"
+    NOTIFICATION = "notification"
+    BILLING = "billing"
+    SESSION = "session"
+    OAUTH_CLIENT = "oauth_client"
+    TOKEN = "token"  # noqa: S105 (a kind of resource)
+
+
+class TransactionId(UserDefinedType[int]):
+    """PostgreSQL's xid8: a transaction's number, which never wraps around."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Its name in DDL."""
+        return "xid8"
+
+
+class AuditLog(Base, kw_only=True):
+    """One event. Rows are only added; PostgreSQL keeps them by month.
+
+    `old_data` and `new_data` hold the columns in `changed_fields`; `version` is the entity's after
+    the change. `organization_id` is null for events outside every tenant, such as a failed
+    sign-in. No foreign keys: the record outlives what it speaks of.
+    """
+
+    __tablename__ = "audit_logs"
+
+    id: Mapped[UUID] = identity()
+    created_at: Mapped[datetime] = mapped_column(
+        primary_key=True, init=False, server_default=func.clock_timestamp()
+    )
+    xid: Mapped[int] = mapped_column(
+        TransactionId, init=False, server_default=func.pg_current_xact_id()
+    )
+    organization_id: Mapped[UUID | None] = mapped_column(default=None)
+    project_id: Mapped[UUID | None] = mapped_column(default=None)
+    document_id: Mapped[UUID | None] = mapped_column(default=None)
+    entity_id: Mapped[UUID]
+    entity_type: Mapped[str]
+    action: Mapped[str]
+    version: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    changed_fields: Mapped[list[str]] = words()
+    old_data: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    new_data: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    event_type: Mapped[AuditEventType | None] = mapped_column(labels(AuditEventType), default=None)
+    severity: Mapped[AuditSeverity] = choice(AuditSeverity.LOW)
+    actor_id: Mapped[UUID | None] = mapped_column(default=None)
+    user_id: Mapped[UUID | None] = mapped_column(default=None)
+    """The person an event is about, when that is not the actor."""
+    session_id: Mapped[str | None] = mapped_column(default=None)
+    client_id: Mapped[str | None] = mapped_column(default=None)
+    request_id: Mapped[str | None] = mapped_column(default=None)
+    correlation_id: Mapped[UUID | None] = mapped_column(default=None)
+    ip_address: Mapped[IPv4Address | IPv6Address | None] = mapped_column(INET, default=None)
+    user_agent: Mapped[str | None] = mapped_column(default=None)
+    resource_type: Mapped[ResourceType | None] = mapped_column(labels(ResourceType), default=None)
+    resource_id: Mapped[UUID | None] = mapped_column(default=None)
+    description: Mapped[str | None] = mapped_column(default=None)
+    details: Mapped[dict[str, Any]] = json_object()
+    metadata_: Mapped[dict[str, Any]] = json_object("metadata")
+    soc2_control: Mapped[str | None] = mapped_column(default=None)
+    compliance_category: Mapped[str | None] = mapped_column(default=None)
+    risk_level: Mapped[str | None] = mapped_column(default=None)
+    threat_indicators: Mapped[list[str]] = words()
+    source_system: Mapped[str | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        *not_blank("entity_type"),
+        *not_blank("action"),
+        check("version", "positive", "version > 0", "A version is more than zero."),
+        *json_objects("old_data", "new_data", "details", "metadata"),
+        Index(None, "organization_id", "created_at"),
+        Index(None, "organization_id", "actor_id", "created_at"),
+        Index(None, "entity_id", "version"),
+        Index(None, "project_id", "created_at"),
+        Index(None, "actor_id", "created_at"),
+        Index(None, "xid"),
+        {"postgresql_partition_by": "RANGE (created_at)"},
+    )

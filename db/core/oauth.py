@@ -1,0 +1,153 @@
+"""OAuth 2.0: registered clients, and the codes and tokens they were given.
+
+No secret is kept. `oauth_clients.client_secret`, `oauth_authorization_codes.code`,
+`oauth_access_tokens.token_hash` and `oauth_refresh_tokens.token` hold SHA-256 digests as 64
+lower-case hexadecimal digits. What one consent has led to shares a `grant_id`, so that a code or
+refresh token used twice ends all of it (RFC 9700, sections 4.2.4 and 4.14.2).
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+from uuid_utils.compat import uuid7
+
+from db.base import Base
+from db.constraints import check, digest, json_arrays, json_objects, later, not_blank, unique
+from db.fields import flag, identity, json_list, json_object, word
+
+
+class Identified(Base, kw_only=True):
+    """A row outside the tenant tree, with an id and the time of its making."""
+
+    __abstract__ = True
+
+    id: Mapped[UUID] = identity(sort_order=-10)
+    created_at: Mapped[datetime] = mapped_column(
+        init=False, server_default=func.now(), sort_order=90
+    )
+
+
+class OAuthClient(Identified, kw_only=True):
+    """An application that may ask people for access. A public one has no secret."""
+
+    __tablename__ = "oauth_clients"
+
+    client_id: Mapped[str]
+    client_name: Mapped[str]
+    client_secret: Mapped[str | None] = mapped_column(default=None)
+    redirect_uris: Mapped[list[Any]] = json_list()
+    grant_types: Mapped[list[Any]] = json_list()
+    response_types: Mapped[list[Any]] = json_list()
+    scope: Mapped[str] = word("")
+    is_public: Mapped[bool] = flag(default=False)
+    token_endpoint_auth_method: Mapped[str] = word("client_secret_basic")
+    metadata_: Mapped[dict[str, Any]] = json_object("metadata")
+    """Whatever else the client registered (RFC 7591, section 2)."""
+    owner_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("profiles.id"), index=True, default=None
+    )
+    updated_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+    disabled_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        unique("client_id"),
+        *not_blank("client_name"),
+        digest("client_secret"),
+        check(
+            "client_secret",
+            "fits_type",
+            "is_public = (client_secret IS NULL)",
+            "Confidential clients have a secret, public ones have none.",
+        ),
+        *json_arrays("redirect_uris", "grant_types", "response_types"),
+        *json_objects("metadata"),
+    )
+
+
+class Issued(Identified, kw_only=True):
+    """Something a client holds until it expires or is revoked."""
+
+    __abstract__ = True
+
+    client_id: Mapped[str] = mapped_column(ForeignKey("oauth_clients.client_id"))
+    scope: Mapped[str | None] = mapped_column(default=None)
+    """Scopes separated by spaces; null narrows nothing."""
+    grant_id: Mapped[UUID] = mapped_column(
+        default_factory=uuid7, server_default=func.gen_random_uuid()
+    )
+    expires_at: Mapped[datetime]
+
+
+class OAuthAuthorizationCode(Issued, kw_only=True):
+    """A code waiting to be redeemed; it stays after use, so that a second use is noticed."""
+
+    __tablename__ = "oauth_authorization_codes"
+
+    code: Mapped[str]
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("profiles.id"), index=True)
+    redirect_uri: Mapped[str]
+    code_challenge: Mapped[str]
+    code_challenge_method: Mapped[str] = word("S256")
+    state: Mapped[str | None] = mapped_column(default=None)
+    used_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        unique("code"),
+        digest("code"),
+        check(
+            "code_challenge_method",
+            "s256",
+            "code_challenge_method = 'S256'",
+            "The only code challenge method is S256.",
+        ),
+        later("expires_at"),
+        Index(None, "client_id"),
+        Index(None, "grant_id"),
+        Index(None, "expires_at"),
+    )
+
+
+class OAuthAccessToken(Issued, kw_only=True):
+    """What an application shows with each request; without a user it acts for itself."""
+
+    __tablename__ = "oauth_access_tokens"
+
+    token_hash: Mapped[str]
+    user_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("profiles.id"), index=True, default=None
+    )
+    last_used_at: Mapped[datetime | None] = mapped_column(default=None)
+    revoked_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        unique("token_hash"),
+        digest("token_hash"),
+        later("expires_at"),
+        Index(None, "client_id"),
+        Index(None, "grant_id"),
+        Index(None, "expires_at"),
+    )
+
+
+class OAuthRefreshToken(Issued, kw_only=True):
+    """What an application exchanges, once, for the next pair of tokens."""
+
+    __tablename__ = "oauth_refresh_tokens"
+
+    token: Mapped[str]
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("profiles.id"), index=True)
+    last_used_at: Mapped[datetime | None] = mapped_column(default=None)
+    rotated_at: Mapped[datetime | None] = mapped_column(default=None)
+    revoked_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        unique("token"),
+        digest("token"),
+        later("expires_at"),
+        Index(None, "client_id"),
+        Index(None, "grant_id"),
+        Index(None, "expires_at"),
+    )

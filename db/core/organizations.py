@@ -1,0 +1,153 @@
+"""Organizations: the tenants, their members, and who has been invited."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Entity, InOrganization, organization_key
+from db.constraints import (
+    deleted_index,
+    email_format,
+    json_objects,
+    later,
+    not_blank,
+    not_negative,
+    positive,
+    slug_format,
+    unique,
+    unique_live,
+)
+from db.core.people import UserStatus
+from db.fields import choice, json_object, number
+
+
+class OrganizationType(StrEnum):
+    """Who stands behind an organization."""
+
+    PERSONAL = "personal"
+    TEAM = "team"
+    ENTERPRISE = "enterprise"
+
+
+class BillingPlan(StrEnum):
+    """What an organization has subscribed to."""
+
+    FREE = "free"
+    PRO = "pro"
+    BUSINESS = "business"
+    ENTERPRISE = "enterprise"
+
+
+class PricingPlanInterval(StrEnum):
+    """How often an organization pays."""
+
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+    YEARLY = "yearly"
+
+
+class UserRoleType(StrEnum):
+    """What a person is in an organization."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    EDITOR = "editor"
+    MEMBER = "member"
+    VIEWER = "viewer"
+    BILLING = "billing"
+
+
+class InvitationStatus(StrEnum):
+    """What has become of an invitation."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class Organization(Entity, kw_only=True):
+    """A tenant: its projects, people, plan and limits. Storage is in bytes."""
+
+    __tablename__ = "organizations"
+    is_scope: ClassVar[bool] = True
+
+    name: Mapped[str]
+    slug: Mapped[str]
+    type: Mapped[OrganizationType] = choice(OrganizationType.TEAM)
+    billing_plan: Mapped[BillingPlan] = choice(BillingPlan.FREE)
+    billing_cycle: Mapped[PricingPlanInterval] = choice(PricingPlanInterval.MONTHLY)
+    max_members: Mapped[int] = number(25)
+    max_monthly_requests: Mapped[int] = number(100_000, BigInteger)
+    settings: Mapped[dict[str, Any]] = json_object()
+    member_count: Mapped[int] = mapped_column(init=False, default=0, server_default="0")
+    storage_used: Mapped[int] = number(0, BigInteger)
+    owner_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("profiles.id"), index=True, default=None
+    )
+
+    __table_args__ = (
+        *not_blank(),
+        slug_format(),
+        positive("max_members"),
+        positive("max_monthly_requests"),
+        not_negative("member_count"),
+        not_negative("storage_used"),
+        *json_objects("settings"),
+        unique_live("organizations", "slug"),
+        Index(None, "created_at"),
+        deleted_index("organizations"),
+    )
+
+
+class OrganizationMember(InOrganization, kw_only=True):
+    """A person's membership. Who joins again gets the same row back."""
+
+    __tablename__ = "organization_members"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("profiles.id"))
+    role: Mapped[UserRoleType] = choice(UserRoleType.MEMBER)
+    status: Mapped[UserStatus] = choice(UserStatus.ACTIVE)
+    permissions: Mapped[dict[str, Any]] = json_object()
+    last_active_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        organization_key(),
+        unique("organization_id", "user_id", message="This person is a member already."),
+        *json_objects("permissions"),
+        Index(None, "user_id"),
+        Index(None, "organization_id", "created_at"),
+    )
+
+
+class OrganizationInvitation(InOrganization, kw_only=True):
+    """An address that may join, once, in a role. `token` is what the link in the mail proves."""
+
+    __tablename__ = "organization_invitations"
+
+    email: Mapped[str]
+    role: Mapped[UserRoleType] = choice(UserRoleType.MEMBER)
+    token: Mapped[UUID]
+    status: Mapped[InvitationStatus] = choice(InvitationStatus.PENDING)
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (
+        organization_key(),
+        email_format(),
+        later("expires_at"),
+        unique("token"),
+        unique_live(
+            "organization_invitations",
+            "organization_id",
+            "lower(email)",
+            where="status = 'pending'",
+            message="This address has been invited already.",
+        ),
+        Index("ix_organization_invitations_email", text("lower(email)")),
+        Index(None, "organization_id", "created_at"),
+    )

@@ -1,0 +1,192 @@
+"""Projects, and the roles people hold in them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import (
+    InOrganization,
+    InProject,
+    document_key,
+    member_key,
+    organization_key,
+    project_key,
+)
+from db.constraints import (
+    check,
+    deleted_index,
+    json_objects,
+    later,
+    not_blank,
+    not_negative,
+    slug_format,
+    unique,
+    unique_live,
+)
+from db.core.organizations import UserRoleType
+from db.core.people import UserStatus
+from db.fields import (
+    Searchable,
+    choice,
+    json_object,
+    labels,
+    number,
+    search_of,
+    words,
+)
+from db.gin import gin_index
+
+
+class ProjectStatus(StrEnum):
+    """Where a project is in its life."""
+
+    PLANNING = "planning"
+    DRAFT = "draft"
+    ACTIVE = "active"
+    ON_HOLD = "on_hold"
+    COMPLETED = "completed"
+    ARCHIVED = "archived"
+
+
+class ProjectRole(StrEnum):
+    """What a person is in a project or a document."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+
+
+class Visibility(StrEnum):
+    """Who reads a project besides those named in it.
+
+    Nobody (private, restricted), every member of its organization, or everyone signed in.
+    """
+
+    PRIVATE = "private"
+    RESTRICTED = "restricted"
+    ORGANIZATION = "organization"
+    PUBLIC = "public"
+
+
+class Project(Searchable, InOrganization, kw_only=True):
+    """A container of documents, tests and diagrams."""
+
+    __tablename__ = "projects"
+    is_scope: ClassVar[bool] = True
+
+    name: Mapped[str]
+    slug: Mapped[str]
+    description: Mapped[str | None] = mapped_column(default=None)
+    visibility: Mapped[Visibility] = choice(Visibility.PRIVATE)
+    status: Mapped[ProjectStatus] = choice(ProjectStatus.ACTIVE)
+    settings: Mapped[dict[str, Any]] = json_object()
+    tags: Mapped[list[str]] = words()
+    star_count: Mapped[int] = number(0)
+
+    __table_args__ = (
+        search_of(name="A", description="B"),
+        organization_key(),
+        unique("organization_id", "id"),
+        *not_blank(),
+        slug_format(),
+        not_negative("star_count"),
+        *json_objects("settings"),
+        unique_live("projects", "organization_id", "slug"),
+        Index(None, "organization_id", "created_at", "id"),
+        Index(
+            "ix_projects_public",
+            "id",
+            postgresql_where=text("visibility = 'public' AND deleted_at IS NULL"),
+        ),
+        deleted_index("projects"),
+        gin_index("projects", "search"),
+        gin_index("projects", "tags"),
+    )
+
+
+class ProjectMember(InProject, kw_only=True):
+    """A member of the organization who holds a role in the project."""
+
+    __tablename__ = "project_members"
+
+    user_id: Mapped[UUID]
+    role: Mapped[ProjectRole] = choice(ProjectRole.VIEWER)
+    status: Mapped[UserStatus] = choice(UserStatus.ACTIVE)
+    permissions: Mapped[dict[str, Any]] = json_object()
+    last_accessed_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        project_key(),
+        member_key("user_id"),
+        unique(
+            "organization_id",
+            "project_id",
+            "user_id",
+            message="This person is a member of the project already.",
+        ),
+        *json_objects("permissions"),
+        Index(None, "user_id"),
+        Index(None, "project_id", "created_at", "id"),
+        Index(None, "organization_id", "created_at"),
+    )
+
+
+class UserRole(InOrganization, kw_only=True):
+    """One further role of a member: administrative, in a project, or in a document.
+
+    It may end by itself, at `expires_at`.
+    """
+
+    __tablename__ = "user_roles"
+
+    user_id: Mapped[UUID]
+    project_id: Mapped[UUID | None] = mapped_column(default=None)
+    document_id: Mapped[UUID | None] = mapped_column(default=None)
+    admin_role: Mapped[UserRoleType | None] = mapped_column(labels(UserRoleType), default=None)
+    project_role: Mapped[ProjectRole | None] = mapped_column(labels(ProjectRole), default=None)
+    document_role: Mapped[ProjectRole | None] = mapped_column(labels(ProjectRole), default=None)
+    expires_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        organization_key(),
+        member_key("user_id"),
+        project_key(),
+        document_key(),
+        check(
+            "admin_role",
+            "alone",
+            "num_nonnulls(admin_role, project_role, document_role) = 1",
+            "Exactly one role is given at a time.",
+        ),
+        check(
+            "project_id",
+            "fits_role",
+            "(project_id IS NULL) = (admin_role IS NOT NULL)",
+            "A role in a project or document names the project; an administrative one does not.",
+        ),
+        check(
+            "document_id",
+            "fits_role",
+            "(document_id IS NULL) = (document_role IS NULL)",
+            "A role in a document names the document; others do not.",
+        ),
+        later("expires_at"),
+        unique_live(
+            "user_roles",
+            "organization_id",
+            "project_id",
+            "document_id",
+            "user_id",
+            message="This person has a role there already.",
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index(None, "user_id"),
+        Index(None, "project_id"),
+        Index(None, "document_id"),
+        Index(None, "organization_id", "created_at"),
+    )

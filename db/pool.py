@@ -1,0 +1,202 @@
+"""The pools of PostgreSQL connections; each connection is lent in the context of one viewer.
+
+Row level security reads the context from settings of the connection. They stay on it between
+loans, and a loan sets them only when they differ: the same viewer asking again costs no round
+trip. Behind a proxy that pools by transaction they are set inside each transaction instead.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Self, TypeAlias, cast
+from uuid import UUID
+
+import asyncpg
+import orjson
+from asyncpg.pool import PoolConnectionProxy
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from db.problem import Problem
+
+APPLICATION, AUTHENTICATION = "gateway_app", "gateway_auth"
+OLDEST_SERVER = 150014
+"""15.14: the first release of PostgreSQL 15 without a known hole in row level security."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What row level security knows: the person, their tenants, public projects of others."""
+
+    user_id: UUID | None = None
+    organizations: frozenset[UUID] = frozenset()
+    projects: frozenset[UUID] = frozenset()
+
+    def settings(self) -> tuple[str, str, str]:
+        """Values of app.user_id, app.organizations and app.projects, equal for equal contexts."""
+        return (
+            str(self.user_id) if self.user_id else "",
+            _array(self.organizations),
+            _array(self.projects),
+        )
+
+
+NOBODY = Context()
+
+Lent: TypeAlias = "PoolConnectionProxy[Any]"
+"""A connection for as long as `Pool.lend` gives it."""
+
+SET = (
+    "SELECT set_config('app.user_id', $1, $4), set_config('app.organizations', $2, $4),"
+    " set_config('app.projects', $3, $4)"
+)
+
+
+def _array(ids: Iterable[UUID]) -> str:
+    return "{" + ",".join(sorted(map(str, ids))) + "}"
+
+
+class _Connection(asyncpg.Connection):
+    """A connection that remembers the context it was last given."""
+
+    settings: tuple[str, str, str] | None = None
+
+    async def enter(self, settings: tuple[str, str, str]) -> None:
+        if self.settings != settings:
+            self.settings = None  # unknown until the server has answered
+            await self.execute(SET, *settings, False)
+            self.settings = settings
+
+    async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 (asyncpg's)
+        """Keep the context, which the next loan compares; end what a cancelled loan left open."""
+        if self.is_in_transaction():
+            await self.execute("ROLLBACK", timeout=timeout)
+
+
+async def _read_json(connection: asyncpg.Connection) -> None:
+    """Columns of type jsonb arrive as Python values; they are sent as text."""
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=orjson.loads)
+
+
+class Pool:
+    """Connections of one role. Use `lend`; nothing else gives a connection."""
+
+    def __init__(self, pool: "asyncpg.Pool[Any]", wait: float, per_transaction: bool) -> None:
+        self._pool, self._wait, self._per_transaction = pool, wait, per_transaction
+
+    @asynccontextmanager
+    async def lend(self, context: Context) -> AsyncIterator[Lent]:
+        """A connection in this context; BUSY when none is free within the pool's wait."""
+        try:
+            connection = await self._pool.acquire(timeout=self._wait)
+        except (TimeoutError, OSError, asyncpg.PostgresConnectionError) as error:
+            raise Problem("BUSY", "The database has no connection to spare.") from error
+        try:
+            if self._per_transaction:
+                async with connection.transaction():
+                    await connection.execute(SET, *context.settings(), True)
+                    yield connection
+            else:
+                await cast(_Connection, connection).enter(context.settings())
+                yield connection
+        finally:
+            await asyncio.shield(self._pool.release(connection))
+
+    @property
+    def size(self) -> int:
+        """Connections open now."""
+        return self._pool.get_size()
+
+    @property
+    def idle(self) -> int:
+        """Connections open and not lent."""
+        return self._pool.get_idle_size()
+
+
+class Database:
+    """All that the process holds of its database: a pool a role, and the engine of the ORM.
+
+    An async context manager: entering it connects. Times are in seconds.
+    """
+
+    app: Pool
+    auth: Pool
+    orm: AsyncEngine
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        app_connections: int = 10,
+        auth_connections: int = 3,
+        orm_connections: int = 5,
+        wait: float = 5.0,
+        statement_timeout: float = 5.0,
+        pooler: Literal["session", "transaction"] = "session",
+    ) -> None:
+        self.dsn = dsn
+        self._sizes = {APPLICATION: app_connections, AUTHENTICATION: auth_connections}
+        self._orm_connections = orm_connections
+        self._wait, self._statement_timeout = wait, statement_timeout
+        self._per_transaction = pooler == "transaction"
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Connect. Raises Problem when the server is too old."""
+        async with AsyncExitStack() as opening:
+            self.app = await self._pool(opening, APPLICATION)
+            self.auth = await self._pool(opening, AUTHENTICATION)
+            self.orm = create_async_engine(
+                "postgresql+asyncpg://",
+                async_creator=lambda: asyncpg.connect(**self._options(APPLICATION)),
+                pool_size=self._orm_connections,
+                max_overflow=0,
+                pool_timeout=self._wait,
+                pool_pre_ping=True,
+            )
+            opening.push_async_callback(self.orm.dispose)
+            async with self.app.lend(NOBODY) as connection:
+                require_supported(connection.get_server_version())
+            self._open = opening.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    async def _pool(self, opening: AsyncExitStack, role: str) -> Pool:
+        pool = asyncpg.create_pool(
+            min_size=1,
+            max_size=self._sizes[role],
+            connection_class=_Connection,
+            init=_read_json,
+            **self._options(role),
+        )
+        await opening.enter_async_context(pool)
+        return Pool(pool, self._wait, self._per_transaction)
+
+    def _options(self, role: str) -> dict[str, Any]:
+        milliseconds = int(self._statement_timeout * 1000)
+        return {
+            "dsn": self.dsn,
+            "server_settings": {
+                "role": role,
+                "application_name": role,
+                "timezone": "UTC",
+                "statement_timeout": str(milliseconds),
+                "lock_timeout": str(milliseconds),
+                "idle_in_transaction_session_timeout": "60000",
+            },
+            "command_timeout": self._statement_timeout + 1,  # the server should say so first
+            **({"statement_cache_size": 0} if self._per_transaction else {}),
+        }
+
+
+def require_supported(version: asyncpg.ServerVersion) -> None:
+    """Refuse servers whose row level security has known holes (older than 15.14)."""
+    # asyncpg reads 15.14 as 15.0.14.
+    if version.major * 10000 + version.micro < OLDEST_SERVER:
+        raise Problem(
+            "INTERNAL",
+            f"PostgreSQL {version.major}.{version.micro} is too old:"
+            " the gateway needs 15.14 or later.",
+        )

@@ -1,0 +1,113 @@
+"""Collaboration: who works on what, and how things relate."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import InProject, member_key, project_key
+from db.constraints import check, unique_live
+from db.fields import choice, labels
+from db.requirements.requirements import RequirementStatus
+
+
+class EntityType(StrEnum):
+    """What an assignment or an end of a trace link is."""
+
+    PROJECT = "project"
+    DOCUMENT = "document"
+    BLOCK = "block"
+    REQUIREMENT = "requirement"
+    TEST = "test"
+    TEST_EXECUTION = "test_execution"
+    EXCALIDRAW_DIAGRAM = "excalidraw_diagram"
+    REACT_FLOW_DIAGRAM = "react_flow_diagram"
+    EXTERNAL_DOCUMENT = "external_document"
+
+
+class AssignmentRole(StrEnum):
+    """What is expected of the person assigned."""
+
+    ASSIGNEE = "assignee"
+    REVIEWER = "reviewer"
+    APPROVER = "approver"
+    OBSERVER = "observer"
+
+
+class TraceLinkType(StrEnum):
+    """How the source of a link relates to its target."""
+
+    DERIVED_FROM = "derived_from"
+    SATISFIES = "satisfies"
+    VERIFIES = "verifies"
+    REFINES = "refines"
+    IMPLEMENTS = "implements"
+    DEPENDS_ON = "depends_on"
+    CONFLICTS_WITH = "conflicts_with"
+    DUPLICATES = "duplicates"
+    PARENT_OF = "parent_of"
+    RELATES_TO = "relates_to"
+
+
+class Assignment(InProject, kw_only=True):
+    """A member's task at an entity, which has no foreign key because it may be of any type."""
+
+    __tablename__ = "assignments"
+
+    entity_id: Mapped[UUID]
+    entity_type: Mapped[EntityType] = mapped_column(labels(EntityType))
+    assignee_id: Mapped[UUID]
+    role: Mapped[AssignmentRole] = choice(AssignmentRole.ASSIGNEE)
+    status: Mapped[RequirementStatus] = choice(RequirementStatus.DRAFT)
+    comment: Mapped[str | None] = mapped_column(default=None)
+    due_date: Mapped[datetime | None] = mapped_column(default=None)
+    completed_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        project_key(),
+        member_key("assignee_id"),
+        unique_live(
+            "assignments",
+            "organization_id",
+            "entity_id",
+            "role",
+            "assignee_id",
+            message="This person has been assigned in this role already.",
+        ),
+        Index(None, "entity_id", "created_at", "id"),
+        Index(None, "assignee_id", "due_date"),
+        Index(None, "project_id", "created_at", "id"),
+        Index(None, "organization_id", "created_at", "id"),
+    )
+
+
+class TraceLink(InProject, kw_only=True):
+    """A relation of two entities of one organization, kept in the project of its source."""
+
+    __tablename__ = "trace_links"
+
+    source_id: Mapped[UUID]
+    source_type: Mapped[EntityType] = mapped_column(labels(EntityType))
+    target_id: Mapped[UUID]
+    target_type: Mapped[EntityType] = mapped_column(labels(EntityType))
+    link_type: Mapped[TraceLinkType] = choice(TraceLinkType.RELATES_TO)
+    description: Mapped[str | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        project_key(),
+        check("target_id", "other", "target_id <> source_id", "A link joins two different things."),
+        unique_live(
+            "trace_links",
+            "organization_id",
+            "source_id",
+            "link_type",
+            "target_id",
+            message="There is such a link already.",
+        ),
+        Index(None, "source_id", "created_at", "id"),
+        Index(None, "target_id", "created_at", "id"),
+        Index(None, "project_id", "created_at", "id"),
+        Index(None, "organization_id", "created_at", "id"),
+    )

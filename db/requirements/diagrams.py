@@ -1,0 +1,88 @@
+"""Diagrams: drawn by hand or as nodes and edges, and linked to requirements."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import InProject, project_key, tenant_key
+from db.constraints import json_arrays, json_objects, not_blank, unique, unique_live
+from db.fields import json_list, json_object
+
+
+class ExcalidrawDiagram(InProject, kw_only=True):
+    """A drawing, in the format of Excalidraw."""
+
+    __tablename__ = "excalidraw_diagrams"
+
+    name: Mapped[str | None] = mapped_column(default=None)
+    diagram_data: Mapped[dict[str, Any]] = json_object()
+    thumbnail_url: Mapped[str | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        project_key(),
+        unique("organization_id", "project_id", "id"),
+        *not_blank(),
+        *json_objects("diagram_data"),
+        Index(None, "project_id", "created_at", "id"),
+        Index(None, "organization_id", "created_at"),
+    )
+
+
+class DiagramElementLink(InProject, kw_only=True):
+    """An element of a drawing that stands for a requirement."""
+
+    __tablename__ = "diagram_element_links"
+
+    diagram_id: Mapped[UUID]
+    requirement_id: Mapped[UUID]
+    element_id: Mapped[str]
+    link_type: Mapped[str | None] = mapped_column(default=None)
+    metadata_: Mapped[dict[str, Any]] = json_object("metadata")
+
+    __table_args__ = (
+        project_key(),
+        tenant_key("excalidraw_diagrams", "project_id", "diagram_id", onupdate="CASCADE"),
+        tenant_key("requirements", "requirement_id"),
+        *not_blank("element_id"),
+        *json_objects("metadata"),
+        unique_live(
+            "diagram_element_links",
+            "organization_id",
+            "diagram_id",
+            "requirement_id",
+            "element_id",
+            message="The element stands for this requirement already.",
+        ),
+        Index(None, "diagram_id", "created_at", "id"),
+        Index(None, "requirement_id", "created_at", "id"),
+        Index(None, "project_id"),
+        Index(None, "organization_id", "created_at"),
+    )
+
+
+class ReactFlowDiagram(InProject, kw_only=True):
+    """A diagram of nodes and edges, in the format of React Flow."""
+
+    __tablename__ = "react_flow_diagrams"
+
+    name: Mapped[str]
+    description: Mapped[str | None] = mapped_column(default=None)
+    nodes: Mapped[list[Any]] = json_list()
+    edges: Mapped[list[Any]] = json_list()
+    viewport: Mapped[dict[str, Any]] = json_object()
+    diagram_type: Mapped[str | None] = mapped_column(default=None)
+    layout_algorithm: Mapped[str | None] = mapped_column(default=None)
+    theme: Mapped[str | None] = mapped_column(default=None)
+    settings: Mapped[dict[str, Any]] = json_object()
+    metadata_: Mapped[dict[str, Any]] = json_object("metadata")
+
+    __table_args__ = (
+        project_key(),
+        *not_blank(),
+        *json_arrays("nodes", "edges"),
+        *json_objects("viewport", "settings", "metadata"),
+        Index(None, "project_id", "created_at", "id"),
+        Index(None, "organization_id", "created_at"),
+    )

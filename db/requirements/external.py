@@ -1,0 +1,32 @@
+"""External documents: files and pages kept elsewhere."""
+
+from sqlalchemy import BigInteger, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import InOrganization, organization_key
+from db.constraints import check, not_blank, not_negative
+
+
+class ExternalDocument(InOrganization, kw_only=True):
+    """A document outside the product. Size is in bytes; `gumloop_name` is its name in Gumloop."""
+
+    __tablename__ = "external_documents"
+
+    name: Mapped[str]
+    url: Mapped[str | None] = mapped_column(default=None)
+    type: Mapped[str | None] = mapped_column(default=None)
+    size: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    gumloop_name: Mapped[str | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        organization_key(),
+        *not_blank(),
+        check(
+            "url",
+            "web",
+            r"url ~* '^https?://\S+$'",
+            "An address begins with https:// or http:// and has no white space.",
+        ),
+        not_negative("size"),
+        Index(None, "organization_id", "created_at", "id"),
+    )

@@ -1,0 +1,119 @@
+"""Requirements: what a document asks for, one verifiable statement at a time."""
+
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import InDocument, document_key, tenant_key
+from db.constraints import (
+    deleted_index,
+    finite,
+    json_objects,
+    not_blank,
+    unique,
+    unique_live,
+)
+from db.fields import Searchable, choice, json_object, number, search_of, words
+from db.gin import gin_index
+from db.requirements.documents import WITHIN_DOCUMENT
+
+
+class RequirementStatus(StrEnum):
+    """Where a requirement, or the work on an assignment, is in its life."""
+
+    DRAFT = "draft"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    IN_PROGRESS = "in_progress"
+    IMPLEMENTED = "implemented"
+    VERIFIED = "verified"
+    DEPRECATED = "deprecated"
+
+
+class RequirementFormat(StrEnum):
+    """How a requirement is worded."""
+
+    NATURAL_LANGUAGE = "natural_language"
+    STRUCTURED = "structured"
+    FORMAL = "formal"
+    EARS = "ears"
+    GHERKIN = "gherkin"
+
+
+class RequirementPriority(StrEnum):
+    """How much depends on a requirement, least first."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+    BLOCKER = "blocker"
+
+
+class RequirementLevel(StrEnum):
+    """At which level of the product a requirement stands, widest first."""
+
+    BUSINESS = "business"
+    SYSTEM = "system"
+    SUBSYSTEM = "subsystem"
+    COMPONENT = "component"
+    FEATURE = "feature"
+    USER_STORY = "user_story"
+
+
+class Requirement(Searchable, InDocument, kw_only=True):
+    """One statement that can be verified. `external_id` is its name in another system."""
+
+    __tablename__ = "requirements"
+
+    block_id: Mapped[UUID | None] = mapped_column(default=None)
+    external_id: Mapped[str | None] = mapped_column(default=None)
+    name: Mapped[str]
+    description: Mapped[str | None] = mapped_column(default=None)
+    status: Mapped[RequirementStatus] = choice(RequirementStatus.DRAFT)
+    format: Mapped[RequirementFormat] = choice(RequirementFormat.NATURAL_LANGUAGE)
+    priority: Mapped[RequirementPriority] = choice(RequirementPriority.MEDIUM)
+    level: Mapped[RequirementLevel] = choice(RequirementLevel.SYSTEM)
+    position: Mapped[float] = number(0.0)
+    tags: Mapped[list[str]] = words()
+    original_requirement: Mapped[str | None] = mapped_column(default=None)
+    enhanced_requirement: Mapped[str | None] = mapped_column(default=None)
+    ai_analysis: Mapped[dict[str, Any]] = json_object()
+    properties: Mapped[dict[str, Any]] = json_object()
+
+    __table_args__ = (
+        search_of(
+            external_id="A",
+            name="A",
+            description="B",
+            original_requirement="C",
+            enhanced_requirement="C",
+        ),
+        document_key(),
+        tenant_key("blocks", "project_id", "document_id", "block_id", **WITHIN_DOCUMENT),
+        unique("organization_id", "id"),
+        *not_blank(),
+        *not_blank("external_id"),
+        finite(),
+        *json_objects("ai_analysis", "properties"),
+        unique_live(
+            "requirements",
+            "organization_id",
+            "document_id",
+            "external_id",
+            where="external_id IS NOT NULL",
+        ),
+        Index(None, "document_id", "position", "id"),
+        Index(None, "block_id", "position", "id"),
+        Index(None, "project_id", "created_at", "id"),
+        Index(None, "organization_id", "created_at", "id"),
+        Index(None, "organization_id", "external_id"),
+        deleted_index("requirements"),
+        gin_index("requirements", "search"),
+        gin_index("requirements", "tags"),
+        gin_index("requirements", "properties", postgresql_ops={"properties": "jsonb_path_ops"}),
+    )

@@ -1,0 +1,65 @@
+"""Every model, so that one import makes the metadata complete."""
+
+from db.audit.seal import AuditCheckpoint, AuditSeal, AuditSealCursor
+from db.base import Base
+from db.change import AuditLog
+from db.core.billing import BillingCache, StripeCustomer, UsageLog
+from db.core.notifications import Notification
+from db.core.oauth import (
+    OAuthAccessToken,
+    OAuthAuthorizationCode,
+    OAuthClient,
+    OAuthRefreshToken,
+)
+from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
+from db.core.people import Profile, ProfileCredential
+from db.core.projects import Project, ProjectMember, UserRole
+from db.core.sessions import Session, SignInAttempts
+from db.requirements.collaboration import Assignment, TraceLink
+from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
+from db.requirements.documents import Block, Column, Document, Property
+from db.requirements.external import ExternalDocument
+from db.requirements.requirements import Requirement
+from db.requirements.summaries import DocumentSummary
+from db.requirements.testing import TestCase, TestExecution, TestMatrixView
+
+MODELS: tuple[type[Base], ...] = (
+    Profile,
+    ProfileCredential,
+    Session,
+    SignInAttempts,
+    Organization,
+    OrganizationMember,
+    OrganizationInvitation,
+    Project,
+    ProjectMember,
+    UserRole,
+    Notification,
+    StripeCustomer,
+    BillingCache,
+    UsageLog,
+    AuditLog,
+    AuditSeal,
+    AuditSealCursor,
+    AuditCheckpoint,
+    OAuthClient,
+    OAuthAuthorizationCode,
+    OAuthAccessToken,
+    OAuthRefreshToken,
+    Document,
+    Block,
+    Property,
+    Column,
+    Requirement,
+    TestCase,
+    TestExecution,
+    TestMatrixView,
+    Assignment,
+    TraceLink,
+    ExcalidrawDiagram,
+    ReactFlowDiagram,
+    DiagramElementLink,
+    ExternalDocument,
+)
+VIEWS: tuple[type[Base], ...] = (DocumentSummary,)
+METADATA = Base.metadata

@@ -1,0 +1,122 @@
+"""The ASGI application; the only place where things are wired."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TypedDict
+
+import asyncpg
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
+
+from auth import pages
+from auth.identify import identify, origin_of
+from auth.session import ViewerSession
+from db.audit.sealing import keep_sealing
+from db.pool import NOBODY, Database
+from db.problem import Problem
+from graph import explorer
+from graph.http.drain import Drain
+from graph.http.endpoint import GraphQLEndpoint
+from graph.http.health import alive, readiness
+from graph.http.metrics import Metrics, PoolUse
+from graph.http.middleware import compressed, middleware
+from graph.kit.context import Context
+from graph.schema import schema
+from graph.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+PARTITIONS_EVERY = 6 * 3600
+"""Seconds between two looks at whether the months to come have their partitions."""
+
+
+class State(TypedDict):
+    """What the lifespan hands to each request."""
+
+    drain: Drain
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The gateway, as a server runs it. Its lifespan connects to the database and keeps it."""
+    database = database_of(settings)
+    metrics = Metrics(lambda: pool_use(database))
+
+    async def make_context(request: Request) -> Context:
+        viewer = await identify(request, database, settings)
+        origin = replace(origin_of(request), request_id=request.state.request_id)
+        return Context(ViewerSession(database, viewer, origin))
+
+    async def ready() -> str | None:
+        try:
+            async with database.app.lend(NOBODY) as connection:
+                await connection.execute("SELECT FROM organizations LIMIT 1")
+        except (Problem, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return "The database cannot be reached, or has no tables."
+        return None
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[State]:
+        async with database:
+            gc.collect()
+            gc.freeze()  # what lives as long as the process need not be looked at again
+            upkeep = [
+                asyncio.create_task(_keep_partitions(database)),
+                asyncio.create_task(keep_sealing(database)),
+            ]
+            try:
+                with Drain(settings.drain_delay) as drain:
+                    yield {"drain": drain}
+            finally:
+                for task in upkeep:
+                    task.cancel()
+                await asyncio.gather(*upkeep, return_exceptions=True)
+
+    endpoint = GraphQLEndpoint(schema, make_context, settings, metrics)
+    return Starlette(
+        routes=[
+            Route("/graphql", compressed(endpoint)),
+            Route("/healthz", alive),
+            Route("/readyz", readiness(ready)),
+            Route("/metrics", metrics.page(settings)),
+            *explorer.routes(settings),
+            *pages.routes(database, settings),
+        ],
+        middleware=middleware(settings),
+        lifespan=lifespan,
+    )
+
+
+def database_of(settings: Settings) -> Database:
+    """The database that these settings name; entering it connects."""
+    assert settings.database_url is not None  # noqa: S101 (the command line has filled it in)
+    return Database(
+        settings.database_url.get_secret_value(),
+        app_connections=settings.app_connections,
+        auth_connections=settings.auth_connections,
+        orm_connections=settings.orm_connections,
+        wait=settings.connection_wait,
+        statement_timeout=settings.statement_timeout,
+        pooler=settings.gateway_pooler,
+    )
+
+
+def pool_use(database: Database) -> PoolUse:
+    """Connections open and in use, by pool, for the metrics."""
+    pools = {"application": database.app, "authentication": database.auth}
+    return {name: (pool.size, pool.size - pool.idle) for name, pool in pools.items()}
+
+
+async def _keep_partitions(database: Database) -> None:
+    """Let the months to come have their partitions before anybody writes into them."""
+    while True:
+        try:
+            async with database.app.lend(NOBODY) as connection:
+                await connection.execute("SELECT ctx.ensure_partitions()")
+        except Exception:
+            log.exception("partitions")
+        await asyncio.sleep(PARTITIONS_EVERY)

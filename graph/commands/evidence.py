@@ -1,0 +1,183 @@
+"""Evidence for auditors: verifying, exporting and witnessing the record of changes.
+
+The commands work as the owner of the tables, across tenants, and change nothing of the record:
+what they add is the event of an export, and checkpoints.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import psutil
+import typer
+
+from auth.events import Event, record
+from auth.session import Origin
+from db.audit import verification
+from db.audit.chain import ChainBrokenError, clock
+from db.audit.checkpoint import Checkpoint, make_checkpoints, read_checkpoints
+from db.audit.export import Manifest, check_export, drafted, manifest_of
+from db.audit.seal import NO_ORGANIZATION
+from db.audit.sealing import seal_everything
+from db.change import AuditEventType, AuditSeverity, ResourceType
+from db.problem import Problem
+from db.server import connected
+from graph import VERSION
+from graph.commands.database import require_migrated, running
+from graph.settings import Settings
+from migrations.roles import OWNER
+
+# An id before a slug, which its organization has chosen and which may look like another's id.
+FIND = """
+SELECT coalesce(
+    (SELECT organization_id FROM audit_seals WHERE organization_id = $2 LIMIT 1),
+    (SELECT id FROM organizations WHERE id = $2),
+    (SELECT id FROM organizations WHERE slug = $1 AND deleted_at IS NULL)
+)
+"""
+
+
+def verify(settings: Settings, organization: str | None, checkpoints: Path | None) -> None:
+    """Verify one chain or all and say how many events hold. Raises ChainBrokenError, Problem."""
+    witnesses = read_checkpoints(checkpoints) if checkpoints else []
+
+    async def work(dsn: str) -> list[verification.Verdict]:
+        async with connected(dsn, OWNER) as connection:
+            chain = await _chain(connection, organization) if organization else None
+            return [one async for one in verification.verify(connection, chain, witnesses)]
+
+    with running(settings) as dsn:
+        require_migrated(dsn)
+        verdicts = asyncio.run(work(dsn))
+    typer.echo(_summary(verdicts))
+    if faults := [verdict.fault for verdict in verdicts if verdict.fault]:
+        raise ChainBrokenError("\n".join(faults))
+
+
+def verify_export(file: Path, checkpoints: Path | None) -> str:
+    """Verify an export by itself, and say what it holds. Raises ChainBrokenError, Problem."""
+    manifest = check_export(file, read_checkpoints(checkpoints) if checkpoints else [])
+    return f"{file} holds {_content(manifest)}."
+
+
+def checkpoint(settings: Settings) -> list[str]:
+    """The heads of all chains as JSON, with everything sealed; the database keeps them, too.
+
+    Raises Problem.
+    """
+
+    async def work(dsn: str) -> list[Checkpoint]:
+        async with _writing(dsn) as connection:
+            await seal_everything(connection)
+            return await make_checkpoints(connection)
+
+    with running(settings) as dsn:
+        require_migrated(dsn)
+        return [one.model_dump_json() for one in asyncio.run(work(dsn))]
+
+
+def export(
+    settings: Settings,
+    organization: str,
+    from_time: datetime | None,
+    to_time: datetime | None,
+    output: Path,
+) -> str:
+    """Export a chain, and say what the file holds. Times without a zone are UTC.
+
+    The export is itself recorded before the file gets its name. Raises ChainBrokenError, Problem.
+    """
+
+    async def work(dsn: str) -> Manifest:
+        async with _writing(dsn) as connection:
+            await seal_everything(connection)
+            id = await _chain(connection, organization)
+            chain = await verification.named(connection, id)
+            span = (_utc(from_time), _utc(to_time))
+            async with drafted(connection, chain, *span, output, VERSION) as draft:
+                await record(connection, _exported(draft.manifest, output), Origin(source="cli"))
+                draft.publish()
+            return draft.manifest
+
+    with running(settings) as dsn:
+        require_migrated(dsn)
+        manifest = asyncio.run(work(dsn))
+    return f"{output} and {manifest_of(output).name} hold {_content(manifest)}."
+
+
+@asynccontextmanager
+async def _writing(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection for what is itself recorded. Raises UnreachableError, Problem."""
+    try:
+        async with connected(dsn, OWNER) as connection:
+            yield connection
+    except asyncpg.ReadOnlySQLTransactionError as error:
+        raise Problem(
+            "INVALID",
+            "This database is read only, such as a replica: it can be verified, but exports and"
+            " checkpoints are recorded, and so need the primary.",
+        ) from error
+
+
+async def _chain(connection: asyncpg.Connection, organization: str) -> UUID:
+    """The id of the organization with this slug or id, even if it has been deleted since."""
+    try:
+        id = UUID(organization)
+    except ValueError:
+        id = None
+    if id == NO_ORGANIZATION:
+        return NO_ORGANIZATION
+    found: UUID | None = await connection.fetchval(FIND, organization, id)
+    if found is None:
+        raise Problem("NOT_FOUND", f"There is no organization {organization}.")
+    return found
+
+
+def _exported(manifest: Manifest, output: Path) -> Event:
+    outside = manifest.organization_id == NO_ORGANIZATION
+    facts = manifest.model_dump(
+        mode="json", exclude={"organization_id", "organization"}, exclude_none=True
+    )
+    return Event(
+        entity_type="Organization",
+        entity_id=manifest.organization_id,
+        organization_id=None if outside else manifest.organization_id,
+        action="export",
+        type=AuditEventType.EXPORT,
+        description="The record of changes was exported.",
+        resource=ResourceType.ORGANIZATION,
+        control="CC6.7",
+        severity=AuditSeverity.MEDIUM,
+        details={**facts, "file": output.name, "account": psutil.Process().username()},
+    )
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return time.replace(tzinfo=UTC) if time and time.tzinfo is None else time
+
+
+def _content(manifest: Manifest) -> str:
+    chain = verification.Chain(manifest.organization_id, manifest.organization)
+    return (
+        f"{_counted(manifest.count, 'event')} of {chain}, numbers {manifest.first_seq} to"
+        f" {manifest.last_seq}, head {manifest.head_hash.hex()}"
+    )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _summary(verdicts: list[verification.Verdict]) -> str:
+    verified = sum(verdict.verified for verdict in verdicts)
+    waiting = [verdict.unsealed for verdict in verdicts if verdict.unsealed.count]
+    told = f"{_counted(verified, 'event')} verified in {_counted(len(verdicts), 'chain')}"
+    if not waiting:
+        return f"{told}; all are sealed."
+    count = sum(unsealed.count for unsealed in waiting)
+    oldest = min(unsealed.oldest for unsealed in waiting if unsealed.oldest)
+    return f"{told}; {count} not yet sealed, the oldest of {clock(oldest)}."

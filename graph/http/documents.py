@@ -1,0 +1,164 @@
+"""Documents, each parsed, measured and validated once and then remembered by its text."""
+
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from db.problem import Problem
+from graph.http.cost import Cost
+from graph.http.errors import MOST, Error, described, of_document
+from graph.http.inputs import Inputs, check_literals
+from graph.http.limits import Limits, Measure, Wrappers, fragments_of, too_complex
+
+RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+"""The specification's rules, and the two that Strawberry's own types rely on."""
+
+BYTES_A_TOKEN = 450
+"""Measured: what one token of a document takes as a node of its tree."""
+TOO_MANY = re.compile(r"Syntax Error: Document contains more than (\d+) (\w+)\. Parsing aborted\.")
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One operation of a valid document, and what is known of it before it is run."""
+
+    node: OperationDefinitionNode
+    introspects: bool
+    """Whether it asks about the schema; `__typename` does not count."""
+    inputs: Inputs
+    cost: Cost
+
+    @property
+    def kind(self) -> str:
+        """Query, mutation or subscription."""
+        return self.node.operation.value
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """A document: valid, with its operations by name, or with the errors that make it invalid."""
+
+    hash: str
+    """The first half of the SHA-256 of its text, which stands for it in the log."""
+    weight: int
+    """Bytes of memory that it takes, roughly."""
+    node: DocumentNode | None = None
+    operations: Mapping[str | None, Operation] = field(default_factory=dict)
+    errors: tuple[Error, ...] = ()
+
+    def operation(self, name: str | None) -> Operation:
+        """The operation of this name, or the only one. Raises INVALID."""
+        if name is None and len(self.operations) == 1:
+            return next(iter(self.operations.values()))
+        if name is None:
+            message = "The document has several operations: `operationName` says which to run."
+            raise Problem("INVALID", message, field=["operationName"])
+        if operation := self.operations.get(name):
+            return operation
+        message = "The document has no operation of this name."
+        raise Problem("INVALID", message, field=["operationName"])
+
+
+class Documents:
+    """Reads documents for one schema; remembers the most recent up to `budget` bytes."""
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits, budget: int) -> None:
+        self.schema, self.limits = schema, limits
+        self.wrappers = Wrappers(schema)
+        self._budget, self._used = budget, 0
+        self._known: OrderedDict[str, Document] = OrderedDict()
+
+    def get(self, text: str) -> Document:
+        """The document with this text."""
+        if document := self._known.get(text):
+            self._known.move_to_end(text)
+            return document
+        document = self._read(text)
+        self._known[text] = document
+        self._used += document.weight
+        while self._used > self._budget:
+            _, forgotten = self._known.popitem(last=False)
+            self._used -= forgotten.weight
+        return document
+
+    def _read(self, text: str) -> Document:
+        hash_ = hashlib.sha256(text.encode()).hexdigest()[:32]
+        try:
+            node = self._parse(text)
+            Measure(self.schema, self.wrappers, node).check(self.limits)
+            check_literals(node, self.limits.list_items)
+        except Problem as problem:
+            return self._refused(hash_, text, described(problem))
+        except GraphQLError as error:
+            return self._refused(hash_, text, of_document(error))
+        found = validate(self.schema, node, RULES, max_errors=MOST)
+        if found:
+            return self._refused(hash_, text, *map(of_document, found[:MOST]))
+        operations = {
+            definition.name.value if definition.name else None: self._operation(node, definition)
+            for definition in node.definitions
+            if isinstance(definition, OperationDefinitionNode)
+        }
+        if not operations:
+            missing = GraphQLError("The document has no operation.")
+            return self._refused(hash_, text, of_document(missing))
+        weight = 2 * len(text) + BYTES_A_TOKEN * node.token_count
+        return Document(hash_, weight, node, operations)
+
+    def _parse(self, text: str) -> DocumentNode:
+        limits = self.limits
+        if len(text) > limits.length:
+            raise too_complex("length", len(text), limits.length)
+        try:
+            return parse(text, max_lexical_tokens=limits.tokens, max_comments=limits.tokens)
+        except GraphQLError as error:
+            if exceeded := TOO_MANY.fullmatch(error.message):
+                maximum = int(exceeded[1])
+                raise too_complex(exceeded[2], maximum + 1, maximum) from None
+            raise
+
+    def _operation(self, document: DocumentNode, node: OperationDefinitionNode) -> Operation:
+        return Operation(
+            node,
+            _introspects(document, node),
+            Inputs(self.schema, node),
+            Cost(self.schema, self.wrappers, self.limits, document, node),
+        )
+
+    def _refused(self, hash_: str, text: str, *errors: Error) -> Document:
+        return Document(hash_, 2 * len(text) + 1000 * len(errors), errors=errors)
+
+
+def _introspects(document: DocumentNode, operation: OperationDefinitionNode) -> bool:
+    fragments = fragments_of(document)
+    spread: set[str] = set()
+    stack: list[SelectionSetNode] = [operation.selection_set]
+    while stack:
+        for selection in stack.pop().selections:
+            match selection:
+                case FieldNode() if selection.name.value in ("__schema", "__type"):
+                    return True
+                case InlineFragmentNode():
+                    stack.append(selection.selection_set)
+                case FragmentSpreadNode() if selection.name.value not in spread:
+                    spread.add(selection.name.value)
+                    stack.append(fragments[selection.name.value].selection_set)
+    return False

@@ -1,0 +1,147 @@
+"""Uvicorn as the gateway runs it: clients that stall are cut off."""
+
+import asyncio
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from graph.settings import Settings
+
+LARGEST_HEAD = 64 * 1024
+"""Bytes of a request's head; uvicorn itself would take any number of headers."""
+LARGEST_MESSAGE = 64 * 1024
+"""Bytes of a WebSocket message from a client."""
+LEAST_READ = 16 * 1024
+"""Bytes of an answer that a client takes in each BODY_TIMEOUT, or loses the connection."""
+PROTOCOL = "graph.http.server:Protocol"
+
+
+class Config(uvicorn.Config):
+    """Uvicorn's configuration, with the settings at hand for the protocol.
+
+    It is given to worker processes as it is, so it holds nothing that cannot be pickled.
+    """
+
+    def __init__(self, app: ASGIApp | str, settings: Settings, **options: Any) -> None:
+        defaults: dict[str, Any] = {
+            "host": settings.host,
+            "port": settings.port,
+            "http": PROTOCOL,
+            "lifespan": "on",
+            "log_config": None,  # graph.logs has set it up
+            "access_log": False,  # the application logs its requests, with their ids
+            "server_header": False,
+            "forwarded_allow_ips": settings.trusted_proxies,
+            "ws_max_size": LARGEST_MESSAGE,
+            "ws_per_message_deflate": False,  # a small message could unpack to a huge one
+            "timeout_graceful_shutdown": settings.drain_timeout,
+        }
+        super().__init__(app, **(defaults | options))
+        self.settings = settings
+
+
+class Protocol(HttpToolsProtocol):
+    """HTTP by httptools, with a deadline for each request's head and body.
+
+    A request that has not come in at its deadline is cut off without an answer: its sender is not
+    listening, or wants to hold the connection. So is a peer that hardly reads its answer.
+    """
+
+    config: Config
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        settings = self.config.settings
+        self._head_limit, self._body_limit = settings.head_timeout, settings.body_timeout
+        self._deadline: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self._in_head, self._in_body = False, False
+        self._head_size = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The first request has to come in from here on."""
+        super().connection_made(transport)
+        self._arm(self._head_limit)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """No deadline outlives its connection."""
+        self._disarm()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, and see what is still to come."""
+        waiting = not self._in_body
+        self._head_size += len(data) if waiting else 0
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if self._in_head or not (self._in_body or answering):
+            # A request's head, or bytes between two requests, which never need end.
+            if self._head_size > LARGEST_HEAD:
+                self.transport.abort()
+            elif self._deadline is None:
+                self._arm(self._head_limit)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._in_head = True
+        if self._deadline is None:
+            self._arm(self._head_limit)
+
+    def on_headers_complete(self) -> None:
+        """The head is there; the body may follow."""
+        self._in_head, self._in_body, self._head_size = False, True, 0
+        self._arm(self._body_limit)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The whole request is there; from here on the operation has a deadline of its own."""
+        self._in_body = False
+        self._disarm()
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Another protocol takes over, which has deadlines of its own."""
+        self._disarm()
+        super().handle_websocket_upgrade()
+
+    def pause_writing(self) -> None:
+        """The peer does not read what was sent."""
+        super().pause_writing()
+        if self._stalled is None:
+            self._watch_reading()
+
+    def resume_writing(self) -> None:
+        """The peer reads again."""
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _watch_reading(self, before: int | None = None) -> None:
+        left = self.transport.get_write_buffer_size()
+        if before is not None and before - left < LEAST_READ:
+            self.transport.abort()
+        else:
+            self._stalled = self.loop.call_later(self._body_limit, self._watch_reading, left)
+
+    def _arm(self, seconds: float) -> None:
+        self._disarm()
+        self._deadline = self.loop.call_later(seconds, self.transport.abort)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

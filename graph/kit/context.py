@@ -1,0 +1,120 @@
+"""One request: the viewer's session and the loaders that batch what its resolvers ask for."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+from uuid import UUID
+
+import strawberry
+from aiodataloader import DataLoader
+from sqlalchemy import Uuid, any_, bindparam
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from auth.session import Row, ViewerSession
+from auth.session.transaction import missing
+from auth.viewer import Viewer
+from db.base import Entity
+from db.problem import Problem
+
+T = TypeVar("T")
+LARGEST_PAGE = 100
+"""Rows that one field answers with, where it says nothing else."""
+
+Batch = Callable[[list[UUID]], Coroutine[Any, Any, list[Any]]]
+
+
+class Context:
+    """What resolvers are given: the viewer's own session, and loaders that live for one request."""
+
+    def __init__(self, session: ViewerSession) -> None:
+        self.session = session
+        self.loaders: dict[Hashable, DataLoader[UUID, Any]] = {}
+        self.prepared: dict[Hashable, Any] = {}
+
+    @property
+    def viewer(self) -> Viewer:
+        return self.session.viewer
+
+    @property
+    def rows_read(self) -> int:
+        """Rows that PostgreSQL has sent for this request so far."""
+        return self.session.rows_read
+
+    def loader(self, key: Hashable, batch: Batch) -> DataLoader[UUID, Any]:
+        """The request's loader of this name; `batch` answers many keys with one statement."""
+        if key not in self.loaders:
+            self.loaders[key] = DataLoader(batch)
+        return self.loaders[key]
+
+    def once(self, key: Hashable, prepare: Callable[[], T]) -> T:
+        """What `prepare` makes, made once a request: many parents share one field's arguments."""
+        if key not in self.prepared:
+            self.prepared[key] = prepare()
+        made: T = self.prepared[key]
+        return made
+
+    async def one(self, model: type[Entity], id: UUID) -> Row | None:
+        """The row, or None when there is none that the viewer may read."""
+        loader = self.loader(model, partial(self._rows_by_id, model))
+        row: Row | None = await loader.load(id)
+        return row
+
+    async def get(self, model: type[Entity], id: UUID) -> Row:
+        """The row, or NOT_FOUND."""
+        if row := await self.one(model, id):
+            return row
+        raise missing(model)
+
+    async def get_by(self, model: type[Entity], column: str, value: object) -> Row:
+        """The row with this value in a column that is unique, or NOT_FOUND."""
+        if rows := await self.session.rows(model, getattr(model, column) == value, limit=1):
+            return rows[0]
+        raise missing(model)
+
+    async def nodes(self, ids: Sequence[UUID], among: Sequence[type[Entity]]) -> list[Row | None]:
+        """The rows with these ids, of whichever of these models; two statements a model at most."""
+        if len(ids) > LARGEST_PAGE:
+            raise Problem("INVALID", f"At most {LARGEST_PAGE} ids.", field=["ids"])
+        loader = self.loader(("models", *among), partial(self._models_of, among))
+        models: list[type[Entity] | None] = await loader.load_many(ids)
+        return await asyncio.gather(
+            *(
+                self.one(model, id) if model else _nothing()
+                for model, id in zip(models, ids, strict=True)
+            )
+        )
+
+    async def node(self, id: UUID, among: Sequence[type[Entity]]) -> Row:
+        """The row with this id, of whichever of these models, or NOT_FOUND."""
+        (row,) = await self.nodes([id], among)
+        if row is None:
+            raise Problem("NOT_FOUND", "There is nothing with this id.")
+        return row
+
+    def become(self, viewer: Viewer) -> None:
+        """Go on with the grants that the viewer has just been given."""
+        self.session.viewer = viewer
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what was read before a write; it may no longer hold."""
+        self.loaders.clear()
+
+    async def _models_of(
+        self, among: Sequence[type[Entity]], ids: list[UUID]
+    ) -> list[type[Entity] | None]:
+        found = await self.session.models_of(ids, among)
+        return [found.get(id) for id in ids]
+
+    async def _rows_by_id(self, model: type[Entity], ids: list[UUID]) -> list[Row | None]:
+        wanted = any_(bindparam("ids", ids, type_=ARRAY(Uuid)))
+        found = {row["id"]: row for row in await self.session.rows(model, model.id == wanted)}
+        return [found.get(id) for id in ids]
+
+
+async def _nothing() -> None:
+    """In the place of a row that no model has."""
+
+
+Info = strawberry.Info[Context, None]

@@ -1,0 +1,210 @@
+"""Mutations that most entities offer: create, update, delete and restore, each in one transaction.
+
+Each factory returns an ordinary Strawberry field around an ordinary closure. A mutation answers
+with a payload whose one field is the row; what a write may say besides has its place there.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import fields
+from sys import float_info
+from typing import Annotated, Any, cast
+from uuid import UUID
+
+import strawberry
+from strawberry import UNSET, Some
+from strawberry.utils.str_converters import to_camel_case
+
+from auth.policy.scopes import scopes_beneath
+from auth.session import Transaction
+from db.base import Entity
+from db.constraints import LONGEST_NAME
+from db.problem import Problem
+from db.text import fault_in
+from graph.kit.context import Info
+from graph.kit.scalars import BigInt
+
+Prepare = Callable[[Transaction, Any, Mapping[str, Any]], Awaitable[None]]
+"""What an entity does besides, before its row is sent; it is given the row and the input."""
+
+LONGEST_TEXT = 1_000_000
+"""Characters in one text."""
+LARGEST_NUMBER = float_info.max
+"""JSON carries larger ones, which would make the row unreadable for parsers that use doubles."""
+
+Id = Annotated[UUID, strawberry.argument(description="Which one.")]
+ExpectedVersion = Annotated[
+    BigInt,
+    strawberry.argument(
+        description="The version you have seen. What others have changed since is merged when it is"
+        " in other fields (or other lines of long texts), and else a CONFLICT."
+    ),
+]
+Force = Annotated[
+    bool,
+    strawberry.argument(
+        description="Overwrite what others have changed since; for administrators, and recorded."
+    ),
+]
+
+
+def given(input: Any) -> dict[str, Any]:
+    """The fields the client sent, by their column; INVALID for what no column could hold.
+
+    Null says as little of a new row as nothing does; in a change (`Maybe`) it empties the field.
+    """
+    sent: dict[str, Any] = {}
+    for field in fields(input):
+        value = getattr(input, field.name)
+        if isinstance(value, Some):
+            value = value.value
+        elif value is UNSET or value is None:
+            continue
+        place = ("input", to_camel_case(field.name))
+        _require_storable(value, place)
+        if isinstance(value, list):
+            _require_words(value, place)
+        sent[field.name] = value
+    return sent
+
+
+def _require_storable(value: Any, field: tuple[str | int, ...]) -> None:
+    match value:
+        case str():
+            if fault := fault_in(value):
+                raise Problem("INVALID", fault, field=field)
+            if len(value) > LONGEST_TEXT:
+                raise Problem("INVALID", f"At most {LONGEST_TEXT} characters.", field=field)
+        case int() | float() if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+            raise Problem("INVALID", "A number must be finite and fit a double.", field=field)
+        case dict():
+            for key, member in value.items():
+                _require_storable(key, field)
+                _require_storable(member, (*field, key))
+        case list():
+            for i, member in enumerate(value):
+                _require_storable(member, (*field, i))
+
+
+def _require_words(values: list[Any], field: tuple[str | int, ...]) -> None:
+    for i, word in enumerate(values):
+        if isinstance(word, str) and not (word.strip() and len(word) <= LONGEST_NAME):
+            message = f"A word is not blank and has at most {LONGEST_NAME} characters."
+            raise Problem("INVALID", message, field=(*field, i))
+
+
+@asynccontextmanager
+async def writing(info: Info, argument: str | None = "input") -> AsyncIterator[Transaction]:
+    """The viewer's transaction; a refused column is named as the field of `argument`.
+
+    Without one the column is named as the API calls it.
+    """
+    try:
+        async with info.context.session.transaction() as transaction:
+            yield transaction
+    except Problem as problem:
+        for conflict in cast("list[dict[str, Any]]", problem.extensions.get("conflicts", [])):
+            conflict["field"] = to_camel_case(conflict["field"])
+        if problem.field and problem.field[0] != "input":
+            place = [to_camel_case(str(step)) for step in problem.field]
+            within = [] if argument is None or place == ["expectedVersion"] else [argument]
+            problem.extensions["field"] = [*within, *place]
+        raise
+    finally:
+        info.context.forget()
+
+
+@strawberry.type(description="What became of a write.")
+class Payload:
+    merged: bool = strawberry.field(
+        default=False,
+        description="Whether others had changed the row since expectedVersion, in other fields.",
+    )
+    merged_versions: list[BigInt] = strawberry.field(
+        default_factory=list, description="The versions of others that the change was merged with."
+    )
+
+
+async def answer(info: Info, payload: Any, row: Entity, merged_versions: Sequence[int] = ()) -> Any:
+    """The payload with the row as it is read after the commit, or as it was if it is gone."""
+    (name,) = {field.name for field in fields(payload)} - {field.name for field in fields(Payload)}
+    read = await info.context.one(type(row), row.id) or row
+    versions = [BigInt(version) for version in merged_versions]
+    return payload(**{name: read}, merged=bool(versions), merged_versions=versions)
+
+
+def create(
+    model: type[Entity],
+    payload: Any,
+    input_: Any,
+    text: str,
+    *,
+    within: tuple[type[Entity], str],
+    prepare: Prepare | None = None,
+) -> Any:
+    """A row beneath the parent that the input names; it takes the parent's scopes."""
+    parent_model, parent_key = within
+
+    async def resolve(info: Info, input: input_) -> payload | None:
+        values = given(input)
+        async with writing(info) as transaction:
+            parent_id = values[parent_key]
+            parent = await transaction.find(parent_model, parent_id, lock=False, field=[parent_key])
+            row = model(**(scopes_beneath(parent_model, parent) | values))
+            if prepare:
+                await prepare(transaction, row, values)
+            transaction.add(row)
+        return await answer(info, payload, row)
+
+    return strawberry.mutation(resolve, description=text)
+
+
+def update(
+    model: type[Entity], payload: Any, input_: Any, text: str, *, prepare: Prepare | None = None
+) -> Any:
+    """Changes the fields that are sent and leaves the others."""
+
+    async def resolve(
+        info: Info,
+        id: Id,
+        expected_version: ExpectedVersion,
+        input: input_,
+        force: Force = False,
+    ) -> payload | None:
+        values = given(input)
+        async with writing(info) as transaction:
+            row = await transaction.find(model, id)
+            await transaction.update(row, expected_version, values, force=force)
+            if prepare:
+                await prepare(transaction, row, values)
+        return await answer(info, payload, row, transaction.merged.get(row.id, ()))
+
+    return strawberry.mutation(resolve, description=text)
+
+
+def delete(model: type[Entity], payload: Any, text: str, *, prepare: Prepare | None = None) -> Any:
+    """Hides the row, and with it everything beneath, from every read."""
+
+    async def resolve(
+        info: Info, id: Id, expected_version: ExpectedVersion, force: Force = False
+    ) -> payload | None:
+        async with writing(info, None) as transaction:
+            row = await transaction.find(model, id)
+            await transaction.delete(row, expected_version, force=force)
+            if prepare:
+                await prepare(transaction, row, {})
+        return await answer(info, payload, row)
+
+    return strawberry.mutation(resolve, description=text)
+
+
+def restore(model: type[Entity], payload: Any, text: str) -> Any:
+    """Brings a deleted row back, and with it what its deletion hid."""
+
+    async def resolve(info: Info, id: Id, expected_version: ExpectedVersion) -> payload | None:
+        async with writing(info, None) as transaction:
+            row = await transaction.find(model, id, deleted=True)
+            transaction.restore(row, expected_version)
+        return await answer(info, payload, row)
+
+    return strawberry.mutation(resolve, description=text)

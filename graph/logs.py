@@ -1,0 +1,102 @@
+"""What the gateway logs: one line an event, JSON in production, of bounded length, no secrets.
+
+`structlog.contextvars.bind_contextvars(request_id=...)` puts an id on every line of a request.
+Lines of libraries that use the standard `logging` pass the same processors.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from graph.settings import Settings
+
+LONGEST_VALUE = 1000
+"""Characters of a value that are kept; a traceback keeps its end, other text its beginning."""
+REMOVED = "[removed]"
+SECRET_KEY = re.compile("password|token|secret|authorization|cookie|api_?key|dsn", re.IGNORECASE)
+SECRET_TEXT = re.compile(r"(?i)(?<=://)[^/\s:@]*:[^/\s@]*(?=@)|(?<=bearer )\S+")
+
+
+def set_up(settings: Settings, stream: TextIO = sys.stderr) -> None:
+    """Send all events of this process to the stream, in the form the settings ask for."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        _remove_colors,
+        remove_secrets,
+        shorten,
+    ]
+    if settings.in_production:
+        first = structlog.processors.format_exc_info
+        last = [first, *last, structlog.processors.JSONRenderer()]
+    else:
+        readable = structlog.dev.plain_traceback
+        colors = stream.isatty()
+        last.append(structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=readable))
+    formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level)
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = True
+    for name in ("watchfiles", "asyncio", "alembic"):  # they tell what only their authors need
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.add_logger_name,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def remove_secrets(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Replace values whose key names a secret, and credentials inside of text."""
+    return {key: _safe(key, value) for key, value in event.items()}
+
+
+def _remove_colors(_logger: object, _method: str, event: EventDict) -> EventDict:
+    event.pop("color_message", None)  # uvicorn says its lines twice
+    return event
+
+
+def _safe(key: str, value: Any) -> Any:
+    if isinstance(value, bool | int | float | None):
+        return value  # the number of tokens is not a token
+    if SECRET_KEY.search(key):
+        return REMOVED
+    if isinstance(value, Mapping):
+        return {name: _safe(str(name), inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_safe(key, inner) for inner in value]
+    return SECRET_TEXT.sub(REMOVED, value) if isinstance(value, str) else value
+
+
+def shorten(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Keep a line short, whatever a client sent and however deep a traceback is."""
+    for key, value in event.items():
+        if key == "exc_info" or isinstance(value, bool | int | float | None):
+            continue
+        text = value if isinstance(value, str) else str(value)
+        if len(text) <= LONGEST_VALUE:
+            continue
+        kept = text[-4 * LONGEST_VALUE :] if key == "exception" else text[:LONGEST_VALUE]
+        event[key] = f"{kept} [of {len(text)} characters]"
+    return event

@@ -1,0 +1,311 @@
+"""A draft compared with the store and written by a viewer: only what differs, all or nothing.
+
+The policy, the versions and the record of changes are those of the viewer's transaction; nothing
+here knows of roles. Rows are found again by their external ids, so that a second import of the
+same file writes nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from auth.policy.scopes import scopes_beneath
+from auth.session import Transaction
+from db.base import Entity
+from db.core.projects import Project
+from db.problem import Problem
+from db.requirements.collaboration import EntityType, TraceLink
+from db.requirements.documents import Block, Document
+from db.requirements.requirements import Requirement
+from graph.requirements.exchange.draft import (
+    Draft,
+    DraftBlock,
+    DraftDocument,
+    DraftLink,
+    DraftRequirement,
+    Progress,
+)
+from graph.requirements.exchange.placing import placed
+from graph.requirements.exchange.result import Counts, ImportResult
+from graph.requirements.exchange.slugs import free_slug
+from graph.requirements.exchange.stored import stored
+
+BATCH = 500
+"""Rows sent together, and between two reports of progress."""
+
+HEADING = "heading"
+"""The type of an imported block."""
+
+End = tuple[EntityType, UUID]
+
+
+async def apply(
+    transaction: Transaction,
+    project: Project,
+    draft: Draft,
+    result: ImportResult,
+    progress: Progress,
+) -> None:
+    """Write the draft into the project, and count in `result` what became of each row.
+
+    Nothing is sent that does not differ from what is stored. Rows that the file does not mention
+    stay as they are. Raises what the policy or the database refuses; the caller's transaction
+    then undoes everything.
+    """
+    work = _Import(transaction, project, draft, result, progress)
+    await work.documents()
+    if draft.structured:
+        await work.blocks()
+    await work.requirements()
+    if draft.links:
+        await work.links()
+
+
+class _Import:
+    """One import: what it was given, and the rows found or made so far."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        project: Project,
+        draft: Draft,
+        result: ImportResult,
+        progress: Progress,
+    ) -> None:
+        self.transaction, self.project, self.draft = transaction, project, draft
+        self.result, self.progress = result, progress
+        self.in_project: dict[str, Any] = scopes_beneath(Project, project)
+        self.pairs: list[tuple[DraftDocument, Document]] = []
+        self.old: list[Document] = []
+        self.block_ids: dict[tuple[UUID, str], UUID] = {}
+        self.ends: dict[str, dict[UUID, End]] = defaultdict(dict)
+
+    async def documents(self) -> None:
+        drafts = self.draft.documents
+        ids = [each.external_id for each in drafts if each.external_id]
+        names = [each.name for each in drafts]
+        known = await self.transaction.find_all(
+            Document,
+            Document.project_id == self.project.id,
+            Document.external_id.in_(ids)
+            | Document.name.in_(names)
+            | Document.id.in_([each.id for each in drafts if each.id]),
+        )
+        slugs: set[str] = set()
+        for each in drafts:
+            row = _document_for(each, [row for row in known if row not in self.old])
+            if row is None:
+                slug = await free_slug(self.transaction, self.project.id, each.name, slugs)
+                slugs.add(slug)
+                row = Document(
+                    **self.in_project,
+                    name=each.name,
+                    slug=slug,
+                    description=each.description or None,
+                    external_id=each.external_id,
+                )
+                self.add(row, self.result.documents)
+            else:
+                self.old.append(row)
+                values = {"name": each.name} if each.id is None else {}
+                values |= _said(
+                    external_id=row.external_id or each.external_id, description=each.description
+                )
+                self.change(row, self.result.documents, values)
+            self.pairs.append((each, row))
+            self.result.names.append(row.name)
+        await self.transaction.flush()
+        self.progress("documents", len(drafts), len(drafts))
+
+    async def blocks(self) -> None:
+        counts = self.result.blocks
+        wanted = {(row.id, block.external_id) for each, row in self.pairs for block in each.blocks}
+        known = await stored(self.transaction, Block, self.old, wanted)
+        found = known.by_key()
+        for each, document in self.pairs:
+            rows = [found.get((document.id, block.external_id)) for block in each.blocks]
+            taken = known.positions(document.id)
+            positions = placed([row.position if row else None for row in rows], taken)
+            for block, kept, position in zip(each.blocks, rows, positions, strict=True):
+                values: dict[str, Any] = {"name": block.name, "parent_id": None}
+                if block.parent:
+                    values["parent_id"] = self.block_ids[document.id, block.parent]
+                if kept:
+                    row = kept
+                    values["content"] = row.content | block.content
+                    self.change(row, counts, values, restored=row.id in known.restored)
+                else:
+                    row = _new_block(document, block, position, values)
+                    self.add(row, counts)
+                self.block_ids[document.id, block.external_id] = row.id
+                self.ends[block.external_id][document.id] = (EntityType.BLOCK, row.id)
+        counts.absent = len(known.rows) - counts.updated - counts.restored - counts.unchanged
+        await self.transaction.flush()
+        total = len(wanted)
+        self.progress("blocks", total, total)
+
+    async def requirements(self) -> None:
+        counts = self.result.requirements
+        drafted = [(row.id, each) for draft, row in self.pairs for each in draft.requirements]
+        wanted = {(document, each.external_id) for document, each in drafted if each.external_id}
+        known = await stored(self.transaction, Requirement, self.old, wanted)
+        found, nameless = known.by_key(), known.nameless()
+        done = 0
+        for draft, document in self.pairs:
+            rows = [
+                found.get((document.id, each.external_id))
+                if each.external_id
+                else _first(nameless.get((document.id, each.name)))
+                for each in draft.requirements
+            ]
+            taken = known.positions(document.id)
+            positions = placed([row.position if row else None for row in rows], taken)
+            for each, kept, position in zip(draft.requirements, rows, positions, strict=True):
+                values = self.values(document, each)
+                if kept:
+                    row = kept
+                    values["properties"] = _filled(row.properties | each.properties)
+                    self.change(row, counts, values, restored=row.id in known.restored)
+                else:
+                    row = _new_requirement(document, each, position, values)
+                    self.add(row, counts)
+                if each.external_id:
+                    self.ends[each.external_id][document.id] = (EntityType.REQUIREMENT, row.id)
+                done += 1
+                if done % BATCH == 0:
+                    await self.transaction.flush()
+                    self.progress("requirements", done, len(drafted))
+        counts.absent = len(known.rows) - counts.updated - counts.restored - counts.unchanged
+        await self.transaction.flush()
+        self.progress("requirements", done, len(drafted))
+
+    def values(self, document: Document, draft: DraftRequirement) -> dict[str, Any]:
+        """The columns that the file says something about, but for the properties."""
+        values: dict[str, Any] = {"name": draft.name}
+        if self.draft.structured:
+            block = self.block_ids[document.id, draft.block] if draft.block else None
+            values["block_id"] = block
+        return values | _said(
+            description=draft.description,
+            status=draft.status,
+            priority=draft.priority,
+            level=draft.level,
+            format=draft.format,
+            tags=draft.tags,
+        )
+
+    async def links(self) -> None:
+        counts, links = self.result.links, self.draft.links
+        known = await self.transaction.find_all(
+            TraceLink, TraceLink.project_id == self.project.id, lock=False
+        )
+        found = {(row.source_id, row.link_type, row.target_id): row for row in known}
+        for link in links:
+            (source_type, source), (target_type, target) = self.ends_of(link)
+            row = found.get((source, link.type, target))
+            if row is None:
+                new = TraceLink(
+                    **self.in_project,
+                    source_id=source,
+                    source_type=source_type,
+                    target_id=target,
+                    target_type=target_type,
+                    link_type=link.type,
+                    description=link.description,
+                )
+                self.add(new, counts)
+            else:
+                self.change(row, counts, _said(description=link.description))
+        ours = {id for places in self.ends.values() for _, id in places.values()}
+        within = [row for row in known if row.source_id in ours and row.target_id in ours]
+        counts.absent = len(within) - counts.updated - counts.unchanged
+        await self.transaction.flush()
+        self.progress("trace links", len(links), len(links))
+
+    def ends_of(self, link: DraftLink) -> tuple[End, End]:
+        """The rows of both ends: in one document if they can be, and else where they come first."""
+        sources, targets = self.ends[link.source], self.ends[link.target]
+        for document, source in sources.items():
+            if document in targets:
+                return source, targets[document]
+        return next(iter(sources.values())), next(iter(targets.values()))
+
+    def add(self, row: Entity, counts: Counts) -> None:
+        self.transaction.add(row)
+        counts.created += 1
+
+    def change(
+        self, row: Entity, counts: Counts, values: Mapping[str, Any], *, restored: bool = False
+    ) -> None:
+        """Set what differs, and count the row."""
+        differing = {name: value for name, value in values.items() if getattr(row, name) != value}
+        self.transaction.change(row, None, **differing)
+        if restored:
+            counts.restored += 1
+        elif differing:
+            counts.updated += 1
+        else:
+            counts.unchanged += 1
+
+
+def _document_for(draft: DraftDocument, known: list[Document]) -> Document | None:
+    """The stored document meant, or that of the same external id, or of the same name and no id."""
+    if draft.id is not None:
+        meant = [row for row in known if row.id == draft.id]
+        if not meant:
+            raise Problem("NOT_FOUND", "There is no such Document.", field=("document",))
+        return meant[0]
+    for row in known:
+        if draft.external_id and row.external_id == draft.external_id:
+            return row
+    named = [
+        row
+        for row in known
+        if row.name == draft.name and not (draft.external_id and row.external_id)
+    ]
+    if len(named) > 1:
+        message = f"{len(named)} documents of the project are called {draft.name!r}."
+        raise Problem("INVALID", message, field=("document",))
+    return named[0] if named else None
+
+
+def _said(**values: Any) -> dict[str, Any]:
+    """The values that the file gives; a text given as empty is stored as none."""
+    given = {name: value for name, value in values.items() if value is not None}
+    return {name: None if value == "" else value for name, value in given.items()}
+
+
+def _filled(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties that have a value."""
+    return {name: value for name, value in properties.items() if value is not None}
+
+
+def _first(rows: list[Requirement] | None) -> Requirement | None:
+    """The first of the rows, which is then taken."""
+    return rows.pop(0) if rows else None
+
+
+def _new_block(
+    document: Document, draft: DraftBlock, position: float, values: dict[str, Any]
+) -> Block:
+    values |= scopes_beneath(Document, document)
+    return Block(
+        **values,
+        type=HEADING,
+        position=position,
+        content=draft.content,
+        external_id=draft.external_id,
+    )
+
+
+def _new_requirement(
+    document: Document, draft: DraftRequirement, position: float, values: dict[str, Any]
+) -> Requirement:
+    values |= scopes_beneath(Document, document)
+    return Requirement(
+        **values,
+        properties=_filled(draft.properties),
+        position=position,
+        external_id=draft.external_id,
+    )

@@ -1,0 +1,116 @@
+"""Importing a file: read, compared and written by one viewer, in one transaction."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+from auth.session import ViewerSession
+from db.core.projects import Project
+from db.problem import Problem
+from graph.requirements.exchange.apply import apply
+from graph.requirements.exchange.csv_file import read_csv
+from graph.requirements.exchange.draft import (
+    Draft,
+    Limits,
+    Progress,
+    fitting_name,
+    refused,
+)
+from graph.requirements.exchange.reqif_file import read_reqif
+from graph.requirements.exchange.result import ImportResult
+from graph.requirements.exchange.source import Format, Source, format_of, load
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """How a file is to be read and written.
+
+    `document` names the document, and `document_id` is one of the project's that is to be
+    extended; `format` is told from the file's ending unless given, `columns` maps columns or
+    attributes to fields (`parse_map`), `delimiter` is that of a CSV file, and a dry run does
+    everything but keep it.
+    """
+
+    document: str | None = None
+    document_id: UUID | None = None
+    format: Format | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    delimiter: str | None = None
+    dry_run: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+
+def silent(_what: str, _done: int, _of: int) -> None:
+    """Progress that nobody watches."""
+
+
+async def import_file(
+    session: ViewerSession,
+    project: UUID,
+    path: Path,
+    options: ImportOptions | None = None,
+    progress: Progress = silent,
+) -> ImportResult:
+    """Import a file from disk into a project, as the viewer of the session.
+
+    Raises Problem: INVALID for a file that cannot be imported, in one sentence that says what is
+    wrong and where; NOT_FOUND and FORBIDDEN as every write does. Nothing has changed then.
+    """
+    options = options or ImportOptions()
+    source = await asyncio.to_thread(load, path, options.limits)
+    return await import_source(session, project, source, options, progress)
+
+
+async def import_source(
+    session: ViewerSession,
+    project: UUID,
+    source: Source,
+    options: ImportOptions,
+    progress: Progress = silent,
+) -> ImportResult:
+    """Import the bytes of a file, as `import_file` does."""
+    draft = await asyncio.to_thread(read, source, options)
+    result = ImportResult(source.name, options.dry_run, draft.counts, notes=draft.notes)
+    try:
+        async with session.transaction() as transaction:
+            # Locked, so that imports into one project take turns: each finds what others made.
+            target = await transaction.find(Project, project)
+            await apply(transaction, target, draft, result, progress)
+            if options.dry_run:
+                await transaction.abandon()
+    except Problem as problem:
+        raise _explained(source, problem) from None
+    return result
+
+
+def _explained(source: Source, problem: Problem) -> Problem:
+    """What a key that is taken means for an import; every other Problem speaks for itself."""
+    if problem.code == "ALREADY_EXISTS" and problem.field == ("external_id",):
+        message = (
+            f"{source.name}: an id of the file belongs to a requirement that is hidden, because"
+            " its block was deleted; restore the block first."
+        )
+        return Problem("ALREADY_EXISTS", message, field=("file",))
+    if problem.code == "ALREADY_EXISTS" and problem.field == ("slug",):
+        message = f"{source.name}: somebody else just created a document of this name; try again."
+        return Problem("BUSY", message)
+    return problem
+
+
+def read(source: Source, options: ImportOptions) -> Draft:
+    """What the file says, without looking at the store."""
+    chosen, limits = options.columns, options.limits
+    if format_of(source.name, options.format) == "csv":
+        draft = read_csv(source, chosen=chosen, limits=limits, delimiter=options.delimiter)
+    else:
+        draft = read_reqif(source, chosen=chosen, limits=limits)
+    if options.document is not None or options.document_id is not None:
+        if len(draft.documents) != 1:
+            message = f"one document cannot take all of the {len(draft.documents)} in the file."
+            raise refused(source.name, message)
+        (document,) = draft.documents
+        document.name = fitting_name(options.document or document.name)
+        document.id = options.document_id
+    return draft

@@ -1,0 +1,77 @@
+"""A .reqifz archive: the ReqIF files in it, unpacked in memory and never beyond the limit.
+
+Nothing is written to disk, and names are only compared; even so an archive whose names lead out
+of it is refused, because no tool that exports requirements writes one.
+"""
+
+import io
+import zipfile
+import zlib
+from pathlib import PurePosixPath
+
+from graph.requirements.exchange.draft import Limits, refused
+from graph.requirements.exchange.source import Source
+
+MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+"""How an archive begins, and how one does that holds nothing."""
+
+MOST_MEMBERS = 10_000
+ENCRYPTED = 0x1
+"""The bit of a member's flags that says so (PKWARE's APPNOTE, section 4.4.4)."""
+
+
+def is_archive(source: Source) -> bool:
+    """Whether these are the bytes of a zip archive."""
+    return source.data.startswith(MAGIC)
+
+
+def unpacked(source: Source, limits: Limits) -> tuple[list[Source], int]:
+    """The archive's ReqIF files, and how many other files it holds."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(source.data))
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise refused(source.name, f"this is not a zip archive: {error}.") from None
+    with archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) > MOST_MEMBERS:
+            raise refused(source.name, f"the archive holds more than {MOST_MEMBERS:,} files.")
+        for member in members:
+            _refuse_outside(source, member)
+        wanted = [m for m in members if PurePosixPath(m.filename).suffix.lower() == ".reqif"]
+        if not wanted:
+            raise refused(source.name, "the archive holds no file that ends in .reqif.")
+        left = limits.size
+        found = []
+        for member in wanted:
+            data = _read(source, archive, member, left, limits)
+            left -= len(data)
+            found.append(Source(f"{source.name}/{member.filename}", data))
+    return found, len(members) - len(wanted)
+
+
+def _refuse_outside(source: Source, member: zipfile.ZipInfo) -> None:
+    path = PurePosixPath(member.filename.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        raise refused(source.name, f"the name {member.filename!r} leads out of the archive.")
+
+
+def _read(
+    source: Source,
+    archive: zipfile.ZipFile,
+    member: zipfile.ZipInfo,
+    left: int,
+    limits: Limits,
+) -> bytes:
+    if member.flag_bits & ENCRYPTED:
+        raise refused(source.name, f"{member.filename!r} is encrypted.")
+    too_much = refused(source.name, f"it unpacks to more than the limit of {limits.size:,} bytes.")
+    if member.file_size > left:
+        raise too_much
+    try:
+        with archive.open(member) as file:
+            data = file.read(left + 1)  # the size in the directory may be a lie
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        raise refused(source.name, f"{member.filename!r} cannot be unpacked: {error}.") from None
+    if len(data) > left:
+        raise too_much
+    return data

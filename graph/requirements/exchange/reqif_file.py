@@ -1,0 +1,296 @@
+"""A ReqIF file as a draft: specifications, headings, requirements and relations.
+
+The IDENTIFIER of an object is its external id, by which a later import finds it again. What is a
+heading and what is a requirement ReqIF does not say; `Objects.is_heading` does.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from reqif.models.reqif_spec_hierarchy import ReqIFSpecHierarchy
+from reqif.models.reqif_spec_object import ReqIFSpecObject
+from reqif.models.reqif_spec_relation import ReqIFSpecRelation
+from reqif.models.reqif_specification import ReqIFSpecification
+from reqif.reqif_bundle import ReqIFBundle
+
+from db.problem import Problem
+from db.requirements.collaboration import TraceLinkType
+from graph.requirements.exchange.draft import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    Draft,
+    DraftBlock,
+    DraftDocument,
+    DraftLink,
+    DraftRequirement,
+    Limits,
+    fitting_name,
+    refused,
+)
+from graph.requirements.exchange.fields import CHOICES, IGNORE, PROPERTY, assign
+from graph.requirements.exchange.reqif_archive import is_archive, unpacked
+from graph.requirements.exchange.reqif_values import Definitions
+from graph.requirements.exchange.reqif_xml import parse_reqif
+from graph.requirements.exchange.source import Source
+from graph.requirements.exchange.vocabulary import meant, relation_meant
+
+STANDARD = {"ReqIF.Name": "name", "ReqIF.Text": "description", "ReqIF.Description": "description"}
+"""Attributes whose names the ReqIF implementation guide fixes, and the fields they fill."""
+
+CHAPTER = "ReqIF.ChapterName"
+HEADING_TYPE = re.compile(r"\b(heading|headline|chapter|section|folder)s?\b", re.IGNORECASE)
+FOREIGN_ID = "ReqIF.ForeignID"
+
+
+def read_reqif(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> Draft:
+    """The draft of a .reqif file, or of all those in a .reqifz archive.
+
+    `chosen` maps attributes to fields, as for CSV. Raises Problem INVALID, with one sentence, for
+    anything else.
+    """
+    if "external_id" in chosen.values():
+        message = "the external id is always the object's IDENTIFIER; nothing else can be."
+        raise refused(source.name, message)
+    draft = Draft(structured=True, counts={"specifications": 0, "objects": 0, "relations": 0})
+    files, others = unpacked(source, limits) if is_archive(source) else ([source], 0)
+    if others:
+        draft.notes.append(f"{others} attached files of the archive are not imported.")
+    missing = set(chosen)
+    for file in files:
+        reader = _Reader(file, parse_reqif(file, limits), chosen)
+        reader.read_into(draft)
+        missing -= {attribute.name for attribute in reader.definitions.attributes.values()}
+    if missing:
+        raise refused(source.name, f"there is no attribute {min(missing)!r}.")
+    if len(draft.documents) > limits.documents:
+        message = f"there are more than {limits.documents:,} specifications."
+        raise refused(source.name, message)
+    return draft
+
+
+class _Reader:
+    """One file: its objects by identifier, and the notes about them."""
+
+    def __init__(self, source: Source, bundle: ReqIFBundle, chosen: Mapping[str, str]) -> None:
+        self.source, self.bundle, self.chosen = source, bundle, chosen
+        self.content = bundle.core_content.req_if_content if bundle.core_content else None
+        if self.content is None:
+            raise refused(source.name, "the file has no <CORE-CONTENT> with a <REQ-IF-CONTENT>.")
+        self.definitions = Definitions(self.content)
+        self.objects: dict[str, ReqIFSpecObject] = {
+            object_.identifier: object_ for object_ in self.content.spec_objects or []
+        }
+        self.placed: set[str] = set()
+        self.assigned: dict[tuple[str, ...], dict[int, str]] = {}
+        self.unknown: Counter[tuple[str, str]] = Counter()
+        self.notes: list[str] = []
+
+    def read_into(self, draft: Draft) -> None:
+        assert self.content is not None  # noqa: S101 (as checked when the reader was made)
+        specifications = self.content.specifications or []
+        draft.documents += [self.document(each) for each in specifications]
+        if loose := [o for id, o in self.objects.items() if id not in self.placed]:
+            draft.documents.append(self.document_of(loose))
+        relations = self.content.spec_relations or []
+        draft.links += _joined([link for each in relations if (link := self.link(each))])
+        draft.counts["specifications"] += len(specifications)
+        draft.counts["objects"] += len(self.objects)
+        draft.counts["relations"] += len(relations)
+        if groups := self.content.spec_relation_groups:
+            self.notes.append(f"{len(groups)} groups of relations are not imported.")
+        for (name, word), count in self.unknown.items():
+            self.notes.append(
+                f"{name} has no equivalent for {word!r} (objects: {count});"
+                " it is kept as a property."
+            )
+        draft.notes += self.notes
+
+    def document(self, specification: ReqIFSpecification) -> DraftDocument:
+        values = self.definitions.values(specification.specification_type, specification.values)
+        title = _text(values.pop("ReqIF.Name", None))
+        text = _text(values.pop("ReqIF.Description", None))
+        name = title or specification.long_name or self.title
+        description = text or specification.description
+        if unplaced := [key for key, value in values.items() if value is not None]:
+            self.notes.append(f"{name}: a document has no place for {', '.join(unplaced)}.")
+        document = DraftDocument(fitting_name(name), specification.identifier, description)
+        here: set[str] = set()
+        pending: list[tuple[ReqIFSpecHierarchy, str | None]] = [
+            (child, None) for child in reversed(specification.children or [])
+        ]
+        while pending:  # depth first, in the order of the file
+            node, block = pending.pop()
+            object_ = self.objects.get(node.spec_object)
+            if object_ is None:
+                self.notes.append(f"{name} refers to {node.spec_object!r}, which is not there.")
+            elif object_.identifier in here:
+                self.notes.append(f"{name} holds {object_.identifier!r} twice; the first counts.")
+                object_ = None
+            children = node.children or []
+            if object_ is not None:
+                here.add(object_.identifier)
+                block = self.place(object_, document, block, has_children=bool(children))
+            pending += [(child, block) for child in reversed(children)]
+        self.placed |= here
+        return document
+
+    def document_of(self, objects: list[ReqIFSpecObject]) -> DraftDocument:
+        """A document for the objects that stand in no specification."""
+        # Found again by its name: the header's identifier is a new one in every export.
+        document = DraftDocument(fitting_name(f"{self.title} (outside of specifications)"))
+        for object_ in objects:
+            self.place(object_, document, None, has_children=False)
+        return document
+
+    def place(
+        self,
+        object_: ReqIFSpecObject,
+        document: DraftDocument,
+        block: str | None,
+        *,
+        has_children: bool,
+    ) -> str | None:
+        """Put the object into the document, and say which block its children stand in.
+
+        A requirement with children opens a block of its own name and stands first in it.
+        """
+        requirement = self.requirement(object_)
+        heading = self.is_heading(object_, requirement, has_children=has_children)
+        if requirement.properties.get(CHAPTER) == requirement.name:
+            requirement.properties[CHAPTER] = None  # it is told by the name
+        if heading or has_children:
+            content: dict[str, Any] = {}
+            if heading:
+                properties = {k: v for k, v in requirement.properties.items() if v is not None}
+                content |= {"text": requirement.description} if requirement.description else {}
+                content |= {"properties": properties} if properties else {}
+            drafted = DraftBlock(object_.identifier, requirement.name, block, content)
+            document.blocks.append(drafted)
+            block = object_.identifier
+        if not heading:
+            requirement.block = block
+            document.requirements.append(requirement)
+        return block
+
+    def is_heading(
+        self, object_: ReqIFSpecObject, drafted: DraftRequirement, *, has_children: bool
+    ) -> bool:
+        """Whether the object is a heading.
+
+        Its type may say so; otherwise it is one when it holds no text, but either the name of a
+        chapter or further objects.
+        """
+        if HEADING_TYPE.search(self.definitions.type_name(object_.spec_object_type)):
+            return True
+        return not drafted.description and bool(has_children or drafted.properties.get(CHAPTER))
+
+    def requirement(self, object_: ReqIFSpecObject) -> DraftRequirement:
+        values = self.definitions.values(object_.spec_object_type, object_.attributes)
+        for name, value in values.items():
+            if isinstance(value, str) and len(value) > LONGEST_TEXT:
+                message = (
+                    f"{name} of {object_.identifier!r} has more than {LONGEST_TEXT:,} characters."
+                )
+                raise refused(self.source.name, message)
+        targets = self.targets(object_, tuple(values))
+        fields: dict[str, Any] = {}
+        properties: dict[str, Any] = {}
+        for index, (name, value) in enumerate(values.items()):
+            target = targets.get(index, PROPERTY)
+            if target in ("name", "description"):
+                fields[target] = _text(value)
+            elif target == "tags":
+                tags = value if isinstance(value, list) else [value]
+                fields["tags"] = [*fields.get("tags", ()), *(_text(tag) for tag in tags if tag)]
+            elif target in CHOICES:
+                fields[target] = member = meant(CHOICES[target], _text(value))
+                unknown = value is not None and member is None
+                properties[name] = value if unknown else None
+                if unknown:
+                    self.unknown[name, _text(value)] += 1
+            elif target != IGNORE:
+                properties[name] = value
+        name = fields.get("name") or object_.long_name or ""
+        if len(name) > LONGEST_NAME:
+            properties["ReqIF.Name"] = name
+        fields["name"] = fitting_name(name) or _name_from(object_, fields, properties)
+        return DraftRequirement(**fields, external_id=object_.identifier, properties=properties)
+
+    def targets(self, object_: ReqIFSpecObject, names: tuple[str, ...]) -> dict[int, str]:
+        """The field of each attribute, by its index; found once for all objects alike."""
+        if names not in self.assigned:
+            chosen = {name: field for name, field in self.chosen.items() if name in names}
+            standard = {
+                name: field
+                for name, field in STANDARD.items()
+                if name in names and name not in chosen and field not in chosen.values()
+            }
+            try:
+                targets = assign(list(names), standard | chosen)
+            except Problem as problem:
+                message = f"{object_.identifier}: {problem.message}"
+                raise refused(self.source.name, message) from None
+            # The IDENTIFIER is the external id; whatever else looks like one is a property.
+            self.assigned[names] = {i: t for i, t in targets.items() if t != "external_id"}
+        return self.assigned[names]
+
+    def link(self, relation: ReqIFSpecRelation) -> DraftLink | None:
+        name = self.definitions.type_name(relation.relation_type_ref)
+        type_, inverse = relation_meant(name)
+        ends = (relation.source, relation.target)
+        for end in ends:
+            if end not in self.objects:
+                message = f"Relation {relation.identifier!r} refers to {end!r}, which is not there."
+                self.notes.append(message)
+                return None
+        if relation.source == relation.target:
+            self.notes.append(f"Relation {relation.identifier!r} joins an object with itself.")
+            return None
+        source, target = reversed(ends) if inverse else ends
+        said = [name, relation.long_name or "", relation.description or ""]
+        values = self.definitions.values(relation.relation_type_ref, relation.values)
+        said += [f"{key}: {_text(value)}" for key, value in values.items() if value is not None]
+        return DraftLink(source, target, type_, "; ".join(filter(None, said)) or None)
+
+    @property
+    def title(self) -> str:
+        """What the file calls itself."""
+        header = self.bundle.req_if_header
+        return (header.title if header else None) or self.source.stem
+
+
+def _name_from(
+    object_: ReqIFSpecObject, fields: Mapping[str, Any], properties: Mapping[str, Any]
+) -> str:
+    """A name for an object that has none: its chapter, its first line, its number elsewhere."""
+    first_line = next(iter(fields.get("description", "").splitlines()), "")
+    names = (_text(properties.get(CHAPTER)), first_line, _text(properties.get(FOREIGN_ID)))
+    return next(filter(None, map(fitting_name, names)), object_.identifier)
+
+
+def _text(value: Any) -> str:
+    """A typed value in words."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case list():
+            return ", ".join(map(_text, value))
+        case _:
+            return str(value)
+
+
+def _joined(links: list[DraftLink]) -> list[DraftLink]:
+    """One link for several relations of one type between the same objects."""
+    joined: dict[tuple[str, str, TraceLinkType], DraftLink] = {}
+    for link in links:
+        key = (link.source, link.target, link.type)
+        if key not in joined:
+            joined[key] = link
+        elif link.description and link.description != joined[key].description:
+            both = (joined[key].description, link.description)
+            joined[key].description = "; ".join(filter(None, both))
+    return list(joined.values())

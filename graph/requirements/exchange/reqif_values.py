@@ -1,0 +1,144 @@
+"""The attributes of ReqIF's objects as named and typed values."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reqif.models.reqif_data_type import ReqIFDataTypeDefinitionEnumeration
+from reqif.models.reqif_req_if_content import ReqIFReqIFContent
+from reqif.models.reqif_spec_object import SpecObjectAttribute
+from reqif.models.reqif_spec_object_type import SpecAttributeDefinition
+from reqif.models.reqif_types import SpecObjectAttributeType
+
+from graph.requirements.exchange.xhtml import plain_text
+
+SMALLEST, LARGEST = -(2**63), 2**63 - 1
+"""The integers that every reader of JSON here can hold; others stay text."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What an attribute is called, and the labels of its enumeration by identifier."""
+
+    name: str
+    labels: dict[str, str]
+    many: bool = False
+
+
+@dataclass(frozen=True)
+class SpecType:
+    """A type of objects, specifications or relations: its name and its attributes' names."""
+
+    name: str
+    attributes: tuple[str, ...] = ()
+
+
+class Definitions:
+    """The types and attributes that a file defines."""
+
+    def __init__(self, content: ReqIFReqIFContent) -> None:
+        enumerations = {
+            type_.identifier: _labels(type_)
+            for type_ in content.data_types or []
+            if isinstance(type_, ReqIFDataTypeDefinitionEnumeration)
+        }
+        self.attributes: dict[str, Definition] = {}
+        self.types: dict[str, SpecType] = {}
+        for type_ in content.spec_types or []:
+            names: list[str] = []
+            for attribute in _attributes(type_):
+                name = attribute.long_name or attribute.identifier
+                if name in names:
+                    name = f"{name} ({attribute.identifier})"  # neither of the two may get lost
+                names.append(name)
+                self.attributes[attribute.identifier] = Definition(
+                    name,
+                    enumerations.get(attribute.datatype_definition, {}),
+                    bool(attribute.multi_valued),
+                )
+            self.types[type_.identifier] = SpecType(type_.long_name or "", tuple(names))
+
+    def type_name(self, id: str | None) -> str:
+        """The long name of a type, or nothing."""
+        return self.types[id].name if id in self.types else ""
+
+    def values(
+        self, type_id: str | None, attributes: list[SpecObjectAttribute] | None
+    ) -> dict[str, Any]:
+        """The value of every attribute that the type has, by its long name.
+
+        Text is text, also where it was XHTML; numbers and booleans are such; a date is written as
+        in ISO 8601; an enumeration's value is its label, several are a list. What is empty or
+        absent is None; what does not fit its type stays the text it is.
+        """
+        known = self.types[type_id].attributes if type_id in self.types else ()
+        values: dict[str, Any] = dict.fromkeys(known)
+        for attribute in attributes or []:
+            id = attribute.definition_ref
+            definition = self.attributes.get(id) or Definition(id, {})
+            values[definition.name] = _typed(attribute, definition)
+        return values
+
+
+def _labels(enumeration: ReqIFDataTypeDefinitionEnumeration) -> dict[str, str]:
+    return {
+        value.identifier: value.long_name or value.other_content or value.key or value.identifier
+        for value in enumeration.values or []
+    }
+
+
+def _attributes(type_: Any) -> list[SpecAttributeDefinition]:
+    """The attributes of a type, which `reqif` keeps under two names."""
+    found = getattr(type_, "attribute_definitions", None) or getattr(type_, "spec_attributes", None)
+    return list(found or [])
+
+
+def _typed(attribute: SpecObjectAttribute, definition: Definition) -> Any:
+    value = attribute.value
+    match attribute.attribute_type:
+        case SpecObjectAttributeType.XHTML:
+            return plain_text(attribute.xml_node.find("THE-VALUE")) or None
+        case SpecObjectAttributeType.ENUMERATION:
+            labels = [definition.labels.get(id, id) for id in value]
+            return labels if definition.many or len(labels) > 1 else next(iter(labels), None)
+        case kind if kind in READERS and value.strip():
+            return READERS[kind](value.strip())
+        case _:
+            return value if value.strip() else None
+
+
+def _integer(text: str) -> int | str:
+    try:
+        number = int(text)
+    except ValueError:
+        return text
+    return number if SMALLEST <= number <= LARGEST else text
+
+
+def _real(text: str) -> float | str:
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else text
+
+
+def _date(text: str) -> str:
+    try:
+        return datetime.fromisoformat(text).isoformat()
+    except ValueError:
+        return text
+
+
+def _boolean(text: str) -> bool | str:
+    return {"true": True, "1": True, "false": False, "0": False}.get(text, text)
+
+
+READERS: dict[SpecObjectAttributeType, Callable[[str], Any]] = {
+    SpecObjectAttributeType.INTEGER: _integer,
+    SpecObjectAttributeType.REAL: _real,
+    SpecObjectAttributeType.BOOLEAN: _boolean,
+    SpecObjectAttributeType.DATE: _date,
+}

@@ -1,0 +1,64 @@
+"""What an import did, or would do: numbers for each kind of row, and notes for people."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Counts:
+    """What became of the rows of one kind.
+
+    `restored` were deleted and are in the file again; `absent` are in the store but not in the
+    file, and stay as they are.
+    """
+
+    created: int = 0
+    updated: int = 0
+    restored: int = 0
+    unchanged: int = 0
+    absent: int = 0
+
+    @property
+    def written(self) -> int:
+        """How many rows changed."""
+        return self.created + self.updated + self.restored
+
+    def __str__(self) -> str:
+        parts = [f"{self.created} created", f"{self.updated} updated"]
+        parts += [f"{self.restored} restored"] if self.restored else []
+        parts += [f"{self.unchanged} unchanged"]
+        parts += [f"{self.absent} not in the file and left alone"] if self.absent else []
+        return ", ".join(parts)
+
+
+@dataclass
+class ImportResult:
+    """The outcome of one import.
+
+    `read` counts what is in the file in its own words (rows, specifications, objects, relations),
+    `names` are the documents written to, and `notes` say what could not be taken over as it stood.
+    """
+
+    file: str
+    dry_run: bool
+    read: dict[str, int]
+    names: list[str] = field(default_factory=list)
+    documents: Counts = field(default_factory=Counts)
+    blocks: Counts = field(default_factory=Counts)
+    requirements: Counts = field(default_factory=Counts)
+    links: Counts = field(default_factory=Counts)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def by_kind(self) -> dict[str, Counts]:
+        """The counts by the name of their kind, in the order they are written."""
+        return {
+            "documents": self.documents,
+            "blocks": self.blocks,
+            "requirements": self.requirements,
+            "trace links": self.links,
+        }
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was written, or would be."""
+        return any(counts.written for counts in self.by_kind.values())

@@ -1,0 +1,91 @@
+"""The stored rows that a draft is compared with, found by external id, restored where deleted."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from auth.session import Transaction
+from db.requirements.documents import Block, Document
+from db.requirements.requirements import Requirement
+
+R = TypeVar("R", Block, Requirement)
+
+Key = tuple[UUID, str]
+"""A document, and an external id in it."""
+
+
+@dataclass
+class Stored(Generic[R]):
+    """The rows of some documents, in their order."""
+
+    rows: list[R] = field(default_factory=list)
+    restored: set[UUID] = field(default_factory=set)
+
+    def by_key(self) -> dict[Key, R]:
+        """The rows that have an external id; the first of several."""
+        found: dict[Key, R] = {}
+        for row in self.rows:
+            if row.external_id is not None:
+                found.setdefault((row.document_id, row.external_id), row)
+        return found
+
+    def nameless(self) -> dict[Key, list[R]]:
+        """The rows without one, by document and name."""
+        found: dict[Key, list[R]] = defaultdict(list)
+        for row in self.rows:
+            if row.external_id is None:
+                found[row.document_id, row.name].append(row)
+        return found
+
+    def positions(self, document: UUID) -> list[float]:
+        """Where the rows of a document stand."""
+        return [row.position for row in self.rows if row.document_id == document]
+
+
+async def stored(
+    transaction: Transaction,
+    model: type[R],
+    documents: Sequence[Document],
+    wanted: Iterable[Key],
+) -> Stored[R]:
+    """The rows of these documents, locked; wanted ones that were deleted are restored first.
+
+    A restored block shows the blocks and requirements in it again, so this looks until nothing
+    wanted is missing that could be restored.
+    """
+    found: Stored[R] = Stored()
+    ids = [document.id for document in documents]
+    keys = set(wanted)
+    while ids:
+        found.rows = await transaction.find_all(
+            model, model.document_id.in_(ids), order=(model.position, model.id)
+        )
+        missing = keys - found.by_key().keys()
+        gone = await _deleted(transaction, model, ids, missing) if missing else []
+        if not gone:
+            break
+        for row in gone:
+            transaction.restore(row, None)
+            found.restored.add(row.id)
+        await transaction.flush()
+    return found
+
+
+async def _deleted(
+    transaction: Transaction, model: type[R], ids: list[UUID], missing: set[Key]
+) -> list[R]:
+    """The last deleted row of each missing key."""
+    last: dict[Key, R] = {}
+    rows = await transaction.find_all(
+        model,
+        model.document_id.in_(ids),
+        order=(model.deleted_at, model.id),
+        deleted=True,
+        lock=False,
+    )
+    for row in rows:
+        if row.external_id is not None and (row.document_id, row.external_id) in missing:
+            last[row.document_id, row.external_id] = row
+    return list(last.values())

@@ -1,0 +1,290 @@
+"""Requirements: what a document asks for, one verifiable statement at a time."""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from strawberry import UNSET, Maybe
+from strawberry.scalars import JSON
+
+from auth.session import Transaction
+from db.core.projects import Project as ProjectRow
+from db.problem import Problem
+from db.requirements import requirements as db
+from db.requirements.documents import Block as BlockRow
+from db.requirements.documents import Document as DocumentRow
+from db.requirements.requirements import (
+    RequirementFormat,
+    RequirementLevel,
+    RequirementPriority,
+    RequirementStatus,
+)
+from graph.core.people import Authored
+from graph.core.projects import Project
+from graph.kit.connection import LARGEST_REQUIREMENTS_PAGE, Direction, connection
+from graph.kit.context import Info
+from graph.kit.fields import by_id, described, extend_type, to_one
+from graph.kit.filters import (
+    DateTimeFilter,
+    Filter,
+    FloatFilter,
+    PathFilter,
+    StringFilter,
+    TagsFilter,
+    UUIDFilter,
+    named,
+)
+from graph.kit.mutations import (
+    ExpectedVersion,
+    Id,
+    Payload,
+    answer,
+    create,
+    delete,
+    restore,
+    update,
+    writing,
+)
+from graph.kit.node import Node
+from graph.requirements.blocks import Block
+from graph.requirements.documents import Document
+from graph.requirements.ordering import PLACE, at_end, place
+
+strawberry.enum(RequirementStatus, description="Where it is in its life.")
+strawberry.enum(RequirementFormat, description="How it is worded.")
+strawberry.enum(RequirementPriority, description="How much depends on it, least first.")
+strawberry.enum(
+    RequirementLevel, description="At which level of the product it stands, widest first."
+)
+
+
+@strawberry.type(description="One statement that a product must satisfy and that can be verified.")
+class Requirement(Authored, Node):
+    model = db.Requirement
+
+    external_id: str | None = described("Its name in another system, unique in its document.")
+    name: str = described("Its title.")
+    description: str | None = described("The statement itself.")
+    status: RequirementStatus = described("Where it is in its life.")
+    format: RequirementFormat = described("How it is worded.")
+    priority: RequirementPriority = described("How much depends on it.")
+    level: RequirementLevel = described("At which level of the product it stands.")
+    position: float = described("Its place in the document, and so in its block.")
+    tags: list[str] = described("Words to find it by.")
+    original_requirement: str | None = described("The wording of its source.")
+    enhanced_requirement: str | None = described("A wording proposed by analysis.")
+    ai_analysis: JSON = described("What analysis found.")
+    properties: JSON = described("Custom fields, by name.")
+    organization_id: UUID = described("The organization it belongs to.")
+    project_id: UUID = described("The project it belongs to.")
+    document_id: UUID = described("The document it belongs to.")
+    block_id: UUID | None = described("The block it stands in.")
+    project: Project | None = to_one("project_id", ProjectRow, Project, "Its project.")
+    document: Document | None = to_one("document_id", DocumentRow, Document, "Its document.")
+    block: Block | None = to_one("block_id", BlockRow, Block, "The block it stands in.")
+
+
+@strawberry.input
+class RequirementFilter:
+    id: UUIDFilter | None = UNSET
+    project_id: UUIDFilter | None = UNSET
+    document_id: UUIDFilter | None = UNSET
+    block_id: UUIDFilter | None = UNSET
+    external_id: StringFilter | None = UNSET
+    name: StringFilter | None = UNSET
+    description: StringFilter | None = UNSET
+    status: Filter[RequirementStatus] | None = UNSET
+    format: Filter[RequirementFormat] | None = UNSET
+    priority: Filter[RequirementPriority] | None = UNSET
+    level: Filter[RequirementLevel] | None = UNSET
+    position: FloatFilter | None = UNSET
+    tags: TagsFilter | None = UNSET
+    properties: list[PathFilter] | None = UNSET
+    created_by: UUIDFilter | None = UNSET
+    created_at: DateTimeFilter | None = UNSET
+    updated_at: DateTimeFilter | None = UNSET
+    and_: list["RequirementFilter"] | None = named("and")
+    or_: list["RequirementFilter"] | None = named("or")
+    not_: "RequirementFilter | None" = named("not")
+
+
+@strawberry.enum
+class RequirementSort(Enum):
+    POSITION = "position"
+    EXTERNAL_ID = "external_id"
+    NAME = "name"
+    STATUS = "status"
+    PRIORITY = "priority"
+    LEVEL = "level"
+    CREATED_AT = "created_at"
+    UPDATED_AT = "updated_at"
+
+
+@strawberry.input
+class RequirementOrder:
+    by: RequirementSort
+    direction: Direction = Direction.ASC
+
+
+@strawberry.input
+class RequirementCreate:
+    document_id: UUID
+    name: str
+    block_id: UUID | None = UNSET
+    external_id: str | None = UNSET
+    description: str | None = UNSET
+    status: RequirementStatus = RequirementStatus.DRAFT
+    format: RequirementFormat = RequirementFormat.NATURAL_LANGUAGE
+    priority: RequirementPriority = RequirementPriority.MEDIUM
+    level: RequirementLevel = RequirementLevel.SYSTEM
+    position: float | None = UNSET
+    tags: list[str] | None = UNSET
+    original_requirement: str | None = UNSET
+    enhanced_requirement: str | None = UNSET
+    properties: JSON | None = UNSET
+
+
+@strawberry.input
+class RequirementUpdate:
+    external_id: Maybe[str | None]
+    name: Maybe[str]
+    description: Maybe[str | None]
+    status: Maybe[RequirementStatus]
+    format: Maybe[RequirementFormat]
+    priority: Maybe[RequirementPriority]
+    level: Maybe[RequirementLevel]
+    tags: Maybe[list[str]]
+    original_requirement: Maybe[str | None]
+    enhanced_requirement: Maybe[str | None]
+    properties: Maybe[JSON]
+
+
+@strawberry.input(description="Where to: after or before another one, or at the start or the end.")
+class RequirementPlace:
+    document_id: UUID | None = strawberry.field(
+        default=UNSET, description="The document; where it is, unless given."
+    )
+    block_id: UUID | None = strawberry.field(
+        default=UNSET, description="The block; null for none; where it is, unless given."
+    )
+    after: UUID | None = strawberry.field(default=UNSET, description="Right after this one.")
+    before: UUID | None = strawberry.field(default=UNSET, description="Right before this one.")
+    first: bool = strawberry.field(default=False, description="At the start of the document.")
+    last: bool = strawberry.field(default=False, description="At its end, as when nothing is said.")
+
+
+@strawberry.type
+class RequirementPayload(Payload):
+    requirement: Requirement
+
+
+async def _prepare(
+    transaction: Transaction, requirement: db.Requirement, values: Mapping[str, Any]
+) -> None:
+    if requirement.block_id:
+        await _require_block(transaction, requirement.document_id, requirement.block_id)
+    if not requirement.version and "position" not in values:
+        requirement.position = await at_end(transaction, db.Requirement, requirement.document_id)
+
+
+async def _require_block(
+    transaction: Transaction, document_id: UUID, block_id: UUID, within: Sequence[str] = ()
+) -> None:
+    block = await transaction.find(BlockRow, block_id, lock=False, field=[*within, "block_id"])
+    if block.document_id != document_id:
+        message = "The block is in another document."
+        raise Problem("INVALID", message, field=[*within, "block_id"])
+
+
+async def requirement_move(
+    info: Info, id: Id, expected_version: ExpectedVersion, place_at: RequirementPlace
+) -> RequirementPayload | None:
+    async with writing(info, None) as transaction:
+        row = await transaction.find(db.Requirement, id, lock=False)
+        # The document is locked first, and by every move, so that moves take turns.
+        document = await transaction.find(
+            DocumentRow, place_at.document_id or row.document_id, field=[*PLACE, "document_id"]
+        )
+        row = await transaction.find(db.Requirement, id)
+        if document.organization_id != row.organization_id:
+            message = "A requirement stays in its organization."
+            raise Problem("INVALID", message, field=[*PLACE, "document_id"])
+        block_id = row.block_id if document.id == row.document_id else None
+        if place_at.block_id is not UNSET:
+            block_id = place_at.block_id
+        if block_id:
+            await _require_block(transaction, document.id, block_id, PLACE)
+        position = await place(
+            transaction,
+            row,
+            document.id,
+            after=place_at.after or None,
+            before=place_at.before or None,
+            first=place_at.first,
+            last=place_at.last,
+        )
+        placed = {
+            "project_id": document.project_id,
+            "document_id": document.id,
+            "block_id": block_id,
+            "position": position,
+        }
+        await transaction.update(row, expected_version, placed)
+    versions = transaction.merged.get(row.id, ())
+    return await answer(info, RequirementPayload, row, versions)  # type: ignore[no-any-return]
+
+
+def _requirements(key: str, text: str) -> Any:
+    return connection(
+        db.Requirement,
+        Requirement,
+        RequirementFilter,
+        RequirementOrder,
+        text,
+        key=key,
+        by=("document_id", "position") if key == "project_id" else ("position",),
+        largest=LARGEST_REQUIREMENTS_PAGE,
+    )
+
+
+extend_type(Project, requirements=_requirements("project_id", "All requirements beneath it."))
+extend_type(Document, requirements=_requirements("document_id", "Its requirements, in order."))
+extend_type(Block, requirements=_requirements("block_id", "The requirements in it, in order."))
+
+
+@strawberry.type
+class Query:
+    requirement = by_id(db.Requirement, Requirement, "One requirement.")
+    requirements = connection(
+        db.Requirement,
+        Requirement,
+        RequirementFilter,
+        RequirementOrder,
+        "The requirements the viewer may see; up to 1,000 a page within one document or project.",
+        largest=LARGEST_REQUIREMENTS_PAGE,
+        narrowed=("document_id", "project_id", "block_id"),
+    )
+
+
+@strawberry.type
+class Mutation:
+    requirement_create = create(
+        db.Requirement,
+        RequirementPayload,
+        RequirementCreate,
+        "A new requirement, at the end of its document unless it has a position.",
+        within=(DocumentRow, "document_id"),
+        prepare=_prepare,
+    )
+    requirement_update = update(
+        db.Requirement, RequirementPayload, RequirementUpdate, "Change a requirement."
+    )
+    requirement_move = strawberry.mutation(
+        requirement_move, description="Put a requirement elsewhere in its document, or in another."
+    )
+    requirement_delete = delete(db.Requirement, RequirementPayload, "Delete a requirement.")
+    requirement_restore = restore(
+        db.Requirement, RequirementPayload, "Bring a deleted requirement back."
+    )

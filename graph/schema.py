@@ -1,0 +1,63 @@
+"""The schema: what each area offers, put together."""
+
+from uuid import UUID
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from graph.core import membership, organizations, people, projects
+from graph.kit.context import Info
+from graph.kit.node import NODES, Node
+from graph.kit.scalars import SCALARS
+from graph.requirements import blocks, documents, requirements
+
+for _type in (
+    organizations.Organization,
+    projects.Project,
+    documents.Document,
+    blocks.Block,
+    requirements.Requirement,
+    people.Profile,
+    organizations.OrganizationMember,
+    organizations.OrganizationInvitation,
+    projects.ProjectMember,
+):
+    NODES[_type.model] = _type
+
+
+@strawberry.type
+class Query(
+    people.Query,
+    organizations.Query,
+    projects.Query,
+    documents.Query,
+    blocks.Query,
+    requirements.Query,
+):
+    @strawberry.field(description="Whatever has this id, of any type, or NOT_FOUND.")
+    async def node(self, info: Info, id: UUID) -> Node | None:
+        return await info.context.node(id, list(NODES))  # type: ignore[return-value]
+
+    @strawberry.field(description="What has these ids, in their order; null for those not found.")
+    async def nodes(self, info: Info, ids: list[UUID]) -> list[Node | None] | None:
+        return await info.context.nodes(ids, list(NODES))  # type: ignore[return-value]
+
+
+@strawberry.type
+class Mutation(
+    people.Mutation,
+    membership.Mutation,
+    projects.Mutation,
+    documents.Mutation,
+    blocks.Mutation,
+    requirements.Mutation,
+):
+    pass
+
+
+schema = strawberry.Schema(
+    Query,
+    Mutation,
+    types=[*NODES.values()],
+    config=StrawberryConfig(scalar_map=SCALARS),
+)

@@ -1,0 +1,254 @@
+"""What an operator can set: one environment variable a field, each with its meaning and its unit.
+
+The variable is the field's name in capitals. Nothing else reads the environment.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SECRET_LENGTH = 32
+"""Characters that GATEWAY_SECRET has at least."""
+
+
+class SettingsError(Exception):
+    """The settings do not fit together; the message says what to set."""
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """The settings of one process, read once. `with_secret` completes them for a server."""
+
+    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
+
+    # Where it listens and what it is called
+    gateway_env: Literal["development", "production"] = Field(
+        default="development", description="`production` asks for a secret and logs JSON."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one."
+    )
+    public_url: str = Field(
+        default="",
+        description="Address that people and clients use, without a path; links are built from it."
+        " By default the address listened on.",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(),
+        description="Values of the Host header to accept, separated by commas; by default the host"
+        " of PUBLIC_URL and this machine's own names.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(),
+        description="Origins, such as `https://app.example.com`, whose pages may call the API,"
+        " separated by commas; by default only the gateway's own.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Addresses and networks, separated by commas, whose X-Forwarded-For and"
+        " X-Forwarded-Proto are believed.",
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="Bearer token that /metrics asks for; without one it answers in development"
+        " only.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least level of the events that are logged."
+    )
+    drain_timeout: int = Field(
+        default=5,
+        ge=0,
+        description="Seconds that requests have to finish when the server is told to stop.",
+    )
+    drain_delay: float = Field(
+        default=0.5,
+        ge=0,
+        description="Seconds from SIGTERM for which requests are still taken while /readyz says no,"
+        " so that a load balancer notices.",
+    )
+
+    # What it keeps, and where
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="`postgresql://user:password@host:port/database`, PostgreSQL 15.14 or later;"
+        " without it an embedded PostgreSQL 18 runs in the data directory.",
+    )
+    gateway_data_dir: Path = Field(
+        default=Path(".data"),
+        description="Folder of the embedded PostgreSQL and of the secret made in development.",
+    )
+    gateway_pg_bin: Path | None = Field(
+        default=None,
+        description="Folder of other PostgreSQL programs to run as the embedded server.",
+    )
+    gateway_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description=f"At least {SECRET_LENGTH} random characters that sign cookies, cursors and"
+        " forms; development makes its own. Changing it signs everybody out.",
+    )
+
+    # Connections
+    gateway_pooler: Literal["session", "transaction"] = Field(
+        default="session",
+        description="`transaction` when DATABASE_URL leads to a proxy that pools by transaction.",
+    )
+    app_connections: int = Field(default=10, ge=1, description="Connections for reading, at most.")
+    auth_connections: int = Field(
+        default=3, ge=1, description="Connections for identifying, at most."
+    )
+    orm_connections: int = Field(default=5, ge=1, description="Connections for writing, at most.")
+    connection_wait: float = Field(
+        default=5.0,
+        gt=0,
+        description="Seconds to wait for a free connection before answering BUSY.",
+    )
+    statement_timeout: float = Field(
+        default=5.0, gt=0, description="Seconds that one SQL statement may take."
+    )
+
+    # Limits of a request
+    operation_timeout: float = Field(
+        default=10.0, gt=0, description="Seconds that one GraphQL operation may take."
+    )
+    body_limit: int = Field(
+        default=1_000_000, ge=1000, description="Bytes of a request's body, at most."
+    )
+    head_timeout: float = Field(
+        default=5.0, gt=0, description="Seconds in which a request's head has come in."
+    )
+    body_timeout: float = Field(
+        default=15.0, gt=0, description="Seconds in which a request's body has come in."
+    )
+    max_document_length: int = Field(
+        default=100_000, ge=1000, description="Characters of a document, at most."
+    )
+    document_cache: int = Field(
+        default=32_000_000,
+        ge=0,
+        description="Bytes of memory for documents that have been parsed and validated.",
+    )
+    max_tokens: int = Field(
+        default=2000, ge=10, description="Lexical tokens of a document, at most."
+    )
+    max_depth: int = Field(default=12, ge=1, description="Levels of nested fields, at most.")
+    max_fields: int = Field(
+        default=1500, ge=1, description="Fields of an operation with its fragments spread, at most."
+    )
+    max_aliases: int = Field(default=30, ge=0, description="Aliases of an operation, at most.")
+    max_root_fields: int = Field(default=20, ge=1, description="Root fields of a query, at most.")
+    max_mutations: int = Field(default=5, ge=1, description="Root fields of a mutation, at most.")
+    max_directives: int = Field(
+        default=50, ge=0, description="Directives of an operation, at most."
+    )
+    max_list_items: int = Field(
+        default=500, ge=1, description="Items of a list in an argument or a variable, at most."
+    )
+    # Four levels of lists with their default pages of 20 cost 168,421 and must pass: whoever
+    # explores a requirement set asks for just that. A fifth level does not pass, nor do pages of
+    # 100 in three levels. What passes still has the deadlines of an operation and its statements.
+    max_cost: int = Field(
+        default=200_000,
+        ge=1,
+        description="Cost of an operation, at most: 1 for a field that leads to rows, plus its page"
+        " size times the cost of what is selected beneath it.",
+    )
+
+    # People
+    session_days: int = Field(
+        default=14, ge=1, description="Days until a browser signs in again, however busy it is."
+    )
+    session_idle_hours: int = Field(
+        default=72,
+        ge=1,
+        description="Hours without a request after which a browser signs in again.",
+    )
+    sign_in_attempts: int = Field(
+        default=10,
+        ge=1,
+        description="Failed sign-ins to an account from one network in SIGN_IN_WINDOW, after which"
+        " each further one waits.",
+    )
+    sign_in_window: int = Field(
+        default=900, ge=1, description="Seconds that a failed sign-in counts."
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("it begins with postgresql://")
+        return value
+
+    @field_validator("gateway_secret")
+    @classmethod
+    def _is_long(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < SECRET_LENGTH:
+            raise ValueError(f"it has at least {SECRET_LENGTH} characters")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_origin(cls, value: str) -> str:
+        scheme, _, rest = value.rstrip("/").partition("://")
+        if value and (scheme not in ("http", "https") or not rest or "/" in rest):
+            raise ValueError("it is http:// or https://, a host and perhaps a port")
+        return value.rstrip("/")
+
+    @property
+    def in_production(self) -> bool:
+        """Whether other people depend on this process."""
+        return self.gateway_env == "production"
+
+    @property
+    def url(self) -> str:
+        """The address of the gateway for people and clients, without a slash at its end."""
+        name = "localhost" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        name = f"[{name}]" if ":" in name else name
+        return self.public_url or f"http://{name}:{self.port}"
+
+
+def with_secret(settings: Settings) -> Settings:
+    """The settings with a secret: in development one that is made once and kept.
+
+    Raises SettingsError in production, where several processes need the same one.
+    """
+    if settings.gateway_secret.get_secret_value():
+        return settings
+    if settings.in_production:
+        raise SettingsError(
+            f"Set GATEWAY_SECRET to at least {SECRET_LENGTH} random characters, the same for every"
+            " process of this gateway, or set GATEWAY_ENV=development."
+        )
+    file = settings.gateway_data_dir / "secret"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        fresh = file.with_name(f"secret.{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(SECRET_LENGTH))
+        fresh.replace(file)
+    return settings.model_copy(update={"gateway_secret": SecretStr(file.read_text())})
+
+
+def table() -> str:
+    """Every setting as a Markdown table, for the README and `gateway settings`."""
+    lines = ["| Variable | Default | Meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        lines.append(f"| `{name.upper()}` | {_default(field)} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    return "" if value in (None, "", ()) else f"`{value}`"

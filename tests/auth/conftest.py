@@ -1,0 +1,123 @@
+"""A site made of the pages alone, people to sign in, and a look at what the database keeps."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from random import randint
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from auth.identify import CHALLENGE, identify
+from auth.pages import routes
+from auth.people import create_person
+from db.pool import Database
+from db.problem import CODES, Problem
+from graph.settings import Settings
+
+PASSWORD = "correct horse battery"
+SECURE, LOCAL = "https://gateway.example", "http://localhost:8000"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with the password above."""
+
+    id: UUID
+    email: str
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    return Settings(gateway_secret=SecretStr("tests" * 8), sign_in_attempts=3, sign_in_window=900)
+
+
+@pytest.fixture
+async def person(database: Database) -> Person:
+    email = f"member+{uuid4().hex}@demo.example"
+    return Person(await create_person(database, email, "A Member", PASSWORD), email)
+
+
+@pytest.fixture
+def site(database: Database, settings: Settings) -> Starlette:
+    """The pages, and one resource that says who asks for it."""
+
+    async def me(request: Request) -> Response:
+        viewer = await identify(request, database, settings)
+        return JSONResponse({"email": viewer.email, "session": viewer.session_id})
+
+    async def refuse(_: Request, problem: Exception) -> Response:
+        assert isinstance(problem, Problem)
+        status = CODES[problem.code].status
+        headers = CHALLENGE if status == 401 else {}
+        return JSONResponse(problem.extensions, status, headers)
+
+    return Starlette(
+        routes=[*routes(database, settings), Route("/me", me)],
+        exception_handlers={Problem: refuse},
+    )
+
+
+Browse = Callable[..., httpx.AsyncClient]
+
+
+@pytest.fixture
+async def browse(site: Starlette) -> AsyncIterator[Browse]:
+    """Makes browsers, each in a network of its own unless told otherwise."""
+    opened = []
+
+    def browse(base_url: str = SECURE, ip: str | None = None) -> httpx.AsyncClient:
+        ip = ip or f"10.{randint(0, 255)}.{randint(0, 255)}.1"
+        transport = httpx.ASGITransport(site, client=(ip, 50000))
+        headers = {"user-agent": "a browser", "origin": base_url}
+        browser = httpx.AsyncClient(transport=transport, base_url=base_url, headers=headers)
+        opened.append(browser)
+        return browser
+
+    yield browse
+    for browser in opened:
+        await browser.aclose()
+
+
+@pytest.fixture
+def browser(browse: Browse) -> httpx.AsyncClient:
+    return browse()
+
+
+async def form_of(browser: httpx.AsyncClient, next: str = "/") -> dict[str, str]:
+    """The hidden fields of the form for signing in, as the page holds them."""
+    page = await browser.get("/sign-in", params={"next": next})
+    token = page.text.split('name="csrf_token" value="')[1].split('"')[0]
+    return {"csrf_token": token, "next": next}
+
+
+async def sign_in(
+    browser: httpx.AsyncClient, email: str, password: str = PASSWORD, next: str = "/"
+) -> httpx.Response:
+    """What a person does: open the form, fill it in, send it."""
+    form = await form_of(browser, next)
+    return await browser.post("/sign-in", data={**form, "email": email, "password": password})
+
+
+Rows = Callable[..., Awaitable[list[asyncpg.Record]]]
+
+
+@pytest.fixture
+def events(superuser: asyncpg.Connection) -> Rows:
+    """The recorded events about somebody, in order."""
+
+    async def events(user_id: UUID | None, *types: str) -> list[asyncpg.Record]:
+        return await superuser.fetch(
+            "SELECT * FROM audit_logs WHERE user_id IS NOT DISTINCT FROM $1"
+            " AND event_type::text = ANY($2) ORDER BY created_at",
+            user_id,
+            list(types),
+        )
+
+    return events

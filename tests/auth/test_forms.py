@@ -1,0 +1,92 @@
+"""What browsers send, and where they are sent afterwards."""
+
+import pytest
+
+from auth.pages.forms import FORM, local_path
+from tests.auth.conftest import form_of, sign_in
+
+ELSEWHERE = [
+    "//evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "/\t/evil.example",
+    "/\n/evil.example",
+    "\t//evil.example",
+    " //evil.example",
+    "https://evil.example",
+    "https:evil.example",
+    "javascript:alert(1)",
+    "evil.example",
+    "",
+    "/x\\..\\evil.example",
+    "/\x00/evil.example",
+    "/" + "x" * 5000,
+]
+HERE = ["/", "/explorer", "/explorer?a=//b&c=%2F#d", "/projekte/größe", "/a//b", "/.//evil.example"]
+
+
+@pytest.mark.parametrize("target", ELSEWHERE)
+async def test_no_form_leads_to_another_site(browser, person, target):
+    assert local_path(target) == "/"
+    page = await browser.get("/sign-in", params={"next": target})
+    assert 'name="next" value="/"' in page.text
+    answer = await sign_in(browser, person.email, next=target)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
+@pytest.mark.parametrize("target", HERE)
+async def test_a_form_leads_back_to_where_one_wanted(browser, person, target):
+    assert local_path(target) == target
+    answer = await sign_in(browser, person.email, next=target)
+    assert answer.status_code == 303
+    assert answer.next_request is not None
+    assert answer.next_request.url == browser.base_url.join(target)
+
+
+@pytest.mark.parametrize(
+    ("body", "type"),
+    [
+        (b"email=%ff%fe&password=x", FORM),
+        (b"email=\xff\xfe&password=x", FORM),
+        (b"email=a&email=b&password=x", FORM),
+        (b"&".join(b"f%d=1" % number for number in range(50)), FORM),
+        (b"password=" + b"x" * 20_000, FORM),
+        (b'{"email": "a"}', "application/json"),
+        (b"email=a", "text/plain"),
+        (
+            b"--x\r\ncontent-disposition: form-data\r\n\r\na\r\n--x--",
+            "multipart/form-data; boundary=x",
+        ),
+        (b"email=a", ""),
+    ],
+)
+async def test_what_is_no_proper_form_is_refused(browser, body, type):
+    for path in ("/sign-in", "/sign-out"):
+        answer = await browser.post(path, content=body, headers={"content-type": type})
+        assert answer.status_code == 400
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"%", b"&&", b"=", b"csrf_token=%00", b"csrf_token=%C3%A9.x"]
+)
+async def test_a_form_with_nothing_proper_in_it_is_refused(browser, body):
+    await form_of(browser)
+    for path in ("/sign-in", "/sign-out"):
+        answer = await browser.post(path, content=body, headers={"content-type": FORM})
+        assert answer.status_code == 403
+
+
+async def test_odd_text_in_a_form_signs_nobody_in(browse, person):
+    for email, password in (
+        ("a\0b@demo.example", "x"),
+        (person.email, "x\0y"),
+        (person.email, "x" * 2000),
+        ("<script>alert(1)</script>", "x"),
+        ("'; DROP TABLE profiles; --", "x"),
+        ("x" * 5000, "x"),
+        ("", ""),
+    ):
+        answer = await sign_in(browse(), email, password)
+        assert answer.status_code == 401
+        assert "<script>" not in answer.text

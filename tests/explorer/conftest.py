@@ -1,0 +1,157 @@
+"""The gateway with its demo data on a port of this machine, and a real browser that visits it."""
+
+import asyncio
+import json
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.async_api import Browser, Page, Request, async_playwright
+
+from db.pool import Database
+from graph.app import create_app
+from graph.demo import create_demo
+from graph.explorer.build import build
+from graph.settings import Settings
+
+OUTPUT = Path(__file__).parents[2] / "test-output"
+FLAGS = (
+    # A browser run by root, as in a container, has no sandbox of its own.
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    # The browser itself looks up nothing, so that each foreign request is the page's.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@dataclass
+class Gateway:
+    """A running gateway: its address, and the demo's people with their passwords."""
+
+    url: str
+    passwords: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+async def demo(database: Database) -> dict[str, str]:
+    """The demo data; its people's passwords by their addresses."""
+    return {account.email: account.password for account in await create_demo(database)}
+
+
+@pytest.fixture(scope="session")
+async def gateway(settings: Settings, demo: dict[str, str]) -> AsyncIterator[Gateway]:
+    """The real application with the demo data, served as it is in production."""
+    build()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        app = create_app(settings.model_copy(update={"public_url": url}))
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="on", log_config=None))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:
+            assert not serving.done(), "the gateway did not start"
+            await asyncio.sleep(0.05)
+        yield Gateway(url, demo)
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium as the machine has it; nothing is downloaded."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("Chromium is not installed")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@dataclass
+class Visitor:
+    """Somebody in front of the explorer, and what went wrong on their screen."""
+
+    page: Page
+    gateway: Gateway
+    complaints: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    sent: list[Request] = field(default_factory=list)
+
+    def watch(self) -> None:
+        """Note every error, every violation of the policy and every request."""
+        page = self.page
+        page.on("console", lambda m: m.type in ("error", "warning") and self._complain(m.text))
+        page.on("pageerror", lambda error: self._complain(str(error)))
+        page.on("requestfailed", self._failed)
+        page.on("request", self._note)
+
+    def _complain(self, text: str) -> None:
+        self.complaints.append(text)
+
+    def _failed(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # given up when the visitor went elsewhere
+            self._complain(f"{request.failure}: {request.url}")
+
+    def _note(self, request: Request) -> None:
+        self.sent.append(request)
+        if not request.url.startswith(f"{self.gateway.url}/"):
+            self.foreign.append(request.url)
+
+    async def open(self) -> None:
+        """Open the explorer and wait for its editors."""
+        await self.page.goto(f"{self.gateway.url}/explorer")
+        await self.ready()
+
+    async def ready(self) -> None:
+        """Wait until the editors are there."""
+        await self.page.locator(".graphiql-query-editor .view-line").first.wait_for()
+
+    async def sign_in(self, email: str) -> None:
+        """Sign in through the page for it, from which the way leads to the explorer."""
+        if not self.page.url.startswith(self.gateway.url):
+            await self.page.goto(f"{self.gateway.url}/sign-in?next=/explorer")
+        else:
+            await self.page.get_by_role("link", name="Sign in").first.click()
+        await self.page.get_by_label("E-mail address").fill(email)
+        await self.page.get_by_label("Password").fill(self.gateway.passwords[email])
+        await self.page.get_by_role("button", name="Sign in").click()
+        await self.ready()
+
+    async def type_operation(self, text: str) -> None:
+        """Replace the operation; the editor completes brackets, so the text is pasted."""
+        editor = self.page.locator(".graphiql-query-editor .monaco-editor")
+        await editor.click()
+        await self.page.keyboard.press("ControlOrMeta+a")
+        await self.page.keyboard.insert_text(text)
+
+    async def execute(self) -> dict[str, Any]:
+        """Run the operation; what the explorer shows as its answer."""
+        async with self.page.expect_response(f"{self.gateway.url}/graphql") as response:
+            await self.page.get_by_role("button", name="Execute query").click()
+        expected = json.loads(await (await response.value).text())
+        shown = self.page.locator(".graphiql-response")
+        await shown.get_by_text('"data"').or_(shown.get_by_text('"errors"')).first.wait_for()
+        return expected
+
+
+@pytest.fixture
+async def visitor(browser: Browser, gateway: Gateway) -> AsyncIterator[Visitor]:
+    """A visitor with an empty profile, whose page must not have complained in the end."""
+    context = await browser.new_context(
+        viewport={"width": 1440, "height": 900}, color_scheme="light"
+    )
+    visitor = Visitor(await context.new_page(), gateway)
+    visitor.watch()
+    yield visitor
+    await context.close()
+    assert visitor.complaints == []
+    assert visitor.foreign == []

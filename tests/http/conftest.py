@@ -1,0 +1,104 @@
+"""The toy in this process, and the toy behind a real server in a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from graph.settings import Settings
+from tests.http.toy import create_toy, seen
+
+ROOT = Path(__file__).parents[2]
+SIGNED_IN = {"authorization": "Bearer good"}
+NEWER = {"accept": "application/graphql-response+json"}
+
+
+@dataclass
+class Served:
+    """A server process, and what it has logged so far."""
+
+    process: "subprocess.Popen[str]"
+    log: Path
+
+    @cached_property
+    def port(self) -> int:
+        """Known once the process listens, which is waited for."""
+        assert self.process.stdout is not None
+        port = self.process.stdout.readline()
+        assert port, self.log.read_text()
+        return int(port)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def serving(folder: Path, **settings: object) -> Iterator[Served]:
+    """The toy behind uvicorn, with these settings."""
+    log = folder / "log"
+    variables = {name.upper(): str(value) for name, value in settings.items()}
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.http.toy"],
+            cwd=ROOT,
+            env=os.environ | variables,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as process,
+    ):
+        try:
+            yield Served(process, log)
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that gives a second to a request's head, and half of one to its body."""
+    folder = tmp_path_factory.mktemp("served")
+    limits = {"head_timeout": 1, "body_timeout": 0.5, "drain_delay": 0}
+    with serving(folder, gateway_env="production", metrics_token="scraper", **limits) as served:
+        yield served
+
+
+@pytest.fixture
+async def client_with() -> AsyncIterator[Callable[..., httpx.AsyncClient]]:
+    """Makes a client of a toy that is set differently."""
+    clients: list[httpx.AsyncClient] = []
+
+    def client_with(ready: Any = None, contexts: Any = None, **settings: Any) -> httpx.AsyncClient:
+        options = {"contexts": contexts} if contexts else {}
+        app = create_toy(Settings(**settings), ready, **options)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+        clients.append(httpx.AsyncClient(transport=transport, base_url="http://localhost:8000"))
+        return clients[-1]
+
+    yield client_with
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.fixture
+async def toy(client_with: Callable[..., httpx.AsyncClient]) -> httpx.AsyncClient:
+    """A client of the toy as it is by default, without credentials."""
+    seen.cancelled = seen.finished = 0
+    seen.release.clear()
+    return client_with()
+
+
+@pytest.fixture
+async def signed_in(toy: httpx.AsyncClient) -> httpx.AsyncClient:
+    """The same client, showing a token."""
+    toy.headers.update(SIGNED_IN)
+    return toy

@@ -1,0 +1,278 @@
+"""A small schema behind the real endpoint and middleware, for what concerns HTTP and not rows.
+
+Run as a program it serves itself on a free port, which it prints: `python -m tests.http.toy`.
+"""
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from uuid import UUID, uuid4
+
+import strawberry
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
+from strawberry.scalars import JSON
+
+from auth.viewer import ANONYMOUS, Viewer
+from db.problem import Problem
+from graph.http.drain import Drain
+from graph.http.endpoint import GraphQLEndpoint
+from graph.http.health import alive, readiness
+from graph.http.metrics import Metrics
+from graph.http.middleware import compressed, middleware
+from graph.http.server import Config
+from graph.logs import set_up
+from graph.settings import Settings
+
+T = TypeVar("T")
+SECRET = "hunter2"
+
+
+@dataclass
+class Context:
+    """Who asks, and what has happened to whom."""
+
+    viewer: Viewer
+    rows_read: int = 0
+
+
+@dataclass
+class Seen:
+    """What the resolvers have been through, for tests to look at."""
+
+    cancelled: int = 0
+    finished: int = 0
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+seen = Seen()
+Info = strawberry.Info[Context, None]
+
+
+@strawberry.type
+class PageInfo:
+    has_next_page: bool = False
+
+
+@strawberry.type
+class Edge(Generic[T]):
+    node: T
+    cursor: str = ""
+
+
+@strawberry.type
+class Connection(Generic[T]):
+    nodes: list[T]
+    edges: list[Edge[T]]
+    page_info: PageInfo
+    total_count: int = 0
+
+
+@strawberry.type
+class Item:
+    id: strawberry.ID
+    name: str = "Brakes"
+    properties: JSON | None = None
+
+    @strawberry.field
+    def self(self) -> "Item":
+        return self
+
+    @strawberry.field
+    def children(self, first: int = 10, filter: "Filter | None" = None) -> "list[Item]":
+        return []
+
+    @strawberry.field
+    def items(self, first: int | None = None, last: int | None = None) -> Connection["Item"]:
+        return page(first or last or 0)
+
+    @strawberry.field(metadata={"largest_page": 100})
+    def few(self, first: int | None = None) -> Connection["Item"]:
+        return page(first or 0)
+
+    @strawberry.field
+    def node(self) -> "Item":
+        """Called as an edge's field is, without being one."""
+        return self
+
+
+def page(size: int) -> Connection[Item]:
+    rows = [Item(id=strawberry.ID(str(number))) for number in range(min(size, 100))]
+    edges = [Edge(node=row) for row in rows]
+    return Connection(nodes=rows, edges=edges, page_info=PageInfo(), total_count=size)
+
+
+@strawberry.input
+class Filter:
+    name: str | None = None
+    ids: list[strawberry.ID] | None = None
+    either: "list[Filter] | None" = None
+
+
+@strawberry.input
+class NewItem:
+    name: str
+    tags: list[str] = strawberry.field(default_factory=list)
+
+
+@strawberry.input
+class NewItems:
+    items: list[NewItem]
+    dry_run: bool = False
+
+
+@strawberry.type
+class Created:
+    items: list[Item]
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def hello(self) -> str:
+        return "world"
+
+    @strawberry.field
+    def item(self) -> Item:
+        return Item(id=strawberry.ID("1"))
+
+    @strawberry.field
+    def items(self, first: int | None = None, last: int | None = None) -> Connection[Item]:
+        return page(first or last or 0)
+
+    @strawberry.field
+    def nodes(self, ids: list[strawberry.ID]) -> list[Item]:
+        return [Item(id=id) for id in ids]
+
+    @strawberry.field
+    def found(self, filter: Filter | None = None) -> list[Item]:
+        return []
+
+    @strawberry.field
+    def echo(self, text: str = "", number: int = 0, json: JSON | None = None) -> JSON:
+        return json if json is not None else [text, number]
+
+    @strawberry.field
+    def by_id(self, id: UUID) -> str:
+        return str(id)
+
+    @strawberry.field
+    def viewer(self, info: Info) -> str | None:
+        return str(info.context.viewer.id) if info.context.viewer.id else None
+
+    @strawberry.field
+    def rows(self, info: Info, count: int) -> int:
+        info.context.rows_read += count
+        return count
+
+    @strawberry.field
+    def refused(self) -> str | None:
+        raise Problem("CONFLICT", "Someone has changed it.", field=["input", "name"], current=7)
+
+    @strawberry.field
+    def broken(self, text: str = "") -> str | None:
+        raise ValueError(f"password={SECRET} {text}")
+
+    @strawberry.field
+    def too_long(self) -> int | None:
+        return 2**40
+
+    @strawberry.field
+    def missing(self) -> str:
+        return None  # type: ignore[return-value]
+
+    @strawberry.field
+    async def slow(self, seconds: float = 60) -> str:
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            seen.cancelled += 1
+            raise
+        return "done"
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    def create(self, input: NewItem) -> Item:
+        return Item(id=strawberry.ID("1"), name=input.name)
+
+    @strawberry.mutation
+    def create_many(self, input: NewItems) -> Created:
+        return Created(items=[])
+
+    @strawberry.mutation
+    async def wait(self) -> str:
+        await seen.release.wait()
+        seen.finished += 1
+        return "done"
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def ticks(self) -> AsyncIterator[int]:
+        seen.finished += 1
+        yield 1
+
+
+schema = strawberry.Schema(Query, Mutation, Subscription)
+
+
+async def make_context(request: Request) -> Context:
+    """Whoever shows a token or a cookie is signed in, unless the token is `expired`."""
+    shown = request.headers.get("authorization")
+    if shown == "Bearer expired":
+        raise Problem("UNAUTHENTICATED", "The access token is not valid, or is no longer.")
+    if shown == "Bearer busy":
+        raise Problem("BUSY", "The database has no connection to spare.")
+    return Context(Viewer(uuid4()) if shown or request.cookies else ANONYMOUS)
+
+
+def fall_over(request: Request) -> None:
+    """A route with a defect."""
+    raise ValueError(f"password={SECRET}")
+
+
+def create_toy(settings: Settings, ready: Any = None, contexts: Any = make_context) -> Starlette:
+    """The toy as an application, wired as the gateway is."""
+    metrics = Metrics(lambda: {"app": (3, 1)})
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
+        with Drain(settings.drain_delay) as drain:
+            yield {"drain": drain}
+
+    async def always() -> None:
+        return None
+
+    return Starlette(
+        routes=[
+            Route("/graphql", compressed(GraphQLEndpoint(schema, contexts, settings, metrics))),
+            Route("/healthz", alive),
+            Route("/readyz", readiness(ready or always)),
+            Route("/metrics", metrics.page(settings)),
+            Route("/defect", fall_over),
+        ],
+        middleware=middleware(settings),
+        lifespan=lifespan,
+    )
+
+
+def serve(settings: Settings) -> None:
+    """Serve the toy on a free port of this machine, and print the port."""
+    set_up(settings)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sys.stdout.write(f"{listener.getsockname()[1]}\n")
+        sys.stdout.flush()
+        uvicorn.Server(Config(create_toy(settings), settings)).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    serve(Settings())

@@ -1,0 +1,79 @@
+"""Tenants full of canaries, founded once: nothing that is tested here may change them."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import true
+
+from auth import policy
+from db.pool import Database
+from graph.app import create_app
+from graph.settings import Settings
+from tests.conftest import TEMPLATE, _run, dsn_of
+from tests.isolation.founding import found_canaries
+from tests.isolation.world import Canaries
+
+PROTECTED = """
+SELECT oid::regclass::text AS name FROM pg_class
+WHERE relrowsecurity AND relnamespace = 'public'::regnamespace
+"""
+
+
+@pytest.fixture(scope="session")
+async def canaries(database_dsn: str, settings: Settings) -> AsyncIterator[Canaries]:
+    """The tenants, behind both walls."""
+    async with tenants_in(f"{name_of(database_dsn)}_walled", settings) as canaries:
+        yield canaries
+
+
+@pytest.fixture(scope="session")
+async def unwalled(database_dsn: str, settings: Settings) -> AsyncIterator[Canaries]:
+    """The like in another database, in which row level security is off."""
+    async with tenants_in(f"{name_of(database_dsn)}_unwalled", settings) as canaries:
+        for table in await canaries.superuser.fetch(PROTECTED):
+            await canaries.superuser.execute(
+                f"ALTER TABLE {table['name']} DISABLE ROW LEVEL SECURITY"
+            )
+        yield canaries
+
+
+@asynccontextmanager
+async def tenants_in(name: str, settings: Settings) -> AsyncIterator[Canaries]:
+    """The tenants in a database of their own, of this name, and the application on it.
+
+    Their rows are in every table, where other tests would not expect them.
+    """
+    drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
+    await _run(drop, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+    app = create_app(settings.model_copy(update={"database_url": SecretStr(dsn_of(name))}))
+    transport = httpx.ASGITransport(app)
+    superuser = await asyncpg.connect(dsn_of(name, superuser=True))
+    async with (
+        Database(dsn_of(name), app_connections=1, orm_connections=1) as database,
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+    ):
+        yield await found_canaries(superuser, database, client)
+    await superuser.close()
+    await _run(drop)
+
+
+def name_of(dsn: str) -> str:
+    return urlsplit(dsn).path.removeprefix("/")
+
+
+@pytest.fixture
+def without_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody may do everything, wherever the policy is asked."""
+    opened = {policy.allows: lambda *_: True, policy.permitted: lambda *_: true()}
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in ("auth", "graph"):
+            for function, answer in opened.items():
+                if getattr(module, function.__name__, None) is function:
+                    monkeypatch.setattr(module, function.__name__, answer)

@@ -1,0 +1,232 @@
+"""Founding the tenants full of canaries: rows for every table there is, from what it declares."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import httpx
+from sqlalchemy import ForeignKeyConstraint, Table
+
+from db.pool import Database
+from db.tables import METADATA
+from tests.isolation.rows import CanaryRow, Register, filled, word
+from tests.isolation.world import PEOPLE, PROJECTS, TENANTS, TOP, ZONES, Canaries, Person
+
+BY_PEOPLE = {"profiles", "organizations", "organization_members"}
+"""Tables whose rows follow from people and tenants, not from zones."""
+
+MEANT = {
+    "assignments": {"entity_id": "requirements"},
+    "trace_links": {"source_id": "requirements", "target_id": "documents"},
+    "audit_logs": {"project_id": "projects", "document_id": "documents"},
+}
+"""Columns that name a row without a foreign key, and the table it is in."""
+
+MEMBERS = {"ours": "admin", "theirs": "their member", "dissolved": "dissolved member"}
+"""Somebody else than the owner in each tenant."""
+
+TWICE = {"blocks"}
+"""Tables whose rows name another one of theirs: the second names the first."""
+
+
+def tenant_tables() -> list[Table]:
+    """The tables whose rows belong to one tenant each, those that are named before the others."""
+    tables = [table for table in METADATA.sorted_tables if "organization_id" in table.columns]
+    return sorted(tables, key=lambda table: table.name in MEANT)
+
+
+def zones_of(table: Table) -> Iterator[str]:
+    """The zones that can hold rows of this table."""
+    columns = table.columns
+    for zone in ZONES:
+        if zone == "organization":
+            has = "project_id" not in columns or columns["project_id"].nullable
+            has = has and table.name != "projects"
+        elif zone == "deleted":
+            has = "deleted_at" in columns
+        else:
+            within = {"deleted document": "document_id", "deleted block": "block_id"}
+            has = within.get(zone, "project_id") in columns
+            has = has or table.name == TOP.get(zone, "projects")
+        if has:
+            yield zone
+
+
+class Founder:
+    """Makes the rows, each after those it names."""
+
+    def __init__(self) -> None:
+        self.register = Register()
+        self.persons: dict[str, Person] = {}
+        self.now = datetime.now(UTC)
+
+    def found(self) -> None:
+        """Make everything."""
+        for name, roles in PEOPLE.items():
+            self._person(name, roles)
+        for tenant in TENANTS:
+            owner = self._owner(tenant)
+            deleted = self.now if tenant == "dissolved" else None
+            self._add(
+                "organizations", tenant, "organization", owner_id=owner.id, deleted_at=deleted
+            )
+            self._members(tenant)
+            for table in tenant_tables():
+                if table.name not in BY_PEOPLE:
+                    for zone in zones_of(table):
+                        for _ in range(2 if table.name in TWICE else 1):
+                            self._in_zone(table, tenant, zone)
+
+    def _person(self, name: str, roles: dict[str, str]) -> None:
+        secret = self.register.next_code()
+        self.register.enter(CanaryRow(secret, "", "people", "profiles.preferences", name))
+        row = self._add(
+            "profiles",
+            "",
+            "people",
+            person=name,
+            preferences=json.dumps({"canary": word(secret)}),
+            personal_organization_id=None,
+            current_organization_id=None,
+            is_approved=True,
+        )
+        self.persons[name] = Person(name, row.values["email"], row.id, roles)
+
+    def _members(self, tenant: str) -> None:
+        roles = {p.name: p.roles[tenant] for p in self.persons.values() if tenant in p.roles}
+        former = {"former": "owner"} if tenant == "ours" else {}
+        for name, role in (roles | former).items():
+            self._add(
+                "organization_members",
+                tenant,
+                "deleted" if name in former else "organization",
+                person=name,
+                user_id=self.persons[name].id,
+                role=role,
+                organization_id=self._stands_above("organizations", tenant, "organization").id,
+                deleted_at=self.now if name in former else None,
+            )
+
+    def _in_zone(self, table: Table, tenant: str, zone: str) -> None:
+        first = not self._rows(table.name, tenant, zone)
+        deleted = zone == "deleted" or (TOP.get(zone) == table.name and first)
+        values = self._names(table, tenant, zone)
+        if table.name == "projects":
+            values["visibility"] = PROJECTS.get(zone, "organization")
+        if table.name == "project_members":
+            values["role"] = "viewer"
+        if "deleted_at" in table.columns:
+            values["deleted_at"] = self.now if deleted else None
+        if table.name == "user_roles":
+            held = [key for key in ("document_id", "project_id") if values[key]] or ["admin"]
+            values |= dict.fromkeys(("admin_role", "project_role", "document_role"))
+            values[held[0].replace("_id", "") + "_role"] = "viewer"
+        person = "owner" if "user_id" in table.columns and tenant == "ours" else None
+        if table.name == "project_members" and zone == "deleted":  # the owner has a live one there
+            values["user_id"] = self.persons[MEMBERS[tenant]].id
+        self._add(table.name, tenant, zone, person=person, **values)
+        if table.name == "project_members" and (tenant, zone) == ("ours", "private"):
+            guest = self.persons["guest"]
+            self._add(table.name, tenant, zone, person="guest", **values | {"user_id": guest.id})
+
+    def _names(self, table: Table, tenant: str, zone: str) -> dict[str, Any]:
+        """The columns that name other rows: people as the tenant's owner, others in the zone."""
+        owner = self._owner(tenant).id
+        values: dict[str, Any] = {
+            key: owner for key in ("created_by", "updated_by") if key in table.columns
+        }
+        values["organization_id"] = self._stands_above("organizations", tenant, zone).id
+        keys = [c for c in table.constraints if isinstance(c, ForeignKeyConstraint)]
+        for key in keys:
+            target = key.referred_table.name
+            if target in ("profiles", "organization_members"):
+                values[key.column_keys[-1]] = owner
+                continue
+            row = self._stands_above(target, tenant, zone)
+            for element in key.elements:
+                if row or element.parent.name not in values:
+                    held = row.values[element.column.name] if row else None
+                    values[element.parent.name] = held
+        for column, target in MEANT.get(table.name, {}).items():
+            row = self._stands_above(target, tenant, zone)
+            values[column] = row.id if row else None
+        return values
+
+    def _stands_above(self, table: str, tenant: str, zone: str) -> Any:
+        """The row of this table that a row of the zone names."""
+        in_document = "document_id" in METADATA.tables[table].columns
+        match zone:
+            case _ if table == "organizations":
+                places = ["organization"]
+            case "organization":
+                places = []
+            case "deleted":
+                places = ["shared"]
+            case "deleted block":
+                places = [zone, "shared"]
+            case "deleted document" if not in_document:
+                places = [zone, "shared"]
+            case _:
+                places = [zone]
+        rows = [row for place in places for row in self._rows(table, tenant, place)]
+        return rows[0] if rows else None
+
+    def _rows(self, table: str, tenant: str, zone: str) -> list[CanaryRow]:
+        place = (table, tenant, zone)
+        return [r for r in self.register.rows if (r.table, r.tenant, r.zone) == place]
+
+    def _owner(self, tenant: str) -> Person:
+        return next(p for p in self.persons.values() if p.roles.get(tenant) == "owner")
+
+    def _add(
+        self, table: str, tenant: str, zone: str, *, person: str | None = None, **fixed: Any
+    ) -> CanaryRow:
+        code = self.register.next_code()
+        values = filled(self.register, METADATA.tables[table], code, fixed)
+        return self.register.enter(CanaryRow(code, tenant, zone, table, person, values))
+
+
+async def found_canaries(
+    superuser: asyncpg.Connection, database: Database, client: httpx.AsyncClient
+) -> Canaries:
+    """Found the tenants in this database."""
+    founder = Founder()
+    founder.found()
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in founder.register.rows:
+        if row.values:
+            rows[row.table].append(dict(row.values))
+    async with superuser.transaction():
+        for table in METADATA.sorted_tables:
+            if rows[table.name]:
+                await _insert(superuser, table.name, rows[table.name])
+        for person in founder.persons.values():
+            for tenant in list(person.roles)[-1:] if person.name != "owner" else ["ours"]:
+                row = founder._stands_above("organizations", tenant, "organization")
+                await superuser.execute(
+                    "UPDATE profiles SET current_organization_id = $1 WHERE id = $2",
+                    row.id,
+                    person.id,
+                )
+    return Canaries(
+        superuser,
+        database,
+        client,
+        name=founder.register.world,
+        people={person.name: person.id for person in founder.persons.values()},
+        register=founder.register,
+        persons=founder.persons,
+    )
+
+
+async def _insert(superuser: asyncpg.Connection, table: str, rows: list[dict[str, Any]]) -> None:
+    names = list(rows[0])
+    assert all(list(row) == names for row in rows), table
+    places = ", ".join(f"${i}" for i, _ in enumerate(names, start=1))
+    await superuser.executemany(
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})",
+        [list(row.values()) for row in rows],
+    )

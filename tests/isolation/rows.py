@@ -1,0 +1,179 @@
+"""Rows full of canaries: every value that can carry its row's code carries it.
+
+A code is twelve hexadecimal digits: eight of the world, four of the row. It is the end of the row's
+id, a word in its texts, tags and JSON, and counted up in its numbers, so that whatever holds a
+value of a row tells which row it was.
+"""
+
+import json
+import re
+from base64 import urlsafe_b64decode
+from binascii import Error as NotBase64
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import SystemRandom
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Column,
+    DateTime,
+    Enum,
+    Float,
+    Integer,
+    Interval,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import INET, JSONB
+
+CURSOR = re.compile(r"[A-Za-z0-9_-]{16,}")
+
+
+@dataclass(frozen=True, eq=False)
+class CanaryRow:
+    """One row: where it is, to whom it belongs, and what it holds."""
+
+    code: str
+    tenant: str
+    zone: str
+    table: str
+    person: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def id(self) -> UUID:
+        return self.values["id"]
+
+    @property
+    def word(self) -> str:
+        """What its texts hold: one word for full-text search, too."""
+        return word(self.code)
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.zone}/{self.table}"
+
+
+def word(code: str) -> str:
+    return f"canary{code}"
+
+
+class Register:
+    """Every canary row of a world, found again by its code."""
+
+    def __init__(self) -> None:
+        random = SystemRandom()  # worlds share a database
+        self.world = f"{random.getrandbits(32):08x}"
+        self.first_number = random.randrange(1_100_000_000, 2_000_000_000)
+        self.rows: list[CanaryRow] = []
+        self._named: dict[Any, tuple[CanaryRow, ...]] = {}
+        self._code = re.compile(rf"{self.world}([0-9a-f]{{4}})")
+
+    def next_code(self) -> str:
+        return f"{self.world}{len(self.rows):04x}"
+
+    def enter(self, row: CanaryRow) -> CanaryRow:
+        """Keep a row that was given the next code."""
+        assert row.code == self.next_code()
+        self.rows.append(row)
+        return row
+
+    def id_of(self, code: str) -> UUID:
+        """A UUIDv7 that ends in the code."""
+        return UUID(f"019a0000-0000-7000-8000-{code}")
+
+    def number_of(self, code: str) -> int:
+        return self.first_number + int(code[8:], 16)
+
+    def named(self, value: Any) -> tuple[CanaryRow, ...]:
+        """The rows of which this value, a scalar of an answer, holds something."""
+        if value not in self._named:
+            self._named[value] = tuple(self._read(value))
+        return self._named[value]
+
+    def _read(self, value: Any) -> Iterator[CanaryRow]:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            index = int(value) - self.first_number
+            if 0 <= index < len(self.rows):
+                yield self.rows[index]
+        elif isinstance(value, str):
+            for text in (value, *_decoded(value)):
+                for index in self._code.findall(text.lower().replace("-", "")):
+                    yield self.rows[int(index, 16)]
+
+
+def _decoded(text: str) -> Iterator[str]:
+    """What is inside a cursor."""
+    if CURSOR.fullmatch(text):
+        try:
+            yield urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        except (NotBase64, UnicodeError):
+            return
+
+
+def filled(register: Register, table: Table, code: str, fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Values for every column that a client might ever be shown, `fixed` ones as given."""
+    values = {}
+    for column in table.columns:
+        if column.name in fixed:
+            values[column.name] = fixed[column.name]
+        elif column.computed is None and column.name not in LEFT:
+            kinds = [kind for kind in CANARIES if isinstance(column.type, kind)]
+            assert kinds, f"What does a canary in {column} look like?"
+            value = CANARIES[kinds[0]](register, column, code)
+            if value is not None:
+                values[column.name] = value
+    return values
+
+
+LEFT = {"version", "xid", "created_at", "updated_at", "deleted_at", "deleted_by", "member_count"}
+"""Columns that PostgreSQL fills, and those that hide the row."""
+
+FORMS = {
+    "slug": "canary-{code}",
+    "email": "canary{code}@test.example",
+    "url": "https://canary{code}.test.example/",
+    "payment_method_last4": "4242",
+}
+"""Columns of text that take no word."""
+
+
+def _text(register: Register, column: Column[Any], code: str) -> str:
+    return FORMS.get(column.name, "A canary: canary{code}").format(code=code)
+
+
+def _json(register: Register, column: Column[Any], code: str) -> str:
+    is_list = "[]" in str(getattr(column.server_default, "arg", ""))
+    return json.dumps([word(code)] if is_list else {"canary": word(code), word(code): 1})
+
+
+def _number(register: Register, column: Column[Any], code: str) -> int:
+    return register.number_of(code)
+
+
+def _time(register: Register, column: Column[Any], code: str) -> datetime:
+    """Soon, for what expires; periods have started."""
+    later = timedelta() if column.name.endswith("start") else timedelta(days=30)
+    return datetime.now(UTC) + later
+
+
+CANARIES: dict[type, Callable[[Register, Column[Any], str], Any]] = {
+    Uuid: lambda register, _, code: register.id_of(code),
+    Enum: lambda _, column, __: column.type.enums[0],
+    Text: _text,
+    ARRAY: lambda *told: [word(told[-1])],
+    JSONB: _json,
+    Integer: _number,
+    Float: _number,
+    DateTime: _time,
+    Interval: lambda *told: timedelta(seconds=_number(*told)),
+    INET: lambda *_: "192.0.2.1",
+    LargeBinary: lambda *told: bytes.fromhex(told[-1]).rjust(32),
+    Boolean: lambda *_: None,
+}
+"""What a value of each type of column is; None leaves it to the column's default."""

@@ -1,0 +1,170 @@
+"""No mutation touches a row that its viewer cannot see, or tells that there is one."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLList,
+    get_named_type,
+    get_nullable_type,
+    is_required_argument,
+    is_required_input_field,
+)
+
+from tests.isolation.questions import SCHEMA, TYPES, is_node
+
+pytestmark = pytest.mark.exhaustive
+
+MUTATIONS = SCHEMA.mutation_type.fields
+TABLES = {type_name: table for table, type_name in TYPES.items()}
+
+NAMED = {
+    "organizationId": "organizations",
+    "projectId": "projects",
+    "documentId": "documents",
+    "blockId": "blocks",
+    "parentId": "blocks",
+    "userId": "profiles",
+    "token": "organization_invitations",
+}
+"""Where the ids are that an argument of this name takes; others take the mutation's own type."""
+
+SAID = {"slug": "a-slug", "email": "somebody@test.example"}
+WITHOUT_IDS = {"organizationCreate"}
+
+HIDDEN = {
+    "admin": [
+        ("theirs", "private"),
+        ("theirs", "shared"),
+        ("theirs", "deleted"),
+        ("dissolved", ""),
+    ],
+    "member": [("ours", "private"), ("ours", "restricted"), ("theirs", "private")],
+}
+"""People, and where rows are that they do not see: another tenant's, and their own one's."""
+
+WRITTEN = """
+SELECT relname::text FROM pg_class
+WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace
+    AND has_table_privilege('gateway_app', oid, 'INSERT, UPDATE')
+"""
+
+Slot = tuple[str, ...]
+
+
+def table_of(mutation: str, slot: Slot) -> str:
+    payload = get_named_type(MUTATIONS[mutation].type)
+    types = [get_named_type(field.type) for field in payload.fields.values()]
+    (row,) = [type_ for type_ in types if is_node(type_)]
+    return NAMED.get(slot[-1]) or TABLES[row.name]
+
+
+def slots(mutation: str) -> Iterator[Slot]:
+    """Where the mutation takes an id."""
+    for name, argument in MUTATIONS[mutation].args.items():
+        type_ = get_named_type(argument.type)
+        if type_.name == "UUID":
+            yield (name,)
+        elif isinstance(type_, GraphQLInputObjectType):
+            for member, field in type_.fields.items():
+                if get_named_type(field.type).name == "UUID":
+                    yield name, member
+
+
+def call(canaries: Any, mutation: str, slot: Slot, id: UUID) -> dict[str, Any]:
+    """Arguments with this id in this place, and otherwise only what must be said."""
+
+    def said(place: Slot, type_: Any) -> Any:
+        kind = get_named_type(type_)
+        if isinstance(get_nullable_type(type_), GraphQLList):
+            return [said(place, kind)]
+        if place == slot:
+            return str(id)
+        if isinstance(kind, GraphQLInputObjectType):
+            return {
+                name: said((*place, name), field.type)
+                for name, field in kind.fields.items()
+                if is_required_input_field(field) or (*place, name) == slot
+            }
+        if isinstance(kind, GraphQLEnumType):
+            return next(iter(kind.values))
+        if kind.name == "UUID":
+            return str(own(canaries, table_of(mutation, place)))
+        return 1 if kind.name == "BigInt" else SAID.get(place[-1], "A text")
+
+    arguments = MUTATIONS[mutation].args.items()
+    return {
+        name: said((name,), argument.type)
+        for name, argument in arguments
+        if is_required_argument(argument) or name == slot[0]
+    }
+
+
+def own(canaries: Any, table: str) -> UUID:
+    """A row that everybody here may change or read."""
+    shared = [row for row in canaries.rows(table=table, tenant="ours") if row.zone == "shared"]
+    return (shared or canaries.rows(table=table))[0].id
+
+
+def hidden_ids(canaries: Any, person: str, mutation: str, slot: Slot) -> Iterator[UUID]:
+    table = table_of(mutation, slot)
+    for tenant, zone in HIDDEN[person]:
+        for row in canaries.rows(table=table, tenant=tenant):
+            if zone in (row.zone, "") and not canaries.may_read(person, row):
+                yield row.values["token" if slot[-1] == "token" else "id"]
+    if table == "profiles":
+        yield canaries.persons["their owner"].id
+        yield canaries.persons["outsider"].id
+
+
+async def ask(canaries: Any, person: str, mutation: str, arguments: dict[str, Any]) -> Any:
+    types = {name: argument.type for name, argument in MUTATIONS[mutation].args.items()}
+    declared = ", ".join(f"${name}: {types[name]}" for name in arguments)
+    given = ", ".join(f"{name}: ${name}" for name in arguments)
+    query = f"mutation ({declared}) {{ {mutation}({given}) {{ __typename }} }}"
+    return await canaries.post(person, query, **arguments)
+
+
+async def everything(canaries: Any) -> dict[str, str]:
+    """A digest of all rows of each table that requests write."""
+    tables = await canaries.superuser.fetch(WRITTEN)
+    return {
+        name: await canaries.superuser.fetchval(
+            f"SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {name} t"
+        )
+        for (name,) in tables
+    }
+
+
+@pytest.mark.parametrize("mutation", [name for name in MUTATIONS if name not in WITHOUT_IDS])
+async def test_a_hidden_row_is_answered_like_one_that_is_not_there(canaries, mutation):
+    for person in HIDDEN:
+        await canaries.token(person)
+    before = await everything(canaries)
+    for person, slot in product(HIDDEN, slots(mutation)):
+        answers = set()
+        ids = list(hidden_ids(canaries, person, mutation, slot))
+        for id in [*ids, uuid4()]:
+            response = await ask(canaries, person, mutation, call(canaries, mutation, slot, id))
+            (error,) = response.json()["errors"]
+            assert error["extensions"]["code"] in codes(person, slot), error
+            answers.add(response.content.replace(str(id).encode(), b"the id"))
+        assert ids or person == "member", f"no hidden row for {slot}"
+        assert len(answers) == 1, (person, slot, answers)
+    assert await everything(canaries) == before
+
+
+def codes(person: str, slot: Slot) -> set[str]:
+    """The member may change nothing of what they see; a neighbour is looked for in a document."""
+    neighbour = {"INVALID"} if slot[-1] in ("after", "before") else set()
+    forbidden = {"FORBIDDEN"} if person == "member" and slot != ("id",) else set()
+    return {"NOT_FOUND"} | neighbour | forbidden
+
+
+def test_only_mutations_without_ids_are_left_out():
+    assert {name for name in MUTATIONS if not list(slots(name))} == WITHOUT_IDS

@@ -1,0 +1,74 @@
+"""Walking through a schema in somebody's name, and what was seen on the way."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from db.base import SCOPES
+from tests.isolation.questions import questions
+from tests.isolation.rows import CanaryRow
+from tests.isolation.world import Canaries
+
+UUID_FORM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+SCOPE_FIELDS = {re.sub("_(.)", lambda match: match[1].upper(), column): column for column in SCOPES}
+EXPECTED_CODES = {"NOT_FOUND"}
+
+
+@dataclass
+class Seen:
+    """What somebody has seen: rows, fields with a value, and rows that are not theirs to see."""
+
+    canaries: Canaries
+    person: str
+    rows: set[CanaryRow] = field(default_factory=set)
+    fields: set[tuple[str, str]] = field(default_factory=set)
+    leaks: dict[CanaryRow, str] = field(default_factory=dict)
+
+    def look(self, answer: dict[str, Any]) -> None:
+        """Note what an answer holds: its data, its errors, and what it says besides."""
+        codes = {error["extensions"]["code"] for error in answer.get("errors") or []}
+        assert codes <= EXPECTED_CODES, answer["errors"]
+        for place, value, within in _scalars(answer):
+            name = place[-1]
+            if "__typename" in within and within.get(name) is not None:
+                self.fields.add((within["__typename"], name))
+            if name == "totalCount" and within.get("pageInfo", {}).get("hasNextPage") is False:
+                assert within["totalCount"] == len(within["nodes"]), "hidden rows are counted"
+            for row in self.canaries.register.named(value):
+                if self.canaries.may_read(self.person, row):
+                    self.rows.add(row)
+                elif not self._is_scope(within, name, value):
+                    self.leaks.setdefault(row, ".".join(place))
+
+    def _is_scope(self, within: dict[str, Any], name: str, value: Any) -> bool:
+        """Whether it is the id of a place in which a readable row says that it is."""
+        column = SCOPE_FIELDS.get(name)
+        for row in self.canaries.register.named(within.get("id")):
+            if column and self.canaries.may_read(self.person, row):
+                return str(row.values.get(column)) == value
+        return False
+
+
+def _scalars(
+    value: Any, place: tuple[str, ...] = (), within: dict[str, Any] | None = None
+) -> Iterator[tuple[tuple[str, ...], Any, dict[str, Any]]]:
+    """Every scalar of an answer, and every name in it, with its place and the object around it."""
+    match value:
+        case dict():
+            for name, member in value.items():
+                yield (*place, name), name, value
+                yield from _scalars(member, (*place, name), value)
+        case list():
+            for member in value:
+                yield from _scalars(member, place, within)
+        case _:
+            yield place, value, within or {}
+
+
+async def walk(canaries: Canaries, person: str) -> Seen:
+    """Ask everything in this person's name."""
+    seen = Seen(canaries, person)
+    for query, variables in questions(canaries):
+        seen.look(await canaries.answer(person, query, **variables))
+    return seen

@@ -1,0 +1,135 @@
+"""Tenants full of canaries: their people and places, and which rows each person may see."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from tests.isolation.rows import CanaryRow, Register
+from tests.world import World
+
+TENANTS = ("ours", "theirs", "dissolved")
+"""Two organizations, and one that is deleted; our owner owns that, too."""
+
+PROJECTS = {
+    "private": "private",
+    "restricted": "restricted",
+    "shared": "organization",
+    "public": "public",
+    "deleted project": "organization",
+}
+"""The projects of each tenant and their visibility. A project's rows are in the zone it names."""
+
+TOP = {
+    "deleted project": "projects",
+    "deleted document": "documents",
+    "deleted block": "blocks",
+}
+"""Zones that are hidden because of the row on top of them: it alone is deleted."""
+
+ZONES = ("organization", *PROJECTS, "deleted document", "deleted block", "deleted")
+"""Where a tenant's rows are. In `deleted`, each row is deleted itself; what is above them lives."""
+
+PEOPLE: dict[str, dict[str, str]] = {
+    "owner": {"ours": "owner", "dissolved": "owner"},
+    "admin": {"ours": "admin"},
+    "viewer": {"ours": "viewer"},
+    "member": {"ours": "member"},
+    "guest": {"ours": "member"},
+    "billing": {"ours": "billing"},
+    "contractor": {"ours": "member", "theirs": "member"},
+    "their owner": {"theirs": "owner"},
+    "their member": {"theirs": "member"},
+    "dissolved member": {"dissolved": "viewer"},
+    "former": {},
+    "outsider": {},
+}
+"""People and their roles. The guest has a role in our private project, too. The former one had
+every role in ours, and has left."""
+
+ABOUT_PEOPLE = {"organizations", "organization_members"}
+FOR_ADMINISTRATORS = {
+    "organization_invitations",
+    "user_roles",
+    "stripe_customers",
+    "billing_cache",
+}
+OF_ONE_PERSON = {"notifications", "profiles.preferences", "profiles.current_organization_id"}
+FOR_NOBODY = {"audit_logs", "audit_seals", "audit_checkpoints", "usage_logs"}
+"""No field shows them. Who adds one says here who may see them."""
+
+OF_THE_ORGANIZATION = {"project_members"}
+"""What is beneath a project and no content of it: no public project shows it to strangers."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody, their address, and their role in each tenant they are a member of."""
+
+    name: str
+    email: str
+    id: UUID
+    roles: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Canaries(World):
+    """The tenants, and who may see what of them."""
+
+    register: Register = field(default_factory=Register)
+    persons: dict[str, Person] = field(default_factory=dict)
+
+    def email(self, person: str) -> str:
+        return self.persons[person].email
+
+    def rows(self, **where: Any) -> list[CanaryRow]:
+        """The rows whose tenant, zone, table or person are these."""
+        found = self.register.rows
+        return [r for r in found if all(getattr(r, name) == is_ for name, is_ in where.items())]
+
+    def row(self, tenant: str, zone: str, table: str) -> CanaryRow:
+        """The first row there."""
+        return self.rows(tenant=tenant, zone=zone, table=table)[0]
+
+    def may_read(self, person: str, row: CanaryRow) -> bool:
+        """What the product promises: nothing here asks the policy."""
+        if row.table in FOR_NOBODY or row.zone.startswith("deleted") or row.tenant == "dissolved":
+            return False
+        if row.table in OF_ONE_PERSON:
+            return row.person == person
+        who = self.persons[person]
+        if row.table == "profiles":
+            return row.person == person or _colleagues(who, self.persons[row.person or ""])
+        role = who.roles.get(row.tenant)
+        if row.table in ABOUT_PEOPLE | FOR_ADMINISTRATORS:
+            mine = role is not None and row.person == person
+            return mine or role in _roles_that_read(row.table)
+        return role in ("owner", "admin", "viewer") or _is_open(row, role, person)
+
+
+def _is_open(row: CanaryRow, role: str | None, person: str) -> bool:
+    """Whether content is open to somebody without a role that opens all of it."""
+    if row.zone == "public":
+        return role is not None or row.table not in OF_THE_ORGANIZATION
+    in_private = row.zone == "private" and person == "guest"
+    in_shared = row.zone == "shared" or row.table == "external_documents"
+    return role == "member" and (in_shared or in_private)
+
+
+def _colleagues(one: Person, other: Person) -> bool:
+    """Whether they are in one tenant, and `one` sees its members.
+
+    Who has deleted an organization, and can bring it back, still knows its people.
+    """
+    return any(
+        one.roles[tenant] == "owner" or (one.roles[tenant] != "billing" and tenant != "dissolved")
+        for tenant in one.roles.keys() & other.roles.keys()
+    )
+
+
+def _roles_that_read(table: str) -> set[str]:
+    roles = {"owner", "admin"}
+    if table in ABOUT_PEOPLE:
+        roles |= {"viewer", "member"}
+    if table in ("organizations", "stripe_customers", "billing_cache"):
+        roles |= {"billing"}
+    return roles

@@ -1,0 +1,108 @@
+"""The SQL of a few telling operations is the one that was reviewed.
+
+After an intended change: `GATEWAY_WRITE_GOLDEN=1 .venv/bin/python -m pytest tests/kit/test_sql.py`,
+and review what has changed in `tests/golden/sql`.
+"""
+
+import os
+import re
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import pytest
+
+from auth.session.row import STATEMENTS
+from tests.kit.asking import run, session_of
+from tests.world import World
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "sql"
+
+OPERATIONS = {
+    "nested": """query ($project: UUID!) {
+        project(id: $project) { documents(first: 10) { nodes {
+            blocks(first: 10) { nodes {
+                requirements(first: 100) { nodes { id name } } } } } } } }""",
+    "search_page": """{
+        requirements(
+            first: 20
+            search: "brakes"
+            filter: {
+                status: {in: [DRAFT, IN_REVIEW]}
+                or: [{externalId: {startsWith: "SYS-"}}, {not: {description: {isNull: true}}}]
+                tags: {hasAny: ["safety"]}
+                properties: [{path: ["asil", "level"], eq: "D"}]
+            }
+            orderBy: [{by: EXTERNAL_ID, direction: DESC}, {by: NAME}]
+        ) { nodes { id } } }""",
+    "next_page": """query ($document: UUID!, $cursor: String!) {
+        requirements(
+            first: 20
+            after: $cursor
+            filter: {documentId: {eq: $document}}
+            orderBy: [{by: CREATED_AT}]
+        ) { nodes { id } } }""",
+    "one_row": "query ($requirement: UUID!) { requirement(id: $requirement) { id name } }",
+    "to_one": """query ($requirement: UUID!) {
+        requirement(id: $requirement) { document { id project { id } } } }""",
+    "node": "query ($requirement: UUID!) { node(id: $requirement) { id } }",
+    "total_count": """query ($document: UUID!) {
+        requirements(first: 0, search: "brakes") { totalCount }
+        document(id: $document) { requirements(first: 0) { totalCount } } }""",
+}
+BREAKS = re.compile(
+    r"\s+(?=(?:FROM|WHERE|ORDER BY|GROUP BY|LIMIT|UNION(?: ALL)?|INTERSECT|(?:LEFT OUTER )?JOIN"
+    r"|AND|OR|SELECT)\b)"
+)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_the_sql_is_the_one_reviewed(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    sent: list[str] = []
+    ready = STATEMENTS.ready
+
+    def recorded(*asked: Any) -> Any:
+        text, arguments = ready(*asked)
+        sent.append(text)
+        return text, arguments
+
+    query = OPERATIONS[name]
+    values = {
+        "project": world.project,
+        "document": world.document,
+        "requirement": world.requirement,
+    }
+    variables = {key: str(value) for key, value in values.items() if f"${key}" in query}
+    if "$cursor" in query:
+        page = """query ($document: UUID!) { requirements(
+            filter: {documentId: {eq: $document}}, orderBy: [{by: CREATED_AT}]) {
+            pageInfo { endCursor } } }"""
+        found = await world.ask("viewer", page, document=world.document)
+        variables["cursor"] = found["pageInfo"]["endCursor"]
+    session = await session_of(world, "viewer")
+    monkeypatch.setattr(STATEMENTS, "ready", recorded)
+    await run(session, query, **variables)
+    statements = "\n\n".join(legible(text) + ";" for text in sent) + "\n"
+    golden = GOLDEN / f"{name}.sql"
+    if os.environ.get("GATEWAY_WRITE_GOLDEN"):
+        golden.write_text(statements)
+    assert statements == golden.read_text()
+
+
+def test_each_golden_file_belongs_to_an_operation():
+    assert {path.stem for path in GOLDEN.glob("*.sql")} == set(OPERATIONS)
+
+
+def legible(sql: str) -> str:
+    """The statement as it is sent, but for its line breaks: a clause or condition a line."""
+    lines, depth = [], 0
+    for clause in BREAKS.sub("\n", sql.strip()).splitlines():
+        text = clause.strip()
+        margins = {"initial_indent": "  " * depth, "subsequent_indent": "  " * (depth + 2)}
+        # What has no list in it stays on one line; a list is broken between its items.
+        tied = re.sub(r"(?<!,) ", "\N{NO-BREAK SPACE}", text)
+        lines.append(fill(tied, 100, **margins, break_long_words=False, break_on_hyphens=False))
+        depth += text.count("(") - text.count(")")
+    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")

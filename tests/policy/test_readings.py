@@ -1,0 +1,134 @@
+"""`allows` in Python and `permitted` in SQL read the table alike, whatever somebody was granted."""
+
+from itertools import product
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Uuid, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from auth.policy import RULES, allows, parameters, permitted
+from auth.session.row import STATEMENTS
+from auth.viewer import Role, Viewer
+from tests.conftest import dsn_of
+from tests.isolation.rows import Register, filled
+
+GRANTED = [role for role in Role if role not in (Role.ANYONE, Role.NOBODY)]
+PLACES = {
+    key: [UUID(f"019b0000-0000-7000-8000-{name}0000000000{i}") for i in (1, 2)]
+    for key, name in {"organization_id": "0", "project_id": "1", "document_id": "2"}.items()
+}
+"""Two organizations, projects and documents; which is in which does not matter to the policy."""
+
+PEOPLE = [UUID(f"019b0000-0000-7000-8000-30000000000{i}") for i in (1, 2)]
+SCOPES = [id for ids in PLACES.values() for id in ids]
+
+
+def placed(model: Any) -> list[dict[str, Any]]:
+    """A row for every combination of places and people; its own id where it is a place."""
+    table = model.__table__
+    choices: dict[str, list[Any]] = {}
+    for key, ids in PLACES.items():
+        if key in table.columns:
+            choices[key] = [*ids, None] if table.columns[key].nullable else ids
+    if model.is_scope:
+        (own,) = [k for k in PLACES if k.startswith(table.name.removesuffix("s"))]
+        choices["id"] = PLACES[own]
+    if table.name == "profiles":
+        choices["id"] = PEOPLE
+    if "user_id" in table.columns:
+        choices["user_id"] = PEOPLE
+    combinations = product(*choices.values())
+    return [dict(zip(choices, combination, strict=True)) for combination in combinations]
+
+
+def acceptable(table: str, row: dict[str, Any]) -> dict[str, Any] | None:
+    """The row as the table's constraints want it, or None when they allow no such row."""
+    if table in ("properties", "user_roles") and row["document_id"] and not row["project_id"]:
+        return None
+    if table == "user_roles":
+        kinds = dict.fromkeys(("admin_role", "project_role", "document_role"))
+        kind = "document" if row["document_id"] else "project" if row["project_id"] else "admin"
+        return row | kinds | {f"{kind}_role": "viewer"}
+    return row
+
+
+@pytest.fixture(scope="module")
+async def rows(database_dsn):
+    """Rows of every model, in a transaction that ends with the module."""
+    name = urlsplit(database_dsn).path.removeprefix("/")
+    connection = await asyncpg.connect(dsn_of(name, superuser=True))
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await connection.execute("SET LOCAL session_replication_role = replica")  # no foreign keys
+        made = {model: [row async for row in insert(connection, model)] for model in RULES}
+        yield SimpleNamespace(connection=connection, of=made)
+    finally:
+        await transaction.rollback()
+        await connection.close()
+
+
+async def insert(connection, model):
+    """Insert all rows of the model, each with an id of its own."""
+    register, table, ids = Register(), model.__table__, set()
+    for place in placed(model):
+        row = acceptable(table.name, place)
+        if row is None or row.get("id") in ids:
+            continue
+        unused = {c.name: None for c in table.columns if isinstance(c.type, Uuid) and c.nullable}
+        values = filled(register, table, f"{register.world}{len(ids):04x}", unused | row)
+        if table.name == "trace_links":
+            values["target_id"] = uuid4()
+        ids.add(values["id"])
+        names, numbers = ", ".join(values), ", ".join(f"${i + 1}" for i, _ in enumerate(values))
+        await connection.execute(
+            f"INSERT INTO {table.name} ({names}) VALUES ({numbers})", *values.values()
+        )
+        yield SimpleNamespace(**values)
+
+
+viewers = st.builds(
+    Viewer,
+    id=st.sampled_from(PEOPLE),
+    grants=st.dictionaries(st.sampled_from(SCOPES), st.sampled_from(GRANTED), max_size=4),
+    organizations=st.frozensets(st.sampled_from(PLACES["organization_id"])),
+)
+
+
+@pytest.mark.parametrize("model", RULES, ids=lambda model: model.__name__)
+@given(viewer=viewers)
+@settings(max_examples=20, deadline=None)
+async def test_python_and_sql_allow_the_same_rows(rows, model, viewer):
+    mine = bindparam("mine", type_=ARRAY(Uuid))
+    ids = [row.id for row in rows.of[model]]
+    assert len(ids) > 1
+    for action in ("read", "update", "delete"):
+        statement = select(model.id).where(
+            permitted(viewer.id, action, model), model.id == any_(mine)
+        )
+        text, arguments = STATEMENTS.ready(statement, parameters(viewer) | {"mine": ids})
+        found = {row["id"] for row in await rows.connection.fetch(text, *arguments)}
+        expected = {row.id for row in rows.of[model] if allows(viewer, action, model, row)}
+        if action == "read" and RULES[model].seen_with:
+            expected |= seen_with(rows, viewer, *RULES[model].seen_with)
+        assert found == expected, action
+
+
+def seen_with(rows, viewer, other, key):
+    """The rows that are open because those of another model, which name them, are."""
+    return {getattr(row, key) for row in rows.of[other] if allows(viewer, "read", other, row)}
+
+
+def test_whoever_is_not_signed_in_is_allowed_nothing():
+    nobody = Viewer(None, grants=dict.fromkeys(SCOPES, Role.OWNER))
+    for model in RULES:
+        row = SimpleNamespace(id=SCOPES[0], user_id=None, **dict.fromkeys(PLACES, SCOPES[0]))
+        assert not any(allows(nobody, action, model, row) for action in ("read", "create"))
+        assert str(permitted(None, "read", model)) == "false"

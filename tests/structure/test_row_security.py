@@ -1,0 +1,343 @@
+"""Row level security: whatever a statement says, it stays within its context."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
+
+from db.gin import VERBS, indexed_columns
+from db.row_security import ALLOWED, findings, lint, lint_login
+from db.tables import METADATA
+
+HOLES = {
+    "CREATE TABLE hole (id uuid PRIMARY KEY)": "row level security is not enabled and forced",
+    "ALTER TABLE projects NO FORCE ROW LEVEL SECURITY": "row level security is not enabled",
+    "ALTER TABLE projects DISABLE ROW LEVEL SECURITY": "row level security is not enabled",
+    "DROP POLICY tenant_update ON projects": "no restrictive policy stands before each command",
+    "CREATE POLICY hole ON projects USING (true)": "holds for everybody",
+    "CREATE POLICY hole ON projects TO gateway_app USING (organization_id = ANY"
+    " (ctx.organizations()))": "once a row instead of once a statement",
+    "ALTER TABLE projects ALTER organization_id DROP NOT NULL": "has no tenant",
+    "CREATE UNIQUE INDEX hole ON projects (slug, id)": "the unique key tells of other tenants",
+    "ALTER TABLE projects ADD hole uuid REFERENCES documents (id)": "may leave the tenant",
+    "CREATE VIEW hole AS SELECT id FROM projects": "shows its owner's rows",
+    "CREATE MATERIALIZED VIEW hole AS SELECT 1 AS one; GRANT SELECT ON hole TO gateway_app": (
+        "which knows no policies"
+    ),
+    f"GRANT SELECT ON audit_logs_{datetime.now(UTC):%Y_%m} TO gateway_app": "past the policies",
+    "CREATE SEQUENCE hole; GRANT SELECT ON hole TO gateway_app": "counts the rows of all tenants",
+    "GRANT DELETE ON projects TO gateway_app": "more to the table than read, insert and update",
+    "GRANT TRUNCATE ON audit_logs TO gateway_app": "more to the table",
+    "GRANT SELECT (user_id) ON sessions TO gateway_app": "the secrets of authentication",
+    "ALTER TABLE projects OWNER TO gateway_auth": "owner is not gateway_owner",
+    "CREATE FUNCTION ctx.hole() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'": (
+        "with the caller's search path"
+    ),
+    "CREATE FUNCTION ctx.hole() RETURNS int LANGUAGE sql AS 'SELECT 1';"
+    " GRANT EXECUTE ON FUNCTION ctx.hole TO PUBLIC": "may be executed by everybody",
+    "CREATE FUNCTION hole() RETURNS int LANGUAGE sql LEAKPROOF AS 'SELECT 1'": "leakproof",
+    "ALTER ROLE gateway_app BYPASSRLS": "what requests must not",
+    "GRANT gateway_owner TO gateway_app": "the rights of another role",
+    "GRANT CREATE ON SCHEMA ctx TO PUBLIC": "everybody may create",
+}
+
+# One row in each table that requests reach; $1 is an id for all of them, which makes them easy to
+# find and shows that ids need not differ between tables.
+ROWS = {
+    "profiles": "(id, email) VALUES ($1, $1::uuid || '@demo.example')",
+    "organizations": "(id, name, slug, owner_id) VALUES ($1, 'Rover', $1::uuid::text, $1)",
+    "organization_members": "(id, organization_id, user_id) VALUES ($1, $1, $1)",
+    "organization_invitations": "(id, organization_id, email, token, expires_at)"
+    " VALUES ($1, $1, 'viewer@demo.example', $1, now() + interval '1 day')",
+    "projects": "(id, organization_id, name, slug) VALUES ($1, $1, 'Rover', 'rover')",
+    "project_members": "(id, organization_id, project_id, user_id) VALUES ($1, $1, $1, $1)",
+    "user_roles": "(id, organization_id, user_id, admin_role) VALUES ($1, $1, $1, 'admin')",
+    "notifications": "(id, organization_id, user_id, title) VALUES ($1, $1, $1, 'Hello')",
+    "stripe_customers": "(id, organization_id) VALUES ($1, $1)",
+    "billing_cache": "(id, organization_id, period_start, period_end)"
+    " VALUES ($1, $1, now(), now() + interval '1 month')",
+    "usage_logs": "(id, organization_id, user_id, feature, quantity, unit_type)"
+    " VALUES ($1, $1, $1, 'export', 1, 'file')",
+    "audit_logs": "(id, organization_id, entity_id, entity_type, action)"
+    " VALUES ($1, $1, $1, 'project', 'create')",
+    "audit_seals": "(organization_id, seq, event_at, event_id, hash)"
+    " VALUES ($1, 1, now(), $1, sha256(''))",
+    "external_documents": "(id, organization_id, name) VALUES ($1, $1, 'Norm')",
+    "documents": "(id, organization_id, project_id, name, slug) VALUES ($1, $1, $1, 'D', 'd')",
+    "blocks": "(id, organization_id, project_id, document_id, name) VALUES ($1, $1, $1, $1, 'B')",
+    "properties": "(id, organization_id, project_id, name, property_type)"
+    " VALUES ($1, $1, $1, 'Mass', 'number')",
+    "columns": "(id, organization_id, project_id, document_id, block_id, property_id)"
+    " VALUES ($1, $1, $1, $1, $1, $1)",
+    "requirements": "(id, organization_id, project_id, document_id, block_id, name)"
+    " VALUES ($1, $1, $1, $1, $1, 'Stops')",
+    "test_req": "(id, organization_id, project_id, title) VALUES ($1, $1, $1, 'Brake test')",
+    "requirement_tests": "(id, organization_id, project_id, requirement_id, test_id)"
+    " VALUES ($1, $1, $1, $1, $1)",
+    "test_matrix_views": "(id, organization_id, project_id, name) VALUES ($1, $1, $1, 'All')",
+    "assignments": "(id, organization_id, project_id, entity_id, entity_type, assignee_id)"
+    " VALUES ($1, $1, $1, $1, 'requirement', $1)",
+    "trace_links": "(id, organization_id, project_id, source_id, source_type, target_id,"
+    " target_type) VALUES ($1, $1, $1, $1, 'requirement', gen_random_uuid(), 'test')",
+    "excalidraw_diagrams": "(id, organization_id, project_id) VALUES ($1, $1, $1)",
+    "diagram_element_links": "(id, organization_id, project_id, diagram_id, requirement_id,"
+    " element_id) VALUES ($1, $1, $1, $1, $1, 'box')",
+    "react_flow_diagrams": "(id, organization_id, project_id, name) VALUES ($1, $1, $1, 'Flow')",
+}
+KEYS = {"audit_seals": "event_id"}
+"""What finds the row of a table, where that is not its id."""
+ADDED_ONLY = ("audit_logs", "usage_logs")
+WRITTEN = [table for table in ROWS if table != "audit_seals"]
+SCOPED = [table for table in WRITTEN if " organization_id" in ROWS[table]]
+"""The tables with a tenant's id beside their own."""
+PUBLIC = [t for t, row in ROWS.items() if "project_id" in row] + ["projects"]
+"""The tables whose rows readers of a public project see."""
+
+
+async def test_the_wall_has_no_hole(superuser):
+    assert await lint(superuser) == []
+
+
+async def test_every_allowance_is_needed(superuser):
+    allowed = {(name, sentence) for sentence, names in ALLOWED.items() for name in names}
+    assert set(await findings(superuser)) == allowed
+
+
+@pytest.mark.parametrize(("statements", "sentence"), HOLES.items(), ids=HOLES.values())
+async def test_a_hole_is_found(superuser, statements, sentence):
+    transaction = superuser.transaction()
+    await transaction.start()
+    try:
+        await superuser.execute(statements)
+        assert any(sentence in problem for problem in await lint(superuser))
+    finally:
+        await transaction.rollback()
+
+
+async def test_a_login_that_ignores_row_security_is_found(superuser, database_dsn):
+    assert "ignores row level security" in (await lint_login(superuser))[0]
+
+
+@pytest.fixture
+async def tenants(superuser):
+    """Two tenants with a row in every table, and a connection that takes roles and contexts."""
+    transaction = superuser.transaction()
+    await transaction.start()
+    ours, theirs = uuid4(), uuid4()
+    for id in (ours, theirs):
+        for table, row in ROWS.items():
+            await superuser.execute(f"INSERT INTO {table} {row}", id)
+
+    async def enter(role="gateway_app", user=None, organizations=(), projects=()):
+        await superuser.execute(f"SET LOCAL ROLE {role}")
+        for name, value in (
+            ("user_id", str(user or "")),
+            ("organizations", literal(organizations)),
+            ("projects", literal(projects)),
+        ):
+            await superuser.execute("SELECT set_config('app.' || $1, $2, true)", name, value)
+
+    async def sees(table, id):
+        find = f"SELECT count(*) FROM {table} WHERE {KEYS.get(table, 'id')} = $1"
+        return await superuser.fetchval(find, id) == 1
+
+    yield SimpleNamespace(ours=ours, theirs=theirs, connection=superuser, enter=enter, sees=sees)
+    await transaction.rollback()
+
+
+def literal(ids):
+    return f"{{{','.join(map(str, ids))}}}" if ids else ""
+
+
+async def test_the_rows_cover_every_table_that_requests_reach(superuser):
+    reached = await superuser.fetch(
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+        " AND relnamespace = 'public'::regnamespace"
+        " AND has_table_privilege('gateway_app', oid, 'SELECT')"
+    )
+    assert {row["relname"] for row in reached} == set(ROWS)
+
+
+@pytest.mark.parametrize("table", ROWS)
+async def test_a_context_shows_its_own_tenant_alone(tenants, table):
+    await tenants.enter(user=tenants.ours, organizations=[tenants.ours])
+    assert await tenants.sees(table, tenants.ours)
+    assert not await tenants.sees(table, tenants.theirs)
+
+
+@pytest.mark.parametrize("table", ROWS)
+async def test_without_a_context_nothing_is_seen(tenants, table):
+    await tenants.enter()
+    assert await tenants.connection.fetchval(f"SELECT count(*) FROM {table}") == 0
+
+
+@pytest.mark.parametrize("table", WRITTEN)
+async def test_rows_of_another_tenant_cannot_be_changed(tenants, table):
+    await tenants.enter(user=tenants.ours, organizations=[tenants.ours], projects=[tenants.theirs])
+    update = f"UPDATE {table} SET created_at = now() WHERE id = $1"
+    if table in ADDED_ONLY:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await tenants.connection.execute(update, tenants.ours)
+        return
+    assert await tenants.connection.execute(update, tenants.ours) == "UPDATE 1"
+    assert await tenants.connection.execute(update, tenants.theirs) == "UPDATE 0"
+
+
+@pytest.mark.parametrize("table", SCOPED)
+async def test_rows_cannot_be_put_into_another_tenant(tenants, table):
+    await tenants.enter(user=tenants.ours, organizations=[tenants.ours])
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+        async with tenants.connection.transaction():
+            await tenants.connection.execute(f"INSERT INTO {table} {ROWS[table]}", tenants.theirs)
+    if table not in ADDED_ONLY:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+            await tenants.connection.execute(
+                f"UPDATE {table} SET organization_id = $2 WHERE id = $1",
+                tenants.ours,
+                tenants.theirs,
+            )
+
+
+@pytest.mark.parametrize("table", ROWS)
+async def test_nothing_can_be_removed(tenants, table):
+    await tenants.enter(user=tenants.ours, organizations=[tenants.ours])
+    for statement in (f"DELETE FROM {table}", f"TRUNCATE {table}"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
+            async with tenants.connection.transaction():
+                await tenants.connection.execute(statement)
+
+
+@pytest.mark.parametrize("table", ROWS)
+async def test_a_public_project_shows_its_contents_and_no_more(tenants, table):
+    await tenants.enter(user=tenants.ours, projects=[tenants.theirs])
+    administration = table in ("project_members", "user_roles", "notifications")
+    assert await tenants.sees(table, tenants.theirs) == (table in PUBLIC and not administration)
+
+
+WORDS = {"requirements": "stops", "documents": "D", "blocks": "B", "test_req": "brakes"}
+SERVED = {TSVECTOR: ("@@",), ARRAY: ("&&", "@>"), JSONB: ("@>",)}
+"""The operators of a GIN index, by the type of its column."""
+
+
+def finders():
+    """Every condition that a GIN index serves: its table, column, operator and function."""
+    for table in METADATA.sorted_tables:
+        for column in sorted(indexed_columns(table)):
+            for operator in SERVED[type(table.columns[column].type)]:
+                function = f"ctx.{table.name}_{column}_{VERBS[operator]}"
+                yield pytest.param(table.name, column, operator, function, id=function)
+
+
+async def test_every_gin_index_has_its_functions_and_no_other_is_called_so(superuser):
+    functions = await superuser.fetch(
+        "SELECT oid::regproc::text AS name FROM pg_proc WHERE pronamespace = 'ctx'::regnamespace"
+        " AND prosecdef AND proretset AND has_function_privilege('gateway_app', oid, 'EXECUTE')"
+    )
+    assert {row["name"] for row in functions} == {finder.id for finder in finders()}
+
+
+@pytest.mark.parametrize(("table", "column", "operator", "function"), [*finders()])
+async def test_an_index_finds_what_the_policies_show(tenants, table, column, operator, function):
+    if column == "search":
+        sought = f"to_tsquery('english', '{WORDS.get(table, 'Rover')}')"
+    elif column == "properties":
+        sought = """'{"asil": {"level": "D"}}'::jsonb"""
+        await tenants.connection.execute(f"UPDATE {table} SET {column} = {sought}")
+    else:
+        sought = {"&&": "'{brakes, wheels}'::text[]", "@>": "'{brakes}'::text[]"}[operator]
+        await tenants.connection.execute(f"UPDATE {table} SET {column} = '{{brakes, road}}'")
+    scan = f"SELECT id FROM {table} WHERE {column} {operator} {sought}"
+    index = f"SELECT {function}({sought}) AS id"
+    for context, expected in (
+        ({}, set()),
+        ({"organizations": [tenants.ours]}, {tenants.ours}),
+        ({"projects": [tenants.theirs]}, {tenants.theirs}),
+    ):
+        await tenants.enter(user=tenants.ours, **context)
+        for query in (scan, index):
+            assert {row["id"] for row in await tenants.connection.fetch(query)} == expected
+
+
+async def test_a_key_into_another_tenant_is_refused_like_one_to_nothing(tenants):
+    await tenants.enter(user=tenants.ours, organizations=[tenants.ours])
+    refusals = []
+    for project in (tenants.theirs, uuid4()):
+        with pytest.raises(asyncpg.ForeignKeyViolationError) as refusal:
+            async with tenants.connection.transaction():
+                await tenants.connection.execute(
+                    "INSERT INTO test_req (organization_id, project_id, title)"
+                    " VALUES ($1, $2, 'Brake test')",
+                    tenants.ours,
+                    project,
+                )
+        refusals.append(refusal.value.message.replace(str(project), "the project"))
+    assert refusals[0] == refusals[1]
+
+
+async def test_people_see_those_with_whom_they_share_a_tenant_and_change_themselves(tenants):
+    await tenants.enter(user=tenants.ours, organizations=[tenants.ours, tenants.theirs])
+    assert await tenants.sees("profiles", tenants.theirs)
+    rename = "UPDATE profiles SET full_name = 'Someone' WHERE id = $1"
+    assert await tenants.connection.execute(rename, tenants.theirs) == "UPDATE 0"
+    assert await tenants.connection.execute(rename, tenants.ours) == "UPDATE 1"
+
+
+async def test_notifications_are_for_their_reader_and_come_from_anyone_in_the_tenant(tenants):
+    sender = uuid4()
+    await tenants.enter(user=sender, organizations=[tenants.ours])
+    assert not await tenants.sees("notifications", tenants.ours)
+    sent = await tenants.connection.fetchval(
+        "INSERT INTO notifications (organization_id, user_id, title, created_by)"
+        " VALUES ($1, $1, 'Look', $2) RETURNING id",
+        tenants.ours,
+        sender,
+    )
+    read = "UPDATE notifications SET unread = false WHERE id = $1"
+    assert await tenants.connection.execute(read, sent) == "UPDATE 0"
+    await tenants.enter(user=tenants.ours, organizations=[tenants.ours])
+    assert await tenants.connection.execute(read, sent) == "UPDATE 1"
+
+
+async def test_an_event_outside_every_tenant_belongs_to_its_actor(tenants):
+    insert = (
+        "INSERT INTO audit_logs (id, entity_id, entity_type, action, actor_id)"
+        " VALUES ($1, $1, 'session', 'login', $2)"
+    )
+    await tenants.enter(user=tenants.ours)
+    event = uuid4()
+    await tenants.connection.execute(insert, event, tenants.ours)
+    assert await tenants.sees("audit_logs", event)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with tenants.connection.transaction():
+            await tenants.connection.execute(insert, uuid4(), tenants.theirs)
+    await tenants.enter(user=tenants.theirs, organizations=[tenants.theirs])
+    assert not await tenants.sees("audit_logs", event)
+
+
+async def test_authentication_reads_memberships_of_all_tenants_and_changes_none(tenants):
+    await tenants.enter("gateway_auth")
+    for table in ("organization_members", "project_members", "user_roles", "projects"):
+        assert await tenants.sees(table, tenants.theirs)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with tenants.connection.transaction():
+                await tenants.connection.execute(f"UPDATE {table} SET created_at = now()")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await tenants.connection.execute("SELECT FROM requirements")
+
+
+async def test_a_malformed_context_is_an_error(tenants):
+    await tenants.connection.execute("SET LOCAL ROLE gateway_app")
+    await tenants.connection.execute("SET LOCAL app.organizations = '{nonsense}'")
+    with pytest.raises(asyncpg.InvalidTextRepresentationError):
+        await tenants.connection.execute("SELECT FROM projects")
+
+
+async def test_the_context_is_read_once_a_statement(tenants):
+    await tenants.enter(user=tenants.ours, organizations=[tenants.ours])
+    plan = await tenants.connection.fetch("EXPLAIN SELECT id FROM requirements")
+    text = "\n".join(row[0] for row in plan)
+    assert "InitPlan" in text
+    assert "current_setting" not in text
