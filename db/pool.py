@@ -7,7 +7,7 @@ trip. Behind a proxy that pools by transaction they are set inside each transact
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeAlias, cast
 from uuid import UUID
@@ -15,6 +15,9 @@ from uuid import UUID
 import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.event import listens_for
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from db.problem import Problem
@@ -52,6 +55,21 @@ SET = (
 )
 
 
+BROKEN = (
+    asyncpg.AdminShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    ConnectionError,
+)
+"""What is raised of a connection that is of no more use.
+
+An internal error is what asyncpg says of one that was ended while nobody used it.
+"""
+
+
 def _array(ids: Iterable[UUID]) -> str:
     return "{" + ",".join(sorted(map(str, ids))) + "}"
 
@@ -78,6 +96,23 @@ async def _read_json(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=orjson.loads)
 
 
+def _require_open(connection: Any, *_: object) -> None:
+    """Have the engine's pool replace what the server has closed; asyncpg knows without asking."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def _discard_if_broken(context: ExceptionContext) -> None:
+    """Have the engine's pool drop a connection that the server has ended, and no other one.
+
+    Between the server's last message and the end of the socket asyncpg calls it open still.
+    """
+    cause = getattr(context.original_exception, "__cause__", None)
+    if isinstance(cause, BROKEN):
+        context.is_disconnect = True
+    context.invalidate_pool_on_disconnect = False
+
+
 class Pool:
     """Connections of one role. Use `lend`; nothing else gives a connection."""
 
@@ -86,7 +121,7 @@ class Pool:
 
     @asynccontextmanager
     async def lend(self, context: Context) -> AsyncIterator[Lent]:
-        """A connection in this context; BUSY when none is free within the pool's wait."""
+        """A connection in this context; BUSY when none is free in time, or the server ends it."""
         try:
             connection = await self._pool.acquire(timeout=self._wait)
         except (TimeoutError, OSError, asyncpg.PostgresConnectionError) as error:
@@ -99,6 +134,10 @@ class Pool:
             else:
                 await cast(_Connection, connection).enter(context.settings())
                 yield connection
+        except BROKEN as error:
+            with suppress(asyncpg.InterfaceError):  # the pool has noticed by itself
+                connection.terminate()
+            raise Problem("BUSY", "The connection to the database was lost.") from error
         finally:
             await asyncio.shield(self._pool.release(connection))
 
@@ -152,8 +191,9 @@ class Database:
                 pool_size=self._orm_connections,
                 max_overflow=0,
                 pool_timeout=self._wait,
-                pool_pre_ping=True,
             )
+            listens_for(self.orm.sync_engine, "checkout")(_require_open)
+            listens_for(self.orm.sync_engine, "handle_error")(_discard_if_broken)
             opening.push_async_callback(self.orm.dispose)
             async with self.app.lend(NOBODY) as connection:
                 require_supported(connection.get_server_version())

@@ -37,6 +37,6 @@ def refusal(error: DBAPIError) -> Exception:
         return Problem(code, violation.message, field=[violation.column])
     if state in REFUSALS:
         return Problem(*REFUSALS[state], field=[column] if column else [])
-    if state.startswith(UNAVAILABLE):
+    if error.connection_invalidated or state.startswith(UNAVAILABLE):
         return Problem("BUSY", "The database is not available; try again.")
     return error
