@@ -170,6 +170,17 @@ def deleted_index(table: str) -> Index:
     return Index(f"ix_{table}_deleted", "id", postgresql_where=text("deleted_at IS NOT NULL"))
 
 
+def trash_index(table: str) -> Index:
+    """The few deleted rows of a tenant in the order of their deletion, for those who look there."""
+    return Index(
+        f"ix_{table}_trash",
+        "organization_id",
+        "deleted_at",
+        "id",
+        postgresql_where=text("deleted_at IS NOT NULL"),
+    )
+
+
 def _taken(columns: Sequence[str], message: str | None) -> dict[str, str]:
     column = columns[-1]
     taken = f"Another row has this {_words(column).lower()}."

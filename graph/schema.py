@@ -5,7 +5,7 @@ from uuid import UUID
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from graph.core import membership, organizations, people, projects
+from graph.core import membership, organizations, people, projects, trash
 from graph.kit.context import Info
 from graph.kit.node import NODES, Node
 from graph.kit.scalars import SCALARS
@@ -33,6 +33,7 @@ class Query(
     documents.Query,
     blocks.Query,
     requirements.Query,
+    trash.Query,
 ):
     @strawberry.field(description="Whatever has this id, of any type, or NOT_FOUND.")
     async def node(self, info: Info, id: UUID) -> Node | None:

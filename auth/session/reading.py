@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
 from auth.policy import parameters, require_signed_in, require_token_scope
+from auth.session import trash
 from auth.session.origin import Origin
 from auth.session.row import STATEMENTS, Row, row_class
 from auth.session.transaction import Transaction
@@ -37,6 +38,8 @@ HIDDEN_COLUMNS = frozenset({"search"})
 """Columns that only PostgreSQL reads."""
 
 Where = Sequence[ColumnElement[bool]]
+Places = Sequence[UUID | None]
+"""An organization, a project and a document, or None for any."""
 
 
 @cache
@@ -127,6 +130,27 @@ class ViewerSession:
         rows = await self._fetch(among[0], select(found.c.id, found.c.place), ids=list(ids))
         self.rows_read -= len(rows)  # the cost must not tell what the policy may hide
         return {row["id"]: among[row["place"]] for row in rows}
+
+    async def trash(
+        self,
+        among: Sequence[type[Entity]],
+        places: Places,
+        bounds: trash.Criteria,
+        order: trash.Criteria,
+        limit: int,
+    ) -> list[Row]:
+        """What this viewer can restore, of all these kinds in one order."""
+        if not among:
+            return []
+        statement = trash.page(self.viewer, among, places, bounds, order, limit)
+        return await self._fetch(among[0], statement)
+
+    async def count_trash(self, among: Sequence[type[Entity]], places: Places) -> int:
+        """How much there is of that."""
+        if not among:
+            return 0
+        (row,) = await self._fetch(among[0], trash.counted(self.viewer, among, places))
+        return int(row["count"])
 
     def _readable(
         self, model: type[Entity], where: Where, *, deleted: bool = False

@@ -38,8 +38,12 @@ def unhidden(model: type[Entity]) -> tuple[ColumnElement[bool], ...]:
     return tuple(conditions)
 
 
+@cache
 def deleted_blocks() -> CTE:
-    """Deleted blocks and all blocks beneath them, from the few at the top downwards."""
+    """Deleted blocks and all blocks beneath them, from the few at the top downwards.
+
+    Always the same, so that a statement over several models looks for them once.
+    """
     top, below = aliased(Block), aliased(Block)
     gone = select(top.id).where(top.deleted_at.is_not(None)).cte("gone", recursive=True)
     return gone.union(select(below.id).where(below.parent_id == gone.c.id))

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Entity, InOrganization, organization_key
 from db.constraints import (
+    check,
     deleted_index,
     email_format,
     json_objects,
@@ -18,6 +19,7 @@ from db.constraints import (
     not_negative,
     positive,
     slug_format,
+    trash_index,
     unique,
     unique_live,
 )
@@ -71,8 +73,15 @@ class InvitationStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+LONGEST_RETENTION = 36_500
+"""Days: a century; what is to be kept longer is kept for ever (null)."""
+
+
 class Organization(Entity, kw_only=True):
-    """A tenant: its projects, people, plan and limits. Storage is in bytes."""
+    """A tenant: its projects, people, plan and limits. Storage is in bytes.
+
+    What was deleted `trash_retention_days` ago may be purged; null keeps it for ever.
+    """
 
     __tablename__ = "organizations"
     is_scope: ClassVar[bool] = True
@@ -84,6 +93,7 @@ class Organization(Entity, kw_only=True):
     billing_cycle: Mapped[PricingPlanInterval] = choice(PricingPlanInterval.MONTHLY)
     max_members: Mapped[int] = number(25)
     max_monthly_requests: Mapped[int] = number(100_000, BigInteger)
+    trash_retention_days: Mapped[int | None] = mapped_column(default=30, server_default="30")
     settings: Mapped[dict[str, Any]] = json_object()
     member_count: Mapped[int] = mapped_column(init=False, default=0, server_default="0")
     storage_used: Mapped[int] = number(0, BigInteger)
@@ -96,6 +106,12 @@ class Organization(Entity, kw_only=True):
         slug_format(),
         positive("max_members"),
         positive("max_monthly_requests"),
+        check(
+            "trash_retention_days",
+            "range",
+            f"trash_retention_days BETWEEN 1 AND {LONGEST_RETENTION}",
+            f"A retention is 1 to {LONGEST_RETENTION} days, or null to keep everything.",
+        ),
         not_negative("member_count"),
         not_negative("storage_used"),
         *json_objects("settings"),
@@ -122,6 +138,7 @@ class OrganizationMember(InOrganization, kw_only=True):
         *json_objects("permissions"),
         Index(None, "user_id"),
         Index(None, "organization_id", "created_at"),
+        trash_index("organization_members"),
     )
 
 

@@ -24,6 +24,7 @@ from db.constraints import (
     not_blank,
     not_negative,
     slug_format,
+    trash_index,
     unique,
     unique_live,
 )
@@ -104,6 +105,7 @@ class Project(Searchable, InOrganization, kw_only=True):
             postgresql_where=text("visibility = 'public' AND deleted_at IS NULL"),
         ),
         deleted_index("projects"),
+        trash_index("projects"),
         gin_index("projects", "search"),
         gin_index("projects", "tags"),
     )

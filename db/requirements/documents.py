@@ -23,6 +23,7 @@ from db.constraints import (
     not_blank,
     positive,
     slug_format,
+    trash_index,
     unique,
     unique_live,
 )
@@ -59,6 +60,7 @@ class Document(Searchable, InProject, kw_only=True):
         Index(None, "organization_id", "external_id"),
         Index(None, "organization_id", "created_at", "id"),
         deleted_index("documents"),
+        trash_index("documents"),
         gin_index("documents", "search"),
         gin_index("documents", "tags"),
     )
@@ -99,6 +101,7 @@ class Block(Searchable, InDocument, kw_only=True):
         Index(None, "organization_id", "external_id"),
         Index(None, "organization_id", "created_at", "id"),
         deleted_index("blocks"),
+        trash_index("blocks"),
         gin_index("blocks", "search"),
     )
 

@@ -13,6 +13,7 @@ from db.constraints import (
     finite,
     json_objects,
     not_blank,
+    trash_index,
     unique,
     unique_live,
 )
@@ -113,6 +114,7 @@ class Requirement(Searchable, InDocument, kw_only=True):
         Index(None, "organization_id", "created_at", "id"),
         Index(None, "organization_id", "external_id"),
         deleted_index("requirements"),
+        trash_index("requirements"),
         gin_index("requirements", "search"),
         gin_index("requirements", "tags"),
         gin_index("requirements", "properties", postgresql_ops={"properties": "jsonb_path_ops"}),

@@ -66,6 +66,7 @@ class OrganizationUpdate:
     slug: Maybe[str]
     type: Maybe[OrganizationType]
     billing_cycle: Maybe[BillingCycle]
+    trash_retention_days: Maybe[int | None]
     settings: Maybe[JSON]
 
 

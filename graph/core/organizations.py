@@ -47,6 +47,9 @@ class Organization(Authored, Node):
     billing_cycle: BillingCycle = described("How often it pays.")
     max_members: int = described("How many members the plan allows.")
     max_monthly_requests: BigInt = described("How many requests a month the plan allows.")
+    trash_retention_days: int | None = described(
+        "Days until what was deleted may be purged; null keeps everything."
+    )
     member_count: int = described("How many active members it has.")
     storage_used: BigInt = described("Bytes stored.")
     settings: JSON = described("Its configuration.")

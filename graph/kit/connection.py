@@ -106,17 +106,17 @@ class Asked:
     def backwards(self) -> bool:
         return self.last is not None
 
-    def bounds(self) -> list[ColumnElement[bool]]:
-        """The rows between the cursors."""
-        found = []
+    def bounds(self, keys: Sequence[Key] | None = None) -> list[ColumnElement[bool]]:
+        """The rows between the cursors, in these columns of the same names instead if given."""
+        keys, found = keys or self.keys, []
         if self.after is not None:
-            found.append(beyond(self.keys, self.after, "after", backwards=False))
+            found.append(beyond(keys, self.after, "after", backwards=False))
         if self.before is not None:
-            found.append(beyond(self.keys, self.before, "before", backwards=True))
+            found.append(beyond(keys, self.before, "before", backwards=True))
         return found
 
-    def order(self) -> list[ColumnElement[Any]]:
-        return [key.ordered(backwards=self.backwards) for key in self.keys]
+    def order(self, keys: Sequence[Key] | None = None) -> list[ColumnElement[Any]]:
+        return [key.ordered(backwards=self.backwards) for key in keys or self.keys]
 
     def page(self, rows: list[Row], count: Callable[[], Awaitable[int]]) -> Page:
         """Of one row more than the page holds, the page; that row says whether there are more."""
@@ -186,6 +186,26 @@ Before = Annotated[str | None, _says("Only rows before this cursor.")]
 Search = Annotated[str | None, _says("Words to find, as in a web search engine.")]
 
 
+def asked_for(
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+    keys: tuple[Key, ...],
+    where: Sequence[ColumnElement[bool]] = (),
+    largest: int = LARGEST_PAGE,
+) -> Asked:
+    """The arguments of a page in the order of these keys; INVALID for those that are none."""
+    if first is not None and last is not None:
+        raise Problem("INVALID", "Ask for the first or for the last rows.", field=["last"])
+    for name, size in (("first", first), ("last", last)):
+        if size is not None and not 0 <= size <= largest:
+            raise Problem("INVALID", f"A page holds 0 to {largest} rows.", field=[name])
+    if first is None and last is None:
+        first = DEFAULT_PAGE
+    return Asked(first, after, last, before, tuple(where), keys)
+
+
 def _asked(
     model: type[Entity],
     by: Sequence[str],
@@ -199,14 +219,9 @@ def _asked(
     search: str | None,
     order_by: Sequence[Any] | None,
 ) -> Asked:
-    if first is not None and last is not None:
-        raise Problem("INVALID", "Ask for the first or for the last rows.", field=["last"])
     within = narrowed is None or _is_narrowed(filter, narrowed)
     if not within:
         largest = min(largest, LARGEST_PAGE)
-    for name, size in (("first", first), ("last", last)):
-        if size is not None and not 0 <= size <= largest:
-            raise Problem("INVALID", f"A page holds 0 to {largest} rows.", field=[name])
     where = [matches(model, filter)] if filter else []
     if search:
         where.append(searched(model, search))
@@ -218,9 +233,7 @@ def _asked(
     ] or [Key(getattr(model, name)) for name in by]
     unique = any(key.name == "id" for key in keys)
     tie = [] if unique else [Key(model.id, descending=keys[-1].descending)]
-    if first is None and last is None:
-        first = DEFAULT_PAGE
-    return Asked(first, after, last, before, tuple(where), (*keys, *tie))
+    return asked_for(first, after, last, before, (*keys, *tie), where, largest)
 
 
 def _is_narrowed(filter: Any, columns: Sequence[str]) -> bool:

@@ -60,6 +60,12 @@ class Context:
         row: Row | None = await loader.load(id)
         return row
 
+    async def deleted(self, model: type[Entity], id: UUID) -> Row | None:
+        """The deleted row, or None when there is none that the viewer may have read."""
+        loader = self.loader((model, "deleted"), partial(self._rows_by_id, model, deleted=True))
+        row: Row | None = await loader.load(id)
+        return row
+
     async def get(self, model: type[Entity], id: UUID) -> Row:
         """The row, or NOT_FOUND."""
         if row := await self.one(model, id):
@@ -107,9 +113,12 @@ class Context:
         found = await self.session.models_of(ids, among)
         return [found.get(id) for id in ids]
 
-    async def _rows_by_id(self, model: type[Entity], ids: list[UUID]) -> list[Row | None]:
+    async def _rows_by_id(
+        self, model: type[Entity], ids: list[UUID], *, deleted: bool = False
+    ) -> list[Row | None]:
         wanted = any_(bindparam("ids", ids, type_=ARRAY(Uuid)))
-        found = {row["id"]: row for row in await self.session.rows(model, model.id == wanted)}
+        rows = await self.session.rows(model, model.id == wanted, deleted=deleted)
+        found = {row["id"]: row for row in rows}
         return [found.get(id) for id in ids]
 
 

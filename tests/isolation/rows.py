@@ -132,7 +132,8 @@ def filled(register: Register, table: Table, code: str, fixed: Mapping[str, Any]
 
 
 LEFT = {"version", "xid", "created_at", "updated_at", "deleted_at", "deleted_by", "member_count"}
-"""Columns that PostgreSQL fills, and those that hide the row."""
+LEFT |= {"trash_retention_days"}
+"""Columns that PostgreSQL fills, those that hide the row, and a number that is a small one."""
 
 FORMS = {
     "slug": "canary-{code}",

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.exhaustive
 LISTS = {
     name: get_named_type(field.type).name.removesuffix("Connection")
     for name, field in ROOT.fields.items()
-    if is_connection(get_named_type(field.type))
+    if is_connection(get_named_type(field.type)) and "filter" in field.args
 }
-"""The type of the rows in each list at the root."""
+"""The type of the rows in each list at the root that can be filtered."""
 
 TABLES = {type_name: table for table, type_name in TYPES.items()}
 

@@ -26,6 +26,21 @@ async def test_a_walk_shows_all_that_is_the_viewers_and_nothing_else(canaries, p
             assert empty == [] or not readable
 
 
+@pytest.mark.parametrize("person", [*WALKERS, "admin", "viewer", "their owner", "former"])
+async def test_the_trash_shows_all_that_is_the_viewers_to_restore(canaries, person):
+    found = await canaries.ask(person, "{ trash(first: 100) { totalCount nodes { id } } }")
+    restorable = {
+        str(r.id) for r in canaries.rows() if r.table and may_restore(canaries, person, r)
+    }
+    assert {node["id"] for node in found["nodes"]} == restorable
+    assert found["totalCount"] == len(restorable)
+    assert restorable or person not in ("owner", "admin", "their owner")
+
+
+def may_restore(canaries, person, row):
+    return row.table != "profiles" and canaries.may_restore(person, row)
+
+
 async def test_whoever_is_not_signed_in_sees_nothing(canaries):
     for query, variables in questions(canaries):
         answer = await canaries.answer(None, query, **variables)

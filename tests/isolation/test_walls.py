@@ -41,7 +41,7 @@ async def test_without_either_wall_the_walk_finds_every_row_there_is(unwalled, p
         for row in unwalled.rows(table=table)
         if not unwalled.may_read(person, row) and is_live(row)
     }
-    assert {row for row in seen.leaks if row.table in TYPES} == hidden
+    assert {row for row in seen.leaks if row.table in TYPES and is_live(row)} == hidden
     assert len(hidden) > 40
 
 
@@ -77,5 +77,5 @@ def tenants_of(row):
 
 
 def is_live(row):
-    """Deletion is no wall: what is deleted stays hidden."""
+    """Deletion is no wall: what is deleted stays hidden, but for the trash."""
     return row.tenant != "dissolved" and not row.zone.startswith("deleted")

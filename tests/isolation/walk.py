@@ -17,11 +17,12 @@ EXPECTED_CODES = {"NOT_FOUND"}
 
 @dataclass
 class Seen:
-    """What somebody has seen: rows, fields with a value, and rows that are not theirs to see."""
+    """What somebody has seen: rows, also in the trash, fields, and rows not theirs to see."""
 
     canaries: Canaries
     person: str
     rows: set[CanaryRow] = field(default_factory=set)
+    trashed: set[CanaryRow] = field(default_factory=set)
     fields: set[tuple[str, str]] = field(default_factory=set)
     leaks: dict[CanaryRow, str] = field(default_factory=dict)
 
@@ -38,6 +39,8 @@ class Seen:
             for row in self.canaries.register.named(value):
                 if self.canaries.may_read(self.person, row):
                     self.rows.add(row)
+                elif "trash" in place and self.canaries.may_restore(self.person, row):
+                    self.trashed.add(row)
                 elif not self._is_scope(within, name, value):
                     self.leaks.setdefault(row, ".".join(place))
 

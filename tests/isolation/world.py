@@ -57,6 +57,9 @@ OF_ONE_PERSON = {"notifications", "profiles.preferences", "profiles.current_orga
 FOR_NOBODY = {"audit_logs", "audit_seals", "audit_checkpoints", "usage_logs"}
 """No field shows them. Who adds one says here who may see them."""
 
+RESTORED = {"projects", "documents", "blocks", "requirements"}
+"""What a mutation restores, besides organizations and memberships."""
+
 OF_THE_ORGANIZATION = {"project_members"}
 """What is beneath a project and no content of it: no public project shows it to strangers."""
 
@@ -104,6 +107,21 @@ class Canaries(World):
             mine = role is not None and row.person == person
             return mine or role in _roles_that_read(row.table)
         return role in ("owner", "admin", "viewer") or _is_open(row, role, person)
+
+    def may_restore(self, person: str, row: CanaryRow) -> bool:
+        """Whether the trash shows it: deleted itself, beneath nothing deleted, one's to restore.
+
+        With a membership goes the name of its person.
+        """
+        role = self.persons[person].roles.get(row.tenant)
+        if row.table == "organizations":
+            return row.tenant == "dissolved" and role == "owner"
+        if row.table in ("organization_members", "profiles"):
+            return row.person == "former" and self.persons[person].roles.get("ours") == "owner"
+        alone = row.zone == "deleted" or TOP.get(row.zone) == row.table
+        first = row in self.rows(tenant=row.tenant, zone=row.zone, table=row.table)[:1]
+        mine = row.tenant != "dissolved" and role in ("owner", "admin")
+        return mine and row.table in RESTORED and alone and (first or row.zone == "deleted")
 
 
 def _is_open(row: CanaryRow, role: str | None, person: str) -> bool:

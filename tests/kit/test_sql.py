@@ -46,6 +46,7 @@ OPERATIONS = {
     "to_one": """query ($requirement: UUID!) {
         requirement(id: $requirement) { document { id project { id } } } }""",
     "node": "query ($requirement: UUID!) { node(id: $requirement) { id } }",
+    "trash": "query ($document: UUID!) { trash(documentId: $document) { nodes { id } } }",
     "total_count": """query ($document: UUID!) {
         requirements(first: 0, search: "brakes") { totalCount }
         document(id: $document) { requirements(first: 0) { totalCount } } }""",
