@@ -1,17 +1,18 @@
 """What happens to every row before it is written: the policy is asked, the change is recorded."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import inspect
-from sqlalchemy.orm import Session
 
 from auth.policy import allows, require_token_scope
 from auth.policy.rule import Action
 from auth.session.origin import Origin
 from auth.session.record import record
+from auth.session.sending import Write, changed_in
 from auth.viewer import Viewer
 from db.base import Entity
 from db.problem import Problem
@@ -31,33 +32,43 @@ class Writer(Protocol):
     forced: set[UUID]
 
 
-def check_and_record(session: Session, writer: Writer) -> None:
-    """Refuse what the policy forbids; stamp and record the rest, one change a row."""
-    if session.deleted:
-        message = "Rows are never removed; Transaction.delete hides them."
-        raise TypeError(message)
-    viewer, origin = writer.viewer, writer.origin
-    for row in [row for row in session.new if isinstance(row, Entity)]:
-        require_allowed(viewer, "create", row)
-        row.created_by = row.updated_by = viewer.id
-        session.add(record(viewer, origin, "create", row, {}, _present(row), version=1))
-    for row in [row for row in session.dirty if isinstance(row, Entity)]:
-        old, new = _differences(row)
-        if not new:
-            continue
-        action = "update"
-        if "deleted_at" in new:
-            action = "restore" if new["deleted_at"] is None else "delete"
-        needed: Action = "update" if action == "update" else "delete"
-        require_allowed(viewer, needed, row)
-        if any(key in old for key in row.scope_keys()):
-            before = {key: old.get(key, getattr(row, key)) for key in row.scope_keys()}
-            require_allowed(viewer, needed, row, at=SimpleNamespace(**before))
-        row.updated_at, row.updated_by = writer.now, viewer.id
-        event = record(viewer, origin, action, row, old, new, version=row.version + 1)
-        if row.id in writer.forced:
-            event.details = {"forced": True}
-        session.add(event)
+def checked(rows: Iterable[Entity], writer: Writer) -> Iterator[Write]:
+    """The writes of these rows, stamped and recorded; rows without a change are left out.
+
+    Raises what the policy forbids.
+    """
+    for row in rows:
+        write = _created(row, writer) if inspect(row).key is None else _changed(row, writer)
+        if write:
+            yield write
+
+
+def _created(row: Entity, writer: Writer) -> Write:
+    viewer = writer.viewer
+    require_allowed(viewer, "create", row)
+    row.created_by = row.updated_by = viewer.id
+    event = record(viewer, writer.origin, "create", row, {}, _present(row), version=1)
+    return Write(row, event, is_new=True)
+
+
+def _changed(row: Entity, writer: Writer) -> Write | None:
+    viewer = writer.viewer
+    old, new = _differences(row)
+    if not new:
+        return None
+    action = "update"
+    if "deleted_at" in new:
+        action = "restore" if new["deleted_at"] is None else "delete"
+    needed: Action = "update" if action == "update" else "delete"
+    require_allowed(viewer, needed, row)
+    if any(key in old for key in row.scope_keys()):
+        before = {key: old.get(key, getattr(row, key)) for key in row.scope_keys()}
+        require_allowed(viewer, needed, row, at=SimpleNamespace(**before))
+    row.updated_at, row.updated_by = writer.now, viewer.id
+    event = record(viewer, writer.origin, action, row, old, new, version=row.version + 1)
+    if row.id in writer.forced:
+        event.details = {"forced": True}
+    return Write(row, event, is_new=False)
 
 
 def require_allowed(viewer: Viewer, action: Action, row: Entity, at: object | None = None) -> None:
@@ -76,11 +87,11 @@ def _present(row: Entity) -> dict[str, Any]:
 
 def _differences(row: Entity) -> tuple[dict[str, Any], dict[str, Any]]:
     """Old and new values of the columns that differ from what is stored."""
-    state = inspect(row)
+    attributes = inspect(row).attrs
     old, new = {}, {}
-    for attribute in state.mapper.column_attrs:
-        history = state.attrs[attribute.key].history
-        if attribute.key not in BOOKKEEPING and history.added and history.added != history.deleted:
-            old[attribute.key] = history.deleted[0] if history.deleted else None
-            new[attribute.key] = history.added[0]
+    for key in changed_in(row):
+        history = attributes[key].history
+        if key not in BOOKKEEPING and history.added and history.added != history.deleted:
+            old[key] = history.deleted[0] if history.deleted else None
+            new[key] = history.added[0]
     return old, new

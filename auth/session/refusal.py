@@ -1,7 +1,11 @@
-"""What the database refuses, as the Problem a client can act on."""
+"""What a write is refused for, as the Problem a client can act on."""
+
+from collections.abc import Sequence
 
 from sqlalchemy.exc import DBAPIError
 
+from auth.session.merge import Overlap
+from db.base import Entity
 from db.constraints import explain
 from db.problem import Problem
 
@@ -40,3 +44,16 @@ def refusal(error: DBAPIError) -> Exception:
     if error.connection_invalidated or state.startswith(UNAVAILABLE):
         return Problem("BUSY", "The database is not available; try again.")
     return error
+
+
+def missing(model: type[Entity], field: Sequence[str] = ()) -> Problem:
+    """The one answer for rows that are not there and for rows that may not be seen."""
+    return Problem("NOT_FOUND", f"There is no such {model.__name__}.", field=field)
+
+
+def stale(row: Entity | None = None, overlaps: Sequence[Overlap] = ()) -> Problem:
+    """The row has moved on since the version the client has seen, in these fields."""
+    version = row.version if row is not None else None
+    message = "Someone has changed this since; reload it first."
+    conflicts = [overlap.told() for overlap in overlaps]
+    return Problem("CONFLICT", message, currentVersion=version, conflicts=conflicts)

@@ -1,7 +1,8 @@
 """The transaction in which a viewer writes: it refuses, versions and records.
 
-Writes go through SQLAlchemy's unit of work. Before each flush every new and changed row is checked
-against the policy, stamped with who changed it, and recorded once; all of it commits together.
+SQLAlchemy's session knows which rows are new or changed. At each flush they are checked against the
+policy, stamped with who changed them, and sent with the record of it, by one statement a model;
+all of it commits together.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,13 +18,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session
-from sqlalchemy.orm.exc import StaleDataError
 
 from auth.policy import parameters, require_token_scope
-from auth.session.check import check_and_record, require_allowed
-from auth.session.merge import Change, Overlap, merge, touched
+from auth.session.check import checked, require_allowed
+from auth.session.merge import Change, merge, touched
 from auth.session.origin import Origin
-from auth.session.refusal import refusal
+from auth.session.refusal import missing, refusal, stale
+from auth.session.sending import send, settle
 from auth.session.visible import visible
 from auth.viewer import Role, Viewer
 from db.base import Entity
@@ -67,8 +68,6 @@ class Transaction:
                 transaction = cls(session, viewer, origin)
                 await transaction._tell_database()
                 yield transaction
-        except StaleDataError:
-            raise stale() from None
         except PoolTimeout:
             raise Problem("BUSY", "The database has no connection to spare.") from None
         except DBAPIError as error:
@@ -232,19 +231,6 @@ class Transaction:
         await self._orm.execute(SET_LOCAL, values, execution_options={"of_transaction": True})
 
 
-def missing(model: type[Entity], field: Sequence[str] = ()) -> Problem:
-    """The one answer for rows that are not there and for rows that may not be seen."""
-    return Problem("NOT_FOUND", f"There is no such {model.__name__}.", field=field)
-
-
-def stale(row: Entity | None = None, overlaps: Sequence[Overlap] = ()) -> Problem:
-    """The row has moved on since the version the client has seen, in these fields."""
-    version = row.version if row is not None else None
-    message = "Someone has changed this since; reload it first."
-    conflicts = [overlap.told() for overlap in overlaps]
-    return Problem("CONFLICT", message, currentVersion=version, conflicts=conflicts)
-
-
 @listens_for(_WritingSession, "do_orm_execute")
 def _only_by_transaction(state: ORMExecuteState) -> None:
     if not state.execution_options.get("of_transaction"):
@@ -254,5 +240,10 @@ def _only_by_transaction(state: ORMExecuteState) -> None:
 
 @listens_for(_WritingSession, "before_flush")
 def _before_flush(session: Session, *_: object) -> None:
-    transaction: Transaction = session.info["transaction"]
-    check_and_record(session, transaction)
+    if session.deleted:
+        message = "Rows are never removed; Transaction.delete hides them."
+        raise TypeError(message)
+    rows = [row for row in (*session.new, *session.dirty) if isinstance(row, Entity)]
+    writes = list(checked(rows, session.info["transaction"]))
+    send(session.connection(), writes)
+    settle(session, writes)

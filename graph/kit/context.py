@@ -12,7 +12,7 @@ from sqlalchemy import Uuid, any_, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from auth.session import Row, ViewerSession
-from auth.session.transaction import missing
+from auth.session.refusal import missing
 from auth.viewer import Viewer
 from db.base import Entity
 from db.problem import Problem

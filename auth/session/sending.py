@@ -1,0 +1,250 @@
+"""How changed rows reach PostgreSQL: one statement a model, which records them as well.
+
+The rows travel as one JSON document, whatever their number, and `json_to_recordset` reads every
+value with the input function of its column's type, as a cast from text does.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import isfinite
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Column,
+    Connection,
+    Select,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    case,
+    func,
+    insert,
+    inspect,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.orm import InstanceState, Session, make_transient_to_detached
+from sqlalchemy.orm.attributes import set_committed_value
+
+from auth.session.record import recorded
+from auth.session.refusal import stale
+from db.base import Base, Entity
+from db.change import AuditLog
+
+SENT = "sent_columns"
+"""Which columns a row sends, in a statement of rows that change different ones."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """A row about to be sent, with what is recorded of it."""
+
+    row: Entity
+    event: AuditLog
+    is_new: bool
+
+
+@cache
+def columns_of(model: type[Base]) -> dict[str, Column[Any]]:
+    """The columns that a row of the model sends, by the name of its attribute."""
+    columns = {a.key: a.columns[0] for a in inspect(model).column_attrs}
+    return {key: column for key, column in columns.items() if isinstance(column, Column)}
+
+
+def changed_in(row: Entity) -> list[str]:
+    """The attributes that have been set since the row was read."""
+    unmodified = _state(row).unmodified
+    return [key for key in columns_of(type(row)) if key not in unmodified]
+
+
+def send(connection: Connection, writes: Sequence[Write]) -> None:
+    """Insert the new rows, then update the changed ones, and record both.
+
+    Parents are sent before their children. A row that is no longer at the version it was read at
+    is a CONFLICT. Raises what PostgreSQL refuses; the caller then undoes all of it.
+    """
+    for model, new in _by_model(writes, is_new=True):
+        groups = defaultdict(list)
+        for write in new:
+            groups[_left_to_database(write.row)].append(write)
+        for left, group in groups.items():
+            _insert(connection, model, left, group)
+    for model, changed in _by_model(writes, is_new=False):
+        _update(connection, model, changed)
+
+
+def settle(session: Session, writes: Sequence[Write]) -> None:
+    """Tell the ORM that these rows are stored as they are."""
+    for write in writes:
+        row = write.row
+        keys = columns_of(type(row)) if write.is_new else changed_in(row)
+        for key in keys:
+            set_committed_value(row, key, getattr(row, key))
+        if write.is_new:
+            if row in session:
+                session.expunge(row)
+            make_transient_to_detached(row)
+            session.add(row)
+
+
+def _by_model(
+    writes: Sequence[Write], *, is_new: bool
+) -> Iterator[tuple[type[Entity], list[Write]]]:
+    groups: dict[type[Entity], list[Write]] = defaultdict(list)
+    for write in writes:
+        if write.is_new == is_new:
+            groups[type(write.row)].append(write)
+    order = {table.name: place for place, table in enumerate(_tables())}
+    yield from sorted(groups.items(), key=lambda group: order[group[0].__tablename__])
+
+
+@cache
+def _tables() -> list[Table]:
+    return Base.metadata.sorted_tables
+
+
+def _left_to_database(row: Base) -> frozenset[str]:
+    """What the row does not say and PostgreSQL has a default for."""
+    columns = columns_of(type(row)).items()
+    return frozenset(
+        key
+        for key, column in columns
+        if column.server_default is not None and getattr(row, key) is None
+    )
+
+
+def _insert(
+    connection: Connection, model: type[Entity], left: frozenset[str], writes: Sequence[Write]
+) -> None:
+    keys = [key for key in columns_of(model) if key not in left]
+    rows = [{key: getattr(write.row, key) for key in keys} for write in writes]
+    statement = _inserting(model, tuple(keys), tuple(sorted(left)))
+    returned = connection.execute(statement, _parameters(rows, writes))
+    found = {row["id"]: row for row in returned.mappings()}
+    for write in writes:
+        for key in left:
+            set_committed_value(write.row, key, found[write.row.id][key])
+
+
+def _update(connection: Connection, model: type[Entity], writes: Sequence[Write]) -> None:
+    changes = {write.row.id: changed_in(write.row) for write in writes}
+    keys = sorted({key for changed in changes.values() for key in changed})
+    alike = all(len(changed) == len(keys) for changed in changes.values())
+    rows = [
+        {"id": row.id, "version": row.version}
+        | {key: getattr(row, key) for key in changes[row.id]}
+        | ({} if alike else {SENT: changes[row.id]})
+        for row in (write.row for write in writes)
+    ]
+    statement = _updating(model, tuple(keys), alike)
+    returned = connection.execute(statement, _parameters(rows, writes))
+    found: set[UUID] = set(returned.scalars())
+    for write in writes:
+        if write.row.id not in found:
+            raise stale(write.row)
+        set_committed_value(write.row, "version", write.row.version + 1)
+
+
+@cache
+def _inserting(model: type[Entity], keys: tuple[str, ...], left: tuple[str, ...]) -> Select[Any]:
+    columns = columns_of(model)
+    rows = _recordset("rows", [columns[key] for key in keys])
+    written = insert(_table(model)).from_select(
+        [columns[key].name for key in keys],
+        select(*(rows.c[columns[key].name] for key in keys)),
+        include_defaults=False,
+    )
+    returning = [columns["id"], *(columns[key].label(key) for key in left)]
+    answered = written.returning(*returning).cte("written")
+    return select(answered).add_cte(_recording())
+
+
+@cache
+def _updating(model: type[Entity], keys: tuple[str, ...], alike: bool) -> Select[Any]:
+    """`alike` when all rows change the same columns; else each says which ones it changes."""
+    columns = columns_of(model)
+    table = _table(model)
+    sent: list[Column[Any]] = [] if alike else [Column(SENT, ARRAY(Text))]
+    rows = _recordset(
+        "rows", [columns["id"], columns["version"], *(columns[key] for key in keys), *sent]
+    )
+    values: dict[str, Any] = {columns["version"].name: columns["version"] + 1}
+    for key in keys:
+        name = columns[key].name
+        value = rows.c[name]
+        if not alike:
+            value = case((literal(key) == any_(rows.c[SENT]), value), else_=columns[key])
+        values[name] = value
+    written = (
+        update(table)
+        .values(values)
+        .where(columns["id"] == rows.c.id, columns["version"] == rows.c.version)
+        .returning(columns["id"])
+        .cte("written")
+    )
+    return select(written.c.id).add_cte(_recording())
+
+
+@cache
+def _recording() -> Any:
+    """The statement's part that adds the events; PostgreSQL knows their times and transaction."""
+    columns = {
+        key: column
+        for key, column in columns_of(AuditLog).items()
+        if key not in ("created_at", "xid")
+    }
+    events = _recordset("events", list(columns.values()))
+    names = [column.name for column in columns.values()]
+    recording = insert(_table(AuditLog)).from_select(
+        names, select(*(events.c[name] for name in names)), include_defaults=False
+    )
+    return recording.cte("recorded")
+
+
+def _recordset(name: str, columns: Sequence[Column[Any]]) -> Any:
+    """The rows of a JSON document, with the types of these columns."""
+    typed = [Column(column.name, column.type) for column in columns]
+    document = func.json_to_recordset(bindparam(name, type_=JSON))
+    return document.table_valued(*typed).render_derived(name=name, with_types=True)
+
+
+def _parameters(rows: Sequence[Mapping[str, Any]], writes: Sequence[Write]) -> dict[str, Any]:
+    said = [
+        {key: value for key in keys if (value := getattr(write.event, key)) is not None}
+        for keys in (columns_of(AuditLog),)
+        for write in writes
+    ]
+    return {"rows": _sendable(type(writes[0].row), rows), "events": _sendable(AuditLog, said)}
+
+
+def _sendable(model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    names = {key: column.name for key, column in columns_of(model).items()}
+    return [{names.get(key, key): _plain(value) for key, value in row.items()} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON whose text PostgreSQL reads as a value of the column's type."""
+    match value:
+        case float() if not isfinite(value):
+            return str(value)  # JSON has no such number; the check of the column refuses it
+        case None | str() | int() | float() | dict() | list():
+            return recorded(value)
+        case _:
+            plain = recorded(value)
+            return plain if isinstance(plain, str) else str(plain)
+
+
+def _table(model: type[Base]) -> Table:
+    return cast("Table", inspect(model).local_table)
+
+
+def _state(row: Base) -> InstanceState[Any]:
+    state: InstanceState[Any] = inspect(row)
+    return state

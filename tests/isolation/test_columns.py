@@ -1,0 +1,149 @@
+"""What is sent set-based is stored as the ORM stores it, for every type of column there is."""
+
+from datetime import UTC, datetime, timedelta
+from struct import pack
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from sqlalchemy import Boolean, DateTime, Enum, Float, Integer, Interval, Text, inspect, select
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import flag_modified
+
+from auth.policy import RULES
+from auth.session.origin import Origin
+from auth.session.record import record
+from auth.session.sending import Write, columns_of, send
+from auth.viewer import Viewer
+from db.base import Entity
+from tests.conftest import dsn_of
+from tests.isolation.rows import FORMS
+
+pytestmark = pytest.mark.exhaustive
+
+WORDS = "ü\"\\'{a,b}\n\t\u2028 NULL null 😀"
+OTHER: dict[type, Any] = {
+    Enum: lambda column, _: list(column.type.enum_class)[-1],
+    Text: lambda column, value: value if column.name in FORMS else f"{value} {WORDS}",
+    ARRAY: lambda *_: [WORDS, "NULL", "", "{}"],
+    JSONB: lambda _, value: (
+        [*value, {"a": None}, 1.0, WORDS, 2**70]
+        if isinstance(value, list)
+        else {**value, WORDS: [None, 0.1, -1e300, True, {}], "n": None}
+    ),
+    Float: lambda *_: 0.1 + 0.2,
+    Integer: lambda _, value: (value or 0) + 1,
+    DateTime: lambda *_: datetime(2031, 2, 3, 4, 5, 6, 789012, UTC),
+    Interval: lambda *_: timedelta(days=400, seconds=5, microseconds=7),
+    Boolean: lambda _, value: not value,
+}
+"""Another value for a column of this type; keys stay as they are, and are sent all the same."""
+
+LEFT = {"id", "version"}
+SAME = {"created_at", "period_start", "current_period_start"}
+ROLES = {"admin_role", "project_role", "document_role"}
+"""Of which one alone is set."""
+
+DOUBLES = (5e-324, -0.0, 1.7976931348623157e308, -1 / 3, 1e22, 123456789.123456789)
+
+
+def differently(row: Entity) -> None:
+    for key, column in columns_of(type(row)).items():
+        if key in LEFT:
+            continue
+        value = getattr(row, key)
+        kinds = [kind for kind in OTHER if isinstance(column.type, kind)]
+        if kinds and key not in SAME | ROLES:
+            setattr(row, key, OTHER[kinds[0]](column, value))
+        flag_modified(row, key)
+
+
+@pytest.fixture
+async def engine(canaries):
+    """A connection that nothing is hidden from."""
+    name = await canaries.superuser.fetchval("SELECT current_database()")
+    address = urlsplit(dsn_of(name, superuser=True))
+    engine = create_async_engine(urlunsplit(address._replace(scheme="postgresql+asyncpg")))
+    yield engine
+    await engine.dispose()
+
+
+async def stored(engine: Any, model: type[Entity], write: Any) -> str:
+    """The first row as PostgreSQL shows it, once this is done to it and before it is undone."""
+
+    def work(connection: Any) -> str:
+        with Session(connection, autoflush=False) as session:
+            row = session.scalars(select(model).order_by(model.id).limit(1)).one()
+            write(session, row)
+            shown = f"SELECT t::text FROM {model.__tablename__} t WHERE id = '{row.id}'"
+            text: str = connection.exec_driver_sql(shown).scalar_one()
+            session.rollback()
+            return text
+
+    async with engine.connect() as connection:
+        return await connection.run_sync(work)
+
+
+def sent(session: Session, row: Entity) -> None:
+    event = record(Viewer(id=row.id), Origin(), "update", row, {}, {}, version=row.version + 1)
+    send(session.connection(), [Write(row, event, is_new=False)])
+
+
+@pytest.mark.parametrize("model", RULES, ids=lambda model: model.__name__)
+async def test_a_column_is_stored_as_the_orm_stores_it(engine, model):
+    def by_orm(session, row):
+        differently(row)
+        session.flush()
+
+    def set_based(session, row):
+        differently(row)
+        sent(session, row)
+
+    def untouched(*_):
+        pass
+
+    expected = await stored(engine, model, by_orm)
+    assert expected != await stored(engine, model, untouched)
+    assert await stored(engine, model, set_based) == expected
+
+
+@pytest.mark.parametrize("model", RULES, ids=lambda model: model.__name__)
+async def test_what_may_be_null_is_emptied_as_the_orm_does(engine, model):
+    def emptied(row):
+        for key, column in columns_of(model).items():
+            if column.nullable and key not in {"project_id", "document_id"} | ROLES:
+                setattr(row, key, None)
+
+    def by_orm(session, row):
+        emptied(row)
+        session.flush()
+
+    def set_based(session, row):
+        emptied(row)
+        sent(session, row)
+
+    assert await stored(engine, model, set_based) == await stored(engine, model, by_orm)
+
+
+@pytest.mark.parametrize("number", DOUBLES)
+async def test_a_double_is_stored_to_its_last_bit(engine, number):
+    models = {model.__name__: model for model in RULES}
+    model = models["Requirement"]
+
+    def set_based(session, row):
+        row.position = number
+        sent(session, row)
+        statement = f"SELECT float8send(position) FROM requirements WHERE id = '{row.id}'"
+        bits = session.connection().exec_driver_sql(statement).scalar_one()
+        assert bits == pack("!d", number)
+
+    await stored(engine, model, set_based)
+
+
+def test_every_type_of_column_has_another_value_to_send():
+    kinds = {type(column.type) for model in RULES for column in columns_of(model).values()}
+    keys = {kind.__name__ for kind in kinds if not issubclass(kind, tuple(OTHER))}
+    assert keys == {"Uuid"}
+    assert all(inspect(model).local_table is not None for model in RULES)
