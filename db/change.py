@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, func
+from sqlalchemy import BigInteger, Index, func, text
 from sqlalchemy.dialects.postgresql import INET
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
@@ -81,6 +81,15 @@ class TransactionId(UserDefinedType[int]):
         return "xid8"
 
 
+def moved_index(column: str) -> Index:
+    """The few events that moved their row away from where this column said it was."""
+    return Index(
+        f"ix_audit_logs_moved_from_{column}",
+        text(f"(old_data ->> '{column}')"),
+        postgresql_where=text(f"action = 'update' AND '{column}' = ANY (changed_fields)"),
+    )
+
+
 class AuditLog(Base, kw_only=True):
     """One event. Rows are only added; PostgreSQL keeps them by month.
 
@@ -141,5 +150,6 @@ class AuditLog(Base, kw_only=True):
         Index(None, "project_id", "created_at"),
         Index(None, "actor_id", "created_at"),
         Index(None, "xid"),
+        *map(moved_index, ("project_id", "document_id", "block_id", "parent_id")),
         {"postgresql_partition_by": "RANGE (created_at)"},
     )

@@ -5,8 +5,9 @@ check: it is given no session but its viewer's.
 """
 
 from auth.session.origin import Origin
+from auth.session.past import Past
 from auth.session.reading import ViewerSession
 from auth.session.row import Row
 from auth.session.transaction import Transaction
 
-__all__ = ["Origin", "Row", "Transaction", "ViewerSession"]
+__all__ = ["Origin", "Past", "Row", "Transaction", "ViewerSession"]

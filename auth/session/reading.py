@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Select,
     Uuid,
     any_,
@@ -27,12 +29,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 from auth.policy import parameters, require_signed_in, require_token_scope
 from auth.session import trash
 from auth.session.origin import Origin
+from auth.session.past import Moment, Past, time_statement, version_statement
 from auth.session.row import STATEMENTS, Row, row_class
 from auth.session.transaction import Transaction
 from auth.session.visible import visible
 from auth.viewer import Viewer
 from db.base import Entity
 from db.pool import Database
+from db.problem import Problem
 
 HIDDEN_COLUMNS = frozenset({"search"})
 """Columns that only PostgreSQL reads."""
@@ -55,6 +59,7 @@ class ViewerSession:
     def __init__(self, database: Database, viewer: Viewer, origin: Origin | None = None) -> None:
         self.database, self.viewer, self.origin = database, viewer, origin or Origin()
         self.statements = self.rows_read = 0
+        self._pasts: list[Past] = []
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction in which this viewer writes; it commits at the end of the block."""
@@ -82,12 +87,21 @@ class ViewerSession:
         *where: ColumnElement[bool],
         order: Sequence[Any] = (),
         limit: int | None = None,
+        past: Past | None = None,
     ) -> dict[UUID, list[Row]]:
-        """Readable rows beneath each parent, up to `limit` for each of them."""
+        """Readable rows beneath each parent, up to `limit` for each of them; as they were then."""
         column: InstrumentedAttribute[UUID] = getattr(model, key)
+        beneath = column == any_(bindparam("parents", type_=ARRAY(Uuid)))
+        past = past if past and past.covers(model) else None
         if limit is None:
-            beneath = column == any_(bindparam("parents", type_=ARRAY(Uuid)))
             statement = self._readable(model, (beneath, *where)).order_by(*order)
+        elif past:
+            # No index reaches there: going over the rows once beats going over them once a parent.
+            number = func.row_number().over(partition_by=column, order_by=order).label("number")
+            numbered = self._readable(model, (beneath, *where)).add_columns(number).subquery()
+            page_columns = [numbered.c[str(column.key)] for column in columns_of(model)]
+            chosen = numbered.c.number <= limit
+            statement = select(*page_columns).where(chosen).order_by(numbered.c.number)
         else:
             parent = func.unnest(bindparam("parents", type_=ARRAY(Uuid))).table_valued("id")
             parent = parent.render_derived(name="parent")
@@ -95,7 +109,7 @@ class ViewerSession:
             page_rows = page.order_by(*order).limit(limit).lateral("page")
             statement = select(page_rows).select_from(parent.join(page_rows, true()))
         found: dict[UUID, list[Row]] = defaultdict(list)
-        for row in await self._fetch(model, statement, parents=list(parents)):
+        for row in await self._fetch_then(model, key, parents, statement, past):
             found[row[key]].append(row)
         return found
 
@@ -106,7 +120,12 @@ class ViewerSession:
         return int(row["count"])
 
     async def counts(
-        self, model: type[Entity], key: str, parents: Collection[UUID], *where: ColumnElement[bool]
+        self,
+        model: type[Entity],
+        key: str,
+        parents: Collection[UUID],
+        *where: ColumnElement[bool],
+        past: Past | None = None,
     ) -> dict[UUID, int]:
         """How many rows are readable beneath each parent; a parent without any is absent."""
         column: InstrumentedAttribute[UUID] = getattr(model, key)
@@ -114,8 +133,29 @@ class ViewerSession:
         statement = self._readable(model, (beneath, *where)).with_only_columns(
             column.label("parent"), func.count().label("count")
         )
-        rows = await self._fetch(model, statement.group_by(column), parents=list(parents))
+        past = past if past and past.covers(model) else None
+        rows = await self._fetch_then(model, key, parents, statement.group_by(column), past)
         return {row["parent"]: row["count"] for row in rows}
+
+    def past_of(self, row: Any) -> Past | None:
+        """The past in which a row was read; None for the present, and for rows just written."""
+        number = getattr(row, "past", None)
+        return None if number is None else self._pasts[number]
+
+    async def moment(self, at: datetime) -> Moment:
+        """The state at this time, to read rows in. INVALID when it is still to come."""
+        row = await self._fetch_one(time_statement(), at)
+        if row["is_future"]:
+            raise Problem("INVALID", "This is still to come.", field=["asOf"])
+        return Moment(at, tuple(row["straddling"]))
+
+    async def moment_of(self, model: type[Entity], id: UUID, version: int) -> Moment:
+        """The state when this row was at this version. NOT_FOUND when it never was."""
+        row = await self._fetch_one(version_statement(model), None, id, version)
+        if row["at"] is None:
+            message = f"There is no such version of this {model.__name__}."
+            raise Problem("NOT_FOUND", message, field=["atVersion"])
+        return Moment(row["at"], tuple(row["straddling"]), id, version)
 
     async def models_of(
         self, ids: Collection[UUID], among: Sequence[type[Entity]]
@@ -161,15 +201,42 @@ class ViewerSession:
             *visible(model, self.viewer, deleted=deleted), *where
         )
 
+    async def _fetch_then(
+        self,
+        model: type[Entity],
+        key: str,
+        parents: Collection[UUID],
+        statement: Select[*tuple[Any, ...]],
+        past: Past | None,
+    ) -> list[Row]:
+        """What a statement about rows beneath `parents` answers in the present, or in the past."""
+        if past is None:
+            return await self._fetch(model, statement, parents=list(parents))
+        if past not in self._pasts:
+            self._pasts.append(past)
+        statement = statement.add_columns(bindparam("past", type_=Integer).label("past"))
+        values = {**past.values(), "past": self._pasts.index(past), "parents": list(parents)}
+        statement = statement.add_cte(*past.relations(model, key))
+        return await self._fetch(model, statement, **values)
+
+    async def _fetch_one(self, statement: str, *arguments: object) -> Any:
+        require_signed_in(self.viewer)
+        self.statements += 1
+        async with self.database.app.lend(self.viewer.context) as connection:
+            return await connection.fetchrow(statement, *arguments)
+
     async def _fetch(
-        self, model: type[Entity], statement: Select[*tuple[Any, ...]], **values: object
+        self,
+        model: type[Entity],
+        statement: Select[*tuple[Any, ...]],
+        **values: object,
     ) -> list[Row]:
         require_signed_in(self.viewer)
         text, arguments = STATEMENTS.ready(statement, parameters(self.viewer) | values)
         self.statements += 1
         async with self.database.app.lend(self.viewer.context) as connection:
             rows: list[Row] = await connection.fetch(
-                text, *arguments, record_class=row_class(model)
+                text, *arguments, record_class=row_class(model, past="past" in values)
             )
         self.rows_read += len(rows)
         return rows

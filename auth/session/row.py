@@ -22,6 +22,8 @@ class Row(asyncpg.Record):
     """One row of `model`; a column is an attribute, as on an instance of the model itself."""
 
     model: ClassVar[type[Entity]]
+    past: ClassVar[Any] = None
+    """The number of the past it was read in, see `ViewerSession.past_of`; None for the present."""
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -30,10 +32,19 @@ class Row(asyncpg.Record):
             raise AttributeError(name) from None
 
 
+class PastRow(Row):
+    """A row as it was."""
+
+    @property
+    def past(self) -> int:
+        return self["past"]  # type: ignore[no-any-return]
+
+
 @cache
-def row_class(model: type[Entity]) -> type[Row]:
+def row_class(model: type[Entity], *, past: bool = False) -> type[Row]:
     """The class of this model's rows, by which GraphQL tells the members of an interface apart."""
-    return type(f"{model.__name__}Row", (Row,), {"model": model, "__slots__": ()})
+    base = PastRow if past else Row
+    return type(f"{model.__name__}{base.__name__}", (base,), {"model": model, "__slots__": ()})
 
 
 def model_of(row: Any) -> type[Entity]:

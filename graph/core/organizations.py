@@ -18,7 +18,7 @@ from db.problem import Problem
 from graph.core.people import Authored, Profile
 from graph.kit.connection import Direction, connection
 from graph.kit.context import Info
-from graph.kit.fields import described, extend_type, to_one
+from graph.kit.fields import AsOf, AtVersion, described, extend_type, to_one
 from graph.kit.filters import DateTimeFilter, Filter, StringFilter, UUIDFilter, named
 from graph.kit.node import Node
 from graph.kit.scalars import BigInt
@@ -184,13 +184,17 @@ extend_type(
 
 
 async def _organization(
-    info: Info, id: UUID | None = None, slug: str | None = None
+    info: Info,
+    id: UUID | None = None,
+    slug: str | None = None,
+    at_version: AtVersion = None,
+    as_of: AsOf = None,
 ) -> Organization | None:
     if (id is None) == (slug is None):
         raise Problem("INVALID", "Give either the id or the slug.", field=["id"])
-    if id is not None:
-        return await info.context.get(db.Organization, id)  # type: ignore[return-value]
-    return await info.context.get_by(db.Organization, "slug", slug)  # type: ignore[return-value]
+    if id is None:
+        id = (await info.context.get_by(db.Organization, "slug", slug)).id  # of now
+    return await info.context.get_then(db.Organization, id, at_version, as_of)  # type: ignore[return-value]
 
 
 @strawberry.type

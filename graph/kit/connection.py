@@ -14,7 +14,7 @@ import strawberry
 from sqlalchemy import ColumnElement
 from strawberry import UNSET
 
-from auth.session import Row
+from auth.session import Past, Row
 from db.base import Entity
 from db.gin import by_index
 from db.problem import Problem
@@ -162,7 +162,10 @@ def connection(
         asked = info.context.once(shape, ask)
         if key is None:
             return Connection[type_](page=await _at_root(info.context, model, asked))
-        page = await _beneath(info.context, model, key, root.id, asked, shape)
+        past = info.context.past_of(root)
+        if past and search:
+            raise Problem("INVALID", "Words are found in the present only.", field=["search"])
+        page = await _beneath(info.context, model, key, root.id, asked, (shape, past), past)
         return Connection[type_](page=page)
 
     field = strawberry.field(
@@ -249,7 +252,13 @@ async def _at_root(context: Context, model: type[Entity], asked: Asked) -> Page:
 
 
 async def _beneath(
-    context: Context, model: type[Entity], key: str, parent: UUID, asked: Asked, shape: Hashable
+    context: Context,
+    model: type[Entity],
+    key: str,
+    parent: UUID,
+    asked: Asked,
+    shape: Hashable,
+    past: Past | None,
 ) -> Page:
     async def pages(parents: list[UUID]) -> list[list[Row]]:
         found = await context.session.pages(
@@ -260,11 +269,12 @@ async def _beneath(
             *asked.bounds(),
             order=asked.order(),
             limit=asked.size + 1,
+            past=past,
         )
         return [found.get(parent, []) for parent in parents]
 
     async def counts(parents: list[UUID]) -> list[int]:
-        found = await context.session.counts(model, key, parents, *asked.where)
+        found = await context.session.counts(model, key, parents, *asked.where, past=past)
         return [found.get(parent, 0) for parent in parents]
 
     async def count() -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -11,7 +12,7 @@ from aiodataloader import DataLoader
 from sqlalchemy import Uuid, any_, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from auth.session import Row, ViewerSession
+from auth.session import Past, Row, ViewerSession
 from auth.session.refusal import missing
 from auth.viewer import Viewer
 from db.base import Entity
@@ -54,9 +55,9 @@ class Context:
         made: T = self.prepared[key]
         return made
 
-    async def one(self, model: type[Entity], id: UUID) -> Row | None:
-        """The row, or None when there is none that the viewer may read."""
-        loader = self.loader(model, partial(self._rows_by_id, model))
+    async def one(self, model: type[Entity], id: UUID, past: Past | None = None) -> Row | None:
+        """The row, or None when there is none that the viewer may read; in the past, if given."""
+        loader = self.loader((model, past), partial(self._rows_by_id, model, past=past))
         row: Row | None = await loader.load(id)
         return row
 
@@ -66,11 +67,34 @@ class Context:
         row: Row | None = await loader.load(id)
         return row
 
-    async def get(self, model: type[Entity], id: UUID) -> Row:
+    async def get(self, model: type[Entity], id: UUID, past: Past | None = None) -> Row:
         """The row, or NOT_FOUND."""
-        if row := await self.one(model, id):
+        if row := await self.one(model, id, past):
             return row
         raise missing(model)
+
+    async def get_then(
+        self, model: type[Entity], id: UUID, at_version: int | None, as_of: datetime | None
+    ) -> Row:
+        """The row at this version or time, or as it is where neither is given; or NOT_FOUND."""
+        if at_version is None and as_of is None:
+            return await self.get(model, id)
+        if at_version is None:
+            assert as_of is not None  # noqa: S101 (one of them is)
+            past, argument = await self.session.moment(as_of), "asOf"
+        elif as_of is None:
+            if at_version < 1:
+                raise Problem("INVALID", "Versions count from 1.", field=["atVersion"])
+            past, argument = await self.session.moment_of(model, id, at_version), "atVersion"
+        else:
+            raise Problem("INVALID", "Give a version or a time, not both.", field=["asOf"])
+        if row := await self.one(model, id, past):
+            return row
+        raise missing(model, [argument])
+
+    def past_of(self, row: Any) -> Past | None:
+        """The past in which a row was read, for what is read beneath it; None for the present."""
+        return self.session.past_of(row)
 
     async def get_by(self, model: type[Entity], column: str, value: object) -> Row:
         """The row with this value in a column that is unique, or NOT_FOUND."""
@@ -114,11 +138,20 @@ class Context:
         return [found.get(id) for id in ids]
 
     async def _rows_by_id(
-        self, model: type[Entity], ids: list[UUID], *, deleted: bool = False
+        self,
+        model: type[Entity],
+        ids: list[UUID],
+        *,
+        past: Past | None = None,
+        deleted: bool = False,
     ) -> list[Row | None]:
-        wanted = any_(bindparam("ids", ids, type_=ARRAY(Uuid)))
-        rows = await self.session.rows(model, model.id == wanted, deleted=deleted)
-        found = {row["id"]: row for row in rows}
+        if deleted:
+            wanted = any_(bindparam("ids", ids, type_=ARRAY(Uuid)))
+            rows = await self.session.rows(model, model.id == wanted, deleted=True)
+            found = {row["id"]: row for row in rows}
+        else:
+            pages = await self.session.pages(model, "id", ids, past=past)
+            found = {id: page[0] for id, page in pages.items()}
         return [found.get(id) for id in ids]
 
 

@@ -1,6 +1,7 @@
 """Fields that most types have: described columns, edges to one row, edges declared by the child."""
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
@@ -10,6 +11,21 @@ from strawberry.types.field import StrawberryField
 from auth.session import Row
 from db.base import Entity
 from graph.kit.context import Info
+from graph.kit.scalars import BigInt
+
+AtVersion = Annotated[
+    BigInt | None,
+    strawberry.argument(
+        description="Read it as it was at this version, and what is beneath it as it was then."
+    ),
+]
+AsOf = Annotated[
+    datetime | None,
+    strawberry.argument(
+        description="Read it as it was at this time, and what is beneath it as well; people, and"
+        " roles, are those of now."
+    ),
+]
 
 
 def described(text: str, *, name: str | None = None) -> Any:
@@ -22,16 +38,19 @@ def to_one(key: str, model: type[Entity], type_: Any, text: str) -> Any:
 
     async def resolve(root: strawberry.Parent[Any], info: Info) -> type_ | None:
         id: UUID | None = getattr(root, key)
-        return await info.context.one(model, id) if id else None
+        past = info.context.past_of(root)
+        return await info.context.one(model, id, past) if id else None
 
     return strawberry.field(resolve, description=text)
 
 
 def by_id(model: type[Entity], type_: Any, text: str) -> Any:
-    """A root field: one row by its id, or NOT_FOUND."""
+    """A root field: one row by its id, now or at a point in the past, or NOT_FOUND."""
 
-    async def resolve(info: Info, id: UUID) -> type_ | None:
-        return await info.context.get(model, id)
+    async def resolve(
+        info: Info, id: UUID, at_version: AtVersion = None, as_of: AsOf = None
+    ) -> type_ | None:
+        return await info.context.get_then(model, id, at_version, as_of)
 
     return strawberry.field(resolve, description=text)
 

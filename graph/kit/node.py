@@ -26,14 +26,15 @@ class ViewerCan:
     viewer: strawberry.Private[Viewer]
     model: strawberry.Private[type[Entity]]
     row: strawberry.Private[Any]
+    past: strawberry.Private[bool]
 
     @strawberry.field(description="Whether the viewer may change it.")
     def update(self) -> bool:
-        return allows(self.viewer, "update", self.model, self.row)
+        return not self.past and allows(self.viewer, "update", self.model, self.row)
 
     @strawberry.field(description="Whether the viewer may delete it, and restore it.")
     def delete(self) -> bool:
-        return allows(self.viewer, "delete", self.model, self.row)
+        return not self.past and allows(self.viewer, "delete", self.model, self.row)
 
     @strawberry.field(description="Whether the viewer may create a Requirement, say, within it.")
     def create(
@@ -42,7 +43,8 @@ class ViewerCan:
         for model, candidate in NODES.items():
             if candidate.__name__ == type:
                 within = dict.fromkeys([*SCOPES, "id"]) | scopes_beneath(self.model, self.row)
-                return allows(self.viewer, "create", model, SimpleNamespace(**within))
+                row = SimpleNamespace(**within)
+                return not self.past and allows(self.viewer, "create", model, row)
         raise Problem("INVALID", f"There is no type {type} to create.", field=["type"])
 
 
@@ -57,7 +59,8 @@ class Node:
 
     @strawberry.field(description="What the viewer may do with it.")
     def viewer_can(root: strawberry.Parent[Any], info: Info) -> ViewerCan:  # noqa: N805
-        return ViewerCan(viewer=info.context.viewer, model=model_of(root), row=root)
+        past = info.context.past_of(root) is not None
+        return ViewerCan(viewer=info.context.viewer, model=model_of(root), row=root, past=past)
 
     @classmethod
     def is_type_of(cls, row: Any, _info: Info) -> bool:

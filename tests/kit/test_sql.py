@@ -45,10 +45,15 @@ OPERATIONS = {
     "one_row": "query ($requirement: UUID!) { requirement(id: $requirement) { id name } }",
     "to_one": """query ($requirement: UUID!) {
         requirement(id: $requirement) { document { id project { id } } } }""",
+    "past_row": """query ($requirement: UUID!) {
+        requirement(id: $requirement, atVersion: 1) { id } }""",
+    "past_tree": """query ($document: UUID!) {
+        document(id: $document, atVersion: 1) { blocks(first: 5) { nodes {
+            requirements(first: 100) { totalCount nodes { id name } } } } } }""",
     "node": "query ($requirement: UUID!) { node(id: $requirement) { id } }",
     "trash": "query ($document: UUID!) { trash(documentId: $document) { nodes { id } } }",
+    "total_count_at_root": '{ requirements(first: 0, search: "brakes") { totalCount } }',
     "total_count": """query ($document: UUID!) {
-        requirements(first: 0, search: "brakes") { totalCount }
         document(id: $document) { requirements(first: 0) { totalCount } } }""",
 }
 BREAKS = re.compile(

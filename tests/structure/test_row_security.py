@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
+from auth.session.past import MOVABLE
 from db.gin import VERBS, indexed_columns
 from db.row_security import ALLOWED, findings, lint, lint_login
 from db.tables import METADATA
@@ -218,6 +219,8 @@ async def test_a_public_project_shows_its_contents_and_no_more(tenants, table):
 
 
 WORDS = {"requirements": "stops", "documents": "D", "blocks": "B", "test_req": "brakes"}
+MOVED_FROM = {f"ctx.moved_from_{column}" for column in MOVABLE}
+"""What tells where rows have been, from the record of changes."""
 SERVED = {TSVECTOR: ("@@",), ARRAY: ("&&", "@>"), JSONB: ("@>",)}
 """The operators of a GIN index, by the type of its column."""
 
@@ -236,7 +239,28 @@ async def test_every_gin_index_has_its_functions_and_no_other_is_called_so(super
         "SELECT oid::regproc::text AS name FROM pg_proc WHERE pronamespace = 'ctx'::regnamespace"
         " AND prosecdef AND proretset AND has_function_privilege('gateway_app', oid, 'EXECUTE')"
     )
-    assert {row["name"] for row in functions} == {finder.id for finder in finders()}
+    assert {row["name"] for row in functions} == {finder.id for finder in finders()} | MOVED_FROM
+
+
+@pytest.mark.parametrize("function", sorted(MOVED_FROM))
+async def test_where_a_row_has_been_is_told_to_members_alone(tenants, function):
+    column = function.removeprefix("ctx.moved_from_")
+    await tenants.connection.execute(
+        "INSERT INTO audit_logs (id, organization_id, entity_id, entity_type, action,"
+        " changed_fields, old_data) SELECT gen_random_uuid(), id, id, 'Requirement', 'update',"
+        " ARRAY[$1], jsonb_build_object($1, id) FROM unnest($2::uuid[]) AS tenant (id)",
+        column,
+        [tenants.ours, tenants.theirs],
+    )
+    found = f"SELECT {function}($1, now() - interval '1 day') AS id"
+    for context, expected in (
+        ({}, set()),
+        ({"organizations": [tenants.ours]}, {tenants.ours}),
+        ({"projects": [tenants.theirs]}, set()),
+    ):
+        await tenants.enter(user=tenants.ours, **context)
+        rows = await tenants.connection.fetch(found, [tenants.ours, tenants.theirs])
+        assert {row["id"] for row in rows} == expected
 
 
 @pytest.mark.parametrize(("table", "column", "operator", "function"), [*finders()])
