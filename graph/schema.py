@@ -5,7 +5,7 @@ from uuid import UUID
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from graph.core import membership, organizations, people, projects, trash
+from graph.core import membership, organizations, people, projects, purge, trash
 from graph.kit.context import Info
 from graph.kit.node import NODES, Node
 from graph.kit.scalars import SCALARS
@@ -52,6 +52,7 @@ class Mutation(
     documents.Mutation,
     blocks.Mutation,
     requirements.Mutation,
+    purge.Mutation,
 ):
     pass
 

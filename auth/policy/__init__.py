@@ -23,6 +23,9 @@ PRODUCTS = {"organizations": core.RULES, "requirements": requirements.RULES}
 RULES: dict[type[Entity], Rule] = {
     model: rule for rules in PRODUCTS.values() for model, rule in rules.items()
 }
+PURGE = Role.OWNER
+"""Who removes for good what is in the trash: this role at the organization, of whatever entity."""
+
 PRODUCT_OF = {model: product for product, rules in PRODUCTS.items() for model in rules}
 
 
@@ -105,8 +108,16 @@ def require_token_scope(viewer: Viewer, action: Action, model: type[Entity]) -> 
         raise Problem("FORBIDDEN", f"The token lacks the scope {scope}.", scope=scope)
 
 
+def require_purge(viewer: Viewer, organization_id: UUID, model: type[Entity]) -> None:
+    """FORBIDDEN unless the viewer owns the organization."""
+    require_token_scope(viewer, "delete", model)
+    if viewer.grants.get(organization_id) is not PURGE:
+        raise Problem("FORBIDDEN", "Only owners of an organization purge what is in its trash.")
+
+
 def printed() -> str:
     """The whole policy as a table for people to review."""
     lines = [f"{'':<24}" + "".join(f"{action:<10}" for action in ACTIONS) + "also"]
     lines += [f"{model.__name__:<24}{rule}" for model, rule in RULES.items()]
+    lines.append(f"Purging takes {PURGE.name} at the organization.")
     return "\n".join(line.rstrip() for line in lines) + "\n"

@@ -73,7 +73,6 @@ def record(
         resource_type=resource,
         resource_id=row.id,
         action=action,
-        actor_id=viewer.id,
         user_id=getattr(row, "user_id", None),
         version=version,
         changed_fields=sorted(new),
@@ -82,14 +81,22 @@ def record(
         event_type=AuditEventType(action),
         severity=AuditSeverity.MEDIUM if about_access else AuditSeverity.LOW,
         soc2_control="CC6.3" if about_access else SOC2[action],
-        session_id=viewer.session_id,
-        client_id=viewer.client_id,
-        request_id=origin.request_id,
-        ip_address=ip_address(origin.ip_address) if origin.ip_address else None,
-        user_agent=origin.user_agent,
-        source_system=origin.source,
-        correlation_id=origin.correlation_id,
+        **circumstances(viewer, origin),
     )
+
+
+def circumstances(viewer: Viewer, origin: Origin) -> dict[str, Any]:
+    """Who did something, and from where: the same of all that one request changes."""
+    return {
+        "actor_id": viewer.id,
+        "session_id": viewer.session_id,
+        "client_id": viewer.client_id,
+        "request_id": origin.request_id,
+        "ip_address": ip_address(origin.ip_address) if origin.ip_address else None,
+        "user_agent": origin.user_agent,
+        "source_system": origin.source,
+        "correlation_id": origin.correlation_id,
+    }
 
 
 def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, any_, bindparam, select, text
+from sqlalchemy import ColumnElement, Select, Uuid, any_, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.event import listens_for
 from sqlalchemy.exc import DBAPIError
@@ -19,10 +19,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from auth.policy import parameters, require_token_scope
+from auth.policy import parameters, require_purge, require_token_scope
 from auth.session.check import checked, require_allowed
 from auth.session.merge import Change, merge, touched
 from auth.session.origin import Origin
+from auth.session.purge import Purged, Top, purged, removal, top
 from auth.session.refusal import missing, refusal, stale
 from auth.session.sending import send, settle
 from auth.session.visible import visible
@@ -195,6 +196,29 @@ class Transaction:
     def restore(self, row: Entity, expected_version: int | None) -> None:
         """Bring a deleted row back."""
         self.change(row, expected_version, deleted_at=None, deleted_by=None)
+
+    async def trashed(self, statement: Select[tuple[Any, ...]]) -> list[Top]:
+        """What a statement of `auth.session.purge` finds in the trash; FORBIDDEN for no owner."""
+        rows = await self._orm.execute(
+            statement, parameters(self.viewer), execution_options={"of_transaction": True}
+        )
+        tops = [top(row) for row in rows]
+        for found in tops:
+            require_purge(self.viewer, found.organization_id, found.model)
+        return tops
+
+    async def count_trashed(self, statement: Select[tuple[Any, ...]]) -> int:
+        """The number that such a statement counts."""
+        rows = await self._orm.execute(
+            statement, parameters(self.viewer), execution_options={"of_transaction": True}
+        )
+        return int(rows.scalar_one())
+
+    async def purge(self, tops: Sequence[Top], *, dry_run: bool) -> Purged:
+        """Remove these rows for good with all beneath them, as far as one statement can."""
+        statement = removal(self.viewer, self.origin, tops, dry_run=dry_run)
+        rows = await self._orm.execute(statement, execution_options={"of_transaction": True})
+        return purged(tops, list(rows))
 
     def _force(self, row: Entity) -> None:
         held = (self.viewer.grants.get(getattr(row, key)) for key in row.scope_keys())

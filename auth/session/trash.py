@@ -88,7 +88,7 @@ def page(
     places: Sequence[UUID | None],
     bounds: Criteria,
     order: Criteria,
-    limit: int,
+    limit: int | None,
 ) -> Select[tuple[Any, ...]]:
     """The first rows of every kind together, with the time from which each may be purged."""
     arms: list[Select[tuple[Any, ...]]] = [
@@ -113,11 +113,15 @@ def page(
 
 
 def counted(
-    viewer: Viewer, among: Collection[type[Entity]], places: Sequence[UUID | None]
+    viewer: Viewer,
+    among: Collection[type[Entity]],
+    places: Sequence[UUID | None],
+    bounds: Criteria = lambda _: (),
 ) -> Select[tuple[Any, ...]]:
     """How many rows there are, of every kind together."""
     arms: list[Select[tuple[Any, ...]]] = [
-        _of_kind(viewer, model, places).with_only_columns(literal_column("1")) for model in among
+        _of_kind(viewer, model, places).where(*bounds(model)).with_only_columns(literal_column("1"))
+        for model in among
     ]
     number: Any = func.count().label("count")
     return select(number).select_from(union_all(*arms).subquery())

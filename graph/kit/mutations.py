@@ -106,7 +106,9 @@ async def writing(info: Info, argument: str | None = "input") -> AsyncIterator[T
         for conflict in cast("list[dict[str, Any]]", problem.extensions.get("conflicts", [])):
             conflict["field"] = to_camel_case(conflict["field"])
         if problem.field and problem.field[0] != "input":
-            place = [to_camel_case(str(step)) for step in problem.field]
+            place = [
+                to_camel_case(step) if isinstance(step, str) else step for step in problem.field
+            ]
             within = [] if argument is None or place == ["expectedVersion"] else [argument]
             problem.extensions["field"] = [*within, *place]
         raise

@@ -34,6 +34,9 @@ NAMED = {
 }
 """Where the ids are that an argument of this name takes; others take the mutation's own type."""
 
+ANY_TYPE = {("purge", ("ids",)): "requirements"}
+"""Where the ids of any type are taken: one that has rows in every place."""
+
 SAID = {"slug": "a-slug", "email": "somebody@test.example"}
 WITHOUT_IDS = {"organizationCreate"}
 
@@ -58,10 +61,12 @@ Slot = tuple[str, ...]
 
 
 def table_of(mutation: str, slot: Slot) -> str:
+    if named := ANY_TYPE.get((mutation, slot)) or NAMED.get(slot[-1]):
+        return named
     payload = get_named_type(MUTATIONS[mutation].type)
     types = [get_named_type(field.type) for field in payload.fields.values()]
     (row,) = [type_ for type_ in types if is_node(type_)]
-    return NAMED.get(slot[-1]) or TABLES[row.name]
+    return TABLES[row.name]
 
 
 def slots(mutation: str) -> Iterator[Slot]:
