@@ -24,7 +24,10 @@ END = """
 UPDATE sessions SET ended_at = now() WHERE token_hash = $1 AND ended_at IS NULL
 RETURNING id, user_id
 """
-END_ALL = "UPDATE sessions SET ended_at = now() WHERE user_id = $1 AND ended_at IS NULL"
+END_ALL = """
+UPDATE sessions SET ended_at = now()
+WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2
+"""
 CLEAN = """
 DELETE FROM sessions WHERE id IN (
     SELECT id FROM sessions WHERE expires_at < now() - interval '30 days'
@@ -71,6 +74,6 @@ async def end(connection: Lent, secret: str) -> Ended | None:
     return Ended(row["id"], row["user_id"]) if row else None
 
 
-async def end_all(connection: Lent, user_id: UUID) -> None:
-    """End every session of this person."""
-    await connection.execute(END_ALL, user_id)
+async def end_all(connection: Lent, user_id: UUID, kept: UUID | None = None) -> None:
+    """End every session of this person, but for one that is to be kept."""
+    await connection.execute(END_ALL, user_id, kept)

@@ -2,10 +2,11 @@
 
 import re
 import unicodedata
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from asyncpg import CheckViolationError, UniqueViolationError
+from asyncpg import UniqueViolationError
 from uuid_utils.compat import uuid7
 
 from auth.browser_sessions import end_all
@@ -13,6 +14,7 @@ from auth.events import Event, record
 from auth.passwords import acceptable, hashed
 from auth.session.origin import Origin
 from db.change import AuditEventType, ResourceType
+from db.constraints import LONGEST_NAME
 from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 
@@ -23,8 +25,15 @@ SET_CREDENTIAL = """
 INSERT INTO profile_credentials (user_id, password_hash) VALUES ($1, $2)
 ON CONFLICT (user_id) DO UPDATE SET password_hash = $2, password_changed_at = now()
 """
+APPROVE = """
+UPDATE profiles SET is_approved = true, version = version + 1, updated_at = now()
+WHERE id = $1 AND NOT is_approved RETURNING version
+"""
 FIND = "SELECT id FROM profiles WHERE lower(email) = lower($1) AND deleted_at IS NULL"
 NAME = "SELECT full_name FROM profiles WHERE id = $1"
+
+FROM_HERE = Origin(source="cli")
+"""Where a command of the operator comes from."""
 
 
 async def create_person(
@@ -39,24 +48,44 @@ async def create_person(
     Raises INVALID with the field at fault, and ALREADY_EXISTS when the address is taken. Without
     approval they cannot sign in yet.
     """
-    email = address(email)
-    full_name = unicodedata.normalize("NFC", full_name).strip() if full_name else None
-    if full_name and re.search(r"[\0\ud800-\udfff]", full_name):
-        raise Problem("INVALID", "This is not a name.", field=("full_name",))
+    email, full_name = address(email), person_name(full_name)
     hash = await hashed(acceptable(password, email))
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        return await add_person(lent, email, full_name, hash, approved, FROM_HERE)
+
+
+async def add_person(
+    connection: Lent, email: str, full_name: str | None, hash: str, approved: bool, origin: Origin
+) -> UUID:
+    """Somebody with this address, name and password's hash, in this transaction; their id.
+
+    Raises ALREADY_EXISTS when the address is taken, which ends the transaction.
+    """
     id = uuid7()
-    values = {"email": email, "full_name": full_name or None, "is_approved": approved}
+    values = {"email": email, "full_name": full_name, "is_approved": approved}
     try:
-        async with database.auth.lend(NOBODY) as lent, lent.transaction():
-            await lent.execute(CREATE, id, email, full_name or None, approved)
-            await lent.execute(SET_CREDENTIAL, id, hash)
-            await _record(lent, "create", AuditEventType.CREATE, id, version=1, values=values)
+        await connection.execute(CREATE, id, email, full_name, approved)
     except UniqueViolationError:
         message = "Somebody has this e-mail address already."
         raise Problem("ALREADY_EXISTS", message, field=("email",)) from None
-    except CheckViolationError:
-        raise Problem("INVALID", "The name is too long.", field=("full_name",)) from None
+    await connection.execute(SET_CREDENTIAL, id, hash)
+    await record(
+        connection,
+        person_event("create", id, type=AuditEventType.CREATE, version=1, values=values),
+        origin,
+    )
     return id
+
+
+async def approve(database: Database, email: str) -> bool:
+    """Let somebody in who has signed up; False when they were already. Raises NOT_FOUND."""
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        id = await id_of(lent, email)
+        row = await lent.fetchrow(APPROVE, id)
+        if row is not None:
+            event = person_event("approve", id, version=row["version"])
+            await record(lent, replace(event, values={"is_approved": True}), FROM_HERE)
+    return row is not None
 
 
 async def set_password(database: Database, email: str, password: str) -> None:
@@ -69,7 +98,7 @@ async def set_password(database: Database, email: str, password: str) -> None:
         id = await id_of(lent, email)
         await lent.execute(SET_CREDENTIAL, id, hash)
         await end_all(lent, id)
-        await _record(lent, "password_change", AuditEventType.ADMINISTRATION, id)
+        await record(lent, person_event("password_change", id), FROM_HERE)
 
 
 async def id_of(connection: Lent, email: str) -> UUID:
@@ -85,6 +114,17 @@ async def full_name(database: Database, id: UUID) -> str | None:
     async with database.auth.lend(NOBODY) as lent:
         name: str | None = await lent.fetchval(NAME, id)
     return name
+
+
+def person_name(text: str | None) -> str | None:
+    """A name as we keep it: NFC, nothing around it, None when empty. Raises INVALID."""
+    name = unicodedata.normalize("NFC", text).strip() if text else ""
+    if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", name):
+        raise Problem("INVALID", "This is not a name.", field=("full_name",))
+    if len(name) > LONGEST_NAME:
+        message = f"A name has at most {LONGEST_NAME} characters."
+        raise Problem("INVALID", message, field=("full_name",))
+    return name or None
 
 
 def address(email: str) -> str:
@@ -104,22 +144,18 @@ def address(email: str) -> str:
     return email
 
 
-async def _record(
-    connection: Lent,
-    action: str,
-    type: AuditEventType,
-    id: UUID,
-    **rest: Any,
-) -> None:
-    event = Event(
+def person_event(
+    action: str, id: UUID, *, type: AuditEventType = AuditEventType.ADMINISTRATION, **rest: Any
+) -> Event:
+    """The event that this has been done to a person's account."""
+    return Event(
         entity_type="Profile",
         entity_id=id,
         action=action,
         type=type,
-        description=f"Person: {action}.",
+        description=f"Person: {action.replace('_', ' ')}.",
         resource=ResourceType.USER,
-        control="CC6.2" if action == "create" else "CC6.1",
+        control="CC6.2" if action in ("create", "approve") else "CC6.1",
         user_id=id,
         **rest,
     )
-    await record(connection, event, Origin(source="cli"))

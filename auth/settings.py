@@ -1,6 +1,6 @@
 """What authentication asks of the settings; the application's own fulfil it by having them."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import SecretStr
 
@@ -15,6 +15,26 @@ class AuthSettings(Protocol):
     @property
     def public_url(self) -> str:
         """Where people find the gateway; empty when it is wherever they have found it."""
+
+    @property
+    def url(self) -> str:
+        """The same, or the address listened on; links in mails begin with it."""
+
+    @property
+    def in_production(self) -> bool:
+        """Whether other people depend on this process."""
+
+    @property
+    def smtp_url(self) -> SecretStr | None:
+        """The server that mail goes out through, with its credentials."""
+
+    @property
+    def mail_from(self) -> str:
+        """Who mail is from; empty for `no-reply` at the gateway's host."""
+
+    @property
+    def signing_up(self) -> Literal["open", "approval", "closed"]:
+        """Who may sign up: anybody, anybody who is then approved, nobody."""
 
     @property
     def session_days(self) -> int:

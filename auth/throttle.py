@@ -1,4 +1,4 @@
-"""Failed sign-ins slow down those that follow, and never lock anybody out.
+"""Failed sign-ins slow down those that follow, and never lock anybody out; so do mails asked for.
 
 Failures are counted for an address, for a network, and for the address from the network. Each count
 sinks with time. Past its allowance the wait doubles with every failure, up to a limit: 1, 3, 7, 15
@@ -60,20 +60,41 @@ DELETE FROM sign_in_attempts WHERE subject IN (
 """Counts that have long sunk to nothing; more of them a time than one attempt can add."""
 
 
+MAILS, MAIL_WINDOW = 3, 3600
+"""Mails to an address that one network may ask for without a wait, in so many seconds."""
+
+
 def counts(settings: AuthSettings, email: str, ip: str | None) -> list[Count]:
     """What an attempt for this address from there counts for, in the order of locking."""
-    network = network_of(ip)
     allowed, window = settings.sign_in_attempts, settings.sign_in_window
+    return _counts(settings, "", email, ip, allowed, window, short=60)
+
+
+def mail_counts(settings: AuthSettings, email: str, ip: str | None) -> list[Count]:
+    """What a mail to this address, asked for from there, counts for, in the order of locking."""
+    return _counts(settings, "mail: ", email, ip, MAILS, MAIL_WINDOW, short=600)
+
+
+def _counts(
+    settings: AuthSettings,
+    prefix: str,
+    email: str,
+    ip: str | None,
+    allowed: int,
+    window: int,
+    short: float,
+) -> list[Count]:
+    network = network_of(ip)
 
     def count(kind: str, of: str, times: int, longest: float, *, theirs: bool) -> Count:
         key = settings.gateway_secret.get_secret_value().encode()
-        subject = hmac.new(key, f"{kind}\0{of}".encode(), sha256).digest()
+        subject = hmac.new(key, f"{prefix}{kind}\0{of}".encode(), sha256).digest()
         return Count(subject, allowed * times, allowed * times / window, longest, theirs)
 
     return sorted(
         [
             count("address and network", f"{email}\0{network}", 1, window, theirs=True),
-            count("address", email, 3, 60, theirs=True),
+            count("address", email, 3, short, theirs=True),
             count("network", network, 10, window, theirs=False),
         ]
     )
@@ -90,7 +111,7 @@ def network_of(ip: str | None) -> str:
     return str(ip_network((address, length), strict=False))
 
 
-async def admit(connection: Lent, counts: list[Count]) -> None:
+async def admit(connection: Lent, counts: list[Count], what: str = "failed sign-ins") -> None:
     """Count one attempt, or raise RATE_LIMITED with `retryAfter` seconds and count nothing."""
     async with connection.transaction():
         for count in counts:
@@ -101,7 +122,7 @@ async def admit(connection: Lent, counts: list[Count]) -> None:
                 seconds = await connection.fetchval(
                     WAIT, count.subject, float(count.allowed), count.longest
                 )
-                raise too_many(seconds)
+                raise too_many(seconds, what)
         await connection.execute(CLEAN)
 
 
@@ -120,11 +141,18 @@ async def forgive(connection: Lent, counts: list[Count]) -> None:
         await connection.execute(CLEAR if count.theirs else TAKE_BACK, count.subject)
 
 
-def too_many(seconds: float | None) -> Problem:
+async def clear(connection: Lent, counts: list[Count]) -> None:
+    """Clear the counts of this person, who has proved otherwise that it is them."""
+    for count in counts:
+        if count.theirs:
+            await connection.execute(CLEAR, count.subject)
+
+
+def too_many(seconds: float | None, what: str) -> Problem:
     """The answer to an attempt that has to wait."""
     wait = max(1, ceil(seconds or 1))
     return Problem(
         "RATE_LIMITED",
-        f"Too many failed sign-ins. Try again in {wait} second{'' if wait == 1 else 's'}.",
+        f"Too many {what}. Try again in {wait} second{'' if wait == 1 else 's'}.",
         retryAfter=wait,
     )

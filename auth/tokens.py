@@ -40,6 +40,20 @@ REVOKE = """
 UPDATE oauth_access_tokens SET revoked_at = now() WHERE token_hash = $1 AND revoked_at IS NULL
 RETURNING id, user_id, client_id
 """
+REVOKE_ALL = (
+    """
+    UPDATE oauth_access_tokens SET revoked_at = now()
+    WHERE user_id = $1 AND revoked_at IS NULL AND ($2::text IS NULL OR client_id = $2)
+    """,
+    """
+    UPDATE oauth_refresh_tokens SET revoked_at = now()
+    WHERE user_id = $1 AND revoked_at IS NULL AND ($2::text IS NULL OR client_id = $2)
+    """,
+    """
+    UPDATE oauth_authorization_codes SET used_at = now()
+    WHERE user_id = $1 AND used_at IS NULL AND ($2::text IS NULL OR client_id = $2)
+    """,
+)
 
 
 async def issue(
@@ -69,6 +83,12 @@ async def revoke(database: Database, token: str) -> bool:
         if row:
             await _record(lent, "revoke", row["id"], row["user_id"], row["client_id"], {})
     return row is not None
+
+
+async def revoke_all(connection: Lent, user_id: UUID, client_id: str | None = None) -> None:
+    """End what applications hold of this person, one client's or all: tokens and codes."""
+    for statement in REVOKE_ALL:
+        await connection.execute(statement, user_id, client_id)
 
 
 def new_token() -> str:

@@ -12,7 +12,7 @@ from db.core.oauth import (
     OAuthRefreshToken,
 )
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
-from db.core.people import Profile, ProfileCredential
+from db.core.people import MailedLink, Profile, ProfileCredential
 from db.core.projects import Project, ProjectMember, UserRole
 from db.core.sessions import Session, SignInAttempts
 from db.requirements.collaboration import Assignment, TraceLink
@@ -26,6 +26,7 @@ from db.requirements.testing import TestCase, TestExecution, TestMatrixView
 MODELS: tuple[type[Base], ...] = (
     Profile,
     ProfileCredential,
+    MailedLink,
     Session,
     SignInAttempts,
     Organization,

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from auth import pages
 from auth.identify import identify, origin_of
+from auth.mail import Outbox
 from auth.session import ViewerSession
 from db.audit.sealing import keep_sealing
 from db.pool import NOBODY, Database
@@ -44,6 +45,7 @@ class State(TypedDict):
 def create_app(settings: Settings) -> Starlette:
     """The gateway, as a server runs it. Its lifespan connects to the database and keeps it."""
     database = database_of(settings)
+    outbox = Outbox(settings)
     metrics = Metrics(lambda: pool_use(database))
 
     async def make_context(request: Request) -> Context:
@@ -72,6 +74,7 @@ def create_app(settings: Settings) -> Starlette:
                 with Drain(settings.drain_delay) as drain:
                     yield {"drain": drain}
             finally:
+                await outbox.settle()
                 for task in upkeep:
                     task.cancel()
                 await asyncio.gather(*upkeep, return_exceptions=True)
@@ -84,7 +87,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/readyz", readiness(ready)),
             Route("/metrics", metrics.page(settings)),
             *explorer.routes(settings),
-            *pages.routes(database, settings),
+            *pages.routes(database, settings, outbox),
         ],
         middleware=middleware(settings),
         lifespan=lifespan,

@@ -93,6 +93,14 @@ def change_password(email: Email, password_stdin: PasswordFromInput = False) -> 
     people.change_password(_settings(), email, _password(from_input=password_stdin))
 
 
+@users.command("approve")
+def approve_user(email: Email) -> None:
+    """Let somebody in who has signed up, and tell them by mail."""
+    from graph.commands import people
+
+    people.let_in(_settings(), email)
+
+
 @app.command()
 def token(
     email: Email,

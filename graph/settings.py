@@ -7,6 +7,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic.fields import FieldInfo
@@ -163,7 +164,26 @@ class Settings(BaseSettings):
         " size times the cost of what is selected beneath it.",
     )
 
+    # Mail
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Mail server: `smtp://user:password@host:587`, encrypted by STARTTLS, or"
+        " `smtps://user:password@host:465`. Without it mail is written to the log in development,"
+        " and what needs mail is not offered in production.",
+    )
+    mail_from: str = Field(
+        default="",
+        description="Sender of mail, such as `Gateway <gateway@example.com>`; by default `no-reply`"
+        " at the host of PUBLIC_URL.",
+    )
+
     # People
+    sign_up: Literal["", "open", "approval", "closed"] = Field(
+        default="",
+        description="Who may sign up: anybody (`open`), anybody, to wait until `gateway user"
+        " approve` lets them in (`approval`), or nobody (`closed`). By default `open` in"
+        " development and `closed` in production.",
+    )
     session_days: int = Field(
         default=14, ge=1, description="Days until a browser signs in again, however busy it is."
     )
@@ -189,6 +209,27 @@ class Settings(BaseSettings):
             raise ValueError("it begins with postgresql://")
         return value
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_smtp(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        try:
+            url = urlsplit(value.get_secret_value())
+            fits = url.scheme in ("smtp", "smtps") and url.hostname and url.port != 0
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError("it is smtp:// or smtps://, perhaps user:password@, a host, a port")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_one_line(cls, value: str) -> str:
+        if value and ("@" not in value or not value.isprintable()):
+            raise ValueError("it is an e-mail address, perhaps with a name before it")
+        return value
+
     @field_validator("gateway_secret")
     @classmethod
     def _is_long(cls, value: SecretStr) -> SecretStr:
@@ -208,6 +249,11 @@ class Settings(BaseSettings):
     def in_production(self) -> bool:
         """Whether other people depend on this process."""
         return self.gateway_env == "production"
+
+    @property
+    def signing_up(self) -> Literal["open", "approval", "closed"]:
+        """Who may sign up."""
+        return self.sign_up or ("closed" if self.in_production else "open")
 
     @property
     def url(self) -> str:

@@ -1,4 +1,4 @@
-"""The pages a browser sees: home, signing in and out; server-rendered, no script needed."""
+"""The pages people see, from signing up to their account; server-rendered, no script needed."""
 
 from auth.pages.routes import routes
 

@@ -5,12 +5,20 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, func
+from sqlalchemy import ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, Entity
-from db.constraints import email_format, json_objects, not_blank, unique_live
-from db.fields import choice, flag, json_object
+from db.constraints import (
+    check,
+    email_format,
+    json_objects,
+    later,
+    not_blank,
+    unique,
+    unique_live,
+)
+from db.fields import choice, flag, identity, json_object, labels
 
 
 class UserStatus(StrEnum):
@@ -20,6 +28,13 @@ class UserStatus(StrEnum):
     INACTIVE = "inactive"
     SUSPENDED = "suspended"
     PENDING = "pending"
+
+
+class LinkPurpose(StrEnum):
+    """What a link in a mail is for."""
+
+    SIGN_UP = "sign_up"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 (a purpose)
 
 
 class Profile(Entity, kw_only=True):
@@ -59,3 +74,39 @@ class ProfileCredential(Base, kw_only=True):
     password_changed_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
     last_sign_in_at: Mapped[datetime | None] = mapped_column(default=None)
     created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+
+
+class MailedLink(Base, kw_only=True):
+    """A link that was mailed to somebody: whoever opens it reads the mail of that address.
+
+    Only the SHA-256 digest of its secret is kept. It works once, until it expires. A link for
+    signing up has no person yet.
+    """
+
+    __tablename__ = "mailed_links"
+
+    id: Mapped[UUID] = identity()
+    token_hash: Mapped[bytes]
+    purpose: Mapped[LinkPurpose] = mapped_column(labels(LinkPurpose))
+    email: Mapped[str]
+    user_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("profiles.id"), index=True, default=None
+    )
+    created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        unique("token_hash"),
+        check("token_hash", "digest", "octet_length(token_hash) = 32", "This is not a digest."),
+        email_format(),
+        check(
+            "user_id",
+            "fits_purpose",
+            "(purpose = 'sign_up') = (user_id IS NULL)",
+            "A link for signing up is for nobody yet, any other for somebody.",
+        ),
+        later("expires_at"),
+        Index("ix_mailed_links_email", text("lower(email)")),
+        Index(None, "expires_at"),
+    )

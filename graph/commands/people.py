@@ -3,7 +3,8 @@
 import asyncio
 from datetime import timedelta
 
-from auth.people import create_person, set_password
+from auth.mail import Outbox, mail
+from auth.people import address, approve, create_person, set_password
 from auth.tokens import issue
 from graph.commands.database import opened, running
 from graph.settings import Settings
@@ -26,6 +27,20 @@ def change_password(settings: Settings, email: str, password: str) -> None:
     async def work(dsn: str) -> None:
         async with opened(dsn, settings) as database:
             await set_password(database, email, password)
+
+    with running(settings) as dsn:
+        asyncio.run(work(dsn))
+
+
+def let_in(settings: Settings, email: str) -> None:
+    """Approve somebody who has signed up, and tell them by mail. Raises Problem."""
+
+    async def work(dsn: str) -> None:
+        outbox = Outbox(settings)
+        async with opened(dsn, settings) as database:
+            if await approve(database, email):
+                outbox.post(mail("approved", address(email), settings))
+            await outbox.settle(within=60)
 
     with running(settings) as dsn:
         asyncio.run(work(dsn))

@@ -1,8 +1,10 @@
 """A site made of the pages alone, people to sign in, and a look at what the database keeps."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from random import randint
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -15,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from auth.identify import CHALLENGE, identify
+from auth.mail import Mail, Outbox
 from auth.pages import routes
 from auth.people import create_person
 from db.pool import Database
@@ -44,8 +47,34 @@ async def person(database: Database) -> Person:
     return Person(await create_person(database, email, "A Member", PASSWORD), email)
 
 
+class Mailbox(Outbox):
+    """Everybody's mailbox: what is mailed stays here."""
+
+    def __init__(self, settings: Settings, shared: "Mailbox | None" = None) -> None:
+        super().__init__(settings)
+        self.mails: list[Mail] = shared.mails if shared else []
+        self._work = shared._work if shared else self._work
+
+    async def _deliver(self, mail: Mail) -> None:
+        self.mails.append(mail)
+
+    async def of(self, email: str) -> list[Mail]:
+        """The mails to this address, oldest first, once all are there."""
+        await self.settle()
+        return [mail for mail in self.mails if mail.to == email]
+
+    async def link(self, email: str) -> str:
+        """The path of the link in the last mail to this address."""
+        [address] = re.findall(r"https?://\S+", (await self.of(email))[-1].text)[1:]
+        return address.partition(":8000")[2]
+
+
 @pytest.fixture
-def site(database: Database, settings: Settings) -> Starlette:
+def mailbox(settings: Settings) -> Mailbox:
+    return Mailbox(settings)
+
+
+def site_of(database: Database, settings: Settings, outbox: Outbox) -> Starlette:
     """The pages, and one resource that says who asks for it."""
 
     async def me(request: Request) -> Response:
@@ -59,7 +88,7 @@ def site(database: Database, settings: Settings) -> Starlette:
         return JSONResponse(problem.extensions, status, headers)
 
     return Starlette(
-        routes=[*routes(database, settings), Route("/me", me)],
+        routes=[*routes(database, settings, outbox), Route("/me", me)],
         exception_handlers={Problem: refuse},
     )
 
@@ -68,11 +97,16 @@ Browse = Callable[..., httpx.AsyncClient]
 
 
 @pytest.fixture
-async def browse(site: Starlette) -> AsyncIterator[Browse]:
-    """Makes browsers, each in a network of its own unless told otherwise."""
+async def browse(database: Database, settings: Settings, mailbox: Mailbox) -> AsyncIterator[Browse]:
+    """Makes browsers, each in a network of its own unless told otherwise; settings may differ."""
     opened = []
+    usual = site_of(database, settings, mailbox)
 
-    def browse(base_url: str = SECURE, ip: str | None = None) -> httpx.AsyncClient:
+    def browse(base_url: str = SECURE, ip: str | None = None, **changed: Any) -> httpx.AsyncClient:
+        site = usual
+        if changed:
+            others = settings.model_copy(update=changed)
+            site = site_of(database, others, Mailbox(others, mailbox))
         ip = ip or f"10.{randint(0, 255)}.{randint(0, 255)}.1"
         transport = httpx.ASGITransport(site, client=(ip, 50000))
         headers = {"user-agent": "a browser", "origin": base_url}
@@ -88,6 +122,20 @@ async def browse(site: Starlette) -> AsyncIterator[Browse]:
 @pytest.fixture
 def browser(browse: Browse) -> httpx.AsyncClient:
     return browse()
+
+
+async def send(
+    browser: httpx.AsyncClient, path: str, to: str | None = None, **fields: str
+) -> httpx.Response:
+    """Open the page at this path, fill in its form, send it to `to` or its own path."""
+    page = await browser.get(path)
+    form = {**hidden(page.text), **fields}
+    return await browser.post(to or path.partition("?")[0], data=form)
+
+
+def hidden(page: str) -> dict[str, str]:
+    """The hidden fields of the forms on a page."""
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
 
 
 async def form_of(browser: httpx.AsyncClient, next: str = "/") -> dict[str, str]:

@@ -1,0 +1,184 @@
+"""Mail to people: plain text from templates, sent behind their backs, never waited for.
+
+With SMTP_URL mail goes out through that server. Without it, in development, it is written to the
+log, links and all; in production it is not, and nothing that needs mail is offered. A mail that
+could not be sent is logged without its address and its text, and is lost after the last attempt:
+whoever misses it asks again.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, localtime, make_msgid
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import aiosmtplib
+import structlog
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from auth.settings import AuthSettings
+from db.problem import Problem
+
+log = structlog.get_logger(__name__)
+
+MOST_WAITING = 200
+"""Pieces of work behind people's backs; more at once are refused."""
+AT_ONCE = 4
+"""Connections to the mail server, at most."""
+TIMEOUT = 20.0
+"""Seconds that the mail server has for each answer."""
+PAUSES = (5.0, 60.0)
+"""Seconds before each further attempt."""
+LAST_CALL = 5.0
+"""Seconds that mail on its way has when the process ends."""
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+DELIVERABLE = re.compile(r"[^\s\"(),:;<>@\[\\\]\x00-\x1f\x7f]+@[^\s@<>]+")
+"""Addresses without quoting and comments: what looks like a list of addresses is none."""
+
+_texts = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "mails"),
+    autoescape=False,  # noqa: S701 (plain text)
+    undefined=StrictUndefined,
+    keep_trailing_newline=True,
+)
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail to one address; whether it holds a secret link does not show in its representation."""
+
+    to: str
+    subject: str
+    text: str = field(repr=False)
+
+
+def mail(template: str, to: str, settings: AuthSettings, **values: object) -> Mail:
+    """The mail of this template: its first line is the subject, what follows the text."""
+    text = _texts.get_template(f"{template}.txt").render(site=settings.url, **values)
+    subject, _, body = text.partition("\n\n")
+    return Mail(to, subject.removeprefix("Subject: "), body)
+
+
+class Outbox:
+    """Mail on its way, and the work that leads to it, of one process."""
+
+    def __init__(self, settings: AuthSettings, pauses: tuple[float, ...] = PAUSES) -> None:
+        self._settings, self._pauses = settings, pauses
+        self._server = settings.smtp_url.get_secret_value() if settings.smtp_url else ""
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._work: set[asyncio.Task[None]] = set()
+
+    @property
+    def reaches_people(self) -> bool:
+        """Whether anybody can read what is mailed: in a mailbox, or in a developer's log."""
+        return bool(self._server) or not self._settings.in_production
+
+    def post(self, mail: Mail) -> None:
+        """Send the mail, behind the caller's back. Raises BUSY when too much waits already."""
+        self.start(self._deliver(mail))
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do the work behind the caller's back, so that its time tells them nothing.
+
+        Raises BUSY when too much waits already. An exception is logged without its text.
+        """
+        if len(self._work) >= MOST_WAITING:
+            work.close()
+            raise Problem("BUSY", "Too much mail is on its way; try again in a moment.")
+        task = asyncio.create_task(_logged(work))
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def settle(self, within: float = LAST_CALL) -> None:
+        """Wait until nothing is on its way, at most so many seconds; then give up the rest."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while self._work:
+                    await asyncio.wait(set(self._work))
+        for task in set(self._work):
+            task.cancel()
+
+    async def _deliver(self, mail: Mail) -> None:
+        if not DELIVERABLE.fullmatch(mail.to):
+            log.warning("mail not sent", error="the address needs quoting")
+        elif self._server:
+            async with self._turns:
+                await self._send(mail)
+        elif not self._settings.in_production:
+            log.info("mail, in place of sending it", to=mail.to, subject=mail.subject)
+            for paragraph in mail.text.strip().split("\n\n"):
+                log.info(paragraph.replace("\n", " "))
+        else:
+            log.error("mail not sent", error="SMTP_URL is not set")
+
+    async def _send(self, mail: Mail) -> None:
+        server = urlsplit(self._server)
+        for pause in (*self._pauses, None):
+            try:
+                await aiosmtplib.send(
+                    _message(mail, self._settings),
+                    recipients=[mail.to],
+                    timeout=TIMEOUT,
+                    **_connection(server),
+                )
+            except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+                code = _code(error)  # the rest of it may name the address
+                log.warning("mail not sent", error=type(error).__name__, code=code)
+                if pause is None or (code is not None and code >= 500):  # noqa: PLR2004
+                    return
+                await asyncio.sleep(pause)
+            else:
+                return
+
+
+def _code(error: Exception) -> int | None:
+    """What the server answered: 4xx asks for patience, 5xx is final (RFC 5321, section 4.2.1)."""
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        error = error.recipients[0]
+    code = getattr(error, "code", None)
+    return code if isinstance(code, int) else None
+
+
+def _message(mail: Mail, settings: AuthSettings) -> EmailMessage:
+    host = urlsplit(settings.url).hostname or "localhost"
+    local, _, domain = mail.to.rpartition("@")
+    message = EmailMessage(SMTP)
+    message["From"] = settings.mail_from or Address("Gateway", "no-reply", host)
+    message["To"] = Address(username=local, domain=domain)
+    message["Subject"] = mail.subject
+    message["Date"] = format_datetime(localtime())
+    message["Message-ID"] = make_msgid(domain=host)
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday answers it
+    message.set_content(mail.text)
+    return message
+
+
+def _connection(server: SplitResult) -> dict[str, Any]:
+    """How aiosmtplib is told of the server: TLS always, except to this machine."""
+    implicit = server.scheme == "smtps"
+    local = server.hostname in LOOPBACK
+    return {
+        "hostname": server.hostname,
+        "port": server.port or (465 if implicit else 587),
+        "username": unquote(server.username) if server.username else None,
+        "password": unquote(server.password) if server.password else None,
+        "use_tls": implicit,
+        # To this machine encryption is taken where it is offered, elsewhere it is demanded.
+        "start_tls": None if local or implicit else True,
+        "validate_certs": not local,
+    }
+
+
+async def _logged(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 (nobody else would hear of it)
+        log.error("mail not sent", error=type(error).__name__)  # noqa: TRY400 (its text may be secret)

@@ -1,0 +1,107 @@
+"""The pages for another password: of those who forgot theirs, and of those who are signed in."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from auth import cookies, password_change
+from auth.identify import origin_of
+from auth.pages.forms import read_form
+from auth.pages.site import Site, answering, see
+from db.problem import Problem
+
+
+class PasswordPages:
+    """Other passwords."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def routes(self) -> list[Route]:
+        """Their routes."""
+        forgotten, choose = "/forgotten-password", "/forgotten-password/choose"
+        return [
+            Route(forgotten, answering(self.show_forgotten)),
+            Route(forgotten, answering(self.ask), methods=["POST"]),
+            Route(choose, answering(self.show_choose)),
+            Route(choose, answering(self.choose), methods=["POST"]),
+            Route("/account/password", answering(self.show_change)),
+            Route("/account/password", answering(self.change), methods=["POST"]),
+        ]
+
+    async def show_forgotten(self, request: Request) -> Response:
+        """The form for an address."""
+        password_change.require_mail(self._site.outbox)
+        return self._site.form(request, "forgotten_password.html", email="")
+
+    async def ask(self, request: Request) -> Response:
+        """Have a link mailed; the answer is the same for every address."""
+        fields = await read_form(request)
+        email, site = fields.get("email", ""), self._site
+        try:
+            site.require_ours(request, fields, cookies.FORM)
+            await password_change.ask(
+                site.database, site.settings, site.outbox, email, origin_of(request)
+            )
+        except Problem as problem:
+            return site.form(request, "forgotten_password.html", problem, email=email)
+        return see("/mail-sent")
+
+    async def show_choose(self, request: Request) -> Response:
+        """The form for another password; looking at it uses nothing up."""
+        token = request.query_params.get("token", "")
+        email = await password_change.opened(self._site.database, token)
+        return self._site.form(request, "choose_password.html", token=token, email=email)
+
+    async def choose(self, request: Request) -> Response:
+        """Change the password; then sign in with it."""
+        fields = await read_form(request)
+        token, site = fields.get("token", ""), self._site
+        email = await password_change.opened(site.database, token)
+        try:
+            site.require_ours(request, fields, cookies.FORM)
+            await password_change.reset(
+                site.database,
+                site.settings,
+                site.outbox,
+                token,
+                fields.get("password", ""),
+                origin_of(request),
+            )
+        except Problem as problem:
+            if problem.code == "NOT_FOUND":
+                raise
+            return site.form(request, "choose_password.html", problem, token=token, email=email)
+        return see("/sign-in?news=changed")
+
+    async def show_change(self, request: Request) -> Response:
+        """The form for a new password beside the current one."""
+        viewer = await self._site.signed_in(request)
+        return self._change_form(request, viewer.email)
+
+    async def change(self, request: Request) -> Response:
+        """Change the password, and stay signed in."""
+        fields = await read_form(request)
+        site = self._site
+        viewer = await site.signed_in(request)
+        try:
+            site.require_ours(request, fields, cookies.SESSION)
+            await password_change.change(
+                site.database,
+                site.settings,
+                site.outbox,
+                viewer,
+                fields.get("current_password", ""),
+                fields.get("password", ""),
+                origin_of(request),
+            )
+        except Problem as problem:
+            return self._change_form(request, viewer.email, problem)
+        return see("/?news=password")
+
+    def _change_form(
+        self, request: Request, email: str | None, problem: Problem | None = None
+    ) -> Response:
+        return self._site.form(
+            request, "change_password.html", problem, cookie=cookies.SESSION, email=email
+        )

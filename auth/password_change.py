@@ -1,0 +1,184 @@
+"""Other passwords: for those who forgot theirs, by a mailed link, and for those who know it.
+
+Whoever asks for a link learns nothing about an address: the answer is given before it is looked up.
+A new password ends the sessions of everybody else; one chosen by a link also ends every token,
+because whoever forgot a password may as well have lost it to somebody.
+"""
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from auth import mailed_links, passwords, throttle
+from auth.browser_sessions import end_all
+from auth.events import NOBODY_KNOWN, Event, record
+from auth.mail import Outbox, mail
+from auth.mailed_links import LIVES
+from auth.people import SET_CREDENTIAL, address, person_event
+from auth.session.origin import Origin
+from auth.settings import AuthSettings
+from auth.sign_up import NO_MAIL
+from auth.tokens import revoke_all
+from auth.viewer import Viewer
+from db.change import AuditEventType, AuditSeverity, ResourceType
+from db.core.people import LinkPurpose
+from db.pool import NOBODY, Database
+from db.problem import Problem
+
+OF_ADDRESS = """
+SELECT id, email FROM profiles
+WHERE lower(email) = lower($1) AND deleted_at IS NULL AND status = 'active'
+"""
+HASH = "SELECT password_hash FROM profile_credentials WHERE user_id = $1"
+
+NOT_THIS = "This is not your current password."
+
+
+def require_mail(outbox: Outbox) -> None:
+    """Raises NOT_FOUND when no mail reaches anybody."""
+    if not outbox.reaches_people:
+        raise Problem("NOT_FOUND", NO_MAIL)
+
+
+async def ask(
+    database: Database, settings: AuthSettings, outbox: Outbox, email: str, origin: Origin
+) -> None:
+    """Mail a link for another password to this address, if somebody has it.
+
+    Raises INVALID, RATE_LIMITED with `retryAfter`, NOT_FOUND and BUSY, whoever has the address.
+    """
+    require_mail(outbox)
+    email = address(email)
+    counts = throttle.mail_counts(settings, email, origin.ip_address)
+    async with database.auth.lend(NOBODY) as lent:
+        await throttle.admit(lent, counts, "mails were asked for")
+    outbox.start(_answer(database, settings, outbox, email, origin))
+
+
+async def opened(database: Database, secret: str) -> str:
+    """The address whose password the link with this secret changes. Raises NOT_FOUND."""
+    async with database.auth.lend(NOBODY) as lent:
+        return (await mailed_links.find(lent, LinkPurpose.PASSWORD_RESET, secret)).email
+
+
+async def reset(
+    database: Database,
+    settings: AuthSettings,
+    outbox: Outbox,
+    secret: str,
+    password: str,
+    origin: Origin,
+) -> None:
+    """Give the person of this link another password, and end all their sessions and tokens.
+
+    Raises NOT_FOUND when the link does not work, INVALID with the field at fault, and BUSY.
+    """
+    email = await opened(database, secret)
+    hash = await passwords.hashed(passwords.acceptable(password, email))
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        id = (await mailed_links.use(lent, LinkPurpose.PASSWORD_RESET, secret)).user_id
+        assert id is not None  # noqa: S101 (a constraint of the table)
+        await lent.execute(SET_CREDENTIAL, id, hash)
+        await end_all(lent, id)
+        await revoke_all(lent, id)
+        await throttle.clear(lent, throttle.counts(settings, email, origin.ip_address))
+        event = person_event("password_reset", id, severity=AuditSeverity.MEDIUM, actor_id=id)
+        await record(lent, event, origin)
+    notify(outbox, settings, email, "Your password has been changed", CHANGED)
+
+
+async def change(
+    database: Database,
+    settings: AuthSettings,
+    outbox: Outbox,
+    viewer: Viewer,
+    current: str,
+    password: str,
+    origin: Origin,
+) -> None:
+    """Give the signed-in person another password, and end their other sessions.
+
+    Applications they are connected with go on. Raises INVALID with the field at fault, RATE_LIMITED
+    with `retryAfter`, and BUSY.
+    """
+    assert viewer.id  # noqa: S101 (the page asks who it is first)
+    assert viewer.email  # noqa: S101
+    acceptable = passwords.acceptable(password, viewer.email)
+    await prove_password(database, settings, viewer, current, origin)
+    hash = await passwords.hashed(acceptable)
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        await lent.execute(SET_CREDENTIAL, viewer.id, hash)
+        kept = UUID(viewer.session_id) if viewer.session_id else None
+        await end_all(lent, viewer.id, kept)
+        event = person_event("password_change", viewer.id, actor_id=viewer.id, session_id=kept)
+        await record(lent, event, origin)
+    notify(outbox, settings, viewer.email, "Your password has been changed", CHANGED)
+
+
+async def prove_password(
+    database: Database, settings: AuthSettings, viewer: Viewer, password: str, origin: Origin
+) -> None:
+    """Make sure that this is the signed-in person's password; failures count as at sign-in.
+
+    Raises INVALID, RATE_LIMITED with `retryAfter`, and BUSY.
+    """
+    counts = throttle.counts(settings, viewer.email or "", origin.ip_address)
+    async with database.auth.lend(NOBODY) as lent:
+        await throttle.admit(lent, counts)
+        hash = await lent.fetchval(HASH, viewer.id)
+    try:
+        right = await passwords.verified(passwords.normalised(password) or "", hash)
+    except Problem:
+        async with database.auth.lend(NOBODY) as lent:
+            await throttle.take_back(lent, counts)
+        raise
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        if right:
+            await throttle.forgive(lent, counts)
+        else:
+            await record(lent, _not_proved(viewer), origin)
+    if not right:
+        raise Problem("INVALID", NOT_THIS, field=("current_password",))
+
+
+CHANGED = "The password of your account has been changed."
+
+
+def notify(outbox: Outbox, settings: AuthSettings, email: str, subject: str, what: str) -> None:
+    """Tell somebody by mail what has been done to their account, where mail reaches people."""
+    if outbox.reaches_people:
+        time = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
+        with suppress(Problem):  # it has been done, whether or not they can be told
+            outbox.post(mail("notice", email, settings, subject=subject, what=what, time=time))
+
+
+async def _answer(
+    database: Database, settings: AuthSettings, outbox: Outbox, email: str, origin: Origin
+) -> None:
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        person = await lent.fetchrow(OF_ADDRESS, email)
+        id = person["id"] if person else None
+        if person:
+            purpose = LinkPurpose.PASSWORD_RESET
+            link = await mailed_links.create(lent, settings.url, purpose, person["email"], id)
+        event = person_event("password_reset_request", id or NOBODY_KNOWN)
+        await record(lent, replace(event, user_id=id), origin)
+    if person:
+        minutes = int(LIVES[LinkPurpose.PASSWORD_RESET].total_seconds() // 60)
+        outbox.post(mail("password_reset", person["email"], settings, link=link, minutes=minutes))
+
+
+def _not_proved(viewer: Viewer) -> Event:
+    return Event(
+        entity_type="Profile",
+        entity_id=viewer.id or NOBODY_KNOWN,
+        user_id=viewer.id,
+        actor_id=viewer.id,
+        action="step_up",
+        type=AuditEventType.LOGIN_FAILED,
+        description="A signed-in person did not know their password.",
+        resource=ResourceType.USER,
+        severity=AuditSeverity.MEDIUM,
+        details={"reason": "wrong password"},
+    )
