@@ -24,12 +24,13 @@ BOOKKEEPING = frozenset(
 
 
 class Writer(Protocol):
-    """Who writes, from where, when, and which rows over what others have changed since."""
+    """Who writes, from where, when; which rows over what others have changed, or as they were."""
 
     viewer: Viewer
     origin: Origin
     now: datetime
     forced: set[UUID]
+    reverted: dict[UUID, int]
 
 
 def checked(rows: Iterable[Entity], writer: Writer) -> Iterator[Write]:
@@ -67,7 +68,9 @@ def _changed(row: Entity, writer: Writer) -> Write | None:
     row.updated_at, row.updated_by = writer.now, viewer.id
     event = record(viewer, writer.origin, action, row, old, new, version=row.version + 1)
     if row.id in writer.forced:
-        event.details = {"forced": True}
+        event.details["forced"] = True
+    if action == "update" and row.id in writer.reverted:
+        event.details["reverted_to"] = writer.reverted[row.id]
     return Write(row, event, is_new=False)
 
 

@@ -28,13 +28,15 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from auth.policy import parameters, require_signed_in, require_token_scope
 from auth.session import trash
+from auth.session.changes import changes_of_each, counts_of_changes
 from auth.session.origin import Origin
 from auth.session.past import Moment, Past, time_statement, version_statement
 from auth.session.row import STATEMENTS, Row, row_class
 from auth.session.transaction import Transaction
 from auth.session.visible import visible
 from auth.viewer import Viewer
-from db.base import Entity
+from db.base import Base, Entity
+from db.change import AuditLog
 from db.pool import Database
 from db.problem import Problem
 
@@ -157,6 +159,28 @@ class ViewerSession:
             raise Problem("NOT_FOUND", message, field=["atVersion"])
         return Moment(row["at"], tuple(row["straddling"]), id, version)
 
+    async def history(
+        self,
+        rows: Collection[UUID],
+        *where: ColumnElement[bool],
+        order: Sequence[Any] = (),
+        limit: int | None = None,
+    ) -> dict[UUID, list[Row]]:
+        """The recorded changes of each row, up to `limit` for each; within the viewer's tenants.
+
+        Whoever has read a row may read its history, so these are ids of rows read before.
+        """
+        statement = changes_of_each(where, order, limit)
+        found: dict[UUID, list[Row]] = defaultdict(list)
+        for change in await self._fetch(AuditLog, statement, rows=list(rows)):
+            found[change["entity_id"]].append(change)
+        return found
+
+    async def history_counts(self, rows: Collection[UUID]) -> dict[UUID, int]:
+        """How many changes of each row are recorded; a row without any is absent."""
+        found = await self._fetch(AuditLog, counts_of_changes(), rows=list(rows))
+        return {row["entity_id"]: row["count"] for row in found}
+
     async def models_of(
         self, ids: Collection[UUID], among: Sequence[type[Entity]]
     ) -> dict[UUID, type[Entity]]:
@@ -227,7 +251,7 @@ class ViewerSession:
 
     async def _fetch(
         self,
-        model: type[Entity],
+        model: type[Base],
         statement: Select[*tuple[Any, ...]],
         **values: object,
     ) -> list[Row]:

@@ -9,7 +9,7 @@ from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from db.base import Entity
+from db.base import Base, Entity
 from db.problem import Problem
 from db.text import fault_in
 
@@ -21,7 +21,7 @@ COMPILED = 1_000
 class Row(asyncpg.Record):
     """One row of `model`; a column is an attribute, as on an instance of the model itself."""
 
-    model: ClassVar[type[Entity]]
+    model: ClassVar[type[Any]]
     past: ClassVar[Any] = None
     """The number of the past it was read in, see `ViewerSession.past_of`; None for the present."""
 
@@ -41,7 +41,7 @@ class PastRow(Row):
 
 
 @cache
-def row_class(model: type[Entity], *, past: bool = False) -> type[Row]:
+def row_class(model: type[Base], *, past: bool = False) -> type[Row]:
     """The class of this model's rows, by which GraphQL tells the members of an interface apart."""
     base = PastRow if past else Row
     return type(f"{model.__name__}{base.__name__}", (base,), {"model": model, "__slots__": ()})

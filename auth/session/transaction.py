@@ -25,6 +25,7 @@ from auth.session.merge import Change, merge, touched
 from auth.session.origin import Origin
 from auth.session.purge import Purged, Top, purged, removal, top
 from auth.session.refusal import missing, refusal, stale
+from auth.session.reverting import content_at
 from auth.session.sending import send, settle
 from auth.session.visible import visible
 from auth.viewer import Role, Viewer
@@ -55,6 +56,8 @@ class Transaction:
         self.merged: dict[UUID, list[int]] = {}
         """Versions of others that a row's changes were merged with, by the row's id."""
         self.forced: set[UUID] = set()
+        self.reverted: dict[UUID, int] = {}
+        """The version whose content a row is given back, by the row's id."""
         orm.sync_session.info["transaction"] = self
 
     @classmethod
@@ -179,6 +182,28 @@ class Transaction:
                 raise stale(row, overlaps)
             self.merged[row.id] = [change.version for change in since]
         self.change(row, None, **values)
+
+    async def revert(
+        self, row: Entity, expected_version: int, to_version: int, *, force: bool = False
+    ) -> None:
+        """Write the content that the row had at an earlier version; it stays where it stands.
+
+        It is an update like any other: recorded, and merged with what others have changed since
+        the version that the client has seen.
+        """
+        if not 0 < to_version <= expected_version:
+            message = "Go back to a version from 1 to the one you have seen."
+            raise Problem("INVALID", message, field=["to_version"])
+        try:
+            changes = await self._changes_since(row, to_version)
+        except Problem as problem:
+            if problem.code != "CONFLICT":
+                raise
+            message = "The record does not reach back to this version."
+            raise Problem("NOT_FOUND", message, field=["to_version"]) from problem
+        values = content_at(type(row), changes, seen=expected_version)
+        self.reverted[row.id] = to_version
+        await self.update(row, expected_version, values, force=force)
 
     async def delete(self, row: Entity, expected_version: int, *, force: bool = False) -> None:
         """Hide the row from every read; `restore` brings it back.

@@ -10,7 +10,8 @@ from strawberry.scalars import JSON
 from db.core import people as db
 from db.core.people import UserStatus
 from graph.kit.context import Info
-from graph.kit.fields import described, to_one
+from graph.kit.fields import described, extend_type, to_one
+from graph.kit.history import HistoryEntry
 from graph.kit.mutations import Payload, update
 from graph.kit.node import Node
 
@@ -33,6 +34,9 @@ class Profile(Node):
     @strawberry.field(description="Settings of the front end; null for everybody else's profile.")
     def preferences(root: strawberry.Parent[Any], info: Info) -> JSON | None:  # noqa: N805
         return root.preferences if root.id == info.context.viewer.id else None
+
+
+extend_type(HistoryEntry, actor=to_one("actor_id", db.Profile, Profile, "Who made the change."))
 
 
 @strawberry.interface(description="A row that people write; it says who.")

@@ -48,6 +48,11 @@ Force = Annotated[
 ]
 
 
+ToVersion = Annotated[
+    BigInt, strawberry.argument(description="The version whose content to bring back.")
+]
+
+
 def given(input: Any) -> dict[str, Any]:
     """The fields the client sent, by their column; INVALID for what no column could hold.
 
@@ -198,6 +203,28 @@ def delete(model: type[Entity], payload: Any, text: str, *, prepare: Prepare | N
         return await answer(info, payload, row)
 
     return strawberry.mutation(resolve, description=text)
+
+
+def revert(model: type[Entity], payload: Any) -> Any:
+    """Gives a row back the content of an earlier version; its place stays."""
+
+    async def resolve(
+        info: Info,
+        id: Id,
+        expected_version: ExpectedVersion,
+        to_version: ToVersion,
+        force: Force = False,
+    ) -> payload | None:
+        async with writing(info, None) as transaction:
+            row = await transaction.find(model, id)
+            await transaction.revert(row, expected_version, to_version, force=force)
+        return await answer(info, payload, row, transaction.merged.get(row.id, ()))
+
+    return strawberry.mutation(
+        resolve,
+        description="Write again what it held at an earlier version, as a change like any other."
+        " Where it stands, and whether it is deleted, stays as it is.",
+    )
 
 
 def restore(model: type[Entity], payload: Any, text: str) -> Any:

@@ -13,8 +13,10 @@ from auth.session.row import model_of
 from auth.viewer import Viewer
 from db.base import SCOPES, Entity
 from db.problem import Problem
+from graph.kit.connection import Connection
 from graph.kit.context import Info
 from graph.kit.fields import described
+from graph.kit.history import HistoryEntry, history
 from graph.kit.scalars import BigInt
 
 NODES: dict[type[Entity], type["Node"]] = {}
@@ -56,6 +58,7 @@ class Node:
     version: BigInt = described("Grows by one with each change; give it back as expectedVersion.")
     created_at: datetime = described("When it was created.")
     updated_at: datetime = described("When it was last changed.")
+    history: Connection[HistoryEntry] | None = history()
 
     @strawberry.field(description="What the viewer may do with it.")
     def viewer_can(root: strawberry.Parent[Any], info: Info) -> ViewerCan:  # noqa: N805

@@ -16,7 +16,7 @@ from graph.core.people import Authored
 from graph.kit.connection import Direction, connection
 from graph.kit.fields import by_id, described, extend_type, to_one
 from graph.kit.filters import DateTimeFilter, FloatFilter, StringFilter, UUIDFilter, named
-from graph.kit.mutations import Payload, create, delete, restore, update
+from graph.kit.mutations import Payload, create, delete, restore, revert, update
 from graph.kit.node import Node
 from graph.requirements.documents import Document
 from graph.requirements.ordering import at_end
@@ -154,6 +154,7 @@ class Mutation:
         prepare=_prepare,
     )
     block_update = update(db.Block, BlockPayload, BlockUpdate, "Change a block.", prepare=_prepare)
+    block_revert = revert(db.Block, BlockPayload)
     block_delete = delete(
         db.Block, BlockPayload, "Delete a block, and hide the blocks and requirements in it."
     )

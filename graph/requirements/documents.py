@@ -20,7 +20,7 @@ from graph.kit.filters import (
     UUIDFilter,
     named,
 )
-from graph.kit.mutations import Payload, create, delete, restore, update
+from graph.kit.mutations import Payload, create, delete, restore, revert, update
 from graph.kit.node import Node
 
 
@@ -130,6 +130,7 @@ class Mutation:
         within=(ProjectRow, "project_id"),
     )
     document_update = update(db.Document, DocumentPayload, DocumentUpdate, "Change a document.")
+    document_revert = revert(db.Document, DocumentPayload)
     document_delete = delete(
         db.Document, DocumentPayload, "Delete a document, and hide all it holds."
     )

@@ -44,6 +44,7 @@ from graph.kit.mutations import (
     create,
     delete,
     restore,
+    revert,
     update,
     writing,
 )
@@ -284,6 +285,7 @@ class Mutation:
     requirement_move = strawberry.mutation(
         requirement_move, description="Put a requirement elsewhere in its document, or in another."
     )
+    requirement_revert = revert(db.Requirement, RequirementPayload)
     requirement_delete = delete(db.Requirement, RequirementPayload, "Delete a requirement.")
     requirement_restore = restore(
         db.Requirement, RequirementPayload, "Bring a deleted requirement back."
