@@ -56,7 +56,7 @@ credential AS (
     SELECT t.id, t.user_id, t.client_id, t.scope
     FROM oauth_access_tokens t JOIN oauth_clients c USING (client_id)
     WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND t.expires_at > now()
-        AND c.disabled_at IS NULL
+        AND c.disabled_at IS NULL AND (t.resource = '{}' OR $2 = ANY (t.resource))
 )
 """
 BY_ADDRESS = """
@@ -68,8 +68,9 @@ credential AS (
 ROLES_OF_PERSON = """
 person AS (
     SELECT p.id, p.email, c.id AS credential_id, c.client_id, c.scope
-    FROM credential c JOIN profiles p ON p.id = c.user_id
-    WHERE p.deleted_at IS NULL AND p.status = 'active' AND p.is_approved
+    FROM credential c LEFT JOIN profiles p ON p.id = c.user_id
+    WHERE c.user_id IS NULL
+        OR (p.deleted_at IS NULL AND p.status = 'active' AND p.is_approved)
 ),
 membership AS (
     SELECT m.organization_id, m.role::text AS role
@@ -145,12 +146,13 @@ async def of_session(connection: Lent, digest: bytes, idle: timedelta) -> Viewer
     return _viewer(await connection.fetchrow(OF_SESSION, digest, idle))
 
 
-async def of_token(connection: Lent, digest: str) -> Viewer | None:
+async def of_token(connection: Lent, digest: str, audience: str) -> Viewer | None:
     """Whose access token has this digest; None when it has expired, is revoked or never was.
 
-    The first use in a minute is noted. The token's person and client must be in good standing.
+    The first use in a minute is noted. The token's person and client must be in good standing, and
+    `audience` among the resources it is for, if it is for any in particular.
     """
-    return _viewer(await connection.fetchrow(OF_TOKEN, digest))
+    return _viewer(await connection.fetchrow(OF_TOKEN, digest, audience))
 
 
 async def of_address(connection: Lent, email: str) -> Viewer | None:
@@ -161,13 +163,18 @@ async def of_address(connection: Lent, email: str) -> Viewer | None:
 def _viewer(row: Mapping[str, Any] | None) -> Viewer | None:
     if row is None:
         return None
+    scopes = None if row["scope"] is None else frozenset(row["scope"].split())
+    if row["id"] is None:  # an application that acts for itself: known, but nobody
+        return Viewer(
+            None, scopes=scopes, session_id=str(row["credential_id"]), client_id=row["client_id"]
+        )
     return Viewer(
         row["id"],
         row["email"],
         grants=MappingProxyType(_grants(row)),
         organizations=frozenset(row["organizations"]),
         public_projects=frozenset(row["public_projects"]),
-        scopes=None if row["scope"] is None else frozenset(row["scope"].split()),
+        scopes=scopes,
         session_id=str(row["credential_id"]) if row["credential_id"] else None,
         client_id=row["client_id"],
     )

@@ -17,6 +17,9 @@ from db.problem import Problem
 CHALLENGE = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 """Goes with the HTTP status 401 of a Problem raised here (RFC 6750, section 3.1)."""
 
+METADATA_OF_API = "/.well-known/oauth-protected-resource/graphql"
+"""Where applications learn who gives out tokens for the API (RFC 9728, section 3)."""
+
 LONGEST_AGENT = 500
 
 OWNERS = """
@@ -45,20 +48,22 @@ async def identify(
         scheme, _, token = headers[0].partition(" ")
         if scheme.lower() != "bearer":
             raise invalid_token()
-        return await identify_token(token.strip(" "), database)
+        return await identify_token(token.strip(" "), database, api_of(settings))
     secret = cookies.read(connection, settings, cookies.SESSION)
     return await identify_session(secret, database, settings)
 
 
-async def identify_token(token: str, database: Database) -> Viewer:
+async def identify_token(token: str, database: Database, audience: str = "") -> Viewer:
     """The person who gave this access token to a client. Raises UNAUTHENTICATED.
 
-    A mistyped token is found out by its check sum, without a read.
+    A token that is for certain resources alone must be for `audience`. A client that acts for
+    itself has no person, and so no roles. A mistyped token is found out by its check sum, without
+    a read.
     """
     if not tokens.is_token(token):
         raise invalid_token()
     async with database.auth.lend(NOBODY) as lent:
-        viewer = await grants.of_token(lent, digest(token).hex())
+        viewer = await grants.of_token(lent, digest(token).hex(), audience)
     if viewer is None:
         raise invalid_token()
     return viewer
@@ -97,6 +102,11 @@ async def act_for_owner(project: str, database: Database) -> Viewer:
     if len({owner["organization_id"] for owner in owners}) > 1:
         raise Problem("INVALID", f"Several projects are called {project}: name one by its id.")
     return await act_for(owners[0]["email"], database)
+
+
+def api_of(settings: AuthSettings) -> str:
+    """The address of the API: the one resource that tokens are given for (RFC 8707)."""
+    return f"{settings.url}/graphql"
 
 
 def origin_of(connection: HTTPConnection) -> Origin:

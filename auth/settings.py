@@ -18,7 +18,7 @@ class AuthSettings(Protocol):
 
     @property
     def url(self) -> str:
-        """The same, or the address listened on; links in mails begin with it."""
+        """The same, or the address listened on: links begin with it, tokens are from it."""
 
     @property
     def in_production(self) -> bool:
@@ -35,6 +35,18 @@ class AuthSettings(Protocol):
     @property
     def signing_up(self) -> Literal["open", "approval", "closed"]:
         """Who may sign up: anybody, anybody who is then approved, nobody."""
+
+    @property
+    def access_token_minutes(self) -> int:
+        """Minutes that an application's access token lives."""
+
+    @property
+    def refresh_token_days(self) -> int:
+        """Days until an application asks its user again, however often it refreshes."""
+
+    @property
+    def client_requests(self) -> int:
+        """Requests a minute from one network for one application to the OAuth endpoints."""
 
     @property
     def session_days(self) -> int:

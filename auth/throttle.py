@@ -40,13 +40,19 @@ INSERT INTO sign_in_attempts AS a (subject, level, counted_at) VALUES ($1, 1, no
 ON CONFLICT (subject) DO UPDATE
 SET level = greatest(0, a.level - extract(epoch FROM now() - a.counted_at) * $3::float8) + 1,
     counted_at = now()
-WHERE a.counted_at
-    + make_interval(secs => least($4::float8, power(2, least(a.level - $2::float8 + 1, 40)) - 1))
+WHERE a.counted_at + make_interval(secs =>
+        least($4::float8, power(2, greatest(-1, least(a.level - $2::float8 + 1, 40))) - 1))
     <= now()
 RETURNING level
 """
+ADD = """
+INSERT INTO sign_in_attempts AS a (subject, level, counted_at) VALUES ($1, 1, now())
+ON CONFLICT (subject) DO UPDATE
+SET level = greatest(0, a.level - extract(epoch FROM now() - a.counted_at) * $2::float8) + 1,
+    counted_at = now()
+"""
 WAIT = """
-SELECT least($3::float8, power(2, least(level - $2::float8 + 1, 40)) - 1)
+SELECT least($3::float8, power(2, greatest(-1, least(level - $2::float8 + 1, 40))) - 1)
     - extract(epoch FROM now() - counted_at)::float8
 FROM sign_in_attempts WHERE subject = $1
 """
@@ -87,17 +93,25 @@ def _counts(
     network = network_of(ip)
 
     def count(kind: str, of: str, times: int, longest: float, *, theirs: bool) -> Count:
-        key = settings.gateway_secret.get_secret_value().encode()
-        subject = hmac.new(key, f"{prefix}{kind}\0{of}".encode(), sha256).digest()
-        return Count(subject, allowed * times, allowed * times / window, longest, theirs)
+        most = allowed * times
+        return Count(subject(settings, f"{prefix}{kind}", of), most, most / window, longest, theirs)
 
-    return sorted(
-        [
-            count("address and network", f"{email}\0{network}", 1, window, theirs=True),
-            count("address", email, 3, short, theirs=True),
-            count("network", network, 10, window, theirs=False),
-        ]
+    return in_order(
+        count("address and network", f"{email}\0{network}", 1, window, theirs=True),
+        count("address", email, 3, short, theirs=True),
+        count("network", network, 10, window, theirs=False),
     )
+
+
+def subject(settings: AuthSettings, kind: str, of: str) -> bytes:
+    """What is kept of what a count is for."""
+    key = settings.gateway_secret.get_secret_value().encode()
+    return hmac.new(key, f"{kind}\0{of}".encode(), sha256).digest()
+
+
+def in_order(*counts: Count) -> list[Count]:
+    """The counts in the order of locking, the same for everybody."""
+    return sorted(counts)
 
 
 def network_of(ip: str | None) -> str:
@@ -126,6 +140,24 @@ async def admit(connection: Lent, counts: list[Count], what: str = "failed sign-
         await connection.execute(CLEAN)
 
 
+async def require_no_wait(connection: Lent, counts: list[Count], what: str) -> None:
+    """Raise RATE_LIMITED when an attempt would have to wait, and count nothing."""
+    for count in counts:
+        seconds = await connection.fetchval(
+            WAIT, count.subject, float(count.allowed), count.longest
+        )
+        if seconds is not None and seconds > 0:
+            raise too_many(seconds, what)
+
+
+async def count_all(connection: Lent, counts: list[Count]) -> None:
+    """Count an attempt whose failure is known, however many there were."""
+    async with connection.transaction():
+        for count in counts:
+            await connection.execute(ADD, count.subject, count.sinks)
+        await connection.execute(CLEAN)
+
+
 async def take_back(connection: Lent, counts: list[Count]) -> None:
     """Forget one attempt that has been admitted and was none, because the gateway was busy."""
     for count in counts:
@@ -149,7 +181,7 @@ async def clear(connection: Lent, counts: list[Count]) -> None:
 
 
 def too_many(seconds: float | None, what: str) -> Problem:
-    """The answer to an attempt that has to wait."""
+    """The answer to an attempt that has to wait because there were too many of these."""
     wait = max(1, ceil(seconds or 1))
     return Problem(
         "RATE_LIMITED",

@@ -22,6 +22,8 @@ from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 
 PREFIX = "rqt_"
+REFRESH, CODE, SECRET_OF_CLIENT = "rqr_", "rqc_", "rqs_"
+"""How the other secrets of applications begin."""
 CLIENT = "gateway-cli"
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -91,15 +93,15 @@ async def revoke_all(connection: Lent, user_id: UUID, client_id: str | None = No
         await connection.execute(statement, user_id, client_id)
 
 
-def new_token() -> str:
+def new_token(prefix: str = PREFIX) -> str:
     """A token that nobody has yet."""
-    body = PREFIX + fresh()
+    body = prefix + fresh()
     return body + check_sum(body)
 
 
-def is_token(text: str) -> bool:
+def is_token(text: str, prefix: str = PREFIX) -> bool:
     """Whether `text` has the form of a token, and its check sum."""
-    form = rf"{PREFIX}{SECRET}[0-9A-Za-z]{{{SUM_LENGTH}}}"
+    form = rf"{prefix}{SECRET}[0-9A-Za-z]{{{SUM_LENGTH}}}"
     return bool(re.fullmatch(form, text)) and text.endswith(check_sum(text[:-SUM_LENGTH]))
 
 

@@ -153,7 +153,7 @@ class Pool:
 
 
 class Database:
-    """All that the process holds of its database: a pool a role, and the engine of the ORM.
+    """All that the process holds of its database: a pool and an engine of the ORM for each role.
 
     An async context manager: entering it connects. Times are in seconds.
     """
@@ -161,6 +161,7 @@ class Database:
     app: Pool
     auth: Pool
     orm: AsyncEngine
+    auth_orm: AsyncEngine
 
     def __init__(
         self,
@@ -169,13 +170,14 @@ class Database:
         app_connections: int = 10,
         auth_connections: int = 3,
         orm_connections: int = 5,
+        oauth_connections: int = 3,
         wait: float = 5.0,
         statement_timeout: float = 5.0,
         pooler: Literal["session", "transaction"] = "session",
     ) -> None:
         self.dsn = dsn
         self._sizes = {APPLICATION: app_connections, AUTHENTICATION: auth_connections}
-        self._orm_connections = orm_connections
+        self._engine_sizes = {APPLICATION: orm_connections, AUTHENTICATION: oauth_connections}
         self._wait, self._statement_timeout = wait, statement_timeout
         self._per_transaction = pooler == "transaction"
         self._open = AsyncExitStack()
@@ -185,16 +187,8 @@ class Database:
         async with AsyncExitStack() as opening:
             self.app = await self._pool(opening, APPLICATION)
             self.auth = await self._pool(opening, AUTHENTICATION)
-            self.orm = create_async_engine(
-                "postgresql+asyncpg://",
-                async_creator=lambda: asyncpg.connect(**self._options(APPLICATION)),
-                pool_size=self._orm_connections,
-                max_overflow=0,
-                pool_timeout=self._wait,
-            )
-            listens_for(self.orm.sync_engine, "checkout")(_require_open)
-            listens_for(self.orm.sync_engine, "handle_error")(_discard_if_broken)
-            opening.push_async_callback(self.orm.dispose)
+            self.orm = self._engine(opening, APPLICATION)
+            self.auth_orm = self._engine(opening, AUTHENTICATION)
             async with self.app.lend(NOBODY) as connection:
                 require_supported(connection.get_server_version())
             self._open = opening.pop_all()
@@ -213,6 +207,20 @@ class Database:
         )
         await opening.enter_async_context(pool)
         return Pool(pool, self._wait, self._per_transaction)
+
+    def _engine(self, opening: AsyncExitStack, role: str) -> AsyncEngine:
+        engine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=lambda: asyncpg.connect(**self._options(role)),
+            pool_size=self._engine_sizes[role],
+            max_overflow=0,
+            pool_timeout=self._wait,
+            hide_parameters=role == AUTHENTICATION,  # an error must not show what it looked for
+        )
+        listens_for(engine.sync_engine, "checkout")(_require_open)
+        listens_for(engine.sync_engine, "handle_error")(_discard_if_broken)
+        opening.push_async_callback(engine.dispose)
+        return engine
 
     def _options(self, role: str) -> dict[str, Any]:
         milliseconds = int(self._statement_timeout * 1000)

@@ -9,6 +9,7 @@ from db.core.oauth import (
     OAuthAccessToken,
     OAuthAuthorizationCode,
     OAuthClient,
+    OAuthConsent,
     OAuthRefreshToken,
 )
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
@@ -47,6 +48,7 @@ MODELS: tuple[type[Base], ...] = (
     OAuthAuthorizationCode,
     OAuthAccessToken,
     OAuthRefreshToken,
+    OAuthConsent,
     Document,
     Block,
     Property,

@@ -13,14 +13,16 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
 
-from auth import pages
+from auth import oauth, pages
 from auth.identify import identify, origin_of
 from auth.mail import Outbox
+from auth.oauth.upkeep import keep_clean
 from auth.session import ViewerSession
 from db.audit.sealing import keep_sealing
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from graph import explorer
+from graph.http.challenge import Challenging
 from graph.http.drain import Drain
 from graph.http.endpoint import GraphQLEndpoint
 from graph.http.health import alive, readiness
@@ -69,6 +71,7 @@ def create_app(settings: Settings) -> Starlette:
             upkeep = [
                 asyncio.create_task(_keep_partitions(database)),
                 asyncio.create_task(keep_sealing(database)),
+                asyncio.create_task(keep_clean(database)),
             ]
             try:
                 with Drain(settings.drain_delay) as drain:
@@ -82,12 +85,13 @@ def create_app(settings: Settings) -> Starlette:
     endpoint = GraphQLEndpoint(schema, make_context, settings, metrics)
     return Starlette(
         routes=[
-            Route("/graphql", compressed(endpoint)),
+            Route("/graphql", Challenging(compressed(endpoint), settings)),
             Route("/healthz", alive),
             Route("/readyz", readiness(ready)),
             Route("/metrics", metrics.page(settings)),
             *explorer.routes(settings),
             *pages.routes(database, settings, outbox),
+            *oauth.routes(database, settings),
         ],
         middleware=middleware(settings),
         lifespan=lifespan,
@@ -102,6 +106,7 @@ def database_of(settings: Settings) -> Database:
         app_connections=settings.app_connections,
         auth_connections=settings.auth_connections,
         orm_connections=settings.orm_connections,
+        oauth_connections=settings.oauth_connections,
         wait=settings.connection_wait,
         statement_timeout=settings.statement_timeout,
         pooler=settings.gateway_pooler,

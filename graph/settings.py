@@ -108,6 +108,9 @@ class Settings(BaseSettings):
         default=3, ge=1, description="Connections for identifying, at most."
     )
     orm_connections: int = Field(default=5, ge=1, description="Connections for writing, at most.")
+    oauth_connections: int = Field(
+        default=3, ge=1, description="Connections for serving applications (OAuth), at most."
+    )
     connection_wait: float = Field(
         default=5.0,
         gt=0,
@@ -200,6 +203,22 @@ class Settings(BaseSettings):
     )
     sign_in_window: int = Field(
         default=900, ge=1, description="Seconds that a failed sign-in counts."
+    )
+
+    # Applications
+    access_token_minutes: int = Field(
+        default=60, ge=1, description="Minutes that an application's access token lives."
+    )
+    refresh_token_days: int = Field(
+        default=30,
+        ge=1,
+        description="Days until an application asks its user again, however often it refreshes.",
+    )
+    client_requests: int = Field(
+        default=600,
+        ge=1,
+        description="Requests a minute, from one network in the name of one application, to the"
+        " OAuth endpoints; a network may send ten times as many in all.",
     )
 
     @field_validator("database_url")

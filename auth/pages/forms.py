@@ -15,7 +15,16 @@ FORM = "application/x-www-form-urlencoded"
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form; Problem BAD_REQUEST when it is none, too large or not UTF-8.
+    """The fields of a form; Problem BAD_REQUEST when it is none, too large or not UTF-8."""
+    pairs = await read_pairs(request)
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise Problem("BAD_REQUEST", "A field stands in the form twice.")
+    return fields
+
+
+async def read_pairs(request: Request, most: int = MOST_FIELDS) -> list[tuple[str, str]]:
+    """The fields of a form in order, some perhaps twice; otherwise as `read_form`.
 
     Starlette's own parser replaces what is not UTF-8, so that different passwords became equal.
     """
@@ -26,19 +35,17 @@ async def read_form(request: Request) -> dict[str, str]:
         body += chunk
         if len(body) > MOST_BYTES:
             raise Problem("BAD_REQUEST", f"A form has at most {MOST_BYTES} bytes.")
+    return pairs_of(bytes(body), most)
+
+
+def pairs_of(encoded: bytes, most: int = MOST_FIELDS) -> list[tuple[str, str]]:
+    """The fields of a URL-encoded form or query; Problem BAD_REQUEST when it is none."""
     try:
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=MOST_FIELDS,
+        return parse_qsl(
+            encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=most
         )
     except ValueError:  # of which UnicodeDecodeError is one
         raise Problem("BAD_REQUEST", "The form is not URL-encoded UTF-8.") from None
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise Problem("BAD_REQUEST", "A field stands in the form twice.")
-    return fields
 
 
 def local_path(target: str | None) -> str:

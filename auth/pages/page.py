@@ -1,6 +1,8 @@
 """How a page is made from its template, and the headers that every answer carries."""
 
+import re
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
@@ -27,6 +29,26 @@ _templates = Environment(
 
 
 def page(template: str, status: int = 200, **values: object) -> HTMLResponse:
-    """The page of this template, filled with these values, which it escapes."""
+    """The page of this template, filled with these values, which it escapes.
+
+    The value `next` is where its forms lead in the end: browsers hold redirects after a form, too,
+    against the policy, and an application's address is where signing in may end.
+    """
     html = _templates.get_template(template).render(values)
-    return HTMLResponse(html, status, headers=SECURE)
+    policy = SECURE["Content-Security-Policy"].replace(
+        "form-action 'self'", f"form-action 'self'{_beyond(str(values.get('next', '')))}"
+    )
+    return HTMLResponse(html, status, headers={**SECURE, "Content-Security-Policy": policy})
+
+
+def _beyond(next: str) -> str:
+    """The schemes, besides our own origin, of addresses that this path of ours may lead to.
+
+    Not only the application's host: it may send the browser on to another of its own.
+    """
+    parts = urlsplit(next)
+    if parts.path != "/oauth/authorize":
+        return ""
+    address = parse_qs(parts.query).get("redirect_uri", [""])[0]
+    scheme = re.match(r"(http|[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+):", address)
+    return " https:" + (f" {scheme[0]}" if scheme else "")

@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from db.base import Base
 from db.constraints import check, digest, json_arrays, json_objects, later, not_blank, unique
-from db.fields import flag, identity, json_list, json_object, word
+from db.fields import flag, identity, json_list, json_object, word, words
 
 
 class Identified(Base, kw_only=True):
@@ -43,6 +43,10 @@ class OAuthClient(Identified, kw_only=True):
     response_types: Mapped[list[Any]] = json_list()
     scope: Mapped[str] = word("")
     is_public: Mapped[bool] = flag(default=False)
+    is_first_party: Mapped[bool] = flag(default=False)
+    """One of our own, which people are not asked about."""
+    is_resource_server: Mapped[bool] = flag(default=False)
+    """May ask what the tokens of other clients stand for (RFC 7662)."""
     token_endpoint_auth_method: Mapped[str] = word("client_secret_basic")
     metadata_: Mapped[dict[str, Any]] = json_object("metadata")
     """Whatever else the client registered (RFC 7591, section 2)."""
@@ -78,6 +82,8 @@ class Issued(Identified, kw_only=True):
     grant_id: Mapped[UUID] = mapped_column(
         default_factory=uuid7, server_default=func.gen_random_uuid()
     )
+    resource: Mapped[list[str]] = words()
+    """The addresses it is meant for (RFC 8707); none means the API."""
     expires_at: Mapped[datetime]
 
 
@@ -89,6 +95,7 @@ class OAuthAuthorizationCode(Issued, kw_only=True):
     code: Mapped[str]
     user_id: Mapped[UUID] = mapped_column(ForeignKey("profiles.id"), index=True)
     redirect_uri: Mapped[str]
+    """As the client sent it; empty when it sent none and has but one."""
     code_challenge: Mapped[str]
     code_challenge_method: Mapped[str] = word("S256")
     state: Mapped[str | None] = mapped_column(default=None)
@@ -133,12 +140,24 @@ class OAuthAccessToken(Issued, kw_only=True):
 
 
 class OAuthRefreshToken(Issued, kw_only=True):
-    """What an application exchanges, once, for the next pair of tokens."""
+    """What an application exchanges, once, for the next pair of tokens.
+
+    `expires_at` is that of the first of its grant: exchanging prolongs nothing. One that was
+    withdrawn, because its application never got it, is revoked without having been rotated.
+    """
 
     __tablename__ = "oauth_refresh_tokens"
 
     token: Mapped[str]
     user_id: Mapped[UUID] = mapped_column(ForeignKey("profiles.id"), index=True)
+    parent_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("oauth_refresh_tokens.id", ondelete="SET NULL"), index=True, default=None
+    )
+    """The one it was exchanged for."""
+    access_token_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("oauth_access_tokens.id", ondelete="SET NULL"), index=True, default=None
+    )
+    """The access token that was given out with it."""
     last_used_at: Mapped[datetime | None] = mapped_column(default=None)
     rotated_at: Mapped[datetime | None] = mapped_column(default=None)
     revoked_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -151,3 +170,17 @@ class OAuthRefreshToken(Issued, kw_only=True):
         Index(None, "grant_id"),
         Index(None, "expires_at"),
     )
+
+
+class OAuthConsent(Identified, kw_only=True):
+    """What somebody has let an application do, so that they are not asked again."""
+
+    __tablename__ = "oauth_consents"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("profiles.id"))
+    client_id: Mapped[str] = mapped_column(ForeignKey("oauth_clients.client_id"))
+    scope: Mapped[str]
+    """Every scope they have agreed to, separated by spaces."""
+    updated_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+
+    __table_args__ = (unique("user_id", "client_id"), Index(None, "client_id"))

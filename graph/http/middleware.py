@@ -5,7 +5,7 @@ Plain ASGI: nothing here buffers an answer or copies a request.
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -31,6 +31,7 @@ LONGEST_PATH = 200
 CLIENT_GONE = 499
 """Stands in the log for an answer that nobody waited for; no status of HTTP says it."""
 SMALLEST_COMPRESSED = 1000
+OAUTH = ("/oauth/", "/.well-known/oauth-")
 YEAR = 365 * 24 * 3600
 
 SECURE = {
@@ -47,8 +48,12 @@ def middleware(settings: Settings) -> list[Middleware]:
     """The middleware of the whole application, outermost first."""
     return [
         Middleware(Surroundings, secure_transport=settings.url.startswith("https:")),
-        Middleware(ExceptProbes, inner=TrustedHostMiddleware, options=_hosts(settings)),
-        *([Middleware(CORSMiddleware, **_cors(settings))] if settings.cors_origins else []),
+        Middleware(Elsewhere, inner=TrustedHostMiddleware, options=_hosts(settings), than=PROBES),
+        *(
+            [Middleware(Elsewhere, inner=CORSMiddleware, options=_cors(settings), than=OAUTH)]
+            if settings.cors_origins
+            else []
+        ),
     ]
 
 
@@ -74,19 +79,25 @@ def _cors(settings: Settings) -> dict[str, Any]:
         "allow_origins": settings.cors_origins,
         "allow_methods": ("GET", "POST"),
         "allow_headers": ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"),
-        "expose_headers": ("Retry-After", "X-Request-Id"),
+        "expose_headers": ("Retry-After", "WWW-Authenticate", "X-Request-Id"),
     }
 
 
-class ExceptProbes:
-    """Another middleware, which the probes of a load balancer or an orchestrator go around."""
+class Elsewhere:
+    """Another middleware, for all paths but those that are, or begin with, one of `than`.
 
-    def __init__(self, app: ASGIApp, inner: type[Any], options: Mapping[str, Any]) -> None:
-        self._app, self._guarded = app, inner(app, **options)
+    Probes of a load balancer name no host; the OAuth endpoints say themselves which of them other
+    sites' pages may call.
+    """
+
+    def __init__(
+        self, app: ASGIApp, inner: type[Any], options: Mapping[str, Any], than: Iterable[str]
+    ) -> None:
+        self._app, self._guarded, self._than = app, inner(app, **options), tuple(than)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        app = self._app if scope.get("path") in PROBES else self._guarded
+        app = self._app if scope.get("path", "").startswith(self._than) else self._guarded
         await app(scope, receive, send)
 
 

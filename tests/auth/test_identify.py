@@ -32,7 +32,7 @@ async def asked(database: Database, settings) -> AsyncIterator[Ask]:
 
     async with Database(database.dsn, auth_connections=1) as small:
         async with small.auth.lend(NOBODY) as lent:
-            await grants.of_token(lent, "")
+            await grants.of_token(lent, "", "")
             await grants.of_session(lent, b"", timedelta(0))
             lent.add_query_logger(note)
 

@@ -1,0 +1,204 @@
+"""The authorization endpoint: people are asked whether an application may act in their name.
+
+The request stands in the form, tied to it and to the session by the form's token; nothing is kept
+between the page and the answer, so that any number of tabs can be open.
+"""
+
+from typing import NamedTuple
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
+
+from authlib.oauth2.rfc6749 import AccessDeniedError, OAuth2Error
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth import cookies
+from auth.identify import identify_session, origin_of
+from auth.oauth import consents
+from auth.oauth.clients import Client, is_app
+from auth.oauth.metadata import AUTHORIZE
+from auth.oauth.requests import Asked, Pairs, query_of
+from auth.oauth.scopes import in_words
+from auth.oauth.server import Bridge, Server, with_answer
+from auth.pages import csrf
+from auth.pages.forms import read_pairs
+from auth.pages.page import SECURE, page
+from auth.viewer import Viewer
+from db.problem import CODES, Problem
+
+LONGEST_QUERY = 3900
+"""Characters: what signing in can come back to."""
+MOST_FIELDS = 30
+
+NOT_FROM_HERE = "This page has expired, or your browser keeps no cookies from this site."
+TOO_LONG = f"The request is longer than {LONGEST_QUERY} characters."
+
+HEADERS = {**SECURE, "Referrer-Policy": "no-referrer"}
+"""Of answers that lead to an application: it must not learn the address of this page."""
+
+
+class LoginRequired(OAuth2Error):  # type: ignore[misc] # Authlib has no types
+    """Nobody is signed in, and no page may be shown."""
+
+    error = "login_required"
+
+
+class ConsentRequired(OAuth2Error):  # type: ignore[misc] # Authlib has no types
+    """The person has to be asked, and no page may be shown."""
+
+    error = "consent_required"
+
+
+class Question(NamedTuple):
+    """What a page has to ask; `scope` None when somebody has to sign in first."""
+
+    client: Client
+    redirect_uri: str
+    scope: str | None
+
+
+class Authorize:
+    """The endpoint, for one database and one set of settings."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge, self._database = bridge, bridge.database
+        self._settings = bridge.settings
+
+    async def __call__(self, request: Request) -> Response:
+        """Ask, or answer; what cannot be told to an application is told by a page."""
+        if request.method == "HEAD":  # Starlette lets it in with GET; it must not make a code
+            return Response(status_code=405, headers={**SECURE, "Allow": "GET, POST"})
+        try:
+            if request.method == "POST":
+                return await self._post(request)
+            return await self._ask(request, request.scope["query_string"])
+        except OAuth2Error as error:
+            if error.redirect_uri:
+                return _see(with_answer(error.redirect_uri, error.get_body(), self._settings.url))
+            return page("oauth_refusal.html", 400, refusal=error.get_error_description())
+        except Problem as problem:
+            status = CODES[problem.code].status
+            return page("oauth_refusal.html", status, refusal=problem.message)
+
+    async def _post(self, request: Request) -> Response:
+        pairs = await read_pairs(request, MOST_FIELDS)
+        form = dict(pairs)
+        if "csrf_token" in form:
+            return await self._decided(request, form)
+        # An application's request by POST; a browser has sent no session along with it.
+        query = urlencode(pairs)
+        if len(query) > LONGEST_QUERY:
+            raise Problem("BAD_REQUEST", TOO_LONG)
+        return _see(f"{AUTHORIZE}?{query}")
+
+    async def _ask(self, request: Request, encoded: bytes) -> Response:
+        """Send on whoever need not be asked; show the others a page."""
+        pairs = self._pairs(encoded)
+        viewer = await self._viewer(request)
+        asked = await self._bridge.run(
+            lambda server: _question(server, self._asked(pairs), viewer.id), origin_of(request)
+        )
+        if isinstance(asked, str):
+            return _see(asked)
+        here = f"{AUTHORIZE}?{urlencode(pairs)}"
+        if asked.scope is None:
+            return _see(f"/sign-in?{urlencode({'next': here})}")
+        return self._page(request, viewer, asked, pairs, here)
+
+    async def _decided(self, request: Request, form: dict[str, str]) -> Response:
+        """What somebody has answered, on the page they were shown and in their session."""
+        query, secret = form.get("request", ""), self._session(request)
+        bound = f"{secret}\0{query}" if secret else ""
+        if not csrf.from_here(request, self._settings) or not csrf.proves(
+            self._settings, form["csrf_token"], bound
+        ):
+            raise Problem("FORBIDDEN", NOT_FROM_HERE)
+        pairs = self._pairs(query.encode())
+        viewer = await self._viewer(request)
+        person = viewer.id
+        if person is None:
+            here = urlencode({"next": f"{AUTHORIZE}?{query}"})
+            return _see(f"/sign-in?{here}")
+        allowed = form.get("decision") == "allow"
+        target = await self._bridge.run(
+            lambda server: _answer(server, self._asked(pairs), person, allowed), origin_of(request)
+        )
+        return _see(target)
+
+    def _page(
+        self, request: Request, viewer: Viewer, asked: Question, pairs: Pairs, here: str
+    ) -> Response:
+        secret, query = self._session(request), urlencode(pairs)
+        return page(
+            "oauth_consent.html",
+            next=here,
+            name=asked.client.row.client_name,
+            email=viewer.email,
+            scopes=in_words(asked.scope or ""),
+            place=_place(asked.redirect_uri),
+            kept=consents.is_kept(asked.redirect_uri),
+            request=query,
+            csrf_token=csrf.token(self._settings, f"{secret}\0{query}"),
+            sign_out_token=csrf.token(self._settings, secret),
+        )
+
+    def _pairs(self, encoded: bytes) -> Pairs:
+        pairs = query_of(encoded)
+        if len(encoded) > LONGEST_QUERY or len(urlencode(pairs)) > LONGEST_QUERY:
+            raise Problem("BAD_REQUEST", TOO_LONG)
+        return pairs
+
+    def _asked(self, pairs: Pairs) -> Asked:
+        return Asked("GET", self._settings.url + AUTHORIZE, {}, pairs)
+
+    def _session(self, request: Request) -> str:
+        return cookies.read(request, self._settings, cookies.SESSION)
+
+    async def _viewer(self, request: Request) -> Viewer:
+        return await identify_session(self._session(request), self._database, self._settings)
+
+
+def _question(server: Server, asked: Asked, person: UUID | None) -> Question | str:
+    """What to ask, or where to send the browser without a question."""
+    grant = server.authorization(asked, person)
+    client, scope, prompt = asked.client, asked.scope, asked.form.get("prompt")
+    silent = prompt == "none"
+    if person is None:
+        if silent:
+            server.refuse(asked, LoginRequired(), grant.redirect_uri)
+        return Question(client, grant.redirect_uri, None)
+    must_ask = (prompt is not None and not silent) or consents.is_asked(
+        server.session, client, person, scope, grant.redirect_uri, server.issuer
+    )
+    if must_ask and silent:
+        server.refuse(asked, ConsentRequired(), grant.redirect_uri)
+    if must_ask:
+        return Question(client, grant.redirect_uri, scope)
+    return server.authorize(asked, grant, person)
+
+
+def _answer(server: Server, asked: Asked, person: UUID, allowed: bool) -> str:
+    """Where to send the browser with the person's answer."""
+    grant = server.authorization(asked, person)
+    if not allowed:
+        server.refuse(asked, AccessDeniedError(), grant.redirect_uri)
+    if consents.is_kept(grant.redirect_uri):
+        consents.keep(server.session, asked.client, person, asked.scope)
+    server.note_consent(asked, person)
+    return server.authorize(asked, grant, person)
+
+
+def _place(redirect_uri: str) -> str:
+    """Where an address leads, for people."""
+    if is_app(redirect_uri):
+        return f"the app {redirect_uri.partition(':')[0]} on this device"
+    host = urlsplit(redirect_uri).netloc
+    return host if consents.is_kept(redirect_uri) else f"a program on this computer ({host})"
+
+
+def _see(address: str) -> Response:
+    """Have the browser go there with GET, without telling where it comes from.
+
+    The address is sent as it is: Starlette would quote parts of it once more.
+    """
+    return Response(status_code=303, headers={**HEADERS, "Location": address})

@@ -1,0 +1,53 @@
+"""What people have agreed to, so that an application asks them once; and taking it back."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from auth.oauth.clients import Client, is_app, is_loopback
+from db.core.oauth import OAuthConsent
+
+
+def is_asked(
+    session: Session, client: Client, person: UUID, scope: str, redirect_uri: str, issuer: str
+) -> bool:
+    """Whether the person has to be asked.
+
+    Any program may listen on loopback or take an app's scheme, in the name of any client: there,
+    people are asked each time (RFC 8252, section 8.6), and what they say is not kept.
+    """
+    if client.row.is_first_party and redirect_uri.startswith(f"{issuer}/"):
+        return False
+    if not is_kept(redirect_uri):
+        return True
+    if client.row.is_first_party:
+        return False
+    statement = select(OAuthConsent.scope).where(
+        OAuthConsent.user_id == person, OAuthConsent.client_id == client.client_id
+    )
+    agreed = session.scalar(statement)
+    return agreed is None or not set(scope.split()) <= set(agreed.split())
+
+
+def is_kept(redirect_uri: str) -> bool:
+    """Whether only one application can be where this address leads."""
+    return not (is_loopback(redirect_uri) or is_app(redirect_uri))
+
+
+def keep(session: Session, client: Client, person: UUID, scope: str) -> None:
+    """Remember that the person has agreed to these scopes, besides those before."""
+    statement = select(OAuthConsent.scope).where(
+        OAuthConsent.user_id == person, OAuthConsent.client_id == client.client_id
+    )
+    before = session.scalar(statement) or ""
+    together = " ".join(sorted({*before.split(), *scope.split()}))
+    session.execute(
+        insert(OAuthConsent)
+        .values(user_id=person, client_id=client.client_id, scope=together)
+        .on_conflict_do_update(
+            index_elements=["user_id", "client_id"],
+            set_={"scope": together, "updated_at": func.now()},
+        )
+    )

@@ -1,0 +1,47 @@
+"""How often an application, and a network, may call; wrong secrets slow down those that follow."""
+
+from auth import throttle
+from auth.settings import AuthSettings
+from auth.throttle import Count
+from db.pool import NOBODY, Database
+
+MINUTE = 60
+OF_A_NETWORK = 10
+"""So many times as much may come from one network, whichever applications it names."""
+
+
+class Limits:
+    """The limits of one request to an endpoint that applications call."""
+
+    def __init__(
+        self, database: Database, settings: AuthSettings, client_id: str, ip: str | None
+    ) -> None:
+        self._database = database
+        network = throttle.network_of(ip)
+        named = f"{client_id}\0{network}"
+        most = settings.client_requests
+        wrong, window = settings.sign_in_attempts, settings.sign_in_window
+
+        def count(kind: str, of: str, allowed: int, seconds: int, longest: int) -> Count:
+            subject = throttle.subject(settings, f"oauth {kind}", of)
+            return Count(subject, allowed, allowed / seconds, longest, theirs=False)
+
+        self._calls = throttle.in_order(
+            count("calls of client", named, most, MINUTE, MINUTE),
+            count("calls from network", network, most * OF_A_NETWORK, MINUTE, MINUTE),
+        )
+        self._failures = throttle.in_order(
+            count("failures of client", named, wrong, window, window),
+            count("failures from network", network, wrong * OF_A_NETWORK, window, window),
+        )
+
+    async def admit(self) -> None:
+        """Count a call. Raises RATE_LIMITED with `retryAfter` seconds."""
+        async with self._database.auth.lend(NOBODY) as lent:
+            await throttle.require_no_wait(lent, self._failures, "failed authentications")
+            await throttle.admit(lent, self._calls, "requests")
+
+    async def failed(self) -> None:
+        """Count a wrong secret."""
+        async with self._database.auth.lend(NOBODY) as lent:
+            await throttle.count_all(lent, self._failures)

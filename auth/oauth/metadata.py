@@ -1,0 +1,49 @@
+"""What applications find out by themselves: the server (RFC 8414) and the API (RFC 9728)."""
+
+from typing import Any
+
+from auth.identify import METADATA_OF_API, api_of
+from auth.oauth.clients import GRANT_TYPES
+from auth.oauth.credentials import METHODS, WITH_SECRET
+from auth.oauth.scopes import SCOPES
+from auth.settings import AuthSettings
+
+SERVER = "/.well-known/oauth-authorization-server"
+API = METADATA_OF_API
+
+AUTHORIZE, TOKEN = "/oauth/authorize", "/oauth/token"
+REVOKE, INTROSPECT = "/oauth/revoke", "/oauth/introspect"
+
+
+def of_server(settings: AuthSettings) -> dict[str, Any]:
+    """The authorization server."""
+    issuer = settings.url
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": issuer + AUTHORIZE,
+        "token_endpoint": issuer + TOKEN,
+        "revocation_endpoint": issuer + REVOKE,
+        "introspection_endpoint": issuer + INTROSPECT,
+        "scopes_supported": list(SCOPES),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANT_TYPES),
+        "token_endpoint_auth_methods_supported": METHODS,
+        "revocation_endpoint_auth_methods_supported": METHODS,
+        "introspection_endpoint_auth_methods_supported": WITH_SECRET,
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "protected_resources": [api_of(settings)],
+        "prompt_values_supported": ["none", "consent"],
+    }
+
+
+def of_api(settings: AuthSettings) -> dict[str, Any]:
+    """The API, as a resource that tokens are shown to."""
+    return {
+        "resource": api_of(settings),
+        "resource_name": "Requirements gateway",
+        "authorization_servers": [settings.url],
+        "scopes_supported": list(SCOPES),
+        "bearer_methods_supported": ["header"],
+    }

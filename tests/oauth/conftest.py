@@ -1,0 +1,274 @@
+"""The gateway behind https, people in browsers, and applications that want to act in their name."""
+
+import base64
+import hashlib
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from html import unescape
+from random import randint
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from auth.oauth.clients import Registered, register
+from auth.people import create_person
+from db.pool import Database
+from graph.app import create_app
+from graph.settings import Settings
+from tests.conftest import SECRET
+
+ISSUER = "https://gateway.example"
+API = f"{ISSUER}/graphql"
+CALLBACK = "https://app.example/cb"
+PASSWORD = "correct horse battery"
+VERIFIER = "v" * 64
+CHALLENGE = (
+    base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+)
+SCOPE = "requirements:read organizations:read"
+
+
+@pytest.fixture(scope="session")
+def settings(database_dsn: str) -> Settings:
+    return Settings(
+        database_url=database_dsn,
+        gateway_secret=SECRET,
+        public_url=ISSUER,
+        auth_connections=5,
+        oauth_connections=5,
+    )
+
+
+@pytest.fixture(scope="session")
+async def app(settings: Settings) -> AsyncIterator[Starlette]:
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+Dial = Callable[..., httpx.AsyncClient]
+
+
+@pytest.fixture
+async def dial(app: Starlette) -> AsyncIterator[Dial]:
+    """Makes HTTP clients, each in a network of its own unless told otherwise."""
+    opened = []
+
+    def dial(ip: str | None = None, **headers: str) -> httpx.AsyncClient:
+        ip = ip or f"10.{randint(0, 255)}.{randint(0, 255)}.1"
+        transport = httpx.ASGITransport(app, client=(ip, 50000))
+        client = httpx.AsyncClient(transport=transport, base_url=ISSUER, headers=headers)
+        opened.append(client)
+        return client
+
+    yield dial
+    for client in opened:
+        await client.aclose()
+
+
+@pytest.fixture
+def http(dial: Dial) -> httpx.AsyncClient:
+    """What applications call with."""
+    return dial()
+
+
+@dataclass(frozen=True)
+class Person:
+    id: UUID
+    email: str
+    browser: httpx.AsyncClient
+
+
+@pytest.fixture
+def people(database: Database, dial: Dial) -> Callable[[], Awaitable[Person]]:
+    """Makes somebody who is signed in."""
+
+    async def somebody() -> Person:
+        email = f"member+{uuid4().hex}@demo.example"
+        id = await create_person(database, email, "A Member", PASSWORD)
+        browser = dial(origin=ISSUER)
+        await sign_in(browser, email)
+        return Person(id, email, browser)
+
+    return somebody
+
+
+@pytest.fixture
+async def person(people) -> Person:
+    return await people()
+
+
+async def sign_in(browser: httpx.AsyncClient, email: str, next: str = "/") -> httpx.Response:
+    form = hidden((await browser.get("/sign-in", params={"next": next})).text)
+    return await browser.post("/sign-in", data={**form, "email": email, "password": PASSWORD})
+
+
+def hidden(html: str) -> dict[str, str]:
+    """The hidden fields of the first form of a page."""
+    first = html.partition("</form>")[0]
+    return {
+        unescape(name): unescape(value)
+        for name, value in re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', first)
+    }
+
+
+@dataclass
+class Application:
+    """A registered client, and what it sends."""
+
+    http: httpx.AsyncClient
+    client_id: str
+    secret: str | None
+    callback: str
+    tokens: dict[str, Any] = field(default_factory=dict)
+
+    def question(self, **change: Any) -> dict[str, Any]:
+        """The parameters of a request for a code; None leaves one out."""
+        asked = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": self.callback,
+            "scope": SCOPE,
+            "state": "s t/a+te&é",
+            "code_challenge": CHALLENGE,
+            "code_challenge_method": "S256",
+        } | change
+        return {name: value for name, value in asked.items() if value is not None}
+
+    async def open(self, browser: httpx.AsyncClient, **change: Any) -> httpx.Response:
+        return await browser.get("/oauth/authorize", params=self.question(**change))
+
+    async def decide(
+        self, browser: httpx.AsyncClient, decision: str = "allow", **change: Any
+    ) -> httpx.Response:
+        """What a person does: open the page, press a button; or be sent on without one."""
+        page = await self.open(browser, **change)
+        if page.status_code != 200:
+            return page
+        return await press(browser, page, decision)
+
+    async def code(self, person: Person, **change: Any) -> str:
+        answer = await self.decide(person.browser, **change)
+        return told(answer)["code"]
+
+    def credentials(self) -> dict[str, Any]:
+        if self.secret is None:
+            return {}
+        return {"auth": (self.client_id, self.secret)}
+
+    async def post(self, path: str, data: Any = None, **options: Any) -> httpx.Response:
+        return await self.http.post(f"/oauth/{path}", data=data, **self.credentials() | options)
+
+    async def token(self, **form: Any) -> httpx.Response:
+        if self.secret is None:
+            form.setdefault("client_id", self.client_id)
+        return await self.post("token", {n: v for n, v in form.items() if v is not None})
+
+    async def redeem(self, code: str, **change: Any) -> httpx.Response:
+        form = {"code": code, "redirect_uri": self.callback, "code_verifier": VERIFIER} | change
+        return await self.token(grant_type="authorization_code", **form)
+
+    async def refresh(self, token: str, **change: Any) -> httpx.Response:
+        return await self.token(grant_type="refresh_token", refresh_token=token, **change)
+
+    async def connect(self, person: Person, **change: Any) -> dict[str, Any]:
+        """The tokens that somebody lets it have."""
+        answer = await self.redeem(await self.code(person, **change))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def introspect(self, token: str) -> dict[str, Any]:
+        answer = await self.post("introspect", {"token": token})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def revoke(self, token: str, **more: str) -> httpx.Response:
+        form = {"token": token, **more}
+        if self.secret is None:
+            form["client_id"] = self.client_id
+        return await self.post("revoke", form)
+
+
+async def press(
+    browser: httpx.AsyncClient, page: httpx.Response, decision: str = "allow"
+) -> httpx.Response:
+    """Press a button of the page."""
+    form = hidden(page.text) | {"decision": decision}
+    return await browser.post("/oauth/authorize", data=form)
+
+
+def told(answer: httpx.Response) -> dict[str, str]:
+    """What a redirect tells the application."""
+    assert answer.status_code == 303, answer.text
+    query = parse_qs(urlsplit(answer.headers["location"]).query, strict_parsing=True)
+    assert all(len(values) == 1 for values in query.values())
+    return {name: values[0] for name, values in query.items()}
+
+
+Applications = Callable[..., Awaitable[Application]]
+
+
+@pytest.fixture
+def applications(database: Database, dial: Dial) -> Applications:
+    """Registers applications, confidential ones unless told otherwise."""
+
+    async def application(*uris: str, name: str = "Planner", **options: Any) -> Application:
+        uris = uris or (CALLBACK,)
+        made: Registered = await register(database, name, uris, **options)
+        return Application(dial(), made.client_id, made.secret, uris[0])
+
+    return application
+
+
+@pytest.fixture
+async def planner(applications: Applications) -> Application:
+    """A confidential application."""
+    return await applications()
+
+
+@pytest.fixture
+async def spa(applications: Applications) -> Application:
+    """A public application in a browser."""
+    return await applications(public=True, name="Board")
+
+
+@pytest.fixture
+async def robot(applications: Applications) -> Application:
+    """A confidential application that acts for itself."""
+    grants = ("client_credentials",)
+    return await applications(grant_types=grants, name="Robot")
+
+
+@pytest.fixture
+async def guard(applications: Applications) -> Application:
+    """A resource server."""
+    return await applications(grant_types=("client_credentials",), resource_server=True)
+
+
+async def works(http: httpx.AsyncClient, token: str) -> bool:
+    """Whether the API knows who shows this token."""
+    body = {"query": "{ viewer { profile { email } } }"}
+    answer = await http.post("/graphql", json=body, headers={"authorization": f"Bearer {token}"})
+    assert answer.status_code in (200, 401), answer.text
+    return answer.status_code == 200
+
+
+Events = Callable[[str], Awaitable[list[asyncpg.Record]]]
+
+
+@pytest.fixture
+def events(superuser: asyncpg.Connection) -> Events:
+    """The recorded events about an application, in order."""
+
+    async def events(client_id: str) -> list[asyncpg.Record]:
+        return await superuser.fetch(
+            "SELECT * FROM audit_logs WHERE client_id = $1 ORDER BY created_at", client_id
+        )
+
+    return events

@@ -1,0 +1,66 @@
+"""What applications find out by themselves (M01-M06)."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from auth.oauth.scopes import SCOPES
+from tests.oauth.conftest import API, ISSUER
+
+SERVER = "/.well-known/oauth-authorization-server"
+RESOURCE = "/.well-known/oauth-protected-resource/graphql"
+
+
+@pytest.fixture
+async def metadata(http):
+    answer = await http.get(SERVER)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    return answer.json()
+
+
+async def test_m01_the_issuer_is_the_address_that_the_document_stands_under(metadata):
+    assert metadata["issuer"] == ISSUER
+
+
+async def test_m02_codes_with_s256_are_all_there_is(metadata):
+    assert metadata["code_challenge_methods_supported"] == ["S256"]
+    assert metadata["response_types_supported"] == ["code"]
+    grants = {"authorization_code", "refresh_token", "client_credentials"}
+    assert set(metadata["grant_types_supported"]) == grants
+    assert "none" in metadata["token_endpoint_auth_methods_supported"]
+
+
+async def test_m03_answers_name_the_issuer(metadata):
+    assert metadata["authorization_response_iss_parameter_supported"] is True
+
+
+async def test_m04_every_endpoint_is_ours_and_answers_its_own_method(metadata, http):
+    endpoints = {name: url for name, url in metadata.items() if name.endswith("_endpoint")}
+    assert len(endpoints) >= 4
+    for name, url in endpoints.items():
+        assert url.startswith(f"{ISSUER}/")
+        ask = http.get if name == "authorization_endpoint" else http.post
+        assert (await ask(url)).status_code in (303, 400, 401)
+
+
+async def test_m05_the_api_names_its_authorization_server(http):
+    document = (await http.get(RESOURCE)).json()
+    assert document["resource"] == API
+    assert document["authorization_servers"] == [ISSUER]
+    assert document["bearer_methods_supported"] == ["header"]
+    assert "requirements:read" in document["scopes_supported"]
+
+
+@pytest.mark.parametrize("path", [SERVER, RESOURCE])
+async def test_m06_pages_of_other_sites_may_read_it(http, path):
+    answer = await http.get(path, headers={"origin": "https://spa.example"})
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+async def test_the_page_on_applications_lists_the_scopes_as_people_read_them():
+    page = (Path(__file__).parents[2] / "docs" / "oauth.md").read_text()
+    listed = dict(re.findall(r"^\| `([a-z:]+)` \| (.*) \|$", page, re.MULTILINE))
+    assert listed == SCOPES

@@ -1,0 +1,146 @@
+"""Refresh tokens: exchanged once, and the end of their family when used twice (R01-R08, B09)."""
+
+import pytest
+
+from tests.oauth.conftest import API, SCOPE, works
+from tests.oauth.test_tokens import error
+
+AGO = (
+    "UPDATE oauth_refresh_tokens SET rotated_at = rotated_at - interval '11 seconds'"
+    " WHERE client_id = $1"
+)
+
+
+async def test_r01_a_public_application_gets_the_next_pair(spa, person, http):
+    first = await spa.connect(person)
+    answer = await spa.refresh(first["refresh_token"])
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    second = answer.json()
+    assert second["refresh_token"] != first["refresh_token"]
+    assert second["access_token"] != first["access_token"]
+    assert await works(http, second["access_token"])
+
+
+async def test_r02_a_token_used_twice_ends_its_family(planner, person, http):
+    first = await planner.connect(person)
+    second = (await planner.refresh(first["refresh_token"])).json()
+    assert await works(http, second["access_token"])  # so the answer was not lost
+    assert error(await planner.refresh(first["refresh_token"])) == "invalid_grant"
+    assert not await works(http, second["access_token"])
+    assert not await works(http, first["access_token"])
+    assert error(await planner.refresh(second["refresh_token"])) == "invalid_grant"
+
+
+async def test_r02_after_the_grace_an_unused_answer_is_no_excuse(planner, person, superuser):
+    first = await planner.connect(person)
+    second = (await planner.refresh(first["refresh_token"])).json()
+    await superuser.execute(AGO, planner.client_id)
+    assert error(await planner.refresh(first["refresh_token"])) == "invalid_grant"
+    assert error(await planner.refresh(second["refresh_token"])) == "invalid_grant"
+
+
+async def test_r02_a_grandparent_has_no_grace(planner, person):
+    first = await planner.connect(person)
+    second = (await planner.refresh(first["refresh_token"])).json()
+    third = (await planner.refresh(second["refresh_token"])).json()
+    assert error(await planner.refresh(first["refresh_token"])) == "invalid_grant"
+    assert error(await planner.refresh(third["refresh_token"])) == "invalid_grant"
+
+
+async def test_a_lost_answer_is_given_again_and_one_branch_lives(planner, person, http):
+    first = await planner.connect(person)
+    lost = (await planner.refresh(first["refresh_token"])).json()
+    again = (await planner.refresh(first["refresh_token"])).json()
+    assert await works(http, again["access_token"])
+    assert not await works(http, lost["access_token"])
+    assert (await planner.refresh(again["refresh_token"])).status_code == 200
+    assert error(await planner.refresh(lost["refresh_token"])) == "invalid_grant"
+    assert not await works(http, again["access_token"])  # whoever has the lost one is somebody else
+
+
+async def test_r03_only_its_own_family_ends(planner, person, http):
+    one, other = await planner.connect(person), await planner.connect(person)
+    next = (await planner.refresh(one["refresh_token"])).json()
+    await works(http, next["access_token"])
+    assert error(await planner.refresh(one["refresh_token"])) == "invalid_grant"
+    assert await works(http, other["access_token"])
+    assert (await planner.refresh(other["refresh_token"])).status_code == 200
+
+
+async def test_r05_a_narrower_token_does_not_narrow_the_next(planner, person):
+    tokens = await planner.connect(person)
+    narrow = (await planner.refresh(tokens["refresh_token"], scope="requirements:read")).json()
+    assert narrow["scope"] == "requirements:read"
+    wide = (await planner.refresh(narrow["refresh_token"])).json()
+    assert set(wide["scope"].split()) == set(SCOPE.split())
+    answer = await planner.refresh(wide["refresh_token"], scope=f"{SCOPE} admin")
+    assert error(answer) == "invalid_scope"
+    assert (await planner.refresh(wide["refresh_token"])).status_code == 200
+
+
+async def test_r06_a_token_is_of_use_to_its_own_application_alone(applications, planner, person):
+    tokens, other = await planner.connect(person), await applications()
+    assert error(await other.refresh(tokens["refresh_token"])) == "invalid_grant"
+    assert (await planner.refresh(tokens["refresh_token"])).status_code == 200
+
+
+@pytest.mark.parametrize("secret", ["wrong", None])
+async def test_r07_without_its_secret_an_application_exchanges_nothing(planner, person, secret):
+    tokens = await planner.connect(person)
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    if secret is None:
+        form["client_id"] = planner.client_id
+    auth = (planner.client_id, secret) if secret else None
+    answer = await planner.http.post("/oauth/token", data=form, **({"auth": auth} if auth else {}))
+    assert error(answer, 401) == "invalid_client"
+    assert (await planner.refresh(tokens["refresh_token"])).status_code == 200
+
+
+async def test_r08_one_kind_of_token_is_not_another(planner, person, http):
+    tokens = await planner.connect(person)
+    assert error(await planner.refresh(tokens["access_token"])) == "invalid_grant"
+    assert not await works(http, tokens["refresh_token"])
+    assert await works(http, tokens["access_token"])
+
+
+async def test_b09_an_expired_access_token_is_exchanged_for_another(
+    planner, person, http, superuser
+):
+    tokens = await planner.connect(person)
+    await superuser.execute(
+        "UPDATE oauth_access_tokens SET created_at = now() - interval '2 hours',"
+        " expires_at = now() - interval '1 second' WHERE client_id = $1",
+        planner.client_id,
+    )
+    assert not await works(http, tokens["access_token"])
+    assert await planner.introspect(tokens["access_token"]) == {"active": False}
+    assert (await planner.refresh(tokens["refresh_token"])).status_code == 200
+
+
+async def test_exchanging_prolongs_nothing(planner, person, superuser):
+    tokens = await planner.connect(person)
+    await planner.refresh(tokens["refresh_token"])
+    times = await superuser.fetch(
+        "SELECT DISTINCT expires_at FROM oauth_refresh_tokens WHERE client_id = $1",
+        planner.client_id,
+    )
+    assert len(times) == 1
+
+
+async def test_an_expired_refresh_token_gives_nothing(planner, person, superuser):
+    tokens = await planner.connect(person)
+    await superuser.execute(
+        "UPDATE oauth_refresh_tokens SET created_at = now() - interval '31 days',"
+        " expires_at = now() - interval '1 second' WHERE client_id = $1",
+        planner.client_id,
+    )
+    assert error(await planner.refresh(tokens["refresh_token"])) == "invalid_grant"
+
+
+async def test_the_audience_goes_from_token_to_token(planner, person):
+    tokens = await planner.connect(person, resource=API)
+    next = (await planner.refresh(tokens["refresh_token"])).json()
+    assert (await planner.introspect(next["access_token"]))["aud"] == [API]
+    answer = await planner.refresh(next["refresh_token"], resource="https://other.example")
+    assert error(answer) == "invalid_target"
