@@ -70,6 +70,10 @@ An internal error is what asyncpg says of one that was ended while nobody used i
 """
 
 
+NOTICED = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises of a connection that its pool has given up already, by itself."""
+
+
 def _array(ids: Iterable[UUID]) -> str:
     return "{" + ",".join(sorted(map(str, ids))) + "}"
 
@@ -135,11 +139,12 @@ class Pool:
                 await cast(_Connection, connection).enter(context.settings())
                 yield connection
         except BROKEN as error:
-            with suppress(asyncpg.InterfaceError):  # the pool has noticed by itself
+            with suppress(*NOTICED):
                 connection.terminate()
             raise Problem("BUSY", "The connection to the database was lost.") from error
         finally:
-            await asyncio.shield(self._pool.release(connection))
+            with suppress(*NOTICED):
+                await asyncio.shield(self._pool.release(connection))
 
     @property
     def size(self) -> int:
