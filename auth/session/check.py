@@ -22,15 +22,22 @@ BOOKKEEPING = frozenset(
 )
 """Columns that follow from a change and are no part of it."""
 
+RENUMBERED = "renumbered"
+"""The detail of a recorded change that only made room for a row that was moved beside this one."""
+
 
 class Writer(Protocol):
-    """Who writes, from where, when; which rows over what others have changed, or as they were."""
+    """Who writes, from where, when; which rows over what others have changed, or as they were.
+
+    `renumbered` are the rows whose position is about to change without anybody having moved them.
+    """
 
     viewer: Viewer
     origin: Origin
     now: datetime
     forced: set[UUID]
     reverted: dict[UUID, int]
+    renumbered: set[UUID]
 
 
 def checked(rows: Iterable[Entity], writer: Writer) -> Iterator[Write]:
@@ -65,8 +72,12 @@ def _changed(row: Entity, writer: Writer) -> Write | None:
     if any(key in old for key in row.scope_keys()):
         before = {key: old.get(key, getattr(row, key)) for key in row.scope_keys()}
         require_allowed(viewer, needed, row, at=SimpleNamespace(**before))
-    row.updated_at, row.updated_by = writer.now, viewer.id
     event = record(viewer, writer.origin, action, row, old, new, version=row.version + 1)
+    if row.id in writer.renumbered and new.keys() == {"position"}:
+        event.details[RENUMBERED] = True  # nobody's edit, so nobody has updated the row
+    else:
+        row.updated_at, row.updated_by = writer.now, viewer.id
+    writer.renumbered.discard(row.id)
     if row.id in writer.forced:
         event.details["forced"] = True
     if action == "update" and row.id in writer.reverted:

@@ -5,7 +5,7 @@ policy, stamped with who changed them, and sent with the record of it, by one st
 all of it commits together.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from auth.policy import parameters, require_purge, require_token_scope
-from auth.session.check import checked, require_allowed
+from auth.session.check import RENUMBERED, checked, require_allowed
 from auth.session.merge import Change, merge, touched
 from auth.session.origin import Origin
 from auth.session.purge import Purged, Top, purged, removal, top
@@ -58,6 +58,7 @@ class Transaction:
         self.forced: set[UUID] = set()
         self.reverted: dict[UUID, int] = {}
         """The version whose content a row is given back, by the row's id."""
+        self.renumbered: set[UUID] = set()
         orm.sync_session.info["transaction"] = self
 
     @classmethod
@@ -114,12 +115,13 @@ class Transaction:
         model: type[E],
         *where: ColumnElement[bool],
         order: Sequence[Any] = (),
-        deleted: bool = False,
+        deleted: bool | None = False,
         limit: int | None = None,
         lock: bool = True,
     ) -> list[E]:
         """Readable rows, locked in the order of their ids so that writers cannot deadlock.
 
+        With `deleted`, those that were deleted instead of the live ones; None asks for both.
         A locked row is read anew: it may have changed since it was read without a lock. Keys stay,
         so that rows which refer to it can be written meanwhile.
         """
@@ -136,10 +138,41 @@ class Transaction:
         rows = await self._orm.scalars(statement, parameters(self.viewer))
         return list(rows)
 
-    async def find_by_id(self, model: type[E], ids: Sequence[UUID]) -> dict[UUID, E]:
-        """Readable rows among these ids, locked."""
+    async def find_by_id(
+        self,
+        model: type[E],
+        ids: Collection[UUID],
+        *,
+        deleted: bool | None = False,
+        lock: bool = True,
+        key: str = "id",
+    ) -> dict[UUID, E]:
+        """Readable rows among these ids, locked unless said; or those whose `key` is among them."""
         wanted = any_(bindparam("ids", list(ids), type_=ARRAY(Uuid)))
-        return {row.id: row for row in await self.find_all(model, model.id == wanted)}
+        found = await self.find_all(
+            model, getattr(model, key) == wanted, deleted=deleted, lock=lock
+        )
+        return {row.id: row for row in found}
+
+    async def values(
+        self,
+        model: type[Entity],
+        columns: Sequence[str],
+        *where: ColumnElement[bool],
+        order: Sequence[Any] = (),
+        limit: int | None = None,
+        deleted: bool | None = False,
+    ) -> list[Any]:
+        """Columns of readable rows, in tuples that are cheaper than rows; nothing is locked."""
+        require_token_scope(self.viewer, "read", model)
+        statement = (
+            select(*(getattr(model, column) for column in columns))
+            .where(*visible(model, self.viewer, deleted=deleted), *where)
+            .order_by(*order)
+            .limit(limit)
+            .execution_options(of_transaction=True)
+        )
+        return list(await self._orm.execute(statement, parameters(self.viewer)))
 
     def add(self, *rows: Entity) -> None:
         """Insert these rows at the next flush; the policy is asked then."""
@@ -218,9 +251,16 @@ class Transaction:
             raise stale(row, touched(row, since))
         self.change(row, None, deleted_at=self.now, deleted_by=self.viewer.id)
 
-    def restore(self, row: Entity, expected_version: int | None) -> None:
+    async def restore(self, row: Entity, expected_version: int | None) -> None:
         """Bring a deleted row back."""
-        self.change(row, expected_version, deleted_at=None, deleted_by=None)
+        if expected_version is not None and await self._changes_since(row, expected_version):
+            raise stale(row)
+        self.change(row, None, deleted_at=None, deleted_by=None)
+
+    def renumber(self, row: Entity, position: float) -> None:
+        """Give a row another position in the same order: nobody's edit, but recorded."""
+        self.change(row, None, position=position)
+        self.renumbered.add(row.id)
 
     async def trashed(self, statement: Select[tuple[Any, ...]]) -> list[Top]:
         """What a statement of `auth.session.purge` finds in the trash; FORBIDDEN for no owner."""
@@ -253,26 +293,35 @@ class Transaction:
         self.forced.add(row.id)
 
     async def _changes_since(self, row: Entity, version: int) -> list[Change]:
-        """What is recorded of the row after this version, oldest first."""
+        """What people have done to the row since this version, oldest first.
+
+        That a move has renumbered its neighbours says nothing about them.
+        """
         if version == row.version:
             return []
         if not 0 < version < row.version:
             message = f"There is no such version; the latest is {row.version}."
             raise Problem("INVALID", message, field=["expected_version"])
         statement = (
-            select(AuditLog.version, AuditLog.old_data, AuditLog.actor_id, AuditLog.created_at)
+            select(
+                AuditLog.version,
+                AuditLog.old_data,
+                AuditLog.actor_id,
+                AuditLog.created_at,
+                AuditLog.details,
+            )
             .where(AuditLog.entity_id == row.id, AuditLog.version > version)
             .order_by(AuditLog.version)
             .execution_options(of_transaction=True)
         )
-        found = [
-            Change(number, old or {}, actor, at)
-            for number, old, actor, at in await self._orm.execute(statement)
-            if number is not None
-        ]
-        if [change.version for change in found] != list(range(version + 1, row.version + 1)):
+        found = list(await self._orm.execute(statement))
+        if [number for number, *_ in found] != list(range(version + 1, row.version + 1)):
             raise stale(row)  # the record does not reach back so far, so nothing can be compared
-        return found
+        return [
+            Change(number, old or {}, actor, at)
+            for number, old, actor, at, details in found
+            if RENUMBERED not in details
+        ]
 
     async def _tell_database(self) -> None:
         user_id, organizations, projects = self.viewer.context.settings()

@@ -50,9 +50,14 @@ def deleted_blocks() -> CTE:
 
 
 def visible(
-    model: type[Entity], viewer: Viewer, *, deleted: bool = False
+    model: type[Entity], viewer: Viewer, *, deleted: bool | None = False
 ) -> list[ColumnElement[bool]]:
-    """The criteria of every read; `auth.policy.parameters` supplies what they bind."""
+    """The criteria of every read; `auth.policy.parameters` supplies what they bind.
+
+    `deleted` as None leaves in what is deleted, and what is beneath it.
+    """
+    if deleted is None:
+        return [permitted(viewer.id, "read", model)]
     return [
         ~live(model) if deleted else live(model),
         *unhidden(model),

@@ -174,7 +174,7 @@ async def _join(
     if await transaction.find_all(db.OrganizationMember, *mine):
         raise Problem("ALREADY_EXISTS", "You are a member of this organization already.")
     for member in await transaction.find_all(db.OrganizationMember, *mine, deleted=True):
-        transaction.restore(member, None)
+        await transaction.restore(member, None)
         transaction.change(member, None, role=invitation.role, status=UserStatus.ACTIVE)
         return member
     member = db.OrganizationMember(
@@ -232,7 +232,7 @@ async def organization_member_restore(
     async with writing(info) as transaction:
         member = await transaction.find(db.OrganizationMember, id, deleted=True)
         require_rank(transaction, member.organization_id, role_of(member.role))
-        transaction.restore(member, expected_version)
+        await transaction.restore(member, expected_version)
     return await answer(info, OrganizationMemberPayload, member)  # type: ignore[no-any-return]
 
 

@@ -207,7 +207,7 @@ async def project_member_add(info: Info, input: ProjectMemberAdd) -> ProjectMemb
         require_rank(transaction, member, input.role)
         if former:
             member = former[0]
-            transaction.restore(member, None)
+            await transaction.restore(member, None)
             transaction.change(member, None, role=input.role, status=UserStatus.ACTIVE)
         else:
             transaction.add(member)

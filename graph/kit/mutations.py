@@ -233,7 +233,7 @@ def restore(model: type[Entity], payload: Any, text: str) -> Any:
     async def resolve(info: Info, id: Id, expected_version: ExpectedVersion) -> payload | None:
         async with writing(info, None) as transaction:
             row = await transaction.find(model, id, deleted=True)
-            transaction.restore(row, expected_version)
+            await transaction.restore(row, expected_version)
         return await answer(info, payload, row)
 
     return strawberry.mutation(resolve, description=text)

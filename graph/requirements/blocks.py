@@ -14,12 +14,25 @@ from db.problem import Problem
 from db.requirements import documents as db
 from graph.core.people import Authored
 from graph.kit.connection import Direction, connection
+from graph.kit.context import Info
 from graph.kit.fields import by_id, described, extend_type, to_one
 from graph.kit.filters import DateTimeFilter, FloatFilter, StringFilter, UUIDFilter, named
-from graph.kit.mutations import Payload, create, delete, restore, revert, update
+from graph.kit.mutations import (
+    ExpectedVersion,
+    Id,
+    Payload,
+    answer,
+    create,
+    delete,
+    restore,
+    revert,
+    update,
+    writing,
+)
 from graph.kit.node import Node
 from graph.requirements.documents import Document
-from graph.requirements.ordering import at_end
+from graph.requirements.moving import move
+from graph.requirements.ordering import at_end, place_of
 
 
 @strawberry.type(description="A heading, a text, or a table of requirements. Blocks may nest.")
@@ -90,6 +103,26 @@ class BlockUpdate:
     external_id: Maybe[str | None]
 
 
+@strawberry.input(description="Where to: after or before another one, or at the start or the end.")
+class BlockPlace:
+    document_id: UUID | None = strawberry.field(
+        default=UNSET, description="The document; where it is, unless given."
+    )
+    parent_id: UUID | None = strawberry.field(
+        default=UNSET,
+        description="The block to stand in; null for none. Unless given the one it is in, and in"
+        " another document none.",
+    )
+    after: UUID | None = strawberry.field(
+        default=UNSET, description="Right after this one, which is in the parent that is given."
+    )
+    before: UUID | None = strawberry.field(
+        default=UNSET, description="Right before this one, which is in the parent that is given."
+    )
+    first: bool = strawberry.field(default=False, description="At the start of the document.")
+    last: bool = strawberry.field(default=False, description="At its end, as when nothing is said.")
+
+
 @strawberry.type
 class BlockPayload(Payload):
     block: Block
@@ -115,6 +148,16 @@ async def _require_parent(transaction: Transaction, block: db.Block) -> None:
             message = "A block stands in another block of its document, not in itself."
             raise Problem("INVALID", message, field=["parent_id"])
         above = parent.parent_id
+
+
+async def block_move(
+    info: Info, id: Id, expected_version: ExpectedVersion, place_at: BlockPlace
+) -> BlockPayload | None:
+    async with writing(info, None) as transaction:
+        to = place_of(db.Block, place_at)
+        row = await move(transaction, db.Block, id, expected_version, to)
+    versions = transaction.merged.get(row.id, ())
+    return await answer(info, BlockPayload, row, versions)  # type: ignore[no-any-return]
 
 
 extend_type(
@@ -155,6 +198,11 @@ class Mutation:
     )
     block_update = update(db.Block, BlockPayload, BlockUpdate, "Change a block.", prepare=_prepare)
     block_revert = revert(db.Block, BlockPayload)
+    block_move = strawberry.mutation(
+        block_move,
+        description="Put a block elsewhere in its document, or, with all that stands in it, in"
+        " another one of its organization.",
+    )
     block_delete = delete(
         db.Block, BlockPayload, "Delete a block, and hide the blocks and requirements in it."
     )

@@ -1,108 +1,156 @@
-"""The order of a document's blocks and requirements: doubles, moved between their neighbours.
+"""The order of a document's blocks and requirements: a place among others, as a position.
 
-All requirements of a document stand in one order, of which the order within a block is a part.
+All requirements of a document stand in one order, of which the order within a block is a part; so
+do its blocks. Deleted rows keep their place in it, and come back to it when they are restored.
 """
 
-from collections.abc import Sequence
-from math import isfinite
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
+
+from strawberry import UNSET
 
 from auth.session import Transaction
 from db.problem import Problem
 from db.requirements.documents import Block
 from db.requirements.requirements import Requirement
+from graph.requirements.positions import Line, spaced
 
 P = TypeVar("P", Block, Requirement)
 
 PLACE = ("place_at",)
 """The argument that says where to."""
 
+INSIDE: dict[type[Block | Requirement], str] = {Block: "parent_id", Requirement: "block_id"}
+"""The column that names the block in which a row stands."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row is to go: a document, a block in it, and where among the others."""
+
+    document_id: UUID | None = None
+    """None: the document it is in."""
+    inside: UUID | None = None
+    """The block to stand in, or none."""
+    inside_given: bool = False
+    """Otherwise it stays in its block, unless it goes to another document."""
+    after: UUID | None = None
+    before: UUID | None = None
+    first: bool = False
+
+    @property
+    def beside(self) -> UUID | None:
+        """The neighbour that is named, if one is."""
+        return self.after or self.before
+
+    @property
+    def beside_field(self) -> list[str]:
+        """Where the client has named it."""
+        return [*PLACE, "after" if self.after else "before"]
+
+
+END = Place()
+"""After all others."""
+
+
+def place_of(model: type[Block | Requirement], place_at: Any) -> Place:
+    """What the client says; INVALID when that is more than one place."""
+    given = [name for name in ("after", "before", "first", "last") if getattr(place_at, name)]
+    if len(given) > 1:
+        message = "Give one place: after, before, first or last."
+        raise Problem("INVALID", message, field=[*PLACE, given[1]])
+    inside = getattr(place_at, INSIDE[model])
+    return Place(
+        document_id=place_at.document_id or None,
+        inside=inside or None,
+        inside_given=inside is not UNSET,
+        after=place_at.after or None,
+        before=place_at.before or None,
+        first=place_at.first,
+    )
+
 
 async def at_end(transaction: Transaction, model: type[P], document_id: UUID) -> float:
     """A position after all others."""
     last = await _nearest(transaction, model, model.document_id == document_id, down=True)
-    return last.position + 1 if last else 1.0
+    return last + 1 if last is not None else 1.0
 
 
-async def place(
-    transaction: Transaction,
-    row: P,
-    document_id: UUID,
-    *,
-    after: UUID | None = None,
-    before: UUID | None = None,
-    first: bool = False,
-    last: bool = False,
-) -> float:
-    """The position that puts the row where it is wanted in the document; last unless said.
+@dataclass(frozen=True)
+class Gap:
+    """Room for rows between two others: their positions, and new ones of others that made room."""
+
+    low: float | None
+    high: float | None
+    positions: Mapping[UUID, float]
+
+    def holds(self, position: float) -> bool:
+        """Whether a row at this position stands in the gap already."""
+        return (
+            spaced(self.low, position, 0) is not None and spaced(position, self.high, 0) is not None
+        )
+
+
+async def gap_at(
+    transaction: Transaction, model: type[P], document_id: UUID, ids: Sequence[UUID], to: Place
+) -> Gap:
+    """Where these rows, in this order, go in the document; INVALID when the neighbour is not there.
 
     The caller has locked the document until the end of the transaction, so that moves take turns.
-    Where no number is left between the neighbours, the others are numbered anew.
     """
-    wanted = {"after": after, "before": before, "first": first, "last": last}
-    given = [name for name, value in wanted.items() if value]
-    if len(given) > 1:
-        message = "Give one place: after, before, first or last."
-        raise Problem("INVALID", message, field=[*PLACE, given[1]])
-    model = type(row)
-    others = (model.document_id == document_id, model.id != row.id)
-    position = _between(*await _neighbours(transaction, model, others, after, before, first=first))
-    if position is None:
-        rows = await transaction.find_all(model, *others)
-        rows.sort(key=lambda other: (other.position, other.id))
-        for number, other in enumerate(rows, start=1):
-            transaction.change(other, None, position=float(number))
-        low, high = await _neighbours(transaction, model, others, after, before, first=first)
-        position = _between(low, high)
-    assert position is not None  # noqa: S101 (between whole numbers there is one)
-    return position
+    others = (model.document_id == document_id, model.id != ids[0])  # where there are more of them,
+    # they come from another document
+    low, high = await _neighbours(transaction, model, others, to)
+    found = spaced(low, high, len(ids))
+    if found is not None:
+        return Gap(low, high, dict(zip(ids, found, strict=True)))
+    rows = await transaction.values(model, ("id", "position"), *others, deleted=None)
+    line = Line((id, position) for id, position in rows)
+    return Gap(low, high, line.put(ids, place_in(line, to)))
+
+
+def place_in(line: Line, to: Place) -> int:
+    """How many rows come before the place."""
+    if to.after:
+        return line.place_of(to.after) + 1
+    if to.before:
+        return line.place_of(to.before)
+    return 0 if to.first else len(line.keys)
 
 
 async def _neighbours(
-    transaction: Transaction,
-    model: type[P],
-    others: Sequence[Any],
-    after: UUID | None,
-    before: UUID | None,
-    *,
-    first: bool,
+    transaction: Transaction, model: type[P], others: Sequence[Any], to: Place
 ) -> tuple[float | None, float | None]:
     """The positions on both sides of the place; None where nothing is."""
-    named = after or before
+    named = to.beside
     if named is None:
-        end = await _nearest(transaction, model, *others, down=not first)
-        position = end.position if end else None
-        return (None, position) if first else (position, None)
+        position = await _nearest(transaction, model, *others, down=not to.first)
+        return (None, position) if to.first else (position, None)
     found = await transaction.find_all(model, *others, model.id == named, lock=False)
     if not found:
         message = "The neighbour is not in this document."
-        raise Problem("INVALID", message, field=[*PLACE, "after" if after else "before"])
+        raise Problem("INVALID", message, field=to.beside_field)
     (neighbour,) = found
+    if to.inside_given and getattr(neighbour, INSIDE[model]) != to.inside:
+        message = "The neighbour is not in this block."
+        raise Problem("INVALID", message, field=to.beside_field)
     here = neighbour.position
-    if after:
+    if to.after:
         beyond = (model.position > here) | ((model.position == here) & (model.id > named))
     else:
         beyond = (model.position < here) | ((model.position == here) & (model.id < named))
-    other = await _nearest(transaction, model, *others, beyond, down=not after)
-    position = other.position if other else None
-    return (here, position) if after else (position, here)
+    position = await _nearest(transaction, model, *others, beyond, down=not to.after)
+    return (here, position) if to.after else (position, here)
 
 
-async def _nearest(transaction: Transaction, model: type[P], *where: Any, down: bool) -> P | None:
-    """The first of these rows, in the order of the document; `down` the last."""
+async def _nearest(
+    transaction: Transaction, model: type[P], *where: Any, down: bool
+) -> float | None:
+    """The position of the first of these rows, deleted ones too; `down` that of the last."""
     order = (model.position.desc(), model.id.desc()) if down else (model.position, model.id)
-    rows = await transaction.find_all(model, *where, order=order, limit=1, lock=False)
-    return rows[0] if rows else None
-
-
-def _between(low: float | None, high: float | None) -> float | None:
-    """A number between these two, or None where doubles have none."""
-    if low is None:
-        position = 1.0 if high is None else high - 1
-    elif high is None:
-        position = low + 1
-    else:
-        position = low / 2 + high / 2  # their sum might be infinite
-    above = isfinite(position) and (low is None or low < position)
-    return position if above and (high is None or position < high) else None
+    rows = await transaction.values(
+        model, ("position",), *where, order=order, limit=1, deleted=None
+    )
+    return rows[0][0] if rows else None

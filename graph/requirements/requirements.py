@@ -1,6 +1,6 @@
 """Requirements: what a document asks for, one verifiable statement at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,6 @@ from strawberry.scalars import JSON
 
 from auth.session import Transaction
 from db.core.projects import Project as ProjectRow
-from db.problem import Problem
 from db.requirements import requirements as db
 from db.requirements.documents import Block as BlockRow
 from db.requirements.documents import Document as DocumentRow
@@ -51,7 +50,9 @@ from graph.kit.mutations import (
 from graph.kit.node import Node
 from graph.requirements.blocks import Block
 from graph.requirements.documents import Document
-from graph.requirements.ordering import PLACE, at_end, place
+from graph.requirements.moving import move
+from graph.requirements.ordering import at_end, place_of
+from graph.requirements.tree import require_block
 
 strawberry.enum(RequirementStatus, description="Where it is in its life.")
 strawberry.enum(RequirementFormat, description="How it is worded.")
@@ -168,10 +169,16 @@ class RequirementPlace:
         default=UNSET, description="The document; where it is, unless given."
     )
     block_id: UUID | None = strawberry.field(
-        default=UNSET, description="The block; null for none; where it is, unless given."
+        default=UNSET,
+        description="The block; null for none. Unless given the one it is in, and in another"
+        " document none.",
     )
-    after: UUID | None = strawberry.field(default=UNSET, description="Right after this one.")
-    before: UUID | None = strawberry.field(default=UNSET, description="Right before this one.")
+    after: UUID | None = strawberry.field(
+        default=UNSET, description="Right after this one, which is in the block that is given."
+    )
+    before: UUID | None = strawberry.field(
+        default=UNSET, description="Right before this one, which is in the block that is given."
+    )
     first: bool = strawberry.field(default=False, description="At the start of the document.")
     last: bool = strawberry.field(default=False, description="At its end, as when nothing is said.")
 
@@ -185,54 +192,18 @@ async def _prepare(
     transaction: Transaction, requirement: db.Requirement, values: Mapping[str, Any]
 ) -> None:
     if requirement.block_id:
-        await _require_block(transaction, requirement.document_id, requirement.block_id)
+        block = requirement.block_id
+        await require_block(transaction, requirement.document_id, block, ["block_id"])
     if not requirement.version and "position" not in values:
         requirement.position = await at_end(transaction, db.Requirement, requirement.document_id)
-
-
-async def _require_block(
-    transaction: Transaction, document_id: UUID, block_id: UUID, within: Sequence[str] = ()
-) -> None:
-    block = await transaction.find(BlockRow, block_id, lock=False, field=[*within, "block_id"])
-    if block.document_id != document_id:
-        message = "The block is in another document."
-        raise Problem("INVALID", message, field=[*within, "block_id"])
 
 
 async def requirement_move(
     info: Info, id: Id, expected_version: ExpectedVersion, place_at: RequirementPlace
 ) -> RequirementPayload | None:
     async with writing(info, None) as transaction:
-        row = await transaction.find(db.Requirement, id, lock=False)
-        # The document is locked first, and by every move, so that moves take turns.
-        document = await transaction.find(
-            DocumentRow, place_at.document_id or row.document_id, field=[*PLACE, "document_id"]
-        )
-        row = await transaction.find(db.Requirement, id)
-        if document.organization_id != row.organization_id:
-            message = "A requirement stays in its organization."
-            raise Problem("INVALID", message, field=[*PLACE, "document_id"])
-        block_id = row.block_id if document.id == row.document_id else None
-        if place_at.block_id is not UNSET:
-            block_id = place_at.block_id
-        if block_id:
-            await _require_block(transaction, document.id, block_id, PLACE)
-        position = await place(
-            transaction,
-            row,
-            document.id,
-            after=place_at.after or None,
-            before=place_at.before or None,
-            first=place_at.first,
-            last=place_at.last,
-        )
-        placed = {
-            "project_id": document.project_id,
-            "document_id": document.id,
-            "block_id": block_id,
-            "position": position,
-        }
-        await transaction.update(row, expected_version, placed)
+        to = place_of(db.Requirement, place_at)
+        row = await move(transaction, db.Requirement, id, expected_version, to)
     versions = transaction.merged.get(row.id, ())
     return await answer(info, RequirementPayload, row, versions)  # type: ignore[no-any-return]
 
@@ -283,7 +254,9 @@ class Mutation:
         db.Requirement, RequirementPayload, RequirementUpdate, "Change a requirement."
     )
     requirement_move = strawberry.mutation(
-        requirement_move, description="Put a requirement elsewhere in its document, or in another."
+        requirement_move,
+        description="Put a requirement elsewhere in its document, or in another one of its"
+        " organization.",
     )
     requirement_revert = revert(db.Requirement, RequirementPayload)
     requirement_delete = delete(db.Requirement, RequirementPayload, "Delete a requirement.")

@@ -67,7 +67,7 @@ async def stored(
         if not gone:
             break
         for row in gone:
-            transaction.restore(row, None)
+            await transaction.restore(row, None)
             found.restored.add(row.id)
         await transaction.flush()
     return found
