@@ -217,6 +217,7 @@ class Database:
         engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=lambda: asyncpg.connect(**self._options(role)),
+            json_deserializer=orjson.loads,  # one reading of numbers, whoever reads
             pool_size=self._engine_sizes[role],
             max_overflow=0,
             pool_timeout=self._wait,

@@ -19,6 +19,9 @@ CODES = {
     "INVALID": Code("The input is not acceptable; `field` says which part of it.", 400),
     "ALREADY_EXISTS": Code("Another row has this name, slug, e-mail or identifier.", 409),
     "CONFLICT": Code("Someone has changed the row since the version the client has seen.", 409),
+    "IDEMPOTENCY_MISMATCH": Code(
+        "The idempotency key was used for another request in the last 24 hours.", 422
+    ),
     "LAST_OWNER": Code("An organization keeps at least one owner.", 409),
     "LIMIT_REACHED": Code("A limit of the organization's plan would be exceeded.", 403),
     "QUERY_TOO_COMPLEX": Code("The document exceeds a limit of depth, size or cost.", 400),

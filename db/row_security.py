@@ -17,6 +17,7 @@ ALLOWED = {
         "organizations": "it is the tenant",
         "profiles": "a person works in many tenants; shown to those who share one",
         "audit_logs": "events before anybody's tenant is known have none",
+        "idempotency_keys": "a person's own requests, seen by nobody else",
     },
     UNIQUE_ACROSS: {  # who tries a value learns whether it is taken
         "uq_profiles_email": "only gateway_auth inserts, and sign-up answers the same for both",

@@ -4,6 +4,7 @@ from db.audit.seal import AuditCheckpoint, AuditSeal, AuditSealCursor
 from db.base import Base
 from db.change import AuditLog
 from db.core.billing import BillingCache, StripeCustomer, UsageLog
+from db.core.idempotency import IdempotencyKey
 from db.core.notifications import Notification
 from db.core.oauth import (
     OAuthAccessToken,
@@ -30,6 +31,7 @@ MODELS: tuple[type[Base], ...] = (
     MailedLink,
     Session,
     SignInAttempts,
+    IdempotencyKey,
     Organization,
     OrganizationMember,
     OrganizationInvitation,

@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 PARTITIONS_EVERY = 6 * 3600
 """Seconds between two looks at whether the months to come have their partitions."""
+KEYS_EVERY, KEYS_AT_ONCE = 600, 1000
+"""Seconds between two looks for idempotency keys that are over; how many go in one statement."""
 
 
 class State(TypedDict):
@@ -70,6 +72,7 @@ def create_app(settings: Settings) -> Starlette:
             gc.freeze()  # what lives as long as the process need not be looked at again
             upkeep = [
                 asyncio.create_task(_keep_partitions(database)),
+                asyncio.create_task(_forget_keys(database)),
                 asyncio.create_task(keep_sealing(database)),
                 asyncio.create_task(keep_clean(database)),
             ]
@@ -128,3 +131,18 @@ async def _keep_partitions(database: Database) -> None:
         except Exception:
             log.exception("partitions")
         await asyncio.sleep(PARTITIONS_EVERY)
+
+
+async def _forget_keys(database: Database) -> None:
+    """Remove the idempotency keys whose day is over, with the answers that were kept for them."""
+    while True:
+        try:
+            forgotten = KEYS_AT_ONCE
+            while forgotten == KEYS_AT_ONCE:
+                async with database.app.lend(NOBODY) as connection:
+                    forgotten = await connection.fetchval(
+                        "SELECT ctx.forget_idempotency_keys($1)", KEYS_AT_ONCE
+                    )
+        except Exception:
+            log.exception("idempotency keys")
+        await asyncio.sleep(KEYS_EVERY)

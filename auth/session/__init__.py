@@ -4,10 +4,11 @@ Nothing else in the gateway reads or writes rows of the tenant tree, so a resolv
 check: it is given no session but its viewer's.
 """
 
+from auth.session.idempotency import Answered
 from auth.session.origin import Origin
 from auth.session.past import Past
 from auth.session.reading import ViewerSession
 from auth.session.row import Row
 from auth.session.transaction import Transaction
 
-__all__ = ["Origin", "Past", "Row", "Transaction", "ViewerSession"]
+__all__ = ["Answered", "Origin", "Past", "Row", "Transaction", "ViewerSession"]

@@ -1,7 +1,7 @@
 """What a viewer can read: rows of one model at a time, always under the policy."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import cache
@@ -29,6 +29,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 from auth.policy import parameters, require_signed_in, require_token_scope
 from auth.session import trash
 from auth.session.changes import changes_of_each, counts_of_changes
+from auth.session.idempotency import Answered, once
+from auth.session.joined import Joined
 from auth.session.origin import Origin
 from auth.session.past import Moment, Past, time_statement, version_statement
 from auth.session.row import STATEMENTS, Row, row_class
@@ -62,11 +64,37 @@ class ViewerSession:
         self.database, self.viewer, self.origin = database, viewer, origin or Origin()
         self.statements = self.rows_read = 0
         self._pasts: list[Past] = []
+        self._joined: Joined | None = None
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """A transaction in which this viewer writes; it commits at the end of the block."""
+        """A transaction in which this viewer writes; it commits at the end of the block.
+
+        Within `once` it is a part of that, which commits as a whole.
+        """
         require_signed_in(self.viewer)
-        return Transaction.begin(self.database, self.viewer, self.origin)
+        if self._joined:
+            return self._joined.effect(self.viewer, self.origin)
+        return Transaction.begin(self.database.orm, self.viewer, self.origin)
+
+    async def once(
+        self, key: str, request_hash: bytes, answer: Callable[[], Awaitable[Answered]]
+    ) -> Answered:
+        """The answer to the viewer's first request with this key in 24 hours.
+
+        `answer` makes it, unless it is stored: what is written and read meanwhile is one
+        transaction, and the answer is stored in it when it is final. Raises IDEMPOTENCY_MISMATCH
+        when the hash is another, and BUSY also when it is not known whether everything was kept.
+        """
+        require_signed_in(self.viewer)
+
+        async def join(joined: Joined) -> Answered:
+            self._joined = joined
+            try:
+                return await answer()
+            finally:
+                self._joined = None
+
+        return await once(self.database, self.viewer, key, request_hash, join)
 
     async def rows(
         self,
@@ -245,9 +273,8 @@ class ViewerSession:
 
     async def _fetch_one(self, statement: str, *arguments: object) -> Any:
         require_signed_in(self.viewer)
-        self.statements += 1
-        async with self.database.app.lend(self.viewer.context) as connection:
-            return await connection.fetchrow(statement, *arguments)
+        (row,) = await self._send(statement, arguments)
+        return row
 
     async def _fetch(
         self,
@@ -257,10 +284,16 @@ class ViewerSession:
     ) -> list[Row]:
         require_signed_in(self.viewer)
         text, arguments = STATEMENTS.ready(statement, parameters(self.viewer) | values)
-        self.statements += 1
-        async with self.database.app.lend(self.viewer.context) as connection:
-            rows: list[Row] = await connection.fetch(
-                text, *arguments, record_class=row_class(model, past="past" in values)
-            )
+        class_ = row_class(model, past="past" in values)
+        rows: list[Row] = await self._send(text, arguments, class_)
         self.rows_read += len(rows)
         return rows
+
+    async def _send(
+        self, text: str, arguments: Sequence[object], class_: type[Row] | None = None
+    ) -> list[Any]:
+        self.statements += 1
+        if self._joined:
+            return await self._joined.fetch(self.viewer.context, text, arguments, class_)
+        async with self.database.app.lend(self.viewer.context) as connection:
+            return await connection.fetch(text, *arguments, record_class=class_)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError
 
 from auth.session.merge import Overlap
@@ -30,9 +31,9 @@ UNAVAILABLE = ("08", "53", "57P")
 """Classes of SQLSTATE in which the server, not the statement, is at fault."""
 
 
-def refusal(error: DBAPIError) -> Exception:
+def refusal(error: DBAPIError | asyncpg.PostgresError) -> Exception:
     """The Problem behind a database error, or the error itself when it is a defect of ours."""
-    cause = getattr(error.orig, "__cause__", None)
+    cause = getattr(error.orig, "__cause__", None) if isinstance(error, DBAPIError) else error
     state: str = getattr(cause, "sqlstate", None) or ""
     column: str | None = getattr(cause, "column_name", None)
     violation = explain(getattr(cause, "constraint_name", None) or "")
@@ -41,9 +42,14 @@ def refusal(error: DBAPIError) -> Exception:
         return Problem(code, violation.message, field=[violation.column])
     if state in REFUSALS:
         return Problem(*REFUSALS[state], field=[column] if column else [])
-    if error.connection_invalidated or state.startswith(UNAVAILABLE):
+    if getattr(error, "connection_invalidated", False) or state.startswith(UNAVAILABLE):
         return Problem("BUSY", "The database is not available; try again.")
     return error
+
+
+def no_connection() -> Problem:
+    """Every connection is in use, and none was given back in time."""
+    return Problem("BUSY", "The database has no connection to spare.")
 
 
 def missing(model: type[Entity], field: Sequence[str] = ()) -> Problem:

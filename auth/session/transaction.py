@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import ColumnElement, Select, Uuid, any_, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.event import listens_for
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from auth.policy import parameters, require_purge, require_token_scope
@@ -24,14 +25,13 @@ from auth.session.check import RENUMBERED, checked, require_allowed
 from auth.session.merge import Change, merge, touched
 from auth.session.origin import Origin
 from auth.session.purge import Purged, Top, purged, removal, top
-from auth.session.refusal import missing, refusal, stale
+from auth.session.refusal import missing, no_connection, refusal, stale
 from auth.session.reverting import content_at
 from auth.session.sending import send, settle
 from auth.session.visible import visible
 from auth.viewer import Role, Viewer
 from db.base import Entity
 from db.change import AuditLog
-from db.pool import Database
 from db.problem import Problem
 
 E = TypeVar("E", bound=Entity)
@@ -63,19 +63,34 @@ class Transaction:
 
     @classmethod
     @asynccontextmanager
-    async def begin(cls, database: Database, viewer: Viewer, origin: Origin) -> AsyncIterator[Self]:
-        """Commit at the end of the block; roll back on any exception, which becomes a Problem."""
+    async def begin(
+        cls,
+        bind: AsyncEngine | AsyncConnection,
+        viewer: Viewer,
+        origin: Origin,
+        *,
+        told: bool = False,
+    ) -> AsyncIterator[Self]:
+        """Commit at the end of the block; roll back on any exception, which becomes a Problem.
+
+        On a connection that is in a transaction it is a savepoint; `told` when the database knows
+        the viewer there.
+        """
         session = AsyncSession(
-            database.orm, sync_session_class=_WritingSession, expire_on_commit=False
+            bind,
+            sync_session_class=_WritingSession,
+            expire_on_commit=False,
+            join_transaction_mode="create_savepoint",
         )
         try:
             async with session, session.begin():
                 transaction = cls(session, viewer, origin)
-                await transaction._tell_database()
+                if not told:
+                    await transaction._tell_database()
                 yield transaction
         except PoolTimeout:
-            raise Problem("BUSY", "The database has no connection to spare.") from None
-        except DBAPIError as error:
+            raise no_connection() from None
+        except (DBAPIError, asyncpg.PostgresError) as error:
             raise refusal(error) from error
 
     @property
@@ -181,6 +196,13 @@ class Transaction:
     async def flush(self) -> None:
         """Send what is pending, so that what follows can refer to it."""
         await self._orm.flush()
+
+    async def flushed(self) -> bool:
+        """Send what is pending; false when all has been abandoned."""
+        if not self._orm.in_transaction():
+            return False
+        await self._orm.flush()
+        return True
 
     async def abandon(self) -> None:
         """Undo everything so far (a dry run)."""
@@ -324,9 +346,14 @@ class Transaction:
         ]
 
     async def _tell_database(self) -> None:
-        user_id, organizations, projects = self.viewer.context.settings()
-        values = {"user_id": user_id, "organizations": organizations, "projects": projects}
+        values = settings_of(self.viewer)
         await self._orm.execute(SET_LOCAL, values, execution_options={"of_transaction": True})
+
+
+def settings_of(viewer: Viewer) -> dict[str, str]:
+    """What `SET_LOCAL` tells the database of the viewer."""
+    names = ("user_id", "organizations", "projects")
+    return dict(zip(names, viewer.context.settings(), strict=True))
 
 
 @listens_for(_WritingSession, "do_orm_execute")

@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from http import HTTPStatus
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from inspect import isawaitable
 from typing import Any, Protocol, TypeGuard, cast
 
-import orjson
 import strawberry
 from graphql import ExecutionResult, execute
 from starlette.datastructures import Headers
@@ -17,9 +16,10 @@ from starlette.types import Receive, Scope, Send
 from strawberry.execution import optimized_is_awaitable
 from uuid_utils import uuid7
 
-from auth.identify import CHALLENGE
+from auth.session import ViewerSession
 from auth.viewer import Viewer
-from db.problem import CODES, Problem
+from db.problem import Problem
+from graph.http.answer import Answer, failed, refused, send_answer
 from graph.http.cross_site import require_same_site
 from graph.http.disconnect import ended_by_disconnect
 from graph.http.documents import Document, Documents, Operation
@@ -32,6 +32,7 @@ from graph.http.errors import (
     sent_values,
     without_suggestions,
 )
+from graph.http.idempotency import REPLAYED, answered_once, key_of
 from graph.http.limits import Limits, too_complex
 from graph.http.metrics import Metrics
 from graph.http.negotiate import GRAPHQL, JSON, answer_type, require_readable
@@ -47,18 +48,13 @@ class Asker(Protocol):
     def viewer(self) -> Viewer:
         """Who asks; anonymous when `id` is None."""
 
+    @property
+    def session(self) -> ViewerSession:
+        """Their rows; asked for when a request carries an idempotency key."""
+
 
 MakeContext = Callable[[Request], Awaitable[Asker]]
 """Identifies whoever makes a request. A Problem raised here is answered with its HTTP status."""
-
-
-@dataclass
-class Answer:
-    """What is sent back, before it is written."""
-
-    content: Mapping[str, Any]
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -112,21 +108,21 @@ class GraphQLEndpoint:
         with self.metrics.in_flight.track_inprogress():
             try:
                 if media_type is None:
-                    answer = _failed(Refusal(406, f"Answers are sent as {GRAPHQL} or {JSON}."))
+                    answer = failed(Refusal(406, f"Answers are sent as {GRAPHQL} or {JSON}."))
                 else:
                     answer = await self._answer(asked)
-                body = orjson.dumps(answer.content)
+                body = answer.written()
             except Disconnected:
                 return
             except Exception as error:  # noqa: BLE001 (whatever it is, the client is answered)
-                answer = _failed(Reporter(request_id).of_exception(error))
-                body = orjson.dumps(answer.content)
+                answer = failed(Reporter(request_id).of_exception(error))
+                body = answer.written()
             errors = answer.content.get("errors")
             facts["code"] = errors[0]["extensions"]["code"] if errors else "OK"
             seconds = time.perf_counter() - started
             kind = facts.get("operation", "none")
             self.metrics.answered(kind, facts["code"], seconds, facts.get("cost"))
-        await _send(send, answer, body, asked.media_type)
+        await send_answer(send, answer, body, asked.media_type)
 
     async def _answer(self, asked: Asked) -> Answer:
         """Raises Refusal for what is no GraphQL request, and Problem for what stopped it."""
@@ -154,7 +150,7 @@ class GraphQLEndpoint:
         document = self.documents.get(params.query)
         asked.facts["document"] = document.hash
         if document.errors:
-            return _refused(document.errors, asked.media_type, anonymous=anonymous)
+            return refused(document.errors, asked.media_type, anonymous=anonymous)
         try:
             operation = document.operation(params.operation_name)
             asked.facts["operation"] = operation.kind
@@ -163,14 +159,20 @@ class GraphQLEndpoint:
         except Refusal:
             raise
         except Problem as problem:
-            return _refused([described(problem)], asked.media_type, anonymous=anonymous)
+            return refused([described(problem)], asked.media_type, anonymous=anonymous)
         asked.facts["cost"] = cost
+        run = partial(self._run, asked, document, params, context)
         if operation.kind == "query":
             async with ended_by_disconnect(asked.receive):
-                result = await self._execute(document, params, context)
-        else:  # a mutation goes on without its client, who may have been cut off by a bad network
-            result = await self._execute(document, params, context)
-        return self._told(asked, document, params, context, result)
+                return await run()
+        # A mutation goes on without its client, who may have been cut off by a bad network.
+        key = None if anonymous else key_of(asked.headers, params)
+        if key is None:
+            return await run()
+        answer = await answered_once(context.session, key, params, run)
+        asked.facts["replayed"] = replayed = REPLAYED in answer.headers
+        self.metrics.keyed(replayed=replayed)
+        return answer
 
     def _require_allowed(self, operation: Operation, method: str, *, anonymous: bool) -> None:
         if operation.kind == "subscription":
@@ -187,6 +189,12 @@ class GraphQLEndpoint:
         if cost > self.limits.cost:
             raise too_complex("cost", cost, self.limits.cost)
         return cost
+
+    async def _run(
+        self, asked: Asked, document: Document, params: Params, context: Asker
+    ) -> Answer:
+        result = await self._execute(document, params, context)
+        return self._told(asked, document, params, context, result)
 
     async def _execute(self, document: Document, params: Params, context: Asker) -> ExecutionResult:
         assert document.node is not None  # noqa: S101 (it has no errors)
@@ -218,7 +226,7 @@ class GraphQLEndpoint:
             reporter = Reporter(asked.request_id, lambda: sent_values(params.variables, token))
             errors = [reporter.of_execution(error) for error in result.errors]
             if result.data is None and not any("path" in error for error in errors):
-                return _refused(errors[:MOST], asked.media_type, anonymous=anonymous)
+                return refused(errors[:MOST], asked.media_type, anonymous=anonymous)
         spent = {"requested": asked.facts["cost"], "limit": self.limits.cost}
         # Rows are counted where they are read; a context that does not count has nothing to tell.
         if (rows := getattr(context, "rows_read", None)) is not None:
@@ -227,35 +235,3 @@ class GraphQLEndpoint:
         if errors:
             content["errors"] = [*map(without_suggestions, errors)] if anonymous else errors
         return Answer(content | {"extensions": {"cost": spent}})
-
-
-def _refused(errors: Iterable[Error], media_type: str, *, anonymous: bool) -> Answer:
-    """Nothing was run. The newer media type says so by the status, the older one by `errors`."""
-    told = [*map(without_suggestions, errors)] if anonymous else [*errors]
-    status = CODES[told[0]["extensions"]["code"]].status if media_type == GRAPHQL else 200
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
-    return Answer({"errors": told}, status, headers)
-
-
-def _failed(problem: Problem) -> Answer:
-    """The request itself was refused, or could not be finished."""
-    headers: dict[str, str] = {}
-    status = CODES[problem.code].status
-    if isinstance(problem, Refusal):
-        status, headers = problem.status, {**problem.headers}
-    elif problem.code == "UNAUTHENTICATED":
-        headers = {**CHALLENGE}
-    elif status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        headers = {"Retry-After": str(problem.extensions.get("retryAfter", 1))}
-    return Answer({"errors": [described(problem)]}, status, headers)
-
-
-async def _send(send: Send, answer: Answer, body: bytes, media_type: str) -> None:
-    headers = [
-        (b"content-type", f"{media_type}; charset=utf-8".encode()),
-        (b"content-length", str(len(body)).encode()),
-        *((name.lower().encode(), value.encode()) for name, value in answer.headers.items()),
-    ]
-    start = {"type": "http.response.start", "status": answer.status, "headers": headers}
-    await send(start)
-    await send({"type": "http.response.body", "body": body})

@@ -52,6 +52,12 @@ class Metrics:
             buckets=COSTS,
             registry=self.registry,
         )
+        self._keyed = Counter(
+            "gateway_graphql_keyed_requests",
+            "Mutations answered under an idempotency key, and whether from the first answer.",
+            ("replayed",),
+            registry=self.registry,
+        )
         self.in_flight = Gauge(
             "gateway_graphql_in_flight", "GraphQL requests being answered.", registry=self.registry
         )
@@ -66,6 +72,10 @@ class Metrics:
         self._seconds.labels(operation).observe(seconds)
         if cost is not None:
             self._cost.observe(cost)
+
+    def keyed(self, *, replayed: bool) -> None:
+        """Count one answer under an idempotency key."""
+        self._keyed.labels(str(replayed).lower()).inc()
 
     def page(self, settings: Settings) -> Callable[[Request], Response]:
         """The endpoint /metrics: for whoever has METRICS_TOKEN, or for anyone in development."""

@@ -79,7 +79,12 @@ def _cors(settings: Settings) -> dict[str, Any]:
         "allow_origins": settings.cors_origins,
         "allow_methods": ("GET", "POST"),
         "allow_headers": ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"),
-        "expose_headers": ("Retry-After", "WWW-Authenticate", "X-Request-Id"),
+        "expose_headers": (
+            "Idempotent-Replayed",
+            "Retry-After",
+            "WWW-Authenticate",
+            "X-Request-Id",
+        ),
     }
 
 

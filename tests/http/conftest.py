@@ -4,17 +4,22 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from graph.app import create_app
 from graph.settings import Settings
+from tests.conftest import dsn_of
+from tests.http.keyed import Keyed
 from tests.http.toy import create_toy, seen
+from tests.world import World
 
 ROOT = Path(__file__).parents[2]
 SIGNED_IN = {"authorization": "Bearer good"}
@@ -102,3 +107,30 @@ async def signed_in(toy: httpx.AsyncClient) -> httpx.AsyncClient:
     """The same client, showing a token."""
     toy.headers.update(SIGNED_IN)
     return toy
+
+
+@pytest.fixture
+def keyed(world: World) -> Keyed:
+    """The requests of an editor, under keys."""
+    return Keyed(world)
+
+
+@pytest.fixture
+def gateway(settings: Settings) -> Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]:
+    """Makes a client of another gateway on the same database, which is set differently."""
+
+    @asynccontextmanager
+    async def gateway(**changes: Any) -> AsyncIterator[httpx.AsyncClient]:
+        app = create_app(settings.model_copy(update=changes))
+        async with app.router.lifespan_context(app):
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as other:
+                yield other
+
+    return gateway
+
+
+@pytest.fixture(scope="session")
+def superuser_dsn(database_dsn: str) -> str:
+    """The database of these tests, for one more connection that nothing is hidden from."""
+    return dsn_of(urlsplit(database_dsn).path.removeprefix("/"), superuser=True)

@@ -64,6 +64,7 @@ ROWS = {
     " VALUES ($1, $1, $1, 'export', 1, 'file')",
     "audit_logs": "(id, organization_id, entity_id, entity_type, action)"
     " VALUES ($1, $1, $1, 'project', 'create')",
+    "idempotency_keys": "(user_id, client_id, key, request_hash) VALUES ($1, '', 'k', sha256(''))",
     "audit_seals": "(organization_id, seq, event_at, event_id, hash)"
     " VALUES ($1, 1, now(), $1, sha256(''))",
     "external_documents": "(id, organization_id, name) VALUES ($1, $1, 'Norm')",
@@ -88,7 +89,7 @@ ROWS = {
     " element_id) VALUES ($1, $1, $1, $1, $1, 'box')",
     "react_flow_diagrams": "(id, organization_id, project_id, name) VALUES ($1, $1, $1, 'Flow')",
 }
-KEYS = {"audit_seals": "event_id"}
+KEYS = {"audit_seals": "event_id", "idempotency_keys": "user_id"}
 """What finds the row of a table, where that is not its id."""
 ADDED_ONLY = ("audit_logs", "usage_logs")
 WRITTEN = [table for table in ROWS if table != "audit_seals"]
@@ -178,7 +179,7 @@ async def test_without_a_context_nothing_is_seen(tenants, table):
 @pytest.mark.parametrize("table", WRITTEN)
 async def test_rows_of_another_tenant_cannot_be_changed(tenants, table):
     await tenants.enter(user=tenants.ours, organizations=[tenants.ours], projects=[tenants.theirs])
-    update = f"UPDATE {table} SET created_at = now() WHERE id = $1"
+    update = f"UPDATE {table} SET created_at = now() WHERE {KEYS.get(table, 'id')} = $1"
     if table in ADDED_ONLY:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await tenants.connection.execute(update, tenants.ours)

@@ -1,0 +1,137 @@
+"""Requests that carry a key, and gates at which their transactions can be stopped."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+
+from tests.world import World, _sendable
+
+UPDATE = """mutation ($id: UUID!, $version: BigInt! = 1, $name: String!) {
+  requirementUpdate(id: $id, expectedVersion: $version, input: {name: $name}) {
+    merged requirement { id version name updatedAt block { name document { name } } } } }"""
+CREATE = """mutation ($document: UUID!, $name: String!) {
+  requirementCreate(input: {documentId: $document, name: $name}) {
+    requirement { id version createdAt name document { requirements { totalCount } } } } }"""
+BOTH = """mutation ($first: UUID!, $second: UUID!, $version: BigInt! = 1, $name: String!) {
+  a: requirementUpdate(id: $first, expectedVersion: $version, input: {name: $name}) {
+    requirement { version name } }
+  b: requirementUpdate(id: $second, expectedVersion: $version, input: {name: $name}) {
+    requirement { version name document { requirements { nodes { name } } } } } }"""
+
+GATE = 7310942
+"""The advisory lock that a stopped transaction waits for."""
+HOLD = f"""
+CREATE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END $$
+"""
+STEPS = {
+    "before the effect": "TRIGGER hold BEFORE INSERT ON idempotency_keys FOR EACH ROW",
+    "in the effect": "TRIGGER hold AFTER UPDATE ON requirements FOR EACH ROW",
+    "after the effect": "TRIGGER hold BEFORE UPDATE ON idempotency_keys FOR EACH ROW",
+    "in the commit": "CONSTRAINT TRIGGER hold AFTER UPDATE ON idempotency_keys"
+    " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW",
+}
+"""Where a keyed update of a requirement can be stopped."""
+STOPPED = f"""
+SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {GATE} AND NOT granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+@dataclass
+class Keyed:
+    """Somebody's requests under keys."""
+
+    world: World
+    person: str = "editor"
+
+    async def send(
+        self,
+        key: str | None,
+        query: str,
+        *,
+        client: httpx.AsyncClient | None = None,
+        body: dict[str, Any] | None = None,
+        **variables: Any,
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {await self.world.token(self.person)}"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        sent = {"query": query, "variables": _sendable(variables)} | (body or {})
+        return await (client or self.world.client).post("/graphql", json=sent, headers=headers)
+
+    async def update(self, key: str | None, name: str, **more: Any) -> httpx.Response:
+        more = {"id": self.world.requirement} | more
+        return await self.send(key, UPDATE, name=name, **more)
+
+    async def another(self) -> str:
+        """The id of one more requirement."""
+        ids = {"document": self.world.document, "name": "Another"}
+        return (await self.world.ask(self.person, CREATE, **ids))["requirement"]["id"]
+
+    async def changes(self, entity: Any = None) -> int:
+        """How often a row has been changed, as the row and as the record have it."""
+        id = entity or self.world.requirement
+        records = await self.world.records(id)
+        version = await self.world.superuser.fetchval(
+            "SELECT version - 1 FROM requirements WHERE id = $1", id
+        )
+        assert version == len([one for one in records if one["action"] == "update"])
+        return version
+
+
+def code_of(response: httpx.Response) -> str | None:
+    """The code of the first error."""
+    errors = response.json().get("errors")
+    return errors[0]["extensions"]["code"] if errors else None
+
+
+def replayed(response: httpx.Response) -> bool:
+    return response.headers.get("idempotent-replayed") == "true"
+
+
+def same(*responses: httpx.Response) -> bool:
+    """Whether they are equal in status and in each byte of the body."""
+    return len({(response.status_code, response.content) for response in responses}) == 1
+
+
+def new_key() -> str:
+    return uuid4().hex
+
+
+class Gate:
+    """A place where transactions stop until it is opened."""
+
+    def __init__(self, holder: asyncpg.Connection) -> None:
+        self.holder = holder
+
+    async def reached(self) -> int:
+        """The process of the backend that waits at the gate, once there is one."""
+        async with asyncio.timeout(5):
+            while (pid := await self.holder.fetchval(STOPPED)) is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)  # PostgreSQL tells nobody
+        return pid
+
+    async def open(self) -> None:
+        await self.holder.execute("SELECT pg_advisory_unlock_all()")
+
+
+@asynccontextmanager
+async def gate_at(dsn: str, step: str) -> AsyncIterator[Gate]:
+    """A closed gate at this step, for all transactions of the database."""
+    holder = await asyncpg.connect(dsn)
+    try:
+        await holder.execute(HOLD)
+        await holder.execute(f"CREATE {STEPS[step]} EXECUTE FUNCTION public.hold()")
+        await holder.execute("SELECT pg_advisory_lock($1)", GATE)
+        yield Gate(holder)
+    finally:
+        await holder.execute("SELECT pg_advisory_unlock_all()")
+        await holder.execute("DROP FUNCTION public.hold() CASCADE")
+        await holder.close()
