@@ -16,21 +16,27 @@ class Wire:
     """What has been sent so far through `dsn`, on all connections."""
 
     dsn: str
-    statements: list[str] = field(default_factory=list)
+    connections: list[list[str]] = field(default_factory=list)
+
+    def forget(self) -> None:
+        """Listen anew."""
+        for statements in self.connections:
+            statements.clear()
 
     def transactions(self) -> list[list[str]]:
-        """The statements between each BEGIN and its end; of one connection."""
+        """The statements between each BEGIN and its COMMIT or ROLLBACK."""
         found: list[list[str]] = []
-        inside = False
-        for statement in self.statements:
-            words = statement.upper().rstrip("; ").split()
-            if words[:1] == ["BEGIN"]:
-                found.append([])
-                inside = True
-            elif words in (["COMMIT"], ["ROLLBACK"]):
-                inside = False
-            elif inside:
-                found[-1].append(statement)
+        for statements in self.connections:
+            inside = False
+            for statement in statements:
+                words = statement.upper().rstrip("; ").split()
+                if words[:1] == ["BEGIN"]:
+                    found.append([])
+                    inside = True
+                elif words in (["COMMIT"], ["ROLLBACK"]):
+                    inside = False
+                elif inside:
+                    found[-1].append(statement)
         return found
 
 
@@ -43,7 +49,8 @@ async def tapped(dsn: str) -> AsyncIterator[Wire]:
     async def connected(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_connection(address.hostname, address.port)
         async with asyncio.TaskGroup() as group:
-            group.create_task(_listened(client, to_server, wire))
+            wire.connections.append(statements := [])
+            group.create_task(_listened(client, to_server, statements))
             group.create_task(_passed(server, to_client))
 
     listener = await asyncio.start_server(connected, "127.0.0.1", 0)
@@ -64,7 +71,9 @@ async def _passed(source: asyncio.StreamReader, target: asyncio.StreamWriter) ->
     target.close()
 
 
-async def _listened(client: asyncio.StreamReader, server: asyncio.StreamWriter, wire: Wire) -> None:
+async def _listened(
+    client: asyncio.StreamReader, server: asyncio.StreamWriter, statements: list[str]
+) -> None:
     """Pass on whole messages, and note those that run a statement."""
     prepared: dict[bytes, str] = {}
     portals: dict[bytes, str] = {}
@@ -77,7 +86,7 @@ async def _listened(client: asyncio.StreamReader, server: asyncio.StreamWriter, 
             started = True
             match kind:
                 case b"Q":
-                    wire.statements.append(body[:-1].decode())
+                    statements.append(body[:-1].decode())
                 case b"P":
                     name, text, _ = body.split(b"\0", 2)
                     prepared[name] = text.decode()
@@ -85,7 +94,7 @@ async def _listened(client: asyncio.StreamReader, server: asyncio.StreamWriter, 
                     portal, name, _ = body.split(b"\0", 2)
                     portals[portal] = prepared[name]
                 case b"E":
-                    wire.statements.append(portals[body.split(b"\0", 1)[0]])
+                    statements.append(portals[body.split(b"\0", 1)[0]])
             server.write(kind + length + body)
             await server.drain()
     except (asyncio.IncompleteReadError, ConnectionError):

@@ -21,12 +21,16 @@ LINE_MERGED = frozenset({"description", "original_requirement"})
 
 @dataclass(frozen=True)
 class Change:
-    """One recorded change: its version, the values before it, who made it and when."""
+    """One recorded change: its version, the values before it, who made it and when.
+
+    `renumbered` when it only made room for a row that was moved.
+    """
 
     version: int
     old: Mapping[str, Any]
     actor_id: UUID | None
     at: datetime
+    renumbered: bool = False
 
 
 @dataclass(frozen=True)

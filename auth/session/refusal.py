@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
-from auth.session.merge import Overlap
+from auth.session.merge import Change, Overlap
 from db.base import Entity
 from db.constraints import explain
 from db.problem import Problem
@@ -57,9 +57,28 @@ def missing(model: type[Entity], field: Sequence[str] = ()) -> Problem:
     return Problem("NOT_FOUND", f"There is no such {model.__name__}.", field=field)
 
 
+def forbidden(model: type[Entity]) -> Problem:
+    """The row may be read and not changed."""
+    return Problem("FORBIDDEN", f"You may not change this {model.__name__}.")
+
+
 def stale(row: Entity | None = None, overlaps: Sequence[Overlap] = ()) -> Problem:
     """The row has moved on since the version the client has seen, in these fields."""
     version = row.version if row is not None else None
     message = "Someone has changed this since; reload it first."
     conflicts = [overlap.told() for overlap in overlaps]
     return Problem("CONFLICT", message, currentVersion=version, conflicts=conflicts)
+
+
+def by_people(row: Entity, version: int, since: Sequence[Change]) -> list[Change]:
+    """The changes since the version that somebody meant; that a move has renumbered a row is none.
+
+    `since` holds what is recorded of the row after the version. INVALID when the row never had it;
+    CONFLICT when the record does not reach back so far, so that nothing can be compared.
+    """
+    if not 0 < version <= row.version:
+        message = f"There is no such version; the latest is {row.version}."
+        raise Problem("INVALID", message, field=["expected_version"])
+    if [change.version for change in since] != list(range(version + 1, row.version + 1)):
+        raise stale(row)
+    return [change for change in since if not change.renumbered]

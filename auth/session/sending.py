@@ -51,6 +51,10 @@ class Write:
     is_new: bool
 
 
+Stored = dict[UUID, dict[str, Any]]
+"""What PostgreSQL has made of each row besides, by the row's id and the name of the attribute."""
+
+
 @cache
 def columns_of(model: type[Base]) -> dict[str, Column[Any]]:
     """The columns that a row of the model sends, by the name of its attribute."""
@@ -64,26 +68,38 @@ def changed_in(row: Entity) -> list[str]:
     return [key for key in columns_of(type(row)) if key not in unmodified]
 
 
-def send(connection: Connection, writes: Sequence[Write]) -> None:
+def send(connection: Connection, writes: Sequence[Write]) -> Stored:
     """Insert the new rows, then update the changed ones, and record both.
 
     Parents are sent before their children. A row that is no longer at the version it was read at
-    is a CONFLICT. Raises what PostgreSQL refuses; the caller then undoes all of it.
+    is a CONFLICT. Raises what PostgreSQL refuses; the caller then undoes all of it, and the rows
+    are as they were.
     """
+    stored: Stored = {}
     for model, new in _by_model(writes, is_new=True):
         groups = defaultdict(list)
         for write in new:
             groups[_left_to_database(write.row)].append(write)
         for left, group in groups.items():
-            _insert(connection, model, left, group)
+            stored |= _insert(connection, model, left, group)
     for model, changed in _by_model(writes, is_new=False):
-        _update(connection, model, changed)
+        stored |= _update(connection, model, changed)
+    return stored
 
 
-def settle(session: Session, writes: Sequence[Write]) -> None:
+def discard(row: Entity) -> None:
+    """Let the row be again as it was read."""
+    for key in changed_in(row):
+        before = _state(row).attrs[key].history.deleted
+        set_committed_value(row, key, before[0] if before else None)
+
+
+def settle(session: Session, writes: Sequence[Write], stored: Stored) -> None:
     """Tell the ORM that these rows are stored as they are."""
     for write in writes:
         row = write.row
+        for key, value in stored[row.id].items():
+            set_committed_value(row, key, value)
         keys = columns_of(type(row)) if write.is_new else changed_in(row)
         for key in keys:
             set_committed_value(row, key, getattr(row, key))
@@ -122,18 +138,15 @@ def _left_to_database(row: Base) -> frozenset[str]:
 
 def _insert(
     connection: Connection, model: type[Entity], left: frozenset[str], writes: Sequence[Write]
-) -> None:
+) -> Stored:
     keys = [key for key in columns_of(model) if key not in left]
     rows = [{key: getattr(write.row, key) for key in keys} for write in writes]
     statement = _inserting(model, tuple(keys), tuple(sorted(left)))
     returned = connection.execute(statement, _parameters(rows, writes))
-    found = {row["id"]: row for row in returned.mappings()}
-    for write in writes:
-        for key in left:
-            set_committed_value(write.row, key, found[write.row.id][key])
+    return {row["id"]: {key: row[key] for key in left} for row in returned.mappings()}
 
 
-def _update(connection: Connection, model: type[Entity], writes: Sequence[Write]) -> None:
+def _update(connection: Connection, model: type[Entity], writes: Sequence[Write]) -> Stored:
     changes = {write.row.id: changed_in(write.row) for write in writes}
     keys = sorted({key for changed in changes.values() for key in changed})
     alike = all(len(changed) == len(keys) for changed in changes.values())
@@ -144,12 +157,11 @@ def _update(connection: Connection, model: type[Entity], writes: Sequence[Write]
         for row in (write.row for write in writes)
     ]
     statement = _updating(model, tuple(keys), alike)
-    returned = connection.execute(statement, _parameters(rows, writes))
-    found: set[UUID] = set(returned.scalars())
+    found = set(connection.execute(statement, _parameters(rows, writes)).scalars())
     for write in writes:
         if write.row.id not in found:
             raise stale(write.row)
-        set_committed_value(write.row, "version", write.row.version + 1)
+    return {write.row.id: {"version": write.row.version + 1} for write in writes}
 
 
 @cache

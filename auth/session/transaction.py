@@ -5,36 +5,38 @@ policy, stamped with who changed them, and sent with the record of it, by one st
 all of it commits together.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import ColumnElement, Select, Uuid, any_, bindparam, select, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Select, text
 from sqlalchemy.event import listens_for
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from auth.policy import parameters, require_purge, require_token_scope
-from auth.session.check import RENUMBERED, checked, require_allowed
+from auth.policy import parameters, require_purge
+from auth.session.check import checked, require_allowed
+from auth.session.finding import Finder
 from auth.session.merge import Change, merge, touched
 from auth.session.origin import Origin
 from auth.session.purge import Purged, Top, purged, removal, top
-from auth.session.refusal import missing, no_connection, refusal, stale
+from auth.session.refusal import (
+    by_people,
+    no_connection,
+    refusal,
+    stale,
+)
 from auth.session.reverting import content_at
 from auth.session.sending import send, settle
-from auth.session.visible import visible
+from auth.session.sifting import send_each
 from auth.viewer import Role, Viewer
 from db.base import Entity
-from db.change import AuditLog
 from db.problem import Problem
-
-E = TypeVar("E", bound=Entity)
 
 SET_LOCAL = text(
     "SELECT set_config('app.user_id', :user_id, true),"
@@ -47,11 +49,12 @@ class _WritingSession(Session):
     """The ORM session of one `Transaction`, which alone may execute statements on it."""
 
 
-class Transaction:
+class Transaction(Finder):
     """Rows a viewer is changing. Made by `ViewerSession.transaction`."""
 
     def __init__(self, orm: AsyncSession, viewer: Viewer, origin: Origin) -> None:
-        self._orm, self.viewer, self.origin = orm, viewer, origin
+        super().__init__(orm, viewer)
+        self.origin = origin
         self.now = datetime.now(UTC)
         self.merged: dict[UUID, list[int]] = {}
         """Versions of others that a row's changes were merged with, by the row's id."""
@@ -104,91 +107,6 @@ class Transaction:
         self.viewer = viewer
         await self._tell_database()
 
-    async def find(
-        self,
-        model: type[E],
-        id: UUID,
-        *,
-        deleted: bool = False,
-        lock: bool = True,
-        field: Sequence[str] = (),
-    ) -> E:
-        """The row, locked until the end of the transaction; NOT_FOUND, or FORBIDDEN to lock it.
-
-        `field` is where the client named it. Row level security hides from a lock what may be read
-        but never changed, such as the public project of another tenant.
-        """
-        found = await self.find_all(model, model.id == id, deleted=deleted, lock=lock)
-        if found:
-            return found[0]
-        if lock and await self.find_all(model, model.id == id, deleted=deleted, lock=False):
-            raise Problem("FORBIDDEN", f"You may not change this {model.__name__}.")
-        raise missing(model, field)
-
-    async def find_all(
-        self,
-        model: type[E],
-        *where: ColumnElement[bool],
-        order: Sequence[Any] = (),
-        deleted: bool | None = False,
-        limit: int | None = None,
-        lock: bool = True,
-    ) -> list[E]:
-        """Readable rows, locked in the order of their ids so that writers cannot deadlock.
-
-        With `deleted`, those that were deleted instead of the live ones; None asks for both.
-        A locked row is read anew: it may have changed since it was read without a lock. Keys stay,
-        so that rows which refer to it can be written meanwhile.
-        """
-        require_token_scope(self.viewer, "read", model)
-        statement = (
-            select(model)
-            .where(*visible(model, self.viewer, deleted=deleted), *where)
-            .order_by(*(order or (model.id,)))
-            .limit(limit)
-            .execution_options(of_transaction=True, populate_existing=lock)
-        )
-        if lock:
-            statement = statement.with_for_update(of=model, key_share=True)
-        rows = await self._orm.scalars(statement, parameters(self.viewer))
-        return list(rows)
-
-    async def find_by_id(
-        self,
-        model: type[E],
-        ids: Collection[UUID],
-        *,
-        deleted: bool | None = False,
-        lock: bool = True,
-        key: str = "id",
-    ) -> dict[UUID, E]:
-        """Readable rows among these ids, locked unless said; or those whose `key` is among them."""
-        wanted = any_(bindparam("ids", list(ids), type_=ARRAY(Uuid)))
-        found = await self.find_all(
-            model, getattr(model, key) == wanted, deleted=deleted, lock=lock
-        )
-        return {row.id: row for row in found}
-
-    async def values(
-        self,
-        model: type[Entity],
-        columns: Sequence[str],
-        *where: ColumnElement[bool],
-        order: Sequence[Any] = (),
-        limit: int | None = None,
-        deleted: bool | None = False,
-    ) -> list[Any]:
-        """Columns of readable rows, in tuples that are cheaper than rows; nothing is locked."""
-        require_token_scope(self.viewer, "read", model)
-        statement = (
-            select(*(getattr(model, column) for column in columns))
-            .where(*visible(model, self.viewer, deleted=deleted), *where)
-            .order_by(*order)
-            .limit(limit)
-            .execution_options(of_transaction=True)
-        )
-        return list(await self._orm.execute(statement, parameters(self.viewer)))
-
     def add(self, *rows: Entity) -> None:
         """Insert these rows at the next flush; the policy is asked then."""
         self._orm.add_all(rows)
@@ -204,8 +122,13 @@ class Transaction:
         await self._orm.flush()
         return True
 
+    async def send_each(self, rows: Sequence[Entity]) -> dict[UUID, Problem]:
+        """Send these new or changed rows, each for itself; those that are refused, and why."""
+        return await self._orm.run_sync(send_each, self, rows)
+
     async def abandon(self) -> None:
-        """Undo everything so far (a dry run)."""
+        """Undo everything so far (a dry run); the rows keep what would have been written."""
+        self._orm.expunge_all()
         await self._orm.rollback()
 
     def change(self, row: Entity, expected_version: int | None, **values: object) -> None:
@@ -226,8 +149,29 @@ class Transaction:
         Fields that overlap are a CONFLICT, which names them, and change nothing; `force` is for
         administrators, overwrites them, and is recorded.
         """
+        changes = await self.changes_since([(row, expected_version)])
+        self.revise(row, expected_version, values, changes.get(row.id, ()), force=force)
+
+    async def delete(self, row: Entity, expected_version: int, *, force: bool = False) -> None:
+        """Hide the row from every read; `restore` brings it back.
+
+        What others have changed since the client read the row is a CONFLICT: they may want it kept.
+        """
+        changes = await self.changes_since([(row, expected_version)])
+        self.hide(row, expected_version, changes.get(row.id, ()), force=force)
+
+    def revise(
+        self,
+        row: Entity,
+        expected_version: int,
+        values: Mapping[str, Any],
+        since: Sequence[Change],
+        *,
+        force: bool = False,
+    ) -> None:
+        """`update`, where `since` holds the row's `changes_since`."""
         require_allowed(self.viewer, "update", row)
-        since = await self._changes_since(row, expected_version)
+        since = by_people(row, expected_version, since)
         if since and force:
             self._force(row)
         elif since:
@@ -260,13 +204,12 @@ class Transaction:
         self.reverted[row.id] = to_version
         await self.update(row, expected_version, values, force=force)
 
-    async def delete(self, row: Entity, expected_version: int, *, force: bool = False) -> None:
-        """Hide the row from every read; `restore` brings it back.
-
-        What others have changed since the client read the row is a CONFLICT: they may want it kept.
-        """
+    def hide(
+        self, row: Entity, expected_version: int, since: Sequence[Change], *, force: bool = False
+    ) -> None:
+        """`delete`, where `since` holds the row's `changes_since`."""
         require_allowed(self.viewer, "delete", row)
-        since = await self._changes_since(row, expected_version)
+        since = by_people(row, expected_version, since)
         if since and force:
             self._force(row)
         elif since:
@@ -315,35 +258,9 @@ class Transaction:
         self.forced.add(row.id)
 
     async def _changes_since(self, row: Entity, version: int) -> list[Change]:
-        """What people have done to the row since this version, oldest first.
-
-        That a move has renumbered its neighbours says nothing about them.
-        """
-        if version == row.version:
-            return []
-        if not 0 < version < row.version:
-            message = f"There is no such version; the latest is {row.version}."
-            raise Problem("INVALID", message, field=["expected_version"])
-        statement = (
-            select(
-                AuditLog.version,
-                AuditLog.old_data,
-                AuditLog.actor_id,
-                AuditLog.created_at,
-                AuditLog.details,
-            )
-            .where(AuditLog.entity_id == row.id, AuditLog.version > version)
-            .order_by(AuditLog.version)
-            .execution_options(of_transaction=True)
-        )
-        found = list(await self._orm.execute(statement))
-        if [number for number, *_ in found] != list(range(version + 1, row.version + 1)):
-            raise stale(row)  # the record does not reach back so far, so nothing can be compared
-        return [
-            Change(number, old or {}, actor, at)
-            for number, old, actor, at, details in found
-            if RENUMBERED not in details
-        ]
+        """What people have done to the row since this version, oldest first."""
+        changes = await self.changes_since([(row, version)])
+        return by_people(row, version, changes.get(row.id, ()))
 
     async def _tell_database(self) -> None:
         values = settings_of(self.viewer)
@@ -370,5 +287,4 @@ def _before_flush(session: Session, *_: object) -> None:
         raise TypeError(message)
     rows = [row for row in (*session.new, *session.dirty) if isinstance(row, Entity)]
     writes = list(checked(rows, session.info["transaction"]))
-    send(session.connection(), writes)
-    settle(session, writes)
+    settle(session, writes, send(session.connection(), writes))

@@ -1,10 +1,12 @@
 """Documents, the blocks they are made of, and the properties and columns of their tables."""
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import Index
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ColumnElement, Index, Select, Uuid, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from db.base import (
     InDocument,
@@ -180,3 +182,20 @@ class Column(InDocument, kw_only=True):
         Index(None, "project_id"),
         Index(None, "organization_id", "created_at"),
     )
+
+
+def documents_with(blocks: Collection[UUID]) -> Select[UUID]:
+    """The ids of the documents that these blocks are in."""
+    return select(Block.document_id).where(_among(Block, blocks))
+
+
+def with_those_above(blocks: Collection[UUID]) -> Select[UUID]:
+    """The ids of these blocks and of all blocks that they stand in."""
+    below, above = aliased(Block), aliased(Block)
+    chain = select(below.id, below.parent_id).where(_among(below, blocks)).cte(recursive=True)
+    chain = chain.union(select(above.id, above.parent_id).where(above.id == chain.c.parent_id))
+    return select(chain.c.id)
+
+
+def _among(block: type[Block], ids: Collection[UUID]) -> ColumnElement[bool]:
+    return block.id == any_(bindparam(None, list(ids), type_=ARRAY(Uuid)))

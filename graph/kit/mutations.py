@@ -4,7 +4,7 @@ Each factory returns an ordinary Strawberry field around an ordinary closure. A 
 with a payload whose one field is the row; what a write may say besides has its place there.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from sys import float_info
@@ -15,17 +15,17 @@ import strawberry
 from strawberry import UNSET, Some
 from strawberry.utils.str_converters import to_camel_case
 
-from auth.policy.scopes import scopes_beneath
 from auth.session import Transaction
 from db.base import Entity
 from db.constraints import LONGEST_NAME
 from db.problem import Problem
 from db.text import fault_in
 from graph.kit.context import Info
+from graph.kit.items import Find, Item, Prepare, create_rows, delete_rows, update_rows
 from graph.kit.scalars import BigInt
 
-Prepare = Callable[[Transaction, Any, Mapping[str, Any]], Awaitable[None]]
-"""What an entity does besides, before its row is sent; it is given the row and the input."""
+Place = tuple[str | int, ...]
+"""Where the client has named something, outermost first, in the names of the API."""
 
 LONGEST_TEXT = 1_000_000
 """Characters in one text."""
@@ -53,10 +53,11 @@ ToVersion = Annotated[
 ]
 
 
-def given(input: Any) -> dict[str, Any]:
+def given(input: Any, within: Place = ("input",)) -> dict[str, Any]:
     """The fields the client sent, by their column; INVALID for what no column could hold.
 
-    Null says as little of a new row as nothing does; in a change (`Maybe`) it empties the field.
+    `within` is where the client has sent them. Null says as little of a new row as nothing does; in
+    a change (`Maybe`) it empties the field.
     """
     sent: dict[str, Any] = {}
     for field in fields(input):
@@ -65,7 +66,7 @@ def given(input: Any) -> dict[str, Any]:
             value = value.value
         elif value is UNSET or value is None:
             continue
-        place = ("input", to_camel_case(field.name))
+        place = (*within, to_camel_case(field.name))
         _require_storable(value, place)
         if isinstance(value, list):
             _require_words(value, place)
@@ -73,7 +74,7 @@ def given(input: Any) -> dict[str, Any]:
     return sent
 
 
-def _require_storable(value: Any, field: tuple[str | int, ...]) -> None:
+def _require_storable(value: Any, field: Place) -> None:
     match value:
         case str():
             if fault := fault_in(value):
@@ -91,7 +92,7 @@ def _require_storable(value: Any, field: tuple[str | int, ...]) -> None:
                 _require_storable(member, (*field, i))
 
 
-def _require_words(values: list[Any], field: tuple[str | int, ...]) -> None:
+def _require_words(values: list[Any], field: Place) -> None:
     for i, word in enumerate(values):
         if isinstance(word, str) and not (word.strip() and len(word) <= LONGEST_NAME):
             message = f"A word is not blank and has at most {LONGEST_NAME} characters."
@@ -108,17 +109,24 @@ async def writing(info: Info, argument: str | None = "input") -> AsyncIterator[T
         async with info.context.session.transaction() as transaction:
             yield transaction
     except Problem as problem:
-        for conflict in cast("list[dict[str, Any]]", problem.extensions.get("conflicts", [])):
-            conflict["field"] = to_camel_case(conflict["field"])
-        if problem.field and problem.field[0] != "input":
-            place = [
-                to_camel_case(step) if isinstance(step, str) else step for step in problem.field
-            ]
-            within = [] if argument is None or place == ["expectedVersion"] else [argument]
-            problem.extensions["field"] = [*within, *place]
+        if not problem.field or problem.field[0] != "input":
+            name_fields(problem, (), argument)
         raise
     finally:
         info.context.forget()
+
+
+def name_fields(problem: Problem, within: Place, argument: str | None) -> None:
+    """Name columns as the API does: as fields of `argument`, which is in `within`."""
+    for conflict in cast("list[dict[str, Any]]", problem.extensions.get("conflicts", [])):
+        conflict["field"] = to_camel_case(conflict["field"])
+    named = [to_camel_case(step) if isinstance(step, str) else step for step in problem.field]
+    if argument is not None and named != ["expectedVersion"]:
+        named = [argument, *named]
+    if not problem.field:
+        named = []
+    if within or named:
+        problem.extensions["field"] = [*within, *named]
 
 
 @strawberry.type(description="What became of a write.")
@@ -150,16 +158,12 @@ def create(
     prepare: Prepare | None = None,
 ) -> Any:
     """A row beneath the parent that the input names; it takes the parent's scopes."""
-    parent_model, parent_key = within
 
     async def resolve(info: Info, input: input_) -> payload | None:
-        values = given(input)
+        item = Item(given(input))
         async with writing(info) as transaction:
-            parent_id = values[parent_key]
-            parent = await transaction.find(parent_model, parent_id, lock=False, field=[parent_key])
-            row = model(**(scopes_beneath(parent_model, parent) | values))
-            if prepare:
-                await prepare(transaction, row, values)
+            await create_rows(transaction, model, within, [item], prepare)
+            row = item.require()
             transaction.add(row)
         return await answer(info, payload, row)
 
@@ -167,7 +171,13 @@ def create(
 
 
 def update(
-    model: type[Entity], payload: Any, input_: Any, text: str, *, prepare: Prepare | None = None
+    model: type[Entity],
+    payload: Any,
+    input_: Any,
+    text: str,
+    *,
+    prepare: Prepare | None = None,
+    find: Find | None = None,
 ) -> Any:
     """Changes the fields that are sent and leaves the others."""
 
@@ -178,28 +188,25 @@ def update(
         input: input_,
         force: Force = False,
     ) -> payload | None:
-        values = given(input)
+        item = Item(given(input), id, expected_version, force)
         async with writing(info) as transaction:
-            row = await transaction.find(model, id)
-            await transaction.update(row, expected_version, values, force=force)
-            if prepare:
-                await prepare(transaction, row, values)
+            await update_rows(transaction, model, [item], prepare, find)
+            row = item.require()
         return await answer(info, payload, row, transaction.merged.get(row.id, ()))
 
     return strawberry.mutation(resolve, description=text)
 
 
-def delete(model: type[Entity], payload: Any, text: str, *, prepare: Prepare | None = None) -> Any:
+def delete(model: type[Entity], payload: Any, text: str) -> Any:
     """Hides the row, and with it everything beneath, from every read."""
 
     async def resolve(
         info: Info, id: Id, expected_version: ExpectedVersion, force: Force = False
     ) -> payload | None:
+        item = Item({}, id, expected_version, force)
         async with writing(info, None) as transaction:
-            row = await transaction.find(model, id)
-            await transaction.delete(row, expected_version, force=force)
-            if prepare:
-                await prepare(transaction, row, {})
+            await delete_rows(transaction, model, [item])
+            row = item.require()
         return await answer(info, payload, row)
 
     return strawberry.mutation(resolve, description=text)

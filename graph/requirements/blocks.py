@@ -1,8 +1,7 @@
 """Blocks: the headings, texts and tables that a document is made of."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from enum import Enum
-from typing import Any
 from uuid import UUID
 
 import strawberry
@@ -10,13 +9,17 @@ from strawberry import UNSET, Maybe
 from strawberry.scalars import JSON
 
 from auth.session import Transaction
+from auth.session.refusal import missing, stale
 from db.problem import Problem
 from db.requirements import documents as db
+from db.requirements.documents import documents_with, with_those_above
 from graph.core.people import Authored
+from graph.kit.bulk import BulkPayload, BulkResult, creates, deletes, updates
 from graph.kit.connection import Direction, connection
 from graph.kit.context import Info
 from graph.kit.fields import by_id, described, extend_type, to_one
 from graph.kit.filters import DateTimeFilter, FloatFilter, StringFilter, UUIDFilter, named
+from graph.kit.items import Found, Item, unrefused
 from graph.kit.mutations import (
     ExpectedVersion,
     Id,
@@ -30,9 +33,10 @@ from graph.kit.mutations import (
     writing,
 )
 from graph.kit.node import Node
+from graph.kit.scalars import BigInt
 from graph.requirements.documents import Document
 from graph.requirements.moving import move
-from graph.requirements.ordering import at_end, place_of
+from graph.requirements.ordering import place_of, put_at_end
 
 
 @strawberry.type(description="A heading, a text, or a table of requirements. Blocks may nest.")
@@ -128,26 +132,85 @@ class BlockPayload(Payload):
     block: Block
 
 
-async def _prepare(transaction: Transaction, block: db.Block, values: Mapping[str, Any]) -> None:
-    if values.get("parent_id"):
-        await _require_parent(transaction, block)
-    if not block.version and "position" not in values:
-        block.position = await at_end(transaction, db.Block, block.document_id)
+@strawberry.type
+class BlockResult(BulkResult):
+    block: Block | None = described("The row as written; null when it was refused.")
 
 
-async def _require_parent(transaction: Transaction, block: db.Block) -> None:
-    """The parent is in the same document, and not beneath the block itself.
+@strawberry.type
+class BlocksPayload(BulkPayload):
+    results: list[BlockResult]
 
-    The document is locked: two blocks that move into each other at once would make a circle.
+
+@strawberry.input
+class BlocksUpdateItem:
+    id: UUID
+    expected_version: BigInt
+    input: BlockUpdate
+    force: bool = False
+
+
+async def prepare_blocks(transaction: Transaction, items: Sequence[Item], _: Found) -> None:
+    """New blocks stand in blocks of their documents, and at the end unless they say where."""
+    ids = {item.row.parent_id for item in items if item.row.parent_id}
+    parents = await transaction.find_by_id(db.Block, ids, lock=False)
+    for item in items:
+        if item.row.parent_id:
+            _require_parent(item, parents)
+    await put_at_end(transaction, unrefused(items))
+
+
+async def _find_with_parents(transaction: Transaction, items: Sequence[Item]) -> Found:
+    """The blocks, and all above those that they are to stand in.
+
+    Their documents are locked first: blocks that move into each other at once would make a circle.
     """
-    await transaction.find(db.Document, block.document_id)
-    above = block.parent_id
-    while above is not None:
-        parent = await transaction.find(db.Block, above, lock=False, field=["parent_id"])
-        if parent.document_id != block.document_id or parent.id == block.id:
-            message = "A block stands in another block of its document, not in itself."
-            raise Problem("INVALID", message, field=["parent_id"])
-        above = parent.parent_id
+    ids = [item.id for item in items if item.id]
+    parents = [item.values["parent_id"] for item in items if item.values.get("parent_id")]
+    if not parents:
+        return await transaction.find_by_id(db.Block, ids)
+    documents = await transaction.find_all(db.Document, db.Document.id.in_(documents_with(ids)))
+    found = await transaction.find_all(
+        db.Block, db.Block.id.in_(with_those_above([*ids, *parents]))
+    )
+    blocks = {block.id: block for block in found}
+    locked = {document.id for document in documents}
+    for item in items:
+        block = blocks.get(item.id) if item.id else None
+        if block and block.document_id not in locked:
+            item.refuse(stale(block))  # it has been moved to another document meanwhile
+    return blocks
+
+
+async def _require_no_circle(_: Transaction, items: Sequence[Item], found: Found) -> None:
+    """A block stands in a block of its document, and not beneath itself."""
+    above = {id: block.parent_id for id, block in found.items() if isinstance(block, db.Block)}
+    moved = [item for item in items if "parent_id" in item.values]
+    above |= {item.row.id: item.before["parent_id"] for item in moved}
+    for item in moved:
+        block = item.row
+        if block.parent_id:
+            _require_parent(item, found)
+            at = block.parent_id
+            while at is not None and at != block.id:
+                at = above.get(at)
+            if at == block.id:
+                item.refuse(_outside())
+        if not item.problem:
+            above[block.id] = block.parent_id
+
+
+def _require_parent(item: Item, known: Found) -> None:
+    parent = known.get(item.row.parent_id)
+    if not isinstance(parent, db.Block):
+        item.refuse(missing(db.Block, ["parent_id"]))
+    elif parent.document_id != item.row.document_id:
+        item.refuse(_outside())
+
+
+def _outside() -> Problem:
+    message = "A block stands in another block of its document, not in itself."
+    return Problem("INVALID", message, field=["parent_id"])
 
 
 async def block_move(
@@ -194,9 +257,16 @@ class Mutation:
         BlockCreate,
         "A new block, at the end of its document unless it has a position.",
         within=(db.Document, "document_id"),
-        prepare=_prepare,
+        prepare=prepare_blocks,
     )
-    block_update = update(db.Block, BlockPayload, BlockUpdate, "Change a block.", prepare=_prepare)
+    block_update = update(
+        db.Block,
+        BlockPayload,
+        BlockUpdate,
+        "Change a block.",
+        prepare=_require_no_circle,
+        find=_find_with_parents,
+    )
     block_revert = revert(db.Block, BlockPayload)
     block_move = strawberry.mutation(
         block_move,
@@ -207,3 +277,22 @@ class Mutation:
         db.Block, BlockPayload, "Delete a block, and hide the blocks and requirements in it."
     )
     block_restore = restore(db.Block, BlockPayload, "Bring a deleted block back.")
+    blocks_create = creates(
+        db.Block,
+        BlocksPayload,
+        BlockCreate,
+        "New blocks, in the order of the input.",
+        within=(db.Document, "document_id"),
+        prepare=prepare_blocks,
+    )
+    blocks_update = updates(
+        db.Block,
+        BlocksPayload,
+        BlocksUpdateItem,
+        "Change blocks.",
+        prepare=_require_no_circle,
+        find=_find_with_parents,
+    )
+    blocks_delete = deletes(
+        db.Block, BlocksPayload, "Delete blocks, and hide the blocks and requirements in them."
+    )

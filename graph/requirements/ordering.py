@@ -15,6 +15,7 @@ from auth.session import Transaction
 from db.problem import Problem
 from db.requirements.documents import Block
 from db.requirements.requirements import Requirement
+from graph.kit.items import Item
 from graph.requirements.positions import Line, spaced
 
 P = TypeVar("P", Block, Requirement)
@@ -72,10 +73,21 @@ def place_of(model: type[Block | Requirement], place_at: Any) -> Place:
     )
 
 
-async def at_end(transaction: Transaction, model: type[P], document_id: UUID) -> float:
-    """A position after all others."""
-    last = await _nearest(transaction, model, model.document_id == document_id, down=True)
-    return last + 1 if last is not None else 1.0
+async def put_at_end(transaction: Transaction, items: Sequence[Item]) -> None:
+    """Give new rows that say no position one behind all others, in the order in which they come.
+
+    They are of one model, and of any documents.
+    """
+    if all("position" in item.values for item in items):
+        return
+    rows = [item.row for item in items]
+    documents = {row.document_id for row in rows}
+    last = await transaction.last(type(rows[0]), "position", "document_id", documents)
+    for item, row in zip(items, rows, strict=True):
+        behind = last.get(row.document_id)
+        if "position" not in item.values:
+            row.position = 1.0 if behind is None else behind + 1
+        last[row.document_id] = row.position if behind is None else max(behind, row.position)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Requirements: what a document asks for, one verifiable statement at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from strawberry import UNSET, Maybe
 from strawberry.scalars import JSON
 
 from auth.session import Transaction
+from auth.session.refusal import missing
 from db.core.projects import Project as ProjectRow
 from db.requirements import requirements as db
 from db.requirements.documents import Block as BlockRow
@@ -22,6 +23,7 @@ from db.requirements.requirements import (
 )
 from graph.core.people import Authored
 from graph.core.projects import Project
+from graph.kit.bulk import BulkPayload, BulkResult, creates, deletes, updates
 from graph.kit.connection import LARGEST_REQUIREMENTS_PAGE, Direction, connection
 from graph.kit.context import Info
 from graph.kit.fields import by_id, described, extend_type, to_one
@@ -35,6 +37,7 @@ from graph.kit.filters import (
     UUIDFilter,
     named,
 )
+from graph.kit.items import Found, Item, unrefused
 from graph.kit.mutations import (
     ExpectedVersion,
     Id,
@@ -48,11 +51,12 @@ from graph.kit.mutations import (
     writing,
 )
 from graph.kit.node import Node
+from graph.kit.scalars import BigInt
 from graph.requirements.blocks import Block
 from graph.requirements.documents import Document
 from graph.requirements.moving import move
-from graph.requirements.ordering import at_end, place_of
-from graph.requirements.tree import require_block
+from graph.requirements.ordering import place_of, put_at_end
+from graph.requirements.tree import elsewhere
 
 strawberry.enum(RequirementStatus, description="Where it is in its life.")
 strawberry.enum(RequirementFormat, description="How it is worded.")
@@ -188,14 +192,35 @@ class RequirementPayload(Payload):
     requirement: Requirement
 
 
-async def _prepare(
-    transaction: Transaction, requirement: db.Requirement, values: Mapping[str, Any]
-) -> None:
-    if requirement.block_id:
-        block = requirement.block_id
-        await require_block(transaction, requirement.document_id, block, ["block_id"])
-    if not requirement.version and "position" not in values:
-        requirement.position = await at_end(transaction, db.Requirement, requirement.document_id)
+@strawberry.type
+class RequirementResult(BulkResult):
+    requirement: Requirement | None = described("The row as written; null when it was refused.")
+
+
+@strawberry.type
+class RequirementsPayload(BulkPayload):
+    results: list[RequirementResult]
+
+
+@strawberry.input
+class RequirementsUpdateItem:
+    id: UUID
+    expected_version: BigInt
+    input: RequirementUpdate
+    force: bool = False
+
+
+async def _prepare(transaction: Transaction, items: Sequence[Item], _: Found) -> None:
+    """New requirements stand in blocks of their documents, and at the end unless they say where."""
+    ids = {item.row.block_id for item in items if item.row.block_id}
+    blocks = await transaction.find_by_id(BlockRow, ids, lock=False)
+    for item in items:
+        block_id = item.row.block_id
+        if block_id and block_id not in blocks:
+            item.refuse(missing(BlockRow, ["block_id"]))
+        elif block_id and blocks[block_id].document_id != item.row.document_id:
+            item.refuse(elsewhere(["block_id"]))
+    await put_at_end(transaction, unrefused(items))
 
 
 async def requirement_move(
@@ -263,3 +288,15 @@ class Mutation:
     requirement_restore = restore(
         db.Requirement, RequirementPayload, "Bring a deleted requirement back."
     )
+    requirements_create = creates(
+        db.Requirement,
+        RequirementsPayload,
+        RequirementCreate,
+        "New requirements, in the order of the input.",
+        within=(DocumentRow, "document_id"),
+        prepare=_prepare,
+    )
+    requirements_update = updates(
+        db.Requirement, RequirementsPayload, RequirementsUpdateItem, "Change requirements."
+    )
+    requirements_delete = deletes(db.Requirement, RequirementsPayload, "Delete requirements.")

@@ -43,7 +43,12 @@ async def require_block(
     """INVALID unless the block is in this document; NOT_FOUND when there is none."""
     block = await transaction.find(Block, block_id, lock=False, field=field)
     if block.document_id != document_id:
-        raise Problem("INVALID", "The block is in another document.", field=field)
+        raise elsewhere(field)
+
+
+def elsewhere(field: Sequence[str]) -> Problem:
+    """The block named here is in another document than what is to stand in it."""
+    return Problem("INVALID", "The block is in another document.", field=field)
 
 
 async def require_parent(

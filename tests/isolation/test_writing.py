@@ -63,22 +63,30 @@ Slot = tuple[str, ...]
 def table_of(mutation: str, slot: Slot) -> str:
     if named := ANY_TYPE.get((mutation, slot)) or NAMED.get(slot[-1]):
         return named
-    payload = get_named_type(MUTATIONS[mutation].type)
-    types = [get_named_type(field.type) for field in payload.fields.values()]
-    (row,) = [type_ for type_ in types if is_node(type_)]
+    (row,) = rows_of(get_named_type(MUTATIONS[mutation].type))
     return TABLES[row.name]
+
+
+def rows_of(payload: Any) -> list[Any]:
+    """The types of the rows that a payload holds; a bulk mutation's are in its results."""
+    types = {name: get_named_type(field.type) for name, field in payload.fields.items()}
+    if "results" in types:
+        return rows_of(types["results"])
+    return [type_ for type_ in types.values() if is_node(type_)]
 
 
 def slots(mutation: str) -> Iterator[Slot]:
     """Where the mutation takes an id."""
     for name, argument in MUTATIONS[mutation].args.items():
-        type_ = get_named_type(argument.type)
-        if type_.name == "UUID":
-            yield (name,)
-        elif isinstance(type_, GraphQLInputObjectType):
-            for member, field in type_.fields.items():
-                if get_named_type(field.type).name == "UUID":
-                    yield name, member
+        yield from _slots_in((name,), get_named_type(argument.type), ())
+
+
+def _slots_in(place: Slot, type_: Any, above: tuple[Any, ...]) -> Iterator[Slot]:
+    if type_.name == "UUID":
+        yield place
+    elif isinstance(type_, GraphQLInputObjectType) and type_ not in above:
+        for member, field in type_.fields.items():
+            yield from _slots_in((*place, member), get_named_type(field.type), (*above, type_))
 
 
 def call(canaries: Any, mutation: str, slot: Slot, id: UUID) -> dict[str, Any]:
@@ -94,7 +102,7 @@ def call(canaries: Any, mutation: str, slot: Slot, id: UUID) -> dict[str, Any]:
             return {
                 name: said((*place, name), field.type)
                 for name, field in kind.fields.items()
-                if is_required_input_field(field) or (*place, name) == slot
+                if is_required_input_field(field) or (*place, name) == slot[: len(place) + 1]
             }
         if isinstance(kind, GraphQLEnumType):
             return next(iter(kind.values))
@@ -167,7 +175,7 @@ async def test_a_hidden_row_is_answered_like_one_that_is_not_there(canaries, mut
 def codes(person: str, slot: Slot) -> set[str]:
     """The member may change nothing of what they see; a neighbour is looked for in a document."""
     neighbour = {"INVALID"} if slot[-1] in ("after", "before") else set()
-    forbidden = {"FORBIDDEN"} if person == "member" and slot != ("id",) else set()
+    forbidden = {"FORBIDDEN"} if person == "member" and slot[-1] != "id" else set()
     return {"NOT_FOUND"} | neighbour | forbidden
 
 

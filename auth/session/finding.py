@@ -1,0 +1,159 @@
+"""What a transaction reads: rows to be changed, and what others have changed in them since."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Uuid, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth.policy import parameters, require_token_scope
+from auth.session.check import RENUMBERED
+from auth.session.looking import changes_after, last_beneath
+from auth.session.merge import Change
+from auth.session.refusal import forbidden, missing
+from auth.session.visible import visible
+from auth.viewer import Viewer
+from db.base import Entity, InOrganization
+from db.problem import Problem
+
+E = TypeVar("E", bound=Entity)
+
+
+class Finder:
+    """Rows that a viewer may read, as the ORM's, in one transaction."""
+
+    def __init__(self, orm: AsyncSession, viewer: Viewer) -> None:
+        self._orm, self.viewer = orm, viewer
+
+    async def find(
+        self,
+        model: type[E],
+        id: UUID,
+        *,
+        deleted: bool = False,
+        lock: bool = True,
+        field: Sequence[str] = (),
+    ) -> E:
+        """The row, locked until the end of the transaction; NOT_FOUND, or FORBIDDEN to lock it.
+
+        `field` is where the client named it. Row level security hides from a lock what may be read
+        but never changed, such as the public project of another tenant.
+        """
+        found = await self.find_all(model, model.id == id, deleted=deleted, lock=lock)
+        if found:
+            return found[0]
+        if lock and await self.find_all(model, model.id == id, deleted=deleted, lock=False):
+            raise forbidden(model)
+        raise missing(model, field)
+
+    async def find_all(
+        self,
+        model: type[E],
+        *where: ColumnElement[bool],
+        order: Sequence[Any] = (),
+        deleted: bool | None = False,
+        limit: int | None = None,
+        lock: bool = True,
+    ) -> list[E]:
+        """Readable rows, locked in the order of their ids so that writers cannot deadlock.
+
+        With `deleted`, those that were deleted instead of the live ones; None asks for both.
+        A locked row is read anew: it may have changed since it was read without a lock. Keys stay,
+        so that rows which refer to it can be written meanwhile.
+        """
+        require_token_scope(self.viewer, "read", model)
+        statement = (
+            select(model)
+            .where(*visible(model, self.viewer, deleted=deleted), *where)
+            .order_by(*(order or (model.id,)))
+            .limit(limit)
+            .execution_options(of_transaction=True, populate_existing=lock)
+        )
+        if lock:
+            statement = statement.with_for_update(of=model, key_share=True)
+        rows = await self._orm.scalars(statement, parameters(self.viewer))
+        return list(rows)
+
+    async def find_by_id(
+        self,
+        model: type[E],
+        ids: Collection[UUID],
+        *,
+        deleted: bool | None = False,
+        lock: bool = True,
+        key: str = "id",
+    ) -> dict[UUID, E]:
+        """Readable rows among these ids, locked unless said; or those whose `key` is among them.
+
+        No ids are no statement.
+        """
+        if not ids:
+            return {}
+        wanted = any_(bindparam("ids", list(ids), type_=ARRAY(Uuid)))
+        found = await self.find_all(
+            model, getattr(model, key) == wanted, deleted=deleted, lock=lock
+        )
+        return {row.id: row for row in found}
+
+    async def values(
+        self,
+        model: type[Entity],
+        columns: Sequence[str],
+        *where: ColumnElement[bool],
+        order: Sequence[Any] = (),
+        limit: int | None = None,
+        deleted: bool | None = False,
+    ) -> list[Any]:
+        """Columns of readable rows, in tuples that are cheaper than rows; nothing is locked."""
+        require_token_scope(self.viewer, "read", model)
+        statement = (
+            select(*(getattr(model, column) for column in columns))
+            .where(*visible(model, self.viewer, deleted=deleted), *where)
+            .order_by(*order)
+            .limit(limit)
+            .execution_options(of_transaction=True)
+        )
+        return list(await self._orm.execute(statement, parameters(self.viewer)))
+
+    async def why_not_found(
+        self, model: type[Entity], ids: Collection[UUID]
+    ) -> dict[UUID, Problem]:
+        """What to say of ids of which no row could be locked: NOT_FOUND, or FORBIDDEN to lock it.
+
+        Within a tenant, every row that may be read can be locked; so only who sees people, or
+        public projects of other tenants, needs a statement to know.
+        """
+        seen: Mapping[UUID, Entity] = {}
+        if self.viewer.context.projects or not issubclass(model, InOrganization):
+            seen = await self.find_by_id(model, ids, lock=False)
+        return {id: forbidden(model) if id in seen else missing(model) for id in ids}
+
+    async def last(
+        self, model: type[Entity], column: str, key: str, parents: Collection[UUID]
+    ) -> dict[UUID, Any]:
+        """The greatest value of a column in the readable rows beneath each parent that has any."""
+        require_token_scope(self.viewer, "read", model)
+        statement = last_beneath(model, self.viewer, column, key, parents)
+        found = await self._orm.execute(statement, parameters(self.viewer))
+        return {id: value for id, value in found if value is not None}
+
+    def unsent(self) -> AbstractContextManager[Any]:
+        """Within this block, what is read does not first send what is pending."""
+        block: AbstractContextManager[Any] = self._orm.no_autoflush
+        return block
+
+    async def changes_since(self, seen: Iterable[tuple[Entity, int]]) -> dict[UUID, list[Change]]:
+        """What is recorded of rows after the version seen of each, oldest first, by the row's id.
+
+        One statement, or none where every row is at the version that the client has seen.
+        """
+        behind = {row.id: version for row, version in seen if 0 < version < row.version}
+        if not behind:
+            return {}
+        found: dict[UUID, list[Change]] = {id: [] for id in behind}
+        for id, number, old, actor, at, details in await self._orm.execute(changes_after(behind)):
+            found[id].append(Change(number, old or {}, actor, at, RENUMBERED in details))
+        return found
