@@ -11,6 +11,7 @@ import re
 from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -84,6 +85,14 @@ class Outbox:
     def post(self, mail: Mail) -> None:
         """Send the mail, behind the caller's back. Raises BUSY when too much waits already."""
         self.start(self._deliver(mail))
+
+    def notify(self, to: str, subject: str, what: str) -> None:
+        """Tell somebody what has been done to their account, where mail reaches people."""
+        if self.reaches_people:
+            time = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
+            told = {"subject": subject, "what": what, "time": time}
+            with suppress(Problem):  # it has been done, whether or not they can be told
+                self.post(mail("notice", to, self._settings, **told))
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Do the work behind the caller's back, so that its time tells them nothing.

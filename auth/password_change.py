@@ -5,9 +5,7 @@ A new password ends the sessions of everybody else; one chosen by a link also en
 because whoever forgot a password may as well have lost it to somebody.
 """
 
-from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from uuid import UUID
 
 from auth import mailed_links, passwords, throttle
@@ -32,6 +30,7 @@ WHERE lower(email) = lower($1) AND deleted_at IS NULL AND status = 'active'
 """
 HASH = "SELECT password_hash FROM profile_credentials WHERE user_id = $1"
 
+CHANGED = ("Your password has been changed", "The password of your account has been changed.")
 NOT_THIS = "This is not your current password."
 
 
@@ -85,7 +84,7 @@ async def reset(
         await throttle.clear(lent, throttle.counts(settings, email, origin.ip_address))
         event = person_event("password_reset", id, severity=AuditSeverity.MEDIUM, actor_id=id)
         await record(lent, event, origin)
-    notify(outbox, settings, email, "Your password has been changed", CHANGED)
+    outbox.notify(email, *CHANGED)
 
 
 async def change(
@@ -113,7 +112,7 @@ async def change(
         await end_all(lent, viewer.id, kept)
         event = person_event("password_change", viewer.id, actor_id=viewer.id, session_id=kept)
         await record(lent, event, origin)
-    notify(outbox, settings, viewer.email, "Your password has been changed", CHANGED)
+    outbox.notify(viewer.email, *CHANGED)
 
 
 async def prove_password(
@@ -140,17 +139,6 @@ async def prove_password(
             await record(lent, _not_proved(viewer), origin)
     if not right:
         raise Problem("INVALID", NOT_THIS, field=("current_password",))
-
-
-CHANGED = "The password of your account has been changed."
-
-
-def notify(outbox: Outbox, settings: AuthSettings, email: str, subject: str, what: str) -> None:
-    """Tell somebody by mail what has been done to their account, where mail reaches people."""
-    if outbox.reaches_people:
-        time = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
-        with suppress(Problem):  # it has been done, whether or not they can be told
-            outbox.post(mail("notice", email, settings, subject=subject, what=what, time=time))
 
 
 async def _answer(

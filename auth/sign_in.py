@@ -1,16 +1,22 @@
-"""Signing in with an e-mail address and a password, and signing out.
+"""Signing in with an e-mail address, a password and perhaps a code, and signing out.
 
 An unknown address and a wrong password get the same answer after the same work, so that nobody
 learns who has an account. Only the right password tells why it does not let somebody in.
 """
 
+import hmac
+import re
+import time
 from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
 
-from auth import browser_sessions, passwords, throttle
+from auth import browser_sessions, passwords, second_factor, throttle
 from auth.browser_sessions import Started
 from auth.events import NOBODY_KNOWN, Event, record
+from auth.mail import Outbox
 from auth.people import address
 from auth.session.origin import Origin
 from auth.settings import AuthSettings
@@ -19,16 +25,21 @@ from db.core.people import UserStatus
 from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 
-FIND = """
-SELECT p.id, c.password_hash, p.status::text, p.is_approved
+PERSON = """
+SELECT p.id, c.password_hash, p.status::text, p.is_approved,
+    EXISTS (SELECT FROM second_factors f WHERE f.user_id = p.id) AS has_second_factor
 FROM profiles p JOIN profile_credentials c ON c.user_id = p.id
-WHERE lower(p.email) = lower($1) AND p.deleted_at IS NULL
+WHERE p.deleted_at IS NULL AND
 """
-SIGNED_IN = """
-UPDATE profile_credentials
-SET last_sign_in_at = now(), password_hash = coalesce($2, password_hash) WHERE user_id = $1
-"""
+FIND = f"{PERSON} lower(p.email) = lower($1)"
+FIND_AGAIN = f"{PERSON} p.id = $1"
+SIGNED_IN = "UPDATE profile_credentials SET last_sign_in_at = now() WHERE user_id = $1"
+REHASH = "UPDATE profile_credentials SET password_hash = $2 WHERE user_id = $1"
 
+HALF = 600
+"""Seconds between a password and the code that belongs to it, at most."""
+
+TOO_LATE = "The code came too late, or from another browser. Start again with your password."
 WRONG = "The e-mail address or the password is not right."
 NOT_APPROVED = "Your account has not been approved yet. An administrator has to do that first."
 CLOSED = {
@@ -45,6 +56,7 @@ class Person(NamedTuple):
     password_hash: str
     status: str
     is_approved: bool
+    has_second_factor: bool
 
     @property
     def obstacle(self) -> str | None:
@@ -54,6 +66,17 @@ class Person(NamedTuple):
         return None if self.is_approved else NOT_APPROVED
 
 
+@dataclass(frozen=True)
+class HalfSignedIn:
+    """Somebody has shown their password and is to show a code: no session, and no row.
+
+    `state` goes into the form for the code. It is good for ten minutes, in the browser that the
+    password came from, while the password is the same.
+    """
+
+    state: str = field(repr=False)
+
+
 async def sign_in(
     database: Database,
     settings: AuthSettings,
@@ -61,11 +84,13 @@ async def sign_in(
     password: str,
     origin: Origin,
     previous: str = "",
-) -> Started:
-    """A new session, in place of that whose secret is `previous`.
+    browser: str = "",
+) -> Started | HalfSignedIn:
+    """A new session, in place of that whose secret is `previous`, or the way to the second step.
 
-    Raises UNAUTHENTICATED, FORBIDDEN when the account is closed, RATE_LIMITED with `retryAfter`
-    seconds, and BUSY.
+    `browser` is a secret that the browser holds, to which the second step is bound. Raises
+    UNAUTHENTICATED, FORBIDDEN when the account is closed, RATE_LIMITED with `retryAfter` seconds,
+    and BUSY.
     """
     with suppress(Problem):  # what is no address belongs to nobody, and fails like any other
         email = address(email)
@@ -87,16 +112,53 @@ async def sign_in(
         async with database.auth.lend(NOBODY) as lent:
             await _failed(lent, person, "wrong password" if person else "unknown address", origin)
         raise Problem("UNAUTHENTICATED", WRONG)
-    rehashed = None
-    if passwords.outdated(person.password_hash):
+    hash = person.password_hash
+    if passwords.outdated(hash):
         with suppress(Problem):  # busy: another time will do
-            rehashed = await passwords.hashed(candidate or "")
+            hash = await passwords.hashed(candidate or "")
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         await throttle.forgive(lent, counts)
         if person.obstacle is None:
-            return await _succeeded(lent, settings, person, rehashed, origin, previous)
+            if hash != person.password_hash:
+                await lent.execute(REHASH, person.id, hash)
+            if person.has_second_factor:
+                return HalfSignedIn(_state(settings, person.id, hash, browser))
+            return await _succeeded(lent, settings, person, "a password", origin, previous)
         await _failed(lent, person, "closed account", origin)
     raise Problem("FORBIDDEN", person.obstacle)
+
+
+async def second_step(
+    database: Database,
+    settings: AuthSettings,
+    outbox: Outbox,
+    state: str,
+    code: str,
+    origin: Origin,
+    previous: str = "",
+    browser: str = "",
+) -> Started:
+    """The session of somebody half signed in, who shows a code of their app, or a recovery code.
+
+    Raises UNAUTHENTICATED when the first step is no longer good, INVALID when the code is not
+    right, FORBIDDEN when the account is closed, and RATE_LIMITED with `retryAfter` seconds.
+    """
+    id, expires = _read(state)
+    async with database.auth.lend(NOBODY) as lent:
+        row = await lent.fetchrow(FIND_AGAIN, id)
+    person = Person(*row) if row else None
+    if (
+        person is None
+        or expires < time.time()
+        or not _proves(settings, state, person.id, expires, person.password_hash, browser)
+    ):
+        raise Problem("UNAUTHENTICATED", TOO_LATE)
+    if person.obstacle:
+        raise Problem("FORBIDDEN", person.obstacle)
+    await second_factor.prove(database, settings, outbox, person.id, code, origin)
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        what = "a password and a code"
+        return await _succeeded(lent, settings, person, what, origin, previous)
 
 
 async def sign_out(database: Database, secret: str, origin: Origin) -> None:
@@ -109,19 +171,19 @@ async def _succeeded(
     connection: Lent,
     settings: AuthSettings,
     person: Person,
-    rehashed: str | None,
+    what: str,
     origin: Origin,
     previous: str,
 ) -> Started:
     await _end(connection, previous, origin)
-    await connection.execute(SIGNED_IN, person.id, rehashed)
+    await connection.execute(SIGNED_IN, person.id)
     started = await browser_sessions.start(connection, person.id, origin, settings)
     event = Event(
         entity_type="Session",
         entity_id=started.id,
         action="sign_in",
         type=AuditEventType.LOGIN,
-        description="Signed in with a password.",
+        description=f"Signed in with {what}.",
         resource=ResourceType.SESSION,
         actor_id=person.id,
         user_id=person.id,
@@ -129,6 +191,32 @@ async def _succeeded(
     )
     await record(connection, event, origin)
     return started
+
+
+def _state(settings: AuthSettings, id: UUID, hash: str, browser: str) -> str:
+    return _signed(settings, id, int(time.time()) + HALF, hash, browser)
+
+
+def _signed(settings: AuthSettings, id: UUID, expires: int, hash: str, browser: str) -> str:
+    key = settings.gateway_secret.get_secret_value().encode()
+    text = f"second step\0{id}\0{expires}\0{hash}\0{browser}".encode(errors="surrogatepass")
+    return f"{id}.{expires}.{hmac.new(key, text, sha256).hexdigest()}"
+
+
+def _proves(
+    settings: AuthSettings, state: str, id: UUID, expires: int, hash: str, browser: str
+) -> bool:
+    expected = _signed(settings, id, expires, hash, browser)
+    return bool(browser) and hmac.compare_digest(state.encode(errors="replace"), expected.encode())
+
+
+def _read(state: str) -> tuple[UUID, int]:
+    """Whom a state is about, and when it ends, if it is one of ours."""
+    found = re.fullmatch(r"([0-9a-f-]{36})\.([0-9]{1,12})\.[0-9a-f]{64}", state)
+    try:
+        return (UUID(found[1]), int(found[2])) if found else (NOBODY_KNOWN, 0)
+    except ValueError:
+        return NOBODY_KNOWN, 0
 
 
 async def _failed(connection: Lent, person: Person | None, reason: str, origin: Origin) -> None:

@@ -81,6 +81,15 @@ def mail_counts(settings: AuthSettings, email: str, ip: str | None) -> list[Coun
     return _counts(settings, "mail: ", email, ip, MAILS, MAIL_WINDOW, short=600)
 
 
+def code_counts(settings: AuthSettings, person: str, ip: str | None) -> list[Count]:
+    """What an attempt at a code of this person, who has shown their password, counts for.
+
+    Nobody without the password can raise these counts, so that the waits may be longer.
+    """
+    allowed, window = settings.sign_in_attempts, settings.sign_in_window
+    return _counts(settings, "code: ", person, ip, allowed, window, short=600)
+
+
 def _counts(
     settings: AuthSettings,
     prefix: str,

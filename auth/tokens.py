@@ -42,6 +42,20 @@ REVOKE = """
 UPDATE oauth_access_tokens SET revoked_at = now() WHERE token_hash = $1 AND revoked_at IS NULL
 RETURNING id, user_id, client_id
 """
+FAMILIES = """
+SELECT pg_advisory_xact_lock(hashtextextended(grant_id::text, 0))
+FROM (
+    SELECT DISTINCT grant_id FROM (
+        SELECT grant_id, client_id FROM oauth_refresh_tokens
+        WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now()
+        UNION ALL
+        SELECT grant_id, client_id FROM oauth_authorization_codes
+        WHERE user_id = $1 AND expires_at > now()
+    ) AS living WHERE $2::text IS NULL OR client_id = $2
+    ORDER BY grant_id
+) AS families
+"""
+"""Whoever redeems or refreshes holds the same lock: what they are given is ended with the rest."""
 REVOKE_ALL = (
     """
     UPDATE oauth_access_tokens SET revoked_at = now()
@@ -55,6 +69,7 @@ REVOKE_ALL = (
     UPDATE oauth_authorization_codes SET used_at = now()
     WHERE user_id = $1 AND used_at IS NULL AND ($2::text IS NULL OR client_id = $2)
     """,
+    "DELETE FROM oauth_consents WHERE user_id = $1 AND ($2::text IS NULL OR client_id = $2)",
 )
 
 
@@ -88,7 +103,8 @@ async def revoke(database: Database, token: str) -> bool:
 
 
 async def revoke_all(connection: Lent, user_id: UUID, client_id: str | None = None) -> None:
-    """End what applications hold of this person, one client's or all: tokens and codes."""
+    """End what applications hold of this person, one client's or all: tokens, codes, consent."""
+    await connection.execute(FAMILIES, user_id, client_id)
     for statement in REVOKE_ALL:
         await connection.execute(statement, user_id, client_id)
 

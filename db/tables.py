@@ -14,7 +14,7 @@ from db.core.oauth import (
     OAuthRefreshToken,
 )
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
-from db.core.people import MailedLink, Profile, ProfileCredential
+from db.core.people import MailedLink, Profile, ProfileCredential, RecoveryCode, SecondFactor
 from db.core.projects import Project, ProjectMember, UserRole
 from db.core.sessions import Session, SignInAttempts
 from db.requirements.collaboration import Assignment, TraceLink
@@ -29,6 +29,8 @@ MODELS: tuple[type[Base], ...] = (
     Profile,
     ProfileCredential,
     MailedLink,
+    SecondFactor,
+    RecoveryCode,
     Session,
     SignInAttempts,
     IdempotencyKey,

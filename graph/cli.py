@@ -101,6 +101,14 @@ def approve_user(email: Email) -> None:
     people.let_in(_settings(), email)
 
 
+@users.command("second-factor-off")
+def turn_second_factor_off(email: Email) -> None:
+    """Ask somebody for no codes any more, who has lost both their app and their recovery codes."""
+    from graph.commands import people
+
+    people.turn_second_factor_off(_settings(), email)
+
+
 @app.command()
 def token(
     email: Email,

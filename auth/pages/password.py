@@ -4,10 +4,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth import cookies, password_change
+from auth import cookies, password_change, second_factor
 from auth.identify import origin_of
 from auth.pages.forms import read_form
 from auth.pages.site import Site, answering, see
+from auth.viewer import Viewer
 from db.problem import Problem
 
 
@@ -76,14 +77,14 @@ class PasswordPages:
 
     async def show_change(self, request: Request) -> Response:
         """The form for a new password beside the current one."""
-        viewer = await self._site.signed_in(request)
+        viewer = await self._viewer(request)
         return self._change_form(request, viewer.email)
 
     async def change(self, request: Request) -> Response:
         """Change the password, and stay signed in."""
         fields = await read_form(request)
         site = self._site
-        viewer = await site.signed_in(request)
+        viewer = await self._viewer(request)
         try:
             site.require_ours(request, fields, cookies.SESSION)
             await password_change.change(
@@ -97,7 +98,14 @@ class PasswordPages:
             )
         except Problem as problem:
             return self._change_form(request, viewer.email, problem)
-        return see("/?news=password")
+        return see("/account?news=password")
+
+    async def _viewer(self, request: Request) -> Viewer:
+        """Who is signed in; the current password alone is not enough where codes are asked for."""
+        viewer = await self._site.signed_in(request)
+        if viewer.id and await second_factor.state(self._site.database, viewer.id):
+            return await self._site.proved(request)
+        return viewer
 
     def _change_form(
         self, request: Request, email: str | None, problem: Problem | None = None

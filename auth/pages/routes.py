@@ -7,17 +7,16 @@ from starlette.routing import Route
 from auth import cookies
 from auth.mail import Outbox
 from auth.pages import csrf
+from auth.pages.account import AccountPages
 from auth.pages.page import SECURE, STYLE, page
 from auth.pages.password import PasswordPages
+from auth.pages.second_factor import SecondFactorPages
 from auth.pages.sign_in import SignInPages
 from auth.pages.sign_up import SignUpPages
 from auth.pages.site import Site, answering
 from auth.people import full_name
 from auth.settings import AuthSettings
 from db.pool import Database
-
-NEWS = {"password": "Your password has been changed. Your other browsers are signed out."}
-"""What has just happened, by the name that the address of the page gives it."""
 
 
 def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[Route]:
@@ -31,6 +30,8 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         *SignInPages(site).routes(),
         *SignUpPages(site).routes(),
         *PasswordPages(site).routes(),
+        *SecondFactorPages(site).routes(),
+        *AccountPages(site).routes(),
     ]
 
 
@@ -48,8 +49,7 @@ class StartPages:
     async def home(self, request: Request) -> Response:
         """Where to go from here."""
         closed = self._site.settings.signing_up == "closed"
-        news = NEWS.get(request.query_params.get("news", ""))
-        return page("home.html", person=await self._person(request), closed=closed, news=news)
+        return page("home.html", person=await self._person(request), closed=closed)
 
     async def session(self, request: Request) -> Response:
         """Who is signed in, and the token that a form for signing out carries."""

@@ -9,7 +9,7 @@ from auth.browser_sessions import Started
 from auth.identify import origin_of
 from auth.pages.forms import local_path, read_form
 from auth.pages.site import Site, answering, see
-from auth.sign_in import sign_in, sign_out
+from auth.sign_in import HalfSignedIn, second_step, sign_in, sign_out
 from db.problem import Problem
 
 NEWS = {
@@ -30,6 +30,8 @@ class SignInPages:
         return [
             Route("/sign-in", answering(self.show)),
             Route("/sign-in", answering(self.sign_in), methods=["POST"]),
+            Route("/sign-in/code", answering(self.begin_again)),
+            Route("/sign-in/code", answering(self.second_step), methods=["POST"]),
             Route("/sign-out", answering(self.sign_out), methods=["POST"]),
         ]
 
@@ -47,16 +49,45 @@ class SignInPages:
         next, email = local_path(fields.get("next")), fields.get("email", "")
         try:
             self._site.require_ours(request, fields, cookies.FORM)
-            started = await sign_in(
+            step = await sign_in(
                 self._site.database,
                 self._site.settings,
                 email,
                 fields.get("password", ""),
                 origin_of(request),
                 self._site.read(request, cookies.SESSION),
+                self._site.read(request, cookies.FORM),
             )
         except Problem as problem:
             return self._form(request, next, problem, email)
+        if isinstance(step, HalfSignedIn):
+            return self._site.form(request, "second_step.html", next=next, state=step.state)
+        return self._begin(request, next, step)
+
+    async def begin_again(self, _: Request) -> Response:
+        """Whoever opens the page of the second step has not taken the first."""
+        return see("/sign-in")
+
+    async def second_step(self, request: Request) -> Response:
+        """Sign in with a code after the password; or ask for the code again."""
+        fields = await read_form(request)
+        next, state = local_path(fields.get("next")), fields.get("state", "")
+        try:
+            self._site.require_ours(request, fields, cookies.FORM)
+            started = await second_step(
+                self._site.database,
+                self._site.settings,
+                self._site.outbox,
+                state,
+                fields.get("code", ""),
+                origin_of(request),
+                self._site.read(request, cookies.SESSION),
+                self._site.read(request, cookies.FORM),
+            )
+        except Problem as problem:
+            if problem.code in ("UNAUTHENTICATED", "FORBIDDEN"):
+                return self._form(request, next, problem)
+            return self._site.form(request, "second_step.html", problem, next=next, state=state)
         return self._begin(request, next, started)
 
     async def sign_out(self, request: Request) -> Response:

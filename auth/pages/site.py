@@ -16,6 +16,7 @@ from auth.pages.forms import read_form
 from auth.pages.page import SECURE, page
 from auth.secret import fresh, is_secret
 from auth.settings import AuthSettings
+from auth.step_up import is_fresh
 from auth.viewer import Viewer
 from db.pool import Database
 from db.problem import CODES, Problem
@@ -56,6 +57,19 @@ def refusal(problem: Problem) -> Response:
     return _with_wait(response, problem)
 
 
+async def required_step_up(database: Database, viewer: Viewer, back: str) -> Response | None:
+    """The way to the page where this signed-in person proves that it is them, and back again.
+
+    None when they have lately done so. `back` is a path of this site.
+    """
+    return None if await is_fresh(database, viewer) else see(proof_path(back))
+
+
+def proof_path(back: str) -> str:
+    """The page on which whoever is signed in proves that it is them, and then goes back."""
+    return f"/prove?next={quote(back, safe='')}"
+
+
 def see(path: str) -> Response:
     """Have the browser go there with GET (RFC 9110, section 15.4.4)."""
     return RedirectResponse(path, 303, headers=SECURE)
@@ -79,6 +93,16 @@ class Site:
         viewer = await self.viewer(request)
         if viewer.id is None:
             raise Elsewhere(f"/sign-in?next={quote(self.path_of(request), safe='')}")
+        return viewer
+
+    async def proved(self, request: Request, back: str = "") -> Viewer:
+        """Who is signed in and has lately proved that it is them; others do that first.
+
+        They come back to `back`, or to this page.
+        """
+        viewer = await self.signed_in(request)
+        if not await is_fresh(self.database, viewer):
+            raise Elsewhere(proof_path(back or self.path_of(request)))
         return viewer
 
     def path_of(self, request: Request) -> str:

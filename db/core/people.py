@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, func, text
+from sqlalchemy import BigInteger, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, Entity
@@ -15,6 +15,7 @@ from db.constraints import (
     json_objects,
     later,
     not_blank,
+    not_negative,
     unique,
     unique_live,
 )
@@ -109,4 +110,41 @@ class MailedLink(Base, kw_only=True):
         later("expires_at"),
         Index("ix_mailed_links_email", text("lower(email)")),
         Index(None, "expires_at"),
+    )
+
+
+class SecondFactor(Base, kw_only=True):
+    """The authenticator app of somebody who signs in with one (RFC 6238).
+
+    Its secret is encrypted with a key of the gateway. A code is good once: `last_step` is the time
+    step, 30 seconds each since 1970, of the last one that was.
+    """
+
+    __tablename__ = "second_factors"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("profiles.id"), primary_key=True)
+    secret: Mapped[bytes]
+    last_step: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+
+    __table_args__ = (
+        check("secret", "encrypted", "octet_length(secret) = 48", "This is not encrypted."),
+        not_negative("last_step"),
+    )
+
+
+class RecoveryCode(Base, kw_only=True):
+    """A code in place of the authenticator app's, for whoever lost it; only its digest is kept."""
+
+    __tablename__ = "recovery_codes"
+
+    id: Mapped[UUID] = identity()
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("profiles.id"))
+    code_hash: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+    used_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        unique("user_id", "code_hash"),
+        check("code_hash", "digest", "octet_length(code_hash) = 32", "This is not a digest."),
     )

@@ -23,6 +23,8 @@ class Session(Base, kw_only=True):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("profiles.id"))
     created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
     last_used_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+    proved_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+    """When the person last showed their password, and code if they use one."""
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     ip_address: Mapped[IPv4Address | IPv6Address | None] = mapped_column(INET, default=None)

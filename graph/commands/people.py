@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from auth.mail import Outbox, mail
 from auth.people import address, approve, create_person, set_password
+from auth.second_factor import turn_off_for
 from auth.tokens import issue
 from graph.commands.database import opened, running
 from graph.settings import Settings
@@ -40,6 +41,19 @@ def let_in(settings: Settings, email: str) -> None:
         async with opened(dsn, settings) as database:
             if await approve(database, email):
                 outbox.post(mail("approved", address(email), settings))
+            await outbox.settle(within=60)
+
+    with running(settings) as dsn:
+        asyncio.run(work(dsn))
+
+
+def turn_second_factor_off(settings: Settings, email: str) -> None:
+    """Ask somebody for no codes any more, and tell them by mail. Raises Problem."""
+
+    async def work(dsn: str) -> None:
+        outbox = Outbox(settings)
+        async with opened(dsn, settings) as database:
+            await turn_off_for(database, outbox, email)
             await outbox.settle(within=60)
 
     with running(settings) as dsn:

@@ -2,7 +2,11 @@
 
 import pytest
 
+from auth.mail import Outbox
+from auth.pages import routes
 from auth.pages.forms import FORM, local_path
+from db.pool import Database
+from graph.settings import Settings
 from tests.auth.conftest import form_of, sign_in
 
 ELSEWHERE = [
@@ -23,6 +27,11 @@ ELSEWHERE = [
     "/" + "x" * 5000,
 ]
 HERE = ["/", "/explorer", "/explorer?a=//b&c=%2F#d", "/projekte/größe", "/a//b", "/.//evil.example"]
+
+SETTINGS = Settings(gateway_secret="tests" * 8)
+ROUTES = routes(Database(""), SETTINGS, Outbox(SETTINGS))
+FORMS = [route.path for route in ROUTES if "POST" in (route.methods or ())]
+PAGES = [route.path for route in ROUTES if "GET" in (route.methods or ())]
 
 
 @pytest.mark.parametrize("target", ELSEWHERE)
@@ -60,8 +69,9 @@ async def test_a_form_leads_back_to_where_one_wanted(browser, person, target):
         (b"email=a", ""),
     ],
 )
-async def test_what_is_no_proper_form_is_refused(browser, body, type):
-    for path in ("/sign-in", "/sign-out"):
+async def test_what_is_no_proper_form_is_refused(browser, person, body, type):
+    await sign_in(browser, person.email)
+    for path in FORMS:
         answer = await browser.post(path, content=body, headers={"content-type": type})
         assert answer.status_code == 400
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -72,9 +82,19 @@ async def test_what_is_no_proper_form_is_refused(browser, body, type):
 )
 async def test_a_form_with_nothing_proper_in_it_is_refused(browser, body):
     await form_of(browser)
-    for path in ("/sign-in", "/sign-out"):
+    for path in ("/sign-in", "/sign-in/code", "/sign-out", "/sign-up", "/forgotten-password"):
         answer = await browser.post(path, content=body, headers={"content-type": FORM})
         assert answer.status_code == 403
+
+
+async def test_odd_addresses_get_a_page(browser, person):
+    await sign_in(browser, person.email)
+    for path in PAGES:
+        for query in ("next=%00&token=%0d%0aA:b&news=%ff", "token=" + "x" * 30_000, "%&=&&;"):
+            answer = await browser.get(f"{path}?{query}")
+            assert answer.status_code in (200, 303, 404)
+            assert "\n" not in answer.headers.get("location", "")
+            assert "a" not in answer.headers
 
 
 async def test_odd_text_in_a_form_signs_nobody_in(browse, person):

@@ -1,0 +1,31 @@
+"""Browsers in a few words, made of what they say of themselves, which may be anything."""
+
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("CriOS", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+"""What to look for, in this order: most browsers claim to be the ones that came before them."""
+SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Macintosh", "Mac"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+def in_words(agent: str) -> str:
+    """The browser and the system of this User-Agent header, such as `Firefox on Linux`."""
+    browser = next((name for sign, name in BROWSERS if sign in agent), None)
+    system = next((name for sign, name in SYSTEMS if sign in agent), None)
+    if browser and system:
+        return f"{browser} on {system}"
+    return browser or system or (agent[:40] if agent else "An unknown browser")
