@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from graph.commands import audit
+from graph.commands import audit, clients
 
 if TYPE_CHECKING:
     from graph.settings import Settings
@@ -24,6 +24,7 @@ app = typer.Typer(
 users = typer.Typer(help="People who may sign in.", no_args_is_help=True)
 app.add_typer(users, name="user")
 app.add_typer(audit.app, name="audit")
+app.add_typer(clients.app, name="client")
 
 Email = Annotated[str, typer.Argument(help="The person's e-mail address.")]
 PasswordFromInput = Annotated[

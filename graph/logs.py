@@ -19,7 +19,9 @@ LONGEST_VALUE = 1000
 """Characters of a value that are kept; a traceback keeps its end, other text its beginning."""
 REMOVED = "[removed]"
 SECRET_KEY = re.compile("password|token|secret|authorization|cookie|api_?key|dsn", re.IGNORECASE)
-SECRET_TEXT = re.compile(r"(?i)(?<=://)[^/\s:@]*:[^/\s@]*(?=@)|(?<=bearer )\S+")
+SECRET_TEXT = re.compile(
+    r"(?i)(?<=://)[^/\s:@]*:[^/\s@]*(?=@)|(?<=bearer )\S+|\brq[a-z]_(?:[a-z]+_)?[\w-]{43,}"
+)
 
 
 def set_up(settings: Settings, stream: TextIO = sys.stderr) -> None:

@@ -129,6 +129,7 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
         try:
             client: Client = super().authenticate_client(request, methods, endpoint)
         except InvalidClientError:
+            self._note_failure(request)
             raise credentials.Unauthenticated from None
         return client
 
@@ -252,6 +253,24 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
                 user_id=person,
                 client_id=asked.client.client_id,
                 details={"scope": asked.scope},
+            )
+        )
+
+    def _note_failure(self, asked: Asked) -> None:
+        """Record that somebody was not the application they said; of unknown ones, nothing."""
+        client = self.query_client(credentials.claimed(asked))
+        if client is None:
+            return
+        self.events.append(
+            Event(
+                entity_type="OAuthClient",
+                entity_id=client.row.id,
+                action="authenticate",
+                type=AuditEventType.LOGIN_FAILED,
+                description="Application did not prove who it is.",
+                resource=ResourceType.OAUTH_CLIENT,
+                severity=AuditSeverity.MEDIUM,
+                client_id=client.client_id,
             )
         )
 

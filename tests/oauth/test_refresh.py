@@ -1,7 +1,11 @@
 """Refresh tokens: exchanged once, and the end of their family when used twice (R01-R08, B09)."""
 
+import asyncio
+
 import pytest
 
+from auth.tokens import revoke_all
+from db.pool import NOBODY
 from tests.oauth.conftest import API, SCOPE, works
 from tests.oauth.test_tokens import error
 
@@ -116,6 +120,23 @@ async def test_b09_an_expired_access_token_is_exchanged_for_another(
     assert not await works(http, tokens["access_token"])
     assert await planner.introspect(tokens["access_token"]) == {"active": False}
     assert (await planner.refresh(tokens["refresh_token"])).status_code == 200
+
+
+async def test_what_is_revoked_while_it_is_exchanged_is_over(database, planner, people, http):
+    for _ in range(5):
+        person = await people()
+        first = await planner.connect(person)
+
+        async def revoke(person=person):
+            async with database.auth.lend(NOBODY) as lent, lent.transaction():
+                await revoke_all(lent, person.id)
+
+        answer, _ = await asyncio.gather(planner.refresh(first["refresh_token"]), revoke())
+        for tokens in (first, answer.json()):
+            if "access_token" in tokens:
+                assert not await works(http, tokens["access_token"])
+                refused = await planner.refresh(tokens["refresh_token"])
+                assert error(refused) == "invalid_grant"
 
 
 async def test_exchanging_prolongs_nothing(planner, person, superuser):

@@ -127,6 +127,17 @@ def test_a_token_is_one_line_also_while_a_server_runs(data_dir, person):
     assert is_token(run.stdout.strip())
 
 
+def test_an_application_is_registered_and_ended(data_dir, person):
+    add = ("client", "add", "Planner", "--redirect", "https://app.example/cb")
+    run = gateway(*add, GATEWAY_DATA_DIR=data_dir)
+    assert (run.returncode, run.stderr) == (0, "")
+    made = dict(line.split() for line in run.stdout.splitlines())
+    assert is_token(made["client_secret"], "rqs_")
+    end = ("client", "disable", made["client_id"])
+    assert gateway(*end, GATEWAY_DATA_DIR=data_dir).returncode == 0
+    assert_refused(gateway(*end, GATEWAY_DATA_DIR=data_dir), "There is no application rqc-")
+
+
 def test_a_refusal_is_one_sentence(data_dir, person):
     twice = ("user", "create", person, "--password-stdin")
     run = gateway(*twice, typed=f"{PASSWORD}\n", GATEWAY_DATA_DIR=data_dir)

@@ -1,0 +1,93 @@
+"""Several processes at once: one use of a code, one branch of a family (T05, R04)."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from tests.conftest import SECRET
+from tests.http.test_audits import ROOT, until_ready
+from tests.oauth.conftest import ISSUER, VERIFIER, works
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture(scope="module")
+def gateways(database_dsn: str) -> Iterator[list[str]]:
+    """The addresses of two server processes on one database."""
+    own = {"DATABASE_URL": database_dsn, "GATEWAY_SECRET": SECRET, "PUBLIC_URL": ISSUER}
+    command = [sys.executable, "-m", "graph.cli", "serve"]
+    with ExitStack() as stack:
+        urls = []
+        for _ in range(2):
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = free.getsockname()[1]
+            environment = os.environ | own | {"PORT": str(port), "DRAIN_DELAY": "0"}
+            process = stack.enter_context(subprocess.Popen(command, cwd=ROOT, env=environment))
+            stack.callback(process.terminate)
+            urls.append((f"http://127.0.0.1:{port}", process))
+        for url, process in urls:
+            until_ready(url, process)
+        yield [url for url, _ in urls]
+
+
+@pytest.fixture
+async def eight(gateways):
+    """Sends the same form eight times at once, to both processes in turn."""
+    async with httpx.AsyncClient() as http:
+
+        async def eight(application, **form):
+            return await asyncio.gather(
+                *(
+                    http.post(
+                        f"{gateways[n % 2]}/oauth/token", data=form, **application.credentials()
+                    )
+                    for n in range(8)
+                )
+            )
+
+        yield eight
+
+
+async def test_t05_eight_redemptions_of_a_code_give_one_token(planner, person, eight):
+    for _ in range(3):
+        answers = await eight(
+            planner,
+            grant_type="authorization_code",
+            code=await planner.code(person),
+            redirect_uri=planner.callback,
+            code_verifier=VERIFIER,
+        )
+        assert Counter(answer.status_code for answer in answers) == {200: 1, 400: 7}
+        tokens = next(answer.json() for answer in answers if answer.is_success)
+        answer = await planner.refresh(tokens["refresh_token"])
+        assert answer.json()["error"] == "invalid_grant"  # used twice, it has ended what it gave
+
+
+async def test_r04_eight_refreshes_leave_one_branch(planner, person, http, eight, superuser):
+    for _ in range(3):
+        first = await planner.connect(person)
+        answers = await eight(
+            planner, grant_type="refresh_token", refresh_token=first["refresh_token"]
+        )
+        assert {answer.status_code for answer in answers} <= {200, 400}
+        given = [answer.json() for answer in answers if answer.is_success]
+        active = [t for t in given if (await planner.introspect(t["refresh_token"]))["active"]]
+        alive = [t for t in given if await works(http, t["access_token"])]
+        assert len(active) == len(alive) == 1
+        live = await superuser.fetchval(
+            "SELECT count(*) FROM oauth_refresh_tokens WHERE user_id = $1 AND client_id = $2"
+            " AND revoked_at IS NULL AND rotated_at IS NULL AND grant_id = (SELECT grant_id FROM"
+            " oauth_refresh_tokens WHERE user_id = $1 ORDER BY created_at DESC LIMIT 1)",
+            person.id,
+            planner.client_id,
+        )
+        assert live == 1
