@@ -154,9 +154,8 @@ SELECT {columns}
 FROM public.{table.name} AS r
 LEFT JOIN LATERAL (
     SELECT min(e.version) - 1 AS version,
-        jsonb_object_agg(o.key, o.value ORDER BY e.version DESC)
-            FILTER (WHERE o.key IS NOT NULL) AS old
-    FROM public.audit_logs AS e LEFT JOIN LATERAL jsonb_each(e.old_data) AS o ON true
+        ctx.overlay(e.old_data ORDER BY e.version DESC) AS old
+    FROM public.audit_logs AS e
     WHERE r.updated_at > :past_at - {LONGEST_TRANSACTION}
         AND e.entity_id = r.id
         AND e.version IS NOT NULL
@@ -171,6 +170,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT e.created_at, e.actor_id FROM public.audit_logs AS e
     WHERE e.entity_id = r.id AND e.version = later.version AND later.version > 1
+    LIMIT 1
 ) AS made ON true
 WHERE {candidates}
     AND r.{tenant} = ANY ((SELECT ctx.organizations())::uuid[])

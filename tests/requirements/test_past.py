@@ -2,6 +2,8 @@
 
 import pytest
 
+from auth.session.row import STATEMENTS
+from tests.kit.asking import run, session_of
 from tests.world import Refused
 
 REQUIREMENT = """query ($id: UUID!, $version: BigInt, $time: DateTime) {
@@ -128,3 +130,92 @@ async def test_another_tenant_sees_no_past(world, other_world, now):
 async def test_nobody_changes_the_past(world):
     row = await world.ask("owner", REQUIREMENT, id=world.requirement, version=1)
     assert row["viewerCan"] == {"update": False, "delete": False, "create": False}
+
+
+async def test_a_transaction_is_seen_whole_or_not_at_all(world, now):
+    """Its events have times of their own; a moment between them comes before all of them."""
+    start, end = await now(), None
+    async with world.database.orm.connect() as one:
+        user = world.people["editor"]
+        await one.exec_driver_sql(
+            f"SELECT set_config('app.user_id', '{user}', true),"
+            f" set_config('app.organizations', '{{{world.organization}}}', true)"
+        )
+        for table, type_ in (("documents", "Document"), ("blocks", "Block")):
+            id = getattr(world, table.removesuffix("s"))
+            await one.exec_driver_sql(
+                f"UPDATE {table} SET name = 'New', version = 2, updated_at = clock_timestamp()"
+                f" WHERE id = '{id}'"
+            )
+            await one.exec_driver_sql(
+                "INSERT INTO audit_logs (id, organization_id, entity_id, entity_type, action,"
+                " version, changed_fields, old_data, new_data, actor_id) SELECT gen_random_uuid(),"
+                f" '{world.organization}', '{id}', '{type_}', 'update', 2, '{{name}}',"
+                f""" '{{"name": "Old"}}', '{{"name": "New"}}', '{user}'"""
+            )
+            end = end or await now()
+        await one.commit()
+    after = await now()
+    query = """query ($id: UUID!, $time: DateTime!) { document(id: $id, asOf: $time) {
+        name version blocks { nodes { name version } } } }"""
+    for time, name, version in ((start, "Old", 1), (end, "Old", 1), (after, "New", 2)):
+        row = await world.ask("viewer", query, id=world.document, time=time)
+        assert (row["name"], row["version"]) == (name, version)
+        assert row["blocks"]["nodes"] == [{"name": name, "version": version}]
+
+
+async def test_words_are_not_searched_in_the_past(world):
+    query = """query ($id: UUID!) { document(id: $id, atVersion: 1) {
+        requirements(search: "brakes") { totalCount } } }"""
+    with pytest.raises(Refused) as refused:
+        await world.ask("viewer", query, id=world.document)
+    assert (refused.value.code, refused.value.field) == ("INVALID", ["search"])
+
+
+async def test_the_past_is_as_many_statements_whatever_the_number_of_rows(world):
+    query = """query ($id: UUID!) { document(id: $id, atVersion: 1) {
+        blocks { totalCount nodes { requirements { totalCount nodes { document { id } } } } } } }"""
+    counts = []
+    for _ in range(2):
+        session = await session_of(world, "viewer")
+        await run(session, query, id=world.document)
+        counts.append(session.statements)
+        for table, more in (("blocks", ""), ("requirements", ", block_id")):
+            await world.superuser.execute(
+                f"INSERT INTO {table} (organization_id, project_id, document_id, name{more})"
+                f" SELECT organization_id, project_id, document_id, 'More'{more and ', id'}"
+                f" FROM blocks, generate_series(1, 5) WHERE document_id = $1",
+                world.document,
+            )
+            await world.superuser.execute(
+                f"UPDATE {table} SET created_at = d.created_at FROM documents d"
+                " WHERE d.id = document_id AND d.id = $1",
+                world.document,
+            )
+    # The version's time, the document, the blocks and how many, the requirements and how many.
+    assert counts == [6, 6]
+
+
+async def test_the_past_reads_the_record_by_its_indexes(world, now, monkeypatch):
+    """However much is recorded of other rows, no statement walks over all of it."""
+    time = await now()
+    await world.ask("editor", UPDATE, id=world.requirement, version=1, input={"name": "New"})
+    await world.superuser.execute(
+        "INSERT INTO audit_logs (organization_id, entity_id, entity_type, action, version)"
+        " SELECT $1, gen_random_uuid(), 'Requirement', 'update', 2 FROM generate_series(1, 5000)",
+        world.organization,
+    )
+    await world.superuser.execute("ANALYZE audit_logs")
+    sent = []
+    ready = STATEMENTS.ready
+    monkeypatch.setattr(STATEMENTS, "ready", lambda *asked: sent.append(ready(*asked)) or sent[-1])
+    session = await session_of(world, "viewer")
+    await run(session, TREE, id=world.document, time=time)
+    month = time[:7].replace("-", "_")
+    async with world.database.app.lend(session.viewer.context) as connection:
+        plans = [
+            "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {text}", *arguments))
+            for text, arguments in sent
+        ]
+    assert any(f"on audit_logs_{month}" in plan for plan in plans)
+    assert not any(f"Seq Scan on audit_logs_{month}" in plan for plan in plans)

@@ -29,11 +29,9 @@ WITH RECURSIVE requirements AS
   LEFT
   JOIN LATERAL (
     SELECT min(e.version) - 1 AS version,
-    jsonb_object_agg(o.key, o.value
-      ORDER BY e.version DESC)
-    FILTER (WHERE o.key IS NOT NULL) AS old
-    FROM public.audit_logs AS e LEFT
-    JOIN LATERAL jsonb_each(e.old_data) AS o ON true
+    ctx.overlay(e.old_data
+      ORDER BY e.version DESC) AS old
+    FROM public.audit_logs AS e
     WHERE r.updated_at > $1::TIMESTAMP WITH TIME ZONE - interval '2 minutes'
     AND e.entity_id = r.id
     AND e.version IS NOT NULL
@@ -55,6 +53,7 @@ WITH RECURSIVE requirements AS
     WHERE e.entity_id = r.id
     AND e.version = later.version
     AND later.version > 1
+    LIMIT 1
     ) AS made ON true
   WHERE r.id = ANY ($5::UUID[])
   AND r.organization_id = ANY ((SELECT ctx.organizations())::uuid[])
@@ -82,11 +81,9 @@ documents AS
   LEFT
   JOIN LATERAL (
     SELECT min(e.version) - 1 AS version,
-    jsonb_object_agg(o.key, o.value
-      ORDER BY e.version DESC)
-    FILTER (WHERE o.key IS NOT NULL) AS old
-    FROM public.audit_logs AS e LEFT
-    JOIN LATERAL jsonb_each(e.old_data) AS o ON true
+    ctx.overlay(e.old_data
+      ORDER BY e.version DESC) AS old
+    FROM public.audit_logs AS e
     WHERE r.updated_at > $1::TIMESTAMP WITH TIME ZONE - interval '2 minutes'
     AND e.entity_id = r.id
     AND e.version IS NOT NULL
@@ -108,6 +105,7 @@ documents AS
     WHERE e.entity_id = r.id
     AND e.version = later.version
     AND later.version > 1
+    LIMIT 1
     ) AS made ON true
   WHERE r.id = ANY (ARRAY(SELECT DISTINCT document_id
       FROM requirements))
@@ -137,11 +135,9 @@ blocks AS
   LEFT
   JOIN LATERAL (
     SELECT min(e.version) - 1 AS version,
-    jsonb_object_agg(o.key, o.value
-      ORDER BY e.version DESC)
-    FILTER (WHERE o.key IS NOT NULL) AS old
-    FROM public.audit_logs AS e LEFT
-    JOIN LATERAL jsonb_each(e.old_data) AS o ON true
+    ctx.overlay(e.old_data
+      ORDER BY e.version DESC) AS old
+    FROM public.audit_logs AS e
     WHERE r.updated_at > $1::TIMESTAMP WITH TIME ZONE - interval '2 minutes'
     AND e.entity_id = r.id
     AND e.version IS NOT NULL
@@ -163,6 +159,7 @@ blocks AS
     WHERE e.entity_id = r.id
     AND e.version = later.version
     AND later.version > 1
+    LIMIT 1
     ) AS made ON true
   WHERE (r.document_id = ANY (ARRAY(SELECT DISTINCT document_id
         FROM requirements))

@@ -20,11 +20,9 @@ WITH documents AS
   LEFT
   JOIN LATERAL (
     SELECT min(e.version) - 1 AS version,
-    jsonb_object_agg(o.key, o.value
-      ORDER BY e.version DESC)
-    FILTER (WHERE o.key IS NOT NULL) AS old
-    FROM public.audit_logs AS e LEFT
-    JOIN LATERAL jsonb_each(e.old_data) AS o ON true
+    ctx.overlay(e.old_data
+      ORDER BY e.version DESC) AS old
+    FROM public.audit_logs AS e
     WHERE r.updated_at > $1::TIMESTAMP WITH TIME ZONE - interval '2 minutes'
     AND e.entity_id = r.id
     AND e.version IS NOT NULL
@@ -46,6 +44,7 @@ WITH documents AS
     WHERE e.entity_id = r.id
     AND e.version = later.version
     AND later.version > 1
+    LIMIT 1
     ) AS made ON true
   WHERE r.id = ANY ($5::UUID[])
   AND r.organization_id = ANY ((SELECT ctx.organizations())::uuid[])
@@ -97,11 +96,9 @@ WITH RECURSIVE blocks AS
   LEFT
   JOIN LATERAL (
     SELECT min(e.version) - 1 AS version,
-    jsonb_object_agg(o.key, o.value
-      ORDER BY e.version DESC)
-    FILTER (WHERE o.key IS NOT NULL) AS old
-    FROM public.audit_logs AS e LEFT
-    JOIN LATERAL jsonb_each(e.old_data) AS o ON true
+    ctx.overlay(e.old_data
+      ORDER BY e.version DESC) AS old
+    FROM public.audit_logs AS e
     WHERE r.updated_at > $1::TIMESTAMP WITH TIME ZONE - interval '2 minutes'
     AND e.entity_id = r.id
     AND e.version IS NOT NULL
@@ -123,6 +120,7 @@ WITH RECURSIVE blocks AS
     WHERE e.entity_id = r.id
     AND e.version = later.version
     AND later.version > 1
+    LIMIT 1
     ) AS made ON true
   WHERE (r.document_id = ANY ($5::UUID[])
     OR r.id = ANY (ARRAY(SELECT ctx.moved_from_document_id($5::UUID[],
@@ -152,11 +150,9 @@ documents AS
   LEFT
   JOIN LATERAL (
     SELECT min(e.version) - 1 AS version,
-    jsonb_object_agg(o.key, o.value
-      ORDER BY e.version DESC)
-    FILTER (WHERE o.key IS NOT NULL) AS old
-    FROM public.audit_logs AS e LEFT
-    JOIN LATERAL jsonb_each(e.old_data) AS o ON true
+    ctx.overlay(e.old_data
+      ORDER BY e.version DESC) AS old
+    FROM public.audit_logs AS e
     WHERE r.updated_at > $1::TIMESTAMP WITH TIME ZONE - interval '2 minutes'
     AND e.entity_id = r.id
     AND e.version IS NOT NULL
@@ -178,6 +174,7 @@ documents AS
     WHERE e.entity_id = r.id
     AND e.version = later.version
     AND later.version > 1
+    LIMIT 1
     ) AS made ON true
   WHERE r.id = ANY (ARRAY(SELECT DISTINCT document_id
       FROM blocks))
@@ -260,11 +257,9 @@ WITH RECURSIVE requirements AS
   LEFT
   JOIN LATERAL (
     SELECT min(e.version) - 1 AS version,
-    jsonb_object_agg(o.key, o.value
-      ORDER BY e.version DESC)
-    FILTER (WHERE o.key IS NOT NULL) AS old
-    FROM public.audit_logs AS e LEFT
-    JOIN LATERAL jsonb_each(e.old_data) AS o ON true
+    ctx.overlay(e.old_data
+      ORDER BY e.version DESC) AS old
+    FROM public.audit_logs AS e
     WHERE r.updated_at > $1::TIMESTAMP WITH TIME ZONE - interval '2 minutes'
     AND e.entity_id = r.id
     AND e.version IS NOT NULL
@@ -286,6 +281,7 @@ WITH RECURSIVE requirements AS
     WHERE e.entity_id = r.id
     AND e.version = later.version
     AND later.version > 1
+    LIMIT 1
     ) AS made ON true
   WHERE (r.block_id = ANY ($5::UUID[])
     OR r.id = ANY (ARRAY(SELECT ctx.moved_from_block_id($5::UUID[],
@@ -315,11 +311,9 @@ documents AS
   LEFT
   JOIN LATERAL (
     SELECT min(e.version) - 1 AS version,
-    jsonb_object_agg(o.key, o.value
-      ORDER BY e.version DESC)
-    FILTER (WHERE o.key IS NOT NULL) AS old
-    FROM public.audit_logs AS e LEFT
-    JOIN LATERAL jsonb_each(e.old_data) AS o ON true
+    ctx.overlay(e.old_data
+      ORDER BY e.version DESC) AS old
+    FROM public.audit_logs AS e
     WHERE r.updated_at > $1::TIMESTAMP WITH TIME ZONE - interval '2 minutes'
     AND e.entity_id = r.id
     AND e.version IS NOT NULL
@@ -341,6 +335,7 @@ documents AS
     WHERE e.entity_id = r.id
     AND e.version = later.version
     AND later.version > 1
+    LIMIT 1
     ) AS made ON true
   WHERE r.id = ANY (ARRAY(SELECT DISTINCT document_id
       FROM requirements))
@@ -370,11 +365,9 @@ blocks AS
   LEFT
   JOIN LATERAL (
     SELECT min(e.version) - 1 AS version,
-    jsonb_object_agg(o.key, o.value
-      ORDER BY e.version DESC)
-    FILTER (WHERE o.key IS NOT NULL) AS old
-    FROM public.audit_logs AS e LEFT
-    JOIN LATERAL jsonb_each(e.old_data) AS o ON true
+    ctx.overlay(e.old_data
+      ORDER BY e.version DESC) AS old
+    FROM public.audit_logs AS e
     WHERE r.updated_at > $1::TIMESTAMP WITH TIME ZONE - interval '2 minutes'
     AND e.entity_id = r.id
     AND e.version IS NOT NULL
@@ -396,6 +389,7 @@ blocks AS
     WHERE e.entity_id = r.id
     AND e.version = later.version
     AND later.version > 1
+    LIMIT 1
     ) AS made ON true
   WHERE (r.document_id = ANY (ARRAY(SELECT DISTINCT document_id
         FROM requirements))
@@ -487,11 +481,9 @@ WITH RECURSIVE requirements AS
   LEFT
   JOIN LATERAL (
     SELECT min(e.version) - 1 AS version,
-    jsonb_object_agg(o.key, o.value
-      ORDER BY e.version DESC)
-    FILTER (WHERE o.key IS NOT NULL) AS old
-    FROM public.audit_logs AS e LEFT
-    JOIN LATERAL jsonb_each(e.old_data) AS o ON true
+    ctx.overlay(e.old_data
+      ORDER BY e.version DESC) AS old
+    FROM public.audit_logs AS e
     WHERE r.updated_at > $1::TIMESTAMP WITH TIME ZONE - interval '2 minutes'
     AND e.entity_id = r.id
     AND e.version IS NOT NULL
@@ -513,6 +505,7 @@ WITH RECURSIVE requirements AS
     WHERE e.entity_id = r.id
     AND e.version = later.version
     AND later.version > 1
+    LIMIT 1
     ) AS made ON true
   WHERE (r.block_id = ANY ($5::UUID[])
     OR r.id = ANY (ARRAY(SELECT ctx.moved_from_block_id($5::UUID[],
@@ -542,11 +535,9 @@ documents AS
   LEFT
   JOIN LATERAL (
     SELECT min(e.version) - 1 AS version,
-    jsonb_object_agg(o.key, o.value
-      ORDER BY e.version DESC)
-    FILTER (WHERE o.key IS NOT NULL) AS old
-    FROM public.audit_logs AS e LEFT
-    JOIN LATERAL jsonb_each(e.old_data) AS o ON true
+    ctx.overlay(e.old_data
+      ORDER BY e.version DESC) AS old
+    FROM public.audit_logs AS e
     WHERE r.updated_at > $1::TIMESTAMP WITH TIME ZONE - interval '2 minutes'
     AND e.entity_id = r.id
     AND e.version IS NOT NULL
@@ -568,6 +559,7 @@ documents AS
     WHERE e.entity_id = r.id
     AND e.version = later.version
     AND later.version > 1
+    LIMIT 1
     ) AS made ON true
   WHERE r.id = ANY (ARRAY(SELECT DISTINCT document_id
       FROM requirements))
@@ -597,11 +589,9 @@ blocks AS
   LEFT
   JOIN LATERAL (
     SELECT min(e.version) - 1 AS version,
-    jsonb_object_agg(o.key, o.value
-      ORDER BY e.version DESC)
-    FILTER (WHERE o.key IS NOT NULL) AS old
-    FROM public.audit_logs AS e LEFT
-    JOIN LATERAL jsonb_each(e.old_data) AS o ON true
+    ctx.overlay(e.old_data
+      ORDER BY e.version DESC) AS old
+    FROM public.audit_logs AS e
     WHERE r.updated_at > $1::TIMESTAMP WITH TIME ZONE - interval '2 minutes'
     AND e.entity_id = r.id
     AND e.version IS NOT NULL
@@ -623,6 +613,7 @@ blocks AS
     WHERE e.entity_id = r.id
     AND e.version = later.version
     AND later.version > 1
+    LIMIT 1
     ) AS made ON true
   WHERE (r.document_id = ANY (ARRAY(SELECT DISTINCT document_id
         FROM requirements))
