@@ -95,6 +95,26 @@ class Entity(Base, kw_only=True):
     }
 
 
+class Part(Base, kw_only=True):
+    """A row that is part of another one, made with it and never changed: no version, no past.
+
+    Where it has scope columns of its own, the rule of the whole is asked at these.
+    """
+
+    __abstract__ = True
+
+    whole: ClassVar[type[Entity]]
+    whole_key: ClassVar[str]
+    """The column that names the whole."""
+
+    organization_id: Mapped[UUID] = mapped_column(sort_order=-9)
+    id: Any
+
+
+Readable = type[Entity | Part]
+"""A model whose rows a viewer may read."""
+
+
 class InOrganization(Entity, kw_only=True):
     """A row of one organization: `organization_id` is the tenant, never null, never changed.
 

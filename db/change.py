@@ -69,6 +69,7 @@ class ResourceType(StrEnum):
     SESSION = "session"
     OAUTH_CLIENT = "oauth_client"
     TOKEN = "token"  # noqa: S105 (a kind of resource)
+    BASELINE = "baseline"
 
 
 class TransactionId(UserDefinedType[int]):

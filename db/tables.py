@@ -17,6 +17,7 @@ from db.core.organizations import Organization, OrganizationInvitation, Organiza
 from db.core.people import MailedLink, Profile, ProfileCredential, RecoveryCode, SecondFactor
 from db.core.projects import Project, ProjectMember, UserRole
 from db.core.sessions import Session, SignInAttempts
+from db.requirements.baselines import Baseline, BaselineItem
 from db.requirements.collaboration import Assignment, TraceLink
 from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
 from db.requirements.documents import Block, Column, Document, Property
@@ -67,6 +68,8 @@ MODELS: tuple[type[Base], ...] = (
     ReactFlowDiagram,
     DiagramElementLink,
     ExternalDocument,
+    Baseline,
+    BaselineItem,
 )
 VIEWS: tuple[type[Base], ...] = (DocumentSummary,)
 METADATA = Base.metadata

@@ -9,7 +9,7 @@ from graph.core import membership, organizations, people, projects, purge, trash
 from graph.kit.context import Info
 from graph.kit.node import NODES, Node
 from graph.kit.scalars import SCALARS
-from graph.requirements import blocks, documents, requirements
+from graph.requirements import baselines, blocks, comparisons, documents, requirements  # noqa: F401 (comparisons extends)
 
 for _type in (
     organizations.Organization,
@@ -17,6 +17,7 @@ for _type in (
     documents.Document,
     blocks.Block,
     requirements.Requirement,
+    baselines.Baseline,
     people.Profile,
     organizations.OrganizationMember,
     organizations.OrganizationInvitation,
@@ -33,6 +34,7 @@ class Query(
     documents.Query,
     blocks.Query,
     requirements.Query,
+    baselines.Query,
     trash.Query,
 ):
     @strawberry.field(description="Whatever has this id, of any type, or NOT_FOUND.")
@@ -53,6 +55,7 @@ class Mutation(
     blocks.Mutation,
     requirements.Mutation,
     purge.Mutation,
+    baselines.Mutation,
 ):
     pass
 

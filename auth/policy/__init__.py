@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from auth.policy import core, requirements
 from auth.policy.rule import ACTIONS, Action, Rule
 from auth.viewer import Role, Viewer
-from db.base import SCOPES, Entity
+from db.base import SCOPES, Entity, Part, Readable
 from db.problem import Problem
 
 PRODUCTS = {"organizations": core.RULES, "requirements": requirements.RULES}
@@ -29,14 +29,14 @@ PURGE = Role.OWNER
 PRODUCT_OF = {model: product for product, rules in PRODUCTS.items() for model in rules}
 
 
-def allows(viewer: Viewer, action: Action, model: type[Entity], row: Any) -> bool:
+def allows(viewer: Viewer, action: Action, model: Readable, row: Any) -> bool:
     """Whether the viewer may take this action on a row they can read, or are about to create.
 
     `row` is anything with the scope columns of `model` as attributes.
     """
     if viewer.id is None or not in_token_scope(viewer, action, model):
         return False
-    rule = RULES[model]
+    rule = RULES[entity_of(model)]
     if rule.inside and row.organization_id not in viewer.organizations:
         return False
     if rule.own and action in rule.own_actions and getattr(row, rule.own) == viewer.id:
@@ -48,11 +48,11 @@ def allows(viewer: Viewer, action: Action, model: type[Entity], row: Any) -> boo
     return any(role >= least or (action == "read" and role is rule.also_read) for role in held)
 
 
-def permitted(viewer_id: UUID | None, action: Action, model: type[Entity]) -> ColumnElement[bool]:
+def permitted(viewer_id: UUID | None, action: Action, model: Readable) -> ColumnElement[bool]:
     """The rows for which `allows` is true, as SQL; `parameters` supplies what it binds."""
     if viewer_id is None:
         return false()
-    rule = RULES[model]
+    rule = RULES[entity_of(model)]
     least = rule.least(action)
     ways: list[ColumnElement[bool]] = []
     if rule.own and action in rule.own_actions:
@@ -73,6 +73,11 @@ def permitted(viewer_id: UUID | None, action: Action, model: type[Entity]) -> Co
     return and_(getattr(model, SCOPES[0]) == any_(organizations), or_(false(), *ways))
 
 
+def entity_of(model: Readable) -> type[Entity]:
+    """Whose line in the table holds for rows of this model: a part's is that of the whole."""
+    return model.whole if issubclass(model, Part) else model
+
+
 def live(model: type[Entity]) -> ColumnElement[bool]:
     """Rows that are not deleted."""
     return model.deleted_at.is_(None)
@@ -86,11 +91,11 @@ def parameters(viewer: Viewer) -> dict[str, Any]:
     return values | {"viewer_id": viewer.id, "organizations": list(viewer.organizations)}
 
 
-def in_token_scope(viewer: Viewer, action: Action, model: type[Entity]) -> bool:
+def in_token_scope(viewer: Viewer, action: Action, model: Readable) -> bool:
     """Whether the viewer's token, if they came with one that is narrowed, reaches this action."""
     if viewer.scopes is None or "admin" in viewer.scopes:
         return True
-    product = PRODUCT_OF[model]
+    product = PRODUCT_OF[entity_of(model)]
     wanted = {f"{product}:write"} | ({f"{product}:read"} if action == "read" else set())
     return not wanted.isdisjoint(viewer.scopes)
 
@@ -101,10 +106,10 @@ def require_signed_in(viewer: Viewer) -> None:
         raise Problem("UNAUTHENTICATED", "Sign in first.")
 
 
-def require_token_scope(viewer: Viewer, action: Action, model: type[Entity]) -> None:
+def require_token_scope(viewer: Viewer, action: Action, model: Readable) -> None:
     """FORBIDDEN, naming the scope, when the viewer's token does not reach this action."""
     if not in_token_scope(viewer, action, model):
-        scope = f"{PRODUCT_OF[model]}:{'read' if action == 'read' else 'write'}"
+        scope = f"{PRODUCT_OF[entity_of(model)]}:{'read' if action == 'read' else 'write'}"
         raise Problem("FORBIDDEN", f"The token lacks the scope {scope}.", scope=scope)
 
 

@@ -3,6 +3,7 @@
 from auth.policy.rule import Rule
 from auth.viewer import Role
 from db.base import Entity
+from db.requirements.baselines import Baseline
 from db.requirements.collaboration import Assignment, TraceLink
 from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
 from db.requirements.documents import Block, Column, Document, Property
@@ -29,5 +30,6 @@ RULES: dict[type[Entity], Rule] = {
     DiagramElementLink:  Rule(VIEWER, EDITOR, EDITOR, EDITOR),
     ReactFlowDiagram:    Rule(VIEWER, EDITOR, EDITOR, EDITOR),
     ExternalDocument:    Rule(MEMBER, EDITOR, EDITOR, EDITOR),
+    Baseline:            Rule(VIEWER, EDITOR, NOBODY, ADMIN),
 }
 # fmt: on

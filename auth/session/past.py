@@ -19,12 +19,11 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
-    inspect,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from db.base import Entity
+from db.base import Entity, Part, Readable
 from db.core.organizations import Organization
 from db.requirements.documents import Block, Document
 
@@ -40,10 +39,10 @@ NO_ROW = UUID(int=0)
 class Past(Protocol):
     """A state that is over. Hashable: what is equal is read together."""
 
-    def covers(self, model: type[Entity]) -> bool:
+    def covers(self, model: Readable) -> bool:
         """Whether rows of this model are read as they were; others are read as they are."""
 
-    def relations(self, model: type[Entity], key: str) -> Sequence[CTE]:
+    def relations(self, model: Readable, key: str) -> Sequence[CTE]:
         """What takes the place of tables where rows of `model` are read whose `key` is asked for.
 
         `key` is `id` or a column that names a parent; its values are bound to `parents`. Besides
@@ -69,11 +68,13 @@ class Moment:
     row: UUID = NO_ROW
     version: int = 0
 
-    def covers(self, model: type[Entity]) -> bool:
+    def covers(self, model: Readable) -> bool:
         """Everything within an organization. People belong to none: they are seen as they are."""
+        if issubclass(model, Part):
+            return False  # it never changes
         return model is Organization or hasattr(model, "organization_id")
 
-    def relations(self, model: type[Entity], key: str) -> Sequence[CTE]:
+    def relations(self, model: Readable, key: str) -> Sequence[CTE]:
         """The rows that are or were beneath the parents, and the documents and blocks they are in.
 
         Organizations and projects hide what is beneath them when they are deleted now.
@@ -100,7 +101,7 @@ BOUND = (
 
 
 @cache
-def _relations(model: type[Entity], key: str) -> tuple[CTE, ...]:
+def _relations(model: Readable, key: str) -> tuple[CTE, ...]:
     table = _table(model)
     found: list[tuple[str, str]] = []
     named = _beneath(key, ":parents")
@@ -119,8 +120,8 @@ def _relations(model: type[Entity], key: str) -> tuple[CTE, ...]:
     return tuple(_cte(name, sql) for name, sql in found)
 
 
-def _table(model: type[Entity]) -> Table:
-    return cast("Table", inspect(model).local_table)
+def _table(model: Readable) -> Table:
+    return cast("Table", model.__table__)
 
 
 def _cte(name: str, sql: str) -> CTE:

@@ -16,7 +16,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
-    inspect,
     literal,
     literal_column,
     select,
@@ -24,11 +23,12 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, class_mapper
 
 from auth.policy import parameters, require_signed_in, require_token_scope
 from auth.session import trash
 from auth.session.changes import changes_of_each, counts_of_changes
+from auth.session.comparing import Comparison
 from auth.session.idempotency import Answered, once
 from auth.session.joined import Joined
 from auth.session.origin import Origin
@@ -37,7 +37,7 @@ from auth.session.row import STATEMENTS, Row, row_class
 from auth.session.transaction import Transaction
 from auth.session.visible import visible
 from auth.viewer import Viewer
-from db.base import Base, Entity
+from db.base import Base, Entity, Readable
 from db.change import AuditLog
 from db.pool import Database
 from db.problem import Problem
@@ -51,9 +51,9 @@ Places = Sequence[UUID | None]
 
 
 @cache
-def columns_of(model: type[Entity]) -> list[ColumnElement[Any]]:
+def columns_of(model: Readable) -> list[ColumnElement[Any]]:
     """The columns of a row, under the names of the model's attributes."""
-    attributes = inspect(model).column_attrs
+    attributes = class_mapper(model).column_attrs
     return [a.columns[0].label(a.key) for a in attributes if a.key not in HIDDEN_COLUMNS]
 
 
@@ -96,9 +96,14 @@ class ViewerSession:
 
         return await once(self.database, self.viewer, key, request_hash, join)
 
+    @property
+    def comparison(self) -> Comparison:
+        """Baselines compared and verified."""
+        return Comparison(self.viewer, self._fetch)
+
     async def rows(
         self,
-        model: type[Entity],
+        model: Readable,
         *where: ColumnElement[bool],
         order: Sequence[Any] = (),
         limit: int | None = None,
@@ -111,7 +116,7 @@ class ViewerSession:
 
     async def pages(
         self,
-        model: type[Entity],
+        model: Readable,
         key: str,
         parents: Collection[UUID],
         *where: ColumnElement[bool],
@@ -143,7 +148,7 @@ class ViewerSession:
             found[row[key]].append(row)
         return found
 
-    async def count(self, model: type[Entity], *where: ColumnElement[bool]) -> int:
+    async def count(self, model: Readable, *where: ColumnElement[bool]) -> int:
         """How many rows are readable."""
         inner = self._readable(model, where).with_only_columns(literal_column("1")).subquery()
         (row,) = await self._fetch(model, select(func.count().label("count")).select_from(inner))
@@ -151,7 +156,7 @@ class ViewerSession:
 
     async def counts(
         self,
-        model: type[Entity],
+        model: Readable,
         key: str,
         parents: Collection[UUID],
         *where: ColumnElement[bool],
@@ -179,7 +184,7 @@ class ViewerSession:
             raise Problem("INVALID", "This is still to come.", field=["asOf"])
         return Moment(at, tuple(row["straddling"]))
 
-    async def moment_of(self, model: type[Entity], id: UUID, version: int) -> Moment:
+    async def moment_of(self, model: Readable, id: UUID, version: int) -> Moment:
         """The state when this row was at this version. NOT_FOUND when it never was."""
         row = await self._fetch_one(version_statement(model), None, id, version)
         if row["at"] is None:
@@ -245,7 +250,7 @@ class ViewerSession:
         return int(row["count"])
 
     def _readable(
-        self, model: type[Entity], where: Where, *, deleted: bool = False
+        self, model: Readable, where: Where, *, deleted: bool = False
     ) -> Select[tuple[Any, ...]]:
         require_signed_in(self.viewer)
         require_token_scope(self.viewer, "read", model)
@@ -255,7 +260,7 @@ class ViewerSession:
 
     async def _fetch_then(
         self,
-        model: type[Entity],
+        model: Readable,
         key: str,
         parents: Collection[UUID],
         statement: Select[*tuple[Any, ...]],

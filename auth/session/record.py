@@ -36,6 +36,7 @@ RESOURCES = {
     "excalidraw_diagrams": ResourceType.DIAGRAM,
     "diagram_element_links": ResourceType.DIAGRAM,
     "react_flow_diagrams": ResourceType.DIAGRAM,
+    "baselines": ResourceType.BASELINE,
     "external_documents": ResourceType.EXTERNAL_DOCUMENT,
     "notifications": ResourceType.NOTIFICATION,
     "stripe_customers": ResourceType.BILLING,
@@ -114,7 +115,7 @@ def recorded(value: Any) -> Any:
             return value.value
         case UUID() | timedelta():
             return str(value)
-        case datetime() | date():
-            return value.isoformat()
+        case bytes() | datetime() | date():
+            return rf"\x{value.hex()}" if isinstance(value, bytes) else value.isoformat()
         case _:
             return value

@@ -9,7 +9,7 @@ from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from db.base import Base, Entity
+from db.base import Base, Readable
 from db.problem import Problem
 from db.text import fault_in
 
@@ -47,7 +47,7 @@ def row_class(model: type[Base], *, past: bool = False) -> type[Row]:
     return type(f"{model.__name__}{base.__name__}", (base,), {"model": model, "__slots__": ()})
 
 
-def model_of(row: Any) -> type[Entity]:
+def model_of(row: Any) -> Readable:
     """The model of a row, whether it was read raw or through the ORM."""
     return row.model if isinstance(row, Row) else type(row)
 

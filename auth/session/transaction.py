@@ -22,6 +22,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from auth.policy import parameters, require_purge
 from auth.session.check import checked, require_allowed
 from auth.session.finding import Finder
+from auth.session.frozen import freezing
 from auth.session.merge import Change, merge, touched
 from auth.session.origin import Origin
 from auth.session.purge import Purged, Top, purged, removal, top
@@ -37,6 +38,7 @@ from auth.session.sifting import send_each
 from auth.viewer import Role, Viewer
 from db.base import Entity
 from db.problem import Problem
+from db.requirements.baselines import Baseline
 
 SET_LOCAL = text(
     "SELECT set_config('app.user_id', :user_id, true),"
@@ -249,6 +251,18 @@ class Transaction(Finder):
         statement = removal(self.viewer, self.origin, tops, dry_run=dry_run)
         rows = await self._orm.execute(statement, execution_options={"of_transaction": True})
         return purged(tops, list(rows))
+
+    async def freeze(self, baseline: Baseline) -> None:
+        """Add a baseline with what its document, or without one its project, holds at this moment.
+
+        Its items are one event in the record: the creation of the baseline, with their hash.
+        """
+        require_allowed(self.viewer, "create", baseline)
+        place = (baseline.id, baseline.project_id, baseline.document_id)
+        options = {"of_transaction": True}
+        frozen = await self._orm.execute(freezing(*place), execution_options=options)
+        baseline.content_hash, baseline.item_counts = frozen.one()
+        self.add(baseline)
 
     def _force(self, row: Entity) -> None:
         held = (self.viewer.grants.get(getattr(row, key)) for key in row.scope_keys())

@@ -34,6 +34,7 @@ from db.base import SCOPES, Entity
 from db.core.organizations import Organization, OrganizationMember, UserRoleType
 from db.core.people import Profile
 from db.core.projects import Project
+from db.requirements.baselines import Baseline
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
 
@@ -75,6 +76,7 @@ RESTORABLE: dict[type[Entity], Restorable] = {
     Document: Restorable(Document.name),
     Block: Restorable(Block.name),
     Requirement: Restorable(Requirement.name),
+    Baseline: Restorable(Baseline.name),
 }
 """Every entity that a mutation restores; who adds one adds a line here."""
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import aliased
 
 from auth.policy import live, permitted
 from auth.viewer import Viewer
-from db.base import Entity
+from db.base import Entity, Part, Readable
 from db.core.organizations import Organization
 from db.core.projects import Project
 from db.requirements.documents import Block, Document
@@ -50,12 +50,19 @@ def deleted_blocks() -> CTE:
 
 
 def visible(
-    model: type[Entity], viewer: Viewer, *, deleted: bool | None = False
+    model: Readable, viewer: Viewer, *, deleted: bool | None = False
 ) -> list[ColumnElement[bool]]:
     """The criteria of every read; `auth.policy.parameters` supplies what they bind.
 
     `deleted` as None leaves in what is deleted, and what is beneath it.
     """
+    if issubclass(model, Part):
+        whole = (
+            exists()
+            .where(model.whole.id == getattr(model, model.whole_key), *visible(model.whole, viewer))
+            .correlate(model.__table__)
+        )
+        return [permitted(viewer.id, "read", model), whole]
     if deleted is None:
         return [permitted(viewer.id, "read", model)]
     return [

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement
 from strawberry import UNSET
 
 from auth.session import Past, Row
-from db.base import Entity
+from db.base import Entity, Readable
 from db.gin import by_index
 from db.problem import Problem
 from graph.kit.context import LARGEST_PAGE, Context, Info
@@ -127,7 +127,7 @@ class Asked:
 
 
 def connection(
-    model: type[Entity],
+    model: Readable,
     type_: Any,
     filter_: Any,
     order_: Any,
@@ -210,7 +210,7 @@ def asked_for(
 
 
 def _asked(
-    model: type[Entity],
+    model: Readable,
     by: Sequence[str],
     largest: int,
     narrowed: Sequence[str] | None,
@@ -229,7 +229,7 @@ def _asked(
     if search:
         where.append(searched(model, search))
     if not within:
-        where = by_index(model, where)
+        where = by_index(cast(type[Entity], model), where)  # parts are not read at the root
     keys = [
         Key(getattr(model, order.by.value), descending=order.direction is Direction.DESC)
         for order in order_by or ()
@@ -244,7 +244,7 @@ def _is_narrowed(filter: Any, columns: Sequence[str]) -> bool:
     return any(comparison and comparison.eq is not UNSET for comparison in comparisons)
 
 
-async def _at_root(context: Context, model: type[Entity], asked: Asked) -> Page:
+async def _at_root(context: Context, model: Readable, asked: Asked) -> Page:
     rows = await context.session.rows(
         model, *asked.where, *asked.bounds(), order=asked.order(), limit=asked.size + 1
     )
@@ -253,7 +253,7 @@ async def _at_root(context: Context, model: type[Entity], asked: Asked) -> Page:
 
 async def _beneath(
     context: Context,
-    model: type[Entity],
+    model: Readable,
     key: str,
     parent: UUID,
     asked: Asked,

@@ -13,7 +13,7 @@ from strawberry import UNSET
 from strawberry.scalars import JSON
 from strawberry.utils.str_converters import to_camel_case
 
-from db.base import Entity
+from db.base import Readable
 from db.problem import Problem
 from db.text import fault_in
 
@@ -115,12 +115,12 @@ OPERATORS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
 }
 
 
-def matches(model: type[Entity], filter: Any, field: Field = ("filter",)) -> ColumnElement[bool]:
+def matches(model: Readable, filter: Any, field: Field = ("filter",)) -> ColumnElement[bool]:
     """The rows that a filter input describes; its fields are columns of the same name."""
     return and_(True, *_conditions(model, filter, field))
 
 
-def _conditions(model: type[Entity], filter: Any, field: Field) -> Iterator[ColumnElement[bool]]:
+def _conditions(model: Readable, filter: Any, field: Field) -> Iterator[ColumnElement[bool]]:
     for name, value in vars(filter).items():
         if value is UNSET or value is None:
             continue

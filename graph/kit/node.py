@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from auth.policy import allows
+from auth.policy import allows, entity_of
 from auth.policy.scopes import scopes_beneath
 from auth.session.row import model_of
 from auth.viewer import Viewer
@@ -63,7 +63,8 @@ class Node:
     @strawberry.field(description="What the viewer may do with it.")
     def viewer_can(root: strawberry.Parent[Any], info: Info) -> ViewerCan:  # noqa: N805
         past = info.context.past_of(root) is not None
-        return ViewerCan(viewer=info.context.viewer, model=model_of(root), row=root, past=past)
+        model = entity_of(model_of(root))
+        return ViewerCan(viewer=info.context.viewer, model=model, row=root, past=past)
 
     @classmethod
     def is_type_of(cls, row: Any, _info: Info) -> bool:

@@ -69,7 +69,8 @@ class Tree:
         found = set()
         for table in METADATA.sorted_tables:
             key = "id" if table.name == "organizations" else "organization_id"
-            if "version" in table.columns and key in table.columns and table.name != "audit_logs":
+            is_entity = {"id", "version", key} <= set(table.columns.keys())
+            if is_entity and table.name != "audit_logs":
                 rows = await self.world.superuser.fetch(
                     f"SELECT id FROM {table.name} WHERE {key} = $1", self.world.organization
                 )

@@ -118,6 +118,8 @@ class Founder:
             values["visibility"] = PROJECTS.get(zone, "organization")
         if table.name == "project_members":
             values["role"] = "viewer"
+        if table.name == "baseline_items":
+            values["version"] = 1
         if "deleted_at" in table.columns:
             values["deleted_at"] = self.now if deleted else None
         if table.name == "user_roles":

@@ -83,8 +83,10 @@ def selection(type_: GraphQLNamedType, hops: int) -> str:
 def beneath(target: GraphQLNamedType, hops: int) -> str:
     """What to ask of an edge or a connection that leads to this type."""
     if is_connection(target):
-        rows = beneath(get_named_type(target.fields["nodes"].type), hops)
-        edges = "edges { cursor node { id } }" if hops else ""
+        row = get_named_type(target.fields["nodes"].type)
+        rows = beneath(row, hops)
+        name = "id" if "id" in row.fields else "__typename"
+        edges = f"edges {{ cursor node {{ {name} }} }}" if hops else ""
         return f"nodes {{ {rows} }} {edges} totalCount pageInfo {{ endCursor hasNextPage }}"
     return selection(target, hops) if hops else " ".join(["__typename", *leaves(target.name)])
 

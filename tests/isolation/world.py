@@ -57,7 +57,7 @@ OF_ONE_PERSON = {"notifications", "profiles.preferences", "profiles.current_orga
 FOR_NOBODY = {"audit_logs", "audit_seals", "audit_checkpoints", "usage_logs"}
 """No field shows them. Who adds one says here who may see them."""
 
-RESTORED = {"projects", "documents", "blocks", "requirements"}
+RESTORED = {"projects", "documents", "blocks", "requirements", "baselines"}
 """What a mutation restores, besides organizations and memberships."""
 
 OF_THE_ORGANIZATION = {"project_members"}

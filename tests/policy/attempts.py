@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 from db.base import Entity
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
 from db.core.projects import Project, ProjectMember
+from db.requirements.baselines import Baseline
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
 from tests.policy.house import ENTITIES, House
@@ -26,8 +27,10 @@ MISSING = {
     (OrganizationInvitation, "delete"),
     (OrganizationInvitation, "restore"),
     (ProjectMember, "restore"),
+    (Baseline, "update"),
 }
-"""What no mutation does: people join by accepting, and roles in a project are given again."""
+"""What no mutation does: people join by accepting, and roles in a project are given again.
+A baseline never changes."""
 
 ATTEMPTS = [
     (model, action)
@@ -62,6 +65,7 @@ def new(house: House, model: type[Entity]) -> dict[str, Any]:
         Document: {"projectId": house.project, **named},
         Block: {"documentId": house.document, "name": "New"},
         Requirement: {"documentId": house.document, "name": "New"},
+        Baseline: {"documentId": house.document, "name": "New"},
     }[model]
 
 

@@ -17,6 +17,7 @@ from db.base import Entity
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
 from db.core.projects import Project, ProjectMember
 from db.pool import Database
+from db.requirements.baselines import Baseline
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
 from tests.world import OTHERS, ROLES, World, found
@@ -33,6 +34,7 @@ ENTITIES: tuple[type[Entity], ...] = (
     Document,
     Block,
     Requirement,
+    Baseline,
 )
 
 
@@ -94,6 +96,7 @@ PARENTS: dict[type[Entity], type[Entity]] = {
     Document: Project,
     Block: Document,
     Requirement: Document,
+    Baseline: Document,
 }
 """Beneath what a new row is put."""
 
@@ -141,6 +144,14 @@ async def found_house(
         house.organization,
         "invited@test.example",
         uuid7(),
+    )
+    await superuser.execute(
+        "INSERT INTO baselines (id, organization_id, project_id, document_id, name, content_hash)"
+        " VALUES ($1, $2, $3, $4, 'Release', sha256(''))",
+        ids[Baseline],
+        house.organization,
+        house.project,
+        house.document,
     )
     place = {"organization_id": house.organization, "project_id": house.project}
     place["document_id"] = house.document

@@ -1,4 +1,4 @@
-"""Documents for tests of their order."""
+"""Documents for tests of their order, and rows of what the API cannot write yet."""
 
 from collections.abc import Awaitable, Callable
 from uuid import UUID
@@ -41,3 +41,52 @@ async def other_project(world: World) -> UUID:
         f"other-{id}",
     )
     return id
+
+
+@pytest.fixture
+async def linked(world):
+    """A test that was run for the requirement, and links from and to it and beside it."""
+    ids = {name: uuid7() for name in ("test", "run", "unused", "second", "inside", "beside")}
+    other_document, stranger = uuid7(), uuid7()
+    place = (world.organization, world.project)
+    run = world.superuser.execute
+    await run(
+        "INSERT INTO documents (id, organization_id, project_id, name, slug)"
+        " VALUES ($1, $2, $3, 'Other', 'other')",
+        other_document,
+        *place,
+    )
+    for id, document in ((ids["second"], world.document), (stranger, other_document)):
+        await run(
+            "INSERT INTO requirements (id, organization_id, project_id, document_id, name,"
+            " position) VALUES ($1, $2, $3, $4, 'Second', 2)",
+            id,
+            *place,
+            document,
+        )
+    for id in (ids["test"], ids["unused"]):
+        await run(
+            "INSERT INTO test_req (id, organization_id, project_id, title)"
+            " VALUES ($1, $2, $3, 'Brake test')",
+            id,
+            *place,
+        )
+    await run(
+        "INSERT INTO requirement_tests (id, organization_id, project_id, requirement_id, test_id)"
+        " VALUES ($1, $2, $3, $4, $5)",
+        ids["run"],
+        *place,
+        world.requirement,
+        ids["test"],
+    )
+    for id, source in ((ids["inside"], ids["second"]), (ids["beside"], stranger)):
+        await run(
+            "INSERT INTO trace_links (id, organization_id, project_id, source_id, source_type,"
+            " target_id, target_type) VALUES ($1, $2, $3, $4, 'requirement', $5, $6)",
+            id,
+            *place,
+            source,
+            world.requirement if id == ids["inside"] else other_document,
+            "requirement" if id == ids["inside"] else "document",
+        )
+    return ids

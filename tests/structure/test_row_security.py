@@ -88,10 +88,18 @@ ROWS = {
     "diagram_element_links": "(id, organization_id, project_id, diagram_id, requirement_id,"
     " element_id) VALUES ($1, $1, $1, $1, $1, 'box')",
     "react_flow_diagrams": "(id, organization_id, project_id, name) VALUES ($1, $1, $1, 'Flow')",
+    "baselines": "(id, organization_id, project_id, name, content_hash)"
+    " VALUES ($1, $1, $1, 'R1', sha256(''))",
+    "baseline_items": "(baseline_id, organization_id, project_id, entity_type, entity_id, version,"
+    " content_hash) VALUES ($1, $1, $1, 'Requirement', $1, 1, sha256(''))",
 }
-KEYS = {"audit_seals": "event_id", "idempotency_keys": "user_id"}
+KEYS = {
+    "audit_seals": "event_id",
+    "idempotency_keys": "user_id",
+    "baseline_items": "entity_id",
+}
 """What finds the row of a table, where that is not its id."""
-ADDED_ONLY = ("audit_logs", "usage_logs")
+ADDED_ONLY = ("audit_logs", "usage_logs", "baseline_items")
 WRITTEN = [table for table in ROWS if table != "audit_seals"]
 SCOPED = [table for table in WRITTEN if " organization_id" in ROWS[table]]
 """The tables with a tenant's id beside their own."""
@@ -179,7 +187,8 @@ async def test_without_a_context_nothing_is_seen(tenants, table):
 @pytest.mark.parametrize("table", WRITTEN)
 async def test_rows_of_another_tenant_cannot_be_changed(tenants, table):
     await tenants.enter(user=tenants.ours, organizations=[tenants.ours], projects=[tenants.theirs])
-    update = f"UPDATE {table} SET created_at = now() WHERE {KEYS.get(table, 'id')} = $1"
+    column = "version = 2" if table == "baseline_items" else "created_at = now()"
+    update = f"UPDATE {table} SET {column} WHERE {KEYS.get(table, 'id')} = $1"
     if table in ADDED_ONLY:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await tenants.connection.execute(update, tenants.ours)
@@ -195,7 +204,8 @@ async def test_rows_cannot_be_put_into_another_tenant(tenants, table):
         async with tenants.connection.transaction():
             await tenants.connection.execute(f"INSERT INTO {table} {ROWS[table]}", tenants.theirs)
     if table not in ADDED_ONLY:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+        refusal = "never changed" if table == "baselines" else "row-level security"
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match=refusal):
             await tenants.connection.execute(
                 f"UPDATE {table} SET organization_id = $2 WHERE id = $1",
                 tenants.ours,

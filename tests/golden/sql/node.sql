@@ -19,19 +19,23 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   FROM requirements
   WHERE requirements.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT profiles.id AS id, $7::INTEGER AS place
+  SELECT baselines.id AS id, $7::INTEGER AS place
+  FROM baselines
+  WHERE baselines.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT profiles.id AS id, $8::INTEGER AS place
   FROM profiles
   WHERE profiles.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT organization_members.id AS id, $8::INTEGER AS place
+  SELECT organization_members.id AS id, $9::INTEGER AS place
   FROM organization_members
   WHERE organization_members.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT organization_invitations.id AS id, $9::INTEGER AS place
+  SELECT organization_invitations.id AS id, $10::INTEGER AS place
   FROM organization_invitations
   WHERE organization_invitations.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT project_members.id AS id, $10::INTEGER AS place
+  SELECT project_members.id AS id, $11::INTEGER AS place
   FROM project_members
   WHERE project_members.id = ANY ($2::UUID[])) AS anon_1;
 

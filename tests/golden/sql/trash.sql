@@ -88,8 +88,34 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.name AS name,
       OR requirements.document_id = ANY ($12::UUID[]))
     AND requirements.document_id = $17::UUID
     ORDER BY requirements.deleted_at DESC, requirements.id DESC
-    LIMIT $18::INTEGER)) AS found
+    LIMIT $18::INTEGER)
+  UNION ALL (SELECT baselines.id AS id, $19::VARCHAR AS type, baselines.name AS name,
+      baselines.deleted_at AS deleted_at, baselines.deleted_by AS deleted_by,
+      baselines.organization_id AS organization_id, $20::BOOLEAN AS purged
+    FROM baselines
+    WHERE baselines.deleted_at IS NOT NULL
+    AND NOT (EXISTS (SELECT *
+        FROM organizations
+        WHERE organizations.id = baselines.organization_id
+        AND organizations.deleted_at IS NOT NULL))
+    AND NOT (EXISTS (SELECT *
+        FROM projects
+        WHERE projects.id = baselines.project_id
+        AND projects.deleted_at IS NOT NULL))
+    AND NOT (EXISTS (SELECT *
+        FROM documents
+        WHERE documents.id = baselines.document_id
+        AND documents.deleted_at IS NOT NULL))
+    AND (baselines.organization_id = ANY ($6::UUID[])
+      OR baselines.project_id = ANY ($6::UUID[])
+      OR baselines.document_id = ANY ($6::UUID[]))
+    AND (baselines.organization_id = ANY ($7::UUID[])
+      OR baselines.project_id = ANY ($7::UUID[])
+      OR baselines.document_id = ANY ($7::UUID[]))
+    AND baselines.document_id = $21::UUID
+    ORDER BY baselines.deleted_at DESC, baselines.id DESC
+    LIMIT $22::INTEGER)) AS found
 LEFT OUTER
 JOIN organizations ON organizations.id = found.organization_id
 ORDER BY found.deleted_at DESC, found.id DESC
-LIMIT $19::INTEGER;
+LIMIT $23::INTEGER;
