@@ -9,7 +9,14 @@ from graph.core import membership, organizations, people, projects, purge, trash
 from graph.kit.context import Info
 from graph.kit.node import NODES, Node
 from graph.kit.scalars import SCALARS
-from graph.requirements import baselines, blocks, comparisons, documents, requirements  # noqa: F401 (comparisons extends)
+from graph.requirements import (
+    baselines,
+    blocks,
+    comparisons,  # noqa: F401 (it extends types)
+    documents,
+    nested,
+    requirements,
+)
 
 for _type in (
     organizations.Organization,
@@ -51,6 +58,7 @@ class Mutation(
     people.Mutation,
     membership.Mutation,
     projects.Mutation,
+    nested.Mutation,
     documents.Mutation,
     blocks.Mutation,
     requirements.Mutation,

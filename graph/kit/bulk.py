@@ -27,7 +27,7 @@ from graph.kit.items import (
     send_items,
     update_rows,
 )
-from graph.kit.mutations import Place, given, name_fields, writing
+from graph.kit.mutations import Place, given, name_fields, path_of, writing
 from graph.kit.scalars import BigInt
 
 MOST_ITEMS = 500
@@ -233,14 +233,7 @@ def _all_refused(items: Sequence[Item]) -> Problem:
         for name, value in first.extensions.items()
         if name not in ("code", "retryable", "field")
     }
-    field = _path(first)
-    return Problem(first.code, first.message, field=field, **details, items=told)
-
-
-def _path(problem: Problem) -> list[Any]:
-    path = problem.extensions.get("field", [])
-    assert isinstance(path, list)  # noqa: S101 (Problem makes it one)
-    return path
+    return Problem(first.code, first.message, field=path_of(first), **details, items=told)
 
 
 def _results(payload: Any, items: Sequence[Item], transaction: Transaction) -> list[Any]:
@@ -281,7 +274,7 @@ def _error(problem: Problem) -> ItemError:
         code=problem.code,
         message=problem.message,
         retryable=bool(told["retryable"]),
-        field=[str(step) for step in _path(problem)],
+        field=[str(step) for step in path_of(problem)],
         current_version=BigInt(version) if version is not None else None,
         conflicts=conflicts,
     )

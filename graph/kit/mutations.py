@@ -129,6 +129,11 @@ def name_fields(problem: Problem, within: Place, argument: str | None) -> None:
         problem.extensions["field"] = [*within, *named]
 
 
+def path_of(problem: Problem) -> list[str | int]:
+    """The path of the input at fault, as the client is told it."""
+    return cast("list[str | int]", problem.extensions.get("field", []))
+
+
 @strawberry.type(description="What became of a write.")
 class Payload:
     merged: bool = strawberry.field(

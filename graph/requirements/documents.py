@@ -20,7 +20,7 @@ from graph.kit.filters import (
     UUIDFilter,
     named,
 )
-from graph.kit.mutations import Payload, create, delete, restore, revert, update
+from graph.kit.mutations import Payload, delete, restore, revert, update
 from graph.kit.node import Node
 
 
@@ -73,17 +73,6 @@ class DocumentOrder:
 
 
 @strawberry.input
-class DocumentCreate:
-    project_id: UUID
-    name: str
-    slug: str
-    description: str | None = UNSET
-    tags: list[str] | None = UNSET
-    external_id: str | None = UNSET
-    position: float | None = UNSET
-
-
-@strawberry.input
 class DocumentUpdate:
     name: Maybe[str]
     slug: Maybe[str]
@@ -122,13 +111,6 @@ class Query:
 
 @strawberry.type
 class Mutation:
-    document_create = create(
-        db.Document,
-        DocumentPayload,
-        DocumentCreate,
-        "A new document in a project.",
-        within=(ProjectRow, "project_id"),
-    )
     document_update = update(db.Document, DocumentPayload, DocumentUpdate, "Change a document.")
     document_revert = revert(db.Document, DocumentPayload)
     document_delete = delete(

@@ -134,22 +134,26 @@ class RequirementOrder:
     direction: Direction = Direction.ASC
 
 
-@strawberry.input
-class RequirementCreate:
-    document_id: UUID
+@strawberry.input(description="A new requirement, in its place by where it is said.")
+class NestedRequirement:
     name: str
-    block_id: UUID | None = UNSET
     external_id: str | None = UNSET
     description: str | None = UNSET
     status: RequirementStatus = RequirementStatus.DRAFT
     format: RequirementFormat = RequirementFormat.NATURAL_LANGUAGE
     priority: RequirementPriority = RequirementPriority.MEDIUM
     level: RequirementLevel = RequirementLevel.SYSTEM
-    position: float | None = UNSET
     tags: list[str] | None = UNSET
     original_requirement: str | None = UNSET
     enhanced_requirement: str | None = UNSET
     properties: JSON | None = UNSET
+
+
+@strawberry.input(description="A new requirement of a document.")
+class RequirementCreate(NestedRequirement):
+    document_id: UUID
+    block_id: UUID | None = UNSET
+    position: float | None = UNSET
 
 
 @strawberry.input

@@ -315,3 +315,12 @@ async def test_blocks_that_would_make_a_circle_together_are_refused(world):
     turned = [change(b, 2, parentId=None), change(a, 2, parentId=None), change(b, 2)]
     answer = await world.ask("editor", UPDATE_BLOCKS, items=turned[:2])
     assert answer["failed"] == 0
+
+
+async def test_the_cost_counts_what_a_bulk_may_answer(world):
+    query = """mutation ($items: [RequirementCreate!]!) { requirementsCreate(items: $items) {
+        results { index requirement { id document { id } } } } }"""
+    items = [{"documentId": world.document, "name": f"R{n}"} for n in range(40)]
+    answer = await world.answer("editor", query, items=items)
+    each = 3  # the result, its requirement, and the document of that
+    assert answer["extensions"]["cost"]["requested"] == 2 + 40 * each
