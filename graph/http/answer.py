@@ -38,6 +38,20 @@ def refused(errors: Iterable[Error], media_type: str, *, anonymous: bool) -> Ans
     return Answer({"errors": told}, status, headers)
 
 
+def missing_scopes(errors: Iterable[Error]) -> dict[str, str]:
+    """The challenge for a token whose scopes do not reach what was asked (RFC 6750, section 3.1).
+
+    Its status would be 403; a GraphQL answer with data has 200, and the header all the same.
+    """
+    scopes = dict.fromkeys(
+        error["extensions"]["scope"] for error in errors if "scope" in error["extensions"]
+    )
+    if not scopes:
+        return {}
+    challenge = f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'
+    return {"WWW-Authenticate": challenge}
+
+
 def failed(problem: Problem) -> Answer:
     """The request itself was refused, or could not be finished."""
     headers: dict[str, str] = {}

@@ -19,7 +19,7 @@ from uuid_utils import uuid7
 from auth.session import ViewerSession
 from auth.viewer import Viewer
 from db.problem import Problem
-from graph.http.answer import Answer, failed, refused, send_answer
+from graph.http.answer import Answer, failed, missing_scopes, refused, send_answer
 from graph.http.cross_site import require_same_site
 from graph.http.disconnect import ended_by_disconnect
 from graph.http.documents import Document, Documents, Operation
@@ -234,4 +234,5 @@ class GraphQLEndpoint:
         content: dict[str, Any] = {"data": result.data}
         if errors:
             content["errors"] = [*map(without_suggestions, errors)] if anonymous else errors
-        return Answer(content | {"extensions": {"cost": spent}})
+        answer = content | {"extensions": {"cost": spent}}
+        return Answer(answer, headers=missing_scopes(errors))

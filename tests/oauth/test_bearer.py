@@ -51,6 +51,8 @@ async def test_b03_a_missing_scope_is_named(planner, person, http):
     )
     extensions = answer.json()["errors"][0]["extensions"]
     assert (extensions["code"], extensions["scope"]) == ("FORBIDDEN", "organizations:read")
+    challenge = 'Bearer error="insufficient_scope", scope="organizations:read"'
+    assert answer.headers["www-authenticate"] == f"{challenge}, {METADATA}"
 
 
 async def test_b04_a_token_stands_in_the_header_alone(planner, person, http):
