@@ -236,6 +236,7 @@ class Database:
                 "role": role,
                 "application_name": role,
                 "timezone": "UTC",
+                "jit": "off",  # compiling a statement takes longer than any of ours runs
                 "statement_timeout": str(milliseconds),
                 "lock_timeout": str(milliseconds),
                 "idle_in_transaction_session_timeout": "60000",
