@@ -171,6 +171,27 @@ async def test_keys_whose_day_is_over_are_removed_in_batches(keyed, database):
     assert not {row["key"] for row in left} & set(old)
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_many_items_are_done_once_with_the_error_of_each(keyed, dry_run):
+    query = """mutation ($items: [RequirementCreate!]!, $dryRun: Boolean!) {
+      requirementsCreate(items: $items, onError: CONTINUE, dryRun: $dryRun) {
+        succeeded failed results { index error { code field } requirement { id version } } } }"""
+    place = {"documentId": keyed.world.document, "externalId": "R-1"}
+    items = [place | {"name": name} for name in ("Stops", "Halts")]
+    items += [{"documentId": keyed.world.document, "name": name} for name in ("", "Waits")]
+    key = new_key()
+    answers = [await keyed.send(key, query, items=items, dryRun=dry_run) for _ in range(3)]
+    assert same(*answers)
+    assert all(map(replayed, answers[1:]))
+    made = answers[0].json()["data"]["requirementsCreate"]
+    codes = [result["error"] and result["error"]["code"] for result in made["results"]]
+    assert codes == [None, "ALREADY_EXISTS", "INVALID", None]
+    stored = await keyed.world.superuser.fetchval(
+        "SELECT count(*) FROM requirements WHERE document_id = $1", keyed.world.document
+    )
+    assert stored == (1 if dry_run else 3)
+
+
 async def test_an_organization_is_founded_once(keyed):
     key, slug = new_key(), f"o-{new_key()}"
     answers = [await keyed.send(key, ORGANIZATION, slug=slug) for _ in range(2)]
