@@ -5,16 +5,16 @@ from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, any_, bindparam, select
+from sqlalchemy import ColumnElement, Uuid, and_, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth.policy import parameters, require_token_scope
+from auth.policy import live, parameters, require_token_scope
 from auth.session.check import RENUMBERED
 from auth.session.looking import changes_after, last_beneath
 from auth.session.merge import Change
 from auth.session.refusal import forbidden, missing
-from auth.session.visible import visible
+from auth.session.visible import unhidden, visible
 from auth.viewer import Viewer
 from db.base import Entity, InOrganization
 from db.problem import Problem
@@ -106,11 +106,18 @@ class Finder:
         order: Sequence[Any] = (),
         limit: int | None = None,
         deleted: bool | None = False,
+        tell_shown: bool = False,
     ) -> list[Any]:
-        """Columns of readable rows, in tuples that are cheaper than rows; nothing is locked."""
+        """Columns of readable rows, in tuples that are cheaper than rows; nothing is locked.
+
+        `tell_shown` adds whether the row is neither deleted nor beneath what is.
+        """
         require_token_scope(self.viewer, "read", model)
+        told = [getattr(model, column) for column in columns]
+        if tell_shown:
+            told.append(and_(live(model), *unhidden(model)))
         statement = (
-            select(*(getattr(model, column) for column in columns))
+            select(*told)
             .where(*visible(model, self.viewer, deleted=deleted), *where)
             .order_by(*order)
             .limit(limit)

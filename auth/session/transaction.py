@@ -8,6 +8,7 @@ all of it commits together.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, Self
 from uuid import UUID
 
@@ -142,6 +143,12 @@ class Transaction(Finder):
             require_allowed(self.viewer, "update", row)
         for name, value in changed.items():
             setattr(row, name, value)
+
+    def require_update(self, row: Entity, place: Mapping[str, Any]) -> None:
+        """FORBIDDEN unless the row may be changed where it is, and in the scopes of `place`."""
+        require_allowed(self.viewer, "update", row)
+        scopes = {key: place.get(key, getattr(row, key)) for key in row.scope_keys()}
+        require_allowed(self.viewer, "update", row, at=SimpleNamespace(**scopes))
 
     async def update(
         self, row: Entity, expected_version: int, values: Mapping[str, Any], *, force: bool = False

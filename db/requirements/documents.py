@@ -184,9 +184,9 @@ class Column(InDocument, kw_only=True):
     )
 
 
-def documents_with(blocks: Collection[UUID]) -> Select[UUID]:
-    """The ids of the documents that these blocks are in."""
-    return select(Block.document_id).where(_among(Block, blocks))
+def documents_with(model: type[InDocument], ids: Collection[UUID]) -> Select[UUID]:
+    """The ids of the documents that these rows are in."""
+    return select(model.document_id).where(_among(model, ids))
 
 
 def with_those_above(blocks: Collection[UUID]) -> Select[UUID]:
@@ -197,5 +197,5 @@ def with_those_above(blocks: Collection[UUID]) -> Select[UUID]:
     return select(chain.c.id)
 
 
-def _among(block: type[Block], ids: Collection[UUID]) -> ColumnElement[bool]:
-    return block.id == any_(bindparam(None, list(ids), type_=ARRAY(Uuid)))
+def _among(model: type[InDocument], ids: Collection[UUID]) -> ColumnElement[bool]:
+    return model.id == any_(bindparam(None, list(ids), type_=ARRAY(Uuid)))

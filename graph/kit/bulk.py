@@ -107,11 +107,12 @@ def creates(
     *,
     within: tuple[type[Entity], str],
     prepare: Prepare | None = None,
+    ordered: bool = False,
 ) -> Any:
     """`create` for many."""
 
     async def write(transaction: Transaction, items: Sequence[Item]) -> None:
-        await create_rows(transaction, model, within, items, prepare)
+        await create_rows(transaction, model, within, items, prepare, ordered=ordered)
 
     def item(input: Any, place: Place) -> Item:
         return Item(given(input, place))

@@ -12,7 +12,6 @@ from uuid import UUID
 from auth.policy.scopes import scopes_beneath
 from auth.session import Transaction
 from auth.session.merge import Change
-from auth.session.refusal import missing
 from db.base import Entity
 from db.problem import Problem
 
@@ -70,18 +69,24 @@ async def create_rows(
     within: tuple[type[Entity], str],
     items: Sequence[Item],
     prepare: Prepare | None = None,
+    *,
+    ordered: bool = False,
 ) -> None:
     """New rows, not sent yet, each beneath the parent that its item names, in the parent's scopes.
 
-    `within` is the parent's model, and the column that names it.
+    `within` is the parent's model, and the column that names it. Where its rows are `ordered`, the
+    parent is locked, so that who adds to them takes turns with those who do, and who move them.
     """
     parent_model, key = within
     wanted = {item.values[key] for item in unrefused(items)}
-    parents = await transaction.find_by_id(parent_model, wanted, lock=False)
+    parents = await transaction.find_by_id(parent_model, wanted, lock=ordered)
+    lost = wanted - parents.keys()
+    reasons = await transaction.why_not_found(parent_model, lost) if lost else {}
     for item in unrefused(items):
         parent = parents.get(item.values[key])
         if parent is None:
-            item.refuse(missing(parent_model, [key]))
+            reason = reasons[item.values[key]]
+            item.refuse(Problem(reason.code, reason.message, field=[key]))
         else:
             item.row = model(**{**scopes_beneath(parent_model, parent), **item.values})
     await _prepare(transaction, items, {}, prepare)

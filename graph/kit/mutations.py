@@ -161,13 +161,17 @@ def create(
     *,
     within: tuple[type[Entity], str],
     prepare: Prepare | None = None,
+    ordered: bool = False,
 ) -> Any:
-    """A row beneath the parent that the input names; it takes the parent's scopes."""
+    """A row beneath the parent that the input names; it takes the parent's scopes.
+
+    `ordered` rows have a position among those of their parent.
+    """
 
     async def resolve(info: Info, input: input_) -> payload | None:
         item = Item(given(input))
         async with writing(info) as transaction:
-            await create_rows(transaction, model, within, [item], prepare)
+            await create_rows(transaction, model, within, [item], prepare, ordered=ordered)
             row = item.require()
             transaction.add(row)
         return await answer(info, payload, row)

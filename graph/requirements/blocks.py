@@ -16,27 +16,22 @@ from db.requirements.documents import documents_with, with_those_above
 from graph.core.people import Authored
 from graph.kit.bulk import BulkPayload, BulkResult, creates, deletes, updates
 from graph.kit.connection import Direction, connection
-from graph.kit.context import Info
 from graph.kit.fields import by_id, described, extend_type, to_one
 from graph.kit.filters import DateTimeFilter, FloatFilter, StringFilter, UUIDFilter, named
 from graph.kit.items import Found, Item, unrefused
 from graph.kit.mutations import (
-    ExpectedVersion,
-    Id,
     Payload,
-    answer,
     create,
     delete,
     restore,
     revert,
     update,
-    writing,
 )
 from graph.kit.node import Node
 from graph.kit.scalars import BigInt
 from graph.requirements.documents import Document
-from graph.requirements.moving import move
-from graph.requirements.ordering import place_of, put_at_end
+from graph.requirements.moving import move, moves
+from graph.requirements.ordering import put_at_end
 
 
 @strawberry.type(description="A heading, a text, or a table of requirements. Blocks may nest.")
@@ -143,6 +138,13 @@ class BlocksPayload(BulkPayload):
 
 
 @strawberry.input
+class BlocksMoveItem:
+    id: UUID
+    expected_version: BigInt
+    place_at: BlockPlace
+
+
+@strawberry.input
 class BlocksUpdateItem:
     id: UUID
     expected_version: BigInt
@@ -163,16 +165,17 @@ async def prepare_blocks(transaction: Transaction, items: Sequence[Item], _: Fou
 async def _find_with_parents(transaction: Transaction, items: Sequence[Item]) -> Found:
     """The blocks, and all above those that they are to stand in.
 
-    Their documents are locked first: blocks that move into each other at once would make a circle.
+    Their documents are locked first, so that who gives blocks another place takes turns with those
+    who move: blocks that go into each other at once would make a circle.
     """
     ids = [item.id for item in items if item.id]
-    parents = [item.values["parent_id"] for item in items if item.values.get("parent_id")]
-    if not parents:
+    if not any(item.values.keys() & {"parent_id", "position"} for item in items):
         return await transaction.find_by_id(db.Block, ids)
-    documents = await transaction.find_all(db.Document, db.Document.id.in_(documents_with(ids)))
-    found = await transaction.find_all(
-        db.Block, db.Block.id.in_(with_those_above([*ids, *parents]))
-    )
+    within = db.Document.id.in_(documents_with(db.Block, ids))
+    documents = await transaction.find_all(db.Document, within)
+    parents = [item.values["parent_id"] for item in items if item.values.get("parent_id")]
+    wanted = db.Block.id.in_(with_those_above([*ids, *parents]))
+    found = await transaction.find_all(db.Block, wanted)
     blocks = {block.id: block for block in found}
     locked = {document.id for document in documents}
     for item in items:
@@ -213,16 +216,6 @@ def _outside() -> Problem:
     return Problem("INVALID", message, field=["parent_id"])
 
 
-async def block_move(
-    info: Info, id: Id, expected_version: ExpectedVersion, place_at: BlockPlace
-) -> BlockPayload | None:
-    async with writing(info, None) as transaction:
-        to = place_of(db.Block, place_at)
-        row = await move(transaction, db.Block, id, expected_version, to)
-    versions = transaction.merged.get(row.id, ())
-    return await answer(info, BlockPayload, row, versions)  # type: ignore[no-any-return]
-
-
 extend_type(
     Document,
     blocks=connection(
@@ -258,6 +251,7 @@ class Mutation:
         "A new block, at the end of its document unless it has a position.",
         within=(db.Document, "document_id"),
         prepare=prepare_blocks,
+        ordered=True,
     )
     block_update = update(
         db.Block,
@@ -268,10 +262,12 @@ class Mutation:
         find=_find_with_parents,
     )
     block_revert = revert(db.Block, BlockPayload)
-    block_move = strawberry.mutation(
-        block_move,
-        description="Put a block elsewhere in its document, or, with all that stands in it, in"
-        " another one of its organization.",
+    block_move = move(
+        db.Block,
+        BlockPayload,
+        BlockPlace,
+        "Put a block elsewhere in its document, or, with all that stands in it, in another one of"
+        " its organization.",
     )
     block_delete = delete(
         db.Block, BlockPayload, "Delete a block, and hide the blocks and requirements in it."
@@ -284,6 +280,7 @@ class Mutation:
         "New blocks, in the order of the input.",
         within=(db.Document, "document_id"),
         prepare=prepare_blocks,
+        ordered=True,
     )
     blocks_update = updates(
         db.Block,
@@ -292,6 +289,12 @@ class Mutation:
         "Change blocks.",
         prepare=_require_no_circle,
         find=_find_with_parents,
+    )
+    blocks_move = moves(
+        db.Block,
+        BlocksPayload,
+        BlocksMoveItem,
+        "Move blocks, in the order of the input: a later one may name an earlier one.",
     )
     blocks_delete = deletes(
         db.Block, BlocksPayload, "Delete blocks, and hide the blocks and requirements in them."

@@ -4,9 +4,9 @@ All requirements of a document stand in one order, of which the order within a b
 do its blocks. Deleted rows keep their place in it, and come back to it when they are restored.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from strawberry import UNSET
@@ -16,9 +16,6 @@ from db.problem import Problem
 from db.requirements.documents import Block
 from db.requirements.requirements import Requirement
 from graph.kit.items import Item
-from graph.requirements.positions import Line, spaced
-
-P = TypeVar("P", Block, Requirement)
 
 PLACE = ("place_at",)
 """The argument that says where to."""
@@ -52,10 +49,6 @@ class Place:
         return [*PLACE, "after" if self.after else "before"]
 
 
-END = Place()
-"""After all others."""
-
-
 def place_of(model: type[Block | Requirement], place_at: Any) -> Place:
     """What the client says; INVALID when that is more than one place."""
     given = [name for name in ("after", "before", "first", "last") if getattr(place_at, name)]
@@ -73,6 +66,11 @@ def place_of(model: type[Block | Requirement], place_at: Any) -> Place:
     )
 
 
+def elsewhere(field: Sequence[str]) -> Problem:
+    """The block named in this field is in another document than the row."""
+    return Problem("INVALID", "The block is in another document.", field=field)
+
+
 async def put_at_end(transaction: Transaction, items: Sequence[Item]) -> None:
     """Give new rows that say no position one behind all others, in the order in which they come.
 
@@ -88,81 +86,3 @@ async def put_at_end(transaction: Transaction, items: Sequence[Item]) -> None:
         if "position" not in item.values:
             row.position = 1.0 if behind is None else behind + 1
         last[row.document_id] = row.position if behind is None else max(behind, row.position)
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Room for rows between two others: their positions, and new ones of others that made room."""
-
-    low: float | None
-    high: float | None
-    positions: Mapping[UUID, float]
-
-    def holds(self, position: float) -> bool:
-        """Whether a row at this position stands in the gap already."""
-        return (
-            spaced(self.low, position, 0) is not None and spaced(position, self.high, 0) is not None
-        )
-
-
-async def gap_at(
-    transaction: Transaction, model: type[P], document_id: UUID, ids: Sequence[UUID], to: Place
-) -> Gap:
-    """Where these rows, in this order, go in the document; INVALID when the neighbour is not there.
-
-    The caller has locked the document until the end of the transaction, so that moves take turns.
-    """
-    others = (model.document_id == document_id, model.id != ids[0])  # where there are more of them,
-    # they come from another document
-    low, high = await _neighbours(transaction, model, others, to)
-    found = spaced(low, high, len(ids))
-    if found is not None:
-        return Gap(low, high, dict(zip(ids, found, strict=True)))
-    rows = await transaction.values(model, ("id", "position"), *others, deleted=None)
-    line = Line((id, position) for id, position in rows)
-    return Gap(low, high, line.put(ids, place_in(line, to)))
-
-
-def place_in(line: Line, to: Place) -> int:
-    """How many rows come before the place."""
-    if to.after:
-        return line.place_of(to.after) + 1
-    if to.before:
-        return line.place_of(to.before)
-    return 0 if to.first else len(line.keys)
-
-
-async def _neighbours(
-    transaction: Transaction, model: type[P], others: Sequence[Any], to: Place
-) -> tuple[float | None, float | None]:
-    """The positions on both sides of the place; None where nothing is."""
-    named = to.beside
-    if named is None:
-        position = await _nearest(transaction, model, *others, down=not to.first)
-        return (None, position) if to.first else (position, None)
-    found = await transaction.find_all(model, *others, model.id == named, lock=False)
-    if not found:
-        message = "The neighbour is not in this document."
-        raise Problem("INVALID", message, field=to.beside_field)
-    (neighbour,) = found
-    if to.inside_given and getattr(neighbour, INSIDE[model]) != to.inside:
-        message = "The neighbour is not in this block."
-        raise Problem("INVALID", message, field=to.beside_field)
-    here = neighbour.position
-    if to.after:
-        beyond = (model.position > here) | ((model.position == here) & (model.id > named))
-    else:
-        beyond = (model.position < here) | ((model.position == here) & (model.id < named))
-    position = await _nearest(transaction, model, *others, beyond, down=not to.after)
-    return (here, position) if to.after else (position, here)
-
-
-async def _nearest(
-    transaction: Transaction, model: type[P], *where: Any, down: bool
-) -> float | None:
-    """The position of the first of these rows, deleted ones too; `down` that of the last."""
-    order = (model.position.desc(), model.id.desc()) if down else (model.position, model.id)
-    rows = await transaction.values(
-        model, ("position",), *where, order=order, limit=1, deleted=None
-    )
-    return rows[0][0] if rows else None

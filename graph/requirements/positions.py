@@ -43,10 +43,18 @@ def spaced(
     return found if wide else None
 
 
-class Line:
-    """Rows in their order; rows at one position stand in the order of their ids."""
+class Crowded(Exception):
+    """There is no room, and who could make some is not known."""
 
-    def __init__(self, rows: Iterable[tuple[UUID, float]]) -> None:
+
+class Line:
+    """Rows in their order; rows at one position stand in the order of their ids.
+
+    Unless it is `complete` it holds the neighbours of one place alone.
+    """
+
+    def __init__(self, rows: Iterable[tuple[UUID, float]], *, complete: bool = True) -> None:
+        self.complete = complete
         self.positions = dict(rows)
         self.keys = sorted((position, id) for id, position in self.positions.items())
 
@@ -71,11 +79,13 @@ class Line:
         The answer holds their positions, and the new ones of rows that had to make room.
         """
         start = end = place
-        found = spaced(*self._around(start, end), len(ids))
+        found = spaced(*self.around(place), len(ids))
+        if found is None and not self.complete:
+            raise Crowded
         width, step = WINDOW, SPREAD
         while found is None:
             start, end = max(0, place - width // 2), min(len(self.keys), place + width // 2)
-            found = spaced(*self._around(start, end), end - start + len(ids), step)
+            found = spaced(*self.around(start, end), end - start + len(ids), step)
             width, step = width * WIDER, min(step * WIDER, 1.0)
         window = [id for _, id in self.keys[start:end]]
         window[place - start : place - start] = ids
@@ -93,6 +103,8 @@ class Line:
         self.positions[id] = position
         insort(self.keys, (position, id))
 
-    def _around(self, start: int, end: int) -> tuple[float | None, float | None]:
+    def around(self, start: int, end: int | None = None) -> tuple[float | None, float | None]:
+        """The positions before and after a place, or before and after a window; None is open."""
+        end = start if end is None else end
         low = self.keys[start - 1][0] if start else None
         return low, self.keys[end][0] if end < len(self.keys) else None

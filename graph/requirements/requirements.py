@@ -25,7 +25,6 @@ from graph.core.people import Authored
 from graph.core.projects import Project
 from graph.kit.bulk import BulkPayload, BulkResult, creates, deletes, updates
 from graph.kit.connection import LARGEST_REQUIREMENTS_PAGE, Direction, connection
-from graph.kit.context import Info
 from graph.kit.fields import by_id, described, extend_type, to_one
 from graph.kit.filters import (
     DateTimeFilter,
@@ -39,24 +38,19 @@ from graph.kit.filters import (
 )
 from graph.kit.items import Found, Item, unrefused
 from graph.kit.mutations import (
-    ExpectedVersion,
-    Id,
     Payload,
-    answer,
     create,
     delete,
     restore,
     revert,
     update,
-    writing,
 )
 from graph.kit.node import Node
 from graph.kit.scalars import BigInt
 from graph.requirements.blocks import Block
 from graph.requirements.documents import Document
-from graph.requirements.moving import move
-from graph.requirements.ordering import place_of, put_at_end
-from graph.requirements.tree import elsewhere
+from graph.requirements.moving import move, moves
+from graph.requirements.ordering import elsewhere, put_at_end
 
 strawberry.enum(RequirementStatus, description="Where it is in its life.")
 strawberry.enum(RequirementFormat, description="How it is worded.")
@@ -207,6 +201,13 @@ class RequirementsPayload(BulkPayload):
 
 
 @strawberry.input
+class RequirementsMoveItem:
+    id: UUID
+    expected_version: BigInt
+    place_at: RequirementPlace
+
+
+@strawberry.input
 class RequirementsUpdateItem:
     id: UUID
     expected_version: BigInt
@@ -225,16 +226,6 @@ async def _prepare(transaction: Transaction, items: Sequence[Item], _: Found) ->
         elif block_id and blocks[block_id].document_id != item.row.document_id:
             item.refuse(elsewhere(["block_id"]))
     await put_at_end(transaction, unrefused(items))
-
-
-async def requirement_move(
-    info: Info, id: Id, expected_version: ExpectedVersion, place_at: RequirementPlace
-) -> RequirementPayload | None:
-    async with writing(info, None) as transaction:
-        to = place_of(db.Requirement, place_at)
-        row = await move(transaction, db.Requirement, id, expected_version, to)
-    versions = transaction.merged.get(row.id, ())
-    return await answer(info, RequirementPayload, row, versions)  # type: ignore[no-any-return]
 
 
 def _requirements(key: str, text: str) -> Any:
@@ -278,14 +269,16 @@ class Mutation:
         "A new requirement, at the end of its document unless it has a position.",
         within=(DocumentRow, "document_id"),
         prepare=_prepare,
+        ordered=True,
     )
     requirement_update = update(
         db.Requirement, RequirementPayload, RequirementUpdate, "Change a requirement."
     )
-    requirement_move = strawberry.mutation(
-        requirement_move,
-        description="Put a requirement elsewhere in its document, or in another one of its"
-        " organization.",
+    requirement_move = move(
+        db.Requirement,
+        RequirementPayload,
+        RequirementPlace,
+        "Put a requirement elsewhere in its document, or in another one of its organization.",
     )
     requirement_revert = revert(db.Requirement, RequirementPayload)
     requirement_delete = delete(db.Requirement, RequirementPayload, "Delete a requirement.")
@@ -299,8 +292,15 @@ class Mutation:
         "New requirements, in the order of the input.",
         within=(DocumentRow, "document_id"),
         prepare=_prepare,
+        ordered=True,
     )
     requirements_update = updates(
         db.Requirement, RequirementsPayload, RequirementsUpdateItem, "Change requirements."
+    )
+    requirements_move = moves(
+        db.Requirement,
+        RequirementsPayload,
+        RequirementsMoveItem,
+        "Move requirements, in the order of the input: a later one may name an earlier one.",
     )
     requirements_delete = deletes(db.Requirement, RequirementsPayload, "Delete requirements.")

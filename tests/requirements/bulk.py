@@ -23,9 +23,11 @@ def document(mutation: str, item: str) -> str:
 CREATE = document("requirementsCreate", "RequirementCreate")
 UPDATE = document("requirementsUpdate", "RequirementsUpdateItem")
 DELETE = document("requirementsDelete", "DeleteItem")
+MOVE = document("requirementsMove", "RequirementsMoveItem")
 CREATE_BLOCKS = document("blocksCreate", "BlockCreate")
 UPDATE_BLOCKS = document("blocksUpdate", "BlocksUpdateItem")
 DELETE_BLOCKS = document("blocksDelete", "DeleteItem")
+MOVE_BLOCKS = document("blocksMove", "BlocksMoveItem")
 
 
 def change(id: Any, version: int = 1, force: bool = False, **input: Any) -> dict[str, Any]:
@@ -36,6 +38,11 @@ def change(id: Any, version: int = 1, force: bool = False, **input: Any) -> dict
 def gone(id: Any, version: int = 1) -> dict[str, Any]:
     """An item of a deletion."""
     return {"id": id, "expectedVersion": version}
+
+
+def moved(id: Any, version: int = 1, **to: Any) -> dict[str, Any]:
+    """An item of a move."""
+    return {"id": id, "expectedVersion": version, "placeAt": to}
 
 
 def codes(answer: dict[str, Any]) -> list[str | None]:

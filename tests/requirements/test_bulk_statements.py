@@ -10,11 +10,14 @@ from tests.requirements.bulk import (
     CREATE_BLOCKS,
     DELETE,
     DELETE_BLOCKS,
+    MOVE,
+    MOVE_BLOCKS,
     UPDATE,
     UPDATE_BLOCKS,
     change,
     codes,
     gone,
+    moved,
 )
 from tests.wire import tapped
 from tests.world import found
@@ -68,6 +71,17 @@ def sent(world, wire):
         return answer, transaction
 
     return sent
+
+
+@pytest.fixture
+async def another(world):
+    """Another document of the project."""
+    return await world.superuser.fetchval(
+        "INSERT INTO documents (organization_id, project_id, name, slug)"
+        " VALUES ($1, $2, 'Another', 'another') RETURNING id",
+        world.organization,
+        world.project,
+    )
 
 
 async def many(world, query, table):
@@ -138,6 +152,38 @@ async def test_blocks_are_deleted(world, sent):
     ids = await many(world, CREATE_BLOCKS, "blocks")
     answer, statements = await sent(DELETE_BLOCKS, items=[gone(id) for id in ids])
     assert (answer["succeeded"], len(statements) <= MOST) == (MANY, True)
+
+
+async def test_requirements_are_moved_to_one_place(world, sent):
+    ids = await many(world, CREATE, "requirements")
+    items = [moved(id, after=world.requirement) for id in ids]
+    answer, statements = await sent(MOVE, items=items)  # with some that make room over and over
+    assert (answer["succeeded"], len(statements)) == (MANY, MOST - 1)
+    versions = [result["requirement"]["version"] for result in answer["results"]]
+    items = [
+        moved(id, version, blockId=world.block, before=world.requirement)
+        for id, version in zip(ids, versions, strict=True)
+    ]
+    answer, statements = await sent(MOVE, items=items)
+    assert (answer["succeeded"], len(statements)) == (MANY, MOST)
+
+
+async def test_requirements_are_moved_to_another_document_stale_or_not(world, sent, another):
+    ids = await many(world, CREATE, "requirements")
+    await touch(world, "requirements", ids[:250])
+    items = [moved(id, 1, documentId=another) for id in ids]
+    answer, statements = await sent(MOVE, items=items)
+    assert (answer["succeeded"], len(statements)) == (MANY, MOST + 1), statements
+
+
+async def test_blocks_are_moved_with_what_is_in_them(world, sent, another):
+    ids = await many(world, CREATE_BLOCKS, "blocks")
+    items = [moved(id, parentId=world.block, first=True) for id in ids]
+    answer, statements = await sent(MOVE_BLOCKS, items=items)
+    assert (answer["succeeded"], len(statements)) == (MANY, MOST - 1)
+    items = [moved(id, 2, documentId=another) for id in ids]
+    answer, statements = await sent(MOVE_BLOCKS, items=items)
+    assert (answer["succeeded"], len(statements)) == (MANY, MOST + 2), statements
 
 
 async def test_refusals_that_need_no_database_cost_no_statement(world, sent):

@@ -15,6 +15,8 @@ READ = {
     "blocks": "query ($id: UUID!) { row: block(id: $id) { version documentId } }",
     "requirements": "query ($id: UUID!) { row: requirement(id: $id) { version documentId } }",
 }
+CREATE = """mutation ($id: UUID!, $block: UUID!) { requirementCreate(
+    input: {documentId: $id, blockId: $block, name: "New"}) { requirement { id } } }"""
 ROWS = """SELECT id, version, position, project_id::text, document_id::text, {inside}::text
     FROM {table} WHERE document_id = ANY($1) ORDER BY position, id"""
 INSIDE = {"blocks": "parent_id", "requirements": "block_id"}
@@ -120,6 +122,31 @@ async def require_record(world, table, before, after):
         assert change["version"] == row["version"] + 1
         row |= new | {"version": change["version"]}
     assert made == after
+
+
+async def test_what_is_added_at_once_has_a_place_each(world, shelves):
+    one, _ = shelves
+    await asyncio.gather(
+        *(world.ask("editor", CREATE, id=one.id, block=one.ids["A"]) for _ in range(8))
+    )
+    positions = [node["position"] for node in await one.listed()]
+    assert len(positions) == len(set(positions)) == 68
+
+
+async def test_what_is_added_to_a_block_while_it_goes_is_refused_or_goes_along(world, shelves):
+    one, other = shelves
+    codes = await asyncio.gather(
+        *(world.code("editor", CREATE, id=one.id, block=one.ids["A"]) for _ in range(4)),
+        one.move_block("A", documentId=other.id),
+        *(world.code("editor", CREATE, id=one.id, block=one.ids["A"]) for _ in range(4)),
+    )
+    refused = [code for code in codes if isinstance(code, str)]
+    assert set(refused) <= {"INVALID"}
+    inside = [node for node in await other.listed() if node["block"] == {"name": "A"}]
+    assert len(inside) == 10 + 8 - len(refused)
+    for node in inside:
+        records = await world.records(node["id"])
+        assert records[-1]["document_id"] == other.id
 
 
 async def test_moves_at_once_leave_everything_once_in_its_order(world, shelves):

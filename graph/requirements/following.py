@@ -1,0 +1,108 @@
+"""What follows a row to another document: what stands in a block, and links to another project."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from auth.session import Transaction
+from db.base import Entity
+from db.requirements.collaboration import Assignment, TraceLink
+from db.requirements.documents import Block, Column
+from db.requirements.requirements import Requirement
+from graph.requirements.positions import Line, spaced
+
+LINKS: tuple[tuple[type[Any], str], ...] = ((TraceLink, "source_id"), (Assignment, "entity_id"))
+"""What is kept in the project of the thing it is about, by the column that names the thing."""
+
+Scopes = Callable[[UUID], Mapping[str, UUID]]
+"""The scopes of a row in a document."""
+
+
+@dataclass
+class Followers:
+    """Rows that follow others, by the row that each follows, and requirements that made room."""
+
+    rows: list[tuple[UUID, Entity, Mapping[str, Any]]] = field(default_factory=list)
+    renumbered: list[tuple[Entity, float]] = field(default_factory=list)
+
+    def change(self, transaction: Transaction, moved: Collection[UUID]) -> None:
+        """Take along what follows one of those that have been moved."""
+        for leader, row, values in self.rows:
+            if leader in moved:
+                transaction.change(row, None, **values)
+        for row, position in self.renumbered:
+            transaction.renumber(row, position)
+
+
+async def followers(
+    transaction: Transaction,
+    model: type[Block | Requirement],
+    crossed: Mapping[UUID, UUID],
+    scopes: Scopes,
+    *,
+    other_project: bool,
+) -> Followers:
+    """What follows the rows that go to other documents, deleted or not, locked.
+
+    `crossed` says which document each goes to. Links follow to an `other_project` alone.
+    """
+    found = Followers()
+    leaders = {id: id for id in crossed}
+    if model is Block:
+        inside = await transaction.find_by_id(Requirement, crossed, key="block_id", deleted=None)
+        await _requirements(transaction, inside, crossed, scopes, found)
+        leaders |= {row.id: row.block_id for row in inside.values() if row.block_id}
+        columns = await transaction.find_by_id(Column, crossed, key="block_id", deleted=None)
+        for column in columns.values():
+            found.rows.append((column.block_id, column, scopes(crossed[column.block_id])))
+    for kept, key in LINKS if other_project else ():
+        links = await transaction.find_by_id(kept, leaders, key=key, deleted=None)
+        for link in links.values():
+            leader = leaders[getattr(link, key)]
+            there = {"project_id": scopes(crossed[leader])["project_id"]}
+            found.rows.append((leader, link, there))
+    return found
+
+
+async def _requirements(
+    transaction: Transaction,
+    inside: Mapping[UUID, Requirement],
+    crossed: Mapping[UUID, UUID],
+    scopes: Scopes,
+    found: Followers,
+) -> None:
+    """Requirements come last in their new documents, in their order."""
+    arriving: dict[UUID, list[Requirement]] = defaultdict(list)
+    for row in sorted(inside.values(), key=lambda row: (row.document_id, row.position, row.id)):
+        if row.block_id:
+            arriving[crossed[row.block_id]].append(row)
+    if not arriving:
+        return
+    last = await transaction.last(Requirement, "position", "document_id", arriving)
+    for document, rows in arriving.items():
+        ids = [row.id for row in rows]
+        positions = await _at_end(transaction, document, ids, last.get(document))
+        for row in rows:
+            values = {**scopes(document), "position": positions.pop(row.id)}
+            found.rows.append((_leader(row), row, values))
+        others = await transaction.find_by_id(Requirement, positions, deleted=None)
+        found.renumbered += [(row, positions[id]) for id, row in others.items()]
+
+
+def _leader(row: Requirement) -> UUID:
+    assert row.block_id is not None  # noqa: S101 (it was found by it)
+    return row.block_id
+
+
+async def _at_end(
+    transaction: Transaction, document_id: UUID, ids: list[UUID], last: float | None
+) -> dict[UUID, float]:
+    """Positions behind all others, which are renumbered where nothing is left behind them."""
+    found = spaced(last, None, len(ids))
+    if found is not None:
+        return dict(zip(ids, found, strict=True))
+    here = Requirement.document_id == document_id
+    line = Line(await transaction.values(Requirement, ("id", "position"), here, deleted=None))
+    return line.put(ids, len(line.keys))
