@@ -10,12 +10,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import reading, writing
+from bench import baselines, reading, writing
 from bench.stand import stand
 from db.embedded import Embedded
 from migrations.run import upgrade
 
-PARTS = {"reading": reading.measure, "writing": writing.measure}
+PARTS = {
+    "reading": reading.measure,
+    "writing": writing.measure,
+    "baselines": baselines.measure,
+}
 
 
 async def measure(dsn: str, superuser_dsn: str, parts: list[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -39,6 +39,9 @@ NO_ROW = UUID(int=0)
 class Past(Protocol):
     """A state that is over. Hashable: what is equal is read together."""
 
+    indexed: ClassVar[bool]
+    """Whether an index leads to the rows beneath one parent, in their order."""
+
     def covers(self, model: Readable) -> bool:
         """Whether rows of this model are read as they were; others are read as they are."""
 
@@ -62,6 +65,8 @@ class Moment:
     numbers) are seen as not having written yet. So of two writers of one row the later is never
     seen without the earlier, which had ended before. `row` is seen at `version` in any case.
     """
+
+    indexed: ClassVar[bool] = False
 
     at: datetime
     straddling: tuple[str, ...] = ()

@@ -45,6 +45,9 @@ from db.problem import Problem
 HIDDEN_COLUMNS = frozenset({"search"})
 """Columns that only PostgreSQL reads."""
 
+MOST_PASTS = 20
+"""States of the past that one request may read, each with statements of its own."""
+
 Where = Sequence[ColumnElement[bool]]
 Places = Sequence[UUID | None]
 """An organization, a project and a document, or None for any."""
@@ -130,7 +133,7 @@ class ViewerSession:
         past = past if past and past.covers(model) else None
         if limit is None:
             statement = self._readable(model, (beneath, *where)).order_by(*order)
-        elif past:
+        elif past and not past.indexed:
             # No index reaches there: going over the rows once beats going over them once a parent.
             number = func.row_number().over(partition_by=column, order_by=order).label("number")
             numbered = self._readable(model, (beneath, *where)).add_columns(number).subquery()
@@ -270,6 +273,9 @@ class ViewerSession:
         if past is None:
             return await self._fetch(model, statement, parents=list(parents))
         if past not in self._pasts:
+            if len(self._pasts) == MOST_PASTS:
+                message = f"At most {MOST_PASTS} states of the past in one request."
+                raise Problem("INVALID", message)
             self._pasts.append(past)
         statement = statement.add_columns(bindparam("past", type_=Integer).label("past"))
         values = {**past.values(), "past": self._pasts.index(past), "parents": list(parents)}

@@ -137,12 +137,13 @@ def connection(
     by: Sequence[str] = ("created_at",),
     largest: int = LARGEST_PAGE,
     narrowed: Sequence[str] = (),
+    within: Callable[[Any], tuple[UUID, Past]] | None = None,
 ) -> Any:
     """A list of `type_` in pages, ordered `by` these columns unless the client says otherwise.
 
     `key` is the column that names the parent, for a list beneath one; without it the list is a
     root field. `narrowed` names the columns that allow the larger page at the root when the filter
-    equates one of them.
+    equates one of them. `within` says which parent in which past a row stands for, if not itself.
     """
 
     async def resolve(
@@ -162,10 +163,10 @@ def connection(
         asked = info.context.once(shape, ask)
         if key is None:
             return Connection[type_](page=await _at_root(info.context, model, asked))
-        past = info.context.past_of(root)
+        parent, past = within(root) if within else (root.id, info.context.past_of(root))
         if past and search:
             raise Problem("INVALID", "Words are found in the present only.", field=["search"])
-        page = await _beneath(info.context, model, key, root.id, asked, (shape, past), past)
+        page = await _beneath(info.context, model, key, parent, asked, (shape, past), past)
         return Connection[type_](page=page)
 
     field = strawberry.field(

@@ -14,11 +14,13 @@ from strawberry.utils.str_converters import to_camel_case
 
 from auth.policy import allows
 from auth.policy.scopes import scopes_beneath
+from auth.session import Frozen
 from auth.viewer import Role
 from db.core.projects import Project as ProjectRow
 from db.problem import Problem
 from db.requirements import baselines as db
 from db.requirements.documents import Document as DocumentRow
+from db.requirements.requirements import Requirement as RequirementRow
 from graph.core.people import Authored
 from graph.core.projects import Project
 from graph.kit.connection import LARGEST_REQUIREMENTS_PAGE, Direction, connection
@@ -28,7 +30,8 @@ from graph.kit.filters import DateTimeFilter, StringFilter, UUIDFilter, named
 from graph.kit.mutations import Payload, answer, delete, given, restore, writing
 from graph.kit.node import Node
 from graph.kit.scalars import BigInt
-from graph.requirements.documents import Document
+from graph.requirements.documents import Document, DocumentFilter, DocumentOrder
+from graph.requirements.requirements import Requirement, RequirementFilter, RequirementOrder
 
 IN_PROJECT = frozenset({"TestCase", "TestExecution", "TraceLink"})
 """What belongs to a project, also in the baseline of a document."""
@@ -80,6 +83,15 @@ class Baseline(Authored, Node):
     @strawberry.field(description="The SHA-256 over its items, in hexadecimal.")
     def content_hash(root: strawberry.Parent[Any]) -> str:  # noqa: N805
         return str(root.content_hash.hex())
+
+    @strawberry.field(
+        description="The document as it was, and beneath it what it held; null for a project."
+    )
+    async def document(root: strawberry.Parent[Any], info: Info) -> Document | None:  # noqa: N805
+        if root.document_id is None:
+            return None
+        past = Frozen(root.id)
+        return await info.context.one(DocumentRow, root.document_id, past)  # type: ignore[return-value]
 
     @strawberry.field(description="How many items of each type it has that the viewer may see.")
     def counts(root: strawberry.Parent[Any], info: Info) -> list[BaselineCount]:  # noqa: N805
@@ -225,6 +237,10 @@ def _baselines(key: str, text: str) -> Any:
     return connection(db.Baseline, Baseline, BaselineFilter, BaselineOrder, text, key=key)
 
 
+def _within(baseline: Any) -> tuple[UUID, Frozen]:
+    return baseline.project_id, Frozen(baseline.id)
+
+
 extend_type(
     Project,
     baselines=_baselines("project_id", "Its baselines, and those of its documents."),
@@ -232,6 +248,27 @@ extend_type(
 extend_type(Document, baselines=_baselines("document_id", "Its baselines."))
 extend_type(
     Baseline,
+    documents=connection(
+        DocumentRow,
+        Document,
+        DocumentFilter,
+        DocumentOrder,
+        "The documents it holds, and beneath them what they held.",
+        key="project_id",
+        by=("position",),
+        within=_within,
+    ),
+    requirements=connection(
+        RequirementRow,
+        Requirement,
+        RequirementFilter,
+        RequirementOrder,
+        "All requirements that it holds.",
+        key="project_id",
+        by=("document_id", "position"),
+        largest=LARGEST_REQUIREMENTS_PAGE,
+        within=_within,
+    ),
     items=connection(
         db.BaselineItem,
         BaselineItem,
