@@ -161,10 +161,11 @@ async def test_numbering_anew_is_recorded_for_each_row_that_it_changes(world):
     last = (await world.ask("editor", REQUIREMENT, input=make | {"position": 9}))["requirement"]
     await world.ask("editor", MOVE, id=last["id"], to={"after": world.requirement})
     (record,) = [r for r in await world.records(made) if r["action"] == "update"]
-    assert values(record) == ({"position": 1.0}, {"position": 2.0})
+    assert values(record) == ({"position": 1.0}, {"position": 3.0})
     assert await world.records(world.requirement) == []  # it has been the first before
     (moved,) = [r for r in await world.records(last["id"]) if r["action"] == "update"]
-    assert values(moved) == ({"position": 9.0}, {"position": 1.5})
+    assert values(moved) == ({"position": 9.0}, {"position": 2.0})
+    assert ("renumbered" in record["details"], "renumbered" in moved["details"]) == (True, False)
     assert moved["correlation_id"] == record["correlation_id"]
 
 
