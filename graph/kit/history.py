@@ -113,18 +113,20 @@ class HistoryEntry:
 
 
 def _changes(entry: Row) -> Iterator[FieldChange]:
-    columns = _columns(entry.entity_type)
     old, new = entry.old_data or {}, entry.new_data or {}
     for name in entry.changed_fields:
-        if name in SECRETS:
-            continue
-        column = columns.get(name)
-        yield FieldChange(
-            field=to_camel_case(name),
-            old=_shown(column, old.get(name)),
-            new=_shown(column, new.get(name)),
-            is_text=isinstance(column, Text),
-        )
+        if name not in SECRETS:
+            yield field_change(entry.entity_type, name, old.get(name), new.get(name))
+
+
+def field_change(entity: str, name: str, old: Any, new: Any) -> FieldChange:
+    """A column of this entity with two values, as they are recorded."""
+    return FieldChange(
+        field=to_camel_case(name),
+        old=shown(entity, name, old),
+        new=shown(entity, name, new),
+        is_text=isinstance(_columns(entity).get(name), Text),
+    )
 
 
 @cache
@@ -136,8 +138,9 @@ def _columns(entity: str) -> dict[str, Any]:
     return {}
 
 
-def _shown(type_: Any, value: Any) -> Any:
-    """The value as the API spells it: the record has the labels of enumerations."""
+def shown(entity: str, name: str, value: Any) -> Any:
+    """A column's recorded value as the API spells it: the record has the labels of enumerations."""
+    type_ = _columns(entity).get(name)
     if isinstance(type_, EnumType) and type_.enum_class and value is not None:
         return type_.enum_class(value).name
     return value

@@ -27,6 +27,7 @@ from graph.kit.connection import LARGEST_REQUIREMENTS_PAGE, Direction, connectio
 from graph.kit.context import Context, Info
 from graph.kit.fields import by_id, described, extend_type, same
 from graph.kit.filters import DateTimeFilter, StringFilter, UUIDFilter, named
+from graph.kit.history import shown
 from graph.kit.mutations import Payload, answer, delete, given, restore, writing
 from graph.kit.node import Node
 from graph.kit.scalars import BigInt
@@ -53,7 +54,8 @@ class BaselineItem:
 
     @strawberry.field(description="Its columns by the names of the API's fields.")
     def data(root: strawberry.Parent[Any], info: Info) -> JSON:  # noqa: N805
-        return spelled(root.data, people=sees_people(info, root))  # type: ignore[no-any-return]
+        people = sees_people(info, root)
+        return spelled(root.entity_type, root.data, people=people)  # type: ignore[no-any-return]
 
     @strawberry.field(
         description="Its columns as they are hashed: JSON as PostgreSQL writes it. Null for readers"
@@ -144,13 +146,15 @@ def sees_people(info: Info, row: Any) -> bool:
     return held >= Role.MEMBER
 
 
-def spelled(data: Mapping[str, Any] | None, *, people: bool) -> Any:
-    """Columns by the names of the API's fields; what is in their values keeps its names.
+def spelled(entity: str, data: Mapping[str, Any] | None, *, people: bool) -> Any:
+    """Columns by the names of the API's fields; what is in JSON keeps its names.
 
     Without `people` those that name one are left out.
     """
     left = frozenset() if people else PEOPLE
-    return data and {to_camel_case(name): data[name] for name in data if name not in left}
+    return data and {
+        to_camel_case(name): shown(entity, name, data[name]) for name in data if name not in left
+    }
 
 
 @strawberry.input

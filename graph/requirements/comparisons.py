@@ -7,12 +7,12 @@ from uuid import UUID
 
 import strawberry
 from strawberry.scalars import JSON
-from strawberry.utils.str_converters import to_camel_case
 
 from db.problem import Problem
 from db.requirements import baselines as db
 from graph.kit.context import LARGEST_PAGE, Context, Info
 from graph.kit.fields import described, extend_type
+from graph.kit.history import FIELDS, FieldChange, field_change
 from graph.requirements.baselines import PEOPLE, Baseline, sees_people, spelled
 from graph.requirements.differences import ChangeKind, Difference, classified, fields
 
@@ -35,13 +35,6 @@ class BaselineEnd:
     name: str | None = described("What it is called; null when the viewer may not see it.")
 
 
-@strawberry.type(description="A field with two values, by the name of the API's field.")
-class BaselineField:
-    field: str = described("The field.")
-    old: JSON | None = described("Its value before.")
-    new: JSON | None = described("Its value after.")
-
-
 @strawberry.type(description="One item, and what became of it.")
 class BaselineChange:
     kinds: list[ChangeKind] = described("What became of it: it may have changed and moved.")
@@ -52,7 +45,9 @@ class BaselineChange:
     target: BaselineEnd | None = described("Where a link leads; what the test was run for.")
     before: JSON | None = described("All its fields before; null when it was not there.")
     after: JSON | None = described("All its fields after; null when it is not there.")
-    fields: list[BaselineField] = described("The fields that differ.")
+    fields: list[FieldChange] = strawberry.field(
+        description="The fields that differ.", metadata={"largest_page": FIELDS}
+    )
 
 
 First = Annotated[
@@ -185,10 +180,10 @@ async def _changes(
             name=either.get("name") or either.get("title"),
             source=source,
             target=target,
-            before=spelled(before, people=people),
-            after=spelled(after, people=people),
+            before=spelled(found.entity_type, before, people=people),
+            after=spelled(found.entity_type, after, people=people),
             fields=[
-                BaselineField(field=to_camel_case(one.column), old=one.old, new=one.new)
+                field_change(found.entity_type, one.column, one.old, one.new)
                 for one in fields(found, before, after)
                 if people or one.column not in PEOPLE
             ],

@@ -103,7 +103,7 @@ async def test_links_are_told_with_the_names_of_their_ends(world, linked):
     }
     assert link["source"]["name"] == "Second"
     assert link["target"] == test["target"] == requirement
-    assert test["fields"] == [{"field": "executionStatus", "old": "not_run", "new": "pass"}]
+    assert test["fields"] == [{"field": "executionStatus", "old": "NOT_RUN", "new": "PASS"}]
     assert test["source"]["name"] == "Brake test"
 
 
@@ -141,6 +141,19 @@ async def test_the_name_of_an_end_that_the_viewer_may_not_see_is_not_told(world,
     for person, name in (("editor", "Hidden"), ("project_viewer", None)):
         (change,) = (await differences(world, baseline, person))["changes"]
         assert (change["kinds"], change["target"]["name"]) == (["ADDED"], name)
+
+
+async def test_a_text_that_changed_is_told_word_by_word(world):
+    baseline = await frozen(world)
+    await run(
+        world, "UPDATE requirements SET name = name || ' now' WHERE id = $1", world.requirement
+    )
+    query = """query ($id: UUID!) { baseline(id: $id) { diff { changes {
+      fields { field diff { kind text } } } } } }"""
+    (change,) = (await world.ask("viewer", query, id=baseline["id"]))["diff"]["changes"]
+    (name,) = change["fields"]
+    parts = [(part["kind"], part["text"]) for part in name["diff"]]
+    assert parts == [("EQUAL", f"Requirement {world.name}"), ("INSERTED", " now")]
 
 
 async def test_new_numbers_alone_are_no_move_and_one_that_moved_is_one(world):
