@@ -123,6 +123,9 @@ async def test_history_is_for_members_and_nobody_else(world, other_world, requir
     assert (found["history"]["nodes"], found["history"]["totalCount"]) == ([], 0)
     then = "query ($id: UUID!) { requirement(id: $id, atVersion: 1) { name } }"
     assert await other_world.code("outsider", then, id=requirement) == "NOT_FOUND"
+    await world.superuser.execute(  # or other tests would meet it at the root
+        "UPDATE projects SET visibility = 'private' WHERE id = $1", world.project
+    )
 
 
 async def test_no_secret_stands_in_a_history(world):
