@@ -17,6 +17,7 @@ from db.core.organizations import Organization, OrganizationInvitation, Organiza
 from db.core.people import MailedLink, Profile, ProfileCredential, RecoveryCode, SecondFactor
 from db.core.projects import Project, ProjectMember, UserRole
 from db.core.sessions import Session, SignInAttempts
+from db.core.usage import UsageCounter
 from db.requirements.baselines import Baseline, BaselineItem
 from db.requirements.collaboration import Assignment, TraceLink
 from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
@@ -45,6 +46,7 @@ MODELS: tuple[type[Base], ...] = (
     StripeCustomer,
     BillingCache,
     UsageLog,
+    UsageCounter,
     AuditLog,
     AuditSeal,
     AuditSealCursor,

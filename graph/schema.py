@@ -5,7 +5,7 @@ from uuid import UUID
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from graph.core import membership, organizations, people, projects, purge, trash
+from graph.core import membership, organizations, people, projects, purge, trash, usage
 from graph.kit.context import Info
 from graph.kit.node import NODES, Node
 from graph.kit.scalars import SCALARS
@@ -71,6 +71,6 @@ class Mutation(
 schema = strawberry.Schema(
     Query,
     Mutation,
-    types=[*NODES.values()],
+    types=[*NODES.values(), usage.Usage],
     config=StrawberryConfig(scalar_map=SCALARS),
 )

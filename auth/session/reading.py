@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute, class_mapper
 
 from auth.policy import parameters, require_signed_in, require_token_scope
-from auth.session import trash
+from auth.session import limits, trash
 from auth.session.changes import changes_of_each, counts_of_changes
 from auth.session.comparing import Comparison
 from auth.session.idempotency import Answered, once
@@ -39,6 +39,7 @@ from auth.session.visible import visible
 from auth.viewer import Viewer
 from db.base import Base, Entity, Readable
 from db.change import AuditLog
+from db.core.organizations import Organization
 from db.pool import Database
 from db.problem import Problem
 
@@ -251,6 +252,11 @@ class ViewerSession:
             return 0
         (row,) = await self._fetch(among[0], trash.counted(self.viewer, among, places))
         return int(row["count"])
+
+    async def usage(self, ids: Collection[UUID]) -> dict[UUID, Row]:
+        """What these organizations have used of their limits; of other tenants, nothing."""
+        rows = await self._fetch(Organization, limits.usage(), ids=list(ids))
+        return {row["id"]: row for row in rows}
 
     def _readable(
         self, model: Readable, where: Where, *, deleted: bool = False

@@ -5,9 +5,9 @@ value with the input function of its column's type, as a cast from text does.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from math import isfinite
 from typing import Any, cast
 from uuid import UUID
@@ -17,6 +17,7 @@ from sqlalchemy import (
     JSON,
     Column,
     Connection,
+    RowMapping,
     Select,
     Table,
     Text,
@@ -33,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstanceState, Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
+from auth.session.limits import COUNTED_REQUESTS, REFUSED, enforce, require_counted
 from auth.session.record import recorded
 from auth.session.refusal import stale
 from db.base import Base, Entity
@@ -49,6 +51,11 @@ class Write:
     row: Entity
     event: AuditLog
     is_new: bool
+
+
+def organizations_of(writes: Iterable[Write]) -> set[UUID]:
+    """The organizations in which these are recorded."""
+    return {id for write in writes if (id := write.event.organization_id)}
 
 
 Stored = dict[UUID, dict[str, Any]]
@@ -68,22 +75,28 @@ def changed_in(row: Entity) -> list[str]:
     return [key for key in columns_of(type(row)) if key not in unmodified]
 
 
-def send(connection: Connection, writes: Sequence[Write]) -> Stored:
+def send(connection: Connection, writes: Sequence[Write], counting: Sequence[UUID] = ()) -> Stored:
     """Insert the new rows, then update the changed ones, and record both.
 
+    The last statement counts it as a request of the organizations in `counting`.
+
     Parents are sent before their children. A row that is no longer at the version it was read at
-    is a CONFLICT. Raises what PostgreSQL refuses; the caller then undoes all of it, and the rows
-    are as they were.
+    is a CONFLICT, one that exceeds a limit is LIMIT_REACHED. Raises what PostgreSQL refuses; the
+    caller then undoes all of it, and the rows are as they were.
     """
-    stored: Stored = {}
+    enforce(connection, ((write.row, write.is_new) for write in writes))
+    statements: list[Callable[[Sequence[UUID]], Stored]] = []
     for model, new in _by_model(writes, is_new=True):
         groups = defaultdict(list)
         for write in new:
             groups[_left_to_database(write.row)].append(write)
         for left, group in groups.items():
-            stored |= _insert(connection, model, left, group)
+            statements.append(partial(_insert, connection, model, left, group))
     for model, changed in _by_model(writes, is_new=False):
-        stored |= _update(connection, model, changed)
+        statements.append(partial(_update, connection, model, changed))
+    stored: Stored = {}
+    for number, statement in enumerate(statements, start=1):
+        stored |= statement(counting if number == len(statements) else ())
     return stored
 
 
@@ -137,16 +150,25 @@ def _left_to_database(row: Base) -> frozenset[str]:
 
 
 def _insert(
-    connection: Connection, model: type[Entity], left: frozenset[str], writes: Sequence[Write]
+    connection: Connection,
+    model: type[Entity],
+    left: frozenset[str],
+    writes: Sequence[Write],
+    counting: Sequence[UUID],
 ) -> Stored:
     keys = [key for key in columns_of(model) if key not in left]
     rows = [{key: getattr(write.row, key) for key in keys} for write in writes]
-    statement = _inserting(model, tuple(keys), tuple(sorted(left)))
-    returned = connection.execute(statement, _parameters(rows, writes))
-    return {row["id"]: {key: row[key] for key in left} for row in returned.mappings()}
+    statement = _inserting(model, tuple(keys), tuple(sorted(left)), bool(counting))
+    returned = _executed(connection, statement, rows, writes, counting)
+    return {row["id"]: {key: row[key] for key in left} for row in returned}
 
 
-def _update(connection: Connection, model: type[Entity], writes: Sequence[Write]) -> Stored:
+def _update(
+    connection: Connection,
+    model: type[Entity],
+    writes: Sequence[Write],
+    counting: Sequence[UUID],
+) -> Stored:
     changes = {write.row.id: changed_in(write.row) for write in writes}
     keys = sorted({key for changed in changes.values() for key in changed})
     alike = all(len(changed) == len(keys) for changed in changes.values())
@@ -156,16 +178,33 @@ def _update(connection: Connection, model: type[Entity], writes: Sequence[Write]
         | ({} if alike else {SENT: changes[row.id]})
         for row in (write.row for write in writes)
     ]
-    statement = _updating(model, tuple(keys), alike)
-    found = set(connection.execute(statement, _parameters(rows, writes)).scalars())
+    statement = _updating(model, tuple(keys), alike, bool(counting))
+    returned = _executed(connection, statement, rows, writes, counting)
+    found = {row["id"] for row in returned}
     for write in writes:
         if write.row.id not in found:
             raise stale(write.row)
     return {write.row.id: {"version": write.row.version + 1} for write in writes}
 
 
+def _executed(
+    connection: Connection,
+    statement: Select[Any],
+    rows: Sequence[Mapping[str, Any]],
+    writes: Sequence[Write],
+    counting: Sequence[UUID],
+) -> Sequence[RowMapping]:
+    counted = {"organizations": list(counting)} if counting else {}
+    returned = connection.execute(statement, _parameters(rows, writes) | counted).mappings().all()
+    if counting and returned:  # where no row is written, nothing is counted either
+        require_counted(returned[0][REFUSED])
+    return returned
+
+
 @cache
-def _inserting(model: type[Entity], keys: tuple[str, ...], left: tuple[str, ...]) -> Select[Any]:
+def _inserting(
+    model: type[Entity], keys: tuple[str, ...], left: tuple[str, ...], counts: bool
+) -> Select[Any]:
     columns = columns_of(model)
     rows = _recordset("rows", [columns[key] for key in keys])
     written = insert(_table(model)).from_select(
@@ -175,11 +214,11 @@ def _inserting(model: type[Entity], keys: tuple[str, ...], left: tuple[str, ...]
     )
     returning = [columns["id"], *(columns[key].label(key) for key in left)]
     answered = written.returning(*returning).cte("written")
-    return select(answered).add_cte(_recording())
+    return select(answered, *[COUNTED_REQUESTS] * counts).add_cte(_recording())
 
 
 @cache
-def _updating(model: type[Entity], keys: tuple[str, ...], alike: bool) -> Select[Any]:
+def _updating(model: type[Entity], keys: tuple[str, ...], alike: bool, counts: bool) -> Select[Any]:
     """`alike` when all rows change the same columns; else each says which ones it changes."""
     columns = columns_of(model)
     table = _table(model)
@@ -201,7 +240,7 @@ def _updating(model: type[Entity], keys: tuple[str, ...], alike: bool) -> Select
         .returning(columns["id"])
         .cte("written")
     )
-    return select(written.c.id).add_cte(_recording())
+    return select(written.c.id, *[COUNTED_REQUESTS] * counts).add_cte(_recording())
 
 
 @cache

@@ -1,6 +1,7 @@
 """Many rows sent together, each for itself: what PostgreSQL refuses of them is found by halving."""
 
 from collections.abc import Sequence
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -8,29 +9,37 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from auth.session.check import Writer, checked
+from auth.session.limits import Exhausted
 from auth.session.refusal import refusal
-from auth.session.sending import Stored, Write, discard, send, settle
+from auth.session.sending import Stored, Write, discard, settle
 from db.base import Entity
 from db.problem import CODES, Problem
 
 MARK, BACK = text("SAVEPOINT each"), text("ROLLBACK TO SAVEPOINT each")
 
 
-def send_each(session: Session, writer: Writer, rows: Sequence[Entity]) -> dict[UUID, Problem]:
+class Sender(Writer, Protocol):
+    """Who also sends, and counts what is sent last as a request."""
+
+    def send(self, connection: Connection, writes: Sequence[Write], *, last: bool) -> Stored:
+        """Send these; see `auth.session.sending`."""
+
+
+def send_each(session: Session, sender: Sender, rows: Sequence[Entity]) -> dict[UUID, Problem]:
     """Send these rows in their order; those that are refused, and why, by the row's id.
 
     A refused row is then as it was read. What the policy refuses costs no statement; k rows that
     only PostgreSQL can refuse cost some 3 k log n statements. What no row is to blame for, such as
-    a deadlock, is raised.
+    a deadlock or a month without requests left, is raised.
     """
     problems: dict[UUID, Problem] = {}
     writes: list[Write] = []
     for row in rows:
         try:
-            writes += checked([row], writer)
+            writes += checked([row], sender)
         except Problem as problem:
             problems[row.id] = problem
-    sifting = _Sifting(session.connection(), problems)
+    sifting = _Sifting(session.connection(), sender, problems)
     if writes:
         sifting.connection.execute(MARK)
         sifting.send(writes)
@@ -44,14 +53,18 @@ def send_each(session: Session, writer: Writer, rows: Sequence[Entity]) -> dict[
 class _Sifting:
     """The rows stored and refused so far."""
 
-    def __init__(self, connection: Connection, problems: dict[UUID, Problem]) -> None:
-        self.connection, self.problems = connection, problems
+    def __init__(
+        self, connection: Connection, sender: Sender, problems: dict[UUID, Problem]
+    ) -> None:
+        self.connection, self.sender, self.problems = connection, sender, problems
         self.stored: Stored = {}
 
     def send(self, writes: Sequence[Write]) -> None:
         """Send these after what is stored already, which a mark in the transaction protects."""
         try:
-            self.stored |= send(self.connection, writes)
+            self.stored |= self.sender.send(self.connection, writes, last=True)
+        except Exhausted:
+            raise
         except (DBAPIError, Problem) as error:
             problem = refusal(error) if isinstance(error, DBAPIError) else error
             if not isinstance(problem, Problem) or CODES[problem.code].retryable:

@@ -13,7 +13,7 @@ from typing import Any, Self
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import Select, text
+from sqlalchemy import Connection, Select, text
 from sqlalchemy.event import listens_for
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -24,6 +24,7 @@ from auth.policy import parameters, require_purge
 from auth.session.check import checked, require_allowed
 from auth.session.finding import Finder
 from auth.session.frozen import freezing
+from auth.session.limits import COUNT_REQUESTS, require_counted
 from auth.session.merge import Change, merge, touched
 from auth.session.origin import Origin
 from auth.session.purge import Purged, Top, purged, removal, top
@@ -34,7 +35,7 @@ from auth.session.refusal import (
     stale,
 )
 from auth.session.reverting import content_at
-from auth.session.sending import send, settle
+from auth.session.sending import Stored, Write, organizations_of, send, settle
 from auth.session.sifting import send_each
 from auth.viewer import Role, Viewer
 from db.base import Entity
@@ -65,6 +66,10 @@ class Transaction(Finder):
         self.reverted: dict[UUID, int] = {}
         """The version whose content a row is given back, by the row's id."""
         self.renumbered: set[UUID] = set()
+        self._uncounted: set[UUID] = set()
+        """The organizations in which this has written, and is still to be counted as a request."""
+        self._counted: set[UUID] = set()
+        self.ending = False
         orm.sync_session.info["transaction"] = self
 
     @classmethod
@@ -94,6 +99,7 @@ class Transaction(Finder):
                 if not told:
                     await transaction._tell_database()
                 yield transaction
+                await transaction._end()
         except PoolTimeout:
             raise no_connection() from None
         except (DBAPIError, asyncpg.PostgresError) as error:
@@ -114,9 +120,14 @@ class Transaction(Finder):
         """Insert these rows at the next flush; the policy is asked then."""
         self._orm.add_all(rows)
 
-    async def flush(self) -> None:
-        """Send what is pending, so that what follows can refer to it."""
+    async def flush(self, *, last: bool = False) -> None:
+        """Send what is pending, so that what follows can refer to it; `last` when nothing follows.
+
+        The last rows count the request, which is else a statement of its own.
+        """
+        self.ending = last
         await self._orm.flush()
+        self.ending = False
 
     async def flushed(self) -> bool:
         """Send what is pending; false when all has been abandoned."""
@@ -133,6 +144,8 @@ class Transaction(Finder):
         """Undo everything so far (a dry run); the rows keep what would have been written."""
         self._orm.expunge_all()
         await self._orm.rollback()
+        self._uncounted.clear()
+        self._counted.clear()
 
     def change(self, row: Entity, expected_version: int | None, **values: object) -> None:
         """Set these columns, provided the row is still at the version the client has seen."""
@@ -257,7 +270,10 @@ class Transaction(Finder):
         """Remove these rows for good with all beneath them, as far as one statement can."""
         statement = removal(self.viewer, self.origin, tops, dry_run=dry_run)
         rows = await self._orm.execute(statement, execution_options={"of_transaction": True})
-        return purged(tops, list(rows))
+        done = purged(tops, list(rows))
+        if done.tops and not dry_run:  # an organization that is gone counts nothing any more
+            self._uncounted |= {t.organization_id for t in tops if t.id != t.organization_id}
+        return done
 
     async def freeze(self, baseline: Baseline) -> None:
         """Add a baseline with what its document, or without one its project, holds at this moment.
@@ -283,6 +299,25 @@ class Transaction(Finder):
         changes = await self.changes_since([(row, version)])
         return by_people(row, version, changes.get(row.id, ()))
 
+    def send(self, connection: Connection, writes: Sequence[Write], *, last: bool) -> Stored:
+        """Send these; the `last` ones count the transaction as a request of each organization.
+
+        Whoever holds a slot of that counter should wait for nothing but the commit.
+        """
+        organizations = (self._uncounted | organizations_of(writes)) - self._counted
+        stored = send(connection, writes, sorted(organizations) if last else ())
+        if last and writes:
+            self._counted |= organizations
+        self._uncounted = organizations - self._counted
+        return stored
+
+    async def _end(self) -> None:
+        """Send what is pending, and count the request unless that has done it."""
+        await self.flush(last=True)
+        if self._uncounted:
+            values = {"organizations": sorted(self._uncounted)}
+            require_counted((await self._orm.execute(COUNT_REQUESTS, values)).scalar_one())
+
     async def _tell_database(self) -> None:
         values = settings_of(self.viewer)
         await self._orm.execute(SET_LOCAL, values, execution_options={"of_transaction": True})
@@ -306,6 +341,8 @@ def _before_flush(session: Session, *_: object) -> None:
     if session.deleted:
         message = "Rows are never removed; Transaction.delete hides them."
         raise TypeError(message)
+    transaction: Transaction = session.info["transaction"]
     rows = [row for row in (*session.new, *session.dirty) if isinstance(row, Entity)]
-    writes = list(checked(rows, session.info["transaction"]))
-    settle(session, writes, send(session.connection(), writes))
+    writes = list(checked(rows, transaction))
+    stored = transaction.send(session.connection(), writes, last=transaction.ending)
+    settle(session, writes, stored)

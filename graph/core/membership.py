@@ -13,6 +13,7 @@ from strawberry.scalars import JSON
 
 from auth.invitations import invitation_for
 from auth.session import Transaction
+from auth.session.limits import require_seat
 from auth.viewer import Role
 from db.core import organizations as db
 from db.core.organizations import InvitationStatus, OrganizationType
@@ -96,8 +97,11 @@ def require_rank(transaction: Transaction, organization_id: UUID, *roles: Role) 
         raise Problem("FORBIDDEN", message, field=["role"])
 
 
-async def require_owner_left(transaction: Transaction, member: db.OrganizationMember) -> None:
-    """LAST_OWNER when this member is the only active owner."""
+async def owner_leaves(transaction: Transaction, member: db.OrganizationMember) -> None:
+    """LAST_OWNER when this member is the only active owner.
+
+    Where the organization names them as its owner, it names the earliest remaining one from now on.
+    """
     if member.role is not OrganizationRole.OWNER:
         return
     owners = await transaction.find_all(
@@ -106,8 +110,13 @@ async def require_owner_left(transaction: Transaction, member: db.OrganizationMe
         db.OrganizationMember.role == OrganizationRole.OWNER,
         db.OrganizationMember.status == UserStatus.ACTIVE,
     )
-    if not [owner for owner in owners if owner.id != member.id]:
+    remaining = [owner for owner in owners if owner.id != member.id]
+    if not remaining:
         raise Problem("LAST_OWNER", "An organization keeps at least one owner.")
+    organization = await transaction.find(db.Organization, member.organization_id)
+    if organization.owner_id == member.user_id:
+        first = min(remaining, key=lambda owner: (owner.created_at, owner.id))
+        transaction.change(organization, None, owner_id=first.user_id)
 
 
 async def organization_create(info: Info, input: OrganizationCreate) -> OrganizationPayload | None:
@@ -138,6 +147,7 @@ async def organization_invite(
             db.Organization, input.organization_id, lock=False, field=["organization_id"]
         )
         require_rank(transaction, organization.id, role_of(input.role))
+        require_seat(organization)  # pending invitations do not count, but who could not join now?
         invitation = db.OrganizationInvitation(
             **(values | {"email": input.email.strip().lower()}),
             token=uuid4(),  # random, where a UUIDv7 would tell when it was made
@@ -208,7 +218,7 @@ async def organization_member_update(
         require_rank(transaction, member.organization_id, role_of(member.role), role_of(new))
         status = values.get("status", member.status)
         if new is not OrganizationRole.OWNER or status is not UserStatus.ACTIVE:
-            await require_owner_left(transaction, member)
+            await owner_leaves(transaction, member)
         await transaction.update(member, expected_version, values)
     versions = transaction.merged.get(member.id, ())
     return await answer(info, OrganizationMemberPayload, member, versions)  # type: ignore[no-any-return]
@@ -221,7 +231,7 @@ async def organization_member_remove(
         member = await _locked(transaction, id)
         if member.user_id != info.context.viewer.id:
             require_rank(transaction, member.organization_id, role_of(member.role))
-        await require_owner_left(transaction, member)
+        await owner_leaves(transaction, member)
         await transaction.delete(member, expected_version)
     return await answer(info, OrganizationMemberPayload, member)  # type: ignore[no-any-return]
 

@@ -258,7 +258,7 @@ async def _write(moves: Moves, outline: Outline) -> None:
     for id in changed.keys() - moved - crossed.keys():
         transaction.renumber(moves.rows[id], changed[id].position)
     if along is None:
-        await transaction.flush()
+        await transaction.flush(last=True)
         return
     await send_items(transaction, items)
     stopped = {item.row.id for item in items if item.problem}

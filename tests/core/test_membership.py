@@ -210,6 +210,30 @@ async def test_the_last_owner_stays(world):
     assert (await members(world))[0] == len(world.members)
 
 
+@pytest.mark.parametrize("way", ["leaves", "steps down", "is suspended"])
+async def test_an_owner_who_goes_hands_the_organization_to_the_earliest_remaining_one(world, way):
+    owner_of = "query ($id: UUID!) { organization(id: $id) { version owner { id } } }"
+    mine = {"id": world.members["owner"], "version": 1}
+    for person in ("viewer", "admin", "editor"):
+        promote = {"id": world.members[person], "version": 1, "input": {"role": "OWNER"}}
+        await world.ask("owner", UPDATE, **promote)
+    await world.superuser.execute(
+        "UPDATE organization_members SET created_at = created_at - interval '1 hour' WHERE id = $1",
+        world.members["admin"],
+    )
+    if way == "leaves":
+        await world.ask("owner", REMOVE, **mine)
+    else:
+        input = {"role": "EDITOR"} if way == "steps down" else {"status": "SUSPENDED"}
+        await world.ask("owner", UPDATE, **mine, input=input)
+    found = await world.ask("admin", owner_of, id=world.organization)
+    assert found == {"version": 2, "owner": {"id": str(world.people["admin"])}}
+    (event,) = await world.records(world.organization)
+    assert (event["changed_fields"], event["actor_id"]) == (["owner_id"], world.people["owner"])
+    await world.ask("admin", REMOVE, id=world.members["viewer"], version=2)
+    assert (await world.ask("admin", owner_of, id=world.organization)) == found
+
+
 async def test_of_two_owners_who_leave_at_once_one_stays(world):
     admin, owner = world.members["admin"], world.members["owner"]
     await world.ask("owner", UPDATE, id=admin, version=1, input={"role": "OWNER"})

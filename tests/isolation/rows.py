@@ -11,7 +11,7 @@ from base64 import urlsafe_b64decode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import SystemRandom
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from sqlalchemy import (
     ARRAY,
     Boolean,
     Column,
+    Date,
     DateTime,
     Enum,
     Float,
@@ -132,8 +133,8 @@ def filled(register: Register, table: Table, code: str, fixed: Mapping[str, Any]
 
 
 LEFT = {"version", "xid", "created_at", "updated_at", "deleted_at", "deleted_by", "member_count"}
-LEFT |= {"trash_retention_days"}
-"""Columns that PostgreSQL fills, those that hide the row, and a number that is a small one."""
+LEFT |= {"trash_retention_days", "slot"}
+"""Columns that PostgreSQL fills, those that hide the row, and numbers that are small."""
 
 FORMS = {
     "slug": "canary-{code}",
@@ -172,6 +173,7 @@ CANARIES: dict[type, Callable[[Register, Column[Any], str], Any]] = {
     Integer: _number,
     Float: _number,
     DateTime: _time,
+    Date: lambda *_: date(2020, 1, 1),
     Interval: lambda *told: timedelta(seconds=_number(*told)),
     INET: lambda *_: "192.0.2.1",
     LargeBinary: lambda *told: bytes.fromhex(told[-1]).rjust(32),

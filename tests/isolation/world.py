@@ -54,7 +54,7 @@ FOR_ADMINISTRATORS = {
     "billing_cache",
 }
 OF_ONE_PERSON = {"notifications", "profiles.preferences", "profiles.current_organization_id"}
-FOR_NOBODY = {"audit_logs", "audit_seals", "audit_checkpoints", "usage_logs"}
+FOR_NOBODY = {"audit_logs", "audit_seals", "audit_checkpoints", "usage_logs", "usage_counters"}
 """No field shows them. Who adds one says here who may see them."""
 
 RESTORED = {"projects", "documents", "blocks", "requirements", "baselines"}
