@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import baselines, reading, writing
+from bench import baselines, moving, reading, writing
 from bench.stand import stand
 from db.embedded import Embedded
 from migrations.run import upgrade
@@ -18,6 +18,7 @@ from migrations.run import upgrade
 PARTS = {
     "reading": reading.measure,
     "writing": writing.measure,
+    "moving": moving.measure,
     "baselines": baselines.measure,
 }
 

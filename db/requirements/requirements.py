@@ -4,8 +4,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Index, ScalarSelect, select
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from db.base import InDocument, document_key, tenant_key
 from db.constraints import (
@@ -119,3 +119,9 @@ class Requirement(Searchable, InDocument, kw_only=True):
         gin_index("requirements", "tags"),
         gin_index("requirements", "properties", postgresql_ops={"properties": "jsonb_path_ops"}),
     )
+
+
+def position_of(id: UUID) -> ScalarSelect[float]:
+    """The position of a requirement when a statement that asks for it runs."""
+    row = aliased(Requirement)
+    return select(row.position).where(row.id == id).scalar_subquery()

@@ -18,7 +18,7 @@ from auth.session.merge import Change, merge
 from auth.session.refusal import by_people, missing, stale
 from db.problem import Problem
 from db.requirements.documents import Block, Document, documents_with
-from db.requirements.requirements import Requirement
+from db.requirements.requirements import Requirement, position_of
 from graph.kit.bulk import bulk
 from graph.kit.context import Info
 from graph.kit.items import Item, send_items, unrefused
@@ -106,28 +106,23 @@ async def _look_around(moves: Moves, targets: set[UUID]) -> None:
     """The same for one requirement: only its neighbours there are read, if there is room."""
     ((item, to),) = moves.places.items()
     transaction, id = moves.transaction, _id(item)
-    seen = await transaction.find_by_id(Requirement, {id, to.beside or id}, lock=False)
-    if id not in seen:
+    row = (await transaction.find_by_id(Requirement, [id], lock=False)).get(id)
+    if row is None:
         item.refuse(missing(Requirement))
         return
-    row, beside = seen[id], seen.get(to.beside) if to.beside else None
     moves.documents = await transaction.find_by_id(Document, targets | {row.document_id})
-    model = Requirement
+    model, beside = Requirement, to.beside
     others = [model.document_id == (to.document_id or row.document_id), model.id != id]
-    downwards = bool(to.before) or not (to.beside or to.first)
+    downwards = bool(to.before) or not (beside or to.first)
     if beside:
-        here = model.position == beside.position
-        if downwards:
-            beyond = (model.position < beside.position) | (here & (model.id <= beside.id))
-        else:
-            beyond = (model.position > beside.position) | (here & (model.id >= beside.id))
-        others.append(beyond)
+        here = position_of(beside)
+        others.append(model.position <= here if downwards else model.position >= here)
     order: tuple[Any, ...] = (model.position, model.id)
     if downwards:
         order = (model.position.desc(), model.id.desc())
     near = await _standing(moves, *others, order=order, limit=2 if beside else 1)
-    if beside and (beside.id not in near or near[beside.id].position != beside.position):
-        await _look_everywhere(moves)  # the neighbour has been moved since it was seen
+    if beside and next(iter(near), None) != beside:
+        await _look_everywhere(moves)  # others stand at its position, or it is not there
     else:
         at = Standing(row.position, row.document_id, row.block_id, shown=True)
         moves.found, moves.complete = near | {id: at}, False
@@ -177,7 +172,7 @@ async def _try(moves: Moves) -> Outline:
         left = [item for item in moves.items() if item not in problems]
         fresh = {_id(item) for item in left} | outline.changed().keys() - moves.rows.keys()
         moves.rows |= await moves.transaction.find_by_id(moves.model, fresh, deleted=None)
-        if not moves.complete and _has_moved(moves, left):
+        if not moves.complete and _has_moved(moves, outline, left):
             await _look_everywhere(moves)
         elif await _all_allowed(moves, outline, left):
             for item, problem in problems.items():
@@ -203,11 +198,12 @@ def _moved(moves: Moves, outline: Outline) -> dict[Item, Problem]:
     return problems
 
 
-def _has_moved(moves: Moves, items: Iterable[Item]) -> bool:
-    """Whether somebody has moved one of these after it was seen, and before it was locked."""
+def _has_moved(moves: Moves, outline: Outline, items: Iterable[Item]) -> bool:
+    """Whether what was seen of one of these, before it was locked, has misled the outline."""
     for item in items:
         row, at = moves.rows.get(_id(item)), moves.found[_id(item)]
-        if row and (row.position, row.block_id) != (at.position, at.inside):
+        stays = outline.now[_id(item)].position == at.position
+        if row and (row.block_id != at.inside or (stays and row.position != at.position)):
             return True
     return False
 
