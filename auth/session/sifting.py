@@ -29,7 +29,7 @@ def send_each(session: Session, sender: Sender, rows: Sequence[Entity]) -> dict[
     """Send these rows in their order; those that are refused, and why, by the row's id.
 
     A refused row is then as it was read. What the policy refuses costs no statement; k rows that
-    only PostgreSQL can refuse cost some 3 k log n statements. What no row is to blame for, such as
+    only PostgreSQL can refuse cost up to 4 k log n statements. What no row is to blame for, such as
     a deadlock or a month without requests left, is raised.
     """
     problems: dict[UUID, Problem] = {}
@@ -41,7 +41,6 @@ def send_each(session: Session, sender: Sender, rows: Sequence[Entity]) -> dict[
             problems[row.id] = problem
     sifting = _Sifting(session.connection(), sender, problems)
     if writes:
-        sifting.connection.execute(MARK)
         sifting.send(writes)
     settle(session, [write for write in writes if write.row.id not in problems], sifting.stored)
     for row in rows:
@@ -58,11 +57,15 @@ class _Sifting:
     ) -> None:
         self.connection, self.sender, self.problems = connection, sender, problems
         self.stored: Stored = {}
+        self.is_marked = False
 
     def send(self, writes: Sequence[Write]) -> None:
         """Send these after what is stored already, which a mark in the transaction protects."""
+        if not self.is_marked:
+            self.connection.execute(MARK)
         try:
             self.stored |= self.sender.send(self.connection, writes, last=True)
+            self.is_marked = False
         except Exhausted:
             raise
         except (DBAPIError, Problem) as error:
@@ -70,10 +73,10 @@ class _Sifting:
             if not isinstance(problem, Problem) or CODES[problem.code].retryable:
                 raise
             self.connection.execute(BACK)
+            self.is_marked = True
             if len(writes) == 1:
                 self.problems[writes[0].row.id] = problem
                 return
             middle = len(writes) // 2
             self.send(writes[:middle])
-            self.connection.execute(MARK)
             self.send(writes[middle:])

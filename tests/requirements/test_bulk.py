@@ -10,6 +10,9 @@ from uuid import uuid4
 
 import pytest
 
+from graph.kit.context import Context
+from graph.schema import schema
+from tests.kit.asking import session_of
 from tests.requirements.bulk import (
     CREATE,
     CREATE_BLOCKS,
@@ -197,6 +200,15 @@ async def test_a_bulk_is_of_1_to_500_items(world, create, count, code):
         assert extensions["field"] == ["items"]
     else:
         assert (extensions["limit"], extensions["maximum"]) == ("list items", 500)
+    assert len(await stored(world)) == 1
+
+
+async def test_the_limit_holds_where_an_operator_allows_longer_lists(world):
+    item = {"documentId": str(world.document), "name": "A"}
+    context = Context(await session_of(world, "editor"))
+    result = await schema.execute(CREATE, {"items": [item] * 501}, context_value=context)
+    extensions = result.errors[0].original_error.extensions
+    assert (extensions["code"], extensions["field"]) == ("INVALID", ["items"])
     assert len(await stored(world)) == 1
 
 
