@@ -1,6 +1,6 @@
 """What a transaction reads: rows to be changed, and what others have changed in them since."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -45,7 +45,7 @@ class Finder:
         found = await self.find_all(model, model.id == id, deleted=deleted, lock=lock)
         if found:
             return found[0]
-        if lock and await self.find_all(model, model.id == id, deleted=deleted, lock=False):
+        if lock and await self._unlockable(model, [id], deleted=deleted):
             raise forbidden(model)
         raise missing(model, field)
 
@@ -128,15 +128,28 @@ class Finder:
     async def why_not_found(
         self, model: type[Entity], ids: Collection[UUID]
     ) -> dict[UUID, Problem]:
-        """What to say of ids of which no row could be locked: NOT_FOUND, or FORBIDDEN to lock it.
+        """What to say of ids whose rows no lock has found: NOT_FOUND, or FORBIDDEN to lock them."""
+        seen = await self._unlockable(model, ids)
+        return {id: forbidden(model) if id in seen else missing(model) for id in ids}
+
+    async def _unlockable(
+        self, model: type[Entity], ids: Collection[UUID], *, deleted: bool | None = False
+    ) -> set[UUID]:
+        """Those among the ids whose rows may be read, but which nobody here may lock.
 
         Within a tenant, every row that may be read can be locked; so only who sees people, or
-        public projects of other tenants, needs a statement to know.
+        public projects of other tenants, needs a statement to know. A row of one's own tenant that
+        is there now was not when it was to be locked: it has just been restored.
         """
-        seen: Mapping[UUID, Entity] = {}
-        if self.viewer.context.projects or not issubclass(model, InOrganization):
-            seen = await self.find_by_id(model, ids, lock=False)
-        return {id: forbidden(model) if id in seen else missing(model) for id in ids}
+        if issubclass(model, InOrganization) and not self.viewer.context.projects:
+            return set()
+        seen = await self.find_by_id(model, ids, deleted=deleted, lock=False)
+        ours = self.viewer.organizations
+        return {
+            id
+            for id, row in seen.items()
+            if not (isinstance(row, InOrganization) and row.organization_id in ours)
+        }
 
     async def last(
         self, model: type[Entity], column: str, key: str, parents: Collection[UUID]
