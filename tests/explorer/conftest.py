@@ -1,23 +1,22 @@
 """The gateway with its demo data on a port of this machine, and a real browser that visits it."""
 
-import asyncio
 import json
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from playwright.async_api import Browser, Page, Request, async_playwright
+from starlette.applications import Starlette
 
 from db.pool import Database
 from graph.app import create_app
 from graph.demo import create_demo
 from graph.explorer.build import build
 from graph.settings import Settings
+from tests.serving import served
 
 OUTPUT = Path(__file__).parents[2] / "test-output"
 FLAGS = (
@@ -51,17 +50,12 @@ async def demo(database: Database) -> dict[str, str]:
 async def gateway(settings: Settings, demo: dict[str, str]) -> AsyncIterator[Gateway]:
     """The real application with the demo data, served as it is in production."""
     build()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        app = create_app(settings.model_copy(update={"public_url": url}))
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="on", log_config=None))
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
-            assert not serving.done(), "the gateway did not start"
-            await asyncio.sleep(0.05)
+
+    def make(url: str) -> Starlette:
+        return create_app(settings.model_copy(update={"public_url": url}))
+
+    async with served(make) as url:
         yield Gateway(url, demo)
-        server.should_exit = True
-        await serving
 
 
 @pytest.fixture(scope="session")

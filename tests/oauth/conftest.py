@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import unescape
 from random import randint
 from typing import Any
@@ -24,6 +24,7 @@ from db.pool import NOBODY, Database
 from graph.app import create_app
 from graph.settings import Settings
 from tests.conftest import SECRET
+from tests.serving import served
 
 ISSUER = "https://gateway.example"
 API = f"{ISSUER}/graphql"
@@ -111,6 +112,26 @@ def people(
 @pytest.fixture
 async def person(people) -> Person:
     return await people()
+
+
+@pytest.fixture
+async def gateway(settings: Settings) -> AsyncIterator[str]:
+    """The address of the gateway, for applications that reach it over the network."""
+
+    def make(url: str) -> Starlette:
+        return create_app(settings.model_copy(update={"public_url": url}))
+
+    async with served(make) as url:
+        yield url
+
+
+@pytest.fixture
+async def visitor(gateway: str, person: Person) -> AsyncIterator[Person]:
+    """Somebody whose browser is signed in to the gateway on this machine."""
+    session = {"gateway": person.browser.cookies["__Host-gateway"]}
+    options = {"base_url": gateway, "cookies": session, "headers": {"origin": gateway}}
+    async with httpx.AsyncClient(**options) as browser:
+        yield replace(person, browser=browser)
 
 
 async def sign_in(browser: httpx.AsyncClient, email: str, next: str = "/") -> httpx.Response:
@@ -218,6 +239,15 @@ def told(answer: httpx.Response) -> dict[str, str]:
     query = parse_qs(urlsplit(answer.headers["location"]).query, strict_parsing=True)
     assert all(len(values) == 1 for values in query.values())
     return {name: values[0] for name, values in query.items()}
+
+
+async def arrive(browser: httpx.AsyncClient, address: str, decision: str = "allow") -> str:
+    """Where a browser ends that opens an authorization request, and presses a button if asked."""
+    answer = await browser.get(address)
+    if answer.status_code == 200:
+        answer = await press(browser, answer, decision)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
 
 
 Applications = Callable[..., Awaitable[Application]]

@@ -1,14 +1,10 @@
 """A person in a real browser, without script, from an application to sign-in, consent and back."""
 
-import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-import uvicorn
 from playwright.async_api import Browser, Page, expect
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, RedirectResponse
@@ -16,36 +12,12 @@ from starlette.routing import Route
 
 from auth.oauth.clients import register
 from auth.people import create_person
-from graph.app import create_app
 from tests.explorer.conftest import browser
 from tests.oauth.conftest import CHALLENGE, PASSWORD
+from tests.serving import served
 
 pytestmark = pytest.mark.processes
 __all__ = ["browser"]
-
-
-@asynccontextmanager
-async def served(make) -> AsyncIterator[str]:
-    """The application that `make` builds for its address, on a port of this machine."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(make(url), lifespan="auto", log_config=None))
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
-            assert not serving.done(), "the server did not start"
-            await asyncio.sleep(0.05)
-        yield url
-        server.should_exit = True
-        await serving
-
-
-@pytest.fixture
-async def gateway(settings) -> AsyncIterator[str]:
-    def make(url):
-        return create_app(settings.model_copy(update={"public_url": url}))
-
-    async with served(make) as url:
-        yield url
 
 
 @pytest.fixture

@@ -1,59 +1,138 @@
-"""A client that nobody here wrote: Authlib's own, over httpx."""
+"""Clients that nobody here wrote: Authlib's own, asynchronous and synchronous."""
 
-import warnings
+import asyncio
+import time
 
-import httpx
 import pytest
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuth2Client
+from authlib.oauth2.rfc6749.errors import MismatchingStateException
 
-from tests.oauth.conftest import API, CALLBACK, ISSUER, SCOPE, press, works
+from tests.oauth.conftest import SCOPE, VERIFIER, Application, arrive
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it announces a successor of httpx
-    from authlib.integrations.httpx_client import AsyncOAuth2Client
-
-
-@pytest.fixture
-def client_of(app):
-    def client_of(application, **options):
-        return AsyncOAuth2Client(
-            application.client_id,
-            application.secret,
-            scope=SCOPE,
-            redirect_uri=CALLBACK,
-            code_challenge_method="S256",
-            transport=httpx.ASGITransport(app, client=("10.7.7.7", 1)),
-            **options,
-        )
-
-    return client_of
+WHO = {"query": "{ viewer { profile { email } } }"}
 
 
-@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-async def test_authlibs_client_connects_refreshes_and_revokes(
-    client_of, planner, person, http, method
+def options(gateway: str, application: Application, method: str) -> dict[str, object]:
+    """The arguments of a client of the gateway on this machine."""
+    return {
+        "client_id": application.client_id,
+        "client_secret": application.secret,
+        "token_endpoint_auth_method": method,
+        "token_endpoint": f"{gateway}/oauth/token",
+        "code_challenge_method": "S256",
+        "redirect_uri": application.callback,
+        "scope": SCOPE,
+        "base_url": gateway,
+    }
+
+
+def email(answer) -> str | None:
+    assert answer.status_code == 200, answer.text
+    viewer = answer.json()["data"]["viewer"]
+    return viewer and viewer["profile"]["email"]
+
+
+@pytest.fixture(params=["none", "client_secret_basic", "client_secret_post"])
+async def client(gateway, spa, planner, request):
+    """An asynchronous client, and what it was told of each refresh."""
+    application = spa if request.param == "none" else planner
+    renewed = []
+
+    async def keep(token, refresh_token=None, access_token=None):
+        renewed.append((refresh_token, token["refresh_token"]))
+
+    async with AsyncOAuth2Client(
+        **options(gateway, application, request.param), update_token=keep
+    ) as client:
+        client.renewed = renewed
+        yield client
+
+
+async def connect(client, gateway, visitor) -> dict[str, str]:
+    address, _ = client.create_authorization_url(
+        f"{gateway}/oauth/authorize", code_verifier=VERIFIER, resource=f"{gateway}/graphql"
+    )
+    callback = await arrive(visitor.browser, address)
+    return await client.fetch_token(authorization_response=callback, code_verifier=VERIFIER)
+
+
+async def test_a_person_is_connected_and_asked_for_no_more_than_was_agreed(
+    client, gateway, visitor
 ):
-    metadata = (await http.get("/.well-known/oauth-authorization-server")).json()
-    async with client_of(planner, token_endpoint_auth_method=method) as client:
-        verifier = "x" * 48
-        url, _ = client.create_authorization_url(
-            metadata["authorization_endpoint"], code_verifier=verifier, resource=API
-        )
-        answer = await press(person.browser, await person.browser.get(url))
-        token = await client.fetch_token(
-            metadata["token_endpoint"],
-            authorization_response=answer.headers["location"],
-            code_verifier=verifier,
-        )
-        body = {"query": "{ viewer { profile { email } } }"}
-        me = (await client.post(f"{ISSUER}/graphql", json=body)).json()
-        assert me["data"]["viewer"]["profile"]["email"] == person.email
-        fresh = await client.refresh_token(metadata["token_endpoint"], token["refresh_token"])
-        assert await works(http, fresh["access_token"])
-        await client.revoke_token(metadata["revocation_endpoint"], fresh["refresh_token"])
-        assert not await works(http, fresh["access_token"])
+    token = await connect(client, gateway, visitor)
+    assert set(token["scope"].split()) == set(SCOPE.split())
+    assert email(await client.post("/graphql", json=WHO)) == visitor.email
 
 
-async def test_authlibs_client_acts_for_itself(client_of, robot, guard):
-    async with client_of(robot) as client:
-        token = await client.fetch_token(f"{ISSUER}/oauth/token", grant_type="client_credentials")
-    assert (await guard.introspect(token["access_token"]))["client_id"] == robot.client_id
+async def test_a_token_that_is_nearly_over_is_refreshed_on_the_way(client, gateway, visitor):
+    first = dict(await connect(client, gateway, visitor))
+    client.token = {**first, "expires_at": int(time.time()) + 30}
+    answers = await asyncio.gather(*(client.post("/graphql", json=WHO) for _ in range(4)))
+    assert {email(answer) for answer in answers} == {visitor.email}
+    assert client.renewed == [(first["refresh_token"], client.token["refresh_token"])]
+    assert client.token["access_token"] != first["access_token"]
+
+
+async def test_what_is_given_back_is_over(client, gateway, visitor):
+    token = dict(await connect(client, gateway, visitor))
+    answer = await client.revoke_token(
+        f"{gateway}/oauth/revoke",
+        token=token["refresh_token"],
+        token_type_hint="refresh_token",
+    )
+    assert answer.status_code == 200
+    assert (await client.post("/graphql", json=WHO)).status_code == 401
+    client.token = {**token, "expires_at": int(time.time()) - 1}
+    with pytest.raises(OAuthError) as refused:
+        await client.post("/graphql", json=WHO)
+    assert refused.value.error == "invalid_grant"
+
+
+async def test_an_answer_to_another_request_is_noticed(client, gateway, visitor):
+    address, _ = client.create_authorization_url(
+        f"{gateway}/oauth/authorize", code_verifier=VERIFIER
+    )
+    callback = await arrive(visitor.browser, address)
+    with pytest.raises(MismatchingStateException):
+        await client.fetch_token(
+            authorization_response=callback, state="another", code_verifier=VERIFIER
+        )
+
+
+async def test_an_application_acts_for_itself_and_gets_another_token_in_time(gateway, robot):
+    async with AsyncOAuth2Client(**options(gateway, robot, "client_secret_basic")) as client:
+        first = dict(await client.fetch_token(grant_type="client_credentials"))
+        assert email(await client.post("/graphql", json=WHO)) is None
+        client.metadata["grant_type"] = "client_credentials"
+        client.token = {**first, "expires_at": int(time.time()) + 30}
+        assert email(await client.post("/graphql", json=WHO)) is None
+        assert client.token["access_token"] != first["access_token"]
+        answer = await client.introspect_token(
+            f"{gateway}/oauth/introspect", token=client.token["access_token"]
+        )
+        assert answer.json()["client_id"] == robot.client_id
+
+
+async def test_the_synchronous_client_does_the_same(gateway, planner, visitor):
+    loop = asyncio.get_running_loop()
+
+    def browse(address: str) -> str:
+        return asyncio.run_coroutine_threadsafe(arrive(visitor.browser, address), loop).result(30)
+
+    def work() -> tuple[str | None, bool, int]:
+        with OAuth2Client(**options(gateway, planner, "client_secret_basic")) as client:
+            address, _ = client.create_authorization_url(
+                f"{gateway}/oauth/authorize", code_verifier=VERIFIER
+            )
+            callback = browse(address)
+            first = dict(
+                client.fetch_token(authorization_response=callback, code_verifier=VERIFIER)
+            )
+            client.token = {**first, "expires_at": int(time.time()) + 30}
+            seen = email(client.post("/graphql", json=WHO))
+            renewed = client.token["refresh_token"] != first["refresh_token"]
+            client.revoke_token(f"{gateway}/oauth/revoke", token=client.token["refresh_token"])
+            return seen, renewed, client.post("/graphql", json=WHO).status_code
+
+    assert await asyncio.to_thread(work) == (visitor.email, True, 401)

@@ -1,17 +1,16 @@
 """The real application on a port of this machine, and people in front of its pages."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
-import uvicorn
 from playwright.async_api import Browser, Page
+from starlette.applications import Starlette
 
 from graph.app import create_app
 from graph.settings import Settings
 from tests.explorer.conftest import OUTPUT, browser  # noqa: F401 (a fixture)
+from tests.serving import served
 
 PHONE = {"width": 390, "height": 844}
 
@@ -19,17 +18,12 @@ PHONE = {"width": 390, "height": 844}
 @pytest.fixture(scope="session")
 async def address(settings: Settings) -> AsyncIterator[str]:
     """Where the application is served."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        app = create_app(settings.model_copy(update={"public_url": url}))
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="on", log_config=None))
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
-            assert not serving.done(), "the gateway did not start"
-            await asyncio.sleep(0.05)
+
+    def make(url: str) -> Starlette:
+        return create_app(settings.model_copy(update={"public_url": url}))
+
+    async with served(make) as url:
         yield url
-        server.should_exit = True
-        await serving
 
 
 @dataclass

