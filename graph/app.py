@@ -28,6 +28,7 @@ from graph.http.endpoint import GraphQLEndpoint
 from graph.http.health import alive, readiness
 from graph.http.metrics import Metrics, PoolUse
 from graph.http.middleware import compressed, middleware
+from graph.http.operations import Operations
 from graph.kit.context import Context
 from graph.schema import schema
 from graph.settings import Settings
@@ -85,7 +86,8 @@ def create_app(settings: Settings) -> Starlette:
                     task.cancel()
                 await asyncio.gather(*upkeep, return_exceptions=True)
 
-    endpoint = GraphQLEndpoint(schema, make_context, settings, metrics)
+    operations = Operations(schema, settings, metrics)
+    endpoint = GraphQLEndpoint(operations, make_context, settings)
     return Starlette(
         routes=[
             Route("/graphql", Challenging(compressed(endpoint), settings)),

@@ -11,6 +11,7 @@ from starlette.types import Message
 from auth.viewer import ANONYMOUS
 from db.pool import NOBODY, Database
 from graph.http.endpoint import GraphQLEndpoint
+from graph.http.operations import Operations
 from graph.settings import Settings
 from tests.http.conftest import NEWER
 from tests.http.toy import make_context, schema, seen
@@ -73,7 +74,8 @@ class Client:
     """A client at the level of ASGI, who can hang up at any time."""
 
     def __init__(self, query: str) -> None:
-        self.endpoint = GraphQLEndpoint(schema, make_context, Settings(operation_timeout=5))
+        settings = Settings(operation_timeout=5)
+        self.endpoint = GraphQLEndpoint(Operations(schema, settings), make_context, settings)
         self.sent: list[Message] = []
         self.left = asyncio.Event()
         self._messages = [{"type": "http.request", "body": b'{"query": "%s"}' % query.encode()}]

@@ -5,10 +5,10 @@ import strawberry
 from strawberry.extensions import MaskErrors
 
 from graph.http.documents import Documents
-from graph.http.endpoint import GraphQLEndpoint
 from graph.http.limits import Limits
+from graph.http.operations import Operations
 from graph.settings import Settings
-from tests.http.toy import Query, make_context, schema
+from tests.http.toy import Query, schema
 
 CORE = schema._schema
 
@@ -52,4 +52,4 @@ def test_a_document_without_an_operation_is_not_valid():
 def test_what_the_endpoint_would_not_run_is_refused_when_it_is_made():
     masked = strawberry.Schema(Query, extensions=[MaskErrors])
     with pytest.raises(ValueError, match="would not be run"):
-        GraphQLEndpoint(masked, make_context, Settings())
+        Operations(masked, Settings())

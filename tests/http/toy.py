@@ -26,6 +26,7 @@ from graph.http.endpoint import GraphQLEndpoint
 from graph.http.health import alive, readiness
 from graph.http.metrics import Metrics
 from graph.http.middleware import compressed, middleware
+from graph.http.operations import Operations
 from graph.http.server import Config
 from graph.logs import set_up
 from graph.settings import Settings
@@ -243,6 +244,7 @@ def fall_over(request: Request) -> None:
 def create_toy(settings: Settings, ready: Any = None, contexts: Any = make_context) -> Starlette:
     """The toy as an application, wired as the gateway is."""
     metrics = Metrics(lambda: {"app": (3, 1)})
+    operations = Operations(schema, settings, metrics)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -254,7 +256,7 @@ def create_toy(settings: Settings, ready: Any = None, contexts: Any = make_conte
 
     return Starlette(
         routes=[
-            Route("/graphql", compressed(GraphQLEndpoint(schema, contexts, settings, metrics))),
+            Route("/graphql", compressed(GraphQLEndpoint(operations, contexts, settings))),
             Route("/healthz", alive),
             Route("/readyz", readiness(ready or always)),
             Route("/metrics", metrics.page(settings)),
