@@ -44,6 +44,9 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 DELIVERABLE = re.compile(r"[^\s\"(),:;<>@\[\\\]\x00-\x1f\x7f]+@[^\s@<>]+")
 """Addresses without quoting and comments: what looks like a list of addresses is none."""
 
+LONGEST_WORDS = 80
+"""Characters that somebody else's words have in a mail."""
+
 _texts = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "mails"),
     autoescape=False,  # noqa: S701 (plain text)
@@ -68,11 +71,25 @@ def mail(template: str, to: str, settings: AuthSettings, **values: object) -> Ma
     return Mail(to, subject.removeprefix("Subject: "), body)
 
 
+def others_words(text: str) -> str:
+    """What somebody calls themselves or their organization, in the text of a mail to another.
+
+    One short line that mail programs make no link of: whoever may have mail sent to others must not
+    decide what it says.
+    """
+    line = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
+    line = re.sub(r"(?<=[.:/@\\])(?=\w)", " ", line)
+    return line if len(line) <= LONGEST_WORDS else f"{line[: LONGEST_WORDS - 1]}…"
+
+
+_texts.filters["others_words"] = others_words
+
+
 class Outbox:
     """Mail on its way, and the work that leads to it, of one process."""
 
     def __init__(self, settings: AuthSettings, pauses: tuple[float, ...] = PAUSES) -> None:
-        self._settings, self._pauses = settings, pauses
+        self.settings, self._pauses = settings, pauses
         self._server = settings.smtp_url.get_secret_value() if settings.smtp_url else ""
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._work: set[asyncio.Task[None]] = set()
@@ -80,7 +97,7 @@ class Outbox:
     @property
     def reaches_people(self) -> bool:
         """Whether anybody can read what is mailed: in a mailbox, or in a developer's log."""
-        return bool(self._server) or not self._settings.in_production
+        return bool(self._server) or not self.settings.in_production
 
     def post(self, mail: Mail) -> None:
         """Send the mail, behind the caller's back. Raises BUSY when too much waits already."""
@@ -92,7 +109,7 @@ class Outbox:
             time = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
             told = {"subject": subject, "what": what, "time": time}
             with suppress(Problem):  # it has been done, whether or not they can be told
-                self.post(mail("notice", to, self._settings, **told))
+                self.post(mail("notice", to, self.settings, **told))
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Do the work behind the caller's back, so that its time tells them nothing.
@@ -101,6 +118,7 @@ class Outbox:
         """
         if len(self._work) >= MOST_WAITING:
             work.close()
+            log.warning("mail not sent", error="too much waits already")
             raise Problem("BUSY", "Too much mail is on its way; try again in a moment.")
         task = asyncio.create_task(_logged(work))
         self._work.add(task)
@@ -121,7 +139,7 @@ class Outbox:
         elif self._server:
             async with self._turns:
                 await self._send(mail)
-        elif not self._settings.in_production:
+        elif not self.settings.in_production:
             log.info("mail, in place of sending it", to=mail.to, subject=mail.subject)
             for paragraph in mail.text.strip().split("\n\n"):
                 log.info(paragraph.replace("\n", " "))
@@ -133,7 +151,7 @@ class Outbox:
         for pause in (*self._pauses, None):
             try:
                 await aiosmtplib.send(
-                    _message(mail, self._settings),
+                    _message(mail, self.settings),
                     recipients=[mail.to],
                     timeout=TIMEOUT,
                     **_connection(server),

@@ -18,25 +18,29 @@ from db.problem import Problem
 LIVES = {
     LinkPurpose.SIGN_UP: timedelta(hours=24),
     LinkPurpose.PASSWORD_RESET: timedelta(minutes=30),
+    LinkPurpose.INVITATION: timedelta(days=14),
+    LinkPurpose.EMAIL_CHANGE: timedelta(hours=24),
 }
 PATHS = {
     LinkPurpose.SIGN_UP: "/sign-up/confirm",
     LinkPurpose.PASSWORD_RESET: "/forgotten-password/choose",
+    LinkPurpose.INVITATION: "/invitation",
+    LinkPurpose.EMAIL_CHANGE: "/account/email/confirm",
 }
 """The page that a link of each purpose opens."""
 
 CREATE = """
-INSERT INTO mailed_links (id, token_hash, purpose, email, user_id, expires_at)
-VALUES ($1, $2, $3, $4, $5, now() + $6::interval)
+INSERT INTO mailed_links (id, token_hash, purpose, email, user_id, invitation_id, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, now() + $7::interval)
 """
 FIND = """
-SELECT email, user_id FROM mailed_links
+SELECT email, user_id, invitation_id FROM mailed_links
 WHERE token_hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > now()
 """
 USE = """
 UPDATE mailed_links SET used_at = now()
 WHERE token_hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > now()
-RETURNING email, user_id
+RETURNING email, user_id, invitation_id
 """
 USE_OTHERS = """
 UPDATE mailed_links SET used_at = now()
@@ -51,19 +55,26 @@ DELETE FROM mailed_links WHERE id IN (
 
 
 class Opened(NamedTuple):
-    """What a link was mailed for: the address, and the person, who signing up is yet to make."""
+    """What a link was mailed for: the address, and whose it is or what it is an invitation to."""
 
     email: str
     user_id: UUID | None
+    invitation_id: UUID | None
 
 
 async def create(
-    connection: Lent, site: str, purpose: LinkPurpose, email: str, user_id: UUID | None = None
+    connection: Lent,
+    site: str,
+    purpose: LinkPurpose,
+    email: str,
+    user_id: UUID | None = None,
+    invitation_id: UUID | None = None,
 ) -> str:
     """A new link at this site for the mail to this address."""
     secret = fresh()
     life = LIVES[purpose]
-    await connection.execute(CREATE, uuid7(), digest(secret), purpose.value, email, user_id, life)
+    row = (uuid7(), digest(secret), purpose.value, email, user_id, invitation_id, life)
+    await connection.execute(CREATE, *row)
     await connection.execute(CLEAN)
     return f"{site}{PATHS[purpose]}?token={secret}"
 
@@ -87,8 +98,11 @@ async def _opened(connection: Lent, statement: str, purpose: LinkPurpose, secret
     found = is_secret(secret)
     row = await connection.fetchrow(statement, digest(secret), purpose.value) if found else None
     if row is None:
-        raise Problem(
-            "NOT_FOUND",
-            "This link has been used, has expired or is incomplete. Ask for another.",
-        )
-    return Opened(row["email"], row["user_id"])
+        raise not_found()
+    return Opened(*row)
+
+
+def not_found() -> Problem:
+    """The one answer to links that are used, expired, called off, incomplete or never were."""
+    message = "This link has been used, has expired or is incomplete. Ask for another."
+    return Problem("NOT_FOUND", message)

@@ -5,6 +5,7 @@ and a password are asked for on the page of the link alone, so that nobody can p
 with a password of theirs for somebody else to confirm.
 """
 
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from auth import mailed_links, passwords, throttle
@@ -16,7 +17,7 @@ from auth.session.origin import Origin
 from auth.settings import AuthSettings
 from db.change import AuditEventType, ResourceType
 from db.core.people import LinkPurpose
-from db.pool import NOBODY, Database
+from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 
 TAKEN = "SELECT id FROM profiles WHERE lower(email) = lower($1) AND deleted_at IS NULL"
@@ -67,12 +68,36 @@ async def confirm(
     Raises NOT_FOUND when the link does not work, INVALID with the field at fault, ALREADY_EXISTS
     when the address got an account meanwhile, and BUSY.
     """
+    email = await opened(database, secret)
+
+    async def confirmed(lent: Lent) -> None:
+        await mailed_links.use(lent, LinkPurpose.SIGN_UP, secret)
+
+    return await open_account(
+        database, settings, outbox, email, full_name, password, origin, confirmed
+    )
+
+
+async def open_account(
+    database: Database,
+    settings: AuthSettings,
+    outbox: Outbox,
+    email: str,
+    full_name: str,
+    password: str,
+    origin: Origin,
+    confirmed: Callable[[Lent], Awaitable[None]],
+) -> bool:
+    """Make an account with an address that `confirmed` makes sure of, within the transaction.
+
+    Whether its person may sign in at once. Raises as `confirm` does.
+    """
     require_open(settings, outbox)
-    email, name = await opened(database, secret), person_name(full_name)
+    name = person_name(full_name)
     hash = await passwords.hashed(passwords.acceptable(password, email))
     approved = settings.signing_up == "open"
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
-        await mailed_links.use(lent, LinkPurpose.SIGN_UP, secret)
+        await confirmed(lent)
         await add_person(lent, email, name, hash, approved, origin)
     return approved
 

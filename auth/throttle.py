@@ -14,6 +14,7 @@ from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import NamedTuple
+from uuid import UUID
 
 from auth.settings import AuthSettings
 from db.pool import Lent
@@ -68,6 +69,8 @@ DELETE FROM sign_in_attempts WHERE subject IN (
 
 MAILS, MAIL_WINDOW = 3, 3600
 """Mails to an address that one network may ask for without a wait, in so many seconds."""
+INVITATIONS = 200
+"""Mails that invite whomever, by one person, in as many seconds."""
 
 
 def counts(settings: AuthSettings, email: str, ip: str | None) -> list[Count]:
@@ -79,6 +82,22 @@ def counts(settings: AuthSettings, email: str, ip: str | None) -> list[Count]:
 def mail_counts(settings: AuthSettings, email: str, ip: str | None) -> list[Count]:
     """What a mail to this address, asked for from there, counts for, in the order of locking."""
     return _counts(settings, "mail: ", email, ip, MAILS, MAIL_WINDOW, short=600)
+
+
+def invitation_counts(
+    settings: AuthSettings, email: str, organization: UUID, person: UUID
+) -> list[Count]:
+    """What a mail that invites this address counts for, in the order of locking."""
+
+    def count(kind: str, of: str, most: int) -> Count:
+        key = subject(settings, f"invitation: {kind}", of)
+        return Count(key, most, most / MAIL_WINDOW, MAIL_WINDOW, theirs=False)
+
+    return in_order(
+        count("address and organization", f"{email}\0{organization}", MAILS),
+        count("address", email, 3 * MAILS),
+        count("person", str(person), INVITATIONS),
+    )
 
 
 def code_counts(settings: AuthSettings, person: str, ip: str | None) -> list[Count]:

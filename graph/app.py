@@ -56,7 +56,7 @@ def create_app(settings: Settings) -> Starlette:
     async def make_context(request: Request) -> Context:
         viewer = await identify(request, database, settings)
         origin = replace(origin_of(request), request_id=request.state.request_id)
-        return Context(ViewerSession(database, viewer, origin))
+        return Context(ViewerSession(database, viewer, origin), outbox)
 
     async def ready() -> str | None:
         try:

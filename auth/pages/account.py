@@ -21,6 +21,8 @@ NEWS = {
     "second-factor-off": "No code is asked for any more when you sign in.",
     "session-ended": "The browser is signed out.",
     "others-ended": "All other browsers are signed out.",
+    "joined": "You have joined the organization.",
+    "declined": "You have declined the invitation.",
     "disconnected": "The application is disconnected.",
 }
 """What has just happened, by the name that the address of the page gives it."""

@@ -8,6 +8,7 @@ from auth import cookies
 from auth.mail import Outbox
 from auth.pages import csrf
 from auth.pages.account import AccountPages
+from auth.pages.invitation import InvitationPages
 from auth.pages.page import SECURE, STYLE, page
 from auth.pages.password import PasswordPages
 from auth.pages.second_factor import SecondFactorPages
@@ -29,6 +30,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         Route("/session", answering(start.session)),
         *SignInPages(site).routes(),
         *SignUpPages(site).routes(),
+        *InvitationPages(site).routes(),
         *PasswordPages(site).routes(),
         *SecondFactorPages(site).routes(),
         *AccountPages(site).routes(),

@@ -6,7 +6,7 @@ errors and its effects still commit; an effect that fails, undoes itself alone.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
@@ -36,6 +36,8 @@ class Joined:
         self._context: tuple[str, str, str] | None = None
         self._doomed: Problem | None = None
         self._writing = self._saved = self._aborted = False
+        self.afterwards: list[Callable[[], None]] = []
+        """What is to be done once everything is kept, and not at all otherwise."""
 
     @classmethod
     @asynccontextmanager
@@ -125,6 +127,8 @@ class Joined:
         async with self._alone():
             self.doom(Problem("BUSY", "The request is over."))  # for reads that nobody waits for
             await self.connection.commit()
+        for work in self.afterwards:
+            work()
 
     async def _ready_to_read(self, settings: tuple[str, str, str]) -> None:
         if self._writing:  # the effect has a savepoint and a context, which may be wider already

@@ -80,6 +80,13 @@ class ViewerSession:
             return self._joined.effect(self.viewer, self.origin)
         return Transaction.begin(self.database.orm, self.viewer, self.origin)
 
+    def when_kept(self, work: Callable[[], None]) -> None:
+        """Have this done once all that was written so far is kept: now, or at the end of `once`."""
+        if self._joined:
+            self._joined.afterwards.append(work)
+        else:
+            work()
+
     async def once(
         self, key: str, request_hash: bytes, answer: Callable[[], Awaitable[Answered]]
     ) -> Answered:

@@ -36,6 +36,8 @@ class LinkPurpose(StrEnum):
 
     SIGN_UP = "sign_up"
     PASSWORD_RESET = "password_reset"  # noqa: S105 (a purpose)
+    INVITATION = "invitation"
+    EMAIL_CHANGE = "email_change"
 
 
 class Profile(Entity, kw_only=True):
@@ -81,7 +83,7 @@ class MailedLink(Base, kw_only=True):
     """A link that was mailed to somebody: whoever opens it reads the mail of that address.
 
     Only the SHA-256 digest of its secret is kept. It works once, until it expires. A link for
-    signing up has no person yet.
+    signing up has no person yet; an invitation may be for somebody without an account.
     """
 
     __tablename__ = "mailed_links"
@@ -92,6 +94,9 @@ class MailedLink(Base, kw_only=True):
     email: Mapped[str]
     user_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("profiles.id"), index=True, default=None
+    )
+    invitation_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("organization_invitations.id"), index=True, default=None
     )
     created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
     expires_at: Mapped[datetime]
@@ -104,8 +109,14 @@ class MailedLink(Base, kw_only=True):
         check(
             "user_id",
             "fits_purpose",
-            "(purpose = 'sign_up') = (user_id IS NULL)",
-            "A link for signing up is for nobody yet, any other for somebody.",
+            "(purpose IN ('sign_up', 'invitation')) = (user_id IS NULL)",
+            "Links for signing up and invitations are for nobody yet, any other for somebody.",
+        ),
+        check(
+            "invitation_id",
+            "fits_purpose",
+            "(purpose = 'invitation') = (invitation_id IS NOT NULL)",
+            "A link of an invitation names it, others do not.",
         ),
         later("expires_at"),
         Index("ix_mailed_links_email", text("lower(email)")),

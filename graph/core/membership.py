@@ -4,14 +4,15 @@ Nobody grants a role above their own, or changes someone who holds one; an organ
 least one owner.
 """
 
-from datetime import timedelta
 from uuid import UUID, uuid4
 
 import strawberry
 from strawberry import UNSET, Maybe
 from strawberry.scalars import JSON
 
-from auth.invitations import invitation_for
+from auth import invitations
+from auth.mailed_links import LIVES
+from auth.people import address
 from auth.session import Transaction
 from auth.session.limits import require_seat
 from auth.viewer import Role
@@ -19,7 +20,7 @@ from db.core import organizations as db
 from db.core.organizations import InvitationStatus, OrganizationType
 from db.core.organizations import PricingPlanInterval as BillingCycle
 from db.core.organizations import UserRoleType as OrganizationRole
-from db.core.people import UserStatus
+from db.core.people import LinkPurpose, UserStatus
 from db.problem import Problem
 from graph.core.organizations import Organization, OrganizationInvitation, OrganizationMember
 from graph.kit.context import Info
@@ -34,8 +35,6 @@ from graph.kit.mutations import (
     update,
     writing,
 )
-
-INVITATION_LIFE = timedelta(days=14)
 
 
 @strawberry.type
@@ -141,19 +140,25 @@ async def organization_create(info: Info, input: OrganizationCreate) -> Organiza
 async def organization_invite(
     info: Info, input: OrganizationInvite
 ) -> OrganizationInvitationPayload | None:
-    values = given(input)
+    values, session, outbox = given(input), info.context.session, info.context.outbox
     async with writing(info) as transaction:
+        email = address(input.email)
         organization = await transaction.find(
             db.Organization, input.organization_id, lock=False, field=["organization_id"]
         )
         require_rank(transaction, organization.id, role_of(input.role))
         require_seat(organization)  # pending invitations do not count, but who could not join now?
         invitation = db.OrganizationInvitation(
-            **(values | {"email": input.email.strip().lower()}),
+            **(values | {"email": email}),
             token=uuid4(),  # random, where a UUIDv7 would tell when it was made
-            expires_at=transaction.now + INVITATION_LIFE,
+            expires_at=transaction.now + LIVES[LinkPurpose.INVITATION],
         )
         transaction.add(invitation)
+        if outbox:
+            await transaction.flush()  # only what may be done counts
+            await invitations.admit(session, outbox, email, organization.id)
+    if outbox:
+        invitations.announce(session, outbox, invitation.id)
     return await answer(info, OrganizationInvitationPayload, invitation)  # type: ignore[no-any-return]
 
 
@@ -161,39 +166,11 @@ async def organization_invitation_accept(
     info: Info, token: UUID
 ) -> OrganizationMemberPayload | None:
     viewer = info.context.viewer
-    invited = await invitation_for(info.context.session.database, viewer, token)
+    invitation = await invitations.for_token(info.context.session.database, viewer, token)
     async with writing(info) as transaction:
-        await transaction.act_as(viewer.granted(invited.organization_id, Role.ADMIN))
-        invitation = await transaction.find(db.OrganizationInvitation, invited.id)
-        if invitation.status is not InvitationStatus.PENDING:
-            raise Problem("CONFLICT", "The invitation has been used or withdrawn.")
-        transaction.change(invitation, None, status=InvitationStatus.ACCEPTED)
-        member = await _join(transaction, invitation)
-    info.context.become(viewer.granted(invited.organization_id, role_of(member.role)))
+        member = await invitations.join(transaction, invitation)
+    info.context.become(viewer.granted(invitation.organization_id, role_of(member.role)))
     return await answer(info, OrganizationMemberPayload, member)  # type: ignore[no-any-return]
-
-
-async def _join(
-    transaction: Transaction, invitation: db.OrganizationInvitation
-) -> db.OrganizationMember:
-    """A new membership, or the former one again."""
-    mine = (
-        db.OrganizationMember.organization_id == invitation.organization_id,
-        db.OrganizationMember.user_id == transaction.viewer.id,
-    )
-    if await transaction.find_all(db.OrganizationMember, *mine):
-        raise Problem("ALREADY_EXISTS", "You are a member of this organization already.")
-    for member in await transaction.find_all(db.OrganizationMember, *mine, deleted=True):
-        await transaction.restore(member, None)
-        transaction.change(member, None, role=invitation.role, status=UserStatus.ACTIVE)
-        return member
-    member = db.OrganizationMember(
-        organization_id=invitation.organization_id,
-        user_id=transaction.person,
-        role=invitation.role,
-    )
-    transaction.add(member)
-    return member
 
 
 async def organization_invitation_cancel(
@@ -202,7 +179,7 @@ async def organization_invitation_cancel(
     async with writing(info) as transaction:
         invitation = await transaction.find(db.OrganizationInvitation, id)
         if invitation.status is not InvitationStatus.PENDING:
-            raise Problem("CONFLICT", "The invitation has been used or withdrawn.")
+            raise Problem("CONFLICT", invitations.ANSWERED)
         cancelled = {"status": InvitationStatus.CANCELLED}
         await transaction.update(invitation, expected_version, cancelled)
     return await answer(info, OrganizationInvitationPayload, invitation)  # type: ignore[no-any-return]

@@ -12,6 +12,7 @@ from aiodataloader import DataLoader
 from sqlalchemy import Uuid, any_, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from auth.mail import Outbox
 from auth.session import Past, Row, ViewerSession
 from auth.session.refusal import missing
 from auth.viewer import Viewer
@@ -26,10 +27,13 @@ Batch = Callable[[list[UUID]], Coroutine[Any, Any, list[Any]]]
 
 
 class Context:
-    """What resolvers are given: the viewer's own session, and loaders that live for one request."""
+    """What resolvers are given: the viewer's own session, and loaders that live for one request.
 
-    def __init__(self, session: ViewerSession) -> None:
-        self.session = session
+    Mail goes into `outbox`, where there is one.
+    """
+
+    def __init__(self, session: ViewerSession, outbox: Outbox | None = None) -> None:
+        self.session, self.outbox = session, outbox
         self.loaders: dict[Hashable, DataLoader[UUID, Any]] = {}
         self.prepared: dict[Hashable, Any] = {}
 
