@@ -11,6 +11,7 @@ from db.core.oauth import (
     OAuthAuthorizationCode,
     OAuthClient,
     OAuthConsent,
+    OAuthPushedRequest,
     OAuthRefreshToken,
 )
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
@@ -55,6 +56,7 @@ MODELS: tuple[type[Base], ...] = (
     OAuthAuthorizationCode,
     OAuthAccessToken,
     OAuthRefreshToken,
+    OAuthPushedRequest,
     OAuthConsent,
     Document,
     Block,

@@ -1,20 +1,24 @@
 """The authorization endpoint: people are asked whether an application may act in their name.
 
 The request stands in the form, tied to it and to the session by the form's token; nothing is kept
-between the page and the answer, so that any number of tabs can be open.
+between the page and the answer, so that any number of tabs can be open. Of a pushed request its
+name stands there.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from datetime import timedelta
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from authlib.oauth2.rfc6749 import AccessDeniedError, OAuth2Error
+from sqlalchemy import func
 from starlette.requests import Request
 from starlette.responses import Response
 
 from auth import cookies
 from auth.identify import identify_session, origin_of
-from auth.oauth import consents
+from auth.oauth import consents, pushed
 from auth.oauth.clients import Client, is_app
 from auth.oauth.metadata import AUTHORIZE
 from auth.oauth.requests import Asked, Pairs, query_of
@@ -23,6 +27,7 @@ from auth.oauth.server import Bridge, Server, with_answer
 from auth.pages import csrf
 from auth.pages.forms import read_pairs
 from auth.pages.page import SECURE, page
+from auth.secret import fresh, is_secret
 from auth.viewer import Viewer
 from db.problem import CODES, Problem
 
@@ -35,6 +40,9 @@ TOO_LONG = f"The request is longer than {LONGEST_QUERY} characters."
 
 HEADERS = {**SECURE, "Referrer-Policy": "no-referrer"}
 """Of answers that lead to an application: it must not learn the address of this page."""
+
+
+T = TypeVar("T")
 
 
 class LoginRequired(OAuth2Error):  # type: ignore[misc] # Authlib has no types
@@ -73,8 +81,6 @@ class Authorize:
                 return await self._post(request)
             return await self._ask(request, request.scope["query_string"])
         except OAuth2Error as error:
-            if error.redirect_uri:
-                return _see(with_answer(error.redirect_uri, error.get_body(), self._settings.url))
             return page("oauth_refusal.html", 400, refusal=error.get_error_description())
         except Problem as problem:
             status = CODES[problem.code].status
@@ -95,15 +101,21 @@ class Authorize:
         """Send on whoever need not be asked; show the others a page."""
         pairs = self._pairs(encoded)
         viewer = await self._viewer(request)
-        asked = await self._bridge.run(
-            lambda server: _question(server, self._asked(pairs), viewer.id), origin_of(request)
+        held = cookies.read(request, self._settings, cookies.FORM)
+        browser = held if is_secret(held) else fresh()
+        asked = await self._run(
+            request, pairs, browser, lambda server, asked: _question(server, asked, viewer.id)
         )
-        if isinstance(asked, str):
-            return _see(asked)
         here = f"{AUTHORIZE}?{urlencode(pairs)}"
-        if asked.scope is None:
-            return _see(f"/sign-in?{urlencode({'next': here})}")
-        return self._page(request, viewer, asked, pairs, here)
+        if isinstance(asked, str):
+            response = _see(asked)
+        elif asked.scope is None:
+            response = _see(f"/sign-in?{urlencode({'next': here})}")
+        else:
+            response = self._page(request, viewer, asked, pairs, here)
+        if browser != held:
+            cookies.write(response, request, self._settings, cookies.FORM, browser)
+        return response
 
     async def _decided(self, request: Request, form: dict[str, str]) -> Response:
         """What somebody has answered, on the page they were shown and in their session."""
@@ -120,10 +132,30 @@ class Authorize:
             here = urlencode({"next": f"{AUTHORIZE}?{query}"})
             return _see(f"/sign-in?{here}")
         allowed = form.get("decision") == "allow"
-        target = await self._bridge.run(
-            lambda server: _answer(server, self._asked(pairs), person, allowed), origin_of(request)
+        target = await self._run(
+            request,
+            pairs,
+            cookies.read(request, self._settings, cookies.FORM),
+            lambda server, asked: _answer(server, asked, person, allowed),
+            pushed.DOUBLE_CLICK,
         )
         return _see(target)
+
+    async def _run(
+        self,
+        request: Request,
+        pairs: Pairs,
+        browser: str,
+        work: Callable[[Server, Asked], T],
+        again: timedelta | None = None,
+    ) -> T | str:
+        """What the work comes to, or where to send the browser instead of it."""
+
+        def serve(server: Server) -> T | str:
+            asked = pushed.opened(server, self._asked(pairs), browser, again)
+            return _settled(server, asked, work)
+
+        return await self._bridge.run(serve, origin_of(request))
 
     def _page(
         self, request: Request, viewer: Viewer, asked: Question, pairs: Pairs, here: str
@@ -132,6 +164,7 @@ class Authorize:
         return page(
             "oauth_consent.html",
             next=here,
+            application=asked.redirect_uri,
             name=asked.client.row.client_name,
             email=viewer.email,
             scopes=in_words(asked.scope or ""),
@@ -146,7 +179,7 @@ class Authorize:
         pairs = query_of(encoded)
         if len(encoded) > LONGEST_QUERY or len(urlencode(pairs)) > LONGEST_QUERY:
             raise Problem("BAD_REQUEST", TOO_LONG)
-        return pairs
+        return pushed.only_name(pairs)
 
     def _asked(self, pairs: Pairs) -> Asked:
         return Asked("GET", self._settings.url + AUTHORIZE, {}, pairs)
@@ -156,6 +189,22 @@ class Authorize:
 
     async def _viewer(self, request: Request) -> Viewer:
         return await identify_session(self._session(request), self._database, self._settings)
+
+
+def _settled(server: Server, asked: Asked, work: Callable[[Server, Asked], T]) -> T | str:
+    """What the work comes to; an answer to the application, also an error, uses up what it pushed.
+
+    Raises OAuth2Error for what cannot be told to the application.
+    """
+    try:
+        result: T | str = work(server, asked)
+    except OAuth2Error as error:
+        if not error.redirect_uri:
+            raise
+        result = with_answer(error.redirect_uri, error.get_body(), server.issuer)
+    if isinstance(result, str) and asked.pushed:
+        asked.pushed.used_at = func.now()
+    return result
 
 
 def _question(server: Server, asked: Asked, person: UUID | None) -> Question | str:

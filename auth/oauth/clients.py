@@ -25,9 +25,9 @@ APP_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 REGISTER = """
 INSERT INTO oauth_clients (id, client_id, client_name, client_secret, redirect_uris, grant_types,
     response_types, scope, is_public, token_endpoint_auth_method, is_first_party,
-    is_resource_server)
+    is_resource_server, require_pushed_authorization_requests)
 VALUES ($1, $2, $3, $4, to_jsonb($5::text[]), to_jsonb($6::text[]), to_jsonb($7::text[]), $8, $9,
-    $10, $11, $12)
+    $10, $11, $12, $13)
 """
 DISABLE = """
 UPDATE oauth_clients SET disabled_at = now(), updated_at = now()
@@ -108,6 +108,7 @@ async def register(
     public: bool = False,
     first_party: bool = False,
     resource_server: bool = False,
+    require_pushed: bool = False,
     origin: Origin | None = None,
 ) -> Registered:
     """Register an application. Raises INVALID with the field at fault."""
@@ -139,6 +140,7 @@ async def register(
             "none" if public else "client_secret_basic",
             first_party,
             resource_server,
+            require_pushed,
         )
         event = Event(
             entity_type="OAuthClient",

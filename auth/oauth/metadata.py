@@ -13,6 +13,7 @@ API = METADATA_OF_API
 
 AUTHORIZE, TOKEN = "/oauth/authorize", "/oauth/token"
 REVOKE, INTROSPECT = "/oauth/revoke", "/oauth/introspect"
+PUSH = "/oauth/par"
 
 
 def of_server(settings: AuthSettings) -> dict[str, Any]:
@@ -24,6 +25,8 @@ def of_server(settings: AuthSettings) -> dict[str, Any]:
         "token_endpoint": issuer + TOKEN,
         "revocation_endpoint": issuer + REVOKE,
         "introspection_endpoint": issuer + INTROSPECT,
+        "pushed_authorization_request_endpoint": issuer + PUSH,
+        "require_pushed_authorization_requests": False,
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, OAuth2Payload, OAuth2Request
 from starlette.requests import Request
 
-from auth.pages.forms import pairs_of, read_pairs
+from auth.pages.forms import FormTooLarge, pairs_of, read_pairs
+from db.core.oauth import OAuthPushedRequest
 from db.problem import Problem
 
 MOST_PARAMETERS = 30
@@ -61,6 +62,8 @@ class Asked(OAuth2Request):  # type: ignore[misc] # Authlib has no types
     """
 
     payload: Parameters
+    pushed: OAuthPushedRequest | None = None
+    """What is kept of it, when the application has pushed it."""
 
     def __init__(self, method: str, url: str, headers: Mapping[str, str], pairs: Pairs) -> None:
         super().__init__(method, url, headers=headers)
@@ -83,6 +86,8 @@ async def form_of(request: Request) -> Pairs:
     """The form that an application has sent. Raises InvalidRequestError."""
     try:
         return await read_pairs(request, MOST_PARAMETERS)
+    except FormTooLarge as problem:
+        raise InvalidRequestError(problem.message, status_code=413) from None
     except Problem as problem:
         raise InvalidRequestError(problem.message) from None
 

@@ -42,6 +42,12 @@ def routes(database: Database, settings: AuthSettings) -> list[Route]:
 
     return [
         Route(metadata.AUTHORIZE, Authorize(bridge).__call__, methods=["GET", "POST"]),
+        endpoint(
+            metadata.PUSH,
+            lambda server, asked: server.create_endpoint_response(
+                "pushed_authorization_request", asked
+            ),
+        ),
         endpoint(metadata.TOKEN, lambda server, asked: server.create_token_response(asked)),
         endpoint(
             metadata.REVOKE,

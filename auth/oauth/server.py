@@ -36,6 +36,7 @@ from auth.oauth.grants import (
     RefreshGrant,
     require_code_allowed,
 )
+from auth.oauth.pushed import PushedRequests
 from auth.oauth.requests import Asked, audience, is_clean
 from auth.oauth.scopes import SCOPES
 from auth.session.origin import Origin
@@ -98,6 +99,7 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
         self.register_grant(ClientCredentialsGrant)
         self.register_endpoint(Revocation)
         self.register_endpoint(Introspection)
+        self.register_endpoint(PushedRequests)
 
     # What Authlib asks for
 
@@ -217,6 +219,8 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
             if request.form["response_type"] != "code":
                 raise UnsupportedResponseType
             require_code_allowed(client)
+            if client.row.require_pushed_authorization_requests and request.pushed is None:
+                raise InvalidRequestError("This client pushes its requests.")
             audience(request, self.api)
             return self.get_consent_grant(request, person)
         except OAuth2Error as error:

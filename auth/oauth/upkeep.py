@@ -1,4 +1,4 @@
-"""Codes and tokens that have long expired are deleted, a batch at a time.
+"""Requests, codes and tokens that have long expired are deleted, a batch at a time.
 
 Some days they stay, so that a late second use is still noticed and the record can be read beside
 them.
@@ -15,7 +15,12 @@ log = structlog.get_logger(__name__)
 EVERY = 3600
 """Seconds between two looks."""
 BATCH = 500
-TABLES = ("oauth_authorization_codes", "oauth_refresh_tokens", "oauth_access_tokens")
+TABLES = (
+    "oauth_pushed_requests",
+    "oauth_authorization_codes",
+    "oauth_refresh_tokens",
+    "oauth_access_tokens",
+)
 
 CLEAN = """
 DELETE FROM {table} WHERE id IN (

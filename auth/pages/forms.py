@@ -14,6 +14,13 @@ LONGEST_PATH = 4000
 FORM = "application/x-www-form-urlencoded"
 
 
+class FormTooLarge(Problem):
+    """More bytes than any form of ours has."""
+
+    def __init__(self) -> None:
+        super().__init__("BAD_REQUEST", f"A form has at most {MOST_BYTES} bytes.")
+
+
 async def read_form(request: Request) -> dict[str, str]:
     """The fields of a form; Problem BAD_REQUEST when it is none, too large or not UTF-8."""
     pairs = await read_pairs(request)
@@ -34,7 +41,7 @@ async def read_pairs(request: Request, most: int = MOST_FIELDS) -> list[tuple[st
     async for chunk in request.stream():
         body += chunk
         if len(body) > MOST_BYTES:
-            raise Problem("BAD_REQUEST", f"A form has at most {MOST_BYTES} bytes.")
+            raise FormTooLarge
     return pairs_of(bytes(body), most)
 
 

@@ -32,23 +32,26 @@ def page(template: str, status: int = 200, **values: object) -> HTMLResponse:
     """The page of this template, filled with these values, which it escapes.
 
     The value `next` is where its forms lead in the end: browsers hold redirects after a form, too,
-    against the policy, and an application's address is where signing in may end.
+    against the policy, and an application's address is where signing in may end. `application` is
+    that address, when it is known.
     """
     html = _templates.get_template(template).render(values)
+    beyond = _beyond(str(values.get("next", "")), str(values.get("application", "")))
     policy = SECURE["Content-Security-Policy"].replace(
-        "form-action 'self'", f"form-action 'self'{_beyond(str(values.get('next', '')))}"
+        "form-action 'self'", f"form-action 'self'{beyond}"
     )
     return HTMLResponse(html, status, headers={**SECURE, "Content-Security-Policy": policy})
 
 
-def _beyond(next: str) -> str:
+def _beyond(next: str, application: str) -> str:
     """The schemes, besides our own origin, of addresses that this path of ours may lead to.
 
-    Not only the application's host: it may send the browser on to another of its own.
+    Not only the application's host: it may send the browser on to another of its own. A pushed
+    request does not tell its address; but without a page in between, only https is led to.
     """
     parts = urlsplit(next)
     if parts.path != "/oauth/authorize":
         return ""
-    address = parse_qs(parts.query).get("redirect_uri", [""])[0]
+    address = application or parse_qs(parts.query).get("redirect_uri", [""])[0]
     scheme = re.match(r"(http|[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+):", address)
     return " https:" + (f" {scheme[0]}" if scheme else "")

@@ -1,9 +1,10 @@
 """OAuth 2.0: registered clients, and the codes and tokens they were given.
 
 No secret is kept. `oauth_clients.client_secret`, `oauth_authorization_codes.code`,
-`oauth_access_tokens.token_hash` and `oauth_refresh_tokens.token` hold SHA-256 digests as 64
-lower-case hexadecimal digits. What one consent has led to shares a `grant_id`, so that a code or
-refresh token used twice ends all of it (RFC 9700, sections 4.2.4 and 4.14.2).
+`oauth_access_tokens.token_hash`, `oauth_refresh_tokens.token` and
+`oauth_pushed_requests.request_uri` hold SHA-256 digests as 64 lower-case hexadecimal digits. What
+one consent has led to shares a `grant_id`, so that a code or refresh token used twice ends all of
+it (RFC 9700, sections 4.2.4 and 4.14.2).
 """
 
 from datetime import datetime
@@ -47,6 +48,8 @@ class OAuthClient(Identified, kw_only=True):
     """One of our own, which people are not asked about."""
     is_resource_server: Mapped[bool] = flag(default=False)
     """May ask what the tokens of other clients stand for (RFC 7662)."""
+    require_pushed_authorization_requests: Mapped[bool] = flag(default=False)
+    """Asks people in requests alone that it has pushed (RFC 9126, section 6)."""
     token_endpoint_auth_method: Mapped[str] = word("client_secret_basic")
     metadata_: Mapped[dict[str, Any]] = json_object("metadata")
     """Whatever else the client registered (RFC 7591, section 2)."""
@@ -168,6 +171,31 @@ class OAuthRefreshToken(Issued, kw_only=True):
         later("expires_at"),
         Index(None, "client_id"),
         Index(None, "grant_id"),
+        Index(None, "expires_at"),
+    )
+
+
+class OAuthPushedRequest(Identified, kw_only=True):
+    """A request for a code that its application has pushed (RFC 9126), for one browser, once."""
+
+    __tablename__ = "oauth_pushed_requests"
+
+    request_uri: Mapped[str]
+    client_id: Mapped[str] = mapped_column(ForeignKey("oauth_clients.client_id"))
+    parameters: Mapped[list[Any]] = json_list()
+    """Its parameters, in pairs of name and value."""
+    browser: Mapped[str | None] = mapped_column(default=None)
+    """The digest of the first browser's form cookie: no other browser may open the request."""
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        unique("request_uri"),
+        digest("request_uri"),
+        *json_arrays("parameters"),
+        digest("browser"),
+        later("expires_at"),
+        Index(None, "client_id"),
         Index(None, "expires_at"),
     )
 

@@ -29,6 +29,9 @@ def add(
     resource_server: Annotated[
         bool, typer.Option("--resource-server", help="It may introspect tokens of others.")
     ] = False,
+    require_pushed: Annotated[
+        bool, typer.Option("--require-pushed", help="It may ask in pushed requests alone.")
+    ] = False,
 ) -> None:
     """Register an application; print its client_id and, this once, its secret."""
     from auth.oauth.clients import Registered, register
@@ -51,6 +54,7 @@ def add(
                 public=public,
                 first_party=first_party,
                 resource_server=resource_server,
+                require_pushed=require_pushed,
             )
 
     with running(settings) as dsn:

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from auth.pages.forms import MOST_BYTES
 from tests.oauth.conftest import VERIFIER, told
 
 VALUES = {
@@ -99,7 +100,7 @@ def encoded(form):
     return b"&".join(name.encode() + b"=" + value for name, value in form.items())
 
 
-@pytest.mark.parametrize("path", ["token", "revoke", "introspect"])
+@pytest.mark.parametrize("path", ["token", "revoke", "introspect", "par"])
 @pytest.mark.parametrize("kind", SPECIAL)
 async def test_a17_so_do_the_others(planner, path, kind):
     headers = {"content-type": "application/x-www-form-urlencoded"}
@@ -132,11 +133,11 @@ BODIES = [
 @pytest.mark.parametrize(("kind", "body"), BODIES)
 async def test_what_is_no_form_is_refused(planner, person, kind, body):
     headers = {"content-type": kind} if kind else {}
-    for path in ("token", "revoke", "introspect"):
+    for path in ("token", "revoke", "introspect", "par"):
         answer = await planner.http.post(
             f"/oauth/{path}", content=body, headers=headers, auth=planner.credentials()["auth"]
         )
-        assert harmless(answer).status_code == 400
+        assert harmless(answer).status_code == (413 if len(body) > MOST_BYTES else 400)
         assert answer.json()["error"] == "invalid_request"
     page = await person.browser.post("/oauth/authorize", content=body, headers=headers)
     assert harmless(page).status_code in (400, 303)
@@ -145,4 +146,4 @@ async def test_what_is_no_form_is_refused(planner, person, kind, body):
 async def test_a_verifier_that_is_no_text_is_no_verifier(planner, person):
     code = await planner.code(person)
     for verifier in ("\u00e9" * 64, VERIFIER + "\0", "x" * 20_000):
-        assert (await planner.redeem(code, code_verifier=verifier)).status_code == 400
+        assert (await planner.redeem(code, code_verifier=verifier)).status_code in (400, 413)

@@ -51,7 +51,7 @@ OLD = (
     "UPDATE oauth_{} SET created_at = now() - interval '40 days',"
     " expires_at = now() - interval '8 days' WHERE client_id = $1"
 )
-TABLES = ("authorization_codes", "access_tokens", "refresh_tokens")
+TABLES = ("authorization_codes", "access_tokens", "refresh_tokens", "pushed_requests")
 
 
 async def test_what_has_long_expired_is_deleted_in_batches(database, planner, people, superuser):
@@ -63,10 +63,11 @@ async def test_what_has_long_expired_is_deleted_in_batches(database, planner, pe
     for _ in range(3):
         tokens = await planner.connect(old)
         await planner.refresh(tokens["refresh_token"])
+        await planner.post("par", planner.question())
     for table in TABLES:
         await superuser.execute(OLD.format(table), planner.client_id)
     fresh = await planner.connect(person)
-    assert await left() == [4, 7, 7]
-    assert await clean(database, batch=2) >= 15
-    assert await left() == [1, 1, 1]
+    assert await left() == [4, 7, 7, 3]
+    assert await clean(database, batch=2) >= 18
+    assert await left() == [1, 1, 1, 0]
     assert (await planner.refresh(fresh["refresh_token"])).status_code == 200

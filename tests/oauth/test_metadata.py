@@ -36,6 +36,11 @@ async def test_m03_answers_name_the_issuer(metadata):
     assert metadata["authorization_response_iss_parameter_supported"] is True
 
 
+async def test_requests_may_be_pushed_and_need_not_be(metadata):
+    assert metadata["pushed_authorization_request_endpoint"] == f"{ISSUER}/oauth/par"
+    assert metadata["require_pushed_authorization_requests"] is False
+
+
 async def test_m04_every_endpoint_is_ours_and_answers_its_own_method(metadata, http):
     endpoints = {name: url for name, url in metadata.items() if name.endswith("_endpoint")}
     assert len(endpoints) >= 4
