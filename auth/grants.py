@@ -13,6 +13,8 @@ All but the last ask for an active membership of the organization, and no role o
 its `expires_at`. A deleted project keeps its roles, and a deleted organization its owners', so that
 they can be restored: every read hides them and what is beneath. Roles that visibility gives are
 left out where a role at the organization includes them: it holds for everything beneath.
+
+A service account is nobody while its membership is not active, or its organization is deleted.
 """
 
 from collections.abc import Mapping
@@ -62,15 +64,17 @@ credential AS (
 BY_ADDRESS = """
 credential AS (
     SELECT NULL::uuid AS id, id AS user_id, NULL AS client_id, NULL AS scope FROM profiles
-    WHERE lower(email) = lower($1) AND deleted_at IS NULL
+    WHERE lower(email) = lower($1) AND deleted_at IS NULL AND service_of IS NULL
 )
 """
 ROLES_OF_PERSON = """
 person AS (
-    SELECT p.id, p.email, c.id AS credential_id, c.client_id, c.scope
+    SELECT p.id, p.email, p.service_of IS NOT NULL AS is_service,
+        c.id AS credential_id, c.client_id, c.scope
     FROM credential c LEFT JOIN profiles p ON p.id = c.user_id
     WHERE c.user_id IS NULL
-        OR (p.deleted_at IS NULL AND p.status = 'active' AND p.is_approved)
+        OR (p.deleted_at IS NULL AND p.status = 'active' AND p.is_approved
+            AND ctx.serves(p.id, p.service_of))
 ),
 membership AS (
     SELECT m.organization_id, m.role::text AS role
@@ -120,7 +124,7 @@ granted AS (
 arrays AS (
     SELECT array_agg(scope) AS scopes, array_agg(role) AS roles FROM granted
 )
-SELECT id, email, credential_id, client_id, scope, scopes, roles,
+SELECT id, email, is_service, credential_id, client_id, scope, scopes, roles,
     ARRAY(SELECT organization_id FROM membership) AS organizations,
     ARRAY(SELECT v.id FROM visible v
         WHERE v.organization_id NOT IN (SELECT organization_id FROM membership)
@@ -177,6 +181,7 @@ def _viewer(row: Mapping[str, Any] | None) -> Viewer | None:
         scopes=scopes,
         session_id=str(row["credential_id"]) if row["credential_id"] else None,
         client_id=row["client_id"],
+        is_service=row["is_service"],
     )
 
 

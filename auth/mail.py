@@ -25,6 +25,7 @@ import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from auth.settings import AuthSettings
+from db.core.people import SERVICE_DOMAIN
 from db.problem import Problem
 
 log = structlog.get_logger(__name__)
@@ -136,6 +137,8 @@ class Outbox:
     async def _deliver(self, mail: Mail) -> None:
         if not DELIVERABLE.fullmatch(mail.to):
             log.warning("mail not sent", error="the address needs quoting")
+        elif mail.to.endswith(f"@{SERVICE_DOMAIN}"):
+            log.warning("mail not sent", error="a service account reads no mail")
         elif self._server:
             async with self._turns:
                 await self._send(mail)

@@ -15,6 +15,7 @@ from auth.passwords import acceptable, hashed
 from auth.session.origin import Origin
 from db.change import AuditEventType, ResourceType
 from db.constraints import LONGEST_NAME
+from db.core.people import SERVICE_DOMAIN
 from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 
@@ -116,14 +117,14 @@ async def full_name(database: Database, id: UUID) -> str | None:
     return name
 
 
-def person_name(text: str | None) -> str | None:
-    """A name as we keep it: NFC, nothing around it, None when empty. Raises INVALID."""
+def person_name(text: str | None, field: str = "full_name") -> str | None:
+    """A name as we keep it: NFC, nothing around it, None when empty. Raises INVALID at `field`."""
     name = unicodedata.normalize("NFC", text).strip() if text else ""
     if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", name):
-        raise Problem("INVALID", "This is not a name.", field=("full_name",))
+        raise Problem("INVALID", "This is not a name.", field=(field,))
     if len(name) > LONGEST_NAME:
         message = f"A name has at most {LONGEST_NAME} characters."
-        raise Problem("INVALID", message, field=("full_name",))
+        raise Problem("INVALID", message, field=(field,))
     return name or None
 
 
@@ -131,13 +132,14 @@ def address(email: str) -> str:
     """An e-mail address as we keep it: NFC, lower case, nothing around it. Raises INVALID.
 
     Whether mail arrives there only mail can tell, so this asks for little: RFC 5321's lengths, one
-    @, and dots only between names.
+    @, and dots only between names. The addresses of service accounts are nobody's.
     """
     email = unicodedata.normalize("NFC", email).strip().lower()
     local, _, domain = email.rpartition("@")
     if (
         not re.fullmatch(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,64}", local)
         or not re.fullmatch(r"[\w-]+(\.[\w-]+)+", domain)
+        or domain == SERVICE_DOMAIN
         or len(email) > 254  # noqa: PLR2004 (RFC 5321, section 4.5.3.1.3)
     ):
         raise Problem("INVALID", "This is not an e-mail address.", field=("email",))

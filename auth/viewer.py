@@ -45,6 +45,8 @@ class Viewer:
     scopes: frozenset[str] | None = None
     session_id: str | None = None
     client_id: str | None = None
+    is_service: bool = False
+    """Whether this is a service account: a server, and nobody who signs in."""
 
     def scopes_with(self, least: Role) -> list[UUID]:
         """The organizations, projects and documents at which the viewer holds this role or more."""

@@ -29,8 +29,24 @@ class Violation(NamedTuple):
     message: str
 
 
+BY_TRIGGER = {
+    "ck_organization_members_user_id_serves": Violation(
+        "user_id", "A service account belongs to one organization."
+    ),
+    "ck_organization_members_role_serves": Violation(
+        "role", "A service account is never an owner."
+    ),
+    "ck_user_roles_admin_role_serves": Violation(
+        "admin_role", "A service account is never an owner."
+    ),
+}
+"""What triggers refuse, under names like those of checks."""
+
+
 def explain(constraint: str) -> Violation | None:
     """What the violation of the constraint, unique index or foreign key of this name means."""
+    if constraint in BY_TRIGGER:
+        return BY_TRIGGER[constraint]
     for table in Base.metadata.tables.values():
         rules: list[Constraint | Index] = [*table.constraints, *table.indexes]
         for rule in rules:

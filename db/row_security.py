@@ -20,7 +20,7 @@ ALLOWED = {
         "idempotency_keys": "a person's own requests, seen by nobody else",
     },
     UNIQUE_ACROSS: {  # who tries a value learns whether it is taken
-        "uq_profiles_email": "only gateway_auth inserts, and sign-up answers the same for both",
+        "uq_profiles_email": "gateway_app inserts random ones, and sign-up answers alike for both",
         "uq_organizations_slug": "an address that is public anyway",
         "uq_organization_invitations_token": "random: it cannot be guessed",
         "uq_stripe_customers_stripe_customer_id": "random, given by Stripe",

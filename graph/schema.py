@@ -5,7 +5,16 @@ from uuid import UUID
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from graph.core import membership, organizations, people, projects, purge, trash, usage
+from graph.core import (
+    membership,
+    organizations,
+    people,
+    projects,
+    purge,
+    service_accounts,
+    trash,
+    usage,
+)
 from graph.kit.context import Info
 from graph.kit.node import NODES, Node
 from graph.kit.scalars import SCALARS
@@ -57,6 +66,7 @@ class Query(
 class Mutation(
     people.Mutation,
     membership.Mutation,
+    service_accounts.Mutation,
     projects.Mutation,
     nested.Mutation,
     documents.Mutation,

@@ -136,12 +136,13 @@ def take_back_unused(session: Session, row: OAuthRefreshToken) -> bool:
 
 
 def in_good_standing(session: Session, user_id: UUID) -> UUID | None:
-    """The person, when their account is open."""
+    """The person, when their account is open; or the service account, while it serves."""
     statement = select(Profile.id).where(
         Profile.id == user_id,
         Profile.deleted_at.is_(None),
         Profile.status == UserStatus.ACTIVE,
         Profile.is_approved,
+        func.ctx.serves(Profile.id, Profile.service_of),
     )
     return session.scalar(statement)
 

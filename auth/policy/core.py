@@ -11,10 +11,11 @@ from db.core.projects import Project, ProjectMember, UserRole
 
 ANYONE, BILLING, MEMBER, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
 
+# Roles reach the profiles of service accounts alone: that of a person is in no scope.
 # fmt: off
 RULES: dict[type[Entity], Rule] = {
     #                             read     create  update  delete
-    Profile:                 Rule(NOBODY,  NOBODY, NOBODY, NOBODY, "id", ("read", "update"),
+    Profile:                 Rule(MEMBER,  OWNER,  OWNER,  OWNER, "id", ("read", "update"),
                                   seen_with=(OrganizationMember, "user_id")),
     Organization:            Rule(BILLING, ANYONE, ADMIN,  OWNER),
     OrganizationMember:      Rule(MEMBER,  ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete")),

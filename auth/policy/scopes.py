@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from db.base import SCOPES, Entity
+from db.base import Entity
 
 NAMED_BY = {
     "organizations": "organization_id",
@@ -12,10 +12,14 @@ NAMED_BY = {
 }
 """The column by which rows beneath a scope name it."""
 
+STANDS_FOR = {"service_of": "organization_id"}
+"""Columns that place a row in a scope under another name."""
+
 
 def scopes_beneath(model: type[Entity], row: Any) -> dict[str, UUID]:
     """The scope columns of a row to be created directly beneath this one."""
-    scopes = {key: getattr(row, key) for key in SCOPES if hasattr(model, key)}
+    above = [key for key in model.scope_keys() if key != "id"]
+    scopes = {STANDS_FOR.get(key, key): getattr(row, key) for key in above}
     if model.is_scope:
         scopes[NAMED_BY[model.__tablename__]] = row.id
     return scopes

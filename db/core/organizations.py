@@ -156,6 +156,12 @@ class OrganizationInvitation(InOrganization, kw_only=True):
     __table_args__ = (
         organization_key(),
         email_format(),
+        check(
+            "email",
+            "reserved",
+            r"email !~* '@service-accounts\.invalid$'",
+            "A service account belongs to one organization and is not invited.",
+        ),
         later("expires_at"),
         unique("token"),
         unique_live(

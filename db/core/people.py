@@ -40,8 +40,16 @@ class LinkPurpose(StrEnum):
     EMAIL_CHANGE = "email_change"
 
 
+SERVICE_DOMAIN = "service-accounts.invalid"
+"""The domain of service accounts' addresses: no mail ever arrives there (RFC 2606, section 2)."""
+
+
 class Profile(Entity, kw_only=True):
-    """A person. Belongs to no tenant: one account works in many organizations."""
+    """A person, who belongs to no tenant: one account works in many organizations.
+
+    Or a service account, in whose name servers act for one organization, `service_of`. That never
+    changes, and has no foreign key: who acted is known when the organization is no longer.
+    """
 
     __tablename__ = "profiles"
 
@@ -57,14 +65,35 @@ class Profile(Entity, kw_only=True):
     preferences: Mapped[dict[str, Any]] = json_object()
     status: Mapped[UserStatus] = choice(UserStatus.ACTIVE)
     is_approved: Mapped[bool] = flag(default=False)
+    service_of: Mapped[UUID | None] = mapped_column(default=None)
 
     __table_args__ = (
         email_format(),
+        check(
+            "email",
+            "reserved",
+            "CASE WHEN service_of IS NULL"
+            r" THEN email !~* '@service-accounts\.invalid$'"
+            " ELSE email = id || '@service-accounts.invalid' END",
+            "This address is reserved for service accounts.",
+        ),
+        check(
+            "full_name",
+            "of_service",
+            "service_of IS NULL OR full_name IS NOT NULL",
+            "A service account has a name.",
+        ),
         *not_blank("full_name"),
         *not_blank("job_title"),
         *json_objects("preferences"),
         unique_live("profiles", "lower(email)"),
+        Index(None, "service_of", "created_at", postgresql_where=text("service_of IS NOT NULL")),
     )
+
+    @classmethod
+    def scope_keys(cls) -> tuple[str, ...]:
+        """A service account is administered where it serves; a person, nowhere."""
+        return ("service_of",)
 
 
 class ProfileCredential(Base, kw_only=True):

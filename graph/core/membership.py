@@ -120,6 +120,8 @@ async def owner_leaves(transaction: Transaction, member: db.OrganizationMember) 
 
 async def organization_create(info: Info, input: OrganizationCreate) -> OrganizationPayload | None:
     values = given(input)
+    if info.context.viewer.is_service:
+        raise Problem("FORBIDDEN", "A service account belongs to one organization.")
     async with writing(info) as transaction:
         organization = db.Organization(**values, owner_id=info.context.viewer.id)
         await transaction.act_as(transaction.viewer.granted(organization.id, Role.OWNER))

@@ -18,14 +18,23 @@ from graph.kit.node import Node
 strawberry.enum(UserStatus, description="The state of an account or membership.")
 
 
-@strawberry.type(description="A person. One account works in many organizations.")
+@strawberry.type(
+    description="A person, who may work in many organizations; or a service account, in whose name"
+    " servers act for one."
+)
 class Profile(Node):
     model = db.Profile
 
-    email: str = described("The address they sign in with.")
+    email: str = described(
+        "The address they sign in with; of a service account, one that no mail reaches."
+    )
     full_name: str | None = described("What others see them called.")
     job_title: str | None = described("What they do.")
     status: UserStatus = described("The state of the account.")
+
+    @strawberry.field(description="Whether this is a service account, and no person.")
+    def is_service(root: strawberry.Parent[Any]) -> bool:  # noqa: N805
+        return root.service_of is not None
 
     @strawberry.field(description="Where they last worked; null for everybody else's profile.")
     def current_organization_id(root: strawberry.Parent[Any], info: Info) -> UUID | None:  # noqa: N805

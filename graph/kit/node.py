@@ -8,7 +8,7 @@ from uuid import UUID
 import strawberry
 
 from auth.policy import allows, entity_of
-from auth.policy.scopes import scopes_beneath
+from auth.policy.scopes import STANDS_FOR, scopes_beneath
 from auth.session.row import model_of
 from auth.viewer import Viewer
 from db.base import SCOPES, Entity
@@ -45,6 +45,7 @@ class ViewerCan:
         for model, candidate in NODES.items():
             if candidate.__name__ == type:
                 within = dict.fromkeys([*SCOPES, "id"]) | scopes_beneath(self.model, self.row)
+                within |= {key: within[scope] for key, scope in STANDS_FOR.items()}
                 row = SimpleNamespace(**within)
                 return not self.past and allows(self.viewer, "create", model, row)
         raise Problem("INVALID", f"There is no type {type} to create.", field=["type"])

@@ -91,6 +91,7 @@ class Founder:
             preferences=json.dumps({"canary": word(secret)}),
             personal_organization_id=None,
             current_organization_id=None,
+            service_of=None,
             is_approved=True,
         )
         self.persons[name] = Person(name, row.values["email"], row.id, roles)

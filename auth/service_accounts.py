@@ -1,0 +1,73 @@
+"""Service accounts: servers act in their name, for one organization, in the role an owner gives.
+
+A service account is a profile with `service_of`: a member like any other for the policy, for roles
+in projects and for the record of changes. It has no password and reads no mail; what it acts with
+(an API key, an application's token) is good while it serves (`ctx.serves` in the migrations): its
+membership is active, and its organization is not deleted.
+"""
+
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from auth.people import person_name
+from auth.session import Transaction
+from auth.session.refusal import missing
+from db.core.organizations import Organization, OrganizationMember, UserRoleType
+from db.core.people import SERVICE_DOMAIN, Profile
+from db.problem import Problem
+
+
+async def create(
+    transaction: Transaction, organization_id: UUID, name: str, role: UserRoleType
+) -> tuple[Profile, OrganizationMember]:
+    """A new service account of this organization, with its membership, which takes a seat.
+
+    Raises NOT_FOUND and INVALID with the field at fault; FORBIDDEN for all but owners and
+    LIMIT_REACHED when the transaction sends it.
+    """
+    organization = await transaction.find(
+        Organization, organization_id, lock=False, field=["organization_id"]
+    )
+    if role is UserRoleType.OWNER:
+        raise Problem("INVALID", "A service account is never an owner.", field=["role"])
+    id = uuid7()
+    account = Profile(
+        id=id,
+        email=f"{id}@{SERVICE_DOMAIN}",
+        full_name=service_name(name),
+        is_approved=True,
+        service_of=organization.id,
+    )
+    member = OrganizationMember(organization_id=organization.id, user_id=id, role=role)
+    transaction.add(account, member)
+    return account, member
+
+
+async def find(transaction: Transaction, id: UUID) -> Profile:
+    """The service account, its organization locked before it. Raises NOT_FOUND."""
+    account = await transaction.find(Profile, id, lock=False)
+    if account.service_of is None:
+        raise missing(Profile)
+    await transaction.find(Organization, account.service_of, lock=True)
+    return await transaction.find(Profile, id)
+
+
+async def delete(transaction: Transaction, id: UUID, expected_version: int) -> Profile:
+    """Hide a service account and end its membership: whatever acts in its name stops at once.
+
+    Raises NOT_FOUND, FORBIDDEN and CONFLICT.
+    """
+    account = await find(transaction, id)
+    await transaction.delete(account, expected_version)
+    mine = OrganizationMember.user_id == account.id
+    for member in await transaction.find_all(OrganizationMember, mine):
+        await transaction.delete(member, member.version)
+    return account
+
+
+def service_name(text: str) -> str:
+    """What a service account is called. Raises INVALID."""
+    if name := person_name(text, "name"):
+        return name
+    raise Problem("INVALID", "A service account has a name.", field=["name"])
