@@ -6,7 +6,7 @@ from alembic import op
 from migrations.columns import LOCK_TIMEOUT
 
 revision = "2026_11_21_service_accounts"
-down_revision = "2026_11_21_usage"
+down_revision = "2026_11_21_pushed_requests"
 
 COLLEAGUE = (
     "id = (SELECT ctx.user_id()) OR EXISTS (SELECT FROM organization_members AS m"
