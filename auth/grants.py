@@ -43,7 +43,7 @@ used AS (
         AND last_used_at BETWEEN now() - $2::interval AND now() - interval '1 minute'
 ),
 credential AS (
-    SELECT id, user_id, NULL AS client_id, NULL AS scope FROM sessions
+    SELECT id, user_id, NULL AS client_id, NULL AS scope, NULL AS most FROM sessions
     WHERE token_hash = $1 AND ended_at IS NULL AND expires_at > now()
         AND last_used_at > now() - $2::interval
 )
@@ -55,7 +55,7 @@ used AS (
         AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
 ),
 credential AS (
-    SELECT t.id, t.user_id, t.client_id, t.scope
+    SELECT t.id, t.user_id, t.client_id, t.scope, c.scope AS most
     FROM oauth_access_tokens t JOIN oauth_clients c USING (client_id)
     WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND t.expires_at > now()
         AND c.disabled_at IS NULL AND (t.resource = '{}' OR $2 = ANY (t.resource))
@@ -63,14 +63,15 @@ credential AS (
 """
 BY_ADDRESS = """
 credential AS (
-    SELECT NULL::uuid AS id, id AS user_id, NULL AS client_id, NULL AS scope FROM profiles
+    SELECT NULL::uuid AS id, id AS user_id, NULL AS client_id, NULL AS scope, NULL AS most
+    FROM profiles
     WHERE lower(email) = lower($1) AND deleted_at IS NULL AND service_of IS NULL
 )
 """
 ROLES_OF_PERSON = """
 person AS (
     SELECT p.id, p.email, p.service_of IS NOT NULL AS is_service,
-        c.id AS credential_id, c.client_id, c.scope
+        c.id AS credential_id, c.client_id, c.scope, c.most
     FROM credential c LEFT JOIN profiles p ON p.id = c.user_id
     WHERE c.user_id IS NULL
         OR (p.deleted_at IS NULL AND p.status = 'active' AND p.is_approved
@@ -124,7 +125,7 @@ granted AS (
 arrays AS (
     SELECT array_agg(scope) AS scopes, array_agg(role) AS roles FROM granted
 )
-SELECT id, email, is_service, credential_id, client_id, scope, scopes, roles,
+SELECT id, email, is_service, credential_id, client_id, scope, most, scopes, roles,
     ARRAY(SELECT organization_id FROM membership) AS organizations,
     ARRAY(SELECT v.id FROM visible v
         WHERE v.organization_id NOT IN (SELECT organization_id FROM membership)
@@ -168,6 +169,8 @@ def _viewer(row: Mapping[str, Any] | None) -> Viewer | None:
     if row is None:
         return None
     scopes = None if row["scope"] is None else frozenset(row["scope"].split())
+    if scopes is not None and row["most"]:  # what its application is registered for by now
+        scopes &= frozenset(row["most"].split())
     if row["id"] is None:  # an application that acts for itself: known, but nobody
         return Viewer(
             None, scopes=scopes, session_id=str(row["credential_id"]), client_id=row["client_id"]

@@ -49,6 +49,10 @@ class AuthSettings(Protocol):
         """Requests a minute from one network for one application to the OAuth endpoints."""
 
     @property
+    def registering_clients(self) -> Literal["open", "closed"]:
+        """Who may register an application over the network: anybody, nobody."""
+
+    @property
     def session_days(self) -> int:
         """Days until a browser signs in again, however busy it is."""
 

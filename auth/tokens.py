@@ -22,7 +22,7 @@ from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 
 PREFIX = "rqt_"
-REFRESH, CODE, SECRET_OF_CLIENT = "rqr_", "rqc_", "rqs_"
+REFRESH, CODE, SECRET_OF_CLIENT, REGISTRATION = "rqr_", "rqc_", "rqs_", "rqg_"
 """How the other secrets of applications begin."""
 CLIENT = "gateway-cli"
 

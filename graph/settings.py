@@ -221,6 +221,13 @@ class Settings(BaseSettings):
         " OAuth endpoints; a network may send ten times as many in all.",
     )
 
+    client_registration: Literal["", "open", "closed"] = Field(
+        default="",
+        description="Whether applications may register themselves (`open`) or an operator registers"
+        " each (`closed`). By default `open` in development and `closed` in production, because"
+        " whoever registers one chooses the name that people are asked about.",
+    )
+
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
@@ -273,6 +280,11 @@ class Settings(BaseSettings):
     def signing_up(self) -> Literal["open", "approval", "closed"]:
         """Who may sign up."""
         return self.sign_up or ("closed" if self.in_production else "open")
+
+    @property
+    def registering_clients(self) -> Literal["open", "closed"]:
+        """Whether applications may register themselves."""
+        return self.client_registration or ("closed" if self.in_production else "open")
 
     @property
     def url(self) -> str:

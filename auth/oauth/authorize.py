@@ -170,6 +170,7 @@ class Authorize:
             scopes=in_words(asked.scope or ""),
             place=_place(asked.redirect_uri),
             kept=consents.is_kept(asked.redirect_uri),
+            unverified=asked.client.row.is_self_registered,
             request=query,
             csrf_token=csrf.token(self._settings, f"{secret}\0{query}"),
             sign_out_token=csrf.token(self._settings, secret),
@@ -231,6 +232,7 @@ def _answer(server: Server, asked: Asked, person: UUID, allowed: bool) -> str:
     grant = server.authorization(asked, person)
     if not allowed:
         server.refuse(asked, AccessDeniedError(), grant.redirect_uri)
+    consents.first_of(server.session, asked.client)
     if consents.is_kept(grant.redirect_uri):
         consents.keep(server.session, asked.client, person, asked.scope)
     server.note_consent(asked, person)

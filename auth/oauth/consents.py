@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, select
+from authlib.oauth2.rfc6749 import InvalidRequestError
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from auth.oauth.clients import Client, is_app, is_loopback
-from db.core.oauth import OAuthConsent
+from db.core.oauth import OAuthClient, OAuthConsent
 
 
 def is_asked(
@@ -34,6 +35,23 @@ def is_asked(
 def is_kept(redirect_uri: str) -> bool:
     """Whether only one application can be where this address leads."""
     return not (is_loopback(redirect_uri) or is_app(redirect_uri))
+
+
+def first_of(session: Session, client: Client) -> None:
+    """Note that somebody lets this application act for them.
+
+    Raises InvalidRequestError when it has been registered with something else since it was read,
+    for that is not what they have been shown. Until the end of the transaction it cannot be.
+    """
+    statement = (
+        update(OAuthClient)
+        .where(OAuthClient.id == client.row.id, OAuthClient.updated_at == client.row.updated_at)
+        .values(consented_at=func.coalesce(OAuthClient.consented_at, func.now()))
+        .returning(OAuthClient.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.scalar(statement) is None:
+        raise InvalidRequestError("The application has just been changed.")
 
 
 def keep(session: Session, client: Client, person: UUID, scope: str) -> None:

@@ -93,7 +93,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc] # Authlib has 
             "exp": int(row.expires_at.timestamp()),
         }
         if row.scope is not None:
-            answer["scope"] = row.scope
+            answer["scope"] = token.get_scope()
         if isinstance(row, OAuthAccessToken):
             answer["token_type"] = "Bearer"  # noqa: S105 (a kind of token)
         return answer

@@ -14,7 +14,13 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from auth.oauth.clients import Client
 from auth.secret import digest
-from db.core.oauth import Issued, OAuthAccessToken, OAuthAuthorizationCode, OAuthRefreshToken
+from db.core.oauth import (
+    Issued,
+    OAuthAccessToken,
+    OAuthAuthorizationCode,
+    OAuthClient,
+    OAuthRefreshToken,
+)
 from db.core.people import Profile, UserStatus
 
 GRACE = timedelta(seconds=10)
@@ -36,14 +42,17 @@ class Held(Generic[Row]):
 
     row: Row
     in_time: bool
+    most: str
+    """The scopes that its application is registered for now; empty narrows nothing."""
 
     def check_client(self, client: Client) -> bool:
         """Whether it was given to this application."""
         return self.row.client_id == client.client_id
 
     def get_scope(self) -> str:
-        """Its scopes, separated by spaces."""
-        return self.row.scope or ""
+        """Its scopes that its application still has, separated by spaces."""
+        own, most = (self.row.scope or "").split(), self.most.split()
+        return " ".join(scope for scope in own if not most or scope in most)
 
     def get_redirect_uri(self) -> str:
         """Of a code: what was sent with the request for it; empty for nothing."""
@@ -86,11 +95,15 @@ def seen(
     session: Session, model: type[Row], secret: str, *, lock: bool = False
 ) -> Held[Row] | None:
     """The row of this secret as it is now; None when there is none."""
-    statement = select(model, model.expires_at > func.now()).where(KEYS[model] == kept(secret))
+    statement = (
+        select(model, model.expires_at > func.now(), OAuthClient.scope)
+        .join(OAuthClient, OAuthClient.client_id == model.client_id)
+        .where(KEYS[model] == kept(secret))
+    )
     if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
+        statement = statement.with_for_update(of=model).execution_options(populate_existing=True)
     found = session.execute(statement).one_or_none()
-    return Held(found[0], found[1]) if found else None
+    return Held(*found) if found else None
 
 
 def end(session: Session, grant_id: UUID) -> bool:

@@ -115,7 +115,7 @@ class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc] # Authlib 
         if held.row.used_at is not None:
             self.server.end_reused(held.row, "code")
             return None
-        return held if held.in_time else None
+        return held if held.in_time and _is_still_for(held, client) else None
 
     def authenticate_user(self, code: Held[OAuthAuthorizationCode]) -> UUID | None:
         """Whoever gave the code, if their account is open."""
@@ -147,7 +147,7 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc] # Authlib ha
         if used and (held.row.revoked_at or not take_back_unused(session, held.row)):
             self.server.end_reused(held.row, "refresh token")
             return None
-        return held if held.in_time else None
+        return held if held.in_time and held.get_scope() else None
 
     def authenticate_user(self, token: Held[OAuthRefreshToken]) -> UUID:
         """Whoever the token acts for. Raises InvalidGrantError when their account is closed."""
@@ -167,6 +167,14 @@ class ClientCredentialsGrant(
     """An application that acts for itself."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = WITH_SECRET
+
+
+def _is_still_for(held: Held[OAuthAuthorizationCode], client: Client) -> bool:
+    """Whether the client has been registered with the same things since the code was given."""
+    row = held.row
+    if row.created_at < client.row.updated_at:
+        return False
+    return not row.redirect_uri or client.check_redirect_uri(row.redirect_uri)
 
 
 def require_code_allowed(client: Client) -> None:

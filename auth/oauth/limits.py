@@ -10,6 +10,12 @@ OF_A_NETWORK = 10
 """So many times as much may come from one network, whichever applications it names."""
 
 
+REGISTRATIONS, REGISTRATION_WINDOW = 20, 3600
+"""Applications that may be registered from one network without a wait, in so many seconds."""
+FROM_ANYWHERE = 50
+"""So many times as much from all networks together, of which some people have very many."""
+
+
 class Limits:
     """The limits of one request to an endpoint that applications call."""
 
@@ -45,3 +51,18 @@ class Limits:
         """Count a wrong secret."""
         async with self._database.auth.lend(NOBODY) as lent:
             await throttle.count_all(lent, self._failures)
+
+
+async def admit_registration(database: Database, settings: AuthSettings, ip: str | None) -> None:
+    """Count an application that registers itself. Raises RATE_LIMITED with `retryAfter` seconds."""
+
+    def count(of: str, allowed: int, longest: int) -> Count:
+        subject = throttle.subject(settings, "oauth registrations", of)
+        return Count(subject, allowed, allowed / REGISTRATION_WINDOW, longest, theirs=False)
+
+    counts = throttle.in_order(
+        count(throttle.network_of(ip), REGISTRATIONS, REGISTRATION_WINDOW),
+        count("anywhere", REGISTRATIONS * FROM_ANYWHERE, MINUTE),
+    )
+    async with database.auth.lend(NOBODY) as lent:
+        await throttle.admit(lent, counts, "registrations")

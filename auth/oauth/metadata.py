@@ -14,11 +14,13 @@ API = METADATA_OF_API
 AUTHORIZE, TOKEN = "/oauth/authorize", "/oauth/token"
 REVOKE, INTROSPECT = "/oauth/revoke", "/oauth/introspect"
 PUSH = "/oauth/par"
+REGISTER = "/oauth/register"
 
 
 def of_server(settings: AuthSettings) -> dict[str, Any]:
     """The authorization server."""
     issuer = settings.url
+    is_open = settings.registering_clients == "open"
     return {
         "issuer": issuer,
         "authorization_endpoint": issuer + AUTHORIZE,
@@ -27,6 +29,7 @@ def of_server(settings: AuthSettings) -> dict[str, Any]:
         "introspection_endpoint": issuer + INTROSPECT,
         "pushed_authorization_request_endpoint": issuer + PUSH,
         "require_pushed_authorization_requests": False,
+        **({"registration_endpoint": issuer + REGISTER} if is_open else {}),
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

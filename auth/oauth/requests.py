@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, OAuth2Payload, OAuth2Request
 from starlette.requests import Request
 
-from auth.pages.forms import FormTooLarge, pairs_of, read_pairs
+from auth.pages.forms import BodyTooLarge, pairs_of, read_pairs
 from db.core.oauth import OAuthPushedRequest
 from db.problem import Problem
 
@@ -86,7 +86,7 @@ async def form_of(request: Request) -> Pairs:
     """The form that an application has sent. Raises InvalidRequestError."""
     try:
         return await read_pairs(request, MOST_PARAMETERS)
-    except FormTooLarge as problem:
+    except BodyTooLarge as problem:
         raise InvalidRequestError(problem.message, status_code=413) from None
     except Problem as problem:
         raise InvalidRequestError(problem.message) from None

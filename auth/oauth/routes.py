@@ -13,6 +13,7 @@ from auth.identify import origin_of
 from auth.oauth import credentials, metadata
 from auth.oauth.authorize import Authorize
 from auth.oauth.limits import Limits
+from auth.oauth.registration import Registrations
 from auth.oauth.requests import Asked, form_of
 from auth.oauth.server import NO_STORE, Bridge, Server
 from auth.pages.page import SECURE
@@ -25,11 +26,13 @@ OPEN = {"Access-Control-Allow-Origin": "*"}
 """Whichever page asks learns nothing that its own application could not: no cookie is looked at."""
 
 Work = Callable[[Server, Asked], Response]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 def routes(database: Database, settings: AuthSettings) -> list[Route]:
     """Every endpoint, to be served at the root of the site."""
     bridge = Bridge(database, settings)
+    registrations = Registrations(database, settings)
 
     def endpoint(path: str, work: Work) -> Route:
         return Route(path, Endpoint(["POST"], _answering(bridge, path, work)))
@@ -41,6 +44,11 @@ def routes(database: Database, settings: AuthSettings) -> list[Route]:
         return Route(path, Endpoint(["GET"], show))
 
     return [
+        Route(metadata.REGISTER, Endpoint(["POST"], _telling(registrations.create))),
+        Route(
+            f"{metadata.REGISTER}/{{client_id}}",
+            Endpoint(["GET", "PUT", "DELETE"], _telling(registrations.manage)),
+        ),
         Route(metadata.AUTHORIZE, Authorize(bridge).__call__, methods=["GET", "POST"]),
         endpoint(
             metadata.PUSH,
@@ -65,9 +73,7 @@ def routes(database: Database, settings: AuthSettings) -> list[Route]:
 class Endpoint:
     """An ASGI application for these methods, which scripts of any site may call without cookies."""
 
-    def __init__(
-        self, methods: Iterable[str], handler: Callable[[Request], Awaitable[Response]]
-    ) -> None:
+    def __init__(self, methods: Iterable[str], handler: Handler) -> None:
         self._methods, self._handler = list(methods), handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,24 +100,34 @@ class Endpoint:
         return await self._handler(request)
 
 
-def _answering(bridge: Bridge, path: str, work: Work) -> Callable[[Request], Awaitable[Response]]:
+def _answering(bridge: Bridge, path: str, work: Work) -> Handler:
     """The handler of an endpoint that applications send forms to."""
 
     async def answer(request: Request) -> Response:
+        pairs = await form_of(request)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        asked = Asked("POST", bridge.settings.url + path, headers, pairs)
+        origin = origin_of(request)
+        client_id = credentials.claimed(asked)
+        limits = Limits(bridge.database, bridge.settings, client_id, origin.ip_address)
+        await limits.admit()
+        response = await bridge.run(lambda server: work(server, asked), origin)
+        if response.status_code == CODES["UNAUTHENTICATED"].status:
+            await limits.failed()
+        return response
+
+    return _telling(answer)
+
+
+def _telling(handler: Handler) -> Handler:
+    """The handler, with an answer of OAuth in place of what it raises."""
+
+    async def answer(request: Request) -> Response:
         try:
-            pairs = await form_of(request)
-            headers = {name.lower(): value for name, value in request.headers.items()}
-            asked = Asked("POST", bridge.settings.url + path, headers, pairs)
-            origin = origin_of(request)
-            client_id = credentials.claimed(asked)
-            limits = Limits(bridge.database, bridge.settings, client_id, origin.ip_address)
-            await limits.admit()
-            response = await bridge.run(lambda server: work(server, asked), origin)
-            if response.status_code == CODES["UNAUTHENTICATED"].status:
-                await limits.failed()
+            response = await handler(request)
         except OAuth2Error as error:
-            status, body, _ = error(None)
-            response = JSONResponse(body, status)
+            status, body, headers = error(None)
+            response = JSONResponse(body, status, dict(headers))
         except Problem as problem:
             response = _unavailable(problem)
         response.headers.update({**SECURE, **NO_STORE})

@@ -1,7 +1,8 @@
-"""Requests, codes and tokens that have long expired are deleted, a batch at a time.
+"""Requests, codes and tokens that have long expired are deleted, in batches; so are applications.
 
 Some days they stay, so that a late second use is still noticed and the record can be read beside
-them.
+them. An application that registered itself is deleted when nobody has ever let it do anything, or
+when it has ended its registration and nothing of it is left.
 """
 
 import asyncio
@@ -28,6 +29,20 @@ DELETE FROM {table} WHERE id IN (
     ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 """
 
+CLEAN_CLIENTS = """
+DELETE FROM oauth_clients WHERE id IN (
+    SELECT id FROM oauth_clients AS c
+    WHERE is_self_registered AND created_at < now() - interval '30 days'
+        AND (consented_at IS NULL OR disabled_at < now() - interval '30 days')
+        AND NOT EXISTS (SELECT FROM oauth_consents WHERE client_id = c.client_id)
+        AND NOT EXISTS (SELECT FROM oauth_authorization_codes WHERE client_id = c.client_id)
+        AND NOT EXISTS (SELECT FROM oauth_refresh_tokens WHERE client_id = c.client_id)
+        AND NOT EXISTS (SELECT FROM oauth_access_tokens WHERE client_id = c.client_id)
+    ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+"""
+STATEMENTS = (*(CLEAN.format(table=table) for table in TABLES), CLEAN_CLIENTS)
+"""What an application has left behind goes before it does."""
+
 
 async def keep_clean(database: Database) -> None:
     """Clean, again and again, until cancelled."""
@@ -40,12 +55,12 @@ async def keep_clean(database: Database) -> None:
 
 
 async def clean(database: Database, batch: int = BATCH) -> int:
-    """Delete what expired a week ago, each batch in a transaction of its own; how many rows."""
+    """Delete what is long over, each batch in a transaction of its own; how many rows."""
     deleted = 0
-    for table in TABLES:
+    for statement in STATEMENTS:
         while True:
             async with database.auth.lend(NOBODY) as lent:
-                status = await lent.execute(CLEAN.format(table=table), batch)
+                status = await lent.execute(statement, batch)
             rows = int(status.rpartition(" ")[2])
             deleted += rows
             if rows < batch:

@@ -14,11 +14,11 @@ LONGEST_PATH = 4000
 FORM = "application/x-www-form-urlencoded"
 
 
-class FormTooLarge(Problem):
-    """More bytes than any form of ours has."""
+class BodyTooLarge(Problem):
+    """More bytes than any body of its kind has."""
 
-    def __init__(self) -> None:
-        super().__init__("BAD_REQUEST", f"A form has at most {MOST_BYTES} bytes.")
+    def __init__(self, most: int) -> None:
+        super().__init__("BAD_REQUEST", f"The body has at most {most} bytes.")
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -37,12 +37,17 @@ async def read_pairs(request: Request, most: int = MOST_FIELDS) -> list[tuple[st
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise Problem("BAD_REQUEST", f"A form is sent as {FORM}.")
+    return pairs_of(await read_body(request, MOST_BYTES), most)
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """The body, of at most so many bytes; Problem BodyTooLarge when it is larger."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MOST_BYTES:
-            raise FormTooLarge
-    return pairs_of(bytes(body), most)
+        if len(body) > most:
+            raise BodyTooLarge(most)
+    return bytes(body)
 
 
 def pairs_of(encoded: bytes, most: int = MOST_FIELDS) -> list[tuple[str, str]]:

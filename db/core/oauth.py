@@ -1,7 +1,7 @@
 """OAuth 2.0: registered clients, and the codes and tokens they were given.
 
-No secret is kept. `oauth_clients.client_secret`, `oauth_authorization_codes.code`,
-`oauth_access_tokens.token_hash`, `oauth_refresh_tokens.token` and
+No secret is kept. `oauth_clients.client_secret` and `.registration_token`,
+`oauth_authorization_codes.code`, `oauth_access_tokens.token_hash`, `oauth_refresh_tokens.token` and
 `oauth_pushed_requests.request_uri` hold SHA-256 digests as 64 lower-case hexadecimal digits. What
 one consent has led to shares a `grant_id`, so that a code or refresh token used twice ends all of
 it (RFC 9700, sections 4.2.4 and 4.14.2).
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, func
+from sqlalchemy import ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -56,6 +56,12 @@ class OAuthClient(Identified, kw_only=True):
     owner_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("profiles.id"), index=True, default=None
     )
+    is_self_registered: Mapped[bool] = flag(default=False)
+    """Nobody has looked at it: whoever sent its registration calls it what they like (RFC 7591)."""
+    registration_token: Mapped[str | None] = mapped_column(default=None)
+    """With it the client reads and changes its registration (RFC 7592)."""
+    consented_at: Mapped[datetime | None] = mapped_column(default=None)
+    """When somebody first let it act in their name."""
     updated_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
     disabled_at: Mapped[datetime | None] = mapped_column(default=None)
 
@@ -69,8 +75,17 @@ class OAuthClient(Identified, kw_only=True):
             "is_public = (client_secret IS NULL)",
             "Confidential clients have a secret, public ones have none.",
         ),
+        digest("registration_token"),
+        check(
+            "is_self_registered",
+            "unprivileged",
+            "NOT is_self_registered OR NOT (is_first_party OR is_resource_server"
+            " OR grant_types @> '[\"client_credentials\"]')",
+            "Applications that registered themselves act for people, who are asked.",
+        ),
         *json_arrays("redirect_uris", "grant_types", "response_types"),
         *json_objects("metadata"),
+        Index(None, "created_at", postgresql_where=text("is_self_registered")),
     )
 
 

@@ -34,7 +34,7 @@ def add(
     ] = False,
 ) -> None:
     """Register an application; print its client_id and, this once, its secret."""
-    from auth.oauth.clients import Registered, register
+    from auth.oauth.registry import Registered, register
     from auth.oauth.scopes import SCOPES
     from graph.commands.database import opened, running
     from graph.settings import Settings
@@ -69,7 +69,7 @@ def disable(
     client_id: Annotated[str, typer.Argument(help="The application.")],
 ) -> None:
     """End an application and, from the next request on, all its tokens."""
-    from auth.oauth import clients
+    from auth.oauth import registry
     from db.problem import Problem
     from graph.commands.database import opened, running
     from graph.settings import Settings
@@ -78,7 +78,7 @@ def disable(
 
     async def work(dsn: str) -> bool:
         async with opened(dsn, settings) as database:
-            return await clients.disable(database, client_id)
+            return await registry.disable(database, client_id)
 
     with running(settings) as dsn:
         if not asyncio.run(work(dsn)):

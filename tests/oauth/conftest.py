@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from starlette.applications import Starlette
 from uuid_utils.compat import uuid7
 
 from auth.browser_sessions import start
-from auth.oauth.clients import Registered, register
+from auth.oauth.registry import Registered, register
 from auth.session.origin import Origin
 from db.pool import NOBODY, Database
 from graph.app import create_app
@@ -311,3 +312,55 @@ def events(superuser: asyncpg.Connection) -> Events:
         )
 
     return events
+
+
+REGISTER = "/oauth/register"
+WANTED = {
+    "client_name": "Canvas",
+    "redirect_uris": [CALLBACK],
+    "grant_types": ["authorization_code", "refresh_token"],
+    "scope": "requirements:read organizations:read",
+}
+
+
+@pytest.fixture
+def announce(dial):
+    """Has an application register itself, each from a network of its own."""
+
+    async def announce(**change):
+        members = {name: value for name, value in (WANTED | change).items() if value is not None}
+        return await send(dial(), "POST", REGISTER, members)
+
+    return announce
+
+
+@pytest.fixture
+async def canvas(announce, dial):
+    """An application that has registered itself: what it was answered, and what it sends."""
+    made = (await announce()).json()
+    application = Application(dial(), made["client_id"], made["client_secret"], CALLBACK)
+    return made, application
+
+
+def bearer(token):
+    return {"authorization": f"Bearer {token}"}
+
+
+def path_of(made):
+    return made["registration_client_uri"].removeprefix(ISSUER)
+
+
+async def send(http, method, path, members, **headers):
+    """Send JSON, also what no JSON should hold."""
+    headers |= {"content-type": "application/json"}
+    return await http.request(method, path, content=json.dumps(members), headers=headers)
+
+
+async def manage(http, made, method="GET", **members):
+    """Read, change or end a registration; None leaves a member out."""
+    headers = bearer(made["registration_access_token"])
+    if method != "PUT":
+        return await http.request(method, path_of(made), headers=headers)
+    body = WANTED | {"client_id": made["client_id"]} | members
+    told = {name: value for name, value in body.items() if value is not None}
+    return await send(http, method, path_of(made), told, **headers)

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 
-from auth.oauth.clients import register
+from auth.oauth.registry import register
 from auth.people import create_person
 from tests.explorer.conftest import browser
 from tests.oauth.conftest import CHALLENGE, PASSWORD

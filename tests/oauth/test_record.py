@@ -2,7 +2,7 @@
 
 import logging
 
-from auth.oauth.clients import disable
+from auth.oauth.registry import disable
 from tests.oauth.conftest import VERIFIER
 from tests.oauth.test_refresh import AGO
 

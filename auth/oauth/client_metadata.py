@@ -1,0 +1,191 @@
+"""What an application says of itself when it registers (RFC 7591, section 2), checked."""
+
+import json
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from authlib.oauth2.rfc7591 import InvalidClientMetadataError, InvalidRedirectURIError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from auth.oauth.clients import GRANT_TYPES, is_app, is_loopback, is_redirect_uri
+from auth.oauth.registry import NAME, Registration
+from auth.oauth.scopes import SCOPES
+
+MOST_BYTES = 64 * 1024
+MOST_URIS = 20
+MOST_CONTACTS = 10
+LONGEST = 200
+LONGEST_URI = 2000
+
+OPEN_GRANT_TYPES = tuple(name for name in GRANT_TYPES if name != "client_credentials")
+"""An application that nobody knows acts for people who let it, and never for itself."""
+OPEN_SCOPES = tuple(scope for scope in SCOPES if scope != "admin")
+"""What it may ask people for: all that they may do is not among it."""
+STARTS = ("authorization_code", "urn:ietf:params:oauth:grant-type:device_code")
+"""The grant types that a refresh token can come from."""
+
+
+def _one_line(value: str) -> str:
+    if not NAME.fullmatch(value) or not value.strip():
+        raise ValueError(f"one line of 1 to {LONGEST} characters")
+    return value
+
+
+def _web_page(value: str) -> str:
+    form = rf"https?://[\x21-\x7e]{{1,{LONGEST_URI}}}"
+    parts = urlsplit(value)  # raises ValueError
+    if not re.fullmatch(form, value) or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("the address of a page on the web")
+    return value
+
+
+def _redirect_uri(value: str) -> str:
+    if not is_redirect_uri(value):
+        raise ValueError("https, this computer or an app's own scheme, and no fragment")
+    return value
+
+
+Line = Annotated[str, AfterValidator(_one_line)]
+Page = Annotated[str, AfterValidator(_web_page)]
+Method = Literal["client_secret_basic", "client_secret_post", "none"]
+RedirectUri = Annotated[str, AfterValidator(_redirect_uri)]
+
+
+class ClientMetadata(BaseModel):
+    """The members that are kept; others are ignored. Pages that it names are never fetched."""
+
+    model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
+
+    client_name: Line | None = None
+    token_endpoint_auth_method: Method = "client_secret_basic"  # noqa: S105 (a method)
+    grant_types: list[str] = ["authorization_code"]
+    response_types: list[Literal["code"]] | None = Field(default=None, validate_default=True)
+    application_type: Literal["web", "native"] | None = None
+    redirect_uris: list[RedirectUri] = Field([], max_length=MOST_URIS, validate_default=True)
+    scope: str = " ".join(OPEN_SCOPES)
+    require_pushed_authorization_requests: bool = False
+    client_uri: Page | None = None
+    logo_uri: Page | None = None
+    policy_uri: Page | None = None
+    tos_uri: Page | None = None
+    contacts: list[Line] | None = Field(default=None, max_length=MOST_CONTACTS)
+    software_id: Line | None = None
+    software_version: Line | None = None
+
+    @field_validator("grant_types")
+    @classmethod
+    def _are_open(cls, value: list[str]) -> list[str]:
+        known = set(value) <= set(OPEN_GRANT_TYPES)
+        if not known or not set(value) & set(STARTS):
+            raise ValueError(
+                f"some of {', '.join(OPEN_GRANT_TYPES)}, and not a refresh_token alone"
+            )
+        return list(dict.fromkeys(value))
+
+    @field_validator("response_types")
+    @classmethod
+    def _fit(cls, value: list[str] | None, info: ValidationInfo) -> list[str]:
+        expected = ["code"] if "authorization_code" in info.data.get("grant_types", ()) else []
+        if value is not None and list(dict.fromkeys(value)) != expected:
+            raise ValueError("code with the grant type authorization_code, and only with it")
+        return expected
+
+    @field_validator("redirect_uris")
+    @classmethod
+    def _lead_there(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        if not value and "authorization_code" in info.data.get("grant_types", ()):
+            raise ValueError("at least one")
+        if info.data.get("application_type") == "web" and any(map(_is_native, value)):
+            raise ValueError("an application of the type web has https addresses")
+        return list(dict.fromkeys(value))
+
+    @field_validator("scope")
+    @classmethod
+    def _are_known(cls, value: str) -> str:
+        if not value or not set(value.split(" ")) <= set(OPEN_SCOPES):
+            raise ValueError(f"some of {' '.join(OPEN_SCOPES)}, with single spaces between")
+        return " ".join(dict.fromkeys(value.split(" ")))
+
+    def registration(self) -> Registration:
+        """What is kept of it."""
+        kind = "native" if any(map(_is_native, self.redirect_uris)) else "web"
+        rest = self.model_dump(include={*KEPT_ASIDE}, exclude_none=True)
+        return Registration(
+            name=self.client_name or UNNAMED,
+            redirect_uris=tuple(self.redirect_uris),
+            scope=self.scope,
+            grant_types=tuple(self.grant_types),
+            auth_method=self.token_endpoint_auth_method,
+            require_pushed=self.require_pushed_authorization_requests,
+            metadata={"application_type": kind, **rest},
+        )
+
+
+KEPT_ASIDE = (
+    "application_type",
+    "client_uri",
+    "logo_uri",
+    "policy_uri",
+    "tos_uri",
+    "contacts",
+    "software_id",
+    "software_version",
+)
+"""What no column is for."""
+UNNAMED = "Unnamed application"
+
+
+def members_of(body: bytes) -> dict[str, Any]:
+    """The members of a JSON object, each once. Raises InvalidClientMetadataError.
+
+    Null says no more than leaving a member out (RFC 7592, section 2.2).
+    """
+    try:
+        found = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_no_number)
+    except (ValueError, RecursionError):  # of which UnicodeDecodeError is one
+        raise InvalidClientMetadataError("The body is no JSON in UTF-8.") from None
+    if not isinstance(found, dict):
+        raise InvalidClientMetadataError("The body is no JSON object.")
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def checked(members: dict[str, Any]) -> ClientMetadata:
+    """The metadata. Raises InvalidRedirectURIError and InvalidClientMetadataError."""
+    try:
+        return ClientMetadata.model_validate(members)
+    except ValidationError as error:
+        at = [str(found["loc"][0]) for found in error.errors(include_input=False)]
+        if "redirect_uris" in at:
+            raise InvalidRedirectURIError(_wrong(error, "redirect_uris")) from None
+        raise InvalidClientMetadataError(_wrong(error, at[0])) from None
+
+
+def _wrong(error: ValidationError, member: str) -> str:
+    """What is wrong with this member, without what was sent."""
+    found = next(e for e in error.errors(include_input=False) if e["loc"][0] == member)
+    message = found["msg"].removeprefix("Value error, ")
+    return re.sub(r'[^\x20-\x7e]|["\\]', "", f"{member}: {message}.")
+
+
+def _is_native(uri: str) -> bool:
+    return is_loopback(uri) or is_app(uri)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a member stands there twice")
+    return found
+
+
+def _no_number(_: str) -> None:
+    raise ValueError("JSON has no such number")

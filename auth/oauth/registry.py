@@ -1,0 +1,260 @@
+"""Registering applications, changing what they are registered with, and ending them."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from auth.events import Event, record
+from auth.oauth.clients import GRANT_TYPES, is_redirect_uri
+from auth.oauth.scopes import SCOPES
+from auth.secret import digest
+from auth.session.origin import Origin
+from auth.tokens import REGISTRATION, SECRET_OF_CLIENT, new_token
+from db.change import AuditEventType, ResourceType
+from db.pool import NOBODY, Database, Lent
+from db.problem import Problem
+
+NAME = re.compile(r"[^\x00-\x1f\x7f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{1,200}")
+"""One line of text, without the characters that turn the direction of what stands around it."""
+
+REGISTER = """
+INSERT INTO oauth_clients (id, client_id, client_name, client_secret, redirect_uris, grant_types,
+    response_types, scope, is_public, token_endpoint_auth_method, is_first_party,
+    is_resource_server, require_pushed_authorization_requests, metadata, is_self_registered,
+    registration_token)
+VALUES ($1, $2, $3, $4, to_jsonb($5::text[]), to_jsonb($6::text[]), to_jsonb($7::text[]), $8, $9,
+    $10, $11, $12, $13, $14, $15, $16)
+RETURNING created_at
+"""
+SEEN = """
+SELECT client_name, redirect_uris FROM oauth_clients
+WHERE id = $1 AND disabled_at IS NULL FOR NO KEY UPDATE
+"""
+CHANGE = """
+UPDATE oauth_clients SET client_name = $2, redirect_uris = to_jsonb($3::text[]),
+    grant_types = to_jsonb($4::text[]), response_types = to_jsonb($5::text[]), scope = $6,
+    token_endpoint_auth_method = $7, require_pushed_authorization_requests = $8, metadata = $9,
+    updated_at = clock_timestamp()
+WHERE id = $1
+"""
+ASK_ANEW = """
+DELETE FROM oauth_consents WHERE client_id = (SELECT client_id FROM oauth_clients WHERE id = $1)
+"""
+DISABLE = """
+UPDATE oauth_clients SET disabled_at = now(), updated_at = now()
+WHERE client_id = $1 AND disabled_at IS NULL RETURNING id
+"""
+
+REMOVE = """
+UPDATE oauth_clients SET disabled_at = now(), updated_at = now(), registration_token = NULL,
+    metadata = '{}'
+WHERE id = $1 AND disabled_at IS NULL RETURNING id
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """What an application is registered with. `metadata` is whatever else it says of itself."""
+
+    name: str
+    redirect_uris: tuple[str, ...] = ()
+    scope: str = " ".join(SCOPES)
+    grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
+    auth_method: str = "client_secret_basic"
+    require_pushed: bool = False
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it keeps no secret."""
+        return self.auth_method == "none"
+
+    @property
+    def response_types(self) -> list[str]:
+        """What it may ask people for."""
+        return ["code"] if "authorization_code" in self.grant_types else []
+
+    def require_valid(self) -> None:
+        """Raise INVALID with the field at fault."""
+        if not NAME.fullmatch(self.name) or not self.name.strip():
+            raise Problem("INVALID", "A name has 1 to 200 characters.", field=("name",))
+        if wrong := [uri for uri in self.redirect_uris if not is_redirect_uri(uri)]:
+            raise Problem("INVALID", f"{wrong[0]!r} is no redirect URI.", field=("redirectUris",))
+        if not set(self.scope.split()) <= set(SCOPES):
+            raise Problem("INVALID", f"The scopes are {', '.join(SCOPES)}.", field=("scope",))
+        if not set(self.grant_types) <= set(GRANT_TYPES) or (
+            self.is_public and "client_credentials" in self.grant_types
+        ):
+            raise Problem("INVALID", "It cannot get tokens in this way.", field=("grantTypes",))
+        if self.response_types and not self.redirect_uris:
+            raise Problem("INVALID", "It needs a redirect URI.", field=("redirectUris",))
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A new application, and its secrets, which are shown this once.
+
+    Only an application that has registered itself has a `registration_token`.
+    """
+
+    client_id: str
+    secret: str | None
+    registration_token: str | None
+    issued_at: datetime
+
+
+async def register(
+    database: Database,
+    name: str,
+    redirect_uris: tuple[str, ...] = (),
+    *,
+    scope: str = " ".join(SCOPES),
+    grant_types: tuple[str, ...] = ("authorization_code", "refresh_token"),
+    public: bool = False,
+    first_party: bool = False,
+    resource_server: bool = False,
+    require_pushed: bool = False,
+    origin: Origin | None = None,
+) -> Registered:
+    """Register an application for whoever operates the gateway. Raises INVALID."""
+    registration = Registration(
+        name=name,
+        redirect_uris=redirect_uris,
+        scope=scope,
+        grant_types=grant_types,
+        auth_method="none" if public else "client_secret_basic",
+        require_pushed=require_pushed,
+    )
+    return await add(
+        database,
+        registration,
+        first_party=first_party,
+        resource_server=resource_server,
+        origin=origin or Origin(source="cli"),
+    )
+
+
+async def add(
+    database: Database,
+    registration: Registration,
+    *,
+    first_party: bool = False,
+    resource_server: bool = False,
+    self_registered: bool = False,
+    origin: Origin,
+) -> Registered:
+    """Register an application. Raises INVALID with the field at fault."""
+    registration.require_valid()
+    id, client_id = uuid7(), f"rqc-{uuid7().hex}"
+    secret = None if registration.is_public else new_token(SECRET_OF_CLIENT)
+    token = new_token(REGISTRATION) if self_registered else None
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        issued_at = await lent.fetchval(
+            REGISTER,
+            id,
+            client_id,
+            registration.name,
+            digest(secret).hex() if secret else None,
+            list(registration.redirect_uris),
+            list(registration.grant_types),
+            registration.response_types,
+            registration.scope,
+            registration.is_public,
+            registration.auth_method,
+            first_party,
+            resource_server,
+            registration.require_pushed,
+            json.dumps(dict(registration.metadata)),
+            self_registered,
+            digest(token).hex() if token else None,
+        )
+        what = "Application registered itself." if self_registered else "Application registered."
+        await note(lent, "register", id, client_id, what, origin, _details(registration))
+    return Registered(client_id, secret, token, issued_at)
+
+
+async def change(
+    connection: Lent, id: UUID, client_id: str, registration: Registration, origin: Origin
+) -> None:
+    """Register it with something else, in the caller's transaction. Raises INVALID, NOT_FOUND.
+
+    From then on no code that was given before is good, and tokens reach as far as its scopes.
+    People who knew it by another name or at another address are asked anew.
+    """
+    registration.require_valid()
+    seen = await connection.fetchrow(SEEN, id)
+    if seen is None:
+        raise Problem("NOT_FOUND", "There is no such application.")
+    uris = list(registration.redirect_uris)
+    await connection.execute(
+        CHANGE,
+        id,
+        registration.name,
+        uris,
+        list(registration.grant_types),
+        registration.response_types,
+        registration.scope,
+        registration.auth_method,
+        registration.require_pushed,
+        json.dumps(dict(registration.metadata)),
+    )
+    if (seen["client_name"], seen["redirect_uris"]) != (registration.name, uris):
+        await connection.execute(ASK_ANEW, id)
+    what = "Application registered with something else."
+    await note(connection, "update", id, client_id, what, origin, _details(registration))
+
+
+async def remove(database: Database, id: UUID, client_id: str, origin: Origin) -> None:
+    """End an application and all that it holds; the upkeep deletes what is left of it."""
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        if await lent.fetchval(REMOVE, id):
+            await lent.execute(ASK_ANEW, id)
+            what = "Application ended its registration, and with it its tokens."
+            await note(lent, "delete", id, client_id, what, origin)
+
+
+def _details(registration: Registration) -> dict[str, Any]:
+    return {
+        "name": registration.name,
+        "scope": registration.scope,
+        "redirect_uris": list(registration.redirect_uris),
+    }
+
+
+async def note(
+    connection: Lent,
+    action: str,
+    id: UUID,
+    client_id: str,
+    what: str,
+    origin: Origin,
+    details: dict[str, Any] | None = None,
+) -> None:
+    """Record what has been done to an application."""
+    event = Event(
+        entity_type="OAuthClient",
+        entity_id=id,
+        action=action,
+        type=AuditEventType.ADMINISTRATION,
+        description=what,
+        resource=ResourceType.OAUTH_CLIENT,
+        client_id=client_id,
+        details=details or {},
+    )
+    await record(connection, event, origin)
+
+
+async def disable(database: Database, client_id: str, origin: Origin | None = None) -> bool:
+    """End an application and, from the next request on, all its tokens; False without one."""
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        id = await lent.fetchval(DISABLE, client_id)
+        if id:
+            what = "Application disabled, and with it its tokens."
+            await note(lent, "disable", id, client_id, what, origin or Origin(source="cli"))
+    return id is not None
