@@ -43,7 +43,7 @@ used AS (
         AND last_used_at BETWEEN now() - $2::interval AND now() - interval '1 minute'
 ),
 credential AS (
-    SELECT id, user_id, NULL AS client_id, NULL AS scope, NULL AS most FROM sessions
+    SELECT id, user_id, NULL AS client_id, NULL AS scope, NULL AS most, NULL AS jkt FROM sessions
     WHERE token_hash = $1 AND ended_at IS NULL AND expires_at > now()
         AND last_used_at > now() - $2::interval
 )
@@ -52,10 +52,11 @@ BY_ACCESS = """
 used AS (
     UPDATE oauth_access_tokens SET last_used_at = now()
     WHERE token_hash = $1 AND revoked_at IS NULL AND expires_at > now()
+        AND jkt IS NOT DISTINCT FROM $3
         AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
 ),
 credential AS (
-    SELECT t.id, t.user_id, t.client_id, t.scope, c.scope AS most
+    SELECT t.id, t.user_id, t.client_id, t.scope, c.scope AS most, t.jkt
     FROM oauth_access_tokens t JOIN oauth_clients c USING (client_id)
     WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND t.expires_at > now()
         AND c.disabled_at IS NULL AND (t.resource = '{}' OR $2 = ANY (t.resource))
@@ -63,7 +64,8 @@ credential AS (
 """
 BY_ADDRESS = """
 credential AS (
-    SELECT NULL::uuid AS id, id AS user_id, NULL AS client_id, NULL AS scope, NULL AS most
+    SELECT NULL::uuid AS id, id AS user_id, NULL AS client_id, NULL AS scope, NULL AS most,
+        NULL AS jkt
     FROM profiles
     WHERE lower(email) = lower($1) AND deleted_at IS NULL AND service_of IS NULL
 )
@@ -71,7 +73,7 @@ credential AS (
 ROLES_OF_PERSON = """
 person AS (
     SELECT p.id, p.email, p.service_of IS NOT NULL AS is_service,
-        c.id AS credential_id, c.client_id, c.scope, c.most
+        c.id AS credential_id, c.client_id, c.scope, c.most, c.jkt
     FROM credential c LEFT JOIN profiles p ON p.id = c.user_id
     WHERE c.user_id IS NULL
         OR (p.deleted_at IS NULL AND p.status = 'active' AND p.is_approved
@@ -125,7 +127,7 @@ granted AS (
 arrays AS (
     SELECT array_agg(scope) AS scopes, array_agg(role) AS roles FROM granted
 )
-SELECT id, email, is_service, credential_id, client_id, scope, most, scopes, roles,
+SELECT id, email, is_service, credential_id, client_id, scope, most, jkt, scopes, roles,
     ARRAY(SELECT organization_id FROM membership) AS organizations,
     ARRAY(SELECT v.id FROM visible v
         WHERE v.organization_id NOT IN (SELECT organization_id FROM membership)
@@ -151,13 +153,16 @@ async def of_session(connection: Lent, digest: bytes, idle: timedelta) -> Viewer
     return _viewer(await connection.fetchrow(OF_SESSION, digest, idle))
 
 
-async def of_token(connection: Lent, digest: str, audience: str) -> Viewer | None:
+async def of_token(
+    connection: Lent, digest: str, audience: str, key: str | None = None
+) -> Viewer | None:
     """Whose access token has this digest; None when it has expired, is revoked or never was.
 
-    The first use in a minute is noted. The token's person and client must be in good standing, and
-    `audience` among the resources it is for, if it is for any in particular.
+    The first use in a minute is noted, if the token is bound to the `key` that was shown with it,
+    or to none; that it is, is for the caller to see to. The token's person and client must be in
+    good standing, and `audience` among the resources it is for, if it is for any in particular.
     """
-    return _viewer(await connection.fetchrow(OF_TOKEN, digest, audience))
+    return _viewer(await connection.fetchrow(OF_TOKEN, digest, audience, key))
 
 
 async def of_address(connection: Lent, email: str) -> Viewer | None:
@@ -173,7 +178,11 @@ def _viewer(row: Mapping[str, Any] | None) -> Viewer | None:
         scopes &= frozenset(row["most"].split())
     if row["id"] is None:  # an application that acts for itself: known, but nobody
         return Viewer(
-            None, scopes=scopes, session_id=str(row["credential_id"]), client_id=row["client_id"]
+            None,
+            scopes=scopes,
+            session_id=str(row["credential_id"]),
+            client_id=row["client_id"],
+            key=row["jkt"],
         )
     return Viewer(
         row["id"],
@@ -185,6 +194,7 @@ def _viewer(row: Mapping[str, Any] | None) -> Viewer | None:
         session_id=str(row["credential_id"]) if row["credential_id"] else None,
         client_id=row["client_id"],
         is_service=row["is_service"],
+        key=row["jkt"],
     )
 
 

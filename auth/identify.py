@@ -1,12 +1,15 @@
-"""The one door: whoever makes a request is found here, from a bearer token or a session cookie."""
+"""The one door: whoever makes a request is found here, from an access token or a session cookie."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
 
 from starlette.requests import HTTPConnection
 
-from auth import cookies, grants, tokens
+from auth import cookies, dpop, grants, tokens
+from auth.dpop import ALGORITHMS, InvalidProof, Proof
 from auth.secret import digest, is_secret
 from auth.session.origin import Origin
 from auth.settings import AuthSettings
@@ -14,8 +17,11 @@ from auth.viewer import ANONYMOUS, Viewer
 from db.pool import NOBODY, Database
 from db.problem import Problem
 
-CHALLENGE = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-"""Goes with the HTTP status 401 of a Problem raised here (RFC 6750, section 3.1)."""
+BEARER, DPOP = "Bearer", "DPoP"
+NONCE = "DPoP-Nonce"
+"""The header with the nonce that the next proof is to hold (RFC 9449, section 8.2)."""
+CHALLENGES = (BEARER, f'{DPOP} algs="{" ".join(ALGORITHMS)}"')
+"""What whoever shows no credential is told to show (RFC 6750, section 3; RFC 9449, section 7.1)."""
 
 METADATA_OF_API = "/.well-known/oauth-protected-resource/graphql"
 """Where applications learn who gives out tokens for the API (RFC 9728, section 3)."""
@@ -33,39 +39,109 @@ ORDER BY m.created_at, m.id
 """
 
 
+class InvalidToken(Problem):
+    """UNAUTHENTICATED: what was shown is no good token. `headers` belong to its HTTP answer."""
+
+    def __init__(
+        self,
+        message: str = "The access token is not valid, or is no longer.",
+        *,
+        scheme: str = BEARER,
+        error: str = "invalid_token",
+        nonce: str | None = None,
+    ) -> None:
+        super().__init__("UNAUTHENTICATED", message)
+        self.headers = {"WWW-Authenticate": challenge(scheme, error, message)}
+        if nonce:
+            self.headers[NONCE] = nonce
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A token as somebody shows it: in the headers of a request, or of what opens a connection.
+
+    `proofs` are the headers `DPoP`, `method` and `url` what was asked of which address, as people
+    and clients know it: for a WebSocket those of its handshake.
+    """
+
+    scheme: str
+    token: str
+    proofs: Sequence[str]
+    method: str
+    url: str
+
+
 async def identify(
     connection: HTTPConnection, database: Database, settings: AuthSettings
 ) -> Viewer:
     """Who makes this request; ANONYMOUS without credentials, or with a session that is over.
 
-    A header `Authorization` wins over a cookie. Raises UNAUTHENTICATED when it holds anything but
-    one good token: a client that shows a token must hear that it no longer works.
+    A header `Authorization` wins over a cookie. Raises InvalidToken when it holds anything but one
+    good token: a client that shows a token must hear that it no longer works. A nonce for the next
+    proof is left in the state of the request, for the answer.
     """
     headers = connection.headers.getlist("authorization")
     if len(headers) > 1:
-        raise invalid_token()
+        raise InvalidToken
     if headers:
         scheme, _, token = headers[0].partition(" ")
-        if scheme.lower() != "bearer":
-            raise invalid_token()
-        return await identify_token(token.strip(" "), database, api_of(settings))
+        shown = Shown(
+            scheme,
+            token.strip(" "),
+            connection.headers.getlist("dpop"),
+            connection.scope.get("method", "GET"),
+            settings.url + connection.scope["path"],
+        )
+        viewer, nonce = await identify_shown(shown, database, settings)
+        if nonce:
+            connection.state.dpop_nonce = nonce
+        return viewer
     secret = cookies.read(connection, settings, cookies.SESSION)
     return await identify_session(secret, database, settings)
 
 
-async def identify_token(token: str, database: Database, audience: str = "") -> Viewer:
-    """The person who gave this access token to a client. Raises UNAUTHENTICATED.
+async def identify_shown(
+    shown: Shown, database: Database, settings: AuthSettings
+) -> tuple[Viewer, str | None]:
+    """Whose token this is, and the nonce for their next proof, if they use any.
 
-    A token that is for certain resources alone must be for `audience`. A client that acts for
-    itself has no person, and so no roles. A mistyped token is found out by its check sum, without
-    a read.
+    A proof that goes with the token is used up. Raises InvalidToken.
     """
+    scheme, proof = shown.scheme.lower(), None
+    try:
+        if scheme == DPOP.lower():
+            proof = dpop.verify(shown.proofs, shown.method, shown.url, settings, shown.token)
+        elif scheme != BEARER.lower():
+            raise InvalidToken
+        viewer = await identify_token(shown.token, database, api_of(settings), proof)
+    except InvalidProof as refused:
+        raise invalid_proof(refused) from None
+    return viewer, proof.nonce if proof else None
+
+
+async def identify_token(
+    token: str, database: Database, audience: str = "", proof: Proof | None = None
+) -> Viewer:
+    """The person who gave this access token to a client. Raises InvalidToken and InvalidProof.
+
+    A token that is for certain resources alone must be for `audience`, and one that is bound to a
+    key be shown with a `proof` of it, which is then used up. A client that acts for itself has no
+    person, and so no roles. A mistyped token is found out by its check sum, without a read.
+    """
+    scheme, key = (DPOP, proof.thumbprint) if proof else (BEARER, None)
     if not tokens.is_token(token):
-        raise invalid_token()
+        raise InvalidToken(scheme=scheme)
     async with database.auth.lend(NOBODY) as lent:
-        viewer = await grants.of_token(lent, digest(token).hex(), audience)
-    if viewer is None:
-        raise invalid_token()
+        viewer = await grants.of_token(lent, digest(token).hex(), audience, key)
+        if viewer is None:
+            raise InvalidToken(scheme=scheme)
+        if viewer.key != key:
+            message = "The access token is bound to a key: show it with a proof, as DPoP."
+            if proof:
+                message = "The access token is not bound to the key of the proof."
+            raise InvalidToken(message, scheme=DPOP)
+        if proof:
+            await dpop.remember(lent, proof)
     return viewer
 
 
@@ -120,6 +196,19 @@ def origin_of(connection: HTTPConnection) -> Origin:
     return Origin(request_id, ip, agent[:LONGEST_AGENT] or None)
 
 
-def invalid_token() -> Problem:
-    """The one answer for tokens that are mistyped, unknown, expired or revoked."""
-    return Problem("UNAUTHENTICATED", "The access token is not valid, or is no longer.")
+def challenge(scheme: str, error: str, description: str = "", **more: str) -> str:
+    """What to show instead, and why (RFC 6750, section 3; RFC 9449, section 7.1).
+
+    Bearer tokens that are mistyped, unknown, expired or revoked have one answer, without a word.
+    """
+    members = {"error": error}
+    if scheme == DPOP:
+        members |= {"error_description": description} if description else {}
+        more |= {"algs": " ".join(ALGORITHMS)}
+    return f"{scheme} " + ", ".join(f'{name}="{value}"' for name, value in (members | more).items())
+
+
+def invalid_proof(refused: InvalidProof) -> InvalidToken:
+    """The refusal of a proof, as the API gives it."""
+    error, nonce = refused.error, refused.nonce
+    return InvalidToken(refused.description, scheme=DPOP, error=error, nonce=nonce)

@@ -53,6 +53,10 @@ class AuthSettings(Protocol):
         """Who may register an application over the network: anybody, nobody."""
 
     @property
+    def require_dpop_nonce(self) -> bool:
+        """Whether applications with keys of their own must use nonces of the server."""
+
+    @property
     def session_days(self) -> int:
         """Days until a browser signs in again, however busy it is."""
 

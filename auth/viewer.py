@@ -34,7 +34,8 @@ class Viewer:
     `grants` holds the highest role at each organization, project or document. `organizations` are
     the tenants of which the viewer is a member, `public_projects` the readable projects of other
     tenants: together they are the context of row level security. `scopes` is None for a person's
-    own session; a token's scopes only narrow what the grants allow.
+    own session; a token's scopes only narrow what the grants allow. `key` is the thumbprint of the
+    key that the token is bound to, and that was shown with it.
     """
 
     id: UUID | None
@@ -47,6 +48,7 @@ class Viewer:
     client_id: str | None = None
     is_service: bool = False
     """Whether this is a service account: a server, and nobody who signs in."""
+    key: str | None = None
 
     def scopes_with(self, least: Role) -> list[UUID]:
         """The organizations, projects and documents at which the viewer holds this role or more."""

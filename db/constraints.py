@@ -156,6 +156,13 @@ def digest(column: str) -> CheckConstraint:
     return check(column, "digest", f"{column} ~ '^[0-9a-f]{{64}}$'", "This is not a digest.")
 
 
+def thumbprint(column: str) -> CheckConstraint:
+    """The SHA-256 thumbprint of a public key in base64url (RFC 7638)."""
+    return check(
+        column, "thumbprint", f"{column} ~ '^[A-Za-z0-9_-]{{43}}$'", "This is not a thumbprint."
+    )
+
+
 def unique(*columns: str, message: str | None = None) -> UniqueConstraint:
     """A key that foreign keys point to, or that also deleted rows keep."""
     return UniqueConstraint(*columns, info=_taken(columns, message))

@@ -11,6 +11,7 @@ from db.core.oauth import (
     OAuthAuthorizationCode,
     OAuthClient,
     OAuthConsent,
+    OAuthProof,
     OAuthPushedRequest,
     OAuthRefreshToken,
 )
@@ -58,6 +59,7 @@ MODELS: tuple[type[Base], ...] = (
     OAuthRefreshToken,
     OAuthPushedRequest,
     OAuthConsent,
+    OAuthProof,
     Document,
     Block,
     Property,

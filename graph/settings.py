@@ -220,6 +220,11 @@ class Settings(BaseSettings):
         description="Requests a minute, from one network in the name of one application, to the"
         " OAuth endpoints; a network may send ten times as many in all.",
     )
+    require_dpop_nonce: bool = Field(
+        default=False,
+        description="Whether proofs of possession (DPoP) must hold a nonce of the gateway, so that"
+        " none can be made beforehand; by default only those of clients whose clock is wrong.",
+    )
 
     client_registration: Literal["", "open", "closed"] = Field(
         default="",

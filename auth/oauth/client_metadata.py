@@ -73,6 +73,7 @@ class ClientMetadata(BaseModel):
     redirect_uris: list[RedirectUri] = Field([], max_length=MOST_URIS, validate_default=True)
     scope: str = " ".join(OPEN_SCOPES)
     require_pushed_authorization_requests: bool = False
+    dpop_bound_access_tokens: bool = False
     client_uri: Page | None = None
     logo_uri: Page | None = None
     policy_uri: Page | None = None
@@ -126,6 +127,7 @@ class ClientMetadata(BaseModel):
             grant_types=tuple(self.grant_types),
             auth_method=self.token_endpoint_auth_method,
             require_pushed=self.require_pushed_authorization_requests,
+            dpop=self.dpop_bound_access_tokens,
             metadata={"application_type": kind, **rest},
         )
 

@@ -6,6 +6,7 @@ from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
+from auth.identify import BEARER, DPOP
 from auth.oauth.clients import Client
 from auth.oauth.credentials import METHODS, WITH_SECRET
 from auth.oauth.families import Held, end, in_good_standing, locked, seen
@@ -81,7 +82,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc] # Authlib has 
         return client.row.is_resource_server or token.check_client(client)
 
     def introspect_token(self, token: Held[Any]) -> dict[str, Any]:
-        """The members of the answer (RFC 7662, section 2.2)."""
+        """The members of the answer (RFC 7662, section 2.2; RFC 9449, section 6.2)."""
         row = token.row
         answer = {
             "active": True,
@@ -95,7 +96,9 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc] # Authlib has 
         if row.scope is not None:
             answer["scope"] = token.get_scope()
         if isinstance(row, OAuthAccessToken):
-            answer["token_type"] = "Bearer"  # noqa: S105 (a kind of token)
+            answer["token_type"] = DPOP if row.jkt else BEARER
+        if row.jkt is not None:
+            answer["cnf"] = {"jkt": row.jkt}
         return answer
 
 

@@ -7,7 +7,7 @@ of each code and refresh token, and the end of the whole family when one is used
 import hmac
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from authlib.oauth2.rfc6749 import (
@@ -20,10 +20,11 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc7636.challenge import create_s256_code_challenge
 from sqlalchemy import func
 
+from auth.dpop import is_thumbprint
 from auth.oauth.clients import Client
 from auth.oauth.credentials import METHODS, WITH_SECRET
 from auth.oauth.families import Held, in_good_standing, kept, locked, take_back_unused
-from auth.oauth.requests import Asked, audience
+from auth.oauth.requests import Asked, InvalidDpopProof, audience
 from auth.tokens import CODE, is_token, new_token
 from auth.tokens import REFRESH as REFRESH_PREFIX
 from db.core.oauth import OAuthAuthorizationCode, OAuthRefreshToken
@@ -101,6 +102,7 @@ class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc] # Authlib 
                 redirect_uri=request.form.get("redirect_uri", ""),
                 code_challenge=request.form["code_challenge"],
                 resource=audience(request, self.server.api),
+                jkt=request.form.get("dpop_jkt"),
                 expires_at=func.now() + CODE_LIFETIME,
             )
         )
@@ -112,6 +114,7 @@ class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc] # Authlib 
         held = locked(self.server.session, OAuthAuthorizationCode, code)
         if held is None or not is_token(code, CODE) or not held.check_client(client):
             return None
+        _require_key(self.request, held)
         if held.row.used_at is not None:
             self.server.end_reused(held.row, "code")
             return None
@@ -143,6 +146,7 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc] # Authlib ha
             return None
         if not held.check_client(self.request.client):
             return None
+        _require_key(self.request, held)
         used = held.row.revoked_at is not None or held.row.rotated_at is not None
         if used and (held.row.revoked_at or not take_back_unused(session, held.row)):
             self.server.end_reused(held.row, "refresh token")
@@ -175,6 +179,22 @@ def _is_still_for(held: Held[OAuthAuthorizationCode], client: Client) -> bool:
     if row.created_at < client.row.updated_at:
         return False
     return not row.redirect_uri or client.check_redirect_uri(row.redirect_uri)
+
+
+def require_thumbprint(asked: Asked) -> None:
+    """Raise InvalidRequestError when a code is to be bound to what is no key (RFC 9449, 10)."""
+    wanted = asked.form.get("dpop_jkt")
+    if wanted is not None and not is_thumbprint(wanted):
+        raise InvalidRequestError("dpop_jkt must be the SHA-256 thumbprint of a key in base64url.")
+
+
+def _require_key(asked: Asked, held: Held[Any]) -> None:
+    """Refuse what is bound to a key to whoever does not prove to hold it, and change nothing."""
+    if held.row.jkt is None or held.row.jkt == asked.key:
+        return
+    if asked.key is None:
+        raise InvalidDpopProof("A proof of the key that it is bound to is needed.")
+    raise InvalidGrantError("It is bound to another key.")
 
 
 def require_code_allowed(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from auth.dpop import ALGORITHMS
 from auth.identify import METADATA_OF_API, api_of
 from auth.oauth.clients import GRANT_TYPES
 from auth.oauth.credentials import METHODS, WITH_SECRET
@@ -39,6 +40,7 @@ def of_server(settings: AuthSettings) -> dict[str, Any]:
         "introspection_endpoint_auth_methods_supported": WITH_SECRET,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
         "protected_resources": [api_of(settings)],
         "prompt_values_supported": ["none", "consent"],
     }
@@ -52,4 +54,6 @@ def of_api(settings: AuthSettings) -> dict[str, Any]:
         "authorization_servers": [settings.url],
         "scopes_supported": list(SCOPES),
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
+        "dpop_bound_access_tokens_required": False,
     }

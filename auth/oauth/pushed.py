@@ -52,6 +52,7 @@ class PushedRequests(Endpoint):  # type: ignore[misc] # Authlib has no types
         client = self.server.authenticate_client(request, METHODS, self.ENDPOINT_NAME)
         if REQUEST_URI in request.payload.datalist:
             raise InvalidRequestError("request_uri cannot be pushed.")
+        _bind(request)
         name = fresh()
         row = request.pushed = OAuthPushedRequest(
             request_uri=kept(name),
@@ -122,6 +123,15 @@ def _locked(server: "Server", name: str, again: timedelta | None) -> OAuthPushed
         unused if again is None else or_(unused, used_at > func.now() - again),
     )
     return server.session.scalar(statement.with_for_update())
+
+
+def _bind(request: Asked) -> None:
+    """Bind the code to come to the key that the application has proved to hold (RFC 9449, 10.1)."""
+    if request.key is None:
+        return
+    if request.form.setdefault("dpop_jkt", request.key) != request.key:
+        raise InvalidRequestError("dpop_jkt is not the thumbprint of the proof's key.")
+    request.payload.datalist["dpop_jkt"] = [request.key]
 
 
 def _to_keep(request: Asked) -> list[list[str]]:

@@ -27,8 +27,8 @@ from db.pool import NOBODY, Database
 
 FIND = """
 SELECT id, client_id, client_name, client_secret, redirect_uris, grant_types, response_types, scope,
-    token_endpoint_auth_method, require_pushed_authorization_requests, metadata, created_at,
-    registration_token
+    token_endpoint_auth_method, require_pushed_authorization_requests, dpop_bound_access_tokens,
+    metadata, created_at, registration_token
 FROM oauth_clients WHERE client_id = $1 AND is_self_registered AND disabled_at IS NULL
 """
 
@@ -39,6 +39,7 @@ COLUMNS = (
     "response_types",
     "token_endpoint_auth_method",
     "require_pushed_authorization_requests",
+    "dpop_bound_access_tokens",
     "scope",
 )
 """Members of a registration that are columns of the same name."""

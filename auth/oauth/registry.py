@@ -27,9 +27,9 @@ REGISTER = """
 INSERT INTO oauth_clients (id, client_id, client_name, client_secret, redirect_uris, grant_types,
     response_types, scope, is_public, token_endpoint_auth_method, is_first_party,
     is_resource_server, require_pushed_authorization_requests, metadata, is_self_registered,
-    registration_token)
+    registration_token, dpop_bound_access_tokens)
 VALUES ($1, $2, $3, $4, to_jsonb($5::text[]), to_jsonb($6::text[]), to_jsonb($7::text[]), $8, $9,
-    $10, $11, $12, $13, $14, $15, $16)
+    $10, $11, $12, $13, $14, $15, $16, $17)
 RETURNING created_at
 """
 SEEN = """
@@ -40,7 +40,7 @@ CHANGE = """
 UPDATE oauth_clients SET client_name = $2, redirect_uris = to_jsonb($3::text[]),
     grant_types = to_jsonb($4::text[]), response_types = to_jsonb($5::text[]), scope = $6,
     token_endpoint_auth_method = $7, require_pushed_authorization_requests = $8, metadata = $9,
-    updated_at = clock_timestamp()
+    dpop_bound_access_tokens = $10, updated_at = clock_timestamp()
 WHERE id = $1
 """
 ASK_ANEW = """
@@ -68,6 +68,8 @@ class Registration:
     grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
     auth_method: str = "client_secret_basic"
     require_pushed: bool = False
+    dpop: bool = False
+    """Is given tokens that are bound to a key of its own, and no others."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -120,6 +122,7 @@ async def register(
     first_party: bool = False,
     resource_server: bool = False,
     require_pushed: bool = False,
+    dpop: bool = False,
     origin: Origin | None = None,
 ) -> Registered:
     """Register an application for whoever operates the gateway. Raises INVALID."""
@@ -130,6 +133,7 @@ async def register(
         grant_types=grant_types,
         auth_method="none" if public else "client_secret_basic",
         require_pushed=require_pushed,
+        dpop=dpop,
     )
     return await add(
         database,
@@ -173,6 +177,7 @@ async def add(
             json.dumps(dict(registration.metadata)),
             self_registered,
             digest(token).hex() if token else None,
+            registration.dpop,
         )
         what = "Application registered itself." if self_registered else "Application registered."
         await note(lent, "register", id, client_id, what, origin, _details(registration))
@@ -203,6 +208,7 @@ async def change(
         registration.auth_method,
         registration.require_pushed,
         json.dumps(dict(registration.metadata)),
+        registration.dpop,
     )
     if (seen["client_name"], seen["redirect_uris"]) != (registration.name, uris):
         await connection.execute(ASK_ANEW, id)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, OAuth2Payload, OAuth2Request
 from starlette.requests import Request
 
+from auth.dpop import Proof
 from auth.pages.forms import BodyTooLarge, pairs_of, read_pairs
 from db.core.oauth import OAuthPushedRequest
 from db.problem import Problem
@@ -62,12 +63,19 @@ class Asked(OAuth2Request):  # type: ignore[misc] # Authlib has no types
     """
 
     payload: Parameters
+    proof: Proof | None = None
+    """Of the key that the application holds, and to which is bound what it asks for."""
     pushed: OAuthPushedRequest | None = None
     """What is kept of it, when the application has pushed it."""
 
     def __init__(self, method: str, url: str, headers: Mapping[str, str], pairs: Pairs) -> None:
         super().__init__(method, url, headers=headers)
         self.payload = Parameters(pairs)
+
+    @property
+    def key(self) -> str | None:
+        """The thumbprint of the key that the application has proved to hold."""
+        return self.proof.thumbprint if self.proof else None
 
     @property
     def form(self) -> dict[str, str]:
@@ -98,6 +106,12 @@ def query_of(encoded: bytes) -> Pairs:
         return pairs_of(encoded, MOST_PARAMETERS)
     except Problem:
         raise InvalidRequestError("The query is not URL-encoded UTF-8.") from None
+
+
+class InvalidDpopProof(OAuth2Error):  # type: ignore[misc] # Authlib has no types
+    """The proof of a key is missing or proves nothing (RFC 9449, section 5)."""
+
+    error = "invalid_dpop_proof"
 
 
 class InvalidTarget(OAuth2Error):  # type: ignore[misc] # Authlib has no types

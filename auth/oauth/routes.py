@@ -9,7 +9,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from auth.identify import origin_of
+from auth import dpop
+from auth.dpop import InvalidProof, Proof
+from auth.identify import NONCE, origin_of
 from auth.oauth import credentials, metadata
 from auth.oauth.authorize import Authorize
 from auth.oauth.limits import Limits
@@ -18,12 +20,16 @@ from auth.oauth.requests import Asked, form_of
 from auth.oauth.server import NO_STORE, Bridge, Server
 from auth.pages.page import SECURE
 from auth.settings import AuthSettings
-from db.pool import Database
+from db.pool import NOBODY, Database
 from db.problem import CODES, Problem
 
 METADATA_AGE = "public, max-age=300"
 OPEN = {"Access-Control-Allow-Origin": "*"}
 """Whichever page asks learns nothing that its own application could not: no cookie is looked at."""
+
+EXPOSED = "DPoP-Nonce, Retry-After, WWW-Authenticate"
+PROVED = (metadata.PUSH, metadata.TOKEN)
+"""Where something is bound to the key that a proof is of."""
 
 Work = Callable[[Server, Asked], Response]
 Handler = Callable[[Request], Awaitable[Response]]
@@ -81,7 +87,7 @@ class Endpoint:
         request = Request(scope, receive)
         response = await self._respond(request)
         response.headers.update(OPEN)
-        response.headers["Access-Control-Expose-Headers"] = "Retry-After, WWW-Authenticate"
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED
         app: ASGIApp = response
         await app(scope, receive, send)
 
@@ -89,7 +95,7 @@ class Endpoint:
         if request.method == "OPTIONS":
             headers = {
                 "Access-Control-Allow-Methods": ", ".join(self._methods),
-                "Access-Control-Allow-Headers": "Authorization, Content-Type",
+                "Access-Control-Allow-Headers": "Authorization, Content-Type, DPoP",
                 "Access-Control-Max-Age": "600",
             }
             return Response(status_code=204, headers=headers)
@@ -111,12 +117,30 @@ def _answering(bridge: Bridge, path: str, work: Work) -> Handler:
         client_id = credentials.claimed(asked)
         limits = Limits(bridge.database, bridge.settings, client_id, origin.ip_address)
         await limits.admit()
+        if path in PROVED:
+            asked.proof = await _proof(bridge, request, asked)
         response = await bridge.run(lambda server: work(server, asked), origin)
         if response.status_code == CODES["UNAUTHENTICATED"].status:
             await limits.failed()
+        if asked.proof and asked.proof.nonce:
+            response.headers[NONCE] = asked.proof.nonce
         return response
 
     return _telling(answer)
+
+
+async def _proof(bridge: Bridge, request: Request, asked: Asked) -> Proof | None:
+    """The proof of a key that something is to be bound to, used up; None where there is none.
+
+    Raises InvalidProof (RFC 9449, section 5).
+    """
+    proofs = request.headers.getlist("dpop")
+    if not proofs:
+        return None
+    proof = dpop.verify(proofs, asked.method, asked.uri, bridge.settings)
+    async with bridge.database.auth.lend(NOBODY) as lent:
+        await dpop.remember(lent, proof)
+    return proof
 
 
 def _telling(handler: Handler) -> Handler:
@@ -128,6 +152,9 @@ def _telling(handler: Handler) -> Handler:
         except OAuth2Error as error:
             status, body, headers = error(None)
             response = JSONResponse(body, status, dict(headers))
+        except InvalidProof as refused:
+            body = {"error": refused.error, "error_description": refused.description}
+            response = JSONResponse(body, 400, {NONCE: refused.nonce} if refused.nonce else {})
         except Problem as problem:
             response = _unavailable(problem)
         response.headers.update({**SECURE, **NO_STORE})

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
 from auth.events import Event, record
-from auth.identify import api_of
+from auth.identify import DPOP, api_of
 from auth.oauth import credentials, families
 from auth.oauth.clients import Client
 from auth.oauth.endpoints import Introspection, Revocation
@@ -35,9 +35,10 @@ from auth.oauth.grants import (
     Pkce,
     RefreshGrant,
     require_code_allowed,
+    require_thumbprint,
 )
 from auth.oauth.pushed import PushedRequests
-from auth.oauth.requests import Asked, audience, is_clean
+from auth.oauth.requests import Asked, InvalidDpopProof, audience, is_clean
 from auth.oauth.scopes import SCOPES
 from auth.session.origin import Origin
 from auth.session.refusal import refusal
@@ -167,6 +168,10 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
     def save_token(self, token: dict[str, Any], request: Asked) -> None:
         """Keep the digests of what is given out, in the family of what it was given for."""
         client: Client = request.client
+        if request.key:
+            token["token_type"] = DPOP
+        elif client.row.dpop_bound_access_tokens:
+            raise InvalidDpopProof("This client's tokens are bound to a key: a proof is needed.")
         old = request.refresh_token.row if request.refresh_token else None
         source = old or (request.authorization_code.row if request.authorization_code else None)
         granted = source.resource if source else []
@@ -176,6 +181,7 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
             user_id=request.user,
             scope=token["scope"],
             resource=audience(request, self.api, granted),
+            jkt=request.key,
             expires_at=func.now() + timedelta(seconds=token["expires_in"]),
             **({"grant_id": source.grant_id} if source else {}),
         )
@@ -191,6 +197,8 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
                     # A narrower access token does not narrow those after it (RFC 6749, 6).
                     scope=old.scope if old else token["scope"],
                     resource=granted,
+                    # Whoever has a secret proves by it who it is, and may change its key.
+                    jkt=request.key if client.row.is_public else None,
                     expires_at=old.expires_at if old else func.now() + days,
                     grant_id=access.grant_id,
                     parent_id=old.id if old else None,
@@ -222,6 +230,7 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
             if client.row.require_pushed_authorization_requests and request.pushed is None:
                 raise InvalidRequestError("This client pushes its requests.")
             audience(request, self.api)
+            require_thumbprint(request)
             return self.get_consent_grant(request, person)
         except OAuth2Error as error:
             self.refuse(request, error, redirect_uri)

@@ -1,8 +1,9 @@
 """Requests, codes and tokens that have long expired are deleted, in batches; so are applications.
 
 Some days they stay, so that a late second use is still noticed and the record can be read beside
-them. An application that registered itself is deleted when nobody has ever let it do anything, or
-when it has ended its registration and nothing of it is left.
+them. Proofs, which come with each request to the API, go as soon as they expire. An application
+that registered itself is deleted when nobody has ever let it do anything, or when it has ended its
+registration and nothing of it is left.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from db.pool import NOBODY, Database
 
 log = structlog.get_logger(__name__)
 
-EVERY = 3600
+EVERY = 300
 """Seconds between two looks."""
 BATCH = 500
 TABLES = (
@@ -29,6 +30,11 @@ DELETE FROM {table} WHERE id IN (
     ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 """
 
+CLEAN_PROOFS = """
+DELETE FROM oauth_proofs WHERE proof IN (
+    SELECT proof FROM oauth_proofs WHERE expires_at < now()
+    ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+"""
 CLEAN_CLIENTS = """
 DELETE FROM oauth_clients WHERE id IN (
     SELECT id FROM oauth_clients AS c
@@ -40,7 +46,7 @@ DELETE FROM oauth_clients WHERE id IN (
         AND NOT EXISTS (SELECT FROM oauth_access_tokens WHERE client_id = c.client_id)
     ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 """
-STATEMENTS = (*(CLEAN.format(table=table) for table in TABLES), CLEAN_CLIENTS)
+STATEMENTS = (*(CLEAN.format(table=table) for table in TABLES), CLEAN_PROOFS, CLEAN_CLIENTS)
 """What an application has left behind goes before it does."""
 
 

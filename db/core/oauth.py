@@ -16,7 +16,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from db.base import Base
-from db.constraints import check, digest, json_arrays, json_objects, later, not_blank, unique
+from db.constraints import (
+    check,
+    digest,
+    json_arrays,
+    json_objects,
+    later,
+    not_blank,
+    thumbprint,
+    unique,
+)
 from db.fields import flag, identity, json_list, json_object, word, words
 
 
@@ -50,6 +59,8 @@ class OAuthClient(Identified, kw_only=True):
     """May ask what the tokens of other clients stand for (RFC 7662)."""
     require_pushed_authorization_requests: Mapped[bool] = flag(default=False)
     """Asks people in requests alone that it has pushed (RFC 9126, section 6)."""
+    dpop_bound_access_tokens: Mapped[bool] = flag(default=False)
+    """Is given tokens that are bound to a key of its own, and no others (RFC 9449, 5.2)."""
     token_endpoint_auth_method: Mapped[str] = word("client_secret_basic")
     metadata_: Mapped[dict[str, Any]] = json_object("metadata")
     """Whatever else the client registered (RFC 7591, section 2)."""
@@ -102,6 +113,8 @@ class Issued(Identified, kw_only=True):
     )
     resource: Mapped[list[str]] = words()
     """The addresses it is meant for (RFC 8707); none means the API."""
+    jkt: Mapped[str | None] = mapped_column(default=None)
+    """The thumbprint of the key that it is of use with (RFC 9449); null asks for none."""
     expires_at: Mapped[datetime]
 
 
@@ -128,6 +141,7 @@ class OAuthAuthorizationCode(Issued, kw_only=True):
             "code_challenge_method = 'S256'",
             "The only code challenge method is S256.",
         ),
+        thumbprint("jkt"),
         later("expires_at"),
         Index(None, "client_id"),
         Index(None, "grant_id"),
@@ -150,6 +164,7 @@ class OAuthAccessToken(Issued, kw_only=True):
     __table_args__ = (
         unique("token_hash"),
         digest("token_hash"),
+        thumbprint("jkt"),
         later("expires_at"),
         Index(None, "client_id"),
         Index(None, "grant_id"),
@@ -183,6 +198,7 @@ class OAuthRefreshToken(Issued, kw_only=True):
     __table_args__ = (
         unique("token"),
         digest("token"),
+        thumbprint("jkt"),
         later("expires_at"),
         Index(None, "client_id"),
         Index(None, "grant_id"),
@@ -227,3 +243,22 @@ class OAuthConsent(Identified, kw_only=True):
     updated_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
 
     __table_args__ = (unique("user_id", "client_id"), Index(None, "client_id"))
+
+
+class OAuthProof(Base, kw_only=True):
+    """A proof of possession that has been shown, until nobody could show it again (RFC 9449, 11.1).
+
+    `proof` is the digest of its key and its id. What is lost in a crash of the server is what was
+    shown in the minute before: so nothing is written ahead.
+    """
+
+    __tablename__ = "oauth_proofs"
+
+    proof: Mapped[bytes] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (
+        check("proof", "digest", "octet_length(proof) = 32", "This is not a digest."),
+        Index(None, "expires_at"),
+        {"prefixes": ["UNLOGGED"]},
+    )

@@ -32,6 +32,9 @@ def add(
     require_pushed: Annotated[
         bool, typer.Option("--require-pushed", help="It may ask in pushed requests alone.")
     ] = False,
+    dpop: Annotated[
+        bool, typer.Option("--dpop", help="Its tokens are bound to a key of its own.")
+    ] = False,
 ) -> None:
     """Register an application; print its client_id and, this once, its secret."""
     from auth.oauth.registry import Registered, register
@@ -55,6 +58,7 @@ def add(
                 first_party=first_party,
                 resource_server=resource_server,
                 require_pushed=require_pushed,
+                dpop=dpop,
             )
 
     with running(settings) as dsn:

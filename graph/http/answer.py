@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 from starlette.types import Send
 
-from auth.identify import CHALLENGE
+from auth.identify import BEARER, DPOP, InvalidToken, challenge
+from auth.viewer import Viewer
 from db.problem import CODES, Problem
 from graph.http.errors import Error, Refusal, described, without_suggestions
 from graph.http.negotiate import GRAPHQL
@@ -34,11 +35,11 @@ def refused(errors: Iterable[Error], media_type: str, *, anonymous: bool) -> Ans
     """Nothing was run. The newer media type says so by the status, the older one by `errors`."""
     told = [*map(without_suggestions, errors)] if anonymous else [*errors]
     status = CODES[told[0]["extensions"]["code"]].status if media_type == GRAPHQL else 200
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+    headers = {"WWW-Authenticate": BEARER} if status == HTTPStatus.UNAUTHORIZED else {}
     return Answer({"errors": told}, status, headers)
 
 
-def missing_scopes(errors: Iterable[Error]) -> dict[str, str]:
+def missing_scopes(errors: Iterable[Error], viewer: Viewer) -> dict[str, str]:
     """The challenge for a token whose scopes do not reach what was asked (RFC 6750, section 3.1).
 
     Its status would be 403; a GraphQL answer with data has 200, and the header all the same.
@@ -48,8 +49,8 @@ def missing_scopes(errors: Iterable[Error]) -> dict[str, str]:
     )
     if not scopes:
         return {}
-    challenge = f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'
-    return {"WWW-Authenticate": challenge}
+    scheme = DPOP if viewer.key else BEARER
+    return {"WWW-Authenticate": challenge(scheme, "insufficient_scope", scope=" ".join(scopes))}
 
 
 def failed(problem: Problem) -> Answer:
@@ -58,8 +59,8 @@ def failed(problem: Problem) -> Answer:
     status = CODES[problem.code].status
     if isinstance(problem, Refusal):
         status, headers = problem.status, {**problem.headers}
-    elif problem.code == "UNAUTHENTICATED":
-        headers = {**CHALLENGE}
+    elif isinstance(problem, InvalidToken):
+        headers = problem.headers
     elif status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         headers = {"Retry-After": str(problem.extensions.get("retryAfter", 1))}
     return Answer({"errors": [described(problem)]}, status, headers)

@@ -1,15 +1,19 @@
-"""A refusal for want of a good token says where tokens come from (RFC 9728, section 5.1)."""
+"""What an answer says about tokens: how to show one, and where they come from (RFC 9728, 5.1)."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from auth.identify import METADATA_OF_API
+from auth.identify import BEARER, CHALLENGES, DPOP, METADATA_OF_API, NONCE
 from graph.settings import Settings
 
 NAME = b"www-authenticate"
+OURS = (BEARER.encode(), DPOP.encode())
 
 
 class Challenging:
-    """An application, with the address of its metadata in every challenge for a bearer token."""
+    """An application, with the address of its metadata in every challenge for a token.
+
+    A nonce that was left for the next proof goes along (RFC 9449, section 9).
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -22,9 +26,13 @@ class Challenging:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", []))
                 # An operation of which parts were refused is answered with 200.
-                code = scope.get("state", {}).get("graphql", {}).get("code")
-                if code == "UNAUTHENTICATED" and NAME not in {name.lower() for name, _ in headers}:
-                    headers.append((NAME, b"Bearer"))
+                state = scope.get("state", {})
+                code = state.get("graphql", {}).get("code")
+                if code == "UNAUTHENTICATED" and set(_challenges(headers)) <= {BEARER.encode()}:
+                    headers = [header for header in headers if header[0].lower() != NAME]
+                    headers.extend((NAME, offer.encode()) for offer in CHALLENGES)
+                if nonce := state.get("dpop_nonce"):
+                    headers.append((NONCE.lower().encode(), nonce.encode()))
                 message["headers"] = [
                     (name, self._complete(value) if name.lower() == NAME else value)
                     for name, value in headers
@@ -34,6 +42,10 @@ class Challenging:
         await self._app(scope, receive, send_completed)
 
     def _complete(self, challenge: bytes) -> bytes:
-        if not challenge.startswith(b"Bearer"):
+        if not challenge.startswith(OURS):
             return challenge
         return challenge + (b", " if b"=" in challenge else b" ") + self._where
+
+
+def _challenges(headers: list[tuple[bytes, bytes]]) -> list[bytes]:
+    return [value for name, value in headers if name.lower() == NAME]

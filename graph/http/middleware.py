@@ -78,8 +78,15 @@ def _cors(settings: Settings) -> dict[str, Any]:
     return {
         "allow_origins": settings.cors_origins,
         "allow_methods": ("GET", "POST"),
-        "allow_headers": ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"),
+        "allow_headers": (
+            "Authorization",
+            "Content-Type",
+            "DPoP",
+            "Idempotency-Key",
+            "X-Request-Id",
+        ),
         "expose_headers": (
+            "DPoP-Nonce",
             "Idempotent-Replayed",
             "Retry-After",
             "WWW-Authenticate",

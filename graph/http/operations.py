@@ -226,4 +226,4 @@ class Operations:
         if errors:
             content["errors"] = [*map(without_suggestions, errors)] if anonymous else errors
         answer = content | {"extensions": {"cost": spent}}
-        return Answer(answer, headers=missing_scopes(errors))
+        return Answer(answer, headers=missing_scopes(errors, context.viewer))

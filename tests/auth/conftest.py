@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from auth.identify import CHALLENGE, identify
+from auth.identify import InvalidToken, identify
 from auth.mail import Mail, Outbox
 from auth.pages import routes
 from auth.people import create_person
@@ -84,7 +84,7 @@ def site_of(database: Database, settings: Settings, outbox: Outbox) -> Starlette
     async def refuse(_: Request, problem: Exception) -> Response:
         assert isinstance(problem, Problem)
         status = CODES[problem.code].status
-        headers = CHALLENGE if status == 401 else {}
+        headers = problem.headers if isinstance(problem, InvalidToken) else {}
         return JSONResponse(problem.extensions, status, headers)
 
     return Starlette(

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from strawberry.scalars import JSON
 
+from auth.identify import InvalidToken
 from auth.viewer import ANONYMOUS, Viewer
 from db.problem import Problem
 from graph.http.drain import Drain
@@ -230,7 +231,7 @@ async def make_context(request: Request) -> Context:
     """Whoever shows a token or a cookie is signed in, unless the token is `expired`."""
     shown = request.headers.get("authorization")
     if shown == "Bearer expired":
-        raise Problem("UNAUTHENTICATED", "The access token is not valid, or is no longer.")
+        raise InvalidToken
     if shown == "Bearer busy":
         raise Problem("BUSY", "The database has no connection to spare.")
     return Context(Viewer(uuid4()) if shown or request.cookies else ANONYMOUS)

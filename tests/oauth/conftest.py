@@ -196,10 +196,14 @@ class Application:
     async def post(self, path: str, data: Any = None, **options: Any) -> httpx.Response:
         return await self.http.post(f"/oauth/{path}", data=data, **self.credentials() | options)
 
-    async def token(self, **form: Any) -> httpx.Response:
+    async def token(self, proof: str | list[str] | None = None, **form: Any) -> httpx.Response:
+        """Ask for a token, with a proof in each header `DPoP`."""
         if self.secret is None:
             form.setdefault("client_id", self.client_id)
-        return await self.post("token", {n: v for n, v in form.items() if v is not None})
+        proofs = [proof] if isinstance(proof, str) else proof or []
+        headers = [("dpop", text) for text in proofs]
+        form = {n: v for n, v in form.items() if v is not None}
+        return await self.post("token", form, headers=headers)
 
     async def redeem(self, code: str, **change: Any) -> httpx.Response:
         form = {"code": code, "redirect_uri": self.callback, "code_verifier": VERIFIER} | change

@@ -56,6 +56,7 @@ async def test_d01_a_registration_is_answered_with_everything_that_is_kept(http)
         "token_endpoint_auth_method": "client_secret_basic",
         "application_type": "web",
         "require_pushed_authorization_requests": False,
+        "dpop_bound_access_tokens": False,
         "scope": " ".join(scope for scope in SCOPES if scope != "admin"),
     }
 
@@ -161,6 +162,7 @@ WRONG = [
     {"policy_uri": "https://["},
     {"tos_uri": {}},
     {"require_pushed_authorization_requests": "true"},
+    {"dpop_bound_access_tokens": 1},
     {"contacts": "team@app.example"},
     {"contacts": [5]},
     {"contacts": ["x"] * 11},

@@ -1,0 +1,226 @@
+"""Proofs that whoever shows a token holds the key it is bound to (DPoP, RFC 9449).
+
+A proof is a small JWT that the application signs anew for each request. The time of its making is
+judged by its own clock (`iat`) or, where that goes wrong or the operator trusts no clock but ours,
+by a nonce of the server. A nonce is a time and its HMAC: no node has to remember those it gave out.
+"""
+
+import hmac
+import json
+import re
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+from joserfc import jws
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+
+from auth.secret import digest
+from auth.settings import AuthSettings
+from db.pool import Lent
+
+ALGORITHMS = ("ES256", "Ed25519", "PS256")
+"""How proofs may be signed: with a private key that the server never sees."""
+TYPE = "dpop+jwt"
+PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+"""Members of a JWK that only its owner may know (RFC 7518, section 6)."""
+RSA_BITS = range(2048, 4097)
+RSA_EXPONENT = 65537
+"""The one that everybody uses; a large one would make us work."""
+
+BACK, AHEAD = 60, 10
+"""Seconds that a proof may lie back, for its way here, and ahead, for a clock that is fast."""
+NONCE_LIFE = 300
+"""Seconds that a nonce is good for."""
+NONCE_STEP = 30
+"""Seconds for which the same nonce is given out."""
+SLACK = 60
+"""Seconds by which the clocks of our nodes and of the database may differ."""
+
+LONGEST = 4096
+"""Characters of a proof; with the longest RSA key it has about 2,500."""
+LONGEST_ID = 500
+THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
+NONCE = re.compile(r"([0-9a-f]{1,12})\.([A-Za-z0-9_-]{43})")
+ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
+PORTS = {"http": 80, "https": 443}
+
+KINDS: dict[str, type[ECKey | OKPKey | RSAKey]] = {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
+
+REGISTRY = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+REGISTRY.max_header_length = REGISTRY.max_payload_length = LONGEST
+REMEMBER = """
+INSERT INTO oauth_proofs (proof, expires_at) VALUES ($1, now() + $2::interval)
+ON CONFLICT (proof) DO NOTHING
+"""
+
+
+class InvalidProof(Exception):
+    """The proof proves nothing; or, with a `nonce`, another is to be made that holds it."""
+
+    def __init__(self, description: str, nonce: str | None = None) -> None:
+        super().__init__(description)
+        self.description, self.nonce = description, nonce
+        self.error = "use_dpop_nonce" if nonce else "invalid_dpop_proof"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A proof that is good for one request.
+
+    `thumbprint` names the key (RFC 7638), `id` the proof, `lasts` the seconds in which it could be
+    shown again. Whoever uses nonces is given the `nonce` for the next proof along with the answer.
+    """
+
+    thumbprint: str
+    id: str
+    lasts: int
+    nonce: str | None = None
+
+
+def verify(
+    proofs: Sequence[str], method: str, url: str, settings: AuthSettings, token: str | None = None
+) -> Proof:
+    """The proof that stands in these headers for a request like this, with this access token.
+
+    `url` is as people and clients know it. Raises InvalidProof (RFC 9449, section 4.3). That it is
+    shown for the first time is for `remember` to say.
+    """
+    if len(proofs) != 1:
+        raise InvalidProof("One DPoP proof is needed." if not proofs else "Only one proof may be.")
+    key, claims = _opened(proofs[0])
+    if claims.get("htm") != method:
+        raise InvalidProof("htm is not the method of this request.")
+    if not isinstance(claims.get("htu"), str) or _plain(claims["htu"]) != _plain(url):
+        raise InvalidProof("htu is not the address of this request.")
+    if token is not None:
+        ath = claims.get("ath")
+        if not isinstance(ath, str) or not hmac.compare_digest(ath.encode(), hash_of(token)):
+            raise InvalidProof("ath is not the hash of the access token.")
+    id = claims.get("jti")
+    if not isinstance(id, str) or not 0 < len(id) <= LONGEST_ID:
+        raise InvalidProof("jti is missing or malformed.")
+    lasts = _lasts(claims, settings)
+    uses_nonces = settings.require_dpop_nonce or "nonce" in claims
+    return Proof(key.thumbprint(), id, lasts, fresh_nonce(settings) if uses_nonces else None)
+
+
+async def remember(connection: Lent, proof: Proof) -> None:
+    """Take the proof as used, on every node. Raises InvalidProof when it has been before."""
+    kept = digest(f"{proof.thumbprint}\0{proof.id}")
+    status = await connection.execute(REMEMBER, kept, timedelta(seconds=proof.lasts + SLACK))
+    if status.endswith(" 0"):
+        raise InvalidProof("This proof has been used before.")
+
+
+def hash_of(token: str) -> bytes:
+    """What a proof holds of the token it is shown with (`ath`)."""
+    return urlsafe_b64encode(sha256(token.encode(errors="replace")).digest()).rstrip(b"=")
+
+
+def fresh_nonce(settings: AuthSettings) -> str:
+    """A nonce of now."""
+    made = f"{int(time.time()) // NONCE_STEP * NONCE_STEP:x}"
+    return f"{made}.{_seal(settings, made)}"
+
+
+def is_thumbprint(text: str) -> bool:
+    """Whether it has the form of a key's thumbprint (RFC 7638): 43 characters of base64url."""
+    return THUMBPRINT.fullmatch(text) is not None
+
+
+def _opened(text: str) -> tuple[Key, dict[str, Any]]:
+    """The key of a proof, and what it says, signed with that key. Raises InvalidProof."""
+    if len(text) > LONGEST:
+        raise InvalidProof("The proof is too long.")
+    try:
+        key, claims = _signed(text)
+    except InvalidProof:
+        raise
+    except Exception:  # noqa: BLE001 (a stranger has made it, to whatever end)
+        raise InvalidProof("The proof is not a well-formed, signed JWT.") from None
+    if not isinstance(claims, dict):
+        raise InvalidProof("A proof holds claims.")
+    return key, claims
+
+
+def _signed(text: str) -> tuple[Key, Any]:
+    """The key and the content, which is signed with it. What is malformed raises anything."""
+    opened = jws.extract_compact(text.encode("ascii"), registry=REGISTRY)
+    header = opened.protected
+    if header["typ"] != TYPE or header["alg"] not in ALGORITHMS or "crit" in header:
+        raise InvalidProof(f"A proof is a {TYPE}, signed by {', '.join(ALGORITHMS)}.")
+    key = _public(header["jwk"])
+    if not jws.validate_compact(opened, key, registry=REGISTRY):
+        raise InvalidProof("The signature does not fit the key.")
+    return key, json.loads(opened.payload)
+
+
+def _public(jwk: dict[str, Any]) -> Key:
+    """The key, which is public and of a size that we can work with."""
+    if PRIVATE & jwk.keys():
+        raise InvalidProof("jwk holds a private key. Keep it to yourself, and make another.")
+    key = KINDS[jwk["kty"]].import_key(jwk)
+    if isinstance(key, RSAKey):
+        numbers = key.public_key.public_numbers()
+        if numbers.n.bit_length() not in RSA_BITS or numbers.e != RSA_EXPONENT:
+            raise InvalidProof("RSA keys have 2048 to 4096 bits, and the exponent 65537.")
+    return key
+
+
+def _lasts(claims: dict[str, Any], settings: AuthSettings) -> int:
+    """For how many seconds from now a proof of this time can be shown. Raises InvalidProof."""
+    now, made = time.time(), claims.get("iat")
+    if isinstance(made, bool) or not isinstance(made, int | float):
+        raise InvalidProof("iat is missing or malformed.")
+    if "nonce" in claims:
+        given = _time_of(claims["nonce"], settings)
+        if given is None or not now - NONCE_LIFE <= given <= now + AHEAD:
+            raise InvalidProof("The nonce is not, or no longer, ours.", fresh_nonce(settings))
+        return NONCE_LIFE
+    if settings.require_dpop_nonce:
+        raise InvalidProof("A nonce of the server is needed.", fresh_nonce(settings))
+    if not now - BACK <= made <= now + AHEAD:
+        message = "The clocks differ, or the proof is too old: use a nonce of the server."
+        raise InvalidProof(message, fresh_nonce(settings))
+    return BACK + AHEAD
+
+
+def _time_of(nonce: object, settings: AuthSettings) -> int | None:
+    """When we gave the nonce out; None when it is none of ours."""
+    found = NONCE.fullmatch(nonce) if isinstance(nonce, str) else None
+    if found is None or not hmac.compare_digest(found[2], _seal(settings, found[1])):
+        return None
+    return int(found[1], 16)
+
+
+def _seal(settings: AuthSettings, made: str) -> str:
+    key = settings.gateway_secret.get_secret_value().encode()
+    seal = hmac.new(key, f"dpop nonce\0{made}".encode(), sha256).digest()
+    return urlsafe_b64encode(seal).decode().rstrip("=")
+
+
+def _plain(url: str) -> tuple[str, str, int | None, str] | None:
+    """An address without query and fragment, so that two ways to write it are equal.
+
+    As RFC 3986 has it in sections 6.2.2 and 6.2.3; None for what is no address.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    if "@" in parts.netloc or not parts.hostname:
+        return None
+    return parts.scheme, parts.hostname, port, ESCAPE.sub(_unescaped, parts.path) or "/"
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    character = chr(int(escape[1], 16))
+    return character if UNRESERVED.fullmatch(character) else escape[0].upper()
