@@ -20,7 +20,9 @@ CODES = {
     "ALREADY_EXISTS": Code("Another row has this name, slug, e-mail or identifier.", 409),
     "CONFLICT": Code("Someone has changed the row since the version the client has seen.", 409),
     "IDEMPOTENCY_MISMATCH": Code(
-        "The idempotency key was used for another request in the last 24 hours.", 422
+        "The idempotency key was used for another request in the last 24 hours, or its answer can"
+        " no longer be read.",
+        422,
     ),
     "LAST_OWNER": Code("An organization keeps at least one owner.", 409),
     "LIMIT_REACHED": Code("A limit of the organization's plan would be exceeded.", 403),

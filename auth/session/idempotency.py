@@ -3,6 +3,9 @@
 The row of a key is inserted before the effect and completed with the answer after it, all in one
 transaction. So either both are there or neither, whatever breaks; and because the key is unique,
 who repeats a request that is still running waits for it in the database.
+
+What is kept is encrypted, each answer for the one request that it belongs to: an answer may show a
+secret that nothing else keeps, such as a new key, and must be repeated all the same.
 """
 
 import asyncio
@@ -15,12 +18,15 @@ from weakref import WeakValueDictionary
 
 import asyncpg
 
+from auth.encryption import decrypt, encrypt
 from auth.session.joined import Joined
 from auth.session.refusal import refusal
+from auth.settings import AuthSettings
 from auth.viewer import Viewer
 from db.pool import Database
 from db.problem import Problem
 
+PURPOSE = "answers kept for repeats"
 LARGEST_ANSWER = 4_000_000
 """Bytes of an answer that can be repeated; a disk must not fill with what is kept for a day."""
 
@@ -62,9 +68,21 @@ class Repeatable(NamedTuple):
     client_id: str
     key: str
 
+    def seal(self, settings: AuthSettings, answer: bytes) -> bytes:
+        """The answer as it is kept."""
+        return encrypt(settings, PURPOSE, self._name(), answer)
+
+    def open(self, settings: AuthSettings, sealed: bytes) -> bytes | None:
+        """The answer again; None when it is of another request or of another GATEWAY_SECRET."""
+        return decrypt(settings, PURPOSE, self._name(), sealed)
+
+    def _name(self) -> bytes:
+        return f"{self.user_id} {self.client_id} {self.key}".encode()
+
 
 async def once(
     database: Database,
+    settings: AuthSettings,
     viewer: Viewer,
     key: str,
     request_hash: bytes,
@@ -77,18 +95,21 @@ async def once(
             async with Joined.begin(database, viewer) as joined:
                 try:
                     if await joined.statement(CLAIM, *request, request_hash):
-                        return await _first(joined, request, answer)
+                        return await _first(joined, settings, request, answer)
                     known = await joined.statement(FIND, *request)
                 except (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError):
                     continue  # it is still running; the caller's deadline ends the waiting
                 except asyncpg.PostgresError as error:
                     raise refusal(error) from error
             if known is not None:  # else its time has just come, and it was removed
-                return _replay(known, request_hash)
+                return _replay(known, request_hash, settings, request)
 
 
 async def _first(
-    joined: Joined, request: Repeatable, answer: Callable[[Joined], Awaitable[Answered]]
+    joined: Joined,
+    settings: AuthSettings,
+    request: Repeatable,
+    answer: Callable[[Joined], Awaitable[Answered]],
 ) -> Answered:
     answered = await answer(joined)
     if not answered.final:
@@ -103,7 +124,8 @@ async def _first(
             maximum=LARGEST_ANSWER,
         )
     try:
-        await joined.statement(COMPLETE, *request, answered.status, answered.body)
+        sealed = request.seal(settings, answered.body)
+        await joined.statement(COMPLETE, *request, answered.status, sealed)
         await joined.commit()
     except Exception as error:
         message = "It is not known whether this took place; a repeat with the same key tells."
@@ -111,11 +133,20 @@ async def _first(
     return answered
 
 
-def _replay(known: asyncpg.Record, request_hash: bytes) -> Answered:
+def _replay(
+    known: asyncpg.Record, request_hash: bytes, settings: AuthSettings, request: Repeatable
+) -> Answered:
     if known["request_hash"] != request_hash:
         message = "This idempotency key was used for another request; a new one needs a new key."
         raise Problem("IDEMPOTENCY_MISMATCH", message)
-    return Answered(known["answer"], known["status"], replayed=True)
+    body = request.open(settings, known["answer"])
+    if body is None:
+        message = (
+            "This request has been done, but its answer cannot be read any more, for the gateway's"
+            " secret has changed since. Look at what there is now."
+        )
+        raise Problem("IDEMPOTENCY_MISMATCH", message)
+    return Answered(body, known["status"], replayed=True)
 
 
 _running: "WeakValueDictionary[Repeatable, asyncio.Lock]" = WeakValueDictionary()

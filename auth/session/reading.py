@@ -36,6 +36,7 @@ from auth.session.past import Moment, Past, time_statement, version_statement
 from auth.session.row import STATEMENTS, Row, row_class
 from auth.session.transaction import Transaction
 from auth.session.visible import visible
+from auth.settings import AuthSettings
 from auth.viewer import Viewer
 from db.base import Base, Entity, Readable
 from db.change import AuditLog
@@ -88,7 +89,11 @@ class ViewerSession:
             work()
 
     async def once(
-        self, key: str, request_hash: bytes, answer: Callable[[], Awaitable[Answered]]
+        self,
+        settings: AuthSettings,
+        key: str,
+        request_hash: bytes,
+        answer: Callable[[], Awaitable[Answered]],
     ) -> Answered:
         """The answer to the viewer's first request with this key in 24 hours.
 
@@ -105,7 +110,7 @@ class ViewerSession:
             finally:
                 self._joined = None
 
-        return await once(self.database, self.viewer, key, request_hash, join)
+        return await once(self.database, settings, self.viewer, key, request_hash, join)
 
     @property
     def comparison(self) -> Comparison:

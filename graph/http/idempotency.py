@@ -13,6 +13,7 @@ import orjson
 from starlette.datastructures import Headers
 
 from auth.session import Answered, ViewerSession
+from auth.settings import AuthSettings
 from db.core.idempotency import LONGEST_KEY
 from db.problem import Problem
 from graph.http.answer import Answer
@@ -66,7 +67,11 @@ def hash_of(params: Params) -> bytes:
 
 
 async def answered_once(
-    session: ViewerSession, key: str, params: Params, make: Callable[[], Awaitable[Answer]]
+    session: ViewerSession,
+    settings: AuthSettings,
+    key: str,
+    params: Params,
+    make: Callable[[], Awaitable[Answer]],
 ) -> Answer:
     """The answer to the first request with this key: `make` makes it, unless there is one."""
     made: list[Answer] = []
@@ -76,7 +81,7 @@ async def answered_once(
         made.append(first)
         return Answered(first.written(), first.status, final)
 
-    answered = await session.once(key, hash_of(params), answer)
+    answered = await session.once(settings, key, hash_of(params), answer)
     if answered.replayed:
         content = orjson.loads(answered.body)
         return Answer(content, answered.status, {REPLAYED: "true"}, answered.body)

@@ -99,6 +99,7 @@ class Operations:
         self._core = schema._schema  # noqa: SLF001 (Strawberry has no other door to it)
         self.documents = Documents(self._core, self.limits, settings.document_cache)
         self._deadline = settings.operation_timeout
+        self._settings = settings
 
     @asynccontextmanager
     async def deadline(self) -> AsyncIterator[None]:
@@ -161,7 +162,7 @@ class Operations:
         run = partial(self.run, asked, prepared, context)
         if key is None:
             return await run()
-        answer = await answered_once(context.session, key, prepared.params, run)
+        answer = await answered_once(context.session, self._settings, key, prepared.params, run)
         asked.facts["replayed"] = replayed = REPLAYED in answer.headers
         self.metrics.keyed(replayed=replayed)
         return answer
