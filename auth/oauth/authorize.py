@@ -20,6 +20,7 @@ from auth import cookies
 from auth.identify import identify_session, origin_of
 from auth.oauth import consents, pushed
 from auth.oauth.clients import Client, is_app
+from auth.oauth.limits import admit_visit
 from auth.oauth.metadata import AUTHORIZE
 from auth.oauth.requests import Asked, Pairs, query_of
 from auth.oauth.scopes import in_words
@@ -83,8 +84,15 @@ class Authorize:
         except OAuth2Error as error:
             return page("oauth_refusal.html", 400, refusal=error.get_error_description())
         except Problem as problem:
-            status = CODES[problem.code].status
-            return page("oauth_refusal.html", status, refusal=problem.message)
+            code = CODES[problem.code]
+            response = page(
+                "refusal.html" if code.retryable else "oauth_refusal.html",
+                code.status,
+                refusal=problem.message,
+            )
+            if code.retryable:
+                response.headers["Retry-After"] = str(problem.extensions.get("retryAfter", 1))
+            return response
 
     async def _post(self, request: Request) -> Response:
         pairs = await read_pairs(request, MOST_FIELDS)
@@ -100,6 +108,7 @@ class Authorize:
     async def _ask(self, request: Request, encoded: bytes) -> Response:
         """Send on whoever need not be asked; show the others a page."""
         pairs = self._pairs(encoded)
+        await self._admit(request, pairs)
         viewer = await self._viewer(request)
         held = cookies.read(request, self._settings, cookies.FORM)
         browser = held if is_secret(held) else fresh()
@@ -126,6 +135,7 @@ class Authorize:
         ):
             raise Problem("FORBIDDEN", NOT_FROM_HERE)
         pairs = self._pairs(query.encode())
+        await self._admit(request, pairs)
         viewer = await self._viewer(request)
         person = viewer.id
         if person is None:
@@ -175,6 +185,10 @@ class Authorize:
             csrf_token=csrf.token(self._settings, f"{secret}\0{query}"),
             sign_out_token=csrf.token(self._settings, secret),
         )
+
+    async def _admit(self, request: Request, pairs: Pairs) -> None:
+        client_id, ip = dict(pairs).get("client_id", ""), origin_of(request).ip_address
+        await admit_visit(self._database, self._settings, client_id, ip)
 
     def _pairs(self, encoded: bytes) -> Pairs:
         pairs = query_of(encoded)

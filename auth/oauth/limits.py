@@ -9,7 +9,6 @@ MINUTE = 60
 OF_A_NETWORK = 10
 """So many times as much may come from one network, whichever applications it names."""
 
-
 REGISTRATIONS, REGISTRATION_WINDOW = 20, 3600
 """Applications that may be registered from one network without a wait, in so many seconds."""
 FROM_ANYWHERE = 50
@@ -23,23 +22,9 @@ class Limits:
         self, database: Database, settings: AuthSettings, client_id: str, ip: str | None
     ) -> None:
         self._database = database
-        network = throttle.network_of(ip)
-        named = f"{client_id}\0{network}"
-        most = settings.client_requests
-        wrong, window = settings.sign_in_attempts, settings.sign_in_window
-
-        def count(kind: str, of: str, allowed: int, seconds: int, longest: int) -> Count:
-            subject = throttle.subject(settings, f"oauth {kind}", of)
-            return Count(subject, allowed, allowed / seconds, longest, theirs=False)
-
-        self._calls = throttle.in_order(
-            count("calls of client", named, most, MINUTE, MINUTE),
-            count("calls from network", network, most * OF_A_NETWORK, MINUTE, MINUTE),
-        )
-        self._failures = throttle.in_order(
-            count("failures of client", named, wrong, window, window),
-            count("failures from network", network, wrong * OF_A_NETWORK, window, window),
-        )
+        named, wrong = (settings, client_id, ip), settings.sign_in_attempts
+        self._calls = _counts("calls", *named, settings.client_requests, MINUTE)
+        self._failures = _counts("failures", *named, wrong, settings.sign_in_window)
 
     async def admit(self) -> None:
         """Count a call. Raises RATE_LIMITED with `retryAfter` seconds."""
@@ -51,6 +36,34 @@ class Limits:
         """Count a wrong secret."""
         async with self._database.auth.lend(NOBODY) as lent:
             await throttle.count_all(lent, self._failures)
+
+
+async def admit_visit(
+    database: Database, settings: AuthSettings, client_id: str, ip: str | None
+) -> None:
+    """Count a browser that an application has sent here. Raises RATE_LIMITED with `retryAfter`.
+
+    They are no calls: who calls too often for an application keeps nobody's browser out.
+    """
+    counts = _counts("visits", settings, client_id, ip, settings.client_requests, MINUTE)
+    async with database.auth.lend(NOBODY) as lent:
+        await throttle.admit(lent, counts, "requests")
+
+
+def _counts(
+    kind: str, settings: AuthSettings, client_id: str, ip: str | None, allowed: int, seconds: int
+) -> list[Count]:
+    """So many in so many seconds from a network for an application, and for all of them."""
+    network = throttle.network_of(ip)
+
+    def count(whose: str, of: str, most: int) -> Count:
+        subject = throttle.subject(settings, f"oauth {kind} {whose}", of)
+        return Count(subject, most, most / seconds, seconds, theirs=False)
+
+    return throttle.in_order(
+        count("of client", f"{client_id}\0{network}", allowed),
+        count("from network", network, allowed * OF_A_NETWORK),
+    )
 
 
 async def admit_registration(database: Database, settings: AuthSettings, ip: str | None) -> None:

@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 
 from auth import oauth
 from auth.oauth.upkeep import clean
+from tests.oauth.conftest import press
 
 
 async def test_w08_wrong_secrets_slow_down_those_that_follow(planner, dial, settings):
@@ -45,6 +46,41 @@ async def test_an_application_calls_so_often_a_minute(robot, applications, stric
     other = await applications(grant_types=("client_credentials",))
     other.http = strict
     assert (await other.post("token", form)).status_code == 200
+
+
+async def test_so_often_a_minute_browsers_come_from_it(planner, applications, robot, strict):
+    visits = await asyncio.gather(*(planner.open(strict) for _ in range(8)))
+    assert sorted(visit.status_code for visit in visits) == [303] * 5 + [429] * 3
+    late = next(visit for visit in visits if visit.status_code == 429)
+    assert 1 <= int(late.headers["retry-after"]) <= 60
+    assert late.headers["content-type"].startswith("text/html")
+    assert late.headers["cache-control"] == "no-store"
+    assert "Too many requests" in late.text
+    assert (await (await applications()).open(strict)).status_code == 303
+    planner.http, form = strict, {"grant_type": "client_credentials"}
+    assert (await planner.post("token", form)).status_code == 400  # calls are counted apart
+
+
+async def test_an_answer_to_the_page_is_counted_as_a_visit(
+    database, settings, planner, person, dial
+):
+    page = await planner.open(person.browser)
+    few = settings.model_copy(update={"client_requests": 1})
+    transport = httpx.ASGITransport(
+        Starlette(routes=oauth.routes(database, few)), client=("10.99.2.1", 5)
+    )
+    person.browser._transport = transport
+    first = await press(person.browser, page)
+    again = await press(person.browser, page)
+    assert (first.status_code, again.status_code) == (303, 429)
+    assert again.headers["retry-after"]
+
+
+async def test_a_network_asks_for_so_many_applications_together(strict):
+    asked = [{"client_id": f"rqc-{n}", "response_type": "code"} for n in range(100)]
+    visits = [(await strict.get("/oauth/authorize", params=query)).status_code for query in asked]
+    assert visits[:40] == [400] * 40
+    assert 429 in visits
 
 
 OLD = (
