@@ -86,6 +86,11 @@ def others_words(text: str) -> str:
 _texts.filters["others_words"] = others_words
 
 
+def now() -> str:
+    """The time for the text of a mail (UTC)."""
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
+
+
 class Outbox:
     """Mail on its way, and the work that leads to it, of one process."""
 
@@ -106,11 +111,14 @@ class Outbox:
 
     def notify(self, to: str, subject: str, what: str) -> None:
         """Tell somebody what has been done to their account, where mail reaches people."""
+        told = {"subject": subject, "what": what, "time": now()}
+        self.tell(mail("notice", to, self.settings, **told))
+
+    def tell(self, mail: Mail) -> None:
+        """Send what tells of something that has been done, whether or not it can be told."""
         if self.reaches_people:
-            time = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
-            told = {"subject": subject, "what": what, "time": time}
-            with suppress(Problem):  # it has been done, whether or not they can be told
-                self.post(mail("notice", to, self.settings, **told))
+            with suppress(Problem):
+                self.post(mail)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Do the work behind the caller's back, so that its time tells them nothing.

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -27,8 +26,9 @@ INSERT INTO profile_credentials (user_id, password_hash) VALUES ($1, $2)
 ON CONFLICT (user_id) DO UPDATE SET password_hash = $2, password_changed_at = now()
 """
 APPROVE = """
-UPDATE profiles SET is_approved = true, version = version + 1, updated_at = now()
-WHERE id = $1 AND NOT is_approved RETURNING version
+UPDATE profiles
+SET is_approved = true, version = version + 1, updated_at = now(), updated_by = $2
+WHERE id = $1 AND NOT is_approved AND deleted_at IS NULL RETURNING email, version
 """
 FIND = "SELECT id FROM profiles WHERE lower(email) = lower($1) AND deleted_at IS NULL"
 NAME = "SELECT full_name FROM profiles WHERE id = $1"
@@ -81,12 +81,21 @@ async def add_person(
 async def approve(database: Database, email: str) -> bool:
     """Let somebody in who has signed up; False when they were already. Raises NOT_FOUND."""
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
-        id = await id_of(lent, email)
-        row = await lent.fetchrow(APPROVE, id)
-        if row is not None:
-            event = person_event("approve", id, version=row["version"])
-            await record(lent, replace(event, values={"is_approved": True}), FROM_HERE)
-    return row is not None
+        return await let_in(lent, await id_of(lent, email), FROM_HERE) is not None
+
+
+async def let_in(
+    connection: Lent, id: UUID, origin: Origin, actor_id: UUID | None = None
+) -> str | None:
+    """Approve this person, in this transaction; their address, or None when they do not wait."""
+    row = await connection.fetchrow(APPROVE, id, actor_id)
+    if row is None:
+        return None
+    values = {"is_approved": True}
+    event = person_event("approve", id, version=row["version"], values=values, actor_id=actor_id)
+    await record(connection, event, origin)
+    email: str = row["email"]
+    return email
 
 
 async def set_password(database: Database, email: str, password: str) -> None:
@@ -157,7 +166,7 @@ def person_event(
         type=type,
         description=f"Person: {action.replace('_', ' ')}.",
         resource=ResourceType.USER,
-        control="CC6.2" if action in ("create", "approve") else "CC6.1",
+        control="CC6.2" if action in ("create", "approve", "refuse") else "CC6.1",
         user_id=id,
         **rest,
     )

@@ -1,5 +1,6 @@
 """What authentication asks of the settings; the application's own fulfil it by having them."""
 
+from collections.abc import Collection
 from typing import Literal, Protocol
 
 from pydantic import SecretStr
@@ -35,6 +36,10 @@ class AuthSettings(Protocol):
     @property
     def signing_up(self) -> Literal["open", "approval", "closed"]:
         """Who may sign up: anybody, anybody who is then approved, nobody."""
+
+    @property
+    def approvers(self) -> Collection[str]:
+        """The addresses, in lower case, of those who approve people who have signed up."""
 
     @property
     def access_token_minutes(self) -> int:

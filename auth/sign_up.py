@@ -6,9 +6,11 @@ with a password of theirs for somebody else to confirm.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from uuid import UUID
 
 from auth import mailed_links, passwords, throttle
+from auth.approval import tell_approvers
 from auth.events import NOBODY_KNOWN, Event, record
 from auth.mail import Outbox, mail
 from auth.mailed_links import LIVES
@@ -99,6 +101,9 @@ async def open_account(
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         await confirmed(lent)
         await add_person(lent, email, name, hash, approved, origin)
+    if not approved:
+        with suppress(Problem):  # the page lists them all the same
+            outbox.start(tell_approvers(database, outbox, email, name))
     return approved
 
 

@@ -100,6 +100,12 @@ def invitation_counts(
     )
 
 
+def approval_counts(settings: AuthSettings, most: int) -> list[Count]:
+    """What mails to those who approve count for, so many in the window."""
+    key = subject(settings, "approval", "")
+    return [Count(key, most, most / MAIL_WINDOW, MAIL_WINDOW, theirs=False)]
+
+
 def code_counts(settings: AuthSettings, person: str, ip: str | None) -> list[Count]:
     """What an attempt at a code of this person, who has shown their password, counts for.
 

@@ -96,7 +96,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/metrics", metrics.page(settings)),
             *explorer.routes(settings),
             *pages.routes(database, settings, outbox),
-            *oauth.routes(database, settings),
+            *oauth.routes(database, settings, outbox),
         ],
         middleware=middleware(settings),
         lifespan=lifespan,

@@ -4,9 +4,11 @@ The variable is the field's name in capitals. Nothing else reads the environment
 """
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Literal
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
@@ -183,9 +185,14 @@ class Settings(BaseSettings):
     # People
     sign_up: Literal["", "open", "approval", "closed"] = Field(
         default="",
-        description="Who may sign up: anybody (`open`), anybody, to wait until `gateway user"
-        " approve` lets them in (`approval`), or nobody (`closed`). By default `open` in"
-        " development and `closed` in production.",
+        description="Who may sign up: anybody (`open`), anybody, to wait until one of APPROVERS or"
+        " `gateway user approve` lets them in (`approval`), or nobody (`closed`). By default"
+        " `open` in development and `closed` in production.",
+    )
+    approvers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(),
+        description="E-mail addresses, separated by commas, of those who are told of people who"
+        " wait for approval, and approve them at /account/approvals.",
     )
     session_days: int = Field(
         default=14, ge=1, description="Days until a browser signs in again, however busy it is."
@@ -260,6 +267,14 @@ class Settings(BaseSettings):
         if value and ("@" not in value or not value.isprintable()):
             raise ValueError("it is an e-mail address, perhaps with a name before it")
         return value
+
+    @field_validator("approvers")
+    @classmethod
+    def _are_addresses(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        addresses = [normalize("NFC", value).lower() for value in values if value]
+        if not all(re.fullmatch(r"[^@\s]+@[^@\s]+", address) for address in addresses):
+            raise ValueError("they are e-mail addresses, separated by commas")
+        return tuple(dict.fromkeys(addresses))
 
     @field_validator("gateway_secret")
     @classmethod

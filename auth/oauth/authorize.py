@@ -23,12 +23,14 @@ from auth.oauth.clients import Client, is_app
 from auth.oauth.limits import admit_visit
 from auth.oauth.metadata import AUTHORIZE
 from auth.oauth.requests import Asked, Pairs, query_of
-from auth.oauth.scopes import in_words
+from auth.oauth.scopes import allows_everything, in_words
 from auth.oauth.server import Bridge, Server, with_answer
 from auth.pages import csrf
 from auth.pages.forms import read_pairs
 from auth.pages.page import SECURE, page
+from auth.pages.site import proof_path
 from auth.secret import fresh, is_secret
+from auth.step_up import is_fresh
 from auth.viewer import Viewer
 from db.problem import CODES, Problem
 
@@ -120,6 +122,8 @@ class Authorize:
             response = _see(asked)
         elif asked.scope is None:
             response = _see(f"/sign-in?{urlencode({'next': here})}")
+        elif allows_everything(asked.scope) and not await is_fresh(self._database, viewer):
+            response = _see(proof_path(here))
         else:
             response = self._page(request, viewer, asked, pairs, here)
         if browser != held:
@@ -142,14 +146,15 @@ class Authorize:
             here = urlencode({"next": f"{AUTHORIZE}?{query}"})
             return _see(f"/sign-in?{here}")
         allowed = form.get("decision") == "allow"
+        proved = not allowed or await is_fresh(self._database, viewer)
         target = await self._run(
             request,
             pairs,
             cookies.read(request, self._settings, cookies.FORM),
-            lambda server, asked: _answer(server, asked, person, allowed),
+            lambda server, asked: _answer(server, asked, person, allowed, proved),
             pushed.DOUBLE_CLICK,
         )
-        return _see(target)
+        return _see(target or proof_path(f"{AUTHORIZE}?{query}"))
 
     async def _run(
         self,
@@ -241,15 +246,17 @@ def _question(server: Server, asked: Asked, person: UUID | None) -> Question | s
     return server.authorize(asked, grant, person)
 
 
-def _answer(server: Server, asked: Asked, person: UUID, allowed: bool) -> str:
-    """Where to send the browser with the person's answer."""
+def _answer(server: Server, asked: Asked, person: UUID, allowed: bool, proved: bool) -> str | None:
+    """Where to send the browser with the person's answer; None for a fresh proof before it."""
     grant = server.authorization(asked, person)
     if not allowed:
         server.refuse(asked, AccessDeniedError(), grant.redirect_uri)
+    if allows_everything(asked.scope) and not proved:
+        return None
     consents.first_of(server.session, asked.client)
+    server.note_consent(asked, person)
     if consents.is_kept(grant.redirect_uri):
         consents.keep(server.session, asked.client, person, asked.scope)
-    server.note_consent(asked, person)
     return server.authorize(asked, grant, person)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from auth.oauth.clients import Client, is_app, is_loopback
-from db.core.oauth import OAuthClient, OAuthConsent
+from db.core.oauth import OAuthAccessToken, OAuthClient, OAuthConsent
 
 
 def is_asked(
@@ -30,6 +30,21 @@ def is_asked(
     )
     agreed = session.scalar(statement)
     return agreed is None or not set(scope.split()) <= set(agreed.split())
+
+
+def is_first(session: Session, client: Client, person: UUID) -> bool:
+    """Whether the person has not let this application do anything yet, or has taken it back."""
+    agreed = select(OAuthConsent.id).where(
+        OAuthConsent.user_id == person, OAuthConsent.client_id == client.client_id
+    )
+    if session.scalar(agreed):
+        return False
+    living = select(OAuthAccessToken.id).where(
+        OAuthAccessToken.user_id == person,
+        OAuthAccessToken.client_id == client.client_id,
+        OAuthAccessToken.revoked_at.is_(None),
+    )
+    return session.scalar(living.limit(1)) is None
 
 
 def is_kept(redirect_uri: str) -> bool:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from auth import dpop
 from auth.dpop import InvalidProof, Proof
 from auth.identify import NONCE, origin_of
+from auth.mail import Outbox
 from auth.oauth import credentials, metadata
 from auth.oauth.authorize import Authorize
 from auth.oauth.limits import Limits
@@ -35,9 +36,9 @@ Work = Callable[[Server, Asked], Response]
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def routes(database: Database, settings: AuthSettings) -> list[Route]:
+def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[Route]:
     """Every endpoint, to be served at the root of the site."""
-    bridge = Bridge(database, settings)
+    bridge = Bridge(database, settings, outbox)
     registrations = Registrations(database, settings)
 
     def endpoint(path: str, work: Work) -> Route:

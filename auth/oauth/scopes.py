@@ -19,6 +19,11 @@ SCOPES = {
 """Every scope, and what an application with it can do. Scopes only narrow what the person may."""
 
 
+def allows_everything(scopes: str | None) -> bool:
+    """Whether these scopes, separated by spaces, narrow nothing."""
+    return "admin" in (scopes or "").split()
+
+
 def in_words(scopes: str) -> list[str]:
     """What these scopes, separated by spaces, allow; a scope that another includes is left out."""
     wanted = set(scopes.split())

@@ -26,7 +26,8 @@ from starlette.responses import JSONResponse, Response
 
 from auth.events import Event, record
 from auth.identify import DPOP, api_of
-from auth.oauth import credentials, families
+from auth.mail import Mail, Outbox, mail, now
+from auth.oauth import consents, credentials, families
 from auth.oauth.clients import Client
 from auth.oauth.endpoints import Introspection, Revocation
 from auth.oauth.grants import (
@@ -39,13 +40,14 @@ from auth.oauth.grants import (
 )
 from auth.oauth.pushed import PushedRequests
 from auth.oauth.requests import Asked, InvalidDpopProof, audience, is_clean
-from auth.oauth.scopes import SCOPES
+from auth.oauth.scopes import SCOPES, in_words
 from auth.session.origin import Origin
 from auth.session.refusal import refusal
 from auth.settings import AuthSettings
 from auth.tokens import REFRESH, new_token
 from db.change import AuditEventType, AuditSeverity, ResourceType
 from db.core.oauth import Issued, OAuthAccessToken, OAuthClient, OAuthRefreshToken
+from db.core.people import Profile
 from db.pool import Database
 from db.problem import Problem
 
@@ -77,13 +79,17 @@ class UnsupportedGrantType(UnsupportedGrantTypeError):  # type: ignore[misc] # n
 
 
 class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
-    """The server for one request, bound to one session; `events` are recorded at its end."""
+    """The server for one request, bound to one session.
+
+    At its end `events` are recorded, and then `mails` are sent.
+    """
 
     def __init__(self, session: Session, settings: AuthSettings) -> None:
         super().__init__(scopes_supported=list(SCOPES))
         self.session, self.settings = session, settings
         self.issuer, self.api = settings.url, api_of(settings)
         self.events: list[Event] = []
+        self.mails: list[Mail] = []
         self._clients: dict[str, Client | None] = {}
         self.register_client_auth_method(credentials.BASIC, credentials.by_header)
         self.register_client_auth_method(credentials.POST, credentials.by_form)
@@ -250,10 +256,13 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
             answer.append(("state", state))
         return with_answer(grant.redirect_uri, answer, self.issuer)
 
-    # The record
+    # The record, and what people are told
 
     def note_consent(self, asked: Asked, person: UUID) -> None:
-        """Record that the person has agreed."""
+        """Record that the person has agreed, and tell them, the first time, by mail."""
+        if consents.is_first(self.session, asked.client, person):
+            scopes = in_words(asked.scope)
+            self._tell(person, asked.client.client_id, "application_connected", scopes=scopes)
         self.events.append(
             Event(
                 entity_type="OAuthClient",
@@ -294,6 +303,7 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
     def end_reused(self, row: Any, kind: Literal["code", "refresh token"]) -> None:
         """Somebody has used this twice: one of them is a thief, so all of its family ends."""
         if families.end(self.session, row.grant_id):
+            self._tell(row.user_id, row.client_id, "tokens_reused")
             self.note(
                 "reuse",
                 row,
@@ -301,6 +311,15 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
                 severity=AuditSeverity.HIGH,
                 details={"kind": kind, "grant_id": str(row.grant_id)},
             )
+
+    def _tell(self, person: UUID, client_id: str, template: str, **values: object) -> None:
+        """Mail this to the person once it is kept."""
+        client = self.query_client(client_id)
+        living = (Profile.id == person, Profile.deleted_at.is_(None))
+        email = self.session.scalar(select(Profile.email).where(*living))
+        if client is not None and email is not None:
+            told = {"application": client.row.client_name, "time": now(), **values}
+            self.mails.append(mail(template, email, self.settings, **told))
 
     def note(self, action: str, row: Any, description: str, **rest: Any) -> None:
         """Record at the end of the transaction what has happened to this row."""
@@ -324,32 +343,34 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
 class Bridge:
     """Runs synchronous work with a `Server`, in one transaction."""
 
-    def __init__(self, database: Database, settings: AuthSettings) -> None:
-        self.database, self.settings = database, settings
+    def __init__(self, database: Database, settings: AuthSettings, outbox: Outbox) -> None:
+        self.database, self.settings, self.outbox = database, settings, outbox
 
     async def run(self, work: Callable[[Server], T], origin: Origin) -> T:
         """What the work gives back, once all of it is kept. Raises BUSY."""
 
-        def serve(session: Session) -> tuple[T, list[Event]]:
+        def serve(session: Session) -> tuple[T, Server]:
             server = Server(session, self.settings)
             result = work(server)
             session.flush()
-            return result, server.events
+            return result, server
 
         try:
             async with AsyncSession(self.database.auth_orm, expire_on_commit=False) as session:
-                result, events = await session.run_sync(serve)
-                if events:
+                result, server = await session.run_sync(serve)
+                if server.events:
                     raw = await (await session.connection()).get_raw_connection()
                     connection = raw.driver_connection
                     assert isinstance(connection, asyncpg.Connection)  # noqa: S101 (for mypy)
-                    for event in events:
+                    for event in server.events:
                         await record(connection, event, origin)
                 await session.commit()
         except PoolTimeout:
             raise Problem("BUSY", "The database has no connection to spare.") from None
         except DBAPIError as error:
             raise refusal(error) from error
+        for told in server.mails:
+            self.outbox.tell(told)
         return result
 
 

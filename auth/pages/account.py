@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from auth import account, cookies, second_factor
+from auth.approval import may_approve
 from auth.identify import origin_of
 from auth.oauth.scopes import in_words
 from auth.pages import agents
@@ -111,6 +112,7 @@ class AccountPages:
             email=viewer.email,
             name=await full_name(self._site.database, viewer.id),
             second_factor=await second_factor.state(self._site.database, viewer.id),
+            approves=may_approve(self._site.settings, viewer),
         )
 
     def _form(

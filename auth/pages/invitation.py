@@ -7,12 +7,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from auth import cookies, invitations
-from auth.browser_sessions import Started
 from auth.identify import origin_of
 from auth.invitations import Invitation
 from auth.pages.forms import read_form
 from auth.pages.site import Site, answering, see
-from auth.sign_in import sign_in
 from db.problem import Problem
 
 HERE = "/invitation"
@@ -40,16 +38,21 @@ class InvitationPages:
         return await self._page(request, token, invitation)
 
     async def sign_up(self, request: Request) -> Response:
-        """Make the account of the invited, sign them in, and show the invitation again."""
+        """Make the account of the invited; then they sign in, and see the invitation again."""
         fields = await read_form(request)
         token, name = fields.get("token", ""), fields.get("full_name", "")
-        password, site = fields.get("password", ""), self._site
+        site = self._site
         invitation = await invitations.opened(site.database, token)
         try:
             site.require_ours(request, fields, cookies.FORM)
-            origin = origin_of(request)
             approved = await invitations.sign_up(
-                site.database, site.settings, site.outbox, token, name, password, origin
+                site.database,
+                site.settings,
+                site.outbox,
+                token,
+                name,
+                fields.get("password", ""),
+                origin_of(request),
             )
         except Problem as problem:
             if problem.code == "NOT_FOUND":
@@ -57,12 +60,7 @@ class InvitationPages:
             return await self._page(request, token, invitation, problem, name)
         if not approved:
             return see("/sign-up/waiting")
-        response = see(_path(token))
-        started = await sign_in(site.database, site.settings, invitation.email, password, origin)
-        if isinstance(started, Started):  # nobody has a second factor yet
-            secret, seconds = started.secret, started.seconds
-            cookies.write(response, request, site.settings, cookies.SESSION, secret, seconds)
-        return response
+        return see(f"{_sign_in(token)}&news=signed-up")
 
     async def accept(self, request: Request) -> Response:
         """Join the organization."""
@@ -108,7 +106,7 @@ class InvitationPages:
             invitation=invitation,
             token=token,
             here=_path(token),
-            sign_in=f"/sign-in?{urlencode({'next': _path(token)})}",
+            sign_in=_sign_in(token),
             signed_in_as=viewer.email,
             theirs=invitation.is_for(viewer),
             has_account=has_account,
@@ -116,6 +114,10 @@ class InvitationPages:
             waits=site.settings.signing_up == "approval",
             name=name,
         )
+
+
+def _sign_in(token: str) -> str:
+    return f"/sign-in?{urlencode({'next': _path(token)})}"
 
 
 def _path(token: str) -> str:

@@ -8,6 +8,7 @@ from auth import cookies
 from auth.mail import Outbox
 from auth.pages import csrf
 from auth.pages.account import AccountPages
+from auth.pages.approvals import ApprovalPages
 from auth.pages.invitation import InvitationPages
 from auth.pages.page import SECURE, STYLE, page
 from auth.pages.password import PasswordPages
@@ -34,6 +35,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         *PasswordPages(site).routes(),
         *SecondFactorPages(site).routes(),
         *AccountPages(site).routes(),
+        *ApprovalPages(site).routes(),
     ]
 
 

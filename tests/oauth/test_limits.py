@@ -7,6 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from auth import oauth
+from auth.mail import Outbox
 from auth.oauth.upkeep import clean
 from tests.oauth.conftest import press
 
@@ -32,7 +33,7 @@ async def strict(database, settings):
     """The endpoints, with five calls a minute."""
     few = settings.model_copy(update={"client_requests": 5})
     transport = httpx.ASGITransport(
-        Starlette(routes=oauth.routes(database, few)), client=("10.99.1.1", 5)
+        Starlette(routes=oauth.routes(database, few, Outbox(few))), client=("10.99.1.1", 5)
     )
     async with httpx.AsyncClient(transport=transport, base_url=few.url) as http:
         yield http

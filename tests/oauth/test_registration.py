@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from auth import oauth
+from auth.mail import Outbox
 from auth.oauth import limits
 from auth.oauth.scopes import SCOPES
 from tests.oauth.conftest import (
@@ -258,7 +259,8 @@ async def other_settings(database, settings):
     opened = []
 
     def changed(**update):
-        app = Starlette(routes=oauth.routes(database, settings.model_copy(update=update)))
+        other = settings.model_copy(update=update)
+        app = Starlette(routes=oauth.routes(database, other, Outbox(other)))
         transport = httpx.ASGITransport(app, client=("10.98.1.1", 5))
         opened.append(httpx.AsyncClient(transport=transport, base_url=ISSUER))
         return opened[-1]

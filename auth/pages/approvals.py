@@ -1,0 +1,67 @@
+"""The page on which those whom the operator has named let people in who have signed up."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from auth import approval, cookies
+from auth.identify import origin_of
+from auth.pages.site import Site, answering, see
+from auth.viewer import Viewer
+from db.problem import Problem
+
+HERE = "/account/approvals"
+NEWS = {
+    "approved": "Approved. A mail tells them that they can sign in.",
+    "refused": "Refused. The account is gone, and a mail tells them so.",
+    "settled": "Nothing has changed: somebody else has decided already.",
+}
+
+
+class ApprovalPages:
+    """People who wait; to anybody else there is no such page."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def routes(self) -> list[Route]:
+        """Their routes."""
+        return [
+            Route(HERE, answering(self.show)),
+            Route(f"{HERE}/approve", answering(self.approve), methods=["POST"]),
+            Route(f"{HERE}/refuse", answering(self.refuse), methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """Everybody who waits."""
+        await self._approver(request)
+        return self._site.form(
+            request,
+            "approvals.html",
+            cookie=cookies.SESSION,
+            waiting=await approval.waiting(self._site.database),
+            news=NEWS.get(request.query_params.get("news", "")),
+        )
+
+    async def approve(self, request: Request) -> Response:
+        """Let somebody in."""
+        id, viewer, site = await self._sent(request), await self._approver(request), self._site
+        done = await approval.approve(site.database, site.outbox, viewer, id, origin_of(request))
+        return see(f"{HERE}?news={'approved' if done else 'settled'}")
+
+    async def refuse(self, request: Request) -> Response:
+        """Delete an account that waits."""
+        id, viewer, site = await self._sent(request), await self._approver(request), self._site
+        done = await approval.refuse(site.database, site.outbox, viewer, id, origin_of(request))
+        return see(f"{HERE}?news={'refused' if done else 'settled'}")
+
+    async def _sent(self, request: Request) -> str:
+        fields = await self._site.fields(request, cookies.SESSION)
+        return fields.get("id", "")
+
+    async def _approver(self, request: Request) -> Viewer:
+        """Who is signed in, may approve, and has lately proved that it is them."""
+        viewer = await self._site.signed_in(request)
+        if not approval.may_approve(self._site.settings, viewer):
+            raise Problem("NOT_FOUND", "There is nothing here for you.")
+        return await self._site.proved(request, HERE)
