@@ -14,12 +14,22 @@ LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::\d{1,5})?(/.*
 APP_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 """A scheme of an app of its own: a domain's name, backwards (RFC 8252, section 7.1)."""
 
+EXPLORER = "gateway-explorer"
+"""The explorer's name; a migration registers it."""
+
 
 @dataclass(frozen=True)
 class Client:
     """An application as Authlib asks about it."""
 
     row: OAuthClient
+    issuer: str
+
+    @property
+    def redirect_uris(self) -> list[str]:
+        """Where answers may be sent; a path is one of this gateway's own, wherever it is."""
+        uris: list[str] = self.row.redirect_uris
+        return [self.issuer + uri if uri.startswith("/") else uri for uri in uris]
 
     @property
     def client_id(self) -> str:
@@ -32,7 +42,7 @@ class Client:
 
     def get_default_redirect_uri(self) -> str | None:
         """Where answers go when the request does not say, if there is only one place."""
-        uris = self.row.redirect_uris
+        uris = self.redirect_uris
         return uris[0] if len(uris) == 1 else None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
@@ -42,7 +52,7 @@ class Client:
         wanted = without_port(redirect_uri)
         return any(
             uri == redirect_uri or (wanted is not None and wanted == without_port(uri))
-            for uri in self.row.redirect_uris
+            for uri in self.redirect_uris
         )
 
     def check_client_secret(self, secret: str) -> bool:

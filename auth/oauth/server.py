@@ -119,7 +119,7 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
                 OAuthClient.client_id == client_id, OAuthClient.disabled_at.is_(None)
             )
             row = self.session.scalar(statement)
-            self._clients[client_id] = Client(row) if row else None
+            self._clients[client_id] = Client(row, self.issuer) if row else None
         return self._clients[client_id]
 
     def create_oauth2_request(self, request: Asked) -> Asked:

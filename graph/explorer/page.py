@@ -1,6 +1,11 @@
-"""Serves the explorer: the page, its files and its examples, all from here and nowhere else."""
+"""Serves the explorer: the page, its files and its examples, all from here and nowhere else.
 
+People sign in to it by OAuth, as an application of our own; the page tells its script as which.
+"""
+
+import json
 import mimetypes
+from html import escape
 from pathlib import Path
 
 from starlette.requests import Request
@@ -13,6 +18,8 @@ from starlette.responses import (
 )
 from starlette.routing import BaseRoute, Route
 
+from auth.oauth.clients import EXPLORER
+from auth.oauth.scopes import SCOPES
 from graph.explorer.bundle import STATIC, Bundle
 from graph.explorer.examples import read_examples
 from graph.settings import Settings
@@ -47,7 +54,8 @@ PAGE = """<!doctype html>
 <script type="module" src="/explorer/assets/{script}"></script>
 </head>
 <body>
-<div id="explorer" data-product="{product}" data-demo="{demo}"></div>
+<div id="explorer" data-product="{product}" data-demo="{demo}" data-issuer="{issuer}" \
+data-client="{client}" data-scopes="{scopes}"></div>
 <noscript>The explorer needs JavaScript. The API itself is at /graphql.</noscript>
 </body>
 </html>
@@ -62,12 +70,21 @@ class Explorer:
         self._static = static
         self._examples = JSONResponse(read_examples(), headers=HEADERS)
         # Whoever tries the gateway out has the demo data and its people; nobody else has.
-        self._demo = "" if settings.in_production else DEMO
+        demo = "" if settings.in_production else DEMO
+        told = {
+            "product": PRODUCT,
+            "demo": demo,
+            "issuer": settings.url,
+            "client": EXPLORER,
+            "scopes": json.dumps(SCOPES),
+        }
+        self._told = {name: escape(value) for name, value in told.items()}
 
     def routes(self) -> list[BaseRoute]:
         """The page, its examples and its files."""
         return [
             Route("/explorer", self.page),
+            Route("/explorer/callback", self.page),
             Route("/explorer/examples.json", self.examples),
             Route("/explorer/assets/{name}", self.asset),
         ]
@@ -78,8 +95,10 @@ class Explorer:
         if bundle is None:
             return PlainTextResponse(NOT_BUILT, status_code=503, headers=HEADERS)
         names = {"style": bundle.style, "script": bundle.script, "icon": bundle.icon}
-        content = PAGE.format(product=PRODUCT, demo=self._demo, **names)
-        return HTMLResponse(content, headers={**HEADERS, "Cache-Control": "no-cache"})
+        # Not kept: the address of the callback holds a code, the page says who we are today.
+        return HTMLResponse(
+            PAGE.format(**self._told, **names), headers={**HEADERS, "Cache-Control": "no-store"}
+        )
 
     def examples(self, _: Request) -> Response:
         """The examples and what fills their variables."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, Request, async_playwright
+from playwright.async_api import Browser, Page, Request, async_playwright, expect
 from starlette.applications import Starlette
 
 from db.pool import Database
@@ -114,11 +114,19 @@ class Visitor:
         if not self.page.url.startswith(self.gateway.url):
             await self.page.goto(f"{self.gateway.url}/sign-in?next=/explorer")
         else:
-            await self.page.get_by_role("link", name="Sign in").first.click()
+            await self.page.get_by_role("banner").get_by_role("button", name="Sign in").click()
         await self.page.get_by_label("E-mail address").fill(email)
         await self.page.get_by_label("Password").fill(self.gateway.passwords[email])
         await self.page.get_by_role("button", name="Sign in").click()
         await self.ready()
+
+    async def choose(self, scopes: str) -> None:
+        """Choose what the explorer may do, by one of the common names for it."""
+        banner = self.page.get_by_role("banner")
+        await banner.locator(".scopes > summary").click()
+        await banner.get_by_role("button", name=scopes, exact=True).click()
+        await banner.get_by_role("button", name="Use these scopes").click()
+        await expect(banner.locator(".scopes > summary")).to_have_text(scopes)
 
     async def type_operation(self, text: str) -> None:
         """Replace the operation; the editor completes brackets, so the text is pasted."""

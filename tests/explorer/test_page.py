@@ -37,7 +37,7 @@ async def test_the_page_permits_nothing_from_elsewhere_and_nothing_inline(bundle
         "form-action": "'self'",
         "frame-ancestors": "'none'",
     }
-    assert response.headers["cache-control"] == "no-cache"
+    assert response.headers["cache-control"] == "no-store"
     assert "<title>Gateway API explorer</title>" in response.text
     assert f'src="/explorer/assets/{bundle.script}"' in response.text
 

@@ -3,8 +3,8 @@
 import { pick, useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { createContext, useContext, useEffect, useState } from 'react';
 
-/** The session as the server tells it, and the address of a demo person when there is one. */
-export const Who = createContext({ session: null, demo: '' });
+/** The session and its state, and the address of a demo person when there is one. */
+export const Who = createContext({ state: null, session: null, demo: '' });
 
 let loading;
 
@@ -47,11 +47,13 @@ function Icon() {
 }
 
 function Hint() {
-  const { session, demo } = useContext(Who);
-  if (!session || session.signedIn) return null;
+  const { state, session, demo } = useContext(Who);
+  if (!state || state.signedIn) return null;
   return (
     <p className="examples-hint">
-      <a href="/sign-in?next=/explorer">Sign in</a>
+      <button type="button" className="examples-sign-in" onClick={() => session.signIn()}>
+        Sign in
+      </button>
       {demo ? ` as ${demo} to run them on the demo data.` : ' to run them on your own data.'}
     </p>
   );

@@ -2,18 +2,35 @@
 
 import { getOperationAST, parse } from 'graphql';
 
-async function post({ query, variables, operationName }, headers) {
+const UNAUTHENTICATED = 401;
+
+function isSigned(headers) {
+  return Object.keys(headers ?? {}).some((name) => name.toLowerCase() === 'authorization');
+}
+
+/** Send an operation with a token, and with no cookie: it does what the token's scopes allow. */
+async function send({ query, variables, operationName }, headers, token) {
   const sent = new Headers({
     Accept: 'application/graphql-response+json, application/json',
     'Content-Type': 'application/json',
   });
+  if (token) sent.set('Authorization', `Bearer ${token}`);
   for (const [name, value] of Object.entries(headers ?? {})) sent.set(name, value);
-  const response = await fetch('/graphql', {
+  return fetch('/graphql', {
     method: 'POST',
-    credentials: 'same-origin',
+    credentials: 'omit',
     headers: sent,
     body: JSON.stringify({ query, variables, operationName }),
   });
+}
+
+async function post(operation, headers, session) {
+  const token = isSigned(headers) ? null : await session.token();
+  let response = await send(operation, headers, token);
+  if (response.status === UNAUTHENTICATED && token) {
+    const another = await session.anotherToken();
+    if (another) response = await send(operation, headers, another);
+  }
   const text = await response.text();
   try {
     return JSON.parse(text);
@@ -50,15 +67,12 @@ const SCHEMA_REFUSED = {
   ],
 };
 
-function isAnonymous(headers) {
-  return !Object.keys(headers ?? {}).some((name) => name.toLowerCase() === 'authorization');
-}
-
 /** GraphiQL's fetcher for a session; it resolves to the whole response, extensions included. */
-export function fetcherFor({ signedIn }) {
+export function fetcherFor(session) {
   return async (operation, options) => {
+    const headers = options?.headers;
     const introspects = operation.operationName === 'IntrospectionQuery';
-    if (introspects && !signedIn && isAnonymous(options?.headers)) return SCHEMA_REFUSED;
-    return transportFor(operation)(operation, options?.headers);
+    if (introspects && !isSigned(headers) && !session.read()?.signedIn) return SCHEMA_REFUSED;
+    return transportFor(operation)(operation, headers, session);
   };
 }

@@ -5,13 +5,15 @@ import './explorer.css';
 
 import { explorerPlugin } from '@graphiql/plugin-explorer';
 import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
-import { useMemo } from 'react';
+import { useMemo, useSyncExternalStore } from 'react';
 import { createRoot } from 'react-dom/client';
 
 import { EXAMPLES_PLUGIN, Who } from './examples.jsx';
 import { fetcherFor } from './fetcher.js';
-import { TopBar, useSession } from './session.jsx';
+import { Authorization } from './oauth.js';
+import { Session } from './session.js';
 import { EditorTheme } from './theme.js';
+import { TopBar } from './top-bar.jsx';
 
 const BUILDER_PLUGIN = { ...explorerPlugin({ title: 'Query builder' }), title: 'Query builder' };
 const PLUGINS = [BUILDER_PLUGIN, EXAMPLES_PLUGIN, HISTORY_PLUGIN];
@@ -24,9 +26,9 @@ const SCALARS = {
   JSON: { type: ['object', 'array', 'string', 'number', 'boolean', 'null'] },
 };
 
-function Editors({ session }) {
-  // A new fetcher makes GraphiQL fetch the schema: when somebody signs in in another tab, say.
-  const fetcher = useMemo(() => fetcherFor({ signedIn: session.signedIn }), [session.signedIn]);
+function Editors({ session, grant }) {
+  // A new fetcher makes GraphiQL fetch the schema: for somebody else, or with other scopes.
+  const fetcher = useMemo(() => fetcherFor(session), [session, grant]);
   return (
     <GraphiQL
       fetcher={fetcher}
@@ -42,15 +44,21 @@ function Editors({ session }) {
   );
 }
 
-function Explorer({ product, demo }) {
-  const session = useSession();
+function Explorer({ product, demo, scopes, session }) {
+  const state = useSyncExternalStore(session.subscribe, session.read);
   return (
-    <Who value={{ session, demo }}>
-      <TopBar product={product} session={session} />
-      {session && <Editors session={session} />}
+    <Who value={{ state, session, demo }}>
+      <TopBar product={product} scopes={scopes} state={state} session={session} />
+      {state && <Editors session={session} grant={state.grant} />}
     </Who>
   );
 }
 
 const root = document.getElementById('explorer');
-createRoot(root).render(<Explorer {...root.dataset} />);
+const { product, demo, issuer, client } = root.dataset;
+const scopes = JSON.parse(root.dataset.scopes);
+const session = new Session(new Authorization(issuer, client), scopes);
+session.start();
+createRoot(root).render(
+  <Explorer product={product} demo={demo} scopes={scopes} session={session} />,
+);
