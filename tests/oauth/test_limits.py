@@ -68,7 +68,7 @@ async def test_an_answer_to_the_page_is_counted_as_a_visit(
     page = await planner.open(person.browser)
     few = settings.model_copy(update={"client_requests": 1})
     transport = httpx.ASGITransport(
-        Starlette(routes=oauth.routes(database, few)), client=("10.99.2.1", 5)
+        Starlette(routes=oauth.routes(database, few, Outbox(few))), client=("10.99.2.1", 5)
     )
     person.browser._transport = transport
     first = await press(person.browser, page)
