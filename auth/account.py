@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from auth import browser_sessions
 from auth.events import Event, record
-from auth.people import person_name
+from auth.people import job_title, person_name
 from auth.session import ViewerSession
 from auth.session.origin import Origin
 from auth.settings import AuthSettings
@@ -21,6 +22,7 @@ from db.problem import Problem
 MOST = 100
 """Browsers and applications that are listed, the latest used first."""
 
+ABOUT = "SELECT full_name, job_title FROM profiles WHERE id = $1"
 SESSIONS = """
 SELECT id, host(ip_address) AS address, coalesce(user_agent, '') AS agent, created_at, last_used_at
 FROM sessions
@@ -54,6 +56,13 @@ ORDER BY u.last_used_at DESC NULLS LAST, c.client_name, c.client_id LIMIT $2
 CLIENT = "SELECT id FROM oauth_clients WHERE client_id = $1"
 
 
+class About(NamedTuple):
+    """What somebody says of themselves."""
+
+    full_name: str | None
+    job_title: str | None
+
+
 @dataclass(frozen=True)
 class Browser:
     """A browser that is signed in: from where, and since when."""
@@ -76,14 +85,21 @@ class Application:
     scopes: frozenset[str] | None
 
 
-async def rename(database: Database, viewer: Viewer, text: str, origin: Origin) -> None:
-    """Call the person something else. Raises INVALID with the field at fault."""
+async def profile(database: Database, id: UUID) -> About:
+    """What this person says of themselves."""
+    async with database.auth.lend(NOBODY) as lent:
+        row = await lent.fetchrow(ABOUT, id)
+    return About(*row) if row else About(None, None)
+
+
+async def change_profile(
+    database: Database, viewer: Viewer, full_name: str, title: str, origin: Origin
+) -> None:
+    """Say something else of the person. Raises INVALID with the field at fault."""
     assert viewer.id  # noqa: S101 (the page asks who it is first)
-    name = person_name(text)
+    values = {"full_name": person_name(full_name), "job_title": job_title(title)}
     async with ViewerSession(database, viewer, origin).transaction() as transaction:
-        profile = await transaction.find(Profile, viewer.id)
-        if profile.full_name != name:
-            transaction.change(profile, None, full_name=name)
+        transaction.change(await transaction.find(Profile, viewer.id), None, **values)
 
 
 async def browsers(database: Database, settings: AuthSettings, viewer: Viewer) -> Sequence[Browser]:

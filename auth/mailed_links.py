@@ -46,6 +46,10 @@ USE_OTHERS = """
 UPDATE mailed_links SET used_at = now()
 WHERE lower(email) = lower($1) AND purpose = $2 AND used_at IS NULL
 """
+CALL_OFF = """
+UPDATE mailed_links SET used_at = now()
+WHERE user_id = $1 AND used_at IS NULL AND purpose = coalesce($2::link_purpose, purpose)
+"""
 CLEAN = """
 DELETE FROM mailed_links WHERE id IN (
     SELECT id FROM mailed_links WHERE expires_at < now() - interval '1 day'
@@ -92,6 +96,11 @@ async def use(connection: Lent, purpose: LinkPurpose, secret: str) -> Opened:
     opened = await _opened(connection, USE, purpose, secret)
     await connection.execute(USE_OTHERS, opened.email, purpose.value)
     return opened
+
+
+async def call_off(connection: Lent, user_id: UUID, purpose: LinkPurpose | None = None) -> None:
+    """Let no link work that was mailed for this person, for this purpose or any."""
+    await connection.execute(CALL_OFF, user_id, purpose.value if purpose else None)
 
 
 async def _opened(connection: Lent, statement: str, purpose: LinkPurpose, secret: str) -> Opened:

@@ -79,6 +79,7 @@ async def reset(
         id = (await mailed_links.use(lent, LinkPurpose.PASSWORD_RESET, secret)).user_id
         assert id is not None  # noqa: S101 (a constraint of the table)
         await lent.execute(SET_CREDENTIAL, id, hash)
+        await mailed_links.call_off(lent, id)
         await end_all(lent, id)
         await revoke_all(lent, id)
         await throttle.clear(lent, throttle.counts(settings, email, origin.ip_address))
@@ -108,6 +109,7 @@ async def change(
     hash = await passwords.hashed(acceptable)
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         await lent.execute(SET_CREDENTIAL, viewer.id, hash)
+        await mailed_links.call_off(lent, viewer.id)
         kept = UUID(viewer.session_id) if viewer.session_id else None
         await end_all(lent, viewer.id, kept)
         event = person_event("password_change", viewer.id, actor_id=viewer.id, session_id=kept)

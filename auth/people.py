@@ -128,13 +128,22 @@ async def full_name(database: Database, id: UUID) -> str | None:
 
 def person_name(text: str | None, field: str = "full_name") -> str | None:
     """A name as we keep it: NFC, nothing around it, None when empty. Raises INVALID at `field`."""
-    name = unicodedata.normalize("NFC", text).strip() if text else ""
-    if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", name):
-        raise Problem("INVALID", "This is not a name.", field=(field,))
-    if len(name) > LONGEST_NAME:
-        message = f"A name has at most {LONGEST_NAME} characters."
+    return _line(text, field, "name")
+
+
+def job_title(text: str | None) -> str | None:
+    """A job title as we keep it, likewise. Raises INVALID."""
+    return _line(text, "job_title", "job title")
+
+
+def _line(text: str | None, field: str, what: str) -> str | None:
+    line = unicodedata.normalize("NFC", text).strip() if text else ""
+    if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", line):
+        raise Problem("INVALID", f"This is not a {what}.", field=(field,))
+    if len(line) > LONGEST_NAME:
+        message = f"A {what} has at most {LONGEST_NAME} characters."
         raise Problem("INVALID", message, field=(field,))
-    return name or None
+    return line or None
 
 
 def address(email: str) -> str:

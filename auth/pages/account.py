@@ -1,4 +1,4 @@
-"""The pages of one's own account: name, browsers that are signed in, connected applications."""
+"""The pages of one's own account: an overview, signed-in browsers, connected applications."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,15 +9,12 @@ from auth.approval import may_approve
 from auth.identify import origin_of
 from auth.oauth.scopes import in_words
 from auth.pages import agents
-from auth.pages.forms import read_form
 from auth.pages.site import Site, answering, see
 from auth.people import full_name
-from auth.viewer import Viewer
-from db.problem import Problem
 
 SESSIONS, APPLICATIONS = "/account/sessions", "/account/applications"
 NEWS = {
-    "name": "Your name has been changed.",
+    "email": "Your e-mail address has been changed. From now on you sign in with it.",
     "password": "Your password has been changed. Your other browsers are signed out.",
     "second-factor-off": "No code is asked for any more when you sign in.",
     "session-ended": "The browser is signed out.",
@@ -39,7 +36,6 @@ class AccountPages:
         """Their routes."""
         return [
             Route("/account", answering(self.show)),
-            Route("/account/name", answering(self.rename), methods=["POST"]),
             Route(SESSIONS, answering(self.sessions)),
             Route(f"{SESSIONS}/end", answering(self.end_session), methods=["POST"]),
             Route(f"{SESSIONS}/end-others", answering(self.end_others), methods=["POST"]),
@@ -50,19 +46,15 @@ class AccountPages:
     async def show(self, request: Request) -> Response:
         """The name, and the way to everything else."""
         viewer = await self._site.signed_in(request)
-        return await self._overview(request, viewer)
-
-    async def rename(self, request: Request) -> Response:
-        """Change the name."""
-        fields = await read_form(request)
-        viewer = await self._site.signed_in(request)
-        try:
-            self._site.require_ours(request, fields, cookies.SESSION)
-            name = fields.get("full_name", "")
-            await account.rename(self._site.database, viewer, name, origin_of(request))
-        except Problem as problem:
-            return await self._overview(request, viewer, problem)
-        return see("/account?news=name")
+        assert viewer.id  # noqa: S101
+        return self._form(
+            request,
+            "account.html",
+            email=viewer.email,
+            name=await full_name(self._site.database, viewer.id),
+            second_factor=await second_factor.state(self._site.database, viewer.id),
+            approves=may_approve(self._site.settings, viewer),
+        )
 
     async def sessions(self, request: Request) -> Response:
         """Every browser that is signed in, which tells where somebody is: for fresh proofs."""
@@ -101,27 +93,9 @@ class AccountPages:
         await account.disconnect(self._site.database, viewer, client, origin_of(request))
         return see(f"{APPLICATIONS}?news=disconnected")
 
-    async def _overview(
-        self, request: Request, viewer: Viewer, problem: Problem | None = None
-    ) -> Response:
-        assert viewer.id  # noqa: S101 (they are signed in)
-        return self._form(
-            request,
-            "account.html",
-            problem,
-            email=viewer.email,
-            name=await full_name(self._site.database, viewer.id),
-            second_factor=await second_factor.state(self._site.database, viewer.id),
-            approves=may_approve(self._site.settings, viewer),
-        )
-
-    def _form(
-        self, request: Request, template: str, problem: Problem | None = None, **values: object
-    ) -> Response:
+    def _form(self, request: Request, template: str, **values: object) -> Response:
         news = NEWS.get(request.query_params.get("news", ""))
-        return self._site.form(
-            request, template, problem, cookie=cookies.SESSION, news=news, **values
-        )
+        return self._site.form(request, template, None, cookie=cookies.SESSION, news=news, **values)
 
 
 def _words(scopes: frozenset[str] | None) -> list[str]:

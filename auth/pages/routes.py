@@ -12,6 +12,7 @@ from auth.pages.approvals import ApprovalPages
 from auth.pages.invitation import InvitationPages
 from auth.pages.page import SECURE, STYLE, page
 from auth.pages.password import PasswordPages
+from auth.pages.profile import ProfilePages
 from auth.pages.second_factor import SecondFactorPages
 from auth.pages.sign_in import SignInPages
 from auth.pages.sign_up import SignUpPages
@@ -35,6 +36,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         *PasswordPages(site).routes(),
         *SecondFactorPages(site).routes(),
         *AccountPages(site).routes(),
+        *ProfilePages(site).routes(),
         *ApprovalPages(site).routes(),
     ]
 

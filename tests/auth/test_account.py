@@ -1,4 +1,4 @@
-"""One's own account: proofs, name, browsers that are signed in, connected applications."""
+"""One's own account: proofs, browsers that are signed in, connected applications."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -12,8 +12,8 @@ from auth.pages.site import required_step_up
 from auth.people import create_person
 from tests.auth.conftest import PASSWORD, hidden, send, sign_in
 
-PAGES = ("/account/sessions", "/account/second-factor")
-FORMS = ("/account/sessions/end-others", "/account/second-factor/off")
+PAGES = ("/account/sessions", "/account/second-factor", "/account/email")
+FORMS = ("/account/sessions/end-others", "/account/second-factor/off", "/account/email")
 
 
 @pytest.fixture(autouse=True)
@@ -105,31 +105,12 @@ async def test_a_proof_leads_to_no_other_site(mine, later, target):
     assert answer.headers["location"] == "/"
 
 
-@pytest.mark.parametrize("path", ["/account", "/account/applications", *PAGES, "/prove"])
+@pytest.mark.parametrize(
+    "path", ["/account", "/account/profile", "/account/applications", *PAGES, "/prove"]
+)
 async def test_whoever_is_not_signed_in_does_that_first(browser, path):
     answer = await browser.get(path)
     assert answer.headers["location"] == f"/sign-in?next={path.replace('/', '%2F')}"
-
-
-async def test_the_name_is_changed_and_recorded_as_any_change(mine, person, superuser):
-    answer = await post(mine, "/account/name", "/account", full_name=" <b>Ada</b> ")
-    page = (await mine.get(answer.headers["location"])).text
-    assert "Your name has been changed." in page
-    assert 'value="&lt;b&gt;Ada&lt;/b&gt;"' in page
-    rows = await superuser.fetch(
-        "SELECT * FROM audit_logs WHERE entity_id = $1 AND event_type = 'update'", person.id
-    )
-    assert [row["changed_fields"] for row in rows] == [["full_name"]]
-    assert rows[0]["actor_id"] == person.id
-    await post(mine, "/account/name", "/account", full_name="")
-    assert (await mine.get("/session")).json()["fullName"] is None
-
-
-@pytest.mark.parametrize("name", ["a\0b", "a\r\nb", "x" * 501])
-async def test_what_is_no_name_is_refused(mine, name):
-    answer = await post(mine, "/account/name", "/account", full_name=name)
-    assert answer.status_code == 400
-    assert (await mine.get("/session")).json()["fullName"] == "A Member"
 
 
 async def test_browsers_are_listed_and_signed_out_one_by_one(browse, mine, person, events):
@@ -269,7 +250,9 @@ async def test_an_unknown_application_is_not_found(mine, client):
 @pytest.mark.parametrize(
     "path",
     [
-        "/account/name",
+        "/account/profile",
+        "/account/email",
+        "/account/email/confirm",
         "/account/sessions/end",
         "/account/applications/disconnect",
         *FORMS,
