@@ -59,7 +59,10 @@ credential AS (
     SELECT t.id, t.user_id, t.client_id, t.scope, c.scope AS most, t.jkt
     FROM oauth_access_tokens t JOIN oauth_clients c USING (client_id)
     WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND t.expires_at > now()
-        AND c.disabled_at IS NULL AND (t.resource = '{}' OR $2 = ANY (t.resource))
+        AND c.disabled_at IS NULL
+        AND NOT EXISTS (
+            SELECT FROM organizations o WHERE o.id = c.managed_by AND o.deleted_at IS NOT NULL)
+        AND (t.resource = '{}' OR $2 = ANY (t.resource))
 )
 """
 BY_ADDRESS = """

@@ -4,6 +4,7 @@ from db.audit.seal import AuditCheckpoint, AuditSeal, AuditSealCursor
 from db.base import Base
 from db.change import AuditLog
 from db.core.billing import BillingCache, StripeCustomer, UsageLog
+from db.core.clients import OrganizationClient
 from db.core.idempotency import IdempotencyKey
 from db.core.notifications import Notification
 from db.core.oauth import (
@@ -41,6 +42,7 @@ MODELS: tuple[type[Base], ...] = (
     Organization,
     OrganizationMember,
     OrganizationInvitation,
+    OrganizationClient,
     Project,
     ProjectMember,
     UserRole,

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from graph.core import (
+    clients,
     membership,
     organizations,
     people,
@@ -37,6 +38,7 @@ for _type in (
     people.Profile,
     organizations.OrganizationMember,
     organizations.OrganizationInvitation,
+    clients.OAuthClient,
     projects.ProjectMember,
 ):
     NODES[_type.model] = _type
@@ -67,6 +69,7 @@ class Mutation(
     people.Mutation,
     membership.Mutation,
     service_accounts.Mutation,
+    clients.Mutation,
     projects.Mutation,
     nested.Mutation,
     documents.Mutation,

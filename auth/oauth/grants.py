@@ -168,9 +168,20 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc] # Authlib ha
 class ClientCredentialsGrant(
     grants.ClientCredentialsGrant  # type: ignore[misc] # Authlib has no types
 ):
-    """An application that acts for itself."""
+    """An application that acts for itself: as its service account, if it has one."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = WITH_SECRET
+
+    request: Asked
+    server: "Server"
+
+    def validate_token_request(self) -> None:
+        """Raises UnauthorizedClientError, too, when its service account does not serve."""
+        super().validate_token_request()
+        account = self.request.client.row.service_account_id
+        if account is not None and in_good_standing(self.server.session, account) is None:
+            raise UnauthorizedClientError("The service account of the client does not serve.")
+        self.request.user = account
 
 
 def _is_still_for(held: Held[OAuthAuthorizationCode], client: Client) -> bool:

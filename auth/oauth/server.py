@@ -17,7 +17,7 @@ from authlib.oauth2 import AuthorizationServer, OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 from authlib.oauth2.rfc6749.errors import UnsupportedGrantTypeError
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -47,6 +47,7 @@ from auth.settings import AuthSettings
 from auth.tokens import REFRESH, new_token
 from db.change import AuditEventType, AuditSeverity, ResourceType
 from db.core.oauth import Issued, OAuthAccessToken, OAuthClient, OAuthRefreshToken
+from db.core.organizations import Organization
 from db.core.people import Profile
 from db.pool import Database
 from db.problem import Problem
@@ -116,7 +117,11 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
             return None
         if client_id not in self._clients:
             statement = select(OAuthClient).where(
-                OAuthClient.client_id == client_id, OAuthClient.disabled_at.is_(None)
+                OAuthClient.client_id == client_id,
+                OAuthClient.disabled_at.is_(None),
+                ~exists().where(
+                    Organization.id == OAuthClient.managed_by, Organization.deleted_at.is_not(None)
+                ),
             )
             row = self.session.scalar(statement)
             self._clients[client_id] = Client(row, self.issuer) if row else None

@@ -4,6 +4,7 @@ from auth.policy.rule import Rule
 from auth.viewer import Role
 from db.base import Entity
 from db.core.billing import BillingCache, StripeCustomer
+from db.core.clients import OrganizationClient
 from db.core.notifications import Notification
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
 from db.core.people import Profile
@@ -20,6 +21,7 @@ RULES: dict[type[Entity], Rule] = {
     Organization:            Rule(BILLING, ANYONE, ADMIN,  OWNER),
     OrganizationMember:      Rule(MEMBER,  ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete")),
     OrganizationInvitation:  Rule(ADMIN,   ADMIN,  ADMIN,  ADMIN),
+    OrganizationClient:      Rule(OWNER,   OWNER,  OWNER,  OWNER),
     Project:                 Rule(VIEWER,  ADMIN,  ADMIN,  ADMIN),
     ProjectMember:           Rule(VIEWER,  ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete"),
                                   inside=True),

@@ -20,6 +20,7 @@ RESOURCES = {
     "organizations": ResourceType.ORGANIZATION,
     "organization_members": ResourceType.MEMBER,
     "organization_invitations": ResourceType.INVITATION,
+    "organization_clients": ResourceType.OAUTH_CLIENT,
     "project_members": ResourceType.ROLE,
     "user_roles": ResourceType.ROLE,
     "projects": ResourceType.PROJECT,
@@ -43,7 +44,9 @@ RESOURCES = {
     "billing_cache": ResourceType.BILLING,
 }
 
-ABOUT_ACCESS = frozenset({ResourceType.MEMBER, ResourceType.INVITATION, ResourceType.ROLE})
+ABOUT_ACCESS = frozenset(
+    {ResourceType.MEMBER, ResourceType.INVITATION, ResourceType.ROLE, ResourceType.OAUTH_CLIENT}
+)
 """Whose changes are changes of access (CC6.3)."""
 
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import Connection, Select, text
+from sqlalchemy import Connection, Select, Text, Uuid, func, literal, select, text
 from sqlalchemy.event import listens_for
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -286,6 +286,15 @@ class Transaction(Finder):
         frozen = await self._orm.execute(freezing(*place), execution_options=options)
         baseline.content_hash, baseline.item_counts = frozen.one()
         self.add(baseline)
+
+    async def know_client(self, id: UUID, secret: str | None) -> None:
+        """Have the authorization server know an `OrganizationClient` by the secret of this digest.
+
+        The row has been added or changed here, and so the policy been asked.
+        """
+        await self.flush()
+        known = select(func.ctx.know_client(literal(id, Uuid), literal(secret, Text)))
+        await self._orm.execute(known, execution_options={"of_transaction": True})
 
     def _force(self, row: Entity) -> None:
         held = (self.viewer.grants.get(getattr(row, key)) for key in row.scope_keys())

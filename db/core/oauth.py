@@ -67,6 +67,12 @@ class OAuthClient(Identified, kw_only=True):
     owner_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("profiles.id"), index=True, default=None
     )
+    managed_by: Mapped[UUID | None] = mapped_column(default=None)
+    """The organization whose owners see and change it, as the `OrganizationClient` of this id."""
+    service_account_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("profiles.id"), index=True, default=None
+    )
+    """As whom it acts when it acts for itself; nobody when null."""
     is_self_registered: Mapped[bool] = flag(default=False)
     """Nobody has looked at it: whoever sent its registration calls it what they like (RFC 7591)."""
     registration_token: Mapped[str | None] = mapped_column(default=None)

@@ -30,6 +30,7 @@ NAMED = {
     "blockId": "blocks",
     "parentId": "blocks",
     "userId": "profiles",
+    "serviceAccountId": "profiles",
     "token": "organization_invitations",
 }
 """Where the ids are that an argument of this name takes; others take the mutation's own type."""

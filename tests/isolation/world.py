@@ -49,6 +49,7 @@ every role in ours, and has left."""
 ABOUT_PEOPLE = {"organizations", "organization_members"}
 FOR_ADMINISTRATORS = {
     "organization_invitations",
+    "organization_clients",
     "user_roles",
     "stripe_customers",
     "billing_cache",
@@ -146,6 +147,8 @@ def _colleagues(one: Person, other: Person) -> bool:
 
 def _roles_that_read(table: str) -> set[str]:
     roles = {"owner", "admin"}
+    if table == "organization_clients":
+        roles -= {"admin"}
     if table in ABOUT_PEOPLE:
         roles |= {"viewer", "member"}
     if table in ("organizations", "stripe_customers", "billing_cache"):

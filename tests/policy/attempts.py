@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from db.base import Entity
+from db.core.clients import OrganizationClient
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
 from db.core.projects import Project, ProjectMember
 from db.requirements.baselines import Baseline
@@ -26,6 +27,7 @@ MISSING = {
     (OrganizationMember, "create"),
     (OrganizationInvitation, "delete"),
     (OrganizationInvitation, "restore"),
+    (OrganizationClient, "restore"),
     (ProjectMember, "restore"),
     (Baseline, "update"),
 }
@@ -45,10 +47,15 @@ CHANGES: dict[type[Entity], dict[str, Any]] = {
 }
 
 
+def type_of(model: type[Entity]) -> str:
+    """What the API calls the entity."""
+    return "OAuthClient" if model is OrganizationClient else model.__name__
+
+
 def name_of(model: type[Entity], action: str) -> str:
     """The mutation."""
-    known = NAMES.get((model, action))
-    return known or model.__name__[0].lower() + model.__name__[1:] + action.title()
+    name = type_of(model).replace("OAuth", "Oauth")
+    return NAMES.get((model, action)) or name[0].lower() + name[1:] + action.title()
 
 
 def new(house: House, model: type[Entity]) -> dict[str, Any]:
@@ -59,6 +66,12 @@ def new(house: House, model: type[Entity]) -> dict[str, Any]:
         OrganizationInvitation: {
             "organizationId": house.organization,
             "email": f"{uuid4().hex}@test.example",
+        },
+        OrganizationClient: {
+            "organizationId": house.organization,
+            "name": "New",
+            "redirectUris": ["https://planner.example/cb"],
+            "scopes": ["requirements:read"],
         },
         Project: {"organizationId": house.organization, **named},
         ProjectMember: {"projectId": house.project, "userId": house.people["newcomer"]},
@@ -91,7 +104,7 @@ async def attempt(
     if action == "read":
         return await house.post(person, READ, id=id)
     name = name_of(model, action)
-    input = f"{model.__name__}{action.title()}!"
+    input = f"{type_of(model)}{action.title()}!"
     if action == "create":
         input = name[0].upper() + name[1:] + "!" if (model, action) in NAMES else input
         query = f"mutation ($input: {input}) {{ {name}(input: $input) {{ __typename }} }}"

@@ -14,6 +14,7 @@ from auth.policy.rule import Action
 from auth.policy.scopes import scopes_beneath
 from auth.viewer import Role
 from db.base import Entity
+from db.core.clients import OrganizationClient
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
 from db.core.projects import Project, ProjectMember
 from db.pool import Database
@@ -29,6 +30,7 @@ ENTITIES: tuple[type[Entity], ...] = (
     Organization,
     OrganizationMember,
     OrganizationInvitation,
+    OrganizationClient,
     Project,
     ProjectMember,
     Document,
@@ -91,6 +93,7 @@ class House(World):
 PARENTS: dict[type[Entity], type[Entity]] = {
     OrganizationMember: Organization,
     OrganizationInvitation: Organization,
+    OrganizationClient: Organization,
     Project: Organization,
     ProjectMember: Project,
     Document: Project,
@@ -144,6 +147,12 @@ async def found_house(
         house.organization,
         "invited@test.example",
         uuid7(),
+    )
+    await superuser.execute(
+        "INSERT INTO organization_clients (id, organization_id, name, redirect_uris, scopes)"
+        " VALUES ($1, $2, 'Planner', '{https://planner.example/cb}', '{requirements:read}')",
+        ids[OrganizationClient],
+        house.organization,
     )
     await superuser.execute(
         "INSERT INTO baselines (id, organization_id, project_id, document_id, name, content_hash)"

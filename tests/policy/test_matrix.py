@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.policy.attempts import ATTEMPTS, attempt, code_of, prepare, traces
+from tests.policy.attempts import ATTEMPTS, attempt, code_of, prepare, traces, type_of
 from tests.policy.house import ENTITIES, PARENTS, PEOPLE
 
 pytestmark = pytest.mark.exhaustive
@@ -45,7 +45,7 @@ async def test_a_button_is_grey_when_the_mutation_would_be_refused(tidy, person)
     pairs = [*PARENTS.items(), *((None, model) for model in ENTITIES if model not in children)]
     for child, model in pairs:
         if tidy.expected(person, "read", model) is None:
-            type_ = (child or model).__name__
+            type_ = type_of(child or model)
             can = await tidy.ask(person, CAN, id=tidy.rows[model].id, type=type_)
             for action in ("update", "delete"):
                 allowed = tidy.expected(person, action, model) is None

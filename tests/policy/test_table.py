@@ -7,6 +7,7 @@ import pytest
 from auth.policy import RULES, printed
 from auth.viewer import Role
 from db.base import Entity
+from db.core.clients import OrganizationClient
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
 from db.core.projects import Project, ProjectMember
 from db.requirements.documents import Block, Document
@@ -39,6 +40,8 @@ REFUSED = [
     ("outsider", "read", Organization, "NOT_FOUND"),
     ("billing", "read", OrganizationMember, "NOT_FOUND"),
     ("editor", "read", OrganizationInvitation, "NOT_FOUND"),
+    ("admin", "read", OrganizationClient, "NOT_FOUND"),
+    ("admin", "create", OrganizationClient, "FORBIDDEN"),
     ("member", "read", Project, "NOT_FOUND"),
     ("billing", "read", Project, "NOT_FOUND"),
     ("editor", "create", Project, "FORBIDDEN"),

@@ -53,6 +53,8 @@ ROWS = {
     "organization_members": "(id, organization_id, user_id) VALUES ($1, $1, $1)",
     "organization_invitations": "(id, organization_id, email, token, expires_at)"
     " VALUES ($1, $1, 'viewer@demo.example', $1, now() + interval '1 day')",
+    "organization_clients": "(id, organization_id, name, redirect_uris)"
+    " VALUES ($1, $1, 'Planner', '{https://planner.example/}')",
     "projects": "(id, organization_id, name, slug) VALUES ($1, $1, 'Rover', 'rover')",
     "project_members": "(id, organization_id, project_id, user_id) VALUES ($1, $1, $1, $1)",
     "user_roles": "(id, organization_id, user_id, admin_role) VALUES ($1, $1, $1, 'admin')",

@@ -35,7 +35,11 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   FROM organization_invitations
   WHERE organization_invitations.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT project_members.id AS id, $11::INTEGER AS place
+  SELECT organization_clients.id AS id, $11::INTEGER AS place
+  FROM organization_clients
+  WHERE organization_clients.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT project_members.id AS id, $12::INTEGER AS place
   FROM project_members
   WHERE project_members.id = ANY ($2::UUID[])) AS anon_1;
 
