@@ -3,9 +3,12 @@
 A slow hash would add nothing: unlike a password, such a secret cannot be guessed.
 """
 
+import hmac
 import re
 import secrets
 from hashlib import sha256
+
+from auth.settings import AuthSettings
 
 SECRET = r"[A-Za-z0-9_-]{43}"  # noqa: S105 (a pattern)
 """What `fresh` gives."""
@@ -24,3 +27,9 @@ def is_secret(text: str) -> bool:
 def digest(secret: str) -> bytes:
     """What is kept of a secret."""
     return sha256(secret.encode()).digest()
+
+
+def keyed_digest(settings: AuthSettings, kind: str, of: str) -> bytes:
+    """What is kept of what could be guessed: an HMAC with the gateway's secret, by its kind."""
+    key = settings.gateway_secret.get_secret_value().encode()
+    return hmac.new(key, f"{kind}\0{of}".encode(), sha256).digest()

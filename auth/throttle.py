@@ -9,13 +9,12 @@ An attempt counts as failed until it has succeeded, so that attempts at the same
 each other. Counts stand in PostgreSQL: all processes share them, and they outlive a restart.
 """
 
-import hmac
-from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import NamedTuple
 from uuid import UUID
 
+from auth.secret import keyed_digest
 from auth.settings import AuthSettings
 from db.pool import Lent
 from db.problem import Problem
@@ -90,7 +89,7 @@ def invitation_counts(
     """What a mail that invites this address counts for, in the order of locking."""
 
     def count(kind: str, of: str, most: int) -> Count:
-        key = subject(settings, f"invitation: {kind}", of)
+        key = keyed_digest(settings, f"invitation: {kind}", of)
         return Count(key, most, most / MAIL_WINDOW, MAIL_WINDOW, theirs=False)
 
     return in_order(
@@ -102,7 +101,7 @@ def invitation_counts(
 
 def approval_counts(settings: AuthSettings, most: int) -> list[Count]:
     """What mails to those who approve count for, so many in the window."""
-    key = subject(settings, "approval", "")
+    key = keyed_digest(settings, "approval", "")
     return [Count(key, most, most / MAIL_WINDOW, MAIL_WINDOW, theirs=False)]
 
 
@@ -113,6 +112,12 @@ def code_counts(settings: AuthSettings, person: str, ip: str | None) -> list[Cou
     """
     allowed, window = settings.sign_in_attempts, settings.sign_in_window
     return _counts(settings, "code: ", person, ip, allowed, window, short=600)
+
+
+def user_code_counts(settings: AuthSettings, person: str, ip: str | None) -> list[Count]:
+    """What an attempt at the code of a device, by this person, counts for."""
+    allowed, window = settings.sign_in_attempts, settings.sign_in_window
+    return _counts(settings, "user code: ", person, ip, allowed, window, short=600)
 
 
 def _counts(
@@ -128,19 +133,14 @@ def _counts(
 
     def count(kind: str, of: str, times: int, longest: float, *, theirs: bool) -> Count:
         most = allowed * times
-        return Count(subject(settings, f"{prefix}{kind}", of), most, most / window, longest, theirs)
+        subject = keyed_digest(settings, f"{prefix}{kind}", of)
+        return Count(subject, most, most / window, longest, theirs)
 
     return in_order(
         count("address and network", f"{email}\0{network}", 1, window, theirs=True),
         count("address", email, 3, short, theirs=True),
         count("network", network, 10, window, theirs=False),
     )
-
-
-def subject(settings: AuthSettings, kind: str, of: str) -> bytes:
-    """What is kept of what a count is for."""
-    key = settings.gateway_secret.get_secret_value().encode()
-    return hmac.new(key, f"{kind}\0{of}".encode(), sha256).digest()
 
 
 def in_order(*counts: Count) -> list[Count]:

@@ -22,7 +22,8 @@ from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 
 PREFIX = "rqt_"
-REFRESH, CODE, SECRET_OF_CLIENT, REGISTRATION = "rqr_", "rqc_", "rqs_", "rqg_"
+REFRESH, CODE, DEVICE = "rqr_", "rqc_", "rqd_"
+SECRET_OF_CLIENT, REGISTRATION = "rqs_", "rqg_"
 """How the other secrets of applications begin."""
 CLIENT = "gateway-cli"
 
@@ -51,6 +52,9 @@ FROM (
         UNION ALL
         SELECT grant_id, client_id FROM oauth_authorization_codes
         WHERE user_id = $1 AND expires_at > now()
+        UNION ALL
+        SELECT grant_id, client_id FROM oauth_device_codes
+        WHERE user_id = $1 AND expires_at > now()
     ) AS living WHERE $2::text IS NULL OR client_id = $2
     ORDER BY grant_id
 ) AS families
@@ -68,6 +72,10 @@ REVOKE_ALL = (
     """
     UPDATE oauth_authorization_codes SET used_at = now()
     WHERE user_id = $1 AND used_at IS NULL AND ($2::text IS NULL OR client_id = $2)
+    """,
+    """
+    UPDATE oauth_device_codes SET allowed = false
+    WHERE user_id = $1 AND used_at IS NULL AND allowed AND ($2::text IS NULL OR client_id = $2)
     """,
     "DELETE FROM oauth_consents WHERE user_id = $1 AND ($2::text IS NULL OR client_id = $2)",
 )

@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from auth.oauth.clients import GRANT_TYPES, is_app, is_loopback, is_redirect_uri
+from auth.oauth.clients import DEVICE_CODE, GRANT_TYPES, is_app, is_loopback, is_redirect_uri
 from auth.oauth.registry import NAME, Registration
 from auth.oauth.scopes import SCOPES
 
@@ -30,7 +30,7 @@ OPEN_GRANT_TYPES = tuple(name for name in GRANT_TYPES if name != "client_credent
 """An application that nobody knows acts for people who let it, and never for itself."""
 OPEN_SCOPES = tuple(scope for scope in SCOPES if scope != "admin")
 """What it may ask people for: all that they may do is not among it."""
-STARTS = ("authorization_code", "urn:ietf:params:oauth:grant-type:device_code")
+STARTS = ("authorization_code", DEVICE_CODE)
 """The grant types that a refresh token can come from."""
 
 

@@ -19,6 +19,7 @@ from db.core.oauth import (
     OAuthAccessToken,
     OAuthAuthorizationCode,
     OAuthClient,
+    OAuthDeviceCode,
     OAuthRefreshToken,
 )
 from db.core.people import Profile, UserStatus
@@ -32,6 +33,7 @@ KEYS: dict[type[Issued], InstrumentedAttribute[str]] = {
     OAuthAuthorizationCode: OAuthAuthorizationCode.code,
     OAuthAccessToken: OAuthAccessToken.token_hash,
     OAuthRefreshToken: OAuthRefreshToken.token,
+    OAuthDeviceCode: OAuthDeviceCode.device_code,
 }
 """The digest by which each is found."""
 
@@ -48,6 +50,10 @@ class Held(Generic[Row]):
     def check_client(self, client: Client) -> bool:
         """Whether it was given to this application."""
         return self.row.client_id == client.client_id
+
+    def get_client_id(self) -> str:
+        """The application it was given to."""
+        return self.row.client_id
 
     def get_scope(self) -> str:
         """Its scopes that its application still has, separated by spaces."""

@@ -114,7 +114,7 @@ class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc] # Authlib 
         held = locked(self.server.session, OAuthAuthorizationCode, code)
         if held is None or not is_token(code, CODE) or not held.check_client(client):
             return None
-        _require_key(self.request, held)
+        require_key(self.request, held)
         if held.row.used_at is not None:
             self.server.end_reused(held.row, "code")
             return None
@@ -146,7 +146,7 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc] # Authlib ha
             return None
         if not held.check_client(self.request.client):
             return None
-        _require_key(self.request, held)
+        require_key(self.request, held)
         used = held.row.revoked_at is not None or held.row.rotated_at is not None
         if used and (held.row.revoked_at or not take_back_unused(session, held.row)):
             self.server.end_reused(held.row, "refresh token")
@@ -199,7 +199,7 @@ def require_thumbprint(asked: Asked) -> None:
         raise InvalidRequestError("dpop_jkt must be the SHA-256 thumbprint of a key in base64url.")
 
 
-def _require_key(asked: Asked, held: Held[Any]) -> None:
+def require_key(asked: Asked, held: Held[Any]) -> None:
     """Refuse what is bound to a key to whoever does not prove to hold it, and change nothing."""
     if held.row.jkt is None or held.row.jkt == asked.key:
         return

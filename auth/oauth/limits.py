@@ -1,6 +1,7 @@
 """How often an application, and a network, may call; wrong secrets slow down those that follow."""
 
 from auth import throttle
+from auth.secret import keyed_digest
 from auth.settings import AuthSettings
 from auth.throttle import Count
 from db.pool import NOBODY, Database
@@ -57,7 +58,7 @@ def _counts(
     network = throttle.network_of(ip)
 
     def count(whose: str, of: str, most: int) -> Count:
-        subject = throttle.subject(settings, f"oauth {kind} {whose}", of)
+        subject = keyed_digest(settings, f"oauth {kind} {whose}", of)
         return Count(subject, most, most / seconds, seconds, theirs=False)
 
     return throttle.in_order(
@@ -70,7 +71,7 @@ async def admit_registration(database: Database, settings: AuthSettings, ip: str
     """Count an application that registers itself. Raises RATE_LIMITED with `retryAfter` seconds."""
 
     def count(of: str, allowed: int, longest: int) -> Count:
-        subject = throttle.subject(settings, "oauth registrations", of)
+        subject = keyed_digest(settings, "oauth registrations", of)
         return Count(subject, allowed, allowed / REGISTRATION_WINDOW, longest, theirs=False)
 
     counts = throttle.in_order(

@@ -14,7 +14,7 @@ API = METADATA_OF_API
 
 AUTHORIZE, TOKEN = "/oauth/authorize", "/oauth/token"
 REVOKE, INTROSPECT = "/oauth/revoke", "/oauth/introspect"
-PUSH = "/oauth/par"
+PUSH, DEVICE = "/oauth/par", "/oauth/device"
 REGISTER = "/oauth/register"
 
 
@@ -30,6 +30,7 @@ def of_server(settings: AuthSettings) -> dict[str, Any]:
         "introspection_endpoint": issuer + INTROSPECT,
         "pushed_authorization_request_endpoint": issuer + PUSH,
         "require_pushed_authorization_requests": False,
+        "device_authorization_endpoint": issuer + DEVICE,
         **({"registration_endpoint": issuer + REGISTER} if is_open else {}),
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],

@@ -29,7 +29,7 @@ OPEN = {"Access-Control-Allow-Origin": "*"}
 """Whichever page asks learns nothing that its own application could not: no cookie is looked at."""
 
 EXPOSED = "DPoP-Nonce, Retry-After, WWW-Authenticate"
-PROVED = (metadata.PUSH, metadata.TOKEN)
+PROVED = (metadata.PUSH, metadata.DEVICE, metadata.TOKEN)
 """Where something is bound to the key that a proof is of."""
 
 Work = Callable[[Server, Asked], Response]
@@ -62,6 +62,10 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
             lambda server, asked: server.create_endpoint_response(
                 "pushed_authorization_request", asked
             ),
+        ),
+        endpoint(
+            metadata.DEVICE,
+            lambda server, asked: server.create_endpoint_response("device_authorization", asked),
         ),
         endpoint(metadata.TOKEN, lambda server, asked: server.create_token_response(asked)),
         endpoint(

@@ -29,6 +29,7 @@ from auth.identify import DPOP, api_of
 from auth.mail import Mail, Outbox, mail, now
 from auth.oauth import consents, credentials, families
 from auth.oauth.clients import Client
+from auth.oauth.devices import DeviceAuthorization, DeviceGrant
 from auth.oauth.endpoints import Introspection, Revocation
 from auth.oauth.grants import (
     ClientCredentialsGrant,
@@ -58,10 +59,6 @@ logging.getLogger("authlib").setLevel(logging.INFO)
 T = TypeVar("T")
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
-ENTITY: dict[type[Issued], str] = {
-    OAuthAccessToken: "OAuthAccessToken",
-    OAuthRefreshToken: "OAuthRefreshToken",
-}
 
 
 class UnsupportedResponseType(OAuth2Error):  # type: ignore[misc] # Authlib has no types
@@ -85,9 +82,9 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
     At its end `events` are recorded, and then `mails` are sent.
     """
 
-    def __init__(self, session: Session, settings: AuthSettings) -> None:
+    def __init__(self, session: Session, settings: AuthSettings, origin: Origin) -> None:
         super().__init__(scopes_supported=list(SCOPES))
-        self.session, self.settings = session, settings
+        self.session, self.settings, self.origin = session, settings, origin
         self.issuer, self.api = settings.url, api_of(settings)
         self.events: list[Event] = []
         self.mails: list[Mail] = []
@@ -105,9 +102,11 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
         self.register_grant(CodeGrant, [Pkce()])
         self.register_grant(RefreshGrant)
         self.register_grant(ClientCredentialsGrant)
+        self.register_grant(DeviceGrant)
         self.register_endpoint(Revocation)
         self.register_endpoint(Introspection)
         self.register_endpoint(PushedRequests)
+        self.register_endpoint(DeviceAuthorization)
 
     # What Authlib asks for
 
@@ -184,7 +183,8 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
         elif client.row.dpop_bound_access_tokens:
             raise InvalidDpopProof("This client's tokens are bound to a key: a proof is needed.")
         old = request.refresh_token.row if request.refresh_token else None
-        source = old or (request.authorization_code.row if request.authorization_code else None)
+        code = request.authorization_code or request.credential
+        source = old or (code.row if code else None)
         granted = source.resource if source else []
         access = OAuthAccessToken(
             token_hash=families.kept(token["access_token"]),
@@ -305,7 +305,7 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
         """Put the time of this transaction into the column."""
         setattr(row, column, func.now())
 
-    def end_reused(self, row: Any, kind: Literal["code", "refresh token"]) -> None:
+    def end_reused(self, row: Any, kind: Literal["code", "device code", "refresh token"]) -> None:
         """Somebody has used this twice: one of them is a thief, so all of its family ends."""
         if families.end(self.session, row.grant_id):
             self._tell(row.user_id, row.client_id, "tokens_reused")
@@ -331,7 +331,7 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
         details = rest.pop("details", {"scope": row.scope, "grant_id": str(row.grant_id)})
         self.events.append(
             Event(
-                entity_type=ENTITY.get(type(row), "OAuthAuthorizationCode"),
+                entity_type=type(row).__name__,
                 entity_id=row.id,
                 action=action,
                 type=AuditEventType.ADMINISTRATION,
@@ -355,7 +355,7 @@ class Bridge:
         """What the work gives back, once all of it is kept. Raises BUSY."""
 
         def serve(session: Session) -> tuple[T, Server]:
-            server = Server(session, self.settings)
+            server = Server(session, self.settings, origin)
             result = work(server)
             session.flush()
             return result, server

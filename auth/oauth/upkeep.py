@@ -20,6 +20,7 @@ BATCH = 500
 TABLES = (
     "oauth_pushed_requests",
     "oauth_authorization_codes",
+    "oauth_device_codes",
     "oauth_refresh_tokens",
     "oauth_access_tokens",
 )
@@ -41,7 +42,9 @@ DELETE FROM oauth_clients WHERE id IN (
     WHERE is_self_registered AND created_at < now() - interval '30 days'
         AND (consented_at IS NULL OR disabled_at < now() - interval '30 days')
         AND NOT EXISTS (SELECT FROM oauth_consents WHERE client_id = c.client_id)
+        AND NOT EXISTS (SELECT FROM oauth_pushed_requests WHERE client_id = c.client_id)
         AND NOT EXISTS (SELECT FROM oauth_authorization_codes WHERE client_id = c.client_id)
+        AND NOT EXISTS (SELECT FROM oauth_device_codes WHERE client_id = c.client_id)
         AND NOT EXISTS (SELECT FROM oauth_refresh_tokens WHERE client_id = c.client_id)
         AND NOT EXISTS (SELECT FROM oauth_access_tokens WHERE client_id = c.client_id)
     ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED)

@@ -9,6 +9,7 @@ from auth.mail import Outbox
 from auth.pages import csrf
 from auth.pages.account import AccountPages
 from auth.pages.approvals import ApprovalPages
+from auth.pages.device import DevicePages
 from auth.pages.invitation import InvitationPages
 from auth.pages.page import SECURE, STYLE, page
 from auth.pages.password import PasswordPages
@@ -38,6 +39,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         *AccountPages(site).routes(),
         *ProfilePages(site).routes(),
         *ApprovalPages(site).routes(),
+        *DevicePages(site).routes(),
     ]
 
 

@@ -2,16 +2,19 @@
 
 No secret is kept. `oauth_clients.client_secret` and `.registration_token`,
 `oauth_authorization_codes.code`, `oauth_access_tokens.token_hash`, `oauth_refresh_tokens.token` and
-`oauth_pushed_requests.request_uri` hold SHA-256 digests as 64 lower-case hexadecimal digits. What
-one consent has led to shares a `grant_id`, so that a code or refresh token used twice ends all of
-it (RFC 9700, sections 4.2.4 and 4.14.2).
+`oauth_pushed_requests.request_uri` hold SHA-256 digests as 64 lower-case hexadecimal digits, and so
+do the two codes of `oauth_device_codes`, the short one under a key. What one consent has led to
+shares a `grant_id`, so that a code or refresh token used twice ends all of it (RFC 9700, sections
+4.2.4 and 4.14.2).
 """
 
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, func, text
+from sqlalchemy.dialects.postgresql import INET
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -23,6 +26,7 @@ from db.constraints import (
     json_objects,
     later,
     not_blank,
+    positive,
     thumbprint,
     unique,
 )
@@ -148,6 +152,56 @@ class OAuthAuthorizationCode(Issued, kw_only=True):
             "The only code challenge method is S256.",
         ),
         thumbprint("jkt"),
+        later("expires_at"),
+        Index(None, "client_id"),
+        Index(None, "grant_id"),
+        Index(None, "expires_at"),
+    )
+
+
+class OAuthDeviceCode(Issued, kw_only=True):
+    """A device that waits for somebody to allow it on another (RFC 8628).
+
+    `user_id` is whoever has decided, and `allowed` what. Address and agent are the device's, for
+    that person to compare.
+    """
+
+    __tablename__ = "oauth_device_codes"
+
+    device_code: Mapped[str]
+    user_code: Mapped[str]
+    """A keyed digest: there are few enough codes of eight letters to try them all."""
+    poll_interval: Mapped[int] = mapped_column(default=5, server_default="5")
+    """Seconds between two polls; it grows with each that comes too early."""
+    polled_at: Mapped[datetime | None] = mapped_column(default=None)
+    ip_address: Mapped[IPv4Address | IPv6Address | None] = mapped_column(INET, default=None)
+    user_agent: Mapped[str | None] = mapped_column(default=None)
+    user_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("profiles.id"), index=True, default=None
+    )
+    allowed: Mapped[bool | None] = mapped_column(default=None)
+    decided_at: Mapped[datetime | None] = mapped_column(default=None)
+    used_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        unique("device_code"),
+        digest("device_code"),
+        unique("user_code"),
+        digest("user_code"),
+        positive("poll_interval"),
+        thumbprint("jkt"),
+        check(
+            "allowed",
+            "decided",
+            "(allowed IS NULL) = (user_id IS NULL) AND (allowed IS NULL) = (decided_at IS NULL)",
+            "A decision is somebody's, and has a time.",
+        ),
+        check(
+            "used_at",
+            "allowed",
+            "used_at IS NULL OR allowed IS TRUE",
+            "Only what was allowed is used.",
+        ),
         later("expires_at"),
         Index(None, "client_id"),
         Index(None, "grant_id"),

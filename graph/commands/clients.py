@@ -29,6 +29,10 @@ def add(
     resource_server: Annotated[
         bool, typer.Option("--resource-server", help="It may introspect tokens of others.")
     ] = False,
+    device: Annotated[
+        bool,
+        typer.Option("--device", help="It runs on devices that show a code, without a browser."),
+    ] = False,
     require_pushed: Annotated[
         bool, typer.Option("--require-pushed", help="It may ask in pushed requests alone.")
     ] = False,
@@ -37,12 +41,18 @@ def add(
     ] = False,
 ) -> None:
     """Register an application; print its client_id and, this once, its secret."""
+    from auth.oauth.clients import DEVICE_CODE
     from auth.oauth.registry import Registered, register
     from auth.oauth.scopes import SCOPES
     from graph.commands.database import opened, running
     from graph.settings import Settings
 
     settings = Settings()
+    grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
+    if itself:
+        grant_types = ("client_credentials",)
+    elif device:
+        grant_types = (DEVICE_CODE, "refresh_token", *grant_types[: bool(redirect)])
 
     async def work(dsn: str) -> Registered:
         async with opened(dsn, settings) as database:
@@ -51,9 +61,7 @@ def add(
                 name,
                 tuple(redirect or ()),
                 scope=" ".join(SCOPES) if scope is None else scope,
-                grant_types=("client_credentials",)
-                if itself
-                else ("authorization_code", "refresh_token"),
+                grant_types=grant_types,
                 public=public,
                 first_party=first_party,
                 resource_server=resource_server,

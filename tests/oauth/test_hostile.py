@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from auth.oauth.clients import GRANT_TYPES
 from auth.pages.forms import MOST_BYTES
 from tests.oauth.conftest import VERIFIER, told
 
@@ -100,11 +101,12 @@ def encoded(form):
     return b"&".join(name.encode() + b"=" + value for name, value in form.items())
 
 
-@pytest.mark.parametrize("path", ["token", "revoke", "introspect", "par"])
+@pytest.mark.parametrize("path", ["token", "revoke", "introspect", "par", "device"])
 @pytest.mark.parametrize("kind", SPECIAL)
-async def test_a17_so_do_the_others(planner, path, kind):
+async def test_a17_so_do_the_others(applications, path, kind):
+    planner = await applications(grant_types=GRANT_TYPES)
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    for name in (*SENT, "token", "token_type_hint", "client_secret", "resource"):
+    for name in (*SENT, "token", "token_type_hint", "client_secret", "resource", "scope"):
         form = {"grant_type": b"authorization_code", "token": b"x", "code": b"x"}
         if kind in RAW:
             form[name] = RAW[kind]

@@ -10,6 +10,7 @@ from auth import oauth
 from auth.mail import Outbox
 from auth.oauth.upkeep import clean
 from tests.oauth.conftest import press
+from tests.oauth.waiting import DEVICE_CODE, device
 
 
 async def test_w08_wrong_secrets_slow_down_those_that_follow(planner, dial, settings):
@@ -88,10 +89,21 @@ OLD = (
     "UPDATE oauth_{} SET created_at = now() - interval '40 days',"
     " expires_at = now() - interval '8 days' WHERE client_id = $1"
 )
-TABLES = ("authorization_codes", "access_tokens", "refresh_tokens", "pushed_requests")
+TABLES = (
+    "authorization_codes",
+    "access_tokens",
+    "refresh_tokens",
+    "pushed_requests",
+    "device_codes",
+)
 
 
-async def test_what_has_long_expired_is_deleted_in_batches(database, planner, people, superuser):
+async def test_what_has_long_expired_is_deleted_in_batches(
+    database, applications, people, superuser
+):
+    ways = ("authorization_code", "refresh_token", DEVICE_CODE)
+    planner = await applications(grant_types=ways)
+
     async def left():
         count = "SELECT count(*) FROM oauth_{} WHERE client_id = $1"
         return [await superuser.fetchval(count.format(t), planner.client_id) for t in TABLES]
@@ -101,10 +113,11 @@ async def test_what_has_long_expired_is_deleted_in_batches(database, planner, pe
         tokens = await planner.connect(old)
         await planner.refresh(tokens["refresh_token"])
         await planner.post("par", planner.question())
+        await device(planner, scope="requirements:read")
     for table in TABLES:
         await superuser.execute(OLD.format(table), planner.client_id)
     fresh = await planner.connect(person)
-    assert await left() == [4, 7, 7, 3]
-    assert await clean(database, batch=2) >= 18
-    assert await left() == [1, 1, 1, 0]
+    assert await left() == [4, 7, 7, 3, 3]
+    assert await clean(database, batch=2) >= 21
+    assert await left() == [1, 1, 1, 0, 0]
     assert (await planner.refresh(fresh["refresh_token"])).status_code == 200

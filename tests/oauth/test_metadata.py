@@ -27,7 +27,8 @@ async def test_m01_the_issuer_is_the_address_that_the_document_stands_under(meta
 async def test_m02_codes_with_s256_are_all_there_is(metadata):
     assert metadata["code_challenge_methods_supported"] == ["S256"]
     assert metadata["response_types_supported"] == ["code"]
-    grants = {"authorization_code", "refresh_token", "client_credentials"}
+    device = "urn:ietf:params:oauth:grant-type:device_code"
+    grants = {"authorization_code", "refresh_token", "client_credentials", device}
     assert set(metadata["grant_types_supported"]) == grants
     assert "none" in metadata["token_endpoint_auth_methods_supported"]
 
@@ -39,6 +40,10 @@ async def test_m03_answers_name_the_issuer(metadata):
 async def test_requests_may_be_pushed_and_need_not_be(metadata):
     assert metadata["pushed_authorization_request_endpoint"] == f"{ISSUER}/oauth/par"
     assert metadata["require_pushed_authorization_requests"] is False
+
+
+async def test_devices_find_where_they_ask(metadata):
+    assert metadata["device_authorization_endpoint"] == f"{ISSUER}/oauth/device"
 
 
 async def test_m04_every_endpoint_is_ours_and_answers_its_own_method(metadata, http):

@@ -1,4 +1,4 @@
-"""Several processes at once: one use of a code, one branch of a family (T05, R04)."""
+"""Several processes at once: one use of a code, one branch of a family (T05, T21, R04)."""
 
 import asyncio
 import os
@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import SECRET
 from tests.http.test_audits import ROOT, until_ready
 from tests.oauth.conftest import ISSUER, VERIFIER, works
+from tests.oauth.waiting import DEVICE_CODE, allow, device
 
 pytestmark = pytest.mark.processes
 
@@ -69,7 +70,7 @@ async def test_t05_eight_redemptions_of_a_code_give_one_token(planner, person, e
         assert Counter(answer.status_code for answer in answers) == {200: 1, 400: 7}
         tokens = next(answer.json() for answer in answers if answer.is_success)
         answer = await planner.refresh(tokens["refresh_token"])
-        assert answer.json()["error"] == "invalid_grant"  # used twice, it has ended what it gave
+        assert answer.json()["error"] == "invalid_grant"  # ended by the second use
 
 
 async def test_r04_eight_refreshes_leave_one_branch(planner, person, http, eight, superuser):
@@ -91,3 +92,34 @@ async def test_r04_eight_refreshes_leave_one_branch(planner, person, http, eight
             planner.client_id,
         )
         assert live == 1
+
+
+async def test_t21_eight_polls_of_an_allowed_device_give_one_token(
+    applications, person, http, eight, superuser
+):
+    screen = await applications(grant_types=(DEVICE_CODE, "refresh_token"))
+    for _ in range(3):
+        waiting = await device(screen, scope="requirements:read")
+        await allow(person.browser, waiting.user_code)
+        answers = await eight(screen, grant_type=DEVICE_CODE, device_code=waiting.code)
+        assert Counter(answer.status_code for answer in answers) == {200: 1, 400: 7}
+        errors = {answer.json().get("error") for answer in answers if not answer.is_success}
+        assert errors == {"invalid_grant"}
+        tokens = next(answer.json() for answer in answers if answer.is_success)
+        assert not await works(http, tokens["access_token"])  # ended by the second use
+    given = "SELECT count(*) FROM oauth_access_tokens WHERE client_id = $1"
+    assert await superuser.fetchval(given, screen.client_id) == 3
+
+
+async def test_t21_of_eight_early_polls_each_makes_the_device_wait_longer(
+    applications, eight, superuser
+):
+    screen = await applications(grant_types=(DEVICE_CODE,))
+    waiting = await device(screen, scope="requirements:read")
+    answers = await eight(screen, grant_type=DEVICE_CODE, device_code=waiting.code)
+    assert Counter(answer.json()["error"] for answer in answers) == {
+        "authorization_pending": 1,
+        "slow_down": 7,
+    }
+    kept = "SELECT poll_interval FROM oauth_device_codes WHERE client_id = $1"
+    assert await superuser.fetchval(kept, screen.client_id) == 5 + 7 * 5

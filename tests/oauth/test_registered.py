@@ -186,11 +186,13 @@ async def test_only_digests_of_its_secrets_are_kept(canvas, superuser):
 async def test_what_nobody_ever_let_in_is_deleted_in_batches(
     announce, database, superuser, person, dial
 ):
-    made = [(await announce()).json() for _ in range(6)]
+    made = [(await announce()).json() for _ in range(7)]
     ids = [one["client_id"] for one in made]
-    used, young = ids[-2:]
-    application = Application(dial(), used, made[4]["client_secret"], CALLBACK)
+    asking, used, young = ids[-3:]
+    application = Application(dial(), used, made[5]["client_secret"], CALLBACK)
     await application.connect(person)
+    waiting = Application(dial(), asking, made[4]["client_secret"], CALLBACK)
+    await waiting.post("par", waiting.question())
     await superuser.execute(
         "UPDATE oauth_clients SET created_at = now() - interval '31 days'"
         " WHERE client_id = ANY ($1) AND client_id <> $2",
@@ -201,4 +203,4 @@ async def test_what_nobody_ever_let_in_is_deleted_in_batches(
     left = await superuser.fetch(
         "SELECT client_id FROM oauth_clients WHERE client_id = ANY ($1)", ids
     )
-    assert {row["client_id"] for row in left} == {used, young}
+    assert {row["client_id"] for row in left} == {asking, used, young}

@@ -163,7 +163,7 @@ async def test_t14_the_way_must_be_said(planner):
     assert error(await planner.token()) == "invalid_request"
 
 
-@pytest.mark.parametrize("path", ["token", "revoke", "introspect", "par"])
+@pytest.mark.parametrize("path", ["token", "revoke", "introspect", "par", "device"])
 async def test_t15_only_forms_are_taken(planner, path):
     for method in ("GET", "PUT", "DELETE", "HEAD"):
         answer = await planner.http.request(method, f"/oauth/{path}")
@@ -195,7 +195,7 @@ async def test_t17_an_error_repeats_nothing(planner, person):
         assert secret not in answer.text
 
 
-@pytest.mark.parametrize("path", ["token", "revoke", "introspect", "par"])
+@pytest.mark.parametrize("path", ["token", "revoke", "introspect", "par", "device"])
 async def test_t18_pages_of_other_sites_may_call_without_cookies(planner, path):
     origin = {"origin": "https://spa.example"}
     asks = origin | {

@@ -133,6 +133,8 @@ def test_an_application_is_registered_and_ended(data_dir, person):
     assert (run.returncode, run.stderr) == (0, "")
     made = dict(line.split() for line in run.stdout.splitlines())
     assert is_token(made["client_secret"], "rqs_")
+    device = gateway("client", "add", "Screen", "--public", "--device", GATEWAY_DATA_DIR=data_dir)
+    assert (device.returncode, device.stdout.count("\n")) == (0, 1)  # no secret
     end = ("client", "disable", made["client_id"])
     assert gateway(*end, GATEWAY_DATA_DIR=data_dir).returncode == 0
     assert_refused(gateway(*end, GATEWAY_DATA_DIR=data_dir), "There is no application rqc-")

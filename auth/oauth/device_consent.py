@@ -1,0 +1,142 @@
+"""What people do about a device that shows a code: look at who waits behind it, allow or deny.
+
+A code is looked for when somebody sends it by a form, never because a page was opened: no other
+site can have them use up their guesses.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from auth import throttle
+from auth.events import Event, record
+from auth.mail import Outbox, mail, now
+from auth.oauth.scopes import allows_everything, in_words
+from auth.oauth.user_codes import kept_user_code, read_user_code
+from auth.session.origin import Origin
+from auth.settings import AuthSettings
+from auth.viewer import Viewer
+from db.change import AuditEventType, AuditSeverity, ResourceType
+from db.pool import NOBODY, Database
+from db.problem import Problem
+
+FIND = """
+SELECT c.client_name, c.is_public, c.is_self_registered, d.scope, host(d.ip_address),
+    coalesce(d.user_agent, ''), d.created_at
+FROM oauth_device_codes d JOIN oauth_clients c USING (client_id)
+WHERE d.user_code = $1 AND d.allowed IS NULL AND d.expires_at > now()
+    AND c.disabled_at IS NULL AND c.updated_at <= d.created_at
+"""
+LOCK = """
+SELECT d.id, d.client_id, c.client_name, d.scope
+FROM oauth_device_codes d JOIN oauth_clients c USING (client_id)
+WHERE d.user_code = $1 AND d.allowed IS NULL AND d.expires_at > now()
+    AND c.disabled_at IS NULL AND c.updated_at <= d.created_at
+FOR NO KEY UPDATE OF d
+"""
+DECIDE = """
+UPDATE oauth_device_codes SET user_id = $2, allowed = $3, decided_at = now() WHERE id = $1
+"""
+FIRST = """
+UPDATE oauth_clients SET consented_at = now() WHERE client_id = $1 AND consented_at IS NULL
+"""
+DECIDED = """
+SELECT FROM oauth_device_codes
+WHERE user_code = $1 AND user_id = $2 AND allowed = $3 AND expires_at > now()
+"""
+
+UNKNOWN = "No device waits with this code. Look at it again; after ten minutes it shows another."
+TOO_LATE = "This code has been answered already, or has expired. Have the device show another."
+
+
+class Waiting(NamedTuple):
+    """A device that waits: what runs on it, what that asks for, and where it asked from."""
+
+    code: str
+    name: str
+    is_public: bool
+    is_unverified: bool
+    scope: str
+    address: str | None
+    agent: str
+    asked_at: datetime
+
+
+async def find(
+    database: Database, settings: AuthSettings, viewer: Viewer, text: str, origin: Origin
+) -> Waiting:
+    """The device that shows this code.
+
+    Raises INVALID when there is none, and RATE_LIMITED with `retryAfter` seconds after too many
+    wrong ones of this person, or from this network.
+    """
+    code = read_user_code(text)
+    counts = throttle.user_code_counts(settings, str(viewer.id), origin.ip_address)
+    async with database.auth.lend(NOBODY) as lent:
+        await throttle.admit(lent, counts, "wrong codes")
+        row = await lent.fetchrow(FIND, kept_user_code(settings, code)) if code else None
+        if code and row:
+            # Taken back, not cleared: or a code of one's own would make room for more guesses.
+            await throttle.take_back(lent, counts)
+            return Waiting(code, *row)
+        event = Event(
+            entity_type="OAuthDeviceCode",
+            action="user_code",
+            type=AuditEventType.LOGIN_FAILED,
+            description="Entered the code of no device.",
+            resource=ResourceType.OAUTH_CLIENT,
+            severity=AuditSeverity.MEDIUM,
+            actor_id=viewer.id,
+            user_id=viewer.id,
+        )
+        await record(lent, event, origin)
+    raise Problem("INVALID", UNKNOWN, field=("user_code",))
+
+
+async def decide(
+    database: Database,
+    settings: AuthSettings,
+    outbox: Outbox,
+    viewer: Viewer,
+    code: str,
+    *,
+    allowed: bool,
+    proved: bool,
+    origin: Origin,
+) -> bool:
+    """Let the device that shows this code have its tokens, or not; once for all.
+
+    The person is told by mail each time, since nobody can tell the devices of one application
+    apart. False, and nothing is changed, when a fresh proof has to be `proved` first, because it
+    may do everything. The same answer by the same person changes nothing. Raises CONFLICT when it
+    comes too late.
+    """
+    kept = kept_user_code(settings, code)
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        row = await lent.fetchrow(LOCK, kept)
+        if row is None:
+            if await lent.fetchrow(DECIDED, kept, viewer.id, allowed) is None:
+                raise Problem("CONFLICT", TOO_LATE)
+            return True
+        if allowed and allows_everything(row["scope"]) and not proved:
+            return False
+        await lent.execute(DECIDE, row["id"], viewer.id, allowed)
+        if allowed:
+            await lent.execute(FIRST, row["client_id"])
+        event = Event(
+            entity_type="OAuthDeviceCode",
+            entity_id=row["id"],
+            action="consent" if allowed else "deny",
+            type=AuditEventType.PERMISSION_CHANGE,
+            description="Application on a device "
+            + ("allowed to act in somebody's name." if allowed else "refused."),
+            resource=ResourceType.OAUTH_CLIENT,
+            actor_id=viewer.id,
+            user_id=viewer.id,
+            client_id=row["client_id"],
+            details={"scope": row["scope"]},
+        )
+        await record(lent, event, origin)
+    if allowed and viewer.email:
+        told = {"application": row["client_name"], "scopes": in_words(row["scope"]), "time": now()}
+        outbox.tell(mail("application_connected", viewer.email, settings, **told))
+    return True
