@@ -19,6 +19,7 @@ from graph.core import (
 from graph.kit.context import Info
 from graph.kit.node import NODES, Node
 from graph.kit.scalars import SCALARS
+from graph.kit.scopes import require_scopes
 from graph.requirements import (
     baselines,
     blocks,
@@ -87,3 +88,4 @@ schema = strawberry.Schema(
     types=[*NODES.values(), usage.Usage],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
+require_scopes(schema)

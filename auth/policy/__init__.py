@@ -5,6 +5,7 @@ row's scopes are the columns it has: organization, project, document, or itself 
 `allows` reads the tables in Python, `permitted` reads them in SQL; both mean the same.
 """
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -91,13 +92,24 @@ def parameters(viewer: Viewer) -> dict[str, Any]:
     return values | {"viewer_id": viewer.id, "organizations": list(viewer.organizations)}
 
 
-def in_token_scope(viewer: Viewer, action: Action, model: Readable) -> bool:
-    """Whether the viewer's token, if they came with one that is narrowed, reaches this action."""
-    if viewer.scopes is None or "admin" in viewer.scopes:
+def scope_for(action: Action, product: str) -> str:
+    """The scope that a token needs for this action on rows of this product."""
+    return f"{product}:{'read' if action == 'read' else 'write'}"
+
+
+def reaches(viewer: Viewer, scope: str) -> bool:
+    """Whether the viewer's token, if they came with one that is narrowed, has this scope.
+
+    A `write` scope includes that for reading, and `admin` every other.
+    """
+    if viewer.scopes is None:
         return True
-    product = PRODUCT_OF[entity_of(model)]
-    wanted = {f"{product}:write"} | ({f"{product}:read"} if action == "read" else set())
-    return not wanted.isdisjoint(viewer.scopes)
+    return not viewer.scopes.isdisjoint({"admin", scope, scope.replace(":read", ":write")})
+
+
+def in_token_scope(viewer: Viewer, action: Action, model: Readable) -> bool:
+    """Whether the viewer's token reaches this action."""
+    return reaches(viewer, scope_for(action, PRODUCT_OF[entity_of(model)]))
 
 
 def require_signed_in(viewer: Viewer) -> None:
@@ -108,9 +120,14 @@ def require_signed_in(viewer: Viewer) -> None:
 
 def require_token_scope(viewer: Viewer, action: Action, model: Readable) -> None:
     """FORBIDDEN, naming the scope, when the viewer's token does not reach this action."""
-    if not in_token_scope(viewer, action, model):
-        scope = f"{PRODUCT_OF[entity_of(model)]}:{'read' if action == 'read' else 'write'}"
-        raise Problem("FORBIDDEN", f"The token lacks the scope {scope}.", scope=scope)
+    require_one_scope(viewer, [scope_for(action, PRODUCT_OF[entity_of(model)])])
+
+
+def require_one_scope(viewer: Viewer, scopes: Sequence[str]) -> None:
+    """FORBIDDEN, naming these scopes, when the viewer's token has none of them."""
+    if not any(reaches(viewer, scope) for scope in scopes):
+        message = f"The token lacks the scope {' or '.join(scopes)}."
+        raise Problem("FORBIDDEN", message, scope=" ".join(scopes))
 
 
 def require_purge(viewer: Viewer, organization_id: UUID, model: type[Entity]) -> None:

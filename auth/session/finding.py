@@ -36,16 +36,20 @@ class Finder:
         deleted: bool = False,
         lock: bool = True,
         field: Sequence[str] = (),
+        to_create: type[Entity] | None = None,
     ) -> E:
         """The row, locked until the end of the transaction; NOT_FOUND, or FORBIDDEN to lock it.
 
-        `field` is where the client named it. Row level security hides from a lock what may be read
-        but never changed, such as the public project of another tenant.
+        `field` is where the client named it, `to_create` what is to be made beneath it. Row level
+        security hides from a lock what may be read but never changed, such as the public project of
+        another tenant.
         """
-        found = await self.find_all(model, model.id == id, deleted=deleted, lock=lock)
+        found = await self.find_all(
+            model, model.id == id, deleted=deleted, lock=lock, to_create=to_create
+        )
         if found:
             return found[0]
-        if lock and await self._unlockable(model, [id], deleted=deleted):
+        if lock and await self._unlockable(model, [id], deleted=deleted, to_create=to_create):
             raise forbidden(model)
         raise missing(model, field)
 
@@ -57,14 +61,21 @@ class Finder:
         deleted: bool | None = False,
         limit: int | None = None,
         lock: bool = True,
+        to_create: type[Entity] | None = None,
     ) -> list[E]:
         """Readable rows, locked in the order of their ids so that writers cannot deadlock.
 
         With `deleted`, those that were deleted instead of the live ones; None asks for both.
         A locked row is read anew: it may have changed since it was read without a lock. Keys stay,
         so that rows which refer to it can be written meanwhile.
+
+        A token needs the scope to read them; or, of rows beneath which some of another model are
+        `to_create`, to create those: who may write documents need not see projects.
         """
-        require_token_scope(self.viewer, "read", model)
+        if to_create:
+            require_token_scope(self.viewer, "create", to_create)
+        else:
+            require_token_scope(self.viewer, "read", model)
         statement = (
             select(model)
             .where(*visible(model, self.viewer, deleted=deleted), *where)
@@ -85,6 +96,7 @@ class Finder:
         deleted: bool | None = False,
         lock: bool = True,
         key: str = "id",
+        to_create: type[Entity] | None = None,
     ) -> dict[UUID, E]:
         """Readable rows among these ids, locked unless said; or those whose `key` is among them.
 
@@ -94,7 +106,7 @@ class Finder:
             return {}
         wanted = any_(bindparam("ids", list(ids), type_=ARRAY(Uuid)))
         found = await self.find_all(
-            model, getattr(model, key) == wanted, deleted=deleted, lock=lock
+            model, getattr(model, key) == wanted, deleted=deleted, lock=lock, to_create=to_create
         )
         return {row.id: row for row in found}
 
@@ -126,14 +138,23 @@ class Finder:
         return list(await self._orm.execute(statement, parameters(self.viewer)))
 
     async def why_not_found(
-        self, model: type[Entity], ids: Collection[UUID]
+        self,
+        model: type[Entity],
+        ids: Collection[UUID],
+        *,
+        to_create: type[Entity] | None = None,
     ) -> dict[UUID, Problem]:
         """What to say of ids whose rows no lock has found: NOT_FOUND, or FORBIDDEN to lock them."""
-        seen = await self._unlockable(model, ids)
+        seen = await self._unlockable(model, ids, to_create=to_create)
         return {id: forbidden(model) if id in seen else missing(model) for id in ids}
 
     async def _unlockable(
-        self, model: type[Entity], ids: Collection[UUID], *, deleted: bool | None = False
+        self,
+        model: type[Entity],
+        ids: Collection[UUID],
+        *,
+        deleted: bool | None = False,
+        to_create: type[Entity] | None = None,
     ) -> set[UUID]:
         """Those among the ids whose rows may be read, but which nobody here may lock.
 
@@ -143,7 +164,7 @@ class Finder:
         """
         if issubclass(model, InOrganization) and not self.viewer.context.projects:
             return set()
-        seen = await self.find_by_id(model, ids, deleted=deleted, lock=False)
+        seen = await self.find_by_id(model, ids, deleted=deleted, lock=False, to_create=to_create)
         ours = self.viewer.organizations
         return {
             id

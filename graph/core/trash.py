@@ -16,6 +16,7 @@ from graph.kit.context import Info
 from graph.kit.cursor import Key
 from graph.kit.fields import described, to_one
 from graph.kit.node import Node
+from graph.kit.scopes import ACTION
 
 BY_NAME = {model.__name__: model for model in RESTORABLE}
 
@@ -94,4 +95,5 @@ class Query:
     trash = strawberry.field(
         _trash,
         description="What the viewer can restore: deleted itself, beneath nothing deleted.",
+        metadata={ACTION: "delete"},
     )

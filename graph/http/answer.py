@@ -1,6 +1,6 @@
 """What is sent back: an answer to an operation, or a refusal, and how it is written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -42,7 +42,7 @@ def refused(errors: Iterable[Error], media_type: str, *, anonymous: bool) -> Ans
 def missing_scopes(errors: Iterable[Error], viewer: Viewer) -> dict[str, str]:
     """The challenge for a token whose scopes do not reach what was asked (RFC 6750, section 3.1).
 
-    Its status would be 403; a GraphQL answer with data has 200, and the header all the same.
+    An answer with data has the status 200, and the header all the same.
     """
     scopes = dict.fromkeys(
         error["extensions"]["scope"] for error in errors if "scope" in error["extensions"]
@@ -51,6 +51,16 @@ def missing_scopes(errors: Iterable[Error], viewer: Viewer) -> dict[str, str]:
         return {}
     scheme = DPOP if viewer.key else BEARER
     return {"WWW-Authenticate": challenge(scheme, "insufficient_scope", scope=" ".join(scopes))}
+
+
+def out_of_scope(errors: Collection[Error], viewer: Viewer) -> Answer:
+    """Nothing of the operation is within reach of the token, and nothing was run.
+
+    The request is refused as such, like one with a token that is not good: whatever the media type,
+    by the status (RFC 6750, section 3.1), and without `data`, which would ask for a status of 200.
+    """
+    told = [{name: error[name] for name in error if name != "path"} for error in errors]
+    return Answer({"errors": told}, CODES["FORBIDDEN"].status, missing_scopes(errors, viewer))
 
 
 def failed(problem: Problem) -> Answer:

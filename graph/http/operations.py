@@ -17,7 +17,7 @@ from strawberry.execution import optimized_is_awaitable
 from auth.session import ViewerSession
 from auth.viewer import Viewer
 from db.problem import Problem
-from graph.http.answer import Answer, missing_scopes, refused
+from graph.http.answer import Answer, missing_scopes, out_of_scope, refused
 from graph.http.documents import Document, Documents, Operation
 from graph.http.errors import (
     MOST,
@@ -219,6 +219,8 @@ class Operations:
         errors = self._errors_of(result, prepared.document, variables, asked.request_id)
         if errors and result.data is None and not any("path" in error for error in errors):
             return refused(errors[:MOST], asked.media_type, anonymous=anonymous)
+        if errors and result.data is not None and _out_of_scope(errors, result.data):
+            return out_of_scope(errors, context.viewer)
         spent = {"requested": prepared.cost, "limit": self.limits.cost}
         # Rows are counted where they are read; a context that does not count has nothing to tell.
         if (rows := getattr(context, "rows_read", None)) is not None:
@@ -228,3 +230,11 @@ class Operations:
             content["errors"] = [*map(without_suggestions, errors)] if anonymous else errors
         answer = content | {"extensions": {"cost": spent}}
         return Answer(answer, headers=missing_scopes(errors, context.viewer))
+
+
+def _out_of_scope(errors: list[Error], data: dict[str, Any]) -> bool:
+    """Whether every field at the root was refused for want of a scope."""
+    refused = sum(
+        1 for error in errors if "scope" in error["extensions"] and len(error["path"]) == 1
+    )
+    return len(data) == len(errors) == refused

@@ -79,9 +79,11 @@ async def create_rows(
     """
     parent_model, key = within
     wanted = {item.values[key] for item in unrefused(items)}
-    parents = await transaction.find_by_id(parent_model, wanted, lock=ordered)
+    parents = await transaction.find_by_id(parent_model, wanted, lock=ordered, to_create=model)
     lost = wanted - parents.keys()
-    reasons = await transaction.why_not_found(parent_model, lost) if lost else {}
+    reasons: Mapping[UUID, Problem] = {}
+    if lost:
+        reasons = await transaction.why_not_found(parent_model, lost, to_create=model)
     for item in unrefused(items):
         parent = parents.get(item.values[key])
         if parent is None:

@@ -225,7 +225,9 @@ async def baseline_create(info: Info, input: BaselineCreate) -> BaselinePayload 
     async with writing(info) as transaction:
         (key,) = named_
         model = DocumentRow if key == "document_id" else ProjectRow
-        parent: Any = await transaction.find(model, values[key], lock=False, field=[key])
+        parent: Any = await transaction.find(
+            model, values[key], lock=False, field=[key], to_create=db.Baseline
+        )
         scopes: Any = scopes_beneath(model, parent)
         baseline = db.Baseline(
             **scopes,

@@ -44,15 +44,47 @@ async def test_b02_a_bad_token_is_called_one(planner, person, http):
     assert await works(http, good)
 
 
-async def test_b03_a_missing_scope_is_named(planner, person, http):
+SHORT = 'Bearer error="insufficient_scope", scope="organizations:read"'
+
+
+@pytest.mark.parametrize("accept", [{}, NEWER])
+async def test_b03_a_token_that_reaches_nothing_of_what_is_asked_is_refused(
+    planner, person, http, accept
+):
     token = (await planner.connect(person, scope="requirements:read"))["access_token"]
-    answer = await http.post(
-        "/graphql", json={"query": "{ organizations { totalCount } }"}, headers=bearer(token)
-    )
-    extensions = answer.json()["errors"][0]["extensions"]
-    assert (extensions["code"], extensions["scope"]) == ("FORBIDDEN", "organizations:read")
-    challenge = 'Bearer error="insufficient_scope", scope="organizations:read"'
-    assert answer.headers["www-authenticate"] == f"{challenge}, {METADATA}"
+    query = {"query": "{ organizations { totalCount } other: projects { totalCount } }"}
+    answer = await http.post("/graphql", json=query, headers=bearer(token) | accept)
+    assert answer.status_code == 403
+    assert answer.headers["www-authenticate"] == f"{SHORT}, {METADATA}"
+    told = answer.json()
+    assert set(told) == {"errors"}
+    for refusal in told["errors"]:
+        assert set(refusal) == {"message", "locations", "extensions"}
+        extensions = refusal["extensions"]
+        assert (extensions["code"], extensions["scope"]) == ("FORBIDDEN", "organizations:read")
+
+
+@pytest.mark.parametrize("accept", [{}, NEWER])
+async def test_b03_where_it_reaches_something_the_rest_is_named(planner, person, http, accept):
+    token = (await planner.connect(person, scope="requirements:read"))["access_token"]
+    query = {"query": "{ organizations { totalCount } requirements { __typename } }"}
+    answer = await http.post("/graphql", json=query, headers=bearer(token) | accept)
+    assert answer.status_code == 200
+    assert answer.headers["www-authenticate"] == f"{SHORT}, {METADATA}"
+    seen = {"__typename": "RequirementConnection"}
+    assert answer.json()["data"] == {"organizations": None, "requirements": seen}
+    assert answer.json()["errors"][0]["path"] == ["organizations"]
+
+
+async def test_b03_nothing_is_kept_of_a_mutation_out_of_scope(planner, person, http):
+    token = (await planner.connect(person, scope="organizations:read"))["access_token"]
+    found = 'mutation { organizationCreate(input: {name: "x", slug: "x"}) { __typename } }'
+    keyed = bearer(token) | {"idempotency-key": "one"}
+    for _ in range(2):
+        answer = await http.post("/graphql", json={"query": found}, headers=keyed)
+        assert answer.status_code == 403
+        assert 'scope="organizations:write"' in answer.headers["www-authenticate"]
+        assert "idempotent-replayed" not in answer.headers
 
 
 async def test_b04_a_token_stands_in_the_header_alone(planner, person, http):

@@ -9,6 +9,7 @@ from uuid import UUID
 from auth.session import ViewerSession
 from db.core.projects import Project
 from db.problem import Problem
+from db.requirements.documents import Document
 from graph.requirements.exchange.apply import apply
 from graph.requirements.exchange.csv_file import read_csv
 from graph.requirements.exchange.draft import (
@@ -76,7 +77,7 @@ async def import_source(
     try:
         async with session.transaction() as transaction:
             # Locked, so that imports into one project take turns: each finds what others made.
-            target = await transaction.find(Project, project)
+            target = await transaction.find(Project, project, to_create=Document)
             await apply(transaction, target, draft, result, progress)
             if options.dry_run:
                 await transaction.abandon()
