@@ -163,6 +163,9 @@ async def test_with_fewer_scopes_the_explorer_shows_what_a_partner_would_see(vis
     )
     (error,) = (await visitor.execute())["errors"]
     assert error["extensions"]["scope"] == "requirements:write"
+    (complaint,) = visitor.complaints  # Chromium tells its console of every 403
+    assert "403 (Forbidden)" in complaint
+    visitor.complaints.clear()
 
     await visitor.page.reload()
     await expect(visitor.page.locator(".scopes > summary")).to_have_text("Read only")

@@ -6,7 +6,8 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
-from auth.oauth.clients import DEVICE_CODE, register
+from auth.oauth.clients import DEVICE_CODE
+from auth.oauth.registry import register
 from auth.people import create_person
 from tests.pages.conftest import Visitor
 
