@@ -19,6 +19,11 @@ from db.core.organizations import Organization, UserRoleType
 from db.problem import Problem
 
 
+def client_id(id: UUID) -> str:
+    """By what the application of this id names itself in requests (RFC 6749, section 2.2)."""
+    return f"rqc-{id.hex}"  # as `ctx.keep_client` writes it
+
+
 async def create(
     transaction: Transaction,
     organization_id: UUID,

@@ -9,6 +9,7 @@ from auth.approval import may_approve
 from auth.identify import origin_of
 from auth.oauth.scopes import in_words
 from auth.pages import agents
+from auth.pages.clients import owned
 from auth.pages.site import Site, answering, see
 from auth.people import full_name
 
@@ -54,6 +55,7 @@ class AccountPages:
             name=await full_name(self._site.database, viewer.id),
             second_factor=await second_factor.state(self._site.database, viewer.id),
             approves=may_approve(self._site.settings, viewer),
+            owns=bool(owned(viewer)),
         )
 
     async def sessions(self, request: Request) -> Response:

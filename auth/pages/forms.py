@@ -8,7 +8,7 @@ from starlette.requests import Request
 from db.problem import Problem
 
 MOST_BYTES = 16 * 1024
-MOST_FIELDS = 10
+MOST_FIELDS = 20
 LONGEST_PATH = 4000
 
 FORM = "application/x-www-form-urlencoded"

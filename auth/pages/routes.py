@@ -9,6 +9,7 @@ from auth.mail import Outbox
 from auth.pages import csrf
 from auth.pages.account import AccountPages
 from auth.pages.approvals import ApprovalPages
+from auth.pages.clients import ClientPages
 from auth.pages.device import DevicePages
 from auth.pages.invitation import InvitationPages
 from auth.pages.page import SECURE, STYLE, page
@@ -40,6 +41,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         *ProfilePages(site).routes(),
         *ApprovalPages(site).routes(),
         *DevicePages(site).routes(),
+        *ClientPages(site).routes(),
     ]
 
 

@@ -52,7 +52,7 @@ class OAuthClient(Authored, Node):
 
     @strawberry.field(description="By what it names itself in requests.")
     def client_id(self) -> str:
-        return f"rqc-{self.id.hex}"
+        return managed.client_id(self.id)
 
 
 @strawberry.input

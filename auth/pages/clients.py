@@ -1,0 +1,250 @@
+"""The pages on which owners manage the applications of their organizations."""
+
+from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from auth import cookies
+from auth.identify import origin_of
+from auth.oauth import managed
+from auth.oauth.scopes import SCOPES
+from auth.pages.site import Site, answering, see
+from auth.session import Transaction, ViewerSession
+from auth.viewer import Role, Viewer
+from db.core.clients import OrganizationClient
+from db.core.organizations import Organization, UserRoleType
+from db.problem import Problem
+
+HERE = "/account/clients"
+NEWS = {
+    "changed": "The application is registered with this from now on.",
+    "disabled": "The application is disabled, and so are its tokens.",
+    "enabled": "The application is enabled.",
+    "deleted": "The application is gone, and with it its tokens.",
+}
+ROLES = tuple(role for role in UserRoleType if role is not UserRoleType.OWNER)
+"""What the service account of a new application may be."""
+MOST_DIGITS = 18
+
+
+class Client(NamedTuple):
+    """An application as the pages show it."""
+
+    row: OrganizationClient
+    organization: str
+
+    @property
+    def client_id(self) -> str:
+        """By what it names itself in requests."""
+        return managed.client_id(self.row.id)
+
+
+class ClientPages:
+    """The applications; to whoever owns no organization there are no such pages."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def routes(self) -> list[Route]:
+        """Their routes."""
+        return [
+            Route(HERE, answering(self.show)),
+            Route(f"{HERE}/new", answering(self.offer)),
+            Route(f"{HERE}/new", answering(self.register), methods=["POST"]),
+            Route(f"{HERE}/change", answering(self.edit)),
+            Route(f"{HERE}/change", answering(self.change), methods=["POST"]),
+            Route(f"{HERE}/rotate", answering(self.rotate), methods=["POST"]),
+            Route(f"{HERE}/switch", answering(self.switch), methods=["POST"]),
+            Route(f"{HERE}/delete", answering(self.delete), methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """Every application, and where another one can be registered."""
+        viewer = await self._owner(request, HERE)
+        async with self._transaction(viewer, request) as transaction:
+            organizations = await self._organizations(transaction)
+            rows = await transaction.find_all(
+                OrganizationClient,
+                OrganizationClient.organization_id.in_(organizations),
+                order=[OrganizationClient.name, OrganizationClient.id],
+                lock=False,
+            )
+        clients = [Client(row, organizations[row.organization_id].name) for row in rows]
+        return self._form(
+            request, "clients.html", clients=clients, organizations=organizations.values()
+        )
+
+    async def offer(self, request: Request) -> Response:
+        """The form for a new application."""
+        organization = request.query_params.get("organization", "")
+        viewer = await self._owner(request)
+        return await self._asked(request, viewer, _id(organization), {"kind": "confidential"})
+
+    async def register(self, request: Request) -> Response:
+        """Register it, and show its secret, once."""
+        fields = await self._site.fields(request, cookies.SESSION)
+        viewer = await self._owner(request, HERE)
+        organization = _id(fields.get("organization", ""))
+        try:
+            async with self._transaction(viewer, request) as transaction:
+                kind = fields.get("kind", "")
+                role = UserRoleType(kind) if kind in ROLES else None
+                values = {**_said(fields), "is_public": kind == "public"}
+                row, secret = await managed.create(transaction, organization, values, None, role)
+        except Problem as problem:
+            return await self._asked(request, viewer, organization, fields, problem)
+        return self._form(request, "client_secret.html", client=Client(row, ""), secret=secret)
+
+    async def edit(self, request: Request) -> Response:
+        """The form for what it is registered with, and what else can be done to it."""
+        viewer = await self._owner(request)
+        id = _id(request.query_params.get("id", ""))
+        async with self._transaction(viewer, request) as transaction:
+            row = await transaction.find(OrganizationClient, id, lock=False)
+        return self._edited(request, row)
+
+    async def change(self, request: Request) -> Response:
+        """Register it with something else."""
+        id, version, fields, viewer = await self._sent(request)
+        try:
+            async with self._transaction(viewer, request) as transaction:
+                await managed.update(transaction, id, version, _said(fields))
+        except Problem as problem:
+            async with self._transaction(viewer, request) as transaction:
+                row = await transaction.find(OrganizationClient, id, lock=False)
+            return self._edited(request, row, problem, fields)
+        return see(f"{HERE}?news=changed")
+
+    async def rotate(self, request: Request) -> Response:
+        """Show another secret, once."""
+        id, version, _, viewer = await self._sent(request)
+        async with self._transaction(viewer, request) as transaction:
+            row, secret = await managed.rotate(transaction, id, version)
+        return self._form(request, "client_secret.html", client=Client(row, ""), secret=secret)
+
+    async def switch(self, request: Request) -> Response:
+        """Disable or enable it."""
+        id, version, fields, viewer = await self._sent(request)
+        off = fields.get("to") == "disabled"
+        async with self._transaction(viewer, request) as transaction:
+            await managed.update(transaction, id, version, {"is_disabled": off})
+        return see(f"{HERE}?news={'disabled' if off else 'enabled'}")
+
+    async def delete(self, request: Request) -> Response:
+        """Delete it for good."""
+        id, version, _, viewer = await self._sent(request)
+        async with self._transaction(viewer, request) as transaction:
+            row = await transaction.find(OrganizationClient, id)
+            await transaction.delete(row, version)
+        return see(f"{HERE}?news=deleted")
+
+    async def _owner(self, request: Request, back: str = "") -> Viewer:
+        """Who is signed in, owns an organization, and has lately proved that it is them."""
+        viewer = await self._site.signed_in(request)
+        if not owned(viewer):
+            raise Problem("NOT_FOUND", "There is nothing here for you.")
+        return await self._site.proved(request, back)
+
+    async def _sent(self, request: Request) -> tuple[UUID, int, dict[str, str], Viewer]:
+        """Which application a form is about, and the version that its sender has seen."""
+        fields = await self._site.fields(request, cookies.SESSION)
+        viewer = await self._owner(request, HERE)
+        version = fields.get("version", "")
+        if not (version.isascii() and version.isdigit() and len(version) <= MOST_DIGITS):
+            raise Problem("BAD_REQUEST", "The form names no version.")
+        return _id(fields.get("id", "")), int(version), fields, viewer
+
+    def _transaction(
+        self, viewer: Viewer, request: Request
+    ) -> AbstractAsyncContextManager[Transaction]:
+        return ViewerSession(self._site.database, viewer, origin_of(request)).transaction()
+
+    async def _organizations(self, transaction: Transaction) -> dict[UUID, Organization]:
+        """Those that the viewer owns, by their ids."""
+        return await transaction.find_by_id(Organization, owned(transaction.viewer), lock=False)
+
+    async def _asked(
+        self,
+        request: Request,
+        viewer: Viewer,
+        organization: UUID,
+        said: dict[str, str],
+        problem: Problem | None = None,
+    ) -> Response:
+        """The form for a new application, as it was last sent."""
+        async with self._transaction(viewer, request) as transaction:
+            organizations = await self._organizations(transaction)
+        if organization not in organizations:
+            raise Problem("NOT_FOUND", "There is no such organization.")
+        return self._form(
+            request,
+            "client_new.html",
+            problem,
+            organization=organizations[organization],
+            roles=[role.value for role in ROLES],
+            **_shown(said, [scope for scope in SCOPES if _name(scope) in said]),
+        )
+
+    def _edited(
+        self,
+        request: Request,
+        row: OrganizationClient,
+        problem: Problem | None = None,
+        sent: dict[str, str] | None = None,
+    ) -> Response:
+        said = sent or {"name": row.name, "redirectUris": "\n".join(row.redirect_uris)}
+        chosen = [scope for scope in SCOPES if _name(scope) in sent] if sent else row.scopes
+        client = Client(row, "")
+        return self._form(
+            request, "client_change.html", problem, client=client, **_shown(said, chosen)
+        )
+
+    def _form(
+        self, request: Request, template: str, problem: Problem | None = None, **values: Any
+    ) -> Response:
+        news = NEWS.get(request.query_params.get("news", ""))
+        return self._site.form(
+            request, template, problem, cookie=cookies.SESSION, news=news, **values
+        )
+
+
+def owned(viewer: Viewer) -> frozenset[UUID]:
+    """The organizations that this person owns."""
+    return viewer.organizations & frozenset(viewer.scopes_with(Role.OWNER))
+
+
+def _said(fields: dict[str, str]) -> dict[str, Any]:
+    """What a form says of an application, by its column."""
+    return {
+        "name": fields.get("name", ""),
+        "redirect_uris": fields.get("redirectUris", "").split(),
+        "scopes": [scope for scope in SCOPES if _name(scope) in fields],
+    }
+
+
+def _shown(said: dict[str, str], chosen: Collection[str]) -> dict[str, Any]:
+    """What the fields of a form hold."""
+    scopes = [(_name(scope), words, scope in chosen) for scope, words in SCOPES.items()]
+    return {
+        "name": said.get("name", ""),
+        "uris": said.get("redirectUris", ""),
+        "kind": said.get("kind", ""),
+        "scopes": scopes,
+    }
+
+
+def _name(scope: str) -> str:
+    """The field that is there when the scope has been ticked."""
+    return f"scope:{scope}"
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Problem("NOT_FOUND", "There is no such application.") from None

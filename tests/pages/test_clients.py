@@ -1,0 +1,52 @@
+"""An owner registers an application on a phone, sees its secret once, and switches it off."""
+
+from uuid import uuid4
+
+import pytest
+from playwright.async_api import expect
+from uuid_utils.compat import uuid7
+
+from auth.people import create_person
+from tests.pages.conftest import Visitor
+
+pytestmark = pytest.mark.processes
+
+PASSWORD = "correct horse battery"
+
+
+async def test_an_owner_registers_an_application(visitor: Visitor, database, superuser):
+    page, email = visitor.page, f"owner+{uuid4().hex[:8]}@demo.example"
+    person, organization = await create_person(database, email, "Ada Example", PASSWORD), uuid7()
+    await superuser.execute(
+        "INSERT INTO organizations (id, name, slug) VALUES ($1, 'Harbour', $2)",
+        organization,
+        organization.hex,
+    )
+    await superuser.execute(
+        "INSERT INTO organization_members (organization_id, user_id, role)"
+        " VALUES ($1, $2, 'owner')",
+        organization,
+        person,
+    )
+    await visitor.open("/sign-in?next=/account")
+    await visitor.fill(**{"E-mail_address": email, "Password": PASSWORD})
+    await visitor.press("Sign in")
+    await visitor.follow("Registered applications")
+    await visitor.follow("Register one for Harbour")
+    await visitor.fill(Name="Planner", Redirect_URIs="http://planner.example/cb")
+    await page.get_by_label("See your documents, requirements", exact=False).check()
+    await page.get_by_label("What it does").select_option("editor")
+    await visitor.press("Register")
+    await expect(page.get_by_role("alert")).to_contain_text("no redirect URI")
+    await visitor.show("client-refused")
+    await visitor.fill(Redirect_URIs="https://planner.example/cb\nhttp://127.0.0.1/cb")
+    await visitor.press("Register")
+    await expect(page.get_by_text("It is not shown again")).to_be_visible()
+    await visitor.show("client-secret")
+    await visitor.follow("I have kept it")
+    await visitor.show("clients")
+    await visitor.follow("Planner")
+    await visitor.show("client")
+    await visitor.press("Disable")
+    await expect(page.get_by_role("status")).to_contain_text("so are its tokens")
+    await expect(page.get_by_text("disabled", exact=True)).to_be_visible()
