@@ -43,7 +43,9 @@ used AS (
         AND last_used_at BETWEEN now() - $2::interval AND now() - interval '1 minute'
 ),
 credential AS (
-    SELECT id, user_id, NULL AS client_id, NULL AS scope, NULL AS most, NULL AS jkt FROM sessions
+    SELECT id, user_id, NULL AS client_id, NULL AS scope, NULL AS most, NULL AS jkt,
+        least(expires_at, last_used_at + $2) AS expires_at
+    FROM sessions
     WHERE token_hash = $1 AND ended_at IS NULL AND expires_at > now()
         AND last_used_at > now() - $2::interval
 )
@@ -56,7 +58,7 @@ used AS (
         AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
 ),
 credential AS (
-    SELECT t.id, t.user_id, t.client_id, t.scope, c.scope AS most, t.jkt
+    SELECT t.id, t.user_id, t.client_id, t.scope, c.scope AS most, t.jkt, t.expires_at
     FROM oauth_access_tokens t JOIN oauth_clients c USING (client_id)
     WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND t.expires_at > now()
         AND c.disabled_at IS NULL
@@ -65,10 +67,23 @@ credential AS (
         AND (t.resource = '{}' OR $2 = ANY (t.resource))
 )
 """
+BY_CREDENTIAL = """
+credential AS (
+    SELECT id, user_id, NULL AS client_id, NULL AS scope, NULL AS most, NULL AS jkt,
+        least(expires_at, last_used_at + $2::interval) AS expires_at
+    FROM sessions
+    WHERE id = $1 AND ended_at IS NULL AND expires_at > now()
+        AND last_used_at > now() - $2::interval
+    UNION ALL
+    SELECT t.id, t.user_id, t.client_id, t.scope, c.scope, t.jkt, t.expires_at
+    FROM oauth_access_tokens t JOIN oauth_clients c USING (client_id)
+    WHERE t.id = $1 AND t.revoked_at IS NULL AND t.expires_at > now() AND c.disabled_at IS NULL
+)
+"""
 BY_ADDRESS = """
 credential AS (
     SELECT NULL::uuid AS id, id AS user_id, NULL AS client_id, NULL AS scope, NULL AS most,
-        NULL AS jkt
+        NULL AS jkt, NULL::timestamptz AS expires_at
     FROM profiles
     WHERE lower(email) = lower($1) AND deleted_at IS NULL AND service_of IS NULL
 )
@@ -76,7 +91,7 @@ credential AS (
 ROLES_OF_PERSON = """
 person AS (
     SELECT p.id, p.email, p.service_of IS NOT NULL AS is_service,
-        c.id AS credential_id, c.client_id, c.scope, c.most, c.jkt
+        c.id AS credential_id, c.client_id, c.scope, c.most, c.jkt, c.expires_at
     FROM credential c LEFT JOIN profiles p ON p.id = c.user_id
     WHERE c.user_id IS NULL
         OR (p.deleted_at IS NULL AND p.status = 'active' AND p.is_approved
@@ -130,7 +145,8 @@ granted AS (
 arrays AS (
     SELECT array_agg(scope) AS scopes, array_agg(role) AS roles FROM granted
 )
-SELECT id, email, is_service, credential_id, client_id, scope, most, jkt, scopes, roles,
+SELECT id, email, is_service, credential_id, client_id, scope, most, jkt, expires_at, scopes,
+    roles,
     ARRAY(SELECT organization_id FROM membership) AS organizations,
     ARRAY(SELECT v.id FROM visible v
         WHERE v.organization_id NOT IN (SELECT organization_id FROM membership)
@@ -144,6 +160,7 @@ FROM person, arrays
 """
 OF_SESSION = f"WITH {BY_SESSION}, {ROLES_OF_PERSON}"
 OF_TOKEN = f"WITH {BY_ACCESS}, {ROLES_OF_PERSON}"
+OF_CREDENTIAL = f"WITH {BY_CREDENTIAL}, {ROLES_OF_PERSON}"
 OF_ADDRESS = f"WITH {BY_ADDRESS}, {ROLES_OF_PERSON}"
 
 
@@ -168,6 +185,14 @@ async def of_token(
     return _viewer(await connection.fetchrow(OF_TOKEN, digest, audience, key))
 
 
+async def of_credential(connection: Lent, id: UUID, idle: timedelta) -> Viewer | None:
+    """Whose session or access token has this id, which has been shown before; None when it is over.
+
+    It does not count as a use.
+    """
+    return _viewer(await connection.fetchrow(OF_CREDENTIAL, id, idle))
+
+
 async def of_address(connection: Lent, email: str) -> Viewer | None:
     """The person with this address, for whoever operates the gateway itself."""
     return _viewer(await connection.fetchrow(OF_ADDRESS, email))
@@ -186,6 +211,7 @@ def _viewer(row: Mapping[str, Any] | None) -> Viewer | None:
             session_id=str(row["credential_id"]),
             client_id=row["client_id"],
             key=row["jkt"],
+            expires_at=row["expires_at"],
         )
     return Viewer(
         row["id"],
@@ -198,6 +224,7 @@ def _viewer(row: Mapping[str, Any] | None) -> Viewer | None:
         client_id=row["client_id"],
         is_service=row["is_service"],
         key=row["jkt"],
+        expires_at=row["expires_at"],
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
+from uuid import UUID
 
 from starlette.requests import HTTPConnection
 
@@ -152,6 +153,20 @@ async def identify_session(secret: str, database: Database, settings: AuthSettin
     idle = timedelta(hours=settings.session_idle_hours)
     async with database.auth.lend(NOBODY) as lent:
         return await grants.of_session(lent, digest(secret), idle) or ANONYMOUS
+
+
+async def identify_again(
+    viewer: Viewer, database: Database, settings: AuthSettings
+) -> Viewer | None:
+    """The same viewer with the roles of now; None when the session or the token is over.
+
+    Whoever stays connected is looked at so, without the secret they have shown once.
+    """
+    if viewer.session_id is None:
+        return viewer
+    idle = timedelta(hours=settings.session_idle_hours)
+    async with database.auth.lend(NOBODY) as lent:
+        return await grants.of_credential(lent, UUID(viewer.session_id), idle)
 
 
 async def act_for(email: str, database: Database) -> Viewer:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import IntEnum
 from types import MappingProxyType
 from uuid import UUID
@@ -49,6 +50,8 @@ class Viewer:
     is_service: bool = False
     """Whether this is a service account: a server, and nobody who signs in."""
     key: str | None = None
+    expires_at: datetime | None = None
+    """When the session or the token ends by itself, as far as is known."""
 
     def scopes_with(self, least: Role) -> list[UUID]:
         """The organizations, projects and documents at which the viewer holds this role or more."""

@@ -11,24 +11,30 @@ import asyncpg
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from auth import oauth, pages
-from auth.identify import identify, origin_of
+from auth.identify import identify, identify_again, origin_of
 from auth.mail import Outbox
 from auth.oauth.upkeep import keep_clean
 from auth.session import ViewerSession
+from auth.session.origin import Origin
+from auth.viewer import Viewer
 from db.audit.sealing import keep_sealing
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from graph import explorer
+from graph.http.capacity import Capacity
 from graph.http.challenge import Challenging
 from graph.http.drain import Drain
 from graph.http.endpoint import GraphQLEndpoint
+from graph.http.event_stream import EventStreams
+from graph.http.handshake import SocketEndpoint
 from graph.http.health import alive, readiness
 from graph.http.metrics import Metrics, PoolUse
 from graph.http.middleware import compressed, middleware
 from graph.http.operations import Operations
+from graph.http.visit import Live, Visitors
 from graph.kit.context import Context
 from graph.schema import schema
 from graph.settings import Settings
@@ -56,7 +62,13 @@ def create_app(settings: Settings) -> Starlette:
     async def make_context(request: Request) -> Context:
         viewer = await identify(request, database, settings)
         origin = replace(origin_of(request), request_id=request.state.request_id)
+        return context_of(viewer, origin)
+
+    def context_of(viewer: Viewer, origin: Origin) -> Context:
         return Context(ViewerSession(database, viewer, origin), outbox)
+
+    async def renewed(viewer: Viewer) -> Viewer | None:
+        return await identify_again(viewer, database, settings)
 
     async def ready() -> str | None:
         try:
@@ -81,6 +93,7 @@ def create_app(settings: Settings) -> Starlette:
                 with Drain(settings.drain_delay) as drain:
                     yield {"drain": drain}
             finally:
+                await live.settle()
                 await outbox.settle()
                 for task in upkeep:
                     task.cancel()
@@ -88,9 +101,13 @@ def create_app(settings: Settings) -> Starlette:
 
     operations = Operations(schema, settings, metrics)
     endpoint = GraphQLEndpoint(operations, make_context, settings)
+    visitors = Visitors(lambda shown: identify(shown, database, settings), renewed, context_of)
+    live = Live(operations, visitors, None, Capacity(settings))
+    streams = EventStreams(live, endpoint, compressed(endpoint))
     return Starlette(
         routes=[
-            Route("/graphql", Challenging(compressed(endpoint), settings)),
+            Route("/graphql", Challenging(streams, settings)),
+            WebSocketRoute("/graphql", SocketEndpoint(live, settings)),
             Route("/healthz", alive),
             Route("/readyz", readiness(ready)),
             Route("/metrics", metrics.page(settings)),

@@ -169,6 +169,30 @@ class Settings(BaseSettings):
         " size times the cost of what is selected beneath it.",
     )
 
+    # Live events
+    live_init_timeout: float = Field(
+        default=5.0,
+        gt=0,
+        description="Seconds in which a WebSocket has said who it is.",
+    )
+    live_connections: int = Field(
+        default=20_000,
+        ge=0,
+        description="Live connections (WebSocket, event stream) of one process, at most.",
+    )
+    live_connections_per_address: int = Field(
+        default=500, ge=1, description="Live connections from one address to a process, at most."
+    )
+    live_subscriptions: int = Field(
+        default=50_000, ge=0, description="Subscriptions of one process, at most."
+    )
+    live_subscriptions_per_person: int = Field(
+        default=200, ge=1, description="Subscriptions of one person at a process, at most."
+    )
+    live_subscriptions_per_connection: int = Field(
+        default=20, ge=1, description="Subscriptions of one WebSocket, at most."
+    )
+
     # Mail
     smtp_url: SecretStr | None = Field(
         default=None,

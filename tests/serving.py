@@ -10,11 +10,13 @@ from starlette.applications import Starlette
 
 
 @asynccontextmanager
-async def served(make: Callable[[str], Starlette]) -> AsyncIterator[str]:
+async def served(
+    make: Callable[[str], Starlette], config: Callable[..., uvicorn.Config] = uvicorn.Config
+) -> AsyncIterator[str]:
     """The address of the application that `make` builds for it, in the loop of the test."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(make(url), lifespan="on", log_config=None))
+        server = uvicorn.Server(config(make(url), lifespan="on", log_config=None))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:
             assert not serving.done(), "the server did not start"

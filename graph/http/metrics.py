@@ -66,6 +66,10 @@ class Metrics:
         if pools is not None:
             self.registry.register(_Pools(pools))
 
+    def show(self, collector: Collector) -> None:
+        """Have this read, too."""
+        self.registry.register(collector)
+
     def answered(self, operation: str, code: str, seconds: float, cost: int | None) -> None:
         """Count one answer."""
         self._requests.labels(operation, code).inc()

@@ -83,6 +83,7 @@ def _cors(settings: Settings) -> dict[str, Any]:
             "Content-Type",
             "DPoP",
             "Idempotency-Key",
+            "Last-Event-ID",
             "X-Request-Id",
         ),
         "expose_headers": (

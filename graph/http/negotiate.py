@@ -11,6 +11,9 @@ GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
 """The older media type: 200 for every answer to a well-formed request, errors inside."""
 
+EVENT_STREAM = "text/event-stream"
+"""Server-sent events. They are chosen by whoever prefers them, or takes neither of the others."""
+
 LONGEST_ACCEPT = 1000
 """Characters of an Accept header that are read; browsers send about 150."""
 
@@ -18,27 +21,31 @@ LONGEST_ACCEPT = 1000
 RANGES = {
     GRAPHQL: (GRAPHQL, 2),
     JSON: (JSON, 2),
+    EVENT_STREAM: (EVENT_STREAM, 2),
     "application/*": (JSON, 1),
     "*/*": (JSON, 0),
 }
+PREFERRED = (EVENT_STREAM, JSON, GRAPHQL)
+"""The last of those that a client takes equally well."""
 
 
 @lru_cache(maxsize=256)
 def answer_type(accept: str | None) -> str | None:
-    """The media type to answer with, or None when the client takes neither of the two.
+    """The media type to answer with, or None when the client takes none of them.
 
-    The highest weight wins, then the more specific range, then the newer type (RFC 9110, section
-    12.5.1). Without an Accept header it is `application/json`.
+    The highest weight wins, then the more specific range, then the newer type of JSON, and JSON
+    before events (RFC 9110, section 12.5.1): clients list all that they know with every query.
+    Without an Accept header it is `application/json`.
     """
     if not accept:
         return JSON
-    best: tuple[float, int, bool] = (0.0, 0, False)
+    best: tuple[float, int, int] = (0.0, 0, 0)
     chosen = None
     for part in accept[:LONGEST_ACCEPT].split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
         if name in RANGES:
             media_type, specific = RANGES[name]
-            rank = (_weight(parameters), specific, media_type == GRAPHQL)
+            rank = (_weight(parameters), specific, PREFERRED.index(media_type))
             if rank[0] > 0 and rank > best:
                 best, chosen = rank, media_type
     return chosen

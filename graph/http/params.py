@@ -72,12 +72,12 @@ async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
 
 def from_body(body: bytes) -> Params:
     """The request in a JSON body. Raises Refusal (400)."""
-    members = _json(body, "The body")
+    members = read_json(body, "The body")
     if isinstance(members, list):
         raise Refusal(400, "Batches are not accepted: send one operation a request.")
     if not isinstance(members, dict):
         raise Refusal(400, "The body is a JSON object.")
-    return _params(members)
+    return from_members(members)
 
 
 def from_query_string(query_string: bytes) -> Params:
@@ -91,11 +91,12 @@ def from_query_string(query_string: bytes) -> Params:
         raise Refusal(400, "The URL holds each parameter once.")
     for name in ("variables", "extensions"):
         if text := members.get(name):
-            members[name] = _json(text.encode(), f"`{name}`")
-    return _params(members)
+            members[name] = read_json(text.encode(), f"`{name}`")
+    return from_members(members)
 
 
-def _params(members: dict[str, Any]) -> Params:
+def from_members(members: dict[str, Any]) -> Params:
+    """The request with these members, of any types. Raises Refusal (400)."""
     query = members.get("query")
     if not isinstance(query, str):
         raise Refusal(400, "`query` is a string: the GraphQL document.")
@@ -108,7 +109,8 @@ def _params(members: dict[str, Any]) -> Params:
     return Params(query, members.get("variables"), name, members.get("extensions"))
 
 
-def _json(text: bytes, what: str) -> Any:
+def read_json(text: bytes, what: str) -> Any:
+    """The value of a JSON text, not too deep. Raises Refusal (400) that names it as `what`."""
     try:
         value = orjson.loads(text)  # refuses NaN, Infinity, bad UTF-8, and over 1024 levels
     except orjson.JSONDecodeError as error:

@@ -1,6 +1,8 @@
 """Uvicorn as the gateway runs it: clients that stall are cut off."""
 
 import asyncio
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import uvicorn
@@ -8,15 +10,17 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from graph.http.event_stream import EXTENSION as STREAM
+from graph.http.heart import Heart
+from graph.http.websocket import bound_waiting
 from graph.settings import Settings
 
 LARGEST_HEAD = 64 * 1024
 """Bytes of a request's head; uvicorn itself would take any number of headers."""
-LARGEST_MESSAGE = 64 * 1024
-"""Bytes of a WebSocket message from a client."""
 LEAST_READ = 16 * 1024
 """Bytes of an answer that a client takes in each BODY_TIMEOUT, or loses the connection."""
 PROTOCOL = "graph.http.server:Protocol"
+WEBSOCKETS = "graph.http.websocket:WebSocketProtocol"
 
 
 class Config(uvicorn.Config):
@@ -35,12 +39,18 @@ class Config(uvicorn.Config):
             "access_log": False,  # the application logs its requests, with their ids
             "server_header": False,
             "forwarded_allow_ips": settings.trusted_proxies,
-            "ws_max_size": LARGEST_MESSAGE,
+            "ws": WEBSOCKETS,
+            "ws_max_size": settings.body_limit,
             "ws_per_message_deflate": False,  # a small message could unpack to a huge one
             "timeout_graceful_shutdown": settings.drain_timeout,
         }
         super().__init__(app, **(defaults | options))
         self.settings = settings
+
+    @cached_property
+    def heart(self) -> Heart:
+        """What keeps the WebSockets of one process alive; each process makes its own."""
+        return Heart()
 
 
 class Protocol(HttpToolsProtocol):
@@ -64,8 +74,9 @@ class Protocol(HttpToolsProtocol):
         self._head_limit, self._body_limit = settings.head_timeout, settings.body_timeout
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        self._in_head, self._in_body = False, False
+        self._in_head, self._in_body, self._upgraded = False, False, False
         self._head_size = 0
+        self._end_stream: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first request has to come in from here on."""
@@ -83,7 +94,7 @@ class Protocol(HttpToolsProtocol):
         waiting = not self._in_body
         self._head_size += len(data) if waiting else 0
         super().data_received(data)
-        if self.transport.is_closing():
+        if self._upgraded or self.transport.is_closing():
             return
         answering = self.cycle is not None and not self.cycle.response_complete
         if self._in_head or not (self._in_body or answering):
@@ -105,6 +116,8 @@ class Protocol(HttpToolsProtocol):
         self._in_head, self._in_body, self._head_size = False, True, 0
         self._arm(self._body_limit)
         super().on_headers_complete()
+        extensions: dict[str, Any] = {STREAM: self}
+        self.scope["extensions"] = extensions
 
     def on_message_complete(self) -> None:
         """The whole request is there; from here on the operation has a deadline of its own."""
@@ -115,7 +128,26 @@ class Protocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Another protocol takes over, which has deadlines of its own."""
         self._disarm()
+        self._upgraded = True
         super().handle_websocket_upgrade()
+        # Nothing refers to this one any more but itself, by way of its parser.
+        vars(self).update(parser=None, scope=None, headers=None)
+
+    def abort(self) -> None:
+        """Cut the connection: nobody reads what is streamed."""
+        self.transport.abort()
+
+    def stream(self, end: Callable[[], None] | None) -> None:
+        """An answer without an end begins: `end` is called when the server stops."""
+        self._end_stream = end
+        if end is not None:
+            bound_waiting(self.transport)
+
+    def shutdown(self) -> None:
+        """Let requests finish, and end streams."""
+        super().shutdown()
+        if self._end_stream is not None:
+            self._end_stream()
 
     def pause_writing(self) -> None:
         """The peer does not read what was sent."""

@@ -77,6 +77,20 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server for those who stay connected, with narrow limits."""
+    limits = {
+        "live_init_timeout": 1,
+        "live_subscriptions_per_connection": 5,
+        "cors_origins": "https://app.example",
+        "drain_delay": 0,
+    }
+    folder = tmp_path_factory.mktemp("live")
+    with serving(folder, gateway_env="production", metrics_token="scraper", **limits) as served:
+        yield served
+
+
 @pytest.fixture
 async def client_with() -> AsyncIterator[Callable[..., httpx.AsyncClient]]:
     """Makes a client of a toy that is set differently."""

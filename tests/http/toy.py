@@ -9,28 +9,34 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import strawberry
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.routing import Route
+from starlette.requests import HTTPConnection, Request
+from starlette.routing import Route, WebSocketRoute
 from strawberry.scalars import JSON
 
 from auth.identify import InvalidToken
 from auth.viewer import ANONYMOUS, Viewer
 from db.problem import Problem
+from graph.http.capacity import Capacity
 from graph.http.drain import Drain
 from graph.http.endpoint import GraphQLEndpoint
+from graph.http.event_stream import EventStreams
+from graph.http.handshake import SocketEndpoint
 from graph.http.health import alive, readiness
 from graph.http.metrics import Metrics
 from graph.http.middleware import compressed, middleware
 from graph.http.operations import Operations
 from graph.http.server import Config
+from graph.http.visit import Live, Visitors
 from graph.logs import set_up
 from graph.settings import Settings
+from tests.http.toy_hub import ToyHub
 
 T = TypeVar("T")
 SECRET = "hunter2"
@@ -51,6 +57,7 @@ class Seen:
     cancelled: int = 0
     finished: int = 0
     release: asyncio.Event = field(default_factory=asyncio.Event)
+    hub: ToyHub | None = None
 
 
 seen = Seen()
@@ -215,6 +222,35 @@ class Mutation:
         seen.finished += 1
         return "done"
 
+    @strawberry.mutation
+    async def last(self, seconds: float) -> str:
+        await asyncio.sleep(seconds)
+        return "done"
+
+    @strawberry.mutation
+    async def publish(self, topic: str, text: str, times: int = 1, size: int = 0) -> int:
+        assert seen.hub
+        for _ in range(times):
+            count = await seen.hub.publish(topic, text + "x" * size)
+        return count
+
+    @strawberry.mutation
+    def revoke(self, name: str) -> int:
+        assert seen.hub
+        ended = {f.access for f in seen.hub.followers() if f.access.viewer.email == name}
+        for access in ended:
+            access.ended(Problem("UNAUTHENTICATED", "Revoked."))
+        return len(ended)
+
+
+@strawberry.type
+class Said:
+    text: str
+
+    @strawberry.field
+    def broken(self) -> str | None:
+        raise ValueError(f"password={SECRET}")
+
 
 @strawberry.type
 class Subscription:
@@ -223,18 +259,43 @@ class Subscription:
         seen.finished += 1
         yield 1
 
+    @strawberry.subscription
+    async def said(self, topic: str, after: str | None = None) -> AsyncIterator[Said]:
+        seen.finished += 1  # the hub follows, so that no generator is ever started
+        yield Said(text=topic)
+
 
 schema = strawberry.Schema(Query, Mutation, Subscription)
 
 
-async def make_context(request: Request) -> Context:
-    """Whoever shows a token or a cookie is signed in, unless the token is `expired`."""
-    shown = request.headers.get("authorization")
+NAMES = uuid4()
+
+
+async def identify(connection: HTTPConnection) -> Viewer:
+    """Whoever shows a token or a cookie is signed in, unless the token is `expired`.
+
+    Whoever shows `short` is so for a second and a half.
+    """
+    shown = connection.headers.get("authorization")
     if shown == "Bearer expired":
         raise InvalidToken
     if shown == "Bearer busy":
         raise Problem("BUSY", "The database has no connection to spare.")
-    return Context(Viewer(uuid4()) if shown or request.cookies else ANONYMOUS)
+    if not shown and not connection.cookies:
+        return ANONYMOUS
+    name = (shown or "Bearer cookie").removeprefix("Bearer ")
+    ends = datetime.now(UTC) + timedelta(seconds=1.5) if name == "short" else None
+    return Viewer(uuid5(NAMES, name), name, expires_at=ends)
+
+
+async def renew(viewer: Viewer) -> Viewer | None:
+    """Nobody becomes anybody else."""
+    return viewer
+
+
+async def make_context(request: HTTPConnection) -> Context:
+    """A context of whoever makes the request."""
+    return Context(await identify(request))
 
 
 def fall_over(request: Request) -> None:
@@ -246,18 +307,24 @@ def create_toy(settings: Settings, ready: Any = None, contexts: Any = make_conte
     """The toy as an application, wired as the gateway is."""
     metrics = Metrics(lambda: {"app": (3, 1)})
     operations = Operations(schema, settings, metrics)
+    seen.hub = ToyHub(operations)
+    visitors = Visitors(identify, renew, lambda viewer, _: Context(viewer))
+    live = Live(operations, visitors, seen.hub, Capacity(settings))
+    endpoint = GraphQLEndpoint(operations, contexts, settings)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         with Drain(settings.drain_delay) as drain:
             yield {"drain": drain}
+        await live.settle()
 
     async def always() -> None:
         return None
 
     return Starlette(
         routes=[
-            Route("/graphql", compressed(GraphQLEndpoint(operations, contexts, settings))),
+            Route("/graphql", EventStreams(live, endpoint, compressed(endpoint))),
+            WebSocketRoute("/graphql", SocketEndpoint(live, settings)),
             Route("/healthz", alive),
             Route("/readyz", readiness(ready or always)),
             Route("/metrics", metrics.page(settings)),

@@ -1,0 +1,250 @@
+"""GraphQL over server-sent events: one operation a request, whose results are a stream of events.
+
+The protocol is graphql-sse's in its mode of distinct connections
+(https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md); events are those of the HTML
+Standard, section 9.2, with lines ended by LF.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid7
+
+from auth.identify import origin_of
+from db.problem import Problem
+from graph.http.answer import failed, send_answer
+from graph.http.endpoint import GraphQLEndpoint, require_safe
+from graph.http.errors import Error, Refusal, Reporter, described
+from graph.http.negotiate import EVENT_STREAM, GRAPHQL, answer_type
+from graph.http.params import Disconnected, Params
+from graph.http.visit import Live, Running, Visit, anything
+from graph.http.wire import MOST, PATIENCE, STALL
+
+EXTENSION = "gateway.stream"
+"""Where a server offers to look after a stream, in the extensions of the scope."""
+SSE: Final = "sse"
+KEEP_ALIVE = 10.0
+"""Seconds without an event, after which a comment shows that the stream is alive."""
+COMMENT = b":\n\n"
+COMPLETE = b"event: complete\ndata:\n\n"
+AT_ONCE = 64 * 1024
+"""Bytes that are written before the client has to read some."""
+LONGEST_CURSOR = 256
+START = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-store, no-transform"),
+        (b"x-accel-buffering", b"no"),  # nginx would keep events until its buffer is full
+    ],
+}
+
+
+class Streaming(Protocol):
+    """What is found under `EXTENSION`."""
+
+    def stream(self, end: Callable[[], None] | None) -> None:
+        """An answer without an end begins: call `end` when the server stops. None: it is over."""
+
+    def abort(self) -> None:
+        """Cut the connection: nobody reads."""
+
+
+class EventStreams:
+    """The application behind /graphql: events for whoever takes them, else what `plain` answers."""
+
+    def __init__(self, live: Live, endpoint: GraphQLEndpoint, plain: ASGIApp) -> None:
+        self._live, self._endpoint, self._plain = live, endpoint, plain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if answer_type(Headers(scope=scope).get("accept")) != EVENT_STREAM:
+            await self._plain(scope, receive, send)
+            return
+        scope.setdefault("state", {}).setdefault("request_id", str(uuid7()))
+        address = scope["client"][0] if scope.get("client") else ""
+        refused: Problem | None = None
+        try:
+            self._live.capacity.connect(SSE, address)
+        except Refusal as refusal:
+            refused = refusal
+        else:
+            try:
+                refused = await self._serve(scope, receive, send)
+            except Disconnected:
+                return
+            finally:
+                self._live.capacity.disconnect(SSE, address)
+        if refused is not None:
+            answer = failed(refused)
+            scope["state"].setdefault("graphql", {})["code"] = refused.code
+            await send_answer(send, answer, answer.written(), GRAPHQL)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> Problem | None:
+        """Stream the results; or why there is no stream. Raises Disconnected."""
+        connection = HTTPConnection(scope)
+        origin = origin_of(connection)
+        try:
+            params = await self._endpoint.params_of(scope, receive)
+            async with self._live.operations.deadline():
+                viewer = await self._live.visitors.identify(connection)
+        except Disconnected:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever it is, the client is answered)
+            return Reporter(origin.request_id or "").of_exception(error)
+        stream = Stream(scope)
+        visit = Visit(self._live, SSE, viewer, origin, stream.leave)
+        try:
+            return await stream.run(visit, params, receive, send)
+        finally:
+            visit.over()
+
+
+class Stream:
+    """One stream of events: what waits to be written, and when it ends."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._server: Streaming | None = scope.get("extensions", {}).get(EXTENSION)
+        self._waiting: list[bytes] = []
+        self._size, self._since = 0, 0.0
+        self._more = asyncio.Event()
+        self._ended = self._gone = self._stalled = False
+
+    async def run(
+        self, visit: Visit, params: Params, receive: Receive, send: Send
+    ) -> Problem | None:
+        """Run the operation and write what comes of it, until it or the client ends."""
+        headers = Headers(scope=self._scope)
+        after = headers.get("last-event-id", "")[:LONGEST_CURSOR] or None
+        permit = require_safe if self._scope["method"] == "GET" else anything
+        operation = RunningHere(visit, self)
+        task = operation.begin(params, headers, after, permit)
+        task.add_done_callback(lambda _: self._more.set())
+        watching = asyncio.create_task(self._watch(receive))
+        try:
+            await self._more.wait()
+            if task.done() and (error := task.exception()) is not None:
+                return error if isinstance(error, Problem) else Problem("INTERNAL", str(error))
+            if not self._gone:
+                await self._write(visit, send)
+            return None
+        finally:
+            operation.end()
+            watching.cancel()
+            if self._server is not None:
+                self._server.stream(None)
+
+    def put(self, event: bytes) -> None:
+        """Write this as soon as the client reads."""
+        if self._ended or self._stalled:
+            return
+        now = asyncio.get_running_loop().time()
+        self._since = self._since if self._waiting else now
+        if self._size > MOST and now - self._since > PATIENCE:
+            self._stalled = True
+            if self._server is not None:
+                self._server.abort()
+        self._waiting.append(event)
+        self._size += len(event)
+        self._more.set()
+
+    def end(self) -> None:
+        """Close the stream when all is written; without a `complete` the client comes again."""
+        self._ended = True
+        self._more.set()
+
+    def leave(self, problem: Problem, expired: bool) -> None:
+        """The credential is over. When it has only expired, the client comes with a new one."""
+        if not expired:
+            self.put(event_of(orjson.dumps({"errors": [described(problem)]}), None))
+            self.put(COMPLETE)
+        self.end()
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        self.end()
+
+    async def _write(self, visit: Visit, send: Send) -> None:
+        if self._server is not None:
+            self._server.stream(self.end)
+        await send({**START})
+        await send(_body(COMMENT))
+        try:
+            while not self._gone and not self._stalled:
+                if self._waiting:
+                    await self._flush(send)
+                elif self._ended:
+                    await send({"type": "http.response.body", "body": b""})
+                    return
+                else:
+                    await self._wait()
+        except TimeoutError:
+            self._stalled = True
+        if self._stalled:
+            visit.live.capacity.stalled[SSE] += 1
+            if self._server is not None:
+                self._server.abort()
+                while not self._gone:  # the server tells when it is done
+                    await self._wait()
+
+    async def _flush(self, send: Send) -> None:
+        waiting, self._waiting, self._size = b"".join(self._waiting), [], 0
+        for start in range(0, len(waiting), AT_ONCE):
+            async with asyncio.timeout(STALL):
+                await send(_body(waiting[start : start + AT_ONCE]))
+
+    async def _wait(self) -> None:
+        self._more.clear()
+        try:
+            async with asyncio.timeout(KEEP_ALIVE):
+                await self._more.wait()
+        except TimeoutError:
+            self._waiting.append(COMMENT)
+
+
+class RunningHere(Running):
+    """The one operation of a stream."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, visit: Visit, stream: Stream) -> None:
+        super().__init__(visit)
+        self._stream = stream
+
+    def next(self, payload: bytes, cursor: str | None) -> None:
+        """Send one result, under its cursor."""
+        if not self._over:
+            self._stream.put(event_of(payload, cursor))
+            self.visit.live.capacity.frames[SSE] += 1
+
+    def error(self, errors: list[Error]) -> None:
+        """Say that it was not run, or cannot go on: as a result, and the last."""
+        if not self._over:
+            self.next(orjson.dumps({"errors": errors}), None)
+            self.complete()
+
+    def complete(self) -> None:
+        """Say that there is nothing more."""
+        if self.end():
+            self._stream.put(COMPLETE)
+            self._stream.end()
+
+
+def event_of(payload: bytes, cursor: str | None) -> bytes:
+    """One result as an event; JSON as it is written here has no line breaks."""
+    if cursor is None:
+        return b"event: next\ndata: %b\n\n" % payload
+    return b"event: next\nid: %b\ndata: %b\n\n" % (cursor.encode(), payload)
+
+
+def _body(chunk: bytes) -> Message:
+    return {"type": "http.response.body", "body": chunk, "more_body": True}

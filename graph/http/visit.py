@@ -1,0 +1,312 @@
+"""Whoever stays connected: who they are, for how long, and the operations they have running."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from structlog.contextvars import bound_contextvars
+
+from auth.session.origin import Origin
+from auth.viewer import Viewer
+from db.problem import Problem
+from graph.http.capacity import Capacity, Transport
+from graph.http.documents import Operation
+from graph.http.errors import Error, Refusal, Reporter, described, without_suggestions
+from graph.http.live import Hub, Subscribing, Subscription
+from graph.http.negotiate import GRAPHQL
+from graph.http.operations import Asked, Asker, NotRun, Operations, Prepared
+from graph.http.params import Params
+
+log = structlog.get_logger("graph.http.access")
+
+NO_HEADERS = Headers({})
+Permit = Callable[[Operation], None]
+"""Raises the Refusal of what a transport does not run."""
+
+
+def anything(_: Operation) -> None:
+    """Permits every operation."""
+
+
+@dataclass(frozen=True)
+class Visitors:
+    """What the application knows of those who connect.
+
+    `identify` raises UNAUTHENTICATED; `renew` gives the same viewer with the roles of now, or None
+    when the credential is over.
+    """
+
+    identify: Callable[[HTTPConnection], Awaitable[Viewer]]
+    renew: Callable[[Viewer], Awaitable[Viewer | None]]
+    make_context: Callable[[Viewer, Origin], Asker]
+
+
+@dataclass(frozen=True)
+class Live:
+    """What all live connections of the process share."""
+
+    operations: Operations
+    visitors: Visitors
+    hub: Hub | None
+    """None where the schema has no subscriptions, so that none is valid."""
+    capacity: Capacity
+    running: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.operations.metrics.show(self.capacity)
+
+    def start(self, work: Awaitable[None]) -> "asyncio.Task[None]":
+        """Run it beside; it is held until it ends."""
+        task = asyncio.ensure_future(work)
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+        return task
+
+    async def settle(self) -> None:
+        """Wait for what goes on without its client: mutations, which end at their deadline."""
+        await asyncio.gather(*self.running, return_exceptions=True)
+
+
+class Visit:
+    """One connection's standing: the Access that the hub sees.
+
+    `leave` is called once, when the credential has expired (True) or was ended for this reason.
+    """
+
+    __slots__ = ("_leave", "_timer", "live", "origin", "subscriptions", "transport", "viewer")
+
+    def __init__(
+        self,
+        live: Live,
+        transport: Transport,
+        viewer: Viewer,
+        origin: Origin,
+        leave: Callable[[Problem, bool], None],
+    ) -> None:
+        self.live, self.transport, self.viewer, self.origin = live, transport, viewer, origin
+        self.subscriptions = 0
+        self._leave: Callable[[Problem, bool], None] | None = leave
+        self._timer: asyncio.TimerHandle | None = None
+        self._arm()
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the credential ends by itself."""
+        return self.viewer.expires_at
+
+    @property
+    def person(self) -> Hashable:
+        """Whose subscriptions are counted together."""
+        return self.viewer.id or self.viewer.client_id
+
+    @property
+    def request_id(self) -> str:
+        """What stands for the connection in the log."""
+        return self.origin.request_id or ""
+
+    async def renew(self) -> bool:
+        """Read standing and roles again; False when the credential is dead."""
+        renewed = await self.live.visitors.renew(self.viewer)
+        if renewed is None:
+            return False
+        self.viewer = renewed
+        return True
+
+    def ended(self, problem: Problem) -> None:
+        """The credential is dead: the connection closes."""
+        self._end(problem, expired=False)
+
+    def over(self) -> None:
+        """The connection is gone; nothing is told to anybody any more."""
+        self._leave = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _end(self, problem: Problem, *, expired: bool) -> None:
+        leave = self._leave
+        self.over()
+        if leave is not None:
+            leave(problem, expired)
+
+    def _arm(self) -> None:
+        if (expires_at := self.expires_at) is None:
+            return
+        left = (expires_at - datetime.now(UTC)).total_seconds()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(max(left, 0), self._look_again)
+
+    def _look_again(self) -> None:
+        self._timer = None
+        self.live.start(self._expire())
+
+    async def _expire(self) -> None:
+        """A browser's session lives longer by being used elsewhere; a token does not."""
+        before = self.expires_at
+        try:
+            await self.renew()
+        except Exception as error:  # noqa: BLE001 (nobody vouches for the credential any more)
+            Reporter(self.request_id).of_exception(error)
+        if self._leave is None:
+            return
+        if self.expires_at is None or (before is not None and self.expires_at > before):
+            self._arm()
+        else:
+            self._end(Problem("UNAUTHENTICATED", "The credential has expired."), expired=True)
+
+
+class Running:
+    """One operation of a visit: the sink of what comes of it, and what it holds until it ends."""
+
+    __slots__ = ("_counted", "_mutates", "_over", "_subscription", "_task", "visit")
+
+    def __init__(self, visit: Visit) -> None:
+        self.visit = visit
+        self._counted: Hashable = None
+        self._mutates = self._over = False
+        self._subscription: Subscription | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def next(self, payload: bytes, cursor: str | None) -> None:
+        """Send one result."""
+        raise NotImplementedError
+
+    def error(self, errors: list[Error]) -> None:
+        """Say that it was not run, or cannot go on."""
+        raise NotImplementedError
+
+    def complete(self) -> None:
+        """Say that there is nothing more."""
+        raise NotImplementedError
+
+    @property
+    def follows(self) -> bool:
+        """Whether it is a subscription."""
+        return self._counted is not None
+
+    def begin(
+        self,
+        params: Params,
+        headers: Headers = NO_HEADERS,
+        after: str | None = None,
+        permit: Permit = anything,
+    ) -> "asyncio.Task[None]":
+        """Run it, as a task of its own, which raises the Refusal of `permit` and nothing else."""
+        self._task = self.visit.live.start(self._run(params, headers, after, permit))
+        return self._task
+
+    def end(self) -> bool:
+        """Stop it, and release what it holds; False when it was over already.
+
+        A mutation goes on without its client, who may have been cut off by a bad network.
+        """
+        if self._over:
+            return False
+        self._over = True
+        task, self._task = self._task, None
+        if task is not None and not self._mutates and task is not asyncio.current_task():
+            task.cancel()
+        if self._subscription is not None:
+            self._subscription.cancel()
+            self._subscription = None
+        if self._counted is not None:
+            self.visit.live.capacity.unsubscribe(self.visit.transport, self._counted)
+            self.visit.subscriptions -= 1
+        return True
+
+    async def _run(
+        self,
+        params: Params,
+        headers: Headers,
+        after: str | None,
+        permit: Permit,
+    ) -> None:
+        visit = self.visit
+        started = time.perf_counter()
+        facts: dict[str, Any] = {}
+        asked = Asked(params, GRAPHQL, visit.request_id, facts)
+        with bound_contextvars(request_id=visit.request_id):
+            errors = await self._attempt(asked, headers, after, permit)
+            facts["code"] = errors[0]["extensions"]["code"] if errors else "OK"
+            seconds = time.perf_counter() - started
+            metrics = visit.live.operations.metrics
+            kind = facts.get("operation", "none")
+            metrics.answered(kind, facts["code"], seconds, facts.get("cost"))
+            ms = round(seconds * 1000, 1)
+            log.info("operation", transport=visit.transport, ms=ms, **facts)
+        self._task = None
+
+    async def _attempt(
+        self,
+        asked: Asked,
+        headers: Headers,
+        after: str | None,
+        permit: Permit,
+    ) -> list[Error]:
+        """Run it and tell what came of it; the errors, for the log."""
+        visit = self.visit
+        try:
+            async with visit.live.operations.deadline():
+                prepared = visit.live.operations.prepare(asked, visit.viewer, permit)
+                if prepared.operation.kind == "subscription":
+                    await self._follow(asked, prepared, after)
+                    return []
+                return await self._answer(asked, prepared, headers)
+        except Refusal:
+            raise
+        except NotRun as reason:
+            errors = reason.errors
+        except Exception as error:  # noqa: BLE001 (whatever it is, the client is told)
+            errors = [described(Reporter(asked.request_id).of_exception(error))]
+        if visit.viewer.id is None:
+            errors = [*map(without_suggestions, errors)]
+        self.error(errors)
+        return errors
+
+    async def _answer(self, asked: Asked, prepared: Prepared, headers: Headers) -> list[Error]:
+        visit, operations = self.visit, self.visit.live.operations
+        context = visit.live.visitors.make_context(visit.viewer, visit.origin)
+        if prepared.operation.kind == "mutation":
+            self._mutates = True
+            answer = await operations.run_once(asked, prepared, context, headers)
+        else:
+            answer = await operations.run(asked, prepared, context)
+        errors: list[Error] = answer.content.get("errors", [])
+        if "data" in answer.content:
+            self.next(answer.written(), None)
+            self.complete()
+        else:
+            self.error(errors)
+        return errors
+
+    async def _follow(self, asked: Asked, prepared: Prepared, after: str | None) -> None:
+        visit = self.visit
+        person = visit.person
+        if person is None:
+            raise Problem("UNAUTHENTICATED", "Only those who are signed in can subscribe.")
+        visit.live.capacity.subscribe(visit.transport, person, visit.subscriptions)
+        visit.subscriptions += 1
+        self._counted = person
+        make_context, origin = visit.live.visitors.make_context, visit.origin
+        subscribing = Subscribing(
+            prepared.document,
+            prepared.operation,
+            asked.params.operation_name,
+            asked.params.variables or {},
+            asked.params.extensions or {},
+            after,
+            asked.request_id,
+            lambda viewer: make_context(viewer, origin),
+        )
+        assert visit.live.hub is not None  # noqa: S101 (the subscription is valid)
+        subscription = await visit.live.hub.subscribe(subscribing, visit, self)
+        if self._over:  # it has ended meanwhile
+            subscription.cancel()
+        else:
+            self._subscription = subscription

@@ -1,0 +1,296 @@
+"""WebSockets as uvicorn serves them here: frames written at once, peers that stall cut off.
+
+The handshake and the parsing of frames are those of uvicorn and websockets. Once an application
+takes the connection over (graph.http.wire), what is needed for ASGI alone is dropped: an idle
+connection is a transport, a parser and its receiver.
+"""
+
+import asyncio
+import logging
+import socket
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.exceptions import PayloadTooBig
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+
+from graph.http.heart import Heart
+from graph.http.wire import EXTENSION, HIGHEST, MOST, PATIENCE, STALL, Receiver
+
+LEAST_READ = 16 * 1024
+"""Bytes that a peer takes in each STALL of what waits for it."""
+UNSENT = 64 * 1024
+"""Bytes that the kernel keeps for a peer beside those that are on their way."""
+GONE = 10_000
+"""Milliseconds in which a peer's machine acknowledges what it was sent."""
+GOODBYE = 2.0
+"""Seconds that a peer has to answer a close."""
+SMALL = 4096
+"""Bytes of a fragment that counts as a message: thousands of them could make up one."""
+ROUNDS = 2
+"""Times that a connection is found in the midst of the same message, which is then given up."""
+TEXT, LONG, LONGER = 0x81, 126, 127
+PING = b"\x89\x00"
+RESTART, UNFINISHED = 1012, 1008
+
+QUIET = logging.getLogger("graph.http.websocket")
+QUIET.setLevel(logging.ERROR)  # uvicorn and websockets tell of each connection, with its address
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """One connection, as uvicorn's own until it is handed over."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.logger = self.conn.logger = QUIET
+        self.conn.debug = False
+        self._heart: Heart = config.heart  # type: ignore[attr-defined]
+        self._receiver: Receiver | None = None
+        self._over = False
+        self._alive = True
+        self._binary = False
+        self._unfinished = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._paused_at = 0.0
+
+    # What the server tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Bound what is kept for a peer, here and in the kernel."""
+        super().connection_made(transport)
+        self.transport.set_write_buffer_limits(high=HIGHEST)
+        bound_waiting(self.transport)
+
+    def handle_connect(self, event: Request) -> None:
+        """Offer the application to take the connection over."""
+        super().handle_connect(event)
+        if hasattr(self, "scope"):
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[EXTENSION] = self
+
+    async def run_asgi(self) -> None:
+        """Run the application, which returns at once when it has taken the connection over."""
+        try:
+            await self.app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            pass
+        except BaseException:
+            self.logger.exception("Exception in ASGI application")
+            self.send_500_response()
+        if self._receiver is None and self.close_timer is None:
+            self.transport.close()
+
+    def start_keepalive(self) -> None:
+        """The heart does it for all connections."""
+        self._heart.join(self)
+
+    def shutdown(self) -> None:
+        """The server stops: the client connects to another one, or later."""
+        if self._receiver is None:
+            super().shutdown()
+        else:
+            self.close(RESTART, "Service restart")
+            self._lose()
+
+    def pause_writing(self) -> None:
+        """More waits for the peer than it should."""
+        if self._receiver is None:
+            super().pause_writing()
+        if self._timer is None:
+            self._paused_at = self.loop.time()
+            self._watch()
+
+    def resume_writing(self) -> None:
+        """The peer reads."""
+        if self._receiver is None:
+            super().resume_writing()
+        if self._timer is not None and not self._over:
+            self._timer.cancel()
+            self._timer = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing outlives the connection."""
+        self._heart.leave(self)
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._receiver is None:
+            super().connection_lost(exc)
+        else:
+            self.connections.discard(self)
+            self._lose()
+            self.transport.close()
+
+    # What the application tells
+
+    def hand_over(self, receiver: Receiver) -> None:
+        """Tell the receiver all that comes from now on, and let go of the rest."""
+        self._receiver = receiver
+        waiting = self.queue
+        self.conn.reader.buffer = bytearray(self.conn.reader.buffer)  # that of the handshake is big
+        for name in ("queue", "writable", "scope", "request", "response", "app", "app_state"):
+            vars(self).pop(name, None)
+        if self.read_paused:
+            self.transport.resume_reading()
+        while not waiting.empty():
+            message = waiting.get_nowait()
+            if message["type"] == "websocket.receive":
+                receiver.received(message.get("text") or message.get("bytes") or "")
+            elif message["type"] == "websocket.disconnect":
+                self._lose()
+
+    def write(self, start: bytes, payload: bytes = b"", end: bytes = b"") -> None:
+        """Send one text message at once."""
+        if self._over:
+            return
+        transport = self.transport
+        if (
+            self._timer is not None
+            and transport.get_write_buffer_size() > MOST
+            and self.loop.time() - self._paused_at > PATIENCE
+        ):
+            self._cut_off()
+            return
+        size = len(start) + len(payload) + len(end)
+        if size < LONG:
+            head = bytes((TEXT, size))
+        elif size < 1 << 16:
+            head = bytes((TEXT, LONG, size >> 8, size & 0xFF))
+        else:
+            head = bytes((TEXT, LONGER)) + size.to_bytes(8)
+        transport.write(b"".join((head, start, payload, end)))
+
+    def close(self, code: int, reason: str) -> None:
+        """Say goodbye; a peer that does not answer is not waited for."""
+        if self._over:
+            return
+        self._over = True
+        if self.conn.state is State.OPEN:
+            self.conn.send_close(code, reason)
+        self._flush()
+        self._await_end()
+
+    # Reading
+
+    def data_received(self, data: bytes) -> None:
+        """Parse frames, and tell the receiver."""
+        self._alive = True
+        if self._receiver is None:
+            super().data_received(data)
+            return
+        self.conn.receive_data(data)
+        for event in self.conn.events_received():
+            if isinstance(event, Frame) and not self._over:
+                self._take(event, self._receiver)
+        self._flush()
+        if self.conn.parser_exc is not None and not self._over:
+            self._over = True
+            self._lose()
+            self._await_end()
+            # The peer's answer is not read any more. One that is still sending hears first why.
+            sending = isinstance(self.conn.parser_exc, PayloadTooBig)
+            if not sending and self.transport.can_write_eof():
+                self.transport.write_eof()
+        elif self.conn.close_rcvd is not None:
+            self._over = True
+            self._lose()
+            self.transport.close()
+            self._await_end()
+
+    def _take(self, frame: Frame, receiver: Receiver) -> None:
+        if frame.opcode is Opcode.PING:
+            receiver.beat()
+        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            if frame.opcode is not Opcode.CONT:
+                self._binary = frame.opcode is Opcode.BINARY
+            self.frames.append(bytes(frame.data))
+            if not frame.fin:
+                if len(frame.data) < SMALL:
+                    receiver.beat()
+                return
+            self._unfinished = 0
+            data, self.frames = b"".join(self.frames), []
+            if self._binary:
+                receiver.received(data)
+                return
+            try:
+                text = data.decode()
+            except UnicodeDecodeError:
+                self.close(1007, "Text is UTF-8")
+                self._lose()
+            else:
+                receiver.received(text)
+
+    # Writing
+
+    def _flush(self) -> None:
+        if (output := b"".join(self.conn.data_to_send())) and not self.transport.is_closing():
+            self.transport.write(output)
+
+    def beat(self) -> bool:
+        """Ask whether the peer still lives; False when it did not answer the last time."""
+        if self._receiver is not None and (self.frames or self.conn.reader.buffer):
+            self._unfinished += 1
+            if self._unfinished > ROUNDS and not self._over:
+                self.close(UNFINISHED, "A message was not finished in time")
+                self._lose()
+        if self._over or self.transport.get_write_buffer_size():
+            return True  # it is watched by what it reads
+        if not self._alive:
+            return False
+        self._alive = False
+        self.transport.write(PING)
+        return True
+
+    def stop(self) -> None:
+        """The peer is dead."""
+        self._over = True
+        self._lose()
+        self.transport.abort()
+
+    def _watch(self, before: int | None = None) -> None:
+        left = self.transport.get_write_buffer_size()
+        if before is not None and before - left < LEAST_READ:
+            self._cut_off()
+        else:
+            self._timer = self.loop.call_later(STALL, self._watch, left)
+
+    def _cut_off(self) -> None:
+        self._over = True
+        self._lose(stalled=True)
+        self.transport.abort()
+
+    def _await_end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(GOODBYE, self.transport.abort)
+
+    def _lose(self, *, stalled: bool = False) -> None:
+        if self._receiver is not None:
+            self._receiver.lost(stalled=stalled)
+
+
+def bound_waiting(transport: asyncio.Transport) -> None:
+    """Bound what the kernel keeps for a peer that does not read, and how long for one that is gone.
+
+    Otherwise each such peer could hold megabytes (tcp(7), tcp_wmem) for a quarter of an hour.
+    """
+    connected = transport.get_extra_info("socket")
+    if connected is None or connected.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE)

@@ -1,0 +1,126 @@
+"""One WebSocket as its endpoint sees it: messages come in by calls, and go out without waiting.
+
+A server that offers `EXTENSION` in its scope hands over the connection, and the application's
+coroutine returns: an idle connection then needs neither a task nor its scope. On any other ASGI
+server `carry` stands between.
+"""
+
+import asyncio
+from collections import deque
+from typing import Protocol
+
+from starlette.types import Receive, Send
+
+EXTENSION = "gateway.wire"
+STALL = 2.0
+"""Seconds in which a peer reads something of what waits for it, or loses the connection."""
+HIGHEST = 256 * 1024
+"""Bytes that may wait for a peer before it is watched."""
+MOST, PATIENCE = 16 * HIGHEST, 1.0
+"""Bytes that wait for a peer for so many seconds, after which nothing more is kept for it. What is
+told in one breath, such as the events that somebody has missed, had no chance to be read."""
+
+
+class Wire(Protocol):
+    """The way to the peer. Nothing here blocks, and nothing is sent after the end."""
+
+    def write(self, start: bytes, payload: bytes = b"", end: bytes = b"") -> None:
+        """Send one text message, which is UTF-8 and given in up to three parts."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Say goodbye, and end the connection; `reason` has at most 123 bytes."""
+
+
+class Receiver(Protocol):
+    """What a wire tells its endpoint."""
+
+    def received(self, message: str | bytes) -> None:
+        """A message has come: text, or bytes of a binary one."""
+
+    def beat(self) -> None:
+        """The peer has sent something that is no message: a ping, or a part of one."""
+
+    def lost(self, *, stalled: bool = False) -> None:
+        """The connection is over; `stalled` when the peer did not read."""
+
+
+class HandedOver(Wire, Protocol):
+    """What is found under `EXTENSION` in the scope of a connection."""
+
+    def hand_over(self, receiver: Receiver) -> None:
+        """Tell this receiver all that comes from now on; the handshake has been accepted."""
+
+
+class _Queued:
+    """A wire whose messages are sent by `carry`, in their order."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[bytes] = deque()
+        self.size, self.since = 0, 0.0
+        self.more = asyncio.Event()
+        self.goodbye: tuple[int, str] | None = None
+        self.overrun = False
+
+    def write(self, start: bytes, payload: bytes = b"", end: bytes = b"") -> None:
+        if self.goodbye is not None or self.overrun:
+            return
+        now = asyncio.get_running_loop().time()
+        self.since = self.since if self.waiting else now
+        if self.size > MOST and now - self.since > PATIENCE:
+            self.overrun = True
+            return
+        message = start + payload + end
+        self.waiting.append(message)
+        self.size += len(message)
+        self.more.set()
+
+    def close(self, code: int, reason: str) -> None:
+        if self.goodbye is None:
+            self.goodbye = (code, reason)
+            self.more.set()
+
+
+class Connectable(Receiver, Protocol):
+    """A receiver that is given its wire."""
+
+    wire: Wire
+
+
+async def carry(receiver: Connectable, receive: Receive, send: Send) -> None:
+    """Carry messages between the receiver and an ASGI server, until the connection is over."""
+    wire = _Queued()
+    receiver.wire = wire
+
+    async def read() -> None:
+        while (message := await receive())["type"] != "websocket.disconnect":
+            text = message.get("text")
+            receiver.received(message["bytes"] if text is None else text)
+
+    reading = asyncio.create_task(read())
+    reading.add_done_callback(lambda _: wire.more.set())
+    stalled = False
+    try:
+        while not reading.done() and not stalled:
+            await wire.more.wait()
+            wire.more.clear()
+            try:
+                await _flush(wire, send)
+            except TimeoutError:
+                stalled = True
+            if wire.goodbye and not reading.done() and not stalled:
+                code, reason = wire.goodbye
+                await send({"type": "websocket.close", "code": code, "reason": reason})
+                return
+    finally:
+        reading.cancel()
+        receiver.lost(stalled=stalled)
+
+
+async def _flush(wire: _Queued, send: Send) -> None:
+    while wire.waiting:
+        message = wire.waiting.popleft()
+        wire.size -= len(message)
+        async with asyncio.timeout(STALL):
+            await send({"type": "websocket.send", "text": message.decode()})
+    if wire.overrun:
+        raise TimeoutError
