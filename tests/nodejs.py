@@ -1,6 +1,5 @@
 """Programs of tests/node, which are started with Node.js and the packages of the lock there."""
 
-import asyncio
 import fcntl
 import importlib.util
 import json
@@ -12,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.programs import converse
+
 NODE = Path(__file__).parent / "node"
 LOCK = NODE / "package-lock.json"
-SECONDS = 60
-"""That a program may take."""
 
 Visit = Callable[[str], Awaitable[str]]
 
@@ -57,27 +56,12 @@ def _is_current() -> bool:
 
 async def journey(program: str, name: str, told: dict[str, Any], visit: Visit) -> dict[str, Any]:
     """What a journey has seen; `visit` takes a browser to an address, and says where it ends."""
-    command = [installed(), program, name, json.dumps(told)]
-    pipe = subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=NODE, stdin=pipe, stdout=pipe, stderr=pipe
-    )
-    given, taken, complaints = process.stdin, process.stdout, process.stderr
-    assert given is not None
-    assert taken is not None
-    assert complaints is not None
     seen: dict[str, Any] = {}
-    try:
-        async with asyncio.timeout(SECONDS):
-            async for line in taken:
-                said = json.loads(line)
-                if "visit" in said:
-                    given.write(f"{await visit(said['visit'])}\n".encode())
-                seen = said.get("seen", seen)
-            said_last = (await complaints.read()).decode()
-            assert await process.wait() == 0, said_last
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+
+    async def hear(line: str) -> str | None:
+        said = json.loads(line)
+        seen.update(said.get("seen", {}))
+        return await visit(said["visit"]) if "visit" in said else None
+
+    await converse([installed(), program, name, json.dumps(told)], hear, cwd=NODE)
     return seen

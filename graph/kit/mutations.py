@@ -7,7 +7,6 @@ with a payload whose one field is the row; what a write may say besides has its 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
-from functools import cache
 from sys import float_info
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -146,17 +145,12 @@ class Payload:
     )
 
 
-@cache
-def _row_of(payload: Any) -> str:
-    """The payload's field of its own."""
+async def answer(info: Info, payload: Any, row: Entity, merged_versions: Sequence[int] = ()) -> Any:
+    """The payload with the row as it is read after the commit, or as it was if it is gone."""
     (name,) = {field.name for field in fields(payload)} - {field.name for field in fields(Payload)}
-    return name
-
-
-def answer(payload: Any, row: Any, merged_versions: Sequence[int] = ()) -> Any:
-    """The payload with the row as it was written, whatever others have made of it since."""
+    read = await info.context.one(type(row), row.id) or row
     versions = [BigInt(version) for version in merged_versions]
-    return payload(**{_row_of(payload): row}, merged=bool(versions), merged_versions=versions)
+    return payload(**{name: read}, merged=bool(versions), merged_versions=versions)
 
 
 def create(
@@ -180,7 +174,7 @@ def create(
             await create_rows(transaction, model, within, [item], prepare, ordered=ordered)
             row = item.require()
             transaction.add(row)
-        return answer(payload, row)
+        return await answer(info, payload, row)
 
     return strawberry.mutation(resolve, description=text)
 
@@ -207,7 +201,7 @@ def update(
         async with writing(info) as transaction:
             await update_rows(transaction, model, [item], prepare, find)
             row = item.require()
-        return answer(payload, row, transaction.merged.get(row.id, ()))
+        return await answer(info, payload, row, transaction.merged.get(row.id, ()))
 
     return strawberry.mutation(resolve, description=text)
 
@@ -222,7 +216,7 @@ def delete(model: type[Entity], payload: Any, text: str) -> Any:
         async with writing(info, None) as transaction:
             await delete_rows(transaction, model, [item])
             row = item.require()
-        return answer(payload, row)
+        return await answer(info, payload, row)
 
     return strawberry.mutation(resolve, description=text)
 
@@ -240,7 +234,7 @@ def revert(model: type[Entity], payload: Any) -> Any:
         async with writing(info, None) as transaction:
             row = await transaction.find(model, id)
             await transaction.revert(row, expected_version, to_version, force=force)
-        return answer(payload, row, transaction.merged.get(row.id, ()))
+        return await answer(info, payload, row, transaction.merged.get(row.id, ()))
 
     return strawberry.mutation(
         resolve,
@@ -256,6 +250,6 @@ def restore(model: type[Entity], payload: Any, text: str) -> Any:
         async with writing(info, None) as transaction:
             row = await transaction.find(model, id, deleted=True)
             await transaction.restore(row, expected_version)
-        return answer(payload, row)
+        return await answer(info, payload, row)
 
     return strawberry.mutation(resolve, description=text)

@@ -25,14 +25,14 @@ function proofOf({ secret, method }) {
   return method === 'post' ? oauth.ClientSecretPost(secret) : oauth.ClientSecretBasic(secret);
 }
 
-async function ask(api, token, query) {
+async function ask(api, token, query, options = plain) {
   const headers = new Headers({ 'content-type': 'application/json' });
   const body = JSON.stringify({ query });
-  return oauth.protectedResourceRequest(token, 'POST', new URL(api), headers, body, plain);
+  return oauth.protectedResourceRequest(token, 'POST', new URL(api), headers, body, options);
 }
 
-async function whoIs(api, token) {
-  const answer = await ask(api, token, '{ viewer { profile { email } } }');
+async function whoIs(api, token, options = plain) {
+  const answer = await ask(api, token, '{ viewer { profile { email } } }', options);
   return (await answer.json()).data.viewer?.profile.email ?? null;
 }
 
@@ -58,18 +58,18 @@ async function question(as, told) {
   return { address, verifier, state };
 }
 
-async function redeem(as, client, told, callback, verifier) {
+async function redeem(as, client, told, callback, verifier, options = plain) {
   const proof = proofOf(told);
   const { redirectUri } = told;
   const answer = await oauth.authorizationCodeGrantRequest(
-    as, client, proof, callback, redirectUri, verifier, plain,
+    as, client, proof, callback, redirectUri, verifier, options,
   );
   return oauth.processAuthorizationCodeResponse(as, client, answer);
 }
 
-async function refresh(as, client, told, token) {
+async function refresh(as, client, told, token, options = plain) {
   const proof = proofOf(told);
-  const answer = await oauth.refreshTokenGrantRequest(as, client, proof, token, plain);
+  const answer = await oauth.refreshTokenGrantRequest(as, client, proof, token, options);
   return oauth.processRefreshTokenResponse(as, client, answer);
 }
 
@@ -81,6 +81,16 @@ async function revoke(as, client, told, token) {
 async function introspect(as, client, told, token) {
   const answer = await oauth.introspectionRequest(as, client, proofOf(told), token, plain);
   return oauth.processIntrospectionResponse(as, client, answer);
+}
+
+/** What comes of it, at the second attempt when the first brings a nonce; and how many it took. */
+async function withNonce(work) {
+  try {
+    return { result: await work(), attempts: 1 };
+  } catch (error) {
+    if (!oauth.isDPoPNonceError(error)) throw error;
+    return { result: await work(), attempts: 2 };
+  }
 }
 
 await travel({
@@ -162,6 +172,32 @@ await travel({
       stolen: stolen.error,
       impostor: impostor.code,
       email: await whoIs(told.api, token),
+    };
+  },
+
+  /** Tokens that are bound to a key, of an application whose clock may be wrong. */
+  async bound(told) {
+    const as = await discovered(told.api);
+    const client = { client_id: told.clientId, [oauth.clockSkew]: told.skew };
+    const options = { ...plain, DPoP: oauth.DPoP(client, await oauth.generateKeyPair(told.alg)) };
+    const { address, verifier, state } = await question(as, told);
+    address.searchParams.set('dpop_jkt', await options.DPoP.calculateThumbprint());
+    const callback = oauth.validateAuthResponse(as, client, await visit(address), state);
+    const { result: first, attempts } = await withNonce(
+      () => redeem(as, client, told, callback, verifier, options),
+    );
+    const asked = await withNonce(() => whoIs(told.api, first.access_token, options));
+    const unbound = await failure(refresh(as, client, told, first.refresh_token));
+    const second = await refresh(as, client, told, first.refresh_token, options);
+    const again = await whoIs(told.api, second.access_token, options);
+    const stolen = await failure(ask(told.api, second.access_token, '{ __typename }'));
+    return {
+      type: first.token_type,
+      attempts: [attempts, asked.attempts],
+      email: asked.result,
+      again,
+      unbound: unbound.error,
+      stolen: stolen.cause[0],
     };
   },
 

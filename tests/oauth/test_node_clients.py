@@ -87,6 +87,19 @@ async def test_oauth4webapi_is_told_that_somebody_said_no(travel, spa):
     assert seen == {"error": "access_denied"}
 
 
+@pytest.mark.parametrize(
+    ("alg", "skew"), [("ES256", 0), ("Ed25519", 0), ("PS256", 0), ("ES256", -3600)]
+)
+async def test_oauth4webapi_binds_its_tokens_to_a_key(travel, spa, visitor, alg, skew):
+    seen = await travel("oauth4webapi.mjs", "bound", spa, alg=alg, skew=skew)
+    assert seen["type"].lower() == "dpop"
+    assert seen["email"] == seen["again"] == visitor.email
+    assert seen["attempts"][0] == (2 if skew else 1)  # a nonce helps a clock that is wrong
+    assert seen["unbound"] == "invalid_dpop_proof"
+    assert seen["stolen"]["scheme"] == "dpop"
+    assert seen["stolen"]["parameters"]["error"] == "invalid_token"
+
+
 @pytest.mark.parametrize("public", [True, False])
 async def test_openid_client_connects_a_person_and_loses_all_by_a_second_use(
     travel, spa, planner, public, visitor
