@@ -1,8 +1,9 @@
 """The pools of PostgreSQL connections; each connection is lent in the context of one viewer.
 
 Row level security reads the context from settings of the connection. They stay on it between
-loans, and a loan sets them only when they differ: the same viewer asking again costs no round
-trip. Behind a proxy that pools by transaction they are set inside each transaction instead.
+loans, and a loan sets them only when they differ: the same viewer asking again, to read or to
+write, costs no round trip. Behind a proxy that pools by transaction they are set inside each
+transaction instead.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
+from sqlalchemy import Connection
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.event import listens_for
 from sqlalchemy.exc import DisconnectionError
@@ -81,6 +83,7 @@ def _array(ids: Iterable[UUID]) -> str:
 class _Connection(asyncpg.Connection):
     """A connection that remembers the context it was last given."""
 
+    proxied = False
     settings: tuple[str, str, str] | None = None
 
     async def enter(self, settings: tuple[str, str, str]) -> None:
@@ -93,6 +96,32 @@ class _Connection(asyncpg.Connection):
         """Keep the context, which the next loan compares; end what a cancelled loan left open."""
         if self.is_in_transaction():
             await self.execute("ROLLBACK", timeout=timeout)
+
+
+class _ProxiedConnection(_Connection):
+    """One through a proxy that pools by transaction: what is set on it may be another's next."""
+
+    proxied = True
+
+
+def enter(connection: Connection, context: Context) -> None:
+    """Put an engine's connection into this context, for the transaction that begins on it.
+
+    BUSY when the connection turns out to be lost. PostgreSQL is told of the transaction with its
+    first statement; before that, the connection can be told for longer, and remembers.
+    """
+    adapted: Any = connection.connection.dbapi_connection
+    driver: _Connection = adapted.driver_connection
+    settings = context.settings()
+    if driver.proxied or driver.is_in_transaction():
+        connection.exec_driver_sql(SET, (*settings, True))
+        return
+    try:
+        if driver.settings != settings:
+            adapted.run_async(lambda _: driver.enter(settings))
+    except BROKEN as error:
+        connection.invalidate()
+        raise Problem("BUSY", "The connection to the database was lost.") from error
 
 
 async def _read_json(connection: asyncpg.Connection) -> None:
@@ -214,9 +243,10 @@ class Database:
         return Pool(pool, self._wait, self._per_transaction)
 
     def _engine(self, opening: AsyncExitStack, role: str) -> AsyncEngine:
+        class_ = _ProxiedConnection if self._per_transaction else _Connection
         engine = create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=lambda: asyncpg.connect(**self._options(role)),
+            async_creator=lambda: asyncpg.connect(**self._options(role), connection_class=class_),
             json_deserializer=orjson.loads,  # one reading of numbers, whoever reads
             pool_size=self._engine_sizes[role],
             max_overflow=0,

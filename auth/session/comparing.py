@@ -29,7 +29,6 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from auth.session.frozen import COLUMNS, ITEMS, PARENT, contents, digest, digest_of_all
 from auth.session.row import Row
 from auth.session.visible import visible
-from auth.viewer import Viewer
 from db.change import AuditLog
 from db.requirements.baselines import Baseline, BaselineItem
 from db.requirements.documents import Block, Document
@@ -51,10 +50,10 @@ Fetch = Callable[..., Awaitable[list[Row]]]
 
 
 class Comparison:
-    """Baselines as one viewer may see them. Every method runs one statement."""
+    """Baselines as the viewer of `fetch` may see them. Every method runs one statement."""
 
-    def __init__(self, viewer: Viewer, fetch: Fetch) -> None:
-        self._viewer, self._fetch = viewer, fetch
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
 
     async def differences(
         self, baselines: Collection[UUID], other: UUID | None, *, whole_project: bool
@@ -111,12 +110,12 @@ class Comparison:
             ITEMS.c.baseline_id == any_(bindparam("baselines", type_=ARRAY(Uuid))),
             ITEMS.c.entity_type == any_(bindparam("types", type_=ARRAY(Text))),
             ITEMS.c.entity_id == wanted,
-            *visible(BaselineItem, self._viewer),
+            *visible(BaselineItem),
         )
         now = (
             select(
                 model.id, cast(null(), Uuid), model.title if model is TestCase else model.name
-            ).where(model.id == wanted, *visible(model, self._viewer))
+            ).where(model.id == wanted, *visible(model))
             for model in NAMED
         )
         rows = await self._fetch(
@@ -140,7 +139,7 @@ class Comparison:
         ).where(
             ITEMS.c.baseline_id == any_(bindparam("baselines", type_=ARRAY(Uuid))),
             ITEMS.c.entity_id == any_(bindparam("ids", type_=ARRAY(Uuid))),
-            *visible(BaselineItem, self._viewer),
+            *visible(BaselineItem),
         )
         rows = await self._fetch(BaselineItem, statement, baselines=list(baselines), ids=list(ids))
         return {(row["baseline_id"], row["entity_id"]): row["text"] for row in rows}
@@ -188,7 +187,7 @@ class Comparison:
             and_(whole, hash_ == Baseline.content_hash, ~contradicted.exists()).label("verified"),
         ).where(
             Baseline.id == any_(bindparam("baselines", type_=ARRAY(Uuid))),
-            *visible(Baseline, self._viewer),
+            *visible(Baseline),
         )
         rows = await self._fetch(Baseline, statement, baselines=list(baselines))
         return {row["id"]: row["verified"] for row in rows}
@@ -198,7 +197,7 @@ class Comparison:
             select(*(ITEMS.c[name] for name in COLUMNS), ITEMS.c.content_hash)
             .where(
                 ITEMS.c.baseline_id == any_(bindparam("baselines", type_=ARRAY(Uuid))),
-                *visible(BaselineItem, self._viewer),
+                *visible(BaselineItem),
             )
             .subquery("before")
         )
@@ -211,7 +210,7 @@ class Comparison:
             ).where(chosen)
             now = contents(
                 at.cte("place"),
-                lambda model: visible(model, self._viewer),
+                visible,
                 whole_project=whole_project,
             )
             return select(now, digest(now.c.data).label("content_hash")).subquery("after")
@@ -221,7 +220,7 @@ class Comparison:
             .where(
                 chosen,
                 ITEMS.c.baseline_id == bindparam("other", type_=Uuid),
-                *visible(BaselineItem, self._viewer),
+                *visible(BaselineItem),
             )
             .subquery("after")
         )

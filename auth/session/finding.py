@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, and_, any_, bindparam, select
+from sqlalchemy import ColumnElement, Select, Uuid, and_, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +21,24 @@ from db.base import Entity, InOrganization
 from db.problem import Problem
 
 E = TypeVar("E", bound=Entity)
+
+
+@cache
+def _readable(model: type[E], *, deleted: bool | None, lock: bool) -> Select[Any]:
+    """The readable rows of a model; who adds nothing to it has it compiled without another look."""
+    statement = (
+        select(model)
+        .where(*visible(model, deleted=deleted))
+        .execution_options(of_transaction=True, populate_existing=lock)
+    )
+    return statement.with_for_update(of=model, key_share=True) if lock else statement
+
+
+@cache
+def _among(model: type[E], key: str, *, deleted: bool | None, lock: bool) -> Select[Any]:
+    """Those of them whose `key` is one of the `ids`."""
+    wanted = getattr(model, key) == any_(bindparam("ids", type_=ARRAY(Uuid)))
+    return _readable(model, deleted=deleted, lock=lock).where(wanted).order_by(model.id)
 
 
 class Finder:
@@ -44,11 +63,9 @@ class Finder:
         security hides from a lock what may be read but never changed, such as the public project of
         another tenant.
         """
-        found = await self.find_all(
-            model, model.id == id, deleted=deleted, lock=lock, to_create=to_create
-        )
+        found = await self.find_by_id(model, [id], deleted=deleted, lock=lock, to_create=to_create)
         if found:
-            return found[0]
+            return found[id]
         if lock and await self._unlockable(model, [id], deleted=deleted, to_create=to_create):
             raise forbidden(model)
         raise missing(model, field)
@@ -72,21 +89,9 @@ class Finder:
         A token needs the scope to read them; or, of rows beneath which some of another model are
         `to_create`, to create those: who may write documents need not see projects.
         """
-        if to_create:
-            require_token_scope(self.viewer, "create", to_create)
-        else:
-            require_token_scope(self.viewer, "read", model)
-        statement = (
-            select(model)
-            .where(*visible(model, self.viewer, deleted=deleted), *where)
-            .order_by(*(order or (model.id,)))
-            .limit(limit)
-            .execution_options(of_transaction=True, populate_existing=lock)
-        )
-        if lock:
-            statement = statement.with_for_update(of=model, key_share=True)
-        rows = await self._orm.scalars(statement, parameters(self.viewer))
-        return list(rows)
+        statement = _readable(model, deleted=deleted, lock=lock).where(*where)
+        statement = statement.order_by(*(order or (model.id,))).limit(limit)
+        return await self._found(model, statement, to_create)
 
     async def find_by_id(
         self,
@@ -104,10 +109,8 @@ class Finder:
         """
         if not ids:
             return {}
-        wanted = any_(bindparam("ids", list(ids), type_=ARRAY(Uuid)))
-        found = await self.find_all(
-            model, getattr(model, key) == wanted, deleted=deleted, lock=lock, to_create=to_create
-        )
+        statement = _among(model, key, deleted=deleted, lock=lock)
+        found = await self._found(model, statement, to_create, ids=list(ids))
         return {row.id: row for row in found}
 
     async def values(
@@ -130,7 +133,7 @@ class Finder:
             told.append(and_(live(model), *unhidden(model)))
         statement = (
             select(*told)
-            .where(*visible(model, self.viewer, deleted=deleted), *where)
+            .where(*visible(model, deleted=deleted), *where)
             .order_by(*order)
             .limit(limit)
             .execution_options(of_transaction=True)
@@ -177,7 +180,7 @@ class Finder:
     ) -> dict[UUID, Any]:
         """The greatest value of a column in the readable rows beneath each parent that has any."""
         require_token_scope(self.viewer, "read", model)
-        statement = last_beneath(model, self.viewer, column, key, parents)
+        statement = last_beneath(model, column, key, parents)
         found = await self._orm.execute(statement, parameters(self.viewer))
         return {id: value for id, value in found if value is not None}
 
@@ -185,6 +188,16 @@ class Finder:
         """Within this block, what is read does not first send what is pending."""
         block: AbstractContextManager[Any] = self._orm.no_autoflush
         return block
+
+    async def _found(
+        self,
+        model: type[E],
+        statement: Select[Any],
+        to_create: type[Entity] | None,
+        **values: object,
+    ) -> list[E]:
+        require_token_scope(self.viewer, "create" if to_create else "read", to_create or model)
+        return list(await self._orm.scalars(statement, parameters(self.viewer) | values))
 
     async def changes_since(self, seen: Iterable[tuple[Entity, int]]) -> dict[UUID, list[Change]]:
         """What is recorded of rows after the version seen of each, oldest first, by the row's id.

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.session.origin import Origin
 from auth.session.refusal import no_connection, refusal
-from auth.session.transaction import SET_LOCAL, Transaction, settings_of
+from auth.session.transaction import Transaction
 from auth.viewer import Viewer
 from db.pool import SET, Context, Database
 from db.problem import Problem
@@ -52,7 +52,7 @@ class Joined:
             raise refusal(error) from error
         try:
             try:
-                await connection.execute(SET_LOCAL, settings_of(viewer))
+                await connection.exec_driver_sql(SET, (*viewer.context.settings(), True))
                 pooled = await connection.get_raw_connection()
             except DBAPIError as error:
                 raise refusal(error) from error

@@ -8,13 +8,12 @@ from sqlalchemy import BigInteger, Select, Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from auth.session.visible import visible
-from auth.viewer import Viewer
 from db.base import Entity
 from db.change import AuditLog
 
 
 def last_beneath(
-    model: type[Entity], viewer: Viewer, column: str, key: str, parents: Collection[UUID]
+    model: type[Entity], column: str, key: str, parents: Collection[UUID]
 ) -> Select[Any]:
     """Each parent and the greatest value in the rows beneath it, deleted ones too; or null."""
     value, beneath = getattr(model, column), getattr(model, key)
@@ -22,7 +21,7 @@ def last_beneath(
     parent = func.unnest(ids).table_valued("id").render_derived(name="parent")
     greatest = (
         select(value)
-        .where(*visible(model, viewer, deleted=None), beneath == parent.c.id)
+        .where(*visible(model, deleted=None), beneath == parent.c.id)
         .order_by(value.desc())
         .limit(1)
         .correlate(parent)

@@ -74,7 +74,7 @@ def named(viewer: Viewer, ids: Sequence[UUID]) -> Select[tuple[Any, ...]]:
     wanted = any_(bindparam("ids", list(ids), type_=ARRAY(Uuid)))
     places = (None, None, None)
     return trash.page(
-        viewer, _among(viewer, places), places, lambda of: [of.id == wanted], _oldest_first, None
+        _among(viewer, places), places, lambda of: [of.id == wanted], _oldest_first, None
     )
 
 
@@ -90,8 +90,8 @@ def due(
         return [of.deleted_at <= moment]
 
     return (
-        trash.page(viewer, among, places, early, _oldest_first, MOST_TOPS),
-        trash.counted(viewer, among, places, early),
+        trash.page(among, places, early, _oldest_first, MOST_TOPS),
+        trash.counted(among, places, early),
     )
 
 

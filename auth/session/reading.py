@@ -115,7 +115,7 @@ class ViewerSession:
     @property
     def comparison(self) -> Comparison:
         """Baselines compared and verified."""
-        return Comparison(self.viewer, self._fetch)
+        return Comparison(self._fetch)
 
     async def rows(
         self,
@@ -255,14 +255,14 @@ class ViewerSession:
         """What this viewer can restore, of all these kinds in one order."""
         if not among:
             return []
-        statement = trash.page(self.viewer, among, places, bounds, order, limit)
+        statement = trash.page(among, places, bounds, order, limit)
         return await self._fetch(among[0], statement)
 
     async def count_trash(self, among: Sequence[type[Entity]], places: Places) -> int:
         """How much there is of that."""
         if not among:
             return 0
-        (row,) = await self._fetch(among[0], trash.counted(self.viewer, among, places))
+        (row,) = await self._fetch(among[0], trash.counted(among, places))
         return int(row["count"])
 
     async def usage(self, ids: Collection[UUID]) -> dict[UUID, Row]:
@@ -275,9 +275,7 @@ class ViewerSession:
     ) -> Select[tuple[Any, ...]]:
         require_signed_in(self.viewer)
         require_token_scope(self.viewer, "read", model)
-        return select(*columns_of(model)).where(
-            *visible(model, self.viewer, deleted=deleted), *where
-        )
+        return select(*columns_of(model)).where(*visible(model, deleted=deleted), *where)
 
     async def _fetch_then(
         self,

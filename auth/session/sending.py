@@ -59,7 +59,7 @@ def organizations_of(writes: Iterable[Write]) -> set[UUID]:
 
 
 Stored = dict[UUID, dict[str, Any]]
-"""What PostgreSQL has made of each row besides, by the row's id and the name of the attribute."""
+"""What PostgreSQL has made of what each row sent or left to it, by the row's id and attribute."""
 
 
 @cache
@@ -108,19 +108,18 @@ def discard(row: Entity) -> None:
 
 
 def settle(session: Session, writes: Sequence[Write], stored: Stored) -> None:
-    """Tell the ORM that these rows are stored as they are."""
+    """Tell the ORM that these rows are stored, and as what."""
     for write in writes:
         row = write.row
         for key, value in stored[row.id].items():
             set_committed_value(row, key, value)
-        keys = columns_of(type(row)) if write.is_new else changed_in(row)
-        for key in keys:
-            set_committed_value(row, key, getattr(row, key))
         if write.is_new:
             if row in session:
                 session.expunge(row)
             make_transient_to_detached(row)
             session.add(row)
+        else:  # else a flush would go over it once more, to find nothing to send
+            _state(row)._commit_all(row.__dict__, session.identity_map)  # noqa: SLF001
 
 
 def _by_model(
@@ -130,13 +129,14 @@ def _by_model(
     for write in writes:
         if write.is_new == is_new:
             groups[type(write.row)].append(write)
-    order = {table.name: place for place, table in enumerate(_tables())}
+    order = _order()
     yield from sorted(groups.items(), key=lambda group: order[group[0].__tablename__])
 
 
 @cache
-def _tables() -> list[Table]:
-    return Base.metadata.sorted_tables
+def _order() -> dict[str, int]:
+    """The place of each table behind those it refers to."""
+    return {table.name: place for place, table in enumerate(Base.metadata.sorted_tables)}
 
 
 def _left_to_database(row: Base) -> frozenset[str]:
@@ -160,7 +160,8 @@ def _insert(
     rows = [{key: getattr(write.row, key) for key in keys} for write in writes]
     statement = _inserting(model, tuple(keys), tuple(sorted(left)), bool(counting))
     returned = _executed(connection, statement, rows, writes, counting)
-    return {row["id"]: {key: row[key] for key in left} for row in returned}
+    told = (*keys, *left)
+    return {row["id"]: {key: row[key] for key in told} for row in returned}
 
 
 def _update(
@@ -180,11 +181,12 @@ def _update(
     ]
     statement = _updating(model, tuple(keys), alike, bool(counting))
     returned = _executed(connection, statement, rows, writes, counting)
-    found = {row["id"] for row in returned}
+    told = ("version", *keys)
+    stored = {row["id"]: {key: row[key] for key in told} for row in returned}
     for write in writes:
-        if write.row.id not in found:
+        if write.row.id not in stored:
             raise stale(write.row)
-    return {write.row.id: {"version": write.row.version + 1} for write in writes}
+    return stored
 
 
 def _executed(
@@ -212,8 +214,7 @@ def _inserting(
         select(*(rows.c[columns[key].name] for key in keys)),
         include_defaults=False,
     )
-    returning = [columns["id"], *(columns[key].label(key) for key in left)]
-    answered = written.returning(*returning).cte("written")
+    answered = written.returning(*_told(columns, "id", *keys, *left)).cte("written")
     return select(answered, *[COUNTED_REQUESTS] * counts).add_cte(_recording())
 
 
@@ -237,10 +238,15 @@ def _updating(model: type[Entity], keys: tuple[str, ...], alike: bool, counts: b
         update(table)
         .values(values)
         .where(columns["id"] == rows.c.id, columns["version"] == rows.c.version)
-        .returning(columns["id"])
+        .returning(*_told(columns, "id", "version", *keys))
         .cte("written")
     )
-    return select(written.c.id, *[COUNTED_REQUESTS] * counts).add_cte(_recording())
+    return select(written, *[COUNTED_REQUESTS] * counts).add_cte(_recording())
+
+
+def _told(columns: Mapping[str, Column[Any]], *keys: str) -> list[Any]:
+    """What a statement answers of the rows it has written: as PostgreSQL keeps them."""
+    return [columns[key].label(key) for key in dict.fromkeys(keys)]
 
 
 @cache

@@ -13,12 +13,12 @@ from typing import Any, Self
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import Connection, Select, Text, Uuid, func, literal, select, text
+from sqlalchemy import Connection, Select, Text, Uuid, func, literal, select
 from sqlalchemy.event import listens_for
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
-from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 
 from auth.policy import parameters, require_purge
 from auth.session.check import checked, require_allowed
@@ -39,14 +39,9 @@ from auth.session.sending import Stored, Write, organizations_of, send, settle
 from auth.session.sifting import send_each
 from auth.viewer import Role, Viewer
 from db.base import Entity
+from db.pool import SET, enter
 from db.problem import Problem
 from db.requirements.baselines import Baseline
-
-SET_LOCAL = text(
-    "SELECT set_config('app.user_id', :user_id, true),"
-    " set_config('app.organizations', :organizations, true),"
-    " set_config('app.projects', :projects, true)"
-)
 
 
 class _WritingSession(Session):
@@ -56,7 +51,9 @@ class _WritingSession(Session):
 class Transaction(Finder):
     """Rows a viewer is changing. Made by `ViewerSession.transaction`."""
 
-    def __init__(self, orm: AsyncSession, viewer: Viewer, origin: Origin) -> None:
+    def __init__(
+        self, orm: AsyncSession, viewer: Viewer, origin: Origin, *, told: bool = False
+    ) -> None:
         super().__init__(orm, viewer)
         self.origin = origin
         self.now = datetime.now(UTC)
@@ -70,6 +67,7 @@ class Transaction(Finder):
         """The organizations in which this has written, and is still to be counted as a request."""
         self._counted: set[UUID] = set()
         self.ending = False
+        self.told = told
         orm.sync_session.info["transaction"] = self
 
     @classmethod
@@ -95,9 +93,7 @@ class Transaction(Finder):
         )
         try:
             async with session, session.begin():
-                transaction = cls(session, viewer, origin)
-                if not told:
-                    await transaction._tell_database()
+                transaction = cls(session, viewer, origin, told=told)
                 yield transaction
                 await transaction._end()
         except PoolTimeout:
@@ -114,7 +110,8 @@ class Transaction(Finder):
     async def act_as(self, viewer: Viewer) -> None:
         """Go on as the same person with wider grants: founders and invited people need it."""
         self.viewer = viewer
-        await self._tell_database()
+        connection = await self._orm.connection()
+        await connection.exec_driver_sql(SET, (*viewer.context.settings(), True))
 
     def add(self, *rows: Entity) -> None:
         """Insert these rows at the next flush; the policy is asked then."""
@@ -327,15 +324,12 @@ class Transaction(Finder):
             values = {"organizations": sorted(self._uncounted)}
             require_counted((await self._orm.execute(COUNT_REQUESTS, values)).scalar_one())
 
-    async def _tell_database(self) -> None:
-        values = settings_of(self.viewer)
-        await self._orm.execute(SET_LOCAL, values, execution_options={"of_transaction": True})
 
-
-def settings_of(viewer: Viewer) -> dict[str, str]:
-    """What `SET_LOCAL` tells the database of the viewer."""
-    names = ("user_id", "organizations", "projects")
-    return dict(zip(names, viewer.context.settings(), strict=True))
+@listens_for(_WritingSession, "after_begin")
+def _tell_database(session: Session, _: SessionTransaction, connection: Connection) -> None:
+    transaction: Transaction = session.info["transaction"]
+    if not transaction.told:
+        enter(connection, transaction.viewer.context)
 
 
 @listens_for(_WritingSession, "do_orm_execute")

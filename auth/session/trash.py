@@ -85,7 +85,6 @@ Criteria = Callable[[Any], Sequence[ColumnElement[Any]]]
 
 
 def page(
-    viewer: Viewer,
     among: Collection[type[Entity]],
     places: Sequence[UUID | None],
     bounds: Criteria,
@@ -94,7 +93,7 @@ def page(
 ) -> Select[tuple[Any, ...]]:
     """The first rows of every kind together, with the time from which each may be purged."""
     arms: list[Select[tuple[Any, ...]]] = [
-        _of_kind(viewer, model, places).where(*bounds(model)).order_by(*order(model)).limit(limit)
+        _of_kind(model, places).where(*bounds(model)).order_by(*order(model)).limit(limit)
         for model in among
     ]
     found = union_all(*arms).subquery("found")
@@ -115,14 +114,13 @@ def page(
 
 
 def counted(
-    viewer: Viewer,
     among: Collection[type[Entity]],
     places: Sequence[UUID | None],
     bounds: Criteria = lambda _: (),
 ) -> Select[tuple[Any, ...]]:
     """How many rows there are, of every kind together."""
     arms: list[Select[tuple[Any, ...]]] = [
-        _of_kind(viewer, model, places).where(*bounds(model)).with_only_columns(literal_column("1"))
+        _of_kind(model, places).where(*bounds(model)).with_only_columns(literal_column("1"))
         for model in among
     ]
     number: Any = func.count().label("count")
@@ -150,11 +148,9 @@ def kinds(
     ]
 
 
-def _of_kind(
-    viewer: Viewer, model: type[Entity], places: Sequence[UUID | None]
-) -> Select[tuple[Any, ...]]:
+def _of_kind(model: type[Entity], places: Sequence[UUID | None]) -> Select[tuple[Any, ...]]:
     kind = RESTORABLE[model]
-    criteria = [*visible(model, viewer, deleted=True), permitted(viewer.id, "delete", model)]
+    criteria = [*visible(model, deleted=True), permitted("delete", model)]
     if kind.also is not None:
         criteria.append(kind.also)
     within = zip(SCOPES, places, strict=True)

@@ -6,7 +6,6 @@ from sqlalchemy import CTE, ColumnElement, exists, select
 from sqlalchemy.orm import aliased
 
 from auth.policy import live, permitted
-from auth.viewer import Viewer
 from db.base import Entity, Part, Readable
 from db.core.organizations import Organization
 from db.core.projects import Project
@@ -49,24 +48,23 @@ def deleted_blocks() -> CTE:
     return gone.union(select(below.id).where(below.parent_id == gone.c.id))
 
 
-def visible(
-    model: Readable, viewer: Viewer, *, deleted: bool | None = False
-) -> list[ColumnElement[bool]]:
-    """The criteria of every read; `auth.policy.parameters` supplies what they bind.
+@cache
+def visible(model: Readable, *, deleted: bool | None = False) -> tuple[ColumnElement[bool], ...]:
+    """The criteria of every read, built once; `auth.policy.parameters` supplies who asks.
 
     `deleted` as None leaves in what is deleted, and what is beneath it.
     """
     if issubclass(model, Part):
         whole = (
             exists()
-            .where(model.whole.id == getattr(model, model.whole_key), *visible(model.whole, viewer))
+            .where(model.whole.id == getattr(model, model.whole_key), *visible(model.whole))
             .correlate(model.__table__)
         )
-        return [permitted(viewer.id, "read", model), whole]
+        return permitted("read", model), whole
     if deleted is None:
-        return [permitted(viewer.id, "read", model)]
-    return [
+        return (permitted("read", model),)
+    return (
         ~live(model) if deleted else live(model),
         *unhidden(model),
-        permitted(viewer.id, "read", model),
-    ]
+        permitted("read", model),
+    )

@@ -154,7 +154,7 @@ async def oauth_client_update(
     async with writing(info) as transaction:
         row = await managed.update(transaction, id, expected_version, values, force=force)
     versions = transaction.merged.get(row.id, ())
-    return await answer(info, OAuthClientPayload, row, versions)  # type: ignore[no-any-return]
+    return answer(OAuthClientPayload, row, versions)  # type: ignore[no-any-return]
 
 
 async def oauth_client_secret_rotate(

@@ -136,7 +136,8 @@ async def organization_create(info: Info, input: OrganizationCreate) -> Organiza
         )
         founder = transaction.viewer
     info.context.become(founder)
-    return await answer(info, OrganizationPayload, organization)  # type: ignore[no-any-return]
+    founded = await info.context.get(db.Organization, organization.id)  # PostgreSQL has counted
+    return answer(OrganizationPayload, founded)  # type: ignore[no-any-return]
 
 
 async def organization_invite(
@@ -161,7 +162,7 @@ async def organization_invite(
             await invitations.admit(session, outbox, email, organization.id)
     if outbox:
         invitations.announce(session, outbox, invitation.id)
-    return await answer(info, OrganizationInvitationPayload, invitation)  # type: ignore[no-any-return]
+    return answer(OrganizationInvitationPayload, invitation)  # type: ignore[no-any-return]
 
 
 async def organization_invitation_accept(
@@ -172,7 +173,7 @@ async def organization_invitation_accept(
     async with writing(info) as transaction:
         member = await invitations.join(transaction, invitation)
     info.context.become(viewer.granted(invitation.organization_id, role_of(member.role)))
-    return await answer(info, OrganizationMemberPayload, member)  # type: ignore[no-any-return]
+    return answer(OrganizationMemberPayload, member)  # type: ignore[no-any-return]
 
 
 async def organization_invitation_cancel(
@@ -184,7 +185,7 @@ async def organization_invitation_cancel(
             raise Problem("CONFLICT", invitations.ANSWERED)
         cancelled = {"status": InvitationStatus.CANCELLED}
         await transaction.update(invitation, expected_version, cancelled)
-    return await answer(info, OrganizationInvitationPayload, invitation)  # type: ignore[no-any-return]
+    return answer(OrganizationInvitationPayload, invitation)  # type: ignore[no-any-return]
 
 
 async def organization_member_update(
@@ -200,7 +201,7 @@ async def organization_member_update(
             await owner_leaves(transaction, member)
         await transaction.update(member, expected_version, values)
     versions = transaction.merged.get(member.id, ())
-    return await answer(info, OrganizationMemberPayload, member, versions)  # type: ignore[no-any-return]
+    return answer(OrganizationMemberPayload, member, versions)  # type: ignore[no-any-return]
 
 
 async def organization_member_remove(
@@ -212,7 +213,7 @@ async def organization_member_remove(
             require_rank(transaction, member.organization_id, role_of(member.role))
         await owner_leaves(transaction, member)
         await transaction.delete(member, expected_version)
-    return await answer(info, OrganizationMemberPayload, member)  # type: ignore[no-any-return]
+    return answer(OrganizationMemberPayload, member)  # type: ignore[no-any-return]
 
 
 async def organization_member_restore(
@@ -222,7 +223,7 @@ async def organization_member_restore(
         member = await transaction.find(db.OrganizationMember, id, deleted=True)
         require_rank(transaction, member.organization_id, role_of(member.role))
         await transaction.restore(member, expected_version)
-    return await answer(info, OrganizationMemberPayload, member)  # type: ignore[no-any-return]
+    return answer(OrganizationMemberPayload, member)  # type: ignore[no-any-return]
 
 
 async def _locked(transaction: Transaction, id: UUID) -> db.OrganizationMember:

@@ -211,7 +211,7 @@ async def project_member_add(info: Info, input: ProjectMemberAdd) -> ProjectMemb
             transaction.change(member, None, role=input.role, status=UserStatus.ACTIVE)
         else:
             transaction.add(member)
-    return await answer(info, ProjectMemberPayload, member)  # type: ignore[no-any-return]
+    return answer(ProjectMemberPayload, member)  # type: ignore[no-any-return]
 
 
 async def _require_member(transaction: Transaction, organization_id: UUID, user_id: UUID) -> None:
@@ -234,7 +234,7 @@ async def project_member_update(
         require_rank(transaction, member, member.role, values.get("role", member.role))
         await transaction.update(member, expected_version, values)
     versions = transaction.merged.get(member.id, ())
-    return await answer(info, ProjectMemberPayload, member, versions)  # type: ignore[no-any-return]
+    return answer(ProjectMemberPayload, member, versions)  # type: ignore[no-any-return]
 
 
 async def project_member_remove(
@@ -245,7 +245,7 @@ async def project_member_remove(
         if member.user_id != info.context.viewer.id:
             require_rank(transaction, member, member.role)
         await transaction.delete(member, expected_version)
-    return await answer(info, ProjectMemberPayload, member)  # type: ignore[no-any-return]
+    return answer(ProjectMemberPayload, member)  # type: ignore[no-any-return]
 
 
 extend_type(

@@ -103,9 +103,7 @@ async def service_account_create(
         account, member = await service_accounts.create(
             transaction, input.organization_id, input.name, input.role
         )
-    read = await info.context.one(ProfileRow, account.id) or account
-    joined = await info.context.one(db.OrganizationMember, member.id) or member
-    return ServiceAccountCreatePayload(service_account=read, member=joined)  # type: ignore[arg-type]
+    return ServiceAccountCreatePayload(service_account=account, member=member)  # type: ignore[arg-type]
 
 
 async def service_account_update(
@@ -122,7 +120,7 @@ async def service_account_update(
         account = await service_accounts.find(transaction, id)
         await transaction.update(account, expected_version, values, force=force)
     versions = transaction.merged.get(account.id, ())
-    return await answer(info, ServiceAccountPayload, account, versions)  # type: ignore[no-any-return]
+    return answer(ServiceAccountPayload, account, versions)  # type: ignore[no-any-return]
 
 
 async def service_account_delete(
@@ -130,7 +128,7 @@ async def service_account_delete(
 ) -> ServiceAccountPayload | None:
     async with writing(info, None) as transaction:
         account = await service_accounts.delete(transaction, id, expected_version)
-    return await answer(info, ServiceAccountPayload, account)  # type: ignore[no-any-return]
+    return answer(ServiceAccountPayload, account)  # type: ignore[no-any-return]
 
 
 @strawberry.type

@@ -7,6 +7,7 @@ with a payload whose one field is the row; what a write may say besides has its 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
+from functools import cache
 from sys import float_info
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -145,12 +146,17 @@ class Payload:
     )
 
 
-async def answer(info: Info, payload: Any, row: Entity, merged_versions: Sequence[int] = ()) -> Any:
-    """The payload with the row as it is read after the commit, or as it was if it is gone."""
+@cache
+def _row_of(payload: Any) -> str:
+    """The payload's field of its own."""
     (name,) = {field.name for field in fields(payload)} - {field.name for field in fields(Payload)}
-    read = await info.context.one(type(row), row.id) or row
+    return name
+
+
+def answer(payload: Any, row: Any, merged_versions: Sequence[int] = ()) -> Any:
+    """The payload with the row as it was written, whatever others have made of it since."""
     versions = [BigInt(version) for version in merged_versions]
-    return payload(**{name: read}, merged=bool(versions), merged_versions=versions)
+    return payload(**{_row_of(payload): row}, merged=bool(versions), merged_versions=versions)
 
 
 def create(
@@ -174,7 +180,7 @@ def create(
             await create_rows(transaction, model, within, [item], prepare, ordered=ordered)
             row = item.require()
             transaction.add(row)
-        return await answer(info, payload, row)
+        return answer(payload, row)
 
     return strawberry.mutation(resolve, description=text)
 
@@ -201,7 +207,7 @@ def update(
         async with writing(info) as transaction:
             await update_rows(transaction, model, [item], prepare, find)
             row = item.require()
-        return await answer(info, payload, row, transaction.merged.get(row.id, ()))
+        return answer(payload, row, transaction.merged.get(row.id, ()))
 
     return strawberry.mutation(resolve, description=text)
 
@@ -216,7 +222,7 @@ def delete(model: type[Entity], payload: Any, text: str) -> Any:
         async with writing(info, None) as transaction:
             await delete_rows(transaction, model, [item])
             row = item.require()
-        return await answer(info, payload, row)
+        return answer(payload, row)
 
     return strawberry.mutation(resolve, description=text)
 
@@ -234,7 +240,7 @@ def revert(model: type[Entity], payload: Any) -> Any:
         async with writing(info, None) as transaction:
             row = await transaction.find(model, id)
             await transaction.revert(row, expected_version, to_version, force=force)
-        return await answer(info, payload, row, transaction.merged.get(row.id, ()))
+        return answer(payload, row, transaction.merged.get(row.id, ()))
 
     return strawberry.mutation(
         resolve,
@@ -250,6 +256,6 @@ def restore(model: type[Entity], payload: Any, text: str) -> Any:
         async with writing(info, None) as transaction:
             row = await transaction.find(model, id, deleted=True)
             await transaction.restore(row, expected_version)
-        return await answer(info, payload, row)
+        return answer(payload, row)
 
     return strawberry.mutation(resolve, description=text)

@@ -236,7 +236,7 @@ async def baseline_create(info: Info, input: BaselineCreate) -> BaselinePayload 
             content_hash=b"",
         )
         await transaction.freeze(baseline)
-    return await answer(info, BaselinePayload, baseline)  # type: ignore[no-any-return]
+    return answer(BaselinePayload, baseline)  # type: ignore[no-any-return]
 
 
 def _baselines(key: str, text: str) -> Any:

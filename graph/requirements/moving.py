@@ -274,7 +274,7 @@ def move(model: Model, payload: Any, place_: Any, text: str) -> Any:
             item = Item({"place_at": place_at}, id, expected_version)
             await move_rows(transaction, model, [item])
             row = item.require()
-        return await answer(info, payload, row, transaction.merged.get(id, ()))
+        return answer(payload, row, transaction.merged.get(id, ()))
 
     return strawberry.mutation(resolve, description=text)
 

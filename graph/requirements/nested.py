@@ -99,7 +99,7 @@ async def document_create(info: Info, input: DocumentCreate) -> DocumentPayload 
             await send_items(transaction, [document])
             document.require()
             await _send(transaction, row, parts)
-    return await answer(info, DocumentPayload, row)  # type: ignore[no-any-return]
+    return answer(DocumentPayload, row)  # type: ignore[no-any-return]
 
 
 async def _send(transaction: Transaction, document: Document, parts: Sequence[Part]) -> None:

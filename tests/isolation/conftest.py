@@ -1,8 +1,9 @@
 """Tenants full of canaries, founded once: nothing that is tested here may change them."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from types import ModuleType
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -69,11 +70,26 @@ def name_of(dsn: str) -> str:
 
 
 @pytest.fixture
-def without_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_policy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Everybody may do everything, wherever the policy is asked."""
     opened = {policy.allows: lambda *_: True, policy.permitted: lambda *_: true()}
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in ("auth", "graph"):
-            for function, answer in opened.items():
-                if getattr(module, function.__name__, None) is function:
-                    monkeypatch.setattr(module, function.__name__, answer)
+    modules = [
+        module
+        for name, module in sys.modules.items()
+        if name.partition(".")[0] in ("auth", "graph")
+    ]
+    for module in modules:
+        for function, answer in opened.items():
+            if getattr(module, function.__name__, None) is function:
+                monkeypatch.setattr(module, function.__name__, answer)
+    _forget_statements(modules)
+    yield
+    _forget_statements(modules)
+
+
+def _forget_statements(modules: Iterable[ModuleType]) -> None:
+    """What has been built once with one policy is not for another."""
+    for module in modules:
+        for member in vars(module).values():
+            if module.__name__.startswith("auth.session") and hasattr(member, "cache_clear"):
+                member.cache_clear()

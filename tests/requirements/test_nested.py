@@ -166,5 +166,5 @@ async def test_it_is_a_constant_number_of_statements(world, database_dsn):
             context = Context(ViewerSession(database, viewer))
             result = await schema.execute(CREATE, {"input": input}, context_value=context)
             assert result.errors is None
-            counts.add(len(wire.transactions()[-1]) if slug != "warm" else 7)
-    assert counts == {7}
+            counts.add(len(wire.transactions()[-1]) if slug != "warm" else 6)
+    assert counts == {6}
