@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from auth.tokens import API_KEY, PERSONAL
 from auth.viewer import Role, Viewer
 from db.pool import Lent
 
@@ -67,8 +68,7 @@ credential AS (
         AND (t.resource = '{}' OR $2 = ANY (t.resource))
 )
 """
-BY_CREDENTIAL = """
-credential AS (
+SHOWN_BEFORE = """
     SELECT id, user_id, NULL AS client_id, NULL AS scope, NULL AS most, NULL AS jkt,
         least(expires_at, last_used_at + $2::interval) AS expires_at
     FROM sessions
@@ -78,8 +78,22 @@ credential AS (
     SELECT t.id, t.user_id, t.client_id, t.scope, c.scope, t.jkt, t.expires_at
     FROM oauth_access_tokens t JOIN oauth_clients c USING (client_id)
     WHERE t.id = $1 AND t.revoked_at IS NULL AND t.expires_at > now() AND c.disabled_at IS NULL
-)
 """
+KEY = """
+    SELECT id, {person} AS user_id, NULL AS client_id, array_to_string(scopes, ' ') AS scope,
+        NULL AS most, NULL AS jkt, expires_at
+    FROM {table}
+    WHERE {by} = $1 AND revoked_at IS NULL AND deleted_at IS NULL AND expires_at > now()
+"""
+KEY_USED = """
+    UPDATE {table} SET last_used_at = now()
+    WHERE key_hash = $1 AND revoked_at IS NULL AND deleted_at IS NULL AND expires_at > now()
+        AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+"""
+KEYS = {
+    API_KEY: {"table": "api_keys", "person": "service_account_id"},
+    PERSONAL: {"table": "personal_tokens", "person": "user_id"},
+}
 BY_ADDRESS = """
 credential AS (
     SELECT NULL::uuid AS id, id AS user_id, NULL AS client_id, NULL AS scope, NULL AS most,
@@ -160,7 +174,13 @@ FROM person, arrays
 """
 OF_SESSION = f"WITH {BY_SESSION}, {ROLES_OF_PERSON}"
 OF_TOKEN = f"WITH {BY_ACCESS}, {ROLES_OF_PERSON}"
-OF_CREDENTIAL = f"WITH {BY_CREDENTIAL}, {ROLES_OF_PERSON}"
+OF_KEY = {
+    prefix: f"WITH used AS ({KEY_USED.format(**key)}),"
+    f" credential AS ({KEY.format(by='key_hash', **key)}), {ROLES_OF_PERSON}"
+    for prefix, key in KEYS.items()
+}
+BY_ID = " UNION ALL ".join((SHOWN_BEFORE, *(KEY.format(by="id", **key) for key in KEYS.values())))
+OF_CREDENTIAL = f"WITH credential AS ({BY_ID}), {ROLES_OF_PERSON}"
 OF_ADDRESS = f"WITH {BY_ADDRESS}, {ROLES_OF_PERSON}"
 
 
@@ -186,11 +206,19 @@ async def of_token(
 
 
 async def of_credential(connection: Lent, id: UUID, idle: timedelta) -> Viewer | None:
-    """Whose session or access token has this id, which has been shown before; None when it is over.
+    """Whose session, token or key has this id, which has been shown before; None when it is over.
 
     It does not count as a use.
     """
     return _viewer(await connection.fetchrow(OF_CREDENTIAL, id, idle))
+
+
+async def of_key(connection: Lent, prefix: str, digest: bytes) -> Viewer | None:
+    """Whom the key of this digest acts as; None when it has expired, is revoked or never was.
+
+    The first use in a minute is noted. `prefix` says which kind of key it is.
+    """
+    return _viewer(await connection.fetchrow(OF_KEY[prefix], digest))
 
 
 async def of_address(connection: Lent, email: str) -> Viewer | None:

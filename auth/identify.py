@@ -9,7 +9,7 @@ from uuid import UUID
 
 from starlette.requests import HTTPConnection
 
-from auth import cookies, dpop, grants, tokens
+from auth import cookies, dpop, grants, refused_keys, tokens
 from auth.dpop import ALGORITHMS, InvalidProof, Proof
 from auth.secret import digest, is_secret
 from auth.session.origin import Origin
@@ -26,6 +26,9 @@ CHALLENGES = (BEARER, f'{DPOP} algs="{" ".join(ALGORITHMS)}"')
 
 METADATA_OF_API = "/.well-known/oauth-protected-resource/graphql"
 """Where applications learn who gives out tokens for the API (RFC 9728, section 3)."""
+
+KINDS = (tokens.PREFIX, *tokens.KEYS)
+"""How what is shown may begin."""
 
 LONGEST_AGENT = 500
 
@@ -93,7 +96,7 @@ async def identify(
             connection.scope.get("method", "GET"),
             settings.url + connection.scope["path"],
         )
-        viewer, nonce = await identify_shown(shown, database, settings)
+        viewer, nonce = await identify_shown(shown, database, settings, origin_of(connection))
         if nonce:
             connection.state.dpop_nonce = nonce
         return viewer
@@ -102,38 +105,45 @@ async def identify(
 
 
 async def identify_shown(
-    shown: Shown, database: Database, settings: AuthSettings
+    shown: Shown, database: Database, settings: AuthSettings, origin: Origin
 ) -> tuple[Viewer, str | None]:
     """Whose token this is, and the nonce for their next proof, if they use any.
 
-    A proof that goes with the token is used up. Raises InvalidToken.
+    A proof that goes with the token is used up. Raises InvalidToken, and RATE_LIMITED with
+    `retryAfter` for keys that do not work, when there were too many from this network.
     """
     scheme, proof = shown.scheme.lower(), None
     try:
         if scheme == DPOP.lower():
             proof = dpop.verify(shown.proofs, shown.method, shown.url, settings, shown.token)
-        elif scheme != BEARER.lower():
-            raise InvalidToken
-        viewer = await identify_token(shown.token, database, api_of(settings), proof)
+        text = shown.token if scheme in (BEARER.lower(), DPOP.lower()) else ""
+        viewer = await identify_token(text, database, api_of(settings), proof)
     except InvalidProof as refused:
         raise invalid_proof(refused) from None
+    except InvalidToken:
+        await refused_keys.refused(database, settings, shown.token, origin)
+        raise
     return viewer, proof.nonce if proof else None
 
 
 async def identify_token(
     token: str, database: Database, audience: str = "", proof: Proof | None = None
 ) -> Viewer:
-    """The person who gave this access token to a client. Raises InvalidToken and InvalidProof.
+    """Whom an access token or a key acts as. Raises InvalidToken and InvalidProof.
 
     A token that is for certain resources alone must be for `audience`, and one that is bound to a
     key be shown with a `proof` of it, which is then used up. A client that acts for itself has no
     person, and so no roles. A mistyped token is found out by its check sum, without a read.
     """
     scheme, key = (DPOP, proof.thumbprint) if proof else (BEARER, None)
-    if not tokens.is_token(token):
+    kind = next((kind for kind in KINDS if tokens.is_token(token, kind)), None)
+    if kind is None:
         raise InvalidToken(scheme=scheme)
     async with database.auth.lend(NOBODY) as lent:
-        viewer = await grants.of_token(lent, digest(token).hex(), audience, key)
+        if kind == tokens.PREFIX:
+            viewer = await grants.of_token(lent, digest(token).hex(), audience, key)
+        else:
+            viewer = await grants.of_key(lent, kind, digest(token))
         if viewer is None:
             raise InvalidToken(scheme=scheme)
         if viewer.key != key:

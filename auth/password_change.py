@@ -17,7 +17,7 @@ from auth.people import SET_CREDENTIAL, address, person_event
 from auth.session.origin import Origin
 from auth.settings import AuthSettings
 from auth.sign_up import NO_MAIL
-from auth.tokens import revoke_all
+from auth.tokens import end_personal, revoke_all
 from auth.viewer import Viewer
 from db.change import AuditEventType, AuditSeverity, ResourceType
 from db.core.people import LinkPurpose
@@ -82,6 +82,7 @@ async def reset(
         await mailed_links.call_off(lent, id)
         await end_all(lent, id)
         await revoke_all(lent, id)
+        await end_personal(lent, id, origin)
         await throttle.clear(lent, throttle.counts(settings, email, origin.ip_address))
         event = person_event("password_reset", id, severity=AuditSeverity.MEDIUM, actor_id=id)
         await record(lent, event, origin)

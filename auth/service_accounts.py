@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from auth.people import person_name
 from auth.session import Transaction
 from auth.session.refusal import missing
+from db.core.keys import ApiKey
 from db.core.organizations import Organization, OrganizationMember, UserRoleType
 from db.core.people import SERVICE_DOMAIN, Profile
 from db.problem import Problem
@@ -54,7 +55,7 @@ async def find(transaction: Transaction, id: UUID) -> Profile:
 
 
 async def delete(transaction: Transaction, id: UUID, expected_version: int) -> Profile:
-    """Hide a service account and end its membership: whatever acts in its name stops at once.
+    """Hide a service account, end its membership and its keys: what acts as it stops at once.
 
     Raises NOT_FOUND, FORBIDDEN and CONFLICT.
     """
@@ -63,6 +64,9 @@ async def delete(transaction: Transaction, id: UUID, expected_version: int) -> P
     mine = OrganizationMember.user_id == account.id
     for member in await transaction.find_all(OrganizationMember, mine):
         await transaction.delete(member, member.version)
+    its = (ApiKey.service_account_id == account.id, ApiKey.revoked_at.is_(None))
+    for key in await transaction.find_all(ApiKey, *its):
+        transaction.change(key, None, revoked_at=transaction.now)
     return account
 
 

@@ -17,7 +17,7 @@ from auth.events import Event, record
 from auth.people import id_of
 from auth.secret import SECRET, digest, fresh
 from auth.session.origin import Origin
-from db.change import AuditEventType, ResourceType
+from db.change import AuditEventType, AuditSeverity, ResourceType
 from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 
@@ -25,6 +25,8 @@ PREFIX = "rqt_"
 REFRESH, CODE, DEVICE = "rqr_", "rqc_", "rqd_"
 SECRET_OF_CLIENT, REGISTRATION = "rqs_", "rqg_"
 """How the other secrets of applications begin."""
+KEYS = API_KEY, PERSONAL = "rqk_live_", "rqp_live_"
+"""How the keys of servers and of people's scripts begin (`auth.keys`)."""
 CLIENT = "gateway-cli"
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -80,6 +82,13 @@ REVOKE_ALL = (
     "DELETE FROM oauth_consents WHERE user_id = $1 AND ($2::text IS NULL OR client_id = $2)",
 )
 
+END_PERSONAL = """
+UPDATE personal_tokens
+SET revoked_at = now(), version = version + 1, updated_at = now(), updated_by = $1
+WHERE user_id = $1 AND revoked_at IS NULL AND deleted_at IS NULL AND expires_at > now()
+RETURNING id, version, revoked_at
+"""
+
 
 async def issue(
     database: Database, email: str, lifetime: timedelta, scope: str | None = None
@@ -115,6 +124,26 @@ async def revoke_all(connection: Lent, user_id: UUID, client_id: str | None = No
     await connection.execute(FAMILIES, user_id, client_id)
     for statement in REVOKE_ALL:
         await connection.execute(statement, user_id, client_id)
+
+
+async def end_personal(connection: Lent, user_id: UUID, origin: Origin) -> None:
+    """End every personal token of somebody who may have lost their account to another."""
+    for row in await connection.fetch(END_PERSONAL, user_id):
+        event = Event(
+            entity_type="PersonalToken",
+            entity_id=row["id"],
+            action="update",
+            type=AuditEventType.UPDATE,
+            description="Personal token: ended with the password.",
+            resource=ResourceType.TOKEN,
+            control="CC6.3",
+            severity=AuditSeverity.MEDIUM,
+            actor_id=user_id,
+            user_id=user_id,
+            version=row["version"],
+            values={"revoked_at": row["revoked_at"].isoformat()},
+        )
+        await record(connection, event, origin)
 
 
 def new_token(prefix: str = PREFIX) -> str:

@@ -39,6 +39,9 @@ BY_TRIGGER = {
     "ck_organization_clients_service_account_id_serves": Violation(
         "service_account_id", "An application acts as a service account of its organization."
     ),
+    "ck_api_keys_service_account_id_serves": Violation(
+        "service_account_id", "An API key acts as a service account of its organization."
+    ),
     "ck_user_roles_admin_role_serves": Violation(
         "admin_role", "A service account is never an owner."
     ),

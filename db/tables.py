@@ -6,6 +6,7 @@ from db.change import AuditLog
 from db.core.billing import BillingCache, StripeCustomer, UsageLog
 from db.core.clients import OrganizationClient
 from db.core.idempotency import IdempotencyKey
+from db.core.keys import ApiKey, PersonalToken
 from db.core.notifications import Notification
 from db.core.oauth import (
     OAuthAccessToken,
@@ -48,6 +49,8 @@ MODELS: tuple[type[Base], ...] = (
     ProjectMember,
     UserRole,
     Notification,
+    ApiKey,
+    PersonalToken,
     StripeCustomer,
     BillingCache,
     UsageLog,

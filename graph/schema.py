@@ -6,10 +6,12 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from graph.core import (
+    api_keys,
     clients,
     membership,
     organizations,
     people,
+    personal_tokens,
     projects,
     purge,
     service_accounts,
@@ -41,6 +43,8 @@ for _type in (
     organizations.OrganizationInvitation,
     clients.OAuthClient,
     projects.ProjectMember,
+    api_keys.ApiKey,
+    personal_tokens.PersonalToken,
 ):
     NODES[_type.model] = _type
 
@@ -71,6 +75,8 @@ class Mutation(
     membership.Mutation,
     service_accounts.Mutation,
     clients.Mutation,
+    api_keys.Mutation,
+    personal_tokens.Mutation,
     projects.Mutation,
     nested.Mutation,
     documents.Mutation,

@@ -3,7 +3,8 @@
 Some days they stay, so that a late second use is still noticed and the record can be read beside
 them. Proofs, which come with each request to the API, go as soon as they expire. An application
 that registered itself is deleted when nobody has ever let it do anything, or when it has ended its
-registration and nothing of it is left.
+registration and nothing of it is left. Keys stay for 90 days, for those who look why theirs have
+stopped.
 """
 
 import asyncio
@@ -49,7 +50,17 @@ DELETE FROM oauth_clients WHERE id IN (
         AND NOT EXISTS (SELECT FROM oauth_access_tokens WHERE client_id = c.client_id)
     ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 """
-STATEMENTS = (*(CLEAN.format(table=table) for table in TABLES), CLEAN_PROOFS, CLEAN_CLIENTS)
+CLEAN_KEYS = """
+DELETE FROM {table} WHERE id IN (
+    SELECT id FROM {table} WHERE expires_at < now() - interval '90 days'
+    ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+"""
+STATEMENTS = (
+    *(CLEAN.format(table=table) for table in TABLES),
+    *(CLEAN_KEYS.format(table=table) for table in ("api_keys", "personal_tokens")),
+    CLEAN_PROOFS,
+    CLEAN_CLIENTS,
+)
 """What an application has left behind goes before it does."""
 
 

@@ -5,6 +5,7 @@ from auth.viewer import Role
 from db.base import Entity
 from db.core.billing import BillingCache, StripeCustomer
 from db.core.clients import OrganizationClient
+from db.core.keys import ApiKey, PersonalToken
 from db.core.notifications import Notification
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
 from db.core.people import Profile
@@ -26,6 +27,9 @@ RULES: dict[type[Entity], Rule] = {
     ProjectMember:           Rule(VIEWER,  ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete"),
                                   inside=True),
     UserRole:                Rule(ADMIN,   ADMIN,  ADMIN,  ADMIN, "user_id", ("read",)),
+    ApiKey:                  Rule(OWNER,  OWNER,  OWNER,  OWNER),
+    PersonalToken:           Rule(NOBODY, NOBODY, NOBODY, NOBODY, "user_id",
+                                  ("read", "create", "update", "delete")),
     StripeCustomer:          Rule(ADMIN,   NOBODY, NOBODY, NOBODY, also_read=BILLING),
     BillingCache:            Rule(ADMIN,   NOBODY, NOBODY, NOBODY, also_read=BILLING),
     Notification:            Rule(NOBODY,  MEMBER, NOBODY, NOBODY, "user_id",

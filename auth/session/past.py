@@ -29,8 +29,8 @@ from db.requirements.documents import Block, Document
 
 MOVABLE = frozenset({"project_id", "document_id", "block_id", "parent_id"})
 """Columns that say where a row stands and may change: see `ctx.moved_from_<column>`."""
-GENERATED = frozenset({"search"})
-"""Columns that the past does not have."""
+GENERATED = frozenset({"search", "key_hash"})
+"""Columns that the past does not have, or nobody reads."""
 LONGEST_TRANSACTION = "interval '2 minutes'"
 """Between the first and the last event of a transaction, and between two clocks, at most."""
 NO_ROW = UUID(int=0)

@@ -44,8 +44,8 @@ from db.core.organizations import Organization
 from db.pool import Database
 from db.problem import Problem
 
-HIDDEN_COLUMNS = frozenset({"search"})
-"""Columns that only PostgreSQL reads."""
+HIDDEN_COLUMNS = frozenset({"search", "key_hash"})
+"""Columns that only PostgreSQL reads, or only whoever identifies."""
 
 MOST_PASTS = 20
 """States of the past that one request may read, each with statements of its own."""

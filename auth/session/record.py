@@ -38,6 +38,8 @@ RESOURCES = {
     "diagram_element_links": ResourceType.DIAGRAM,
     "react_flow_diagrams": ResourceType.DIAGRAM,
     "baselines": ResourceType.BASELINE,
+    "api_keys": ResourceType.TOKEN,
+    "personal_tokens": ResourceType.TOKEN,
     "external_documents": ResourceType.EXTERNAL_DOCUMENT,
     "notifications": ResourceType.NOTIFICATION,
     "stripe_customers": ResourceType.BILLING,
@@ -45,12 +47,18 @@ RESOURCES = {
 }
 
 ABOUT_ACCESS = frozenset(
-    {ResourceType.MEMBER, ResourceType.INVITATION, ResourceType.ROLE, ResourceType.OAUTH_CLIENT}
+    {
+        ResourceType.MEMBER,
+        ResourceType.INVITATION,
+        ResourceType.ROLE,
+        ResourceType.OAUTH_CLIENT,
+        ResourceType.TOKEN,
+    }
 )
 """Whose changes are changes of access (CC6.3)."""
 
 
-SECRETS = frozenset({"token"})
+SECRETS = frozenset({"token", "key_hash"})
 """Columns whose values would let a reader of the record act as somebody else."""
 
 

@@ -31,7 +31,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import InstanceState, Session, make_transient_to_detached
+from sqlalchemy.orm import InstanceState, Session, class_mapper, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
 from auth.session.limits import COUNTED_REQUESTS, REFUSED, enforce, require_counted
@@ -160,7 +160,7 @@ def _insert(
     rows = [{key: getattr(write.row, key) for key in keys} for write in writes]
     statement = _inserting(model, tuple(keys), tuple(sorted(left)), bool(counting))
     returned = _executed(connection, statement, rows, writes, counting)
-    told = (*keys, *left)
+    told = _told(model, *keys, *left)
     return {row["id"]: {key: row[key] for key in told} for row in returned}
 
 
@@ -181,7 +181,7 @@ def _update(
     ]
     statement = _updating(model, tuple(keys), alike, bool(counting))
     returned = _executed(connection, statement, rows, writes, counting)
-    told = ("version", *keys)
+    told = _told(model, "version", *keys)
     stored = {row["id"]: {key: row[key] for key in told} for row in returned}
     for write in writes:
         if write.row.id not in stored:
@@ -214,7 +214,8 @@ def _inserting(
         select(*(rows.c[columns[key].name] for key in keys)),
         include_defaults=False,
     )
-    answered = written.returning(*_told(columns, "id", *keys, *left)).cte("written")
+    told = _told(model, "id", *keys, *left)
+    answered = written.returning(*(columns[key].label(key) for key in told)).cte("written")
     return select(answered, *[COUNTED_REQUESTS] * counts).add_cte(_recording())
 
 
@@ -234,19 +235,24 @@ def _updating(model: type[Entity], keys: tuple[str, ...], alike: bool, counts: b
         if not alike:
             value = case((literal(key) == any_(rows.c[SENT]), value), else_=columns[key])
         values[name] = value
+    told = _told(model, "id", "version", *keys)
     written = (
         update(table)
         .values(values)
         .where(columns["id"] == rows.c.id, columns["version"] == rows.c.version)
-        .returning(*_told(columns, "id", "version", *keys))
+        .returning(*(columns[key].label(key) for key in told))
         .cte("written")
     )
     return select(written, *[COUNTED_REQUESTS] * counts).add_cte(_recording())
 
 
-def _told(columns: Mapping[str, Column[Any]], *keys: str) -> list[Any]:
-    """What a statement answers of the rows it has written: as PostgreSQL keeps them."""
-    return [columns[key].label(key) for key in dict.fromkeys(keys)]
+def _told(model: type[Entity], *keys: str) -> list[str]:
+    """What a statement answers of the rows it has written, as PostgreSQL keeps them.
+
+    Not what is deferred: a digest is written by those who may not read it.
+    """
+    attributes = class_mapper(model).column_attrs
+    return [key for key in dict.fromkeys(keys) if not attributes[key].deferred]
 
 
 @cache

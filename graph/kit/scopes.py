@@ -24,6 +24,8 @@ from graph.kit.connection import Connection, Edge
 
 ACTION = "action"
 """What the policy is asked about a field, in its metadata, where that is not what is usual."""
+SCOPE = "scope"
+"""The scope that a field needs, in its metadata, where its rows do not say it."""
 
 
 @strawberry.schema_directive(
@@ -73,8 +75,11 @@ def _asking(resolve: Callable[..., Any] | None, scopes: Sequence[str]) -> Callab
 
 def _scopes(core: GraphQLSchema, type_: GraphQLNamedType, field: GraphQLField) -> list[str]:
     """The scopes of which a token needs one for this field; none for what leads to no rows."""
+    said = field.extensions["strawberry-definition"].metadata
+    if SCOPE in said:
+        return [said[SCOPE]]
     usual: Action = "update" if type_ is core.mutation_type else "read"
-    action: Action = field.extensions["strawberry-definition"].metadata.get(ACTION, usual)
+    action: Action = said.get(ACTION, usual)
     near = get_named_type(field.type)
     reads = action == "read"
     products = _products(core, _row_types(near)) if reads else _written(core, near)

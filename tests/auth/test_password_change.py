@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 
 from auth import tokens
+from auth.secret import digest
+from auth.tokens import PERSONAL, new_token
 from tests.auth.conftest import PASSWORD, hidden, send, sign_in
 
 ANOTHER = "another horse battery"
@@ -53,6 +55,24 @@ async def test_a_reset_ends_every_session_and_token_and_says_so_by_mail(
     notice = (await mailbox.of(person.email))[-1]
     assert notice.subject == "Your password has been changed"
     assert "token=" not in notice.text
+
+
+async def test_a_reset_ends_personal_tokens_and_the_record_has_it(browse, link, person, superuser):
+    token = new_token(PERSONAL)
+    id = await superuser.fetchval(
+        "INSERT INTO personal_tokens (user_id, name, key_hash, hint, scopes, expires_at)"
+        " VALUES ($1, 'Script', $2, $3, '{admin}', now() + interval '1 day') RETURNING id",
+        person.id,
+        digest(token),
+        token[-4:],
+    )
+    bearer = {"authorization": f"Bearer {token}"}
+    assert (await browse().get("/me", headers=bearer)).status_code == 200
+    await send(browse(), link, password=ANOTHER)
+    assert (await browse().get("/me", headers=bearer)).status_code == 401
+    ended = await superuser.fetchrow("SELECT * FROM audit_logs WHERE entity_id = $1", id)
+    assert (ended["action"], ended["version"], ended["soc2_control"]) == ("update", 2, "CC6.3")
+    assert (ended["actor_id"], ended["changed_fields"]) == (person.id, ["revoked_at"])
 
 
 async def test_a_link_used_eight_times_at_once_works_once(browser, link):

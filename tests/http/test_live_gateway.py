@@ -1,7 +1,7 @@
 """Live connections to the gateway itself: real credentials, real rows, on two kinds of servers."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import httpx
@@ -14,6 +14,7 @@ from auth.viewer import Role
 from graph.app import create_app
 from graph.http.server import Config
 from graph.settings import Settings
+from tests.core.keys import make_key, make_token
 from tests.http.connected import socket
 from tests.serving import served
 
@@ -23,6 +24,8 @@ mutation ($id: UUID!, $name: String!) {
   documentUpdate(id: $id, expectedVersion: 1, input: { name: $name }) { document { name version } }
 }
 """
+END_KEY = "mutation ($id: UUID!) { apiKeyRevoke(id: $id) { apiKey { id } } }"
+END_TOKEN = "mutation ($id: UUID!) { personalTokenRevoke(id: $id) { personalToken { id } } }"
 
 
 @pytest.fixture(scope="module", params=["the gateway's server", "another server"])
@@ -108,3 +111,13 @@ async def test_whoever_stays_is_looked_at_again_without_the_secret(world, databa
     assert again.grants[world.organization] == Role.EDITOR
     await tokens.revoke(database, token)
     assert await identify_again(viewer, database, settings) is None
+
+
+async def test_whoever_stays_with_a_key_is_looked_at_again_too(world, database, settings):
+    key, token = await make_key(world, "requirements:read"), await make_token(world, "viewer")
+    for made, end in ((key, END_KEY), (token, END_TOKEN)):
+        viewer = await identify_token(made.text, database)
+        assert viewer.expires_at == datetime.fromisoformat(made.row["expiresAt"])
+        assert await identify_again(viewer, database, settings) == viewer
+        await world.ask("owner" if made is key else "viewer", end, id=made.id)
+        assert await identify_again(viewer, database, settings) is None

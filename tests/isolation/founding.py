@@ -13,7 +13,7 @@ from sqlalchemy import ForeignKeyConstraint, Table
 from db.pool import Database
 from db.tables import METADATA
 from tests.isolation.rows import CanaryRow, Register, filled, word
-from tests.isolation.world import PEOPLE, PROJECTS, TENANTS, TOP, ZONES, Canaries, Person
+from tests.isolation.world import PEOPLE, PROJECTS, SERVERS, TENANTS, TOP, ZONES, Canaries, Person
 
 BY_PEOPLE = {"profiles", "organizations", "organization_members"}
 """Tables whose rows follow from people and tenants, not from zones."""
@@ -73,6 +73,7 @@ class Founder:
             self._add(
                 "organizations", tenant, "organization", owner_id=owner.id, deleted_at=deleted
             )
+            self._person(SERVERS[tenant], {tenant: "member"}, serves=tenant)
             self._members(tenant)
             for table in tenant_tables():
                 if table.name not in BY_PEOPLE:
@@ -80,9 +81,14 @@ class Founder:
                         for _ in range(2 if table.name in TWICE else 1):
                             self._in_zone(table, tenant, zone)
 
-    def _person(self, name: str, roles: dict[str, str]) -> None:
+    def _person(self, name: str, roles: dict[str, str], serves: str | None = None) -> None:
         secret = self.register.next_code()
         self.register.enter(CanaryRow(secret, "", "people", "profiles.preferences", name))
+        place = self._stands_above("organizations", serves, "organization") if serves else None
+        address = {}
+        if serves:  # which is made of its id
+            id = self.register.id_of(self.register.next_code())
+            address["email"] = f"{id}@service-accounts.invalid"
         row = self._add(
             "profiles",
             "",
@@ -91,10 +97,13 @@ class Founder:
             preferences=json.dumps({"canary": word(secret)}),
             personal_organization_id=None,
             current_organization_id=None,
-            service_of=None,
+            service_of=place.id if place else None,
             is_approved=True,
+            **address,
         )
         self.persons[name] = Person(name, row.values["email"], row.id, roles)
+        if not serves:
+            self._add("personal_tokens", "", "people", person=name, user_id=row.id)
 
     def _members(self, tenant: str) -> None:
         roles = {p.name: p.roles[tenant] for p in self.persons.values() if tenant in p.roles}
@@ -119,6 +128,8 @@ class Founder:
             values["visibility"] = PROJECTS.get(zone, "organization")
         if table.name == "project_members":
             values["role"] = "viewer"
+        if table.name == "api_keys":
+            values["service_account_id"] = self.persons[SERVERS[tenant]].id
         if table.name == "baseline_items":
             values["version"] = 1
         if "deleted_at" in table.columns:

@@ -141,6 +141,7 @@ FORMS = {
     "email": "canary{code}@test.example",
     "url": "https://canary{code}.test.example/",
     "payment_method_last4": "4242",
+    "hint": "4242",
 }
 """Columns of text that take no word."""
 

@@ -7,7 +7,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 from tests.isolation.founding import tenant_tables, zones_of
 from tests.isolation.questions import TYPES
 from tests.isolation.rows import FORMS, LEFT
-from tests.isolation.world import ABOUT_PEOPLE, FOR_ADMINISTRATORS, FOR_NOBODY, TENANTS
+from tests.isolation.world import (
+    ABOUT_PEOPLE,
+    FOR_ADMINISTRATORS,
+    FOR_NOBODY,
+    OF_ONE_PERSON,
+    TENANTS,
+)
 
 TENANT_TABLES = """
 SELECT c.table_name FROM information_schema.columns c
@@ -49,5 +55,6 @@ def test_somebody_has_said_who_may_see_each_table_that_is_shown():
         for table in tenant_tables()
         if "project_id" in table.columns and not table.columns["project_id"].nullable
     }
-    told = content | ABOUT_PEOPLE | FOR_ADMINISTRATORS | {"projects", "profiles"}
+    told = content | ABOUT_PEOPLE | FOR_ADMINISTRATORS | OF_ONE_PERSON
+    told |= {"projects", "profiles"}
     assert set(TYPES) <= told - FOR_NOBODY

@@ -55,7 +55,7 @@ OTHER: dict[type, Any] = {
 """Another value for a column of this type; keys stay as they are, and are sent all the same."""
 
 LEFT = {"id", "version"}
-SAME = {"created_at", "period_start", "current_period_start", "is_public"}
+SAME = {"created_at", "expires_at", "period_start", "current_period_start", "is_public"}
 ROLES = {"admin_role", "project_role", "document_role"}
 """Of which one alone is set."""
 

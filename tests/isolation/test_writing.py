@@ -39,7 +39,7 @@ ANY_TYPE = {("purge", ("ids",)): "requirements"}
 """Where the ids of any type are taken: one that has rows in every place."""
 
 SAID = {"slug": "a-slug", "email": "somebody@test.example"}
-WITHOUT_IDS = {"organizationCreate"}
+WITHOUT_IDS = {"organizationCreate", "personalTokenCreate"}
 
 HIDDEN = {
     "admin": [
@@ -134,6 +134,8 @@ def hidden_ids(canaries: Any, person: str, mutation: str, slot: Slot) -> Iterato
     if table == "profiles":
         yield canaries.persons["their owner"].id
         yield canaries.persons["outsider"].id
+    if table == "personal_tokens":
+        yield from (row.id for row in canaries.rows(table=table) if row.person != person)
 
 
 async def ask(canaries: Any, person: str, mutation: str, arguments: dict[str, Any]) -> Any:

@@ -46,15 +46,24 @@ PEOPLE: dict[str, dict[str, str]] = {
 """People and their roles. The guest has a role in our private project, too. The former one had
 every role in ours, and has left."""
 
+SERVERS = {"ours": "our server", "theirs": "their server", "dissolved": "dissolved server"}
+"""The service account of each tenant, which is a member there."""
+
 ABOUT_PEOPLE = {"organizations", "organization_members"}
 FOR_ADMINISTRATORS = {
     "organization_invitations",
     "organization_clients",
+    "api_keys",
     "user_roles",
     "stripe_customers",
     "billing_cache",
 }
-OF_ONE_PERSON = {"notifications", "profiles.preferences", "profiles.current_organization_id"}
+OF_ONE_PERSON = {
+    "notifications",
+    "profiles.preferences",
+    "profiles.current_organization_id",
+    "personal_tokens",
+}
 FOR_NOBODY = {"audit_logs", "audit_seals", "audit_checkpoints", "usage_logs", "usage_counters"}
 """No field shows them. Who adds one says here who may see them."""
 
@@ -147,7 +156,7 @@ def _colleagues(one: Person, other: Person) -> bool:
 
 def _roles_that_read(table: str) -> set[str]:
     roles = {"owner", "admin"}
-    if table == "organization_clients":
+    if table in ("organization_clients", "api_keys"):
         roles -= {"admin"}
     if table in ABOUT_PEOPLE:
         roles |= {"viewer", "member"}

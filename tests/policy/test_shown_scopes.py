@@ -48,9 +48,8 @@ def value_of(type_):
         return "{" + ", ".join(members) + "}"
     if hasattr(type_, "values"):
         return next(iter(type_.values))
-    return {"UUID": f'"{UUID}"', "Boolean": "false", "BigInt": "1", "Int": "1"}.get(
-        type_.name, '"x"'
-    )
+    known = {"UUID": f'"{UUID}"', "Boolean": "false", "BigInt": "1", "Int": "1"}
+    return (known | {"DateTime": '"2020-01-01T00:00:00Z"'}).get(type_.name, '"x"')
 
 
 def question(root, name):

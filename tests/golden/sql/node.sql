@@ -41,7 +41,15 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   UNION ALL
   SELECT project_members.id AS id, $12::INTEGER AS place
   FROM project_members
-  WHERE project_members.id = ANY ($2::UUID[])) AS anon_1;
+  WHERE project_members.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT api_keys.id AS id, $13::INTEGER AS place
+  FROM api_keys
+  WHERE api_keys.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT personal_tokens.id AS id, $14::INTEGER AS place
+  FROM personal_tokens
+  WHERE personal_tokens.id = ANY ($2::UUID[])) AS anon_1;
 
 WITH RECURSIVE gone(id) AS
 (SELECT blocks_1.id AS id
