@@ -38,7 +38,6 @@ LONGEST_QUERY = 3900
 """Characters: what signing in can come back to."""
 MOST_FIELDS = 30
 
-NOT_FROM_HERE = "This page has expired, or your browser keeps no cookies from this site."
 TOO_LONG = f"The request is longer than {LONGEST_QUERY} characters."
 
 HEADERS = {**SECURE, "Referrer-Policy": "no-referrer"}
@@ -137,7 +136,8 @@ class Authorize:
         if not csrf.from_here(request, self._settings) or not csrf.proves(
             self._settings, form["csrf_token"], bound
         ):
-            raise Problem("FORBIDDEN", NOT_FROM_HERE)
+            again = f"{AUTHORIZE}?{urlencode(self._pairs(query.encode()))}"
+            return page("oauth_expired.html", 403, again=again)
         pairs = self._pairs(query.encode())
         await self._admit(request, pairs)
         viewer = await self._viewer(request)

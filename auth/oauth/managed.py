@@ -105,7 +105,7 @@ async def _know(transaction: Transaction, row: OrganizationClient, secret: str |
 def _require_valid(row: OrganizationClient) -> None:
     row.redirect_uris, row.scopes = _once(row.redirect_uris), _once(row.scopes)
     if not row.scopes or not set(row.scopes) <= set(SCOPES):
-        raise Problem("INVALID", f"Some of {', '.join(SCOPES)}.", field=["scopes"])
+        raise Problem("INVALID", f"Choose at least one of {', '.join(SCOPES)}.", field=["scopes"])
     grants = ("authorization_code",) if row.redirect_uris else ()
     Registration(
         name=row.name, redirect_uris=tuple(row.redirect_uris), grant_types=grants

@@ -106,7 +106,7 @@ WRONG = [
     ({"name": ""}, "A name has 1 to 200 characters."),
     ({"redirectUris": "javascript:alert(1)"}, "is no redirect URI"),
     ({"redirectUris": ""}, "redirect URI"),
-    ({"scope:requirements:read": None}, "Some of"),
+    ({"scope:requirements:read": None}, "Choose at least one of"),
     ({"kind": "owner", "redirectUris": ""}, "redirect URI"),
 ]
 

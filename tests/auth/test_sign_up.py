@@ -29,7 +29,7 @@ async def confirm(browser, link, name="New Person", password=PASSWORD):
 async def test_whoever_confirms_their_address_has_an_account(browser, mailbox, email, superuser):
     answer = await send(browser, "/sign-up", email=email.upper())
     assert (answer.status_code, answer.headers["location"]) == (303, "/mail-sent")
-    assert "Look into your mail" in (await browser.get("/mail-sent")).text
+    assert "Check your mail" in (await browser.get("/mail-sent")).text
     link = await mailbox.link(email)
     assert email in (await browser.get(link)).text
     answer = await confirm(browser, link)

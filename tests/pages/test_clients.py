@@ -35,7 +35,7 @@ async def test_an_owner_registers_an_application(visitor: Visitor, database, sup
     await visitor.follow("Register one for Harbour")
     await visitor.fill(Name="Planner", Redirect_URIs="http://planner.example/cb")
     await page.get_by_label("See your documents, requirements", exact=False).check()
-    await page.get_by_label("What it does").select_option("editor")
+    await page.get_by_label("Where it runs").select_option("editor")
     await visitor.press("Register")
     await expect(page.get_by_role("alert")).to_contain_text("no redirect URI")
     await visitor.show("client-refused")

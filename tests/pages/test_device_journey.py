@@ -34,12 +34,12 @@ async def test_somebody_connects_a_device_and_denies_another(visitor: Visitor, d
         await visitor.press("Sign in")
         await expect(title).to_have_text("Connect a device")
         await visitor.fill(Code_on_the_device="bcdf ghjk")
-        await visitor.press("Go on")
+        await visitor.press("Continue")
         await expect(page.get_by_role("alert")).to_contain_text("No device waits")
         await visitor.show("device-refused")
         typed = shown["user_code"].lower().replace("-", " ")
         await visitor.fill(Code_on_the_device=typed)
-        await visitor.press("Go on")
+        await visitor.press("Continue")
         await expect(title).to_have_text("Allow Screen?")
         await expect(page.get_by_text(shown["user_code"], exact=True)).to_be_visible()
         await expect(page.get_by_text("127.0.0.1", exact=True)).to_be_visible()
@@ -57,7 +57,7 @@ async def test_somebody_connects_a_device_and_denies_another(visitor: Visitor, d
 
         other = (await device.post("/oauth/device", data=asked)).json()
         await page.goto(other["verification_uri_complete"])
-        await visitor.press("Go on")
+        await visitor.press("Continue")
         await visitor.press("Deny")
         await expect(title).to_have_text("The device is not connected")
         poll["device_code"] = other["device_code"]

@@ -33,16 +33,16 @@ async def test_somebody_signs_up_and_secures_their_account(visitor: Visitor):  #
         await visitor.show("sign-up")
         await visitor.fill(**{"E-mail_address": email})
         await visitor.press("Send the link")
-        await expect(title).to_have_text("Look into your mail")
+        await expect(title).to_have_text("Check your mail")
         await visitor.show("mail-sent")
 
         await page.goto(link_in(logged))
         await visitor.fill(Your_name="Ada Example", A_password="short")
-        await visitor.press("Make the account")
+        await visitor.press("Create the account")
         await expect(page.get_by_role("alert")).to_contain_text("at least 12 characters")
         await visitor.show("confirm-refused")
         await visitor.fill(A_password=PASSWORD)
-        await visitor.press("Make the account")
+        await visitor.press("Create the account")
         await expect(page.get_by_role("status")).to_contain_text("is ready")
         await visitor.show("sign-in")
         await visitor.fill(**{"E-mail_address": email, "Password": PASSWORD})
@@ -103,7 +103,7 @@ async def test_somebody_forgets_their_password_in_two_tabs(visitor: Visitor, dat
         await other.get_by_role("link", name="Forgotten your password?").click()
         await other.get_by_label("E-mail address").fill(email)
         await other.get_by_role("button", name="Send the link").click()
-        await expect(other.get_by_role("heading", level=1)).to_have_text("Look into your mail")
+        await expect(other.get_by_role("heading", level=1)).to_have_text("Check your mail")
         await other.goto(link_in(logged))
         await other.get_by_label("New password").fill(ANOTHER)
         await other.get_by_role("button", name="Change the password").click()
@@ -131,5 +131,38 @@ async def test_a_fresh_proof_is_asked_for(visitor: Visitor, database, superuser)
     await visitor.follow("Browsers")
     await visitor.show("prove")
     await visitor.fill(Password=PASSWORD)
-    await visitor.press("Go on")
+    await visitor.press("Continue")
     await expect(visitor.page).to_have_url(f"{visitor.address}/account/sessions")
+
+
+async def test_without_the_phone_recovery_codes_sign_in_and_prove(
+    guest: Visitor, database, superuser
+):
+    page, email = guest.page, f"someone+{uuid4().hex[:8]}@demo.example"
+    id = await create_person(database, email, "Ada Example", PASSWORD)
+    await guest.open("/sign-in?next=/account/second-factor")
+    await guest.sign_in(email, PASSWORD)
+    letters = await page.locator(".key code").inner_text()
+    secret = b32decode(letters.replace(" ", ""))
+    code = totp.code_at(secret, totp.present_step())
+    await guest.fill(The_code_that_the_app_shows=code)
+    await guest.press("Turn it on")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your recovery codes")
+    codes = await page.locator(".codes code").all_inner_texts()
+    await guest.follow("I have kept them")
+    await guest.press("Sign out")
+
+    await guest.open("/sign-in?next=/account")
+    await guest.sign_in(email, PASSWORD)
+    await guest.fill(Code=codes[0])
+    await guest.press("Sign in")
+    await expect(page.get_by_text("on, 9 recovery codes left")).to_be_visible()
+    long_ago = "UPDATE sessions SET proved_at = now() - interval '1 hour' WHERE user_id = $1"
+    await superuser.execute(long_ago, id)
+    await guest.follow("E-mail address")
+    for used, what in ((codes[0], "not right"), (codes[1], "")):
+        await guest.fill(Password=PASSWORD, Code=used)
+        await guest.press("Continue")
+        if what:
+            await expect(page.get_by_role("alert")).to_contain_text(what)
+    await expect(page).to_have_url(f"{guest.address}/account/email")

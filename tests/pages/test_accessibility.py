@@ -1,0 +1,236 @@
+"""Every page, as axe-core judges it (WCAG 2.2, AA), and as a narrow phone shows it."""
+
+from base64 import b32decode
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from asyncpg import Connection
+
+from auth import mailed_links, tokens, totp
+from auth.browser_sessions import start
+from auth.mailed_links import PATHS
+from auth.oauth.clients import DEVICE_CODE
+from auth.oauth.registry import register
+from auth.pages import page as making
+from auth.people import create_person
+from auth.session.origin import Origin
+from db.core.people import LinkPurpose
+from db.pool import NOBODY, Database
+from tests.pages.conftest import APPROVER, PHONE, browser
+from tests.pages.looking import Looking
+from tests.pages.test_connecting import PASSWORD, address_of, client
+
+pytestmark = pytest.mark.processes
+__all__ = ["browser", "client"]
+
+LONG = "Gesellschaft-für-Anforderungsverwaltung-und-Nachverfolgbarkeit " * 2
+LONG_AGO = "UPDATE sessions SET proved_at = now() - interval '1 hour' WHERE user_id = $1"
+PARTS = {"layout.html", "fields.html"}
+"""Templates that are no pages."""
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """The templates of the pages that have been shown."""
+    shown = set()
+    get = making._templates.get_template
+
+    def note(template, *others):
+        shown.add(template)
+        return get(template, *others)
+
+    monkeypatch.setattr(making._templates, "get_template", note)
+    return shown
+
+
+@dataclass
+class Place:
+    """A gateway, and the people whose pages are looked at."""
+
+    looking: Looking
+    database: Database
+    superuser: Connection
+    me: UUID
+    new: str
+    waiting: str
+
+    async def link(self, purpose: LinkPurpose, email: str, **whose: UUID) -> str:
+        """A link as it is mailed."""
+        async with self.database.auth.lend(NOBODY) as lent:
+            gateway = self.looking.address
+            address = await mailed_links.create(lent, gateway, purpose, email, **whose)
+        assert PATHS[purpose] in address
+        return address
+
+    async def invitation(self, email: str) -> UUID:
+        """An invitation to an organization with a long name."""
+        organization, id = uuid4(), uuid4()
+        await self.superuser.execute(
+            "INSERT INTO organizations (id, name, slug) VALUES ($1, $2, $3)",
+            organization,
+            LONG,
+            f"o-{organization.hex}",
+        )
+        await self.superuser.execute(
+            "INSERT INTO organization_invitations"
+            " (id, organization_id, email, role, token, expires_at, created_by)"
+            " VALUES ($1, $2, $3, 'editor', $1, now() + interval '1 day', $4)",
+            id,
+            organization,
+            email,
+            self.me,
+        )
+        return id
+
+
+@pytest.fixture
+async def place(browser, approving, database, superuser):
+    """People with long names, one of whom approves others and owns an organization."""
+    suffix = uuid4().hex
+    await superuser.execute(
+        "UPDATE profiles SET email = $1 WHERE email = $2", f"{suffix}@demo.example", APPROVER
+    )
+    me = await create_person(database, APPROVER, "Ada Example", PASSWORD)
+    waiting = f"{suffix[:6]}{'long-name-' * 5}@{'department.' * 6}demo.example"
+    await create_person(database, waiting, LONG, PASSWORD, approved=False)
+    await superuser.execute(
+        "UPDATE profiles SET created_at = '2000-01-01' WHERE email = $1", waiting
+    )
+    context = await browser.new_context(viewport=PHONE, is_mobile=True)
+    looking = Looking(await context.new_page(), approving)
+    yield Place(looking, database, superuser, me, f"new+{suffix}@demo.example", waiting)
+    await context.close()
+    await superuser.execute("DELETE FROM organization_members WHERE user_id = $1", me)
+
+
+async def test_every_page_can_be_read_and_used_by_everybody(place, shown, client, settings):
+    looking = place.looking
+    await walk_signed_out(looking, place)
+    await looking.at("/sign-in?news=signed-up", "sign-in")
+    await looking.send("Sign in", email=APPROVER, password="wrong")
+    await looking.here("sign-in-refused")
+    await looking.send("Sign in", email=APPROVER, password=PASSWORD)
+    await walk_account(looking, place)
+    await walk_access(looking, place, settings)
+    await walk_clients(looking, place)
+    await walk_device(looking, place)
+    planner = await client(looking.address, LONG[:90], "requirements:write organizations:read")
+    asked, _ = address_of(planner)
+    await looking.at(asked, "consent")
+    await looking.at("/oauth/authorize?client_id=unknown", "oauth-refusal")
+    await walk_second_factor(looking, place)
+    await looking.page.goto(asked)
+    await looking.page.context.clear_cookies()
+    await looking.send("Allow")
+    await looking.here("oauth-expired")
+    await looking.page.goto(f"{looking.address}/sign-in")
+    await looking.send("Sign in", email=APPROVER, password=PASSWORD)
+    await looking.here("second-step")
+    await looking.send("Sign in", code="000000")
+    await looking.here("second-step-refused")
+    assert looking.faults == []
+    assert set(making._templates.list_templates()) - PARTS - shown == set()
+
+
+async def walk_signed_out(looking: Looking, place: Place) -> None:
+    """What a stranger is shown, and whoever follows a link of a mail."""
+    await looking.at("/", "home")
+    await looking.at("/sign-up", "sign-up")
+    await looking.at("/mail-sent", "mail-sent")
+    await looking.at("/sign-up/waiting", "waiting")
+    await looking.at(await place.link(LinkPurpose.SIGN_UP, place.new), "confirm")
+    await looking.send("Create the account", full_name=LONG, password="short")
+    await looking.here("confirm-refused")
+    await looking.at(f"/sign-up/confirm?token={'x' * 43}", "no-link")
+    await looking.at("/forgotten-password", "forgotten-password")
+    reset = await place.link(LinkPurpose.PASSWORD_RESET, APPROVER, user_id=place.me)
+    await looking.at(reset, "choose-password")
+    await walk_invitations(looking, place)
+
+
+async def walk_account(looking: Looking, place: Place) -> None:
+    """The pages on which somebody says who they are, and answers invitations."""
+    await looking.here("home-signed-in")
+    await looking.at("/account?news=joined", "account")
+    await looking.at("/account/profile", "profile")
+    await looking.at("/account/email", "email")
+    await looking.send("Send the link", email="nobody@nowhere")
+    await looking.here("email-refused")
+    change = await place.link(LinkPurpose.EMAIL_CHANGE, place.waiting, user_id=place.me)
+    await looking.at(change, "email-confirm")
+    await looking.at("/account/password", "change-password")
+    await walk_invitations(looking, place)
+
+
+async def walk_invitations(looking: Looking, place: Place) -> None:
+    """The page of an invitation, of somebody without an account and of somebody with one."""
+    for email in (place.new, APPROVER):
+        invited = await place.invitation(email)
+        link = await place.link(LinkPurpose.INVITATION, email, invitation_id=invited)
+        await looking.at(link, f"invitation-{email.partition('+')[0].partition('@')[0]}")
+
+
+async def walk_access(looking: Looking, place: Place, settings) -> None:
+    """The pages on who waits for approval, and on what has access to an account."""
+    await looking.at("/account/approvals", "approvals")
+    await tokens.issue(place.database, APPROVER, timedelta(days=1))
+    await looking.at("/account/applications", "applications")
+    origin = Origin(None, "2001:db8::1234:5678:9abc:def0", "x" * 90)
+    async with place.database.auth.lend(NOBODY) as lent:
+        await start(lent, place.me, origin, settings)
+    await looking.at("/account/sessions", "sessions")
+
+
+async def walk_clients(looking: Looking, place: Place) -> None:
+    """The pages of an owner."""
+    await place.superuser.execute(
+        "INSERT INTO organization_members (organization_id, user_id, role)"
+        " SELECT organization_id, $1, 'owner' FROM organization_invitations WHERE email = $2"
+        " LIMIT 1",
+        place.me,
+        place.new,
+    )
+    await looking.at("/account/clients", "clients-none")
+    await looking.page.get_by_role("link", name="Register one for").click()
+    await looking.here("client-new")
+    await looking.send("Register", name=LONG, redirectUris="http://planner.example/cb")
+    await looking.here("client-new-refused")
+    await looking.page.get_by_label("See your documents", exact=False).check()
+    await looking.send("Register", redirectUris="https://planner.example/cb")
+    await looking.here("client-secret")
+    await looking.at("/account/clients", "clients")
+    await looking.page.get_by_role("link", name=LONG.strip(), exact=True).click()
+    await looking.page.get_by_text("Delete it", exact=True).click()
+    await looking.here("client-change")
+
+
+async def walk_device(looking: Looking, place: Place) -> None:
+    """The pages on which a device is connected."""
+    made = await register(place.database, LONG[:90], grant_types=(DEVICE_CODE,), public=True)
+    async with httpx.AsyncClient(base_url=looking.address) as device:
+        answer = await device.post("/oauth/device", data={"client_id": made.client_id})
+    await looking.at("/device", "device")
+    await looking.send("Continue", user_code="bcdf ghjk")
+    await looking.here("device-refused")
+    await looking.send("Continue", user_code=answer.json()["user_code"])
+    await looking.here("device-consent")
+    await looking.send("Deny")
+    await looking.here("device-denied")
+
+
+async def walk_second_factor(looking: Looking, place: Place) -> None:
+    """The pages of an authenticator app, and of proving that it is oneself."""
+    await place.superuser.execute(LONG_AGO, place.me)
+    await looking.at("/account/second-factor", "prove")
+    await looking.send("Continue", current_password=PASSWORD)
+    await looking.here("second-factor-offer")
+    letters = await looking.page.locator(".key code").inner_text()
+    code = totp.code_at(b32decode(letters.replace(" ", "")), totp.present_step())
+    await looking.send("Turn it on", code=code)
+    await looking.here("recovery-codes")
+    await looking.at("/account/second-factor", "second-factor")
+    await place.superuser.execute(LONG_AGO, place.me)
+    await looking.at("/account/second-factor", "prove-with-code")
