@@ -201,6 +201,103 @@ await travel({
     };
   },
 
+  /** A request that is pushed, so that the browser carries nothing but its name. */
+  async pushed(told) {
+    const as = await discovered(told.api);
+    const client = { client_id: told.clientId };
+    const { address, verifier, state } = await question(as, told);
+    const push = async (secret, parameters) => {
+      const proof = proofOf({ ...told, secret });
+      const answer = await oauth.pushedAuthorizationRequest(as, client, proof, parameters, plain);
+      return oauth.processPushedAuthorizationResponse(as, client, answer);
+    };
+    const named = await push(told.secret, address.searchParams);
+    const wrong = told.secret && await failure(push(`${told.secret}x`, address.searchParams));
+    const implicit = new URLSearchParams(address.searchParams);
+    implicit.set('response_type', 'token');
+    const refused = await failure(push(told.secret, implicit));
+    const short = new URL(as.authorization_endpoint);
+    short.search = new URLSearchParams({
+      client_id: told.clientId, request_uri: named.request_uri,
+    });
+    const callback = oauth.validateAuthResponse(as, client, await visit(short), state);
+    const tokens = await redeem(as, client, told, callback, verifier);
+    return {
+      expiresIn: named.expires_in,
+      wrong: wrong && wrong.cause[0].scheme,
+      refused: refused.error,
+      email: await whoIs(told.api, tokens.access_token),
+    };
+  },
+
+  /** A device without a browser, which asks too early and too often. */
+  async device(told) {
+    const as = await discovered(told.api);
+    const client = { client_id: told.clientId };
+    const proof = proofOf(told);
+    const asked = await oauth.deviceAuthorizationRequest(
+      as, client, proof, { scope: told.scope }, plain,
+    );
+    const codes = await oauth.processDeviceAuthorizationResponse(as, client, asked);
+    const poll = async () => {
+      const answer = await oauth.deviceCodeGrantRequest(
+        as, client, proof, codes.device_code, plain,
+      );
+      return oauth.processDeviceCodeResponse(as, client, answer);
+    };
+    const early = [(await failure(poll())).error, (await failure(poll())).error];
+    await visit(codes.verification_uri_complete);
+    const tokens = await poll();
+    const email = await whoIs(told.api, tokens.access_token);
+    const second = await refresh(as, client, told, tokens.refresh_token);
+    const again = await whoIs(told.api, second.access_token);
+    const twice = await failure(poll());
+    const over = await challengeTo(told.api, second.access_token);
+    return { early, email, again, twice: twice.error, over: over.error };
+  },
+
+  /** An application that registers itself, and then does what any other does. */
+  async registered(told) {
+    const as = await discovered(told.api);
+    const register = async (change) => {
+      const metadata = {
+        client_name: 'Canvas',
+        redirect_uris: [told.redirectUri],
+        grant_types: ['authorization_code', 'refresh_token'],
+        token_endpoint_auth_method: told.method,
+        scope: told.scope,
+        ...change,
+      };
+      const answer = await oauth.dynamicClientRegistrationRequest(as, metadata, plain);
+      return oauth.processDynamicClientRegistrationResponse(answer);
+    };
+    const refusals = [
+      await failure(register({ redirect_uris: ['http://planner.example/callback'] })),
+      await failure(register({ grant_types: ['password'] })),
+    ];
+    const client = await register({});
+    const own = { ...told, clientId: client.client_id, secret: client.client_secret };
+    if (told.method === 'client_secret_post') own.method = 'post';
+    const { address, verifier, state } = await question(as, own);
+    const callback = oauth.validateAuthResponse(as, client, await visit(address), state);
+    const tokens = await redeem(as, client, own, callback, verifier);
+    const email = await whoIs(told.api, tokens.access_token);
+    await fetch(client.registration_client_uri, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${client.registration_access_token}` },
+    });
+    const over = await challengeTo(told.api, tokens.access_token);
+    const late = await failure(refresh(as, client, own, tokens.refresh_token));
+    return {
+      refusals: refusals.map(({ error }) => error),
+      secret: 'client_secret' in client,
+      method: client.token_endpoint_auth_method,
+      email,
+      over: over.error,
+      late: late.status,
+    };
+  },
+
   /** Somebody who says no. */
   async denied(told) {
     const as = await discovered(told.api);

@@ -12,31 +12,36 @@ async function configured({ issuer, clientId, secret }) {
   return client.discovery(new URL(issuer), clientId, undefined, proof, options);
 }
 
-async function ask(config, { api }, token, query) {
+async function ask(config, { api }, token, query, options) {
   const headers = new Headers({ 'content-type': 'application/json' });
   const body = JSON.stringify({ query });
   const answer = await client.fetchProtectedResource(
-    config, token, new URL(api), 'POST', body, headers,
+    config, token, new URL(api), 'POST', body, headers, options,
   );
   return (await answer.json()).data;
 }
 
-async function whoIs(config, told, token) {
-  const { viewer } = await ask(config, told, token, '{ viewer { profile { email } } }');
+async function whoIs(config, told, token, options) {
+  const { viewer } = await ask(config, told, token, '{ viewer { profile { email } } }', options);
   return viewer?.profile.email ?? null;
 }
 
-async function question(config, told) {
+async function request(told) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const expectedState = client.randomState();
-  const address = client.buildAuthorizationUrl(config, {
+  const parameters = {
     redirect_uri: told.redirectUri,
     scope: told.scope,
     state: expectedState,
     code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
     code_challenge_method: 'S256',
-  });
-  return { address, checks: { pkceCodeVerifier, expectedState } };
+  };
+  return { parameters, checks: { pkceCodeVerifier, expectedState } };
+}
+
+async function question(config, told) {
+  const { parameters, checks } = await request(told);
+  return { address: client.buildAuthorizationUrl(config, parameters), checks };
 }
 
 await travel({
@@ -74,6 +79,61 @@ await travel({
     const tokens = await client.clientCredentialsGrant(config, { scope: told.scope });
     const active = await client.tokenIntrospection(config, tokens.access_token);
     return { email: await whoIs(config, told, tokens.access_token), active };
+  },
+
+  /** A pushed request whose code, and all tokens of it, are bound to a key. */
+  async pushed(told) {
+    const config = await configured(told);
+    const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair(told.alg));
+    const { parameters, checks } = await request(told);
+    const address = await client.buildAuthorizationUrlWithPAR(config, parameters, { DPoP });
+    const callback = await visit(address);
+    const unbound = await failure(client.authorizationCodeGrant(config, callback, checks));
+    const first = await client.authorizationCodeGrant(
+      config, callback, checks, undefined, { DPoP },
+    );
+    const email = await whoIs(config, told, first.access_token, { DPoP });
+    const second = await client.refreshTokenGrant(
+      config, first.refresh_token, undefined, { DPoP },
+    );
+    const again = await whoIs(config, told, second.access_token, { DPoP });
+    const stolen = await failure(whoIs(config, told, second.access_token));
+    return {
+      carried: [...address.searchParams.keys()].sort(),
+      unbound: unbound.error, type: second.token_type, email, again,
+      stolen: stolen.cause[0].parameters.error,
+    };
+  },
+
+  /** A device without a browser, whose user allows it or says no. */
+  async device(told) {
+    const config = await configured(told);
+    const codes = await client.initiateDeviceAuthorization(config, { scope: told.scope });
+    await visit(codes.verification_uri_complete);
+    const soon = { ...codes, interval: 1 }; // it asks once, and nothing was asked before
+    try {
+      const tokens = await client.pollDeviceAuthorizationGrant(config, soon);
+      return { email: await whoIs(config, told, tokens.access_token) };
+    } catch (refusal) {
+      return { error: refusal.error };
+    }
+  },
+
+  /** An application that registers itself, and is configured by the answer alone. */
+  async registered(told) {
+    const metadata = {
+      client_name: 'Canvas',
+      redirect_uris: [told.redirectUri],
+      token_endpoint_auth_method: told.method,
+      scope: told.scope,
+    };
+    const options = { algorithm: 'oauth2', execute: [client.allowInsecureRequests] };
+    const config = await client.dynamicClientRegistration(
+      new URL(told.issuer), metadata, undefined, options,
+    );
+    const { address, checks } = await question(config, told);
+    const tokens = await client.authorizationCodeGrant(config, await visit(address), checks);
+    return { email: await whoIs(config, told, tokens.access_token) };
   },
 
   /** An answer that belongs to another request, and one that another server has made. */

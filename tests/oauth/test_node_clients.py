@@ -3,12 +3,13 @@
 Both check each answer by the standards themselves, and fail where we would not have looked.
 """
 
-from functools import partial
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.nodejs import journey
 from tests.oauth.conftest import SCOPE, Application, Person, arrive
+from tests.oauth.waiting import DEVICE_CODE, allow
 
 pytestmark = pytest.mark.processes
 
@@ -31,7 +32,15 @@ def travel(gateway: str, visitor: Person):
             "redirectUri": application.callback,
             "scope": SCOPE,
         }
-        visit = partial(arrive, visitor.browser, decision=decision)
+
+        async def visit(address: str) -> str:
+            asked = urlsplit(address)
+            if asked.path != "/device":
+                return await arrive(visitor.browser, address, decision)
+            (code,) = parse_qs(asked.query)["user_code"]
+            await allow(visitor.browser, code, decision)
+            return address
+
         return await journey(program, name, own | told, visit)
 
     return travel
@@ -101,6 +110,42 @@ async def test_oauth4webapi_binds_its_tokens_to_a_key(travel, spa, visitor, alg,
 
 
 @pytest.mark.parametrize("public", [True, False])
+async def test_oauth4webapi_pushes_its_request(travel, spa, planner, public, visitor):
+    seen = await travel("oauth4webapi.mjs", "pushed", spa if public else planner)
+    assert seen["email"] == visitor.email
+    assert (seen["refused"], seen["expiresIn"]) == ("unsupported_response_type", 90)
+    assert seen.get("wrong") == (None if public else "basic")
+
+
+@pytest.fixture(params=[True, False], ids=["public", "confidential"])
+async def screen(request, applications) -> Application:
+    """An application on devices."""
+    grants = (DEVICE_CODE, "refresh_token")
+    return await applications(public=request.param, grant_types=grants, name="Screen")
+
+
+async def test_oauth4webapi_connects_a_device_and_loses_all_by_a_second_use(
+    travel, screen, visitor
+):
+    seen = await travel("oauth4webapi.mjs", "device", screen)
+    assert seen["early"] == ["authorization_pending", "slow_down"]
+    assert seen["email"] == seen["again"] == visitor.email
+    assert (seen["twice"], seen["over"]) == ("invalid_grant", "invalid_token")
+
+
+METHODS = ["client_secret_basic", "client_secret_post", "none"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_oauth4webapi_registers_itself_and_ends_that(travel, spa, visitor, method):
+    seen = await travel("oauth4webapi.mjs", "registered", spa, method=method)
+    assert seen["refusals"] == ["invalid_redirect_uri", "invalid_client_metadata"]
+    assert (seen["method"], seen["secret"]) == (method, method != "none")
+    assert seen["email"] == visitor.email
+    assert (seen["over"], seen["late"]) == ("invalid_token", 401)
+
+
+@pytest.mark.parametrize("public", [True, False])
 async def test_openid_client_connects_a_person_and_loses_all_by_a_second_use(
     travel, spa, planner, public, visitor
 ):
@@ -126,3 +171,31 @@ async def test_openid_client_notices_answers_of_others(travel, spa):
     seen = await travel("openid-client.mjs", "tampered", spa)
     assert seen["state"] == seen["iss"] == "OAUTH_INVALID_RESPONSE"
     assert seen["verifier"] == "invalid_grant"
+
+
+@pytest.mark.parametrize("public", [True, False])
+@pytest.mark.parametrize("alg", ["ES256", "Ed25519"])
+async def test_openid_client_pushes_a_request_that_is_bound_to_a_key(
+    travel, spa, planner, public, alg, visitor
+):
+    seen = await travel("openid-client.mjs", "pushed", spa if public else planner, alg=alg)
+    assert seen["carried"] == ["client_id", "request_uri"]
+    assert seen["unbound"] == "invalid_dpop_proof"
+    assert seen["email"] == seen["again"] == visitor.email
+    assert (seen["type"].lower(), seen["stolen"]) == ("dpop", "invalid_token")
+
+
+async def test_openid_client_connects_a_device(travel, screen, visitor):
+    seen = await travel("openid-client.mjs", "device", screen)
+    assert seen == {"email": visitor.email}
+
+
+async def test_openid_client_is_told_that_a_device_was_refused(travel, screen):
+    seen = await travel("openid-client.mjs", "device", screen, decision="deny")
+    assert seen == {"error": "access_denied"}
+
+
+@pytest.mark.parametrize("method", ["client_secret_post", "none"])
+async def test_openid_client_registers_itself(travel, spa, visitor, method):
+    seen = await travel("openid-client.mjs", "registered", spa, method=method)
+    assert seen == {"email": visitor.email}
