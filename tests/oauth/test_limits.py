@@ -1,6 +1,7 @@
 """How often applications may call (W08), and what is cleaned up behind them."""
 
 import asyncio
+from random import randint
 
 import httpx
 import pytest
@@ -30,14 +31,69 @@ async def test_w08_wrong_secrets_slow_down_those_that_follow(planner, dial, sett
 
 
 @pytest.fixture
-async def strict(database, settings):
-    """The endpoints, with five calls a minute."""
+async def dial_strict(database, settings):
+    """Makes HTTP clients in a network of their own, to endpoints that allow five calls a minute."""
     few = settings.model_copy(update={"client_requests": 5})
-    transport = httpx.ASGITransport(
-        Starlette(routes=oauth.routes(database, few, Outbox(few))), client=("10.99.1.1", 5)
-    )
-    async with httpx.AsyncClient(transport=transport, base_url=few.url) as http:
-        yield http
+    app, opened = Starlette(routes=oauth.routes(database, few, Outbox(few))), []
+
+    def dial():
+        ip = f"10.{randint(0, 255)}.{randint(0, 255)}.1"
+        transport = httpx.ASGITransport(app, client=(ip, 5))
+        opened.append(httpx.AsyncClient(transport=transport, base_url=few.url))
+        return opened[-1]
+
+    yield dial
+    for http in opened:
+        await http.aclose()
+
+
+@pytest.fixture
+def strict(dial_strict):
+    """What calls them from one network."""
+    return dial_strict()
+
+
+@pytest.mark.parametrize("path", ["par", "device", "token", "revoke", "introspect"])
+async def test_every_endpoint_counts_an_application_in_a_network(path, planner, dial_strict):
+    planner.http = dial_strict()
+    calls = [await planner.post(path, {"token": "x"}) for _ in range(6)]
+    assert 429 not in [call.status_code for call in calls[:5]]
+    late = calls[5]
+    assert late.status_code == 429
+    assert 1 <= int(late.headers["retry-after"]) <= 60
+    assert late.json()["error"] == "temporarily_unavailable"
+    assert late.headers["cache-control"] == "no-store"
+    assert "Retry-After" in late.headers["access-control-expose-headers"]
+    planner.http = dial_strict()  # the same application in another network goes on
+    assert (await planner.post(path, {"token": "x"})).status_code != 429
+
+
+async def test_calls_of_different_endpoints_are_counted_together(planner, strict):
+    planner.http = strict
+    paths = ("par", "device", "token", "revoke", "introspect", "revoke")
+    calls = [await planner.post(path, {"token": "x"}) for path in paths]
+    assert [call.status_code == 429 for call in calls] == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+async def test_managing_a_registration_is_counted(method, planner, strict):
+    address = f"/oauth/register/{planner.client_id}"
+    calls = [await strict.request(method, address) for _ in range(6)]
+    assert [call.status_code for call in calls] == [401] * 5 + [429]
+    assert 1 <= int(calls[5].headers["retry-after"]) <= 60
+
+
+async def test_registering_is_counted_even_when_it_is_refused(strict):
+    calls = [await strict.post("/oauth/register", json={}) for _ in range(6)]
+    assert [call.status_code for call in calls] == [400] * 5 + [429]
+    assert 1 <= int(calls[5].headers["retry-after"]) <= 60
+
+
+async def test_a_network_calls_in_so_many_names_together(strict):
+    forms = [{"client_id": f"rqc-{n}", "token": "x"} for n in range(100)]
+    calls = [(await strict.post("/oauth/revoke", data=form)).status_code for form in forms]
+    assert calls[:50] == [401] * 50
+    assert 429 in calls
 
 
 async def test_an_application_calls_so_often_a_minute(robot, applications, strict):
