@@ -119,7 +119,7 @@ membership AS (
         AND (o.deleted_at IS NULL OR m.role = 'owner')
 ),
 further AS (
-    SELECT r.organization_id, r.project_id, r.document_id,
+    SELECT r.organization_id, r.project_id, r.document_id, r.expires_at,
         coalesce(r.admin_role::text, r.project_role::text, r.document_role::text) AS role
     FROM user_roles r
     JOIN membership m USING (organization_id)
@@ -160,7 +160,7 @@ arrays AS (
     SELECT array_agg(scope) AS scopes, array_agg(role) AS roles FROM granted
 )
 SELECT id, email, is_service, credential_id, client_id, scope, most, jkt, expires_at, scopes,
-    roles,
+    roles, (SELECT min(f.expires_at) FROM further AS f) AS until,
     ARRAY(SELECT organization_id FROM membership) AS organizations,
     ARRAY(SELECT v.id FROM visible v
         WHERE v.organization_id NOT IN (SELECT organization_id FROM membership)
@@ -253,6 +253,7 @@ def _viewer(row: Mapping[str, Any] | None) -> Viewer | None:
         is_service=row["is_service"],
         key=row["jkt"],
         expires_at=row["expires_at"],
+        until=row["until"],
     )
 
 

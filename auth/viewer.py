@@ -52,6 +52,8 @@ class Viewer:
     key: str | None = None
     expires_at: datetime | None = None
     """When the session or the token ends by itself, as far as is known."""
+    until: datetime | None = field(default=None, compare=False)
+    """When the first of the grants ends by itself, if any does."""
 
     def scopes_with(self, least: Role) -> list[UUID]:
         """The organizations, projects and documents at which the viewer holds this role or more."""

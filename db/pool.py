@@ -7,7 +7,7 @@ transaction instead.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeAlias, cast
@@ -230,6 +230,17 @@ class Database:
 
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
+
+    async def listen(self, channel: str, woken: Callable[[], None]) -> asyncpg.Connection:
+        """A connection of its own, as gateway_auth, which calls `woken` at each NOTIFY.
+
+        Behind a proxy that pools by transaction there are none: its owner has to look by itself.
+        Whoever opens it closes it.
+        """
+        connection: asyncpg.Connection = await asyncpg.connect(**self._options(AUTHENTICATION))
+        if not self._per_transaction:
+            await connection.add_listener(channel, lambda *_: woken())
+        return connection
 
     async def _pool(self, opening: AsyncExitStack, role: str) -> Pool:
         pool = asyncpg.create_pool(

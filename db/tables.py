@@ -23,6 +23,7 @@ from db.core.people import MailedLink, Profile, ProfileCredential, RecoveryCode,
 from db.core.projects import Project, ProjectMember, UserRole
 from db.core.sessions import Session, SignInAttempts
 from db.core.usage import UsageCounter
+from db.feed.tables import FeedCursor, FeedDocument, FeedEntry, FeedPosition
 from db.requirements.baselines import Baseline, BaselineItem
 from db.requirements.collaboration import Assignment, TraceLink
 from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
@@ -59,6 +60,10 @@ MODELS: tuple[type[Base], ...] = (
     AuditSeal,
     AuditSealCursor,
     AuditCheckpoint,
+    FeedDocument,
+    FeedEntry,
+    FeedPosition,
+    FeedCursor,
     OAuthClient,
     OAuthAuthorizationCode,
     OAuthDeviceCode,

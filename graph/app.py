@@ -21,6 +21,7 @@ from auth.session import ViewerSession
 from auth.session.origin import Origin
 from auth.viewer import Viewer
 from db.audit.sealing import keep_sealing
+from db.feed.sequencing import trim
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from graph import explorer
@@ -36,6 +37,7 @@ from graph.http.middleware import compressed, middleware
 from graph.http.operations import Operations
 from graph.http.visit import Live, Visitors
 from graph.kit.context import Context
+from graph.live.hub import Hub
 from graph.schema import schema
 from graph.settings import Settings
 
@@ -43,6 +45,8 @@ log = structlog.get_logger(__name__)
 
 PARTITIONS_EVERY = 6 * 3600
 """Seconds between two looks at whether the months to come have their partitions."""
+TRIM_EVERY = 60
+"""Seconds between two looks for what of the feed is old enough to be forgotten."""
 KEYS_EVERY, KEYS_AT_ONCE = 600, 1000
 """Seconds between two looks for idempotency keys that are over; how many go in one statement."""
 
@@ -58,6 +62,8 @@ def create_app(settings: Settings) -> Starlette:
     database = database_of(settings)
     outbox = Outbox(settings)
     metrics = Metrics(lambda: pool_use(database))
+    operations = Operations(schema, settings, metrics)
+    hub = Hub(database, operations)
 
     async def make_context(request: Request) -> Context:
         viewer = await identify(request, database, settings)
@@ -88,6 +94,8 @@ def create_app(settings: Settings) -> Starlette:
                 asyncio.create_task(_forget_keys(database)),
                 asyncio.create_task(keep_sealing(database)),
                 asyncio.create_task(keep_clean(database)),
+                asyncio.create_task(hub.run()),
+                asyncio.create_task(_trim_feed(database)),
             ]
             try:
                 with Drain(settings.drain_delay) as drain:
@@ -99,10 +107,9 @@ def create_app(settings: Settings) -> Starlette:
                     task.cancel()
                 await asyncio.gather(*upkeep, return_exceptions=True)
 
-    operations = Operations(schema, settings, metrics)
     endpoint = GraphQLEndpoint(operations, make_context, settings)
     visitors = Visitors(lambda shown: identify(shown, database, settings), renewed, context_of)
-    live = Live(operations, visitors, None, Capacity(settings))
+    live = Live(operations, visitors, hub, Capacity(settings))
     streams = EventStreams(live, endpoint, compressed(endpoint))
     return Starlette(
         routes=[
@@ -165,3 +172,15 @@ async def _forget_keys(database: Database) -> None:
         except Exception:
             log.exception("idempotency keys")
         await asyncio.sleep(KEYS_EVERY)
+
+
+async def _trim_feed(database: Database) -> None:
+    """Forget what nobody can resume from any more."""
+    while True:
+        await asyncio.sleep(TRIM_EVERY)
+        try:
+            async with database.auth.lend(NOBODY) as connection:
+                while await trim(connection):
+                    pass
+        except Exception:
+            log.exception("feed")

@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from graph.core import (
     api_keys,
+    changes,
     clients,
     membership,
     organizations,
@@ -30,6 +31,7 @@ from graph.requirements import (
     nested,
     requirements,
 )
+from graph.requirements import changes as changes_of_requirements
 
 for _type in (
     organizations.Organization,
@@ -88,9 +90,15 @@ class Mutation(
     pass
 
 
+@strawberry.type
+class Subscription(changes.Subscription, changes_of_requirements.Subscription):
+    pass
+
+
 schema = strawberry.Schema(
     Query,
     Mutation,
+    Subscription,
     types=[*NODES.values(), usage.Usage],
     config=StrawberryConfig(scalar_map=SCALARS),
 )

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from graphql import (
@@ -13,11 +13,15 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     InlineFragmentNode,
+    Node,
     OperationDefinitionNode,
     SelectionSetNode,
+    VariableNode,
+    Visitor,
     parse,
     specified_rules,
     validate,
+    visit,
 )
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
@@ -36,15 +40,30 @@ BYTES_A_TOKEN = 450
 TOO_MANY = re.compile(r"Syntax Error: Document contains more than (\d+) (\w+)\. Parsing aborted\.")
 
 
+INTROSPECTION = frozenset({"__schema", "__type"})
+
+
+@dataclass(frozen=True)
+class Mentioned:
+    """Names in an operation: of fields, and of variables beyond its root fields' arguments."""
+
+    fields: frozenset[str]
+    variables: frozenset[str]
+
+
 @dataclass(frozen=True, eq=False)
 class Operation:
     """One operation of a valid document, and what is known of it before it is run."""
 
     node: OperationDefinitionNode
-    introspects: bool
-    """Whether it asks about the schema; `__typename` does not count."""
+    mentioned: "Mentioned"
     inputs: Inputs
     cost: Cost
+
+    @property
+    def introspects(self) -> bool:
+        """Whether it asks about the schema; `__typename` does not count."""
+        return not INTROSPECTION.isdisjoint(self.mentioned.fields)
 
     @property
     def kind(self) -> str:
@@ -138,7 +157,7 @@ class Documents:
     def _operation(self, document: DocumentNode, node: OperationDefinitionNode) -> Operation:
         return Operation(
             node,
-            _introspects(document, node),
+            _mentioned(document, node),
             Inputs(self.schema, node),
             Cost(self.schema, self.wrappers, self.limits, document, node),
         )
@@ -147,18 +166,36 @@ class Documents:
         return Document(hash_, 2 * len(text) + 1000 * len(errors), errors=errors)
 
 
-def _introspects(document: DocumentNode, operation: OperationDefinitionNode) -> bool:
+def _mentioned(document: DocumentNode, operation: OperationDefinitionNode) -> Mentioned:
+    """What the operation mentions, also in the fragments that it spreads."""
     fragments = fragments_of(document)
-    spread: set[str] = set()
-    stack: list[SelectionSetNode] = [operation.selection_set]
+    names, variables, spread = set[str](), set[str](), set[str]()
+    stack: list[tuple[SelectionSetNode, bool]] = [(operation.selection_set, True)]
     while stack:
-        for selection in stack.pop().selections:
+        selections, at_root = stack.pop()
+        for selection in selections.selections:
+            variables |= _variables(selection.directives)
             match selection:
-                case FieldNode() if selection.name.value in ("__schema", "__type"):
-                    return True
+                case FieldNode():
+                    names.add(selection.name.value)
+                    variables |= set() if at_root else _variables(selection.arguments)
+                    if selection.selection_set:
+                        stack.append((selection.selection_set, False))
                 case InlineFragmentNode():
-                    stack.append(selection.selection_set)
+                    stack.append((selection.selection_set, at_root))
                 case FragmentSpreadNode() if selection.name.value not in spread:
                     spread.add(selection.name.value)
-                    stack.append(fragments[selection.name.value].selection_set)
-    return False
+                    stack.append((fragments[selection.name.value].selection_set, at_root))
+    return Mentioned(frozenset(names), frozenset(variables))
+
+
+def _variables(nodes: Iterable[Node] | None) -> set[str]:
+    found: set[str] = set()
+
+    class Collecting(Visitor):
+        def enter_variable(self, node: VariableNode, *_: object) -> None:
+            found.add(node.name.value)
+
+    for node in nodes or ():
+        visit(node, Collecting())
+    return found

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeGuard, cast
 
 import orjson
 import strawberry
-from graphql import ExecutionResult, execute
+from graphql import ExecutionResult, Executor, create_source_event_stream, execute
 from starlette.datastructures import Headers
 from strawberry.execution import optimized_is_awaitable
 
@@ -167,10 +167,36 @@ class Operations:
         self.metrics.keyed(replayed=replayed)
         return answer
 
-    async def tell(self, subscribing: Subscribing, context: Asker, event: object) -> bytes:
-        """What a subscription says of one event: an execution result as JSON, errors masked.
+    async def follow(self, subscribing: Subscribing, context: Asker) -> object:
+        """What the subscription's root field answers: the stream to follow. Raises NotRun."""
+        document, variables = subscribing.document, subscribing.variables
+        assert document.node is not None  # noqa: S101 (it has no errors)
+        executor = (self.schema.execution_context_class or Executor).build(
+            self._core,
+            document.node,
+            context_value=context,
+            raw_variable_values=variables,
+            operation_name=subscribing.name,
+            max_coercion_errors=MOST,
+            is_awaitable=cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", optimized_is_awaitable),
+            operation_extensions=subscribing.extensions,
+        )
+        if isinstance(executor, list):
+            stream: object = ExecutionResult(None, executor)
+        else:
+            found = create_source_event_stream(executor)
+            stream = await found if isawaitable(found) else found
+        if isinstance(stream, ExecutionResult):
+            raise NotRun(self._errors_of(stream, document, variables, subscribing.request_id))
+        return stream
 
-        `event` is the root value, and `context` has loaders that are new for it.
+    async def tell(
+        self, subscribing: Subscribing, context: Asker, event: object
+    ) -> tuple[bytes, bool]:
+        """What a subscription says of one event, and whether it would say more if asked again.
+
+        It is an execution result as JSON, errors masked. `event` is the root value, and `context`
+        has loaders that are new for it.
         """
         document, variables = subscribing.document, subscribing.variables
         params = Params("", variables, subscribing.name, subscribing.extensions)
@@ -178,7 +204,7 @@ class Operations:
         content: dict[str, Any] = {"data": result.data}
         if errors := self._errors_of(result, document, variables, subscribing.request_id):
             content["errors"] = errors
-        return orjson.dumps(content)
+        return orjson.dumps(content), any(error["extensions"]["retryable"] for error in errors)
 
     async def _execute(
         self, document: Document, params: Params, context: Asker, root: object = None

@@ -67,7 +67,8 @@ class ToyHub:
     async def tell(self, following: Following, text: str, cursor: str) -> bytes:
         context = following.subscribing.make_context(following.access.viewer)
         event = SimpleNamespace(text=text, cursor=cursor)
-        return await self.operations.tell(following.subscribing, context, event)
+        payload, _ = await self.operations.tell(following.subscribing, context, event)
+        return payload
 
     async def publish(self, topic: str, text: str) -> int:
         """Tell everybody; how many there are."""

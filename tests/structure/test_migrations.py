@@ -32,7 +32,7 @@ CATALOG = {
     "constraints": f"""
         SELECT c.relname, conname, pg_get_constraintdef(k.oid)
         FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = conrelid
-        WHERE contype <> 'n' AND {OURS}""",
+        WHERE contype NOT IN ('n', 't') AND {OURS}""",
     "indexes": f"""
         SELECT c.relname, pg_get_indexdef(indexrelid)
         FROM pg_index JOIN pg_class AS c ON c.oid = indrelid WHERE {OURS}""",

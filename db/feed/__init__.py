@@ -1,0 +1,1 @@
+"""The feed: the record of changes in one order, which readers follow and resume."""

@@ -1,0 +1,141 @@
+"""The tail of the feed: a node's one connection that hears of new events and hands them on.
+
+One node of the cluster also sequences: the one whose connection holds the advisory lock. When it
+dies, so does its connection, and the next node that asks becomes it. The others are woken by
+NOTIFY, and look from time to time all the same.
+"""
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from itertools import islice
+from typing import Protocol
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from db.feed.reading import Event, read
+from db.feed.sequencing import Head, head, lead, sequence
+from db.pool import BROKEN, Database
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 1000
+"""Events that are read by one statement."""
+REMEMBERED = 10_000
+"""The newest events, kept for whoever was away for a moment."""
+BUSY_PAUSE, IDLE_PAUSE = 0.01, 0.05
+"""Seconds between two looks of the sequencing node while events come, and while none do."""
+BUSY_FOR = 2.0
+"""Seconds after an event in which more are expected."""
+SAFETY = 0.5
+"""Seconds after which a node looks without having been woken, and asks whether to sequence."""
+RECONNECT = 0.2
+"""Seconds until a lost connection is opened again."""
+
+
+class Follower(Protocol):
+    """Whoever is handed the events."""
+
+    def dispatch(self, events: list[Event]) -> None:
+        """Take note of these, which follow those before."""
+
+    def restart(self, now: Head) -> None:
+        """Begin anew here: what came before means nothing any more, or cannot be known."""
+
+
+class Tail:
+    """Reads the feed for this node, for as long as `run` runs."""
+
+    def __init__(self, database: Database, follower: Follower) -> None:
+        self._database, self._follower = database, follower
+        self._woken = asyncio.Event()
+        self._leads = False
+        self._last_event = 0.0
+        self.recent: deque[Event] = deque(maxlen=REMEMBERED)
+        self.epoch: UUID | None = None
+        self.position = 0
+        self.started = asyncio.Event()
+        """Set once it is known how far the feed reaches."""
+
+    def wake(self) -> None:
+        """Look now: something may have been committed."""
+        self._woken.set()
+
+    def remembers(self, position: int) -> bool:
+        """Whether everything after this position is at hand."""
+        return position >= self.position or (
+            bool(self.recent) and self.recent[0].position <= position + 1
+        )
+
+    def between(self, after: int, up_to: int) -> list[Event]:
+        """What is remembered of these positions. They have no gaps, so each is where it must be."""
+        if not self.recent:
+            return []
+        first = self.recent[0].position
+        return list(islice(self.recent, max(0, after + 1 - first), max(0, up_to + 1 - first)))
+
+    async def run(self) -> None:
+        """Follow for ever; for a task that ends by being cancelled."""
+        while True:
+            try:
+                connection = await self._database.listen("feed", self.wake)
+            except (OSError, asyncpg.PostgresError, TimeoutError):
+                await asyncio.sleep(RECONNECT)
+                continue
+            try:
+                await self._follow(connection)
+            except (*BROKEN, asyncpg.InterfaceError, TimeoutError):
+                log.info("the feed's connection was lost")
+            except asyncpg.PostgresError:
+                log.exception("feed")
+            finally:
+                self._leads = False
+                connection.terminate()
+            await asyncio.sleep(RECONNECT)
+
+    async def _follow(self, connection: asyncpg.Connection) -> None:
+        asked = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            self._woken.clear()
+            if not self._leads and loop.time() - asked >= SAFETY:
+                asked, self._leads = loop.time(), await lead(connection)
+            await self._catch_up(connection, await (sequence if self._leads else head)(connection))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pause(loop.time())):
+                    await self._woken.wait()
+
+    def _pause(self, now: float) -> float:
+        if not self._leads:
+            return SAFETY
+        return BUSY_PAUSE if now - self._last_event < BUSY_FOR else IDLE_PAUSE
+
+    async def _catch_up(self, connection: asyncpg.Connection, now: Head) -> None:
+        if now.epoch != self.epoch or now.position < self.position:
+            self._restart(now)
+        while self.position < now.position:
+            events = await read(
+                connection,
+                "everything",
+                None,
+                after=self.position,
+                up_to=now.position,
+                most=AT_ONCE,
+            )
+            if not events or events[0].position != self.position + 1:
+                self._restart(now)  # what is in between was forgotten while this node was away
+                return
+            self.recent.extend(events)
+            self._last_event = asyncio.get_running_loop().time()
+            self.position = events[-1].position
+            self._follower.dispatch(events)
+
+    def _restart(self, now: Head) -> None:
+        if self.started.is_set():
+            log.warning("the feed begins anew", position=now.position)
+        self.recent.clear()
+        self.epoch, self.position = now.epoch, now.position
+        self._follower.restart(now)
+        self.started.set()
