@@ -26,6 +26,8 @@ from graph.http.params import Params
 log = structlog.get_logger("graph.http.access")
 
 NO_HEADERS = Headers({})
+FRESH = 0.5
+"""Seconds for which an operation relies on what was read before of whoever sends it."""
 Permit = Callable[[Operation], None]
 """Raises the Refusal of what a transport does not run."""
 
@@ -79,7 +81,16 @@ class Visit:
     `leave` is called once, when the credential has expired (True) or was ended for this reason.
     """
 
-    __slots__ = ("_leave", "_timer", "live", "origin", "subscriptions", "transport", "viewer")
+    __slots__ = (
+        "_leave",
+        "_read_at",
+        "_timer",
+        "live",
+        "origin",
+        "subscriptions",
+        "transport",
+        "viewer",
+    )
 
     def __init__(
         self,
@@ -93,6 +104,7 @@ class Visit:
         self.subscriptions = 0
         self._leave: Callable[[Problem, bool], None] | None = leave
         self._timer: asyncio.TimerHandle | None = None
+        self._read_at = asyncio.get_running_loop().time()
         self._arm()
 
     @property
@@ -112,11 +124,21 @@ class Visit:
 
     async def renew(self) -> bool:
         """Read standing and roles again; False when the credential is dead."""
+        began = asyncio.get_running_loop().time()
         renewed = await self.live.visitors.renew(self.viewer)
         if renewed is None:
             return False
-        self.viewer = renewed
+        if began >= self._read_at:  # otherwise somebody has read later, and was answered earlier
+            self.viewer, self._read_at = renewed, began
         return True
+
+    async def show_again(self) -> None:
+        """Read them before an operation is run, as for a request. Raises UNAUTHENTICATED."""
+        fresh = asyncio.get_running_loop().time() - self._read_at < FRESH
+        if not fresh and not await self.renew():
+            over = Problem("UNAUTHENTICATED", "The credential is no longer valid.")
+            self.ended(over)
+            raise over
 
     def ended(self, problem: Problem) -> None:
         """The credential is dead: the connection closes."""
@@ -253,6 +275,7 @@ class Running:
         visit = self.visit
         try:
             async with visit.live.operations.deadline():
+                await visit.show_again()
                 prepared = visit.live.operations.prepare(asked, visit.viewer, permit)
                 if prepared.operation.kind == "subscription":
                     await self._follow(asked, prepared, after)

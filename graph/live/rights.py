@@ -30,9 +30,10 @@ GIVING = frozenset({"issue", "register", "consent"})
 
 @dataclass(frozen=True, slots=True)
 class Concerned:
-    """Whose rights are to be read again: of one person, one client, or everybody at a place."""
+    """Whose rights are to be read again: of one person or client, or of everybody at a place."""
 
     person: UUID | None = None
+    credential: str | None = None
     client_id: str | None = None
     organization_id: UUID | None = None
 
@@ -40,6 +41,7 @@ class Concerned:
         """Whether it is this viewer, who follows streams in these organizations."""
         return (
             (self.person is not None and viewer.id == self.person)
+            or (self.credential is not None and viewer.session_id == self.credential)
             or (self.client_id is not None and viewer.client_id == self.client_id)
             or (self.organization_id is not None and self.organization_id in organizations)
         )
@@ -57,7 +59,7 @@ def concerned_by(event: Event) -> Concerned | None:
         person = event.user_id or event.actor_id
         if event.entity_type == "OAuthClient" or person is None:
             return Concerned(client_id=event.client_id)
-        return Concerned(person=person)
+        return Concerned(person=person, credential=str(event.entity_id))
     return None
 
 

@@ -65,13 +65,16 @@ async def socket(
 ) -> AsyncIterator[Socket]:
     """A WebSocket, welcomed as the owner of this token; without a token it has said nothing yet."""
     options = {"subprotocols": [PROTOCOL], "compression": None} | options
-    address = served if isinstance(served, str) else served.url
-    url = f"{address.replace('http', 'ws', 1)}/graphql"
+    url = f"{_address(served).replace('http', 'ws', 1)}/graphql"
     async with connect(url, **options) as wire:
         opened = Socket(wire)
         if token is not None:
             await opened.init(token)
         yield opened
+
+
+def _address(served: Served | str) -> str:
+    return served if isinstance(served, str) else served.url
 
 
 @dataclass
@@ -104,12 +107,16 @@ class Events:
 
 @asynccontextmanager
 async def events(
-    served: Served, query: str = SAID, *, headers: dict[str, str] | None = None, **variables: Any
+    served: Served | str,
+    query: str = SAID,
+    *,
+    headers: dict[str, str] | None = None,
+    **variables: Any,
 ) -> AsyncIterator[Events]:
     """A stream of what comes of this operation."""
     given = {"accept": "text/event-stream", "authorization": "Bearer good"} | (headers or {})
     async with (
-        httpx.AsyncClient(base_url=served.url, timeout=20) as client,
+        httpx.AsyncClient(base_url=_address(served), timeout=20) as client,
         client.stream(
             "POST", "/graphql", json={"query": query, "variables": variables}, headers=given
         ) as response,

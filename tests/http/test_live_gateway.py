@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import httpx
+import orjson
 import pytest
 import uvicorn
 
@@ -15,7 +16,8 @@ from graph.app import create_app
 from graph.http.server import Config
 from graph.settings import Settings
 from tests.core.keys import make_key, make_token
-from tests.http.connected import socket
+from tests.http.connected import events, socket
+from tests.live.following import FOLLOW, rename
 from tests.serving import served
 
 VIEWER = "{ viewer { profile { email } } }"
@@ -92,6 +94,21 @@ async def test_the_same_by_events(gateway, world):
     assert '"name":"Told"' in answers[0].text
     assert refused.status_code == 401
     assert "resource_metadata" in refused.headers["www-authenticate"]
+
+
+async def test_a_stream_of_events_goes_on_after_the_last_one_that_was_seen(gateway, world):
+    variables = {"id": str(world.document)}
+    headers = {"authorization": f"Bearer {await world.token('viewer')}"}
+    async with events(gateway, FOLLOW, headers=headers, **variables) as stream:
+        first = await stream.next()
+    assert first["id"] == orjson.loads(first["data"])["data"]["documentChanged"]["cursor"]
+    for version, name in enumerate(("Missed", "As well"), 1):
+        await rename(world, name, version)
+    headers["last-event-id"] = first["id"]
+    async with events(gateway, FOLLOW, headers=headers, **variables) as stream:
+        told = [(await stream.result())["data"]["documentChanged"] for _ in range(3)]
+    assert [event["kind"] for event in told] == ["READY", "UPDATED", "UPDATED"]
+    assert [event["entity"]["name"] for event in told[1:]] == ["Missed", "As well"]
 
 
 async def test_whoever_stays_is_looked_at_again_without_the_secret(world, database, settings):

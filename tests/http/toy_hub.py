@@ -1,8 +1,7 @@
 """Stands in for the hub: topics in memory, what is told of them, and who follows.
 
 An event is told once to all who send the same document, and each gets the same bytes. Positions
-count from 1 in each topic; a cursor is a position. Topics called `ready...` begin by saying where
-they stand.
+count from 1 in each topic; a cursor is a position.
 """
 
 import asyncio
@@ -53,20 +52,16 @@ class ToyHub:
         following = Following(self, topic, subscribing, access, sink)
         after = subscribing.after or variables.get("after")
         told = self.past[topic]
-        start = int(after) if after else len(told)
-        if topic.startswith("ready"):
-            sink.next(await self.tell(following, "READY", str(start)), str(start))
-        for position in range(start, len(told)):
-            cursor = str(position + 1)
-            sink.next(await self.tell(following, told[position], cursor), cursor)
+        for position in range(int(after) if after else len(told), len(told)):
+            sink.next(await self.tell(following, told[position]), str(position + 1))
         self.topics[topic][following] = None
         if topic == "finished":
             sink.complete()
         return following
 
-    async def tell(self, following: Following, text: str, cursor: str) -> bytes:
+    async def tell(self, following: Following, text: str) -> bytes:
         context = following.subscribing.make_context(following.access.viewer)
-        event = SimpleNamespace(text=text, cursor=cursor)
+        event = SimpleNamespace(text=text)
         payload, _ = await self.operations.tell(following.subscribing, context, event)
         return payload
 
@@ -79,7 +74,7 @@ class ToyHub:
         for member in members:
             key = (member.subscribing.document.hash, member.subscribing.name)
             if key not in made:
-                made[key] = await self.tell(member, text, cursor)
+                made[key] = await self.tell(member, text)
             member.sink.next(made[key], cursor)
         return len(members)
 

@@ -1,18 +1,22 @@
 """A hub of its own for each test, and followers that remember what they were told."""
 
 import asyncio
+from functools import partial
 
 import orjson
 import pytest
 
 from auth.identify import InvalidToken, identify_token
 from auth.session import ViewerSession
+from graph.app import create_app
 from graph.http.live import Subscribing
 from graph.http.metrics import Metrics
 from graph.http.operations import Operations
+from graph.http.server import Config
 from graph.kit.context import Context
 from graph.live.hub import Hub
 from graph.schema import schema
+from tests.serving import served
 
 PATIENCE = 20
 
@@ -119,3 +123,10 @@ async def follow(world, hub):
     yield start
     for follower in followers:
         follower.cancel()
+
+
+@pytest.fixture(scope="module")
+async def gateway(settings):
+    """The address of the gateway on a server, with a hub of its own."""
+    async with served(lambda _: create_app(settings), partial(Config, settings=settings)) as url:
+        yield url

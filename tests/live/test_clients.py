@@ -1,26 +1,19 @@
 """Clients that nobody here wrote stay connected: graphql-ws, graphql-sse, Apollo, urql of npm."""
 
-from functools import partial
+from datetime import timedelta
 
 import pytest
 
-from graph.app import create_app
-from graph.http.server import Config
-from tests.http.conftest import ROOT, Served
-from tests.http.connected import PUBLISH
-from tests.http.test_live_gateway import RENAME, VIEWER
+from auth.tokens import issue
+from tests.http.conftest import ROOT
+from tests.http.test_live_gateway import RENAME as RENAME_DOCUMENT
+from tests.http.test_live_gateway import VIEWER
+from tests.live.following import FOLLOW, RENAME, renaming
 from tests.nodejs import NODE, journey
-from tests.serving import served
 
 pytestmark = pytest.mark.processes
 
 CLIENTS = ("graphql-ws", "graphql-sse", "@apollo/client", "@urql/core")
-
-SAID = """
-subscription Said($topic: String!, $after: String) {
-  said(topic: $topic, after: $after) { text cursor }
-}
-"""
 
 
 async def _stay(address: str) -> str:
@@ -32,16 +25,10 @@ async def travel(name: str, **told):
     return await journey("live.mjs", name, {"tokens": []} | told, _stay)
 
 
-@pytest.fixture(scope="module")
-async def gateway(settings):
-    async with served(lambda _: create_app(settings), partial(Config, settings=settings)) as url:
-        yield f"{url}/graphql"
-
-
 @pytest.mark.parametrize("client", ["graphql-ws", "graphql-sse"])
 async def test_a_client_asks_and_writes_once_under_a_key(gateway, world, client):
     mutation = {
-        "query": RENAME,
+        "query": RENAME_DOCUMENT,
         "variables": {"id": str(world.document), "name": client},
         "extensions": {"idempotencyKey": client},
     }
@@ -49,7 +36,7 @@ async def test_a_client_asks_and_writes_once_under_a_key(gateway, world, client)
     seen = await travel(
         "operations",
         client=client,
-        url=gateway,
+        url=f"{gateway}/graphql",
         token=token,
         query={"query": VIEWER},
         mutation=mutation,
@@ -61,35 +48,41 @@ async def test_a_client_asks_and_writes_once_under_a_key(gateway, world, client)
 
 
 async def test_a_client_hears_why_it_is_refused(gateway):
-    seen = await travel("refused", url=gateway, token="", query={"query": VIEWER})
+    seen = await travel("refused", url=f"{gateway}/graphql", token="", query={"query": VIEWER})
     assert seen == {"closed": 4403, "older": 4406, "status": 401}
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-async def test_a_client_misses_nothing_while_its_line_is_cut(live: Served, client):
-    heard = await follow(live, "cut", client, ["before", "while", "still", "after"])
+async def test_a_client_misses_nothing_while_its_line_is_cut(gateway, world, client):
+    heard = await follow(gateway, world, "cut", client, ["before", "while", "still", "after"])
     assert heard == ["READY", "before", "READY", "while", "still", "after"]
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-async def test_a_client_whose_token_expires_goes_on_with_a_fresh_one(live: Served, client):
-    heard = await follow(live, "expired", client, ["before", "after"], tokens=["Bearer short"])
+async def test_a_client_whose_token_expires_goes_on_with_a_fresh_one(gateway, world, client):
+    brief = await issue(world.database, world.email("editor"), timedelta(seconds=3))
+    tokens = [f"Bearer {brief}"]
+    heard = await follow(gateway, world, "expired", client, ["before", "after"], tokens=tokens)
     assert heard == ["READY", "before", "READY", "after"]
 
 
-async def follow(live: Served, name: str, client: str, texts: list[str], **told) -> list[str]:
-    """What the client hears on this journey, on which these texts are published."""
-    topic = f"ready-{name}-{client}"
+async def follow(gateway, world, name, client, names, **told):
+    """What the client hears on this journey, on which a requirement is renamed so."""
     seen = await travel(
         name,
         client=client,
-        url=f"{live.url}/graphql",
-        token="Bearer good",
-        subscription={"query": SAID, "variables": {"topic": topic}},
-        edits=[{"query": PUBLISH, "variables": {"topic": topic, "text": text}} for text in texts],
+        url=f"{gateway}/graphql",
+        token=f"Bearer {await world.token('editor')}",
+        subscription={"query": FOLLOW, "variables": {"id": str(world.document)}},
+        edits=[
+            {"query": RENAME, "variables": renaming(world, name, version)}
+            for version, name in enumerate(names, 1)
+        ],
         **told,
     )
-    return [event["text"] for event in seen["events"]]
+    return [
+        event["entity"]["name"] if event["entity"] else event["kind"] for event in seen["events"]
+    ]
 
 
 def test_the_recipe_is_the_one_that_is_documented():
