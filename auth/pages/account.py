@@ -9,7 +9,7 @@ from auth.approval import may_approve
 from auth.identify import origin_of
 from auth.oauth.scopes import in_words
 from auth.pages import agents
-from auth.pages.clients import owned
+from auth.pages.owners import owned
 from auth.pages.site import Site, answering, see
 from auth.people import full_name
 

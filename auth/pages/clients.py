@@ -10,14 +10,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from auth import cookies
-from auth.identify import origin_of
 from auth.oauth import managed
-from auth.oauth.scopes import SCOPES
+from auth.pages.owners import SERVING, id_in, organization_of, organizations_of, owner
+from auth.pages.scope_fields import boxes, ticked
 from auth.pages.site import Site, answering, see
-from auth.session import Transaction, ViewerSession
-from auth.viewer import Role, Viewer
+from auth.session import Transaction
+from auth.viewer import Viewer
 from db.core.clients import OrganizationClient
-from db.core.organizations import Organization, UserRoleType
+from db.core.organizations import UserRoleType
 from db.problem import Problem
 
 HERE = "/account/clients"
@@ -27,8 +27,6 @@ NEWS = {
     "enabled": "The application is enabled.",
     "deleted": "The application is gone, and with it its tokens.",
 }
-ROLES = tuple(role for role in UserRoleType if role is not UserRoleType.OWNER)
-"""What the service account of a new application may be."""
 MOST_DIGITS = 18
 
 
@@ -65,9 +63,9 @@ class ClientPages:
 
     async def show(self, request: Request) -> Response:
         """Every application, and where another one can be registered."""
-        viewer = await self._owner(request, HERE)
+        viewer = await owner(self._site, request, HERE)
         async with self._transaction(viewer, request) as transaction:
-            organizations = await self._organizations(transaction)
+            organizations = await organizations_of(transaction)
             rows = await transaction.find_all(
                 OrganizationClient,
                 OrganizationClient.organization_id.in_(organizations),
@@ -81,19 +79,19 @@ class ClientPages:
 
     async def offer(self, request: Request) -> Response:
         """The form for a new application."""
-        organization = request.query_params.get("organization", "")
-        viewer = await self._owner(request)
-        return await self._asked(request, viewer, _id(organization), {"kind": "confidential"})
+        viewer = await owner(self._site, request)
+        organization = id_in(request.query_params, "organization")
+        return await self._asked(request, viewer, organization, {"kind": "confidential"})
 
     async def register(self, request: Request) -> Response:
         """Register it, and show its secret, once."""
         fields = await self._site.fields(request, cookies.SESSION)
-        viewer = await self._owner(request, HERE)
-        organization = _id(fields.get("organization", ""))
+        viewer = await owner(self._site, request, HERE)
+        organization = id_in(fields, "organization")
         try:
             async with self._transaction(viewer, request) as transaction:
                 kind = fields.get("kind", "")
-                role = UserRoleType(kind) if kind in ROLES else None
+                role = UserRoleType(kind) if kind in SERVING else None
                 values = {**_said(fields), "is_public": kind == "public"}
                 row, secret = await managed.create(transaction, organization, values, None, role)
         except Problem as problem:
@@ -102,8 +100,8 @@ class ClientPages:
 
     async def edit(self, request: Request) -> Response:
         """The form for what it is registered with, and what else can be done to it."""
-        viewer = await self._owner(request)
-        id = _id(request.query_params.get("id", ""))
+        viewer = await owner(self._site, request)
+        id = id_in(request.query_params)
         async with self._transaction(viewer, request) as transaction:
             row = await transaction.find(OrganizationClient, id, lock=False)
         return self._edited(request, row)
@@ -143,30 +141,19 @@ class ClientPages:
             await transaction.delete(row, version)
         return see(f"{HERE}?news=deleted")
 
-    async def _owner(self, request: Request, back: str = "") -> Viewer:
-        """Who is signed in, owns an organization, and has lately proved that it is them."""
-        viewer = await self._site.signed_in(request)
-        if not owned(viewer):
-            raise Problem("NOT_FOUND", "There is nothing here for you.")
-        return await self._site.proved(request, back)
-
     async def _sent(self, request: Request) -> tuple[UUID, int, dict[str, str], Viewer]:
         """Which application a form is about, and the version that its sender has seen."""
         fields = await self._site.fields(request, cookies.SESSION)
-        viewer = await self._owner(request, HERE)
+        viewer = await owner(self._site, request, HERE)
         version = fields.get("version", "")
         if not (version.isascii() and version.isdigit() and len(version) <= MOST_DIGITS):
             raise Problem("BAD_REQUEST", "The form names no version.")
-        return _id(fields.get("id", "")), int(version), fields, viewer
+        return id_in(fields), int(version), fields, viewer
 
     def _transaction(
         self, viewer: Viewer, request: Request
     ) -> AbstractAsyncContextManager[Transaction]:
-        return ViewerSession(self._site.database, viewer, origin_of(request)).transaction()
-
-    async def _organizations(self, transaction: Transaction) -> dict[UUID, Organization]:
-        """Those that the viewer owns, by their ids."""
-        return await transaction.find_by_id(Organization, owned(transaction.viewer), lock=False)
+        return self._site.session(request, viewer).transaction()
 
     async def _asked(
         self,
@@ -178,16 +165,14 @@ class ClientPages:
     ) -> Response:
         """The form for a new application, as it was last sent."""
         async with self._transaction(viewer, request) as transaction:
-            organizations = await self._organizations(transaction)
-        if organization not in organizations:
-            raise Problem("NOT_FOUND", "There is no such organization.")
+            found = await organization_of(transaction, organization)
         return self._form(
             request,
             "client_new.html",
             problem,
-            organization=organizations[organization],
-            roles=[role.value for role in ROLES],
-            **_shown(said, [scope for scope in SCOPES if _name(scope) in said]),
+            organization=found,
+            roles=[role.value for role in SERVING],
+            **_shown(said, ticked(said)),
         )
 
     def _edited(
@@ -198,7 +183,7 @@ class ClientPages:
         sent: dict[str, str] | None = None,
     ) -> Response:
         said = sent or {"name": row.name, "redirectUris": "\n".join(row.redirect_uris)}
-        chosen = [scope for scope in SCOPES if _name(scope) in sent] if sent else row.scopes
+        chosen = ticked(sent) if sent else row.scopes
         client = Client(row, "")
         return self._form(
             request, "client_change.html", problem, client=client, **_shown(said, chosen)
@@ -213,38 +198,20 @@ class ClientPages:
         )
 
 
-def owned(viewer: Viewer) -> frozenset[UUID]:
-    """The organizations that this person owns."""
-    return viewer.organizations & frozenset(viewer.scopes_with(Role.OWNER))
-
-
 def _said(fields: dict[str, str]) -> dict[str, Any]:
     """What a form says of an application, by its column."""
     return {
         "name": fields.get("name", ""),
         "redirect_uris": fields.get("redirectUris", "").split(),
-        "scopes": [scope for scope in SCOPES if _name(scope) in fields],
+        "scopes": ticked(fields),
     }
 
 
 def _shown(said: dict[str, str], chosen: Collection[str]) -> dict[str, Any]:
     """What the fields of a form hold."""
-    scopes = [(_name(scope), words, scope in chosen) for scope, words in SCOPES.items()]
     return {
         "name": said.get("name", ""),
         "uris": said.get("redirectUris", ""),
         "kind": said.get("kind", ""),
-        "scopes": scopes,
+        "scopes": boxes(chosen),
     }
-
-
-def _name(scope: str) -> str:
-    """The field that is there when the scope has been ticked."""
-    return f"scope:{scope}"
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Problem("NOT_FOUND", "There is no such application.") from None

@@ -12,6 +12,7 @@ from auth.pages.approvals import ApprovalPages
 from auth.pages.clients import ClientPages
 from auth.pages.device import DevicePages
 from auth.pages.invitation import InvitationPages
+from auth.pages.keys import ApiKeyPages, TokenPages
 from auth.pages.page import SECURE, STYLE, page
 from auth.pages.password import PasswordPages
 from auth.pages.profile import ProfilePages
@@ -42,6 +43,8 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         *ApprovalPages(site).routes(),
         *DevicePages(site).routes(),
         *ClientPages(site).routes(),
+        *TokenPages(site).routes(),
+        *ApiKeyPages(site).routes(),
     ]
 
 

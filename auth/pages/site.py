@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from auth import cookies
-from auth.identify import identify_session
+from auth.identify import identify_session, origin_of
 from auth.mail import Outbox
 from auth.pages import csrf
 from auth.pages.forms import read_form
 from auth.pages.page import SECURE, page
 from auth.secret import fresh, is_secret
+from auth.session import ViewerSession
 from auth.settings import AuthSettings
 from auth.step_up import is_fresh
 from auth.viewer import Viewer
@@ -104,6 +105,10 @@ class Site:
         if not await is_fresh(self.database, viewer):
             raise Elsewhere(proof_path(back or self.path_of(request)))
         return viewer
+
+    def session(self, request: Request, viewer: Viewer) -> ViewerSession:
+        """The rows of this viewer."""
+        return ViewerSession(self.database, viewer, origin_of(request))
 
     def path_of(self, request: Request) -> str:
         """Where this page is found again; a form's own path shows it as well."""

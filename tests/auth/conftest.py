@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from uuid_utils.compat import uuid7
 
 from auth.identify import InvalidToken, identify
 from auth.mail import Mail, Outbox
@@ -169,3 +170,27 @@ def events(superuser: asyncpg.Connection) -> Rows:
         )
 
     return events
+
+
+@pytest.fixture
+async def organization(superuser: asyncpg.Connection, person: Person) -> UUID:
+    """The id of an organization that the person owns."""
+    id = uuid7()
+    await superuser.execute(
+        "INSERT INTO organizations (id, name, slug) VALUES ($1, 'Harbour <b>', $2)", id, id.hex
+    )
+    await superuser.execute(
+        "INSERT INTO organization_members (organization_id, user_id, role)"
+        " VALUES ($1, $2, 'owner')",
+        id,
+        person.id,
+    )
+    return id
+
+
+@pytest.fixture
+async def owner(browse: Browse, person: Person, organization: UUID) -> httpx.AsyncClient:
+    """The browser of its owner, who has just signed in."""
+    browser = browse()
+    await sign_in(browser, person.email)
+    return browser

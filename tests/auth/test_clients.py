@@ -15,30 +15,6 @@ CALLBACK = "https://planner.example/cb"
 LONG_AGO = "UPDATE sessions SET proved_at = now() - interval '1 hour' WHERE user_id = $1"
 
 
-@pytest.fixture
-async def organization(superuser, person):
-    """The id of an organization that the person owns."""
-    id = uuid7()
-    await superuser.execute(
-        "INSERT INTO organizations (id, name, slug) VALUES ($1, 'Harbour <b>', $2)", id, id.hex
-    )
-    await superuser.execute(
-        "INSERT INTO organization_members (organization_id, user_id, role)"
-        " VALUES ($1, $2, 'owner')",
-        id,
-        person.id,
-    )
-    return id
-
-
-@pytest.fixture
-async def owner(browse, person, organization):
-    """The browser of its owner, who has just signed in."""
-    browser = browse()
-    await sign_in(browser, person.email)
-    return browser
-
-
 async def register(browser, organization, **change):
     """Fill in the form for a new application."""
     page = await browser.get(f"{HERE}/new", params={"organization": str(organization)})

@@ -116,6 +116,7 @@ async def test_every_page_can_be_read_and_used_by_everybody(place, shown, client
     await walk_account(looking, place)
     await walk_access(looking, place, settings)
     await walk_clients(looking, place)
+    await walk_keys(looking)
     await walk_device(looking, place)
     planner = await client(looking.address, LONG[:90], "requirements:write organizations:read")
     asked, _ = address_of(planner)
@@ -205,6 +206,25 @@ async def walk_clients(looking: Looking, place: Place) -> None:
     await looking.page.get_by_role("link", name=LONG.strip(), exact=True).click()
     await looking.page.get_by_text("Delete it", exact=True).click()
     await looking.here("client-change")
+
+
+async def walk_keys(looking: Looking) -> None:
+    """The pages of API keys, and of one's own tokens."""
+    for path, create, name in (
+        ("/account/keys", "Create the key", "api-key"),
+        ("/account/tokens", "Create the token", "token"),
+    ):
+        await looking.at(path, f"{name}s-none")
+        await looking.page.get_by_role("link", name="Create", exact=False).click()
+        await looking.here(f"{name}-new")
+        await looking.send(create, name=LONG[:90])
+        await looking.here(f"{name}-new-refused")
+        await looking.page.get_by_label("Do everything", exact=False).check()
+        await looking.send(create)
+        await looking.here(f"{name}-secret")
+        await looking.at(path, f"{name}s")
+        await looking.page.get_by_text("Revoke it", exact=True).click()
+        await looking.here(f"{name}s-revoke")
 
 
 async def walk_device(looking: Looking, place: Place) -> None:

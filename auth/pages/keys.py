@@ -1,0 +1,235 @@
+"""The pages of keys: a person's own tokens, and the API keys of the organizations they own."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from auth import cookies, keys, service_accounts
+from auth.oauth.scopes import OF_SERVICE, SCOPES, in_words
+from auth.pages.owners import SERVING, id_in, organization_of, organizations_of, owner
+from auth.pages.scope_fields import boxes, ticked
+from auth.pages.site import Site, answering, see
+from auth.session import Transaction
+from auth.viewer import Viewer
+from db.core.keys import ApiKey, Key, PersonalToken
+from db.core.organizations import UserRoleType
+from db.core.people import Profile
+from db.problem import Problem
+
+TOKENS, KEYS = "/account/tokens", "/account/keys"
+NEWS = {"revoked": "It is revoked, and whoever shows it is refused from now on."}
+LIVES = {"7": "A week", "30": "30 days", "90": "90 days", "180": "180 days", "365": "A year"}
+"""How long a new key may live, by its days."""
+USUAL = "90"
+MOST = 200
+"""Keys that a page lists: first those that work, then those that were revoked; newest first."""
+
+
+class TokenPages:
+    """A person's own tokens."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def routes(self) -> list[Route]:
+        """Their routes."""
+        return [
+            Route(TOKENS, answering(self.show)),
+            Route(f"{TOKENS}/new", answering(self.offer)),
+            Route(f"{TOKENS}/new", answering(self.make), methods=["POST"]),
+            Route(f"{TOKENS}/revoke", answering(self.revoke), methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """Every token, and the way to another one."""
+        viewer = await self._site.signed_in(request)
+        async with self._site.session(request, viewer).transaction() as transaction:
+            tokens = await _listed(transaction, PersonalToken, PersonalToken.user_id == viewer.id)
+        return _form(self._site, request, "tokens.html", tokens=_told(tokens))
+
+    async def offer(self, request: Request) -> Response:
+        """The form for a new token."""
+        await self._site.proved(request)
+        return _form(self._site, request, "token_new.html", **_asked({}))
+
+    async def make(self, request: Request) -> Response:
+        """Make it, and show it, once."""
+        fields = await self._site.fields(request, cookies.SESSION)
+        viewer = await self._site.proved(request, f"{TOKENS}/new")
+        session = self._site.session(request, viewer)
+        try:
+            async with session.transaction() as transaction:
+                name, scopes, expires_at = _said(fields)
+                token, text = keys.new_personal_token(transaction, name, scopes, expires_at)
+        except Problem as problem:
+            return _form(self._site, request, "token_new.html", problem, **_asked(fields))
+        keys.tell_person(session, self._site.outbox, token)
+        return _form(self._site, request, "key_secret.html", key=token, text=text, back=TOKENS)
+
+    async def revoke(self, request: Request) -> Response:
+        """End one."""
+        fields = await self._site.fields(request, cookies.SESSION)
+        viewer = await self._site.signed_in(request)
+        async with self._site.session(request, viewer).transaction() as transaction:
+            await keys.revoke(transaction, PersonalToken, id_in(fields))
+        return see(f"{TOKENS}?news=revoked")
+
+
+class ApiKeyPages:
+    """The API keys; to whoever owns no organization there are no such pages."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def routes(self) -> list[Route]:
+        """Their routes."""
+        return [
+            Route(KEYS, answering(self.show)),
+            Route(f"{KEYS}/new", answering(self.offer)),
+            Route(f"{KEYS}/new", answering(self.make), methods=["POST"]),
+            Route(f"{KEYS}/revoke", answering(self.revoke), methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """Every key, and where another one can be made."""
+        viewer = await owner(self._site, request, KEYS)
+        async with self._site.session(request, viewer).transaction() as transaction:
+            organizations = await organizations_of(transaction)
+            mine = ApiKey.organization_id.in_(organizations)
+            found = await _listed(transaction, ApiKey, mine)
+            accounts = await transaction.find_by_id(
+                Profile, {key.service_account_id for key in found}, deleted=None, lock=False
+            )
+        told = [
+            (
+                *about,
+                accounts.get(about[0].service_account_id),
+                organizations[about[0].organization_id],
+            )
+            for about in _told(found, OF_SERVICE)
+        ]
+        organized = organizations.values()
+        return _form(self._site, request, "api_keys.html", keys=told, organizations=organized)
+
+    async def offer(self, request: Request) -> Response:
+        """The form for a new key."""
+        viewer = await owner(self._site, request)
+        return await self._ask(request, viewer, id_in(request.query_params, "organization"), {})
+
+    async def make(self, request: Request) -> Response:
+        """Make it, and show it, once."""
+        fields = await self._site.fields(request, cookies.SESSION)
+        viewer = await owner(self._site, request, KEYS)
+        organization = id_in(fields, "organization")
+        session = self._site.session(request, viewer)
+        try:
+            async with session.transaction() as transaction:
+                name, scopes, expires_at = _said(fields)
+                account = await _account(transaction, organization, fields.get("account", ""), name)
+                key, text = await keys.new_api_key(transaction, account, name, scopes, expires_at)
+        except Problem as problem:
+            return await self._ask(request, viewer, organization, fields, problem)
+        keys.tell_owners(session, self._site.outbox, key)
+        return _form(self._site, request, "key_secret.html", key=key, text=text, back=KEYS)
+
+    async def revoke(self, request: Request) -> Response:
+        """End one."""
+        fields = await self._site.fields(request, cookies.SESSION)
+        viewer = await owner(self._site, request, KEYS)
+        async with self._site.session(request, viewer).transaction() as transaction:
+            await keys.revoke(transaction, ApiKey, id_in(fields))
+        return see(f"{KEYS}?news=revoked")
+
+    async def _ask(
+        self,
+        request: Request,
+        viewer: Viewer,
+        organization: UUID,
+        said: dict[str, str],
+        problem: Problem | None = None,
+    ) -> Response:
+        """The form for a new key, as it was last sent."""
+        async with self._site.session(request, viewer).transaction() as transaction:
+            found = await organization_of(transaction, organization)
+            its = Profile.service_of == organization
+            accounts = await transaction.find_all(
+                Profile, its, order=[Profile.full_name, Profile.id], limit=MOST, lock=False
+            )
+        return _form(
+            self._site,
+            request,
+            "api_key_new.html",
+            problem,
+            organization=found,
+            accounts=accounts,
+            roles=[role.value for role in SERVING],
+            account=said.get("account", ""),
+            **_asked(said, OF_SERVICE),
+        )
+
+
+async def _account(transaction: Transaction, organization_id: UUID, said: str, name: str) -> UUID:
+    """The service account that a form says, which may be a new one of this name, with a role."""
+    organization = await organization_of(transaction, organization_id)
+    if said in SERVING:
+        made, _ = await service_accounts.create(
+            transaction, organization.id, name, UserRoleType(said)
+        )
+        await transaction.flush()
+        return made.id
+    account = await service_accounts.find(transaction, id_in({"id": said}))
+    if account.service_of != organization.id:
+        raise Problem("NOT_FOUND", "There is no such service account.")
+    return account.id
+
+
+async def _listed(transaction: Transaction, model: type[Any], mine: Any) -> list[Any]:
+    order = [model.revoked_at.is_not(None), model.created_at.desc(), model.id]
+    return await transaction.find_all(model, mine, order=order, limit=MOST, lock=False)
+
+
+def _told(
+    found: Iterable[Key], words_of: Mapping[str, str] = SCOPES
+) -> list[tuple[Any, list[str], str]]:
+    """Each key with what it allows in words, and why it does not work, if so."""
+    now = datetime.now(UTC)
+    return [
+        (
+            key,
+            in_words(" ".join(key.scopes), words_of),
+            "revoked" if key.revoked_at else "expired" if key.expires_at <= now else "",
+        )
+        for key in found
+    ]
+
+
+def _said(fields: Mapping[str, str]) -> tuple[str, list[str], datetime]:
+    """The name, the scopes and the end that a form says. Raises INVALID."""
+    life = fields.get("life", "")
+    if life not in LIVES:
+        raise Problem("INVALID", "Choose how long it lives.", field=["life"])
+    if not (scopes := ticked(fields)):
+        raise Problem("INVALID", "Tick at least one thing that it may do.", field=["scopes"])
+    return fields.get("name", ""), scopes, datetime.now(UTC) + timedelta(days=int(life))
+
+
+def _asked(said: Mapping[str, str], words_of: Mapping[str, str] = SCOPES) -> dict[str, Any]:
+    """What the fields of a form for a new key hold."""
+    life = said.get("life", USUAL)
+    return {
+        "name": said.get("name", ""),
+        "scopes": boxes(ticked(said), words_of),
+        "lives": [(days, words, days == life) for days, words in LIVES.items()],
+    }
+
+
+def _form(
+    site: Site, request: Request, template: str, problem: Problem | None = None, **values: Any
+) -> Response:
+    news = NEWS.get(request.query_params.get("news", ""))
+    return site.form(request, template, problem, cookie=cookies.SESSION, news=news, **values)

@@ -1,0 +1,64 @@
+"""An owner makes an API key and a token of their own on a phone, and revokes what they lost."""
+
+from uuid import uuid4
+
+import pytest
+from playwright.async_api import expect
+from uuid_utils.compat import uuid7
+
+from auth.people import create_person
+from tests.pages.conftest import Visitor
+
+pytestmark = pytest.mark.processes
+
+PASSWORD = "correct horse battery"
+
+
+async def test_an_owner_makes_and_revokes_keys(visitor: Visitor, database, superuser):
+    page, email = visitor.page, f"owner+{uuid4().hex[:8]}@demo.example"
+    person, organization = await create_person(database, email, "Ada Example", PASSWORD), uuid7()
+    await superuser.execute(
+        "INSERT INTO organizations (id, name, slug) VALUES ($1, 'Harbour', $2)",
+        organization,
+        organization.hex,
+    )
+    await superuser.execute(
+        "INSERT INTO organization_members (organization_id, user_id, role)"
+        " VALUES ($1, $2, 'owner')",
+        organization,
+        person,
+    )
+    await visitor.open("/sign-in?next=/account")
+    await visitor.fill(**{"E-mail_address": email, "Password": PASSWORD})
+    await visitor.press("Sign in")
+    await visitor.follow("API keys")
+    await visitor.follow("Create one for Harbour")
+    await visitor.fill(Name="Nightly import")
+    await page.get_by_label("Acts as").select_option("editor")
+    await visitor.press("Create the key")
+    await expect(page.get_by_role("alert")).to_contain_text("at least one thing")
+    await visitor.show("key-refused")
+    await page.get_by_label("See, create, change and delete its documents", exact=False).check()
+    await visitor.press("Create the key")
+    await expect(page.get_by_text("It is not shown again")).to_be_visible()
+    await expect(page.get_by_text("rqk_live_")).to_be_visible()
+    await visitor.show("key")
+    await visitor.follow("I have kept it")
+    await expect(page.get_by_text("acts as Nightly import")).to_be_visible()
+    await visitor.show("keys")
+    await page.get_by_text("Revoke it", exact=True).click()
+    await visitor.press("Revoke Nightly import")
+    await expect(page.get_by_role("status")).to_contain_text("It is revoked")
+    await expect(page.get_by_text("revoked", exact=True)).to_be_visible()
+
+    await visitor.follow("Back to your account")
+    await visitor.follow("Personal tokens")
+    await visitor.follow("Create a token")
+    await visitor.fill(Name="Report")
+    await page.get_by_label("See your documents", exact=False).check()
+    await page.get_by_label("How long it lives").select_option("A week")
+    await visitor.press("Create the token")
+    await expect(page.get_by_text("rqp_live_")).to_be_visible()
+    await visitor.follow("I have kept it")
+    await expect(page.get_by_text("not used yet")).to_be_visible()
+    await visitor.show("tokens")
