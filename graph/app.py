@@ -25,6 +25,7 @@ from db.feed.sequencing import trim
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from graph import explorer
+from graph.explorer.door import Door
 from graph.http.capacity import Capacity
 from graph.http.challenge import Challenging
 from graph.http.drain import Drain
@@ -113,7 +114,7 @@ def create_app(settings: Settings) -> Starlette:
     streams = EventStreams(live, endpoint, compressed(endpoint))
     return Starlette(
         routes=[
-            Route("/graphql", Challenging(streams, settings)),
+            Route("/graphql", Door(Challenging(streams, settings))),
             WebSocketRoute("/graphql", SocketEndpoint(live, settings)),
             Route("/healthz", alive),
             Route("/readyz", readiness(ready)),
@@ -123,6 +124,7 @@ def create_app(settings: Settings) -> Starlette:
             *oauth.routes(database, settings, outbox),
         ],
         middleware=middleware(settings),
+        exception_handlers={404: pages.missing, 405: pages.missing},
         lifespan=lifespan,
     )
 

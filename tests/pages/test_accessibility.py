@@ -139,6 +139,7 @@ async def test_every_page_can_be_read_and_used_by_everybody(place, shown, client
 async def walk_signed_out(looking: Looking, place: Place) -> None:
     """What a stranger is shown, and whoever follows a link of a mail."""
     await looking.at("/", "home")
+    await looking.at("/nowhere", "missing")
     await looking.at("/sign-up", "sign-up")
     await looking.at("/mail-sent", "mail-sent")
     await looking.at("/sign-up/waiting", "waiting")
