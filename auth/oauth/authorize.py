@@ -26,7 +26,7 @@ from auth.oauth.requests import Asked, Pairs, query_of
 from auth.oauth.scopes import allows_everything, in_words
 from auth.oauth.server import Bridge, Server, with_answer
 from auth.pages import csrf
-from auth.pages.forms import read_pairs
+from auth.pages.forms import fields_of, read_pairs
 from auth.pages.page import SECURE, page
 from auth.pages.site import proof_path
 from auth.secret import fresh, is_secret
@@ -37,6 +37,8 @@ from db.problem import CODES, Problem
 LONGEST_QUERY = 3900
 """Characters: what signing in can come back to."""
 MOST_FIELDS = 30
+OF_THE_PAGE = {"csrf_token", "decision"}
+"""Fields of the page's form, by which it is told from a request that an application has posted."""
 
 TOO_LONG = f"The request is longer than {LONGEST_QUERY} characters."
 
@@ -97,9 +99,8 @@ class Authorize:
 
     async def _post(self, request: Request) -> Response:
         pairs = await read_pairs(request, MOST_FIELDS)
-        form = dict(pairs)
-        if "csrf_token" in form:
-            return await self._decided(request, form)
+        if OF_THE_PAGE & dict(pairs).keys():
+            return await self._decided(request, fields_of(pairs))
         # An application's request by POST; a browser has sent no session along with it.
         query = urlencode(pairs)
         if len(query) > LONGEST_QUERY:
@@ -134,7 +135,7 @@ class Authorize:
         query, secret = form.get("request", ""), self._session(request)
         bound = f"{secret}\0{query}" if secret else ""
         if not csrf.from_here(request, self._settings) or not csrf.proves(
-            self._settings, form["csrf_token"], bound
+            self._settings, form.get("csrf_token", ""), bound
         ):
             again = f"{AUTHORIZE}?{urlencode(self._pairs(query.encode()))}"
             return page("oauth_expired.html", 403, again=again)

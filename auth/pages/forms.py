@@ -1,6 +1,7 @@
 """What browsers send: forms within limits, and where to go afterwards, never to another site."""
 
 import re
+from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -23,11 +24,7 @@ class BodyTooLarge(Problem):
 
 async def read_form(request: Request) -> dict[str, str]:
     """The fields of a form; Problem BAD_REQUEST when it is none, too large or not UTF-8."""
-    pairs = await read_pairs(request)
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise Problem("BAD_REQUEST", "A field stands in the form twice.")
-    return fields
+    return fields_of(await read_pairs(request))
 
 
 async def read_pairs(request: Request, most: int = MOST_FIELDS) -> list[tuple[str, str]]:
@@ -58,6 +55,14 @@ def pairs_of(encoded: bytes, most: int = MOST_FIELDS) -> list[tuple[str, str]]:
         )
     except ValueError:  # of which UnicodeDecodeError is one
         raise Problem("BAD_REQUEST", "The form is not URL-encoded UTF-8.") from None
+
+
+def fields_of(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The fields by name; Problem BAD_REQUEST when one stands there twice."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise Problem("BAD_REQUEST", "A field stands in the form twice.")
+    return fields
 
 
 def local_path(target: str | None) -> str:

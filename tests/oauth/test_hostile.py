@@ -27,30 +27,36 @@ RAW = {
     "bytes": b"\xff\xfe",
 }
 ASKED = ("client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "prompt")
-SENT = ("grant_type", "code", "redirect_uri", "client_id", "code_verifier", "refresh_token", "x")
+SENT = (
+    *("grant_type", "code", "redirect_uri", "client_id", "client_secret", "code_verifier", "x"),
+    *("refresh_token", "device_code", "token", "token_type_hint", "scope", "resource"),
+)
 SPECIAL = [*VALUES, *RAW]
+PATHS = ("token", "revoke", "introspect", "par", "device")
+"""The endpoints that take forms of applications."""
 
 
 def harmless(answer):
     """No failure, no header that was asked for, and nothing that another page could be."""
     assert 200 <= answer.status_code < 500, answer.text
-    assert "evil" not in str(answer.headers.get("set-cookie"))
-    location = answer.headers.get("location", "")
+    headers = dict(answer.headers)
+    location = headers.pop("location", "")
+    assert "evil" not in str(headers)
     assert not {"\r", "\n", "\0"} & set(location)
     assert location.isascii()
     assert "<script>" not in answer.text
     return answer
 
 
-async def raw(person, query):
+async def raw(person, query, path="/oauth/authorize"):
     """Ask with this query, byte for byte; an HTTP client would encode or refuse it."""
     cookies = "; ".join(f"{name}={value}" for name, value in person.browser.cookies.items())
     scope = {
         "type": "http",
         "method": "GET",
         "scheme": "https",
-        "path": "/oauth/authorize",
-        "raw_path": b"/oauth/authorize",
+        "path": path,
+        "raw_path": path.encode(),
         "query_string": query,
         "headers": [(b"host", b"gateway.example"), (b"cookie", cookies.encode())],
         "client": ("10.1.1.1", 1),
@@ -97,29 +103,49 @@ async def test_a17_so_does_it_what_is_no_text(planner, person, kind):
         assert harmless(answer).status_code in (400, 303)
 
 
-def encoded(form):
-    return b"&".join(name.encode() + b"=" + value for name, value in form.items())
+def spoilt(form, name, kind):
+    """The form, in which this field holds something that it should not, as it is sent."""
+    if kind in VALUES:
+        return urlencode(form | {name: VALUES[kind]}).encode()
+    rest = urlencode({other: value for other, value in form.items() if other != name})
+    return rest.encode() + b"&" + name.encode() + b"=" + RAW[kind]
 
 
-@pytest.mark.parametrize("path", ["token", "revoke", "introspect", "par", "device"])
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("kind", SPECIAL)
 async def test_a17_so_do_the_others(applications, path, kind):
     planner = await applications(grant_types=GRANT_TYPES)
-    headers = {"content-type": "application/x-www-form-urlencoded"}
-    for name in (*SENT, "token", "token_type_hint", "client_secret", "resource", "scope"):
-        form = {"grant_type": b"authorization_code", "token": b"x", "code": b"x"}
-        if kind in RAW:
-            form[name] = RAW[kind]
-            body = encoded(form)
-        else:
-            body = urlencode(form | {name: VALUES[kind].encode()}).encode()
+    form = {"grant_type": "authorization_code", "token": "x", "code": "x"}
+    if path == "par":
+        form = planner.question()
+    for name in {*SENT, *ASKED}:
         answer = await planner.http.post(
-            f"/oauth/{path}", content=body, headers=headers, auth=planner.credentials()["auth"]
+            f"/oauth/{path}",
+            content=spoilt(form, name, kind),
+            headers=FORM,
+            auth=planner.credentials()["auth"],
         )
         assert harmless(answer).headers["content-type"] == "application/json"
-        assert answer.status_code == 200 or "error" in answer.json()
+        assert answer.status_code in (200, 201) or "error" in answer.json()
 
 
+@pytest.mark.parametrize("path", PATHS)
+async def test_a17_no_parameter_stands_anywhere_twice(applications, path):
+    planner = await applications(grant_types=GRANT_TYPES)
+    form = {"grant_type": "client_credentials", "token": "x", "scope": "requirements:read"}
+    form |= {"client_id": planner.client_id, "x": "y"}
+    if path == "par":
+        form |= planner.question()
+    assert (await planner.post(path, form)).status_code in (200, 201)
+    for name in form.keys() - {"resource"}:
+        answer = await planner.post(path, form | {name: [form[name]] * 2})
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request"), name
+
+
+EMPTY = b"=&=&&&=="
 BODIES = [
     ("application/json", b'{"grant_type": "authorization_code"}'),
     ("application/json", b"["),
@@ -127,22 +153,28 @@ BODIES = [
     ("multipart/form-data; boundary=x", b"--x\r\n\r\n"),
     ("application/x-www-form-urlencoded; charset=utf-16", b"\xff\xfeg\0"),
     ("application/x-www-form-urlencoded", b"&".join(b"a%d=1" % n for n in range(5000))),
-    ("application/x-www-form-urlencoded", b"=&=&&&=="),
+    ("application/x-www-form-urlencoded", EMPTY),
     ("", b""),
 ]
 
 
 @pytest.mark.parametrize(("kind", "body"), BODIES)
-async def test_what_is_no_form_is_refused(planner, person, kind, body):
+async def test_what_is_no_form_is_refused(applications, person, kind, body):
+    planner = await applications(grant_types=GRANT_TYPES)
     headers = {"content-type": kind} if kind else {}
-    for path in ("token", "revoke", "introspect", "par"):
+    for path in PATHS:
         answer = await planner.http.post(
             f"/oauth/{path}", content=body, headers=headers, auth=planner.credentials()["auth"]
         )
+        if path == "device" and body == EMPTY:  # it needs no parameter at all
+            assert harmless(answer).status_code == 200
+            continue
         assert harmless(answer).status_code == (413 if len(body) > MOST_BYTES else 400)
         assert answer.json()["error"] == "invalid_request"
-    page = await person.browser.post("/oauth/authorize", content=body, headers=headers)
-    assert harmless(page).status_code in (400, 303)
+    for path in ("/oauth/authorize", "/device"):
+        page = await person.browser.post(path, content=body, headers=headers)
+        assert harmless(page).status_code in (400, 403, 413, 303)
+        assert page.headers.get("location", "/").startswith("/")
 
 
 async def test_a_verifier_that_is_no_text_is_no_verifier(planner, person):

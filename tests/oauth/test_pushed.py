@@ -170,8 +170,10 @@ async def test_it_is_looked_at_when_it_is_pushed(planner, superuser, name):
     assert await superuser.fetchval(kept, planner.client_id) == 0
 
 
-@pytest.mark.parametrize("name", ["response_type", "code_challenge", "code_challenge_method"])
-async def test_what_is_required_must_be_pushed(planner, name):
+@pytest.mark.parametrize(
+    "name", ["client_id", "response_type", "code_challenge", "code_challenge_method"]
+)
+async def test_a18_what_is_required_must_be_pushed(planner, name):
     assert error(await push(planner, **{name: None})) == "invalid_request"
 
 

@@ -157,6 +157,7 @@ async def test_an_expired_refresh_token_gives_nothing(planner, person, superuser
         planner.client_id,
     )
     assert error(await planner.refresh(tokens["refresh_token"])) == "invalid_grant"
+    assert await planner.introspect(tokens["refresh_token"]) == {"active": False}
 
 
 async def test_the_audience_goes_from_token_to_token(planner, person):
