@@ -10,54 +10,23 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
-from starlette.datastructures import Headers
 
 from auth.session import Answered, ViewerSession
 from auth.settings import AuthSettings
 from db.core.idempotency import LONGEST_KEY
-from db.problem import Problem
 from graph.http.answer import Answer
+from graph.http.marks import Mark
 from graph.http.params import Params
 
-HEADER, MEMBER = "Idempotency-Key", "idempotencyKey"
 REPLAYED = "Idempotent-Replayed"
 
 KEY = re.compile(rf"[!-~]{{1,{LONGEST_KEY}}}")
-QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
-"""A string of structured fields (RFC 9651, section 3.3.3)."""
-
-
-def key_of(headers: Headers, params: Params) -> str | None:
-    """The key that the request carries, in its header or its extensions. Raises INVALID."""
-    sent = headers.getlist(HEADER)
-    if len(sent) > 1:
-        raise Problem("INVALID", f"The header {HEADER} is sent once.")
-    header = _read(sent[0].strip(" \t")) if sent else None
-    extensions = params.extensions or {}
-    if MEMBER not in extensions:
-        return header
-    given = extensions[MEMBER]
-    if not isinstance(given, str) or not KEY.fullmatch(given):
-        message = f"An idempotency key is 1 to {LONGEST_KEY} visible ASCII characters."
-        raise Problem("INVALID", message, field=["extensions", MEMBER])
-    if header not in (None, given):
-        message = f"The header {HEADER} holds another key."
-        raise Problem("INVALID", message, field=["extensions", MEMBER])
-    return given
-
-
-def _read(value: str) -> str:
-    key = value
-    if value.startswith('"'):
-        quoted = QUOTED.fullmatch(value)
-        key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else ""
-    if not KEY.fullmatch(key):
-        raise Problem(
-            "INVALID",
-            f"The header {HEADER} holds 1 to {LONGEST_KEY} visible ASCII characters, bare or as"
-            " one quoted string.",
-        )
-    return key
+MARK = Mark(
+    "Idempotency-Key",
+    "idempotencyKey",
+    f"1 to {LONGEST_KEY} visible ASCII characters",
+    lambda text: text if KEY.fullmatch(text) else None,
+)
 
 
 def hash_of(params: Params) -> bytes:

@@ -84,6 +84,7 @@ def _cors(settings: Settings) -> dict[str, Any]:
             "DPoP",
             "Idempotency-Key",
             "Last-Event-ID",
+            "X-Correlation-Id",
             "X-Request-Id",
         ),
         "expose_headers": (
@@ -91,6 +92,7 @@ def _cors(settings: Settings) -> dict[str, Any]:
             "Idempotent-Replayed",
             "Retry-After",
             "WWW-Authenticate",
+            "X-Correlation-Id",
             "X-Request-Id",
         ),
     }

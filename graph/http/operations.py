@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
 from typing import Any, Protocol, TypeGuard, cast
+from uuid import UUID
 
 import orjson
 import strawberry
@@ -18,6 +19,7 @@ from auth.session import ViewerSession
 from auth.viewer import Viewer
 from db.problem import Problem
 from graph.http.answer import Answer, missing_scopes, out_of_scope, refused
+from graph.http.correlation import CORRELATION, told_by
 from graph.http.documents import Document, Documents, Operation
 from graph.http.errors import (
     MOST,
@@ -28,7 +30,8 @@ from graph.http.errors import (
     sent_values,
     without_suggestions,
 )
-from graph.http.idempotency import REPLAYED, answered_once, key_of
+from graph.http.idempotency import MARK as KEYED
+from graph.http.idempotency import REPLAYED, answered_once
 from graph.http.limits import Limits, too_complex
 from graph.http.live import Subscribing
 from graph.http.metrics import Metrics
@@ -47,18 +50,23 @@ class Asker(Protocol):
     def session(self) -> ViewerSession:
         """Their rows; asked for when a request carries an idempotency key."""
 
+    def correlate(self, id: UUID | None) -> UUID:
+        """Have what is changed from now on recorded under this id, or a new one; which it is."""
+
 
 @dataclass
 class Asked:
     """One operation on its way; the access log reads the facts.
 
-    `media_type` is that of the answer, which says what its HTTP status means.
+    `media_type` is that of the answer, which says what its HTTP status means; `correlation_id` is
+    what the changes of a mutation have in common.
     """
 
     params: Params
     media_type: str
     request_id: str
     facts: dict[str, Any]
+    correlation_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -150,7 +158,7 @@ class Operations:
         return cost
 
     async def run(self, asked: Asked, prepared: Prepared, context: Asker) -> Answer:
-        """The answer to a query, or to a mutation without a key."""
+        """The answer to a query, or to a mutation whose key and correlation id have been read."""
         result = await self._execute(prepared.document, prepared.params, context)
         return self._told(asked, prepared, context, result)
 
@@ -158,13 +166,18 @@ class Operations:
         self, asked: Asked, prepared: Prepared, context: Asker, headers: Headers
     ) -> Answer:
         """The answer to a mutation, which may carry an idempotency key. Raises Problem."""
-        key = None if context.viewer.id is None else key_of(headers, prepared.params)
+        key = None if context.viewer.id is None else KEYED.of(headers, prepared.params)
+        asked.correlation_id = context.correlate(CORRELATION.of(headers, prepared.params))
         run = partial(self.run, asked, prepared, context)
         if key is None:
-            return await run()
-        answer = await answered_once(context.session, self._settings, key, prepared.params, run)
-        asked.facts["replayed"] = replayed = REPLAYED in answer.headers
-        self.metrics.keyed(replayed=replayed)
+            answer = await run()
+        else:
+            answer = await answered_once(context.session, self._settings, key, prepared.params, run)
+            asked.facts["replayed"] = replayed = REPLAYED in answer.headers
+            self.metrics.keyed(replayed=replayed)
+        if id := told_by(answer):
+            asked.facts["correlation_id"] = id
+            answer.headers = {**answer.headers, CORRELATION.header: id}
         return answer
 
     async def follow(self, subscribing: Subscribing, context: Asker) -> object:
@@ -254,8 +267,11 @@ class Operations:
         content: dict[str, Any] = {"data": result.data}
         if errors:
             content["errors"] = [*map(without_suggestions, errors)] if anonymous else errors
-        answer = content | {"extensions": {"cost": spent}}
-        return Answer(answer, headers=missing_scopes(errors, context.viewer))
+        extensions: dict[str, Any] = {"cost": spent}
+        content["extensions"] = extensions
+        if asked.correlation_id:
+            extensions[CORRELATION.member] = str(asked.correlation_id)
+        return Answer(content, headers=missing_scopes(errors, context.viewer))
 
 
 def _out_of_scope(errors: list[Error], data: dict[str, Any]) -> bool:

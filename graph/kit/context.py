@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ import strawberry
 from aiodataloader import DataLoader
 from sqlalchemy import Uuid, any_, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
+from uuid_utils.compat import uuid7
 
 from auth.mail import Outbox
 from auth.session import Past, Row, ViewerSession
@@ -45,6 +47,11 @@ class Context:
     def rows_read(self) -> int:
         """Rows that PostgreSQL has sent for this request so far."""
         return self.session.rows_read
+
+    def correlate(self, id: UUID | None) -> UUID:
+        """Have what is changed from now on recorded under this id, or a new one; which it is."""
+        origin = self.session.origin = replace(self.session.origin, correlation_id=id or uuid7())
+        return origin.correlation_id
 
     def loader(self, key: Hashable, batch: Batch) -> DataLoader[UUID, Any]:
         """The request's loader of this name; `batch` answers many keys with one statement."""

@@ -1,7 +1,7 @@
 """A request with a key has its effect once, and each repeat of it is given the first answer."""
 
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -83,7 +83,8 @@ async def test_answers_are_the_same_with_and_without_a_key(keyed):
         document { blocks { nodes { id requirements { totalCount nodes { properties } } } } }
       } } }"""
     await world.ask("editor", query, id=world.requirement, version=1, input=values)
-    change = {"id": world.requirement, "input": {"name": "Stops"}}
+    same_id = {"extensions": {"correlationId": str(uuid4())}}
+    change = {"id": world.requirement, "input": {"name": "Stops"}, "body": same_id}
     without = await keyed.send(None, query, version=2, **change)
     with_key = await keyed.send(new_key(), query, version=3, **change)
     assert "errors" not in with_key.json()

@@ -49,6 +49,9 @@ class Context:
     viewer: Viewer
     rows_read: int = 0
 
+    def correlate(self, id: UUID | None) -> UUID:
+        return id or uuid4()
+
 
 @dataclass
 class Seen:
