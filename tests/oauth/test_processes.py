@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
 import httpx
@@ -21,8 +21,12 @@ pytestmark = pytest.mark.processes
 
 
 @pytest.fixture(scope="module")
-def gateways(database_dsn: str) -> Iterator[list[str]]:
-    """The addresses of two server processes on one database."""
+async def gateways(database_dsn: str) -> AsyncIterator[list[str]]:
+    """The addresses of two server processes on one database.
+
+    They are waited for in a thread: the application of this process has connections of its own to
+    look after, which would take a loop that stands still for a server that is away.
+    """
     own = {"DATABASE_URL": database_dsn, "GATEWAY_SECRET": SECRET, "PUBLIC_URL": ISSUER}
     command = [sys.executable, "-m", "graph.cli", "serve"]
     with ExitStack() as stack:
@@ -36,8 +40,9 @@ def gateways(database_dsn: str) -> Iterator[list[str]]:
             stack.callback(process.terminate)
             urls.append((f"http://127.0.0.1:{port}", process))
         for url, process in urls:
-            until_ready(url, process)
+            await asyncio.to_thread(until_ready, url, process)
         yield [url for url, _ in urls]
+        await asyncio.to_thread(stack.pop_all().close)
 
 
 @pytest.fixture
