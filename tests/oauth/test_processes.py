@@ -20,28 +20,33 @@ from tests.oauth.waiting import DEVICE_CODE, allow, device
 pytestmark = pytest.mark.processes
 
 
-@pytest.fixture(scope="module")
-async def gateways(database_dsn: str) -> AsyncIterator[list[str]]:
-    """The addresses of two server processes on one database.
-
-    They are waited for in a thread: the application of this process has connections of its own to
-    look after, which would take a loop that stands still for a server that is away.
-    """
+def started(stack: ExitStack, database_dsn: str) -> list[str]:
+    """The addresses of two server processes on one database, which end with the stack."""
     own = {"DATABASE_URL": database_dsn, "GATEWAY_SECRET": SECRET, "PUBLIC_URL": ISSUER}
     command = [sys.executable, "-m", "graph.cli", "serve"]
+    urls = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment = os.environ | own | {"PORT": str(port), "DRAIN_DELAY": "0"}
+        process = stack.enter_context(subprocess.Popen(command, cwd=ROOT, env=environment))
+        stack.callback(process.terminate)
+        urls.append((f"http://127.0.0.1:{port}", process))
+    for url, process in urls:
+        until_ready(url, process)
+    return [url for url, _ in urls]
+
+
+@pytest.fixture(scope="module")
+async def gateways(database_dsn: str) -> AsyncIterator[list[str]]:
+    """Two server processes, started and ended in a thread.
+
+    The application of this process has connections of its own to look after, which would take a
+    loop that stands still for a database that is away.
+    """
     with ExitStack() as stack:
-        urls = []
-        for _ in range(2):
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
-            environment = os.environ | own | {"PORT": str(port), "DRAIN_DELAY": "0"}
-            process = stack.enter_context(subprocess.Popen(command, cwd=ROOT, env=environment))
-            stack.callback(process.terminate)
-            urls.append((f"http://127.0.0.1:{port}", process))
-        for url, process in urls:
-            await asyncio.to_thread(until_ready, url, process)
-        yield [url for url, _ in urls]
+        yield await asyncio.to_thread(started, stack, database_dsn)
         await asyncio.to_thread(stack.pop_all().close)
 
 
