@@ -1,4 +1,4 @@
-"""Several processes at once: one use of a code, one branch of a family (T05, T21, R04)."""
+"""Several processes at once: one use of a code, one branch of a family (A17, T05, T21, R04)."""
 
 import asyncio
 import os
@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -133,3 +134,31 @@ async def test_t21_of_eight_early_polls_each_makes_the_device_wait_longer(
     }
     kept = "SELECT poll_interval FROM oauth_device_codes WHERE client_id = $1"
     assert await superuser.fetchval(kept, screen.client_id) == 5 + 7 * 5
+
+
+PATHS = ("authorize", "token", "revoke", "introspect", "par", "device", "register", "register/x")
+WIRE = {
+    "a long address": b"GET /oauth/%s?state=" + b"x" * 30_000 + b" HTTP/1.1\r\n",
+    "a very long one": b"GET /oauth/%s?state=" + b"x" * 100_000 + b" HTTP/1.1\r\n",
+    "an address that is no text": b"GET /oauth/%s?state=\xff\xfe HTTP/1.1\r\n",
+    "a nul": b"GET /oauth/%s?state=a\0b HTTP/1.1\r\n",
+    "a header that is no text": b"POST /oauth/%s HTTP/1.1\r\nAuthorization: Basic \xff\xfe\r\n",
+    "a long header": b"POST /oauth/%s HTTP/1.1\r\nDPoP: " + b"x" * 30_000 + b"\r\n",
+    "a broken line": b"POST /oauth/%s HTTP/1.1\r\nAuthorization: Bearer x\r y\r\n",
+    "no line": b"POST /oauth/%s HTTP/1.1\r\nAuthorization\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", WIRE)
+async def test_a17_nothing_on_the_wire_is_answered_with_a_failure(gateways, kind):
+    rest = b"Host: gateway.example\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    for path in PATHS:
+        address = urlsplit(gateways[0])
+        async with asyncio.timeout(60):
+            reader, writer = await asyncio.open_connection(address.hostname, address.port)
+            writer.write(WIRE[kind].replace(b"%s", path.encode()) + rest)
+            answer = await reader.read()
+            writer.close()
+        status = int(answer.split(b" ", 2)[1])
+        assert 300 <= status < 500, answer
+        assert b"Traceback" not in answer
