@@ -231,15 +231,15 @@ class Database:
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
 
-    async def listen(self, channel: str, woken: Callable[[], None]) -> asyncpg.Connection:
-        """A connection of its own, as gateway_auth, which calls `woken` at each NOTIFY.
+    async def listen(self, channel: str, hear: Callable[[str], None]) -> asyncpg.Connection:
+        """A connection of its own, as gateway_auth, which calls `hear` with what each NOTIFY says.
 
         Behind a proxy that pools by transaction there are none: its owner has to look by itself.
         Whoever opens it closes it.
         """
         connection: asyncpg.Connection = await asyncpg.connect(**self._options(AUTHENTICATION))
         if not self._per_transaction:
-            await connection.add_listener(channel, lambda *_: woken())
+            await connection.add_listener(channel, lambda *heard: hear(heard[-1]))
         return connection
 
     async def _pool(self, opening: AsyncExitStack, role: str) -> Pool:

@@ -72,7 +72,7 @@ def create_app(settings: Settings) -> Starlette:
         return context_of(viewer, origin)
 
     def context_of(viewer: Viewer, origin: Origin) -> Context:
-        return Context(ViewerSession(database, viewer, origin), outbox)
+        return Context(ViewerSession(database, viewer, origin), outbox, hub.presence)
 
     async def renewed(viewer: Viewer) -> Viewer | None:
         return await identify_again(viewer, database, settings)

@@ -29,6 +29,7 @@ from graph.requirements import (
     comparisons,  # noqa: F401 (it extends types)
     documents,
     nested,
+    presence,
     requirements,
 )
 from graph.requirements import changes as changes_of_requirements
@@ -86,12 +87,15 @@ class Mutation(
     requirements.Mutation,
     purge.Mutation,
     baselines.Mutation,
+    presence.Mutation,
 ):
     pass
 
 
 @strawberry.type
-class Subscription(changes.Subscription, changes_of_requirements.Subscription):
+class Subscription(
+    changes.Subscription, changes_of_requirements.Subscription, presence.Subscription
+):
     pass
 
 

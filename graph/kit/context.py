@@ -20,6 +20,7 @@ from auth.session.refusal import missing
 from auth.viewer import Viewer
 from db.base import Entity
 from db.problem import Problem
+from graph.kit.presence import Presence
 
 T = TypeVar("T")
 LARGEST_PAGE = 100
@@ -31,11 +32,16 @@ Batch = Callable[[list[UUID]], Coroutine[Any, Any, list[Any]]]
 class Context:
     """What resolvers are given: the viewer's own session, and loaders that live for one request.
 
-    Mail goes into `outbox`, where there is one.
+    Mail goes into `outbox`, where there is one; `presence` knows who is in which document.
     """
 
-    def __init__(self, session: ViewerSession, outbox: Outbox | None = None) -> None:
-        self.session, self.outbox = session, outbox
+    def __init__(
+        self,
+        session: ViewerSession,
+        outbox: Outbox | None = None,
+        presence: Presence | None = None,
+    ) -> None:
+        self.session, self.outbox, self.presence = session, outbox, presence
         self.loaders: dict[Hashable, DataLoader[UUID, Any]] = {}
         self.prepared: dict[Hashable, Any] = {}
 

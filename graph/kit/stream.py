@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 from uuid import UUID
 
-Kind = Literal["organization", "project", "document", "entity", "person"]
+Kind = Literal["organization", "project", "document", "entity", "person", "presence"]
 
 
 @dataclass(frozen=True)
 class Stream:
     """The events to follow: of everything beneath a scope, of one row, or those for one person.
+
+    Whoever follows the `presence` in a document is told no events, but who is there.
 
     Its reader has just been found to be allowed; whoever follows it asks the root field again when
     rights have changed. `after` is the cursor to go on from, `types` and `fields` narrow what is
@@ -23,6 +25,8 @@ class Stream:
     after: str | None = field(default=None, compare=False)
     types: frozenset[str] | None = None
     fields: frozenset[str] | None = None
+    client_id: UUID | None = field(default=None, compare=False)
+    """As whom somebody is present, who by following is."""
 
     @property
     def key(self) -> tuple[Kind, UUID]:

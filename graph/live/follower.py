@@ -3,19 +3,25 @@
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from uuid import UUID
 
 from auth.policy import allows
 from auth.viewer import Viewer
+from db.core.organizations import OrganizationMember
 from db.feed.reading import Event
 from graph.core.changes import ChangeKind, model_named
 from graph.http.live import Access, Sink, Subscribing
+from graph.kit.presence import Announcement
 from graph.kit.stream import Stream
 
 PERSONAL = frozenset({"currentOrganizationId", "preferences", "viewerCan"})
 """Fields that may tell each person something else although their rights are the same."""
 SHARED = UUID(int=0)
 """In the place of the person where several are told the same: nothing is theirs."""
+
+News = Event | Announcement
+"""What is told."""
 
 
 @dataclass(eq=False, slots=True)
@@ -34,7 +40,12 @@ class Member:
     """Whether a task is bringing it to its group."""
     over: bool = False
 
-    def tell(self, position: int, payload: bytes, cursor: str) -> None:
+    @property
+    def is_present(self) -> bool:
+        """Whether it follows who is in a document, and no events."""
+        return self.stream.kind == "presence"
+
+    def tell(self, position: int, payload: bytes, cursor: str | None) -> None:
         """Hand on an event that is newer than all before."""
         if not self.over and position > self.position:
             self.position = position
@@ -45,7 +56,7 @@ class Member:
 class Group:
     """Members with the same operation, variables and rights: told by one execution of each event.
 
-    `waiting` are the events still to be told; what came before `told_to` has been.
+    `waiting` is what is still to be told; what came before `told_to` has been.
     """
 
     key: Hashable
@@ -54,7 +65,7 @@ class Group:
     viewer: Viewer
     told_to: int
     members: set[Member] = field(default_factory=set)
-    waiting: deque[Event] = field(default_factory=deque)
+    waiting: deque[News] = field(default_factory=deque)
     working: bool = False
 
 
@@ -81,17 +92,29 @@ def group_key(member: Member) -> tuple[Hashable, ...]:
 
 
 def is_personal(member: Member) -> bool:
-    """Whether only this person may be told what they are told."""
+    """Whether only this person may be told what they are told.
+
+    Of those who are present, who may not see people sees themselves.
+    """
+    if member.is_present and not _sees_people(member):
+        return True
     return member.stream.kind == "person" or not PERSONAL.isdisjoint(
         member.subscribing.operation.mentioned.fields
     )
 
 
-def concerns(stream: Stream, viewer: Viewer, event: Event) -> bool:
+def _sees_people(member: Member) -> bool:
+    here = SimpleNamespace(organization_id=member.stream.organization_id, id=None, user_id=SHARED)
+    return allows(member.access.viewer, "read", OrganizationMember, here)
+
+
+def concerns(stream: Stream, viewer: Viewer, event: News) -> bool:
     """Whether who follows this stream is to hear of the event: they may see it, and asked for it.
 
     An entity that the API has no type for is told to nobody.
     """
+    if isinstance(event, Announcement):
+        return True
     model = model_named(event.entity_type)
     if model is None or (stream.types is not None and event.entity_type not in stream.types):
         return False

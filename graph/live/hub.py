@@ -8,10 +8,8 @@ who follow live when it has caught up with them.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Coroutine, Hashable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,50 +19,54 @@ from db.feed.reading import Event, read
 from db.feed.sequencing import Head, oldest
 from db.pool import NOBODY, Database
 from db.problem import CODES, Problem
-from graph.core.changes import ChangeKind, Told, kind_of
+from graph.core.changes import ChangeKind, Told
 from graph.http.errors import described
 from graph.http.live import Access, Sink, Subscribing
 from graph.http.operations import NotRun, Operations
 from graph.kit.stream import Stream
+from graph.live.bus import Bus, PostgresBus
 from graph.live.cursor import Cursor, read_cursor
-from graph.live.follower import SHARED, Group, Member, concerns, group_key, is_personal
+from graph.live.follower import SHARED, Group, Member, concerns, group_key
+from graph.live.groups import Groups
+from graph.live.presence import Presence
 from graph.live.rights import Concerned, Renewals, concerned_by
 from graph.live.tail import Tail
+from graph.live.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 
 PAGE = 200
 """Missed events that are read by one statement."""
-EXECUTIONS = 8
-"""Executions at one time; more would only wait for each other's connections."""
 MOST_WAITING = 10_000
 """Events that may wait for a group; it then begins anew instead."""
-PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0)
-"""Seconds after which an event is told again when the database could not be asked about it."""
 
 
 class Hub:
-    """Follows the feed for this node, and keeps everybody's subscriptions."""
+    """Follows the feed for this node, and keeps everybody's subscriptions.
 
-    def __init__(self, database: Database, operations: Operations) -> None:
+    `bus` carries between nodes who is present: by default the database's own NOTIFY.
+    """
+
+    def __init__(self, database: Database, operations: Operations, bus: Bus | None = None) -> None:
         self._database, self._operations = database, operations
         self.tail = Tail(database, self)
-        self._groups: dict[tuple[str, UUID], dict[Hashable, Group]] = defaultdict(dict)
+        self._tasks = Tasks()
+        self._groups = Groups(operations, self._tasks, self._cursor_of, self._fail)
+        self.presence = Presence(bus or PostgresBus(database, "presence"), self._groups.announce)
         self._members: dict[Access, set[Member]] = defaultdict(set)
         self._renewals = Renewals(self._renewed)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._executing = asyncio.Semaphore(EXECUTIONS)
         self.position = 0
         """The newest event that everybody's groups have been handed."""
 
     async def run(self) -> None:
         """Follow for ever; for a task that ends by being cancelled."""
         try:
-            await self.tail.run()
+            async with asyncio.TaskGroup() as running:
+                running.create_task(self.tail.run())
+                running.create_task(self.presence.run())
         finally:
             self._renewals.close()
-            for task in self._tasks:
-                task.cancel()
+            self._tasks.cancel()
 
     async def subscribe(self, subscribing: Subscribing, access: Access, sink: Sink) -> "Following":
         """Follow what the operation asks for. Raises Problem, or NotRun with what is wrong.
@@ -77,6 +79,9 @@ class Hub:
         try:
             await self._renewals.now(access)
             member.stream = await self._stream(subscribing, access.viewer)
+            if member.is_present:
+                self._enter(member)
+                return Following(self, member)
             after = subscribing.after or member.stream.after
             resumed = await self._resumes(read_cursor(after)) if after else None
         except BaseException:
@@ -93,12 +98,11 @@ class Hub:
             if concerned := concerned_by(event):
                 self._renew(concerned)
             for key in _keys(event):
-                for group in list(self._groups.get(key, {}).values()):
+                for group in self._groups.following(key):
                     if len(group.waiting) >= MOST_WAITING:
                         self._begin_anew(group)
                     else:
-                        group.waiting.append(event)
-                        self._work(group)
+                        self._groups.put(group, event)
             self.position = event.position
 
     def restart(self, now: Head) -> None:
@@ -107,7 +111,10 @@ class Hub:
         self._groups.clear()  # events of the old order may still be on their way through them
         for member in [member for members in self._members.values() for member in members]:
             member.group = None
-            self._greet(member, ChangeKind.RESYNC)
+            if member.is_present:
+                self._settle(member)
+            else:
+                self._greet(member, ChangeKind.RESYNC)
 
     def cancel(self, member: Member) -> None:
         """Nothing more is wanted."""
@@ -122,6 +129,12 @@ class Hub:
         if not isinstance(stream, Stream):
             raise TypeError("A field of Subscription answers with a Stream.")
         return stream
+
+    def _enter(self, member: Member) -> None:
+        """It is present from now on, and is told so with the others."""
+        self.presence.enter(member)
+        member.position = self.presence.position
+        self._settle(member)
 
     async def _resumes(self, cursor: Cursor) -> int | None:
         """Where to go on; None when what came after it is not known any more."""
@@ -141,44 +154,46 @@ class Hub:
         """Bring a member to the group that it belongs to. One task at a time does it."""
         if not member.settling:
             member.settling = True
-            self._spawn(self._settling(member))
+            self._tasks.start(self._settling(member))
 
     async def _settling(self, member: Member) -> None:
         try:
             while not member.over and member.group is None:
                 if await self._renewals.over(member.access):
                     continue
-                if member.greeting:
+                if member.is_present:
+                    self._groups.join(member, self._groups.of(member, 0))
+                    self.presence.changed(member.stream.id)
+                elif member.greeting:
                     await self._say_hello(member, member.greeting)
                 else:
                     await self._approach(member)
         except Exception as error:  # noqa: BLE001 (whatever it was, the client must hear of it)
-            self._end(member, _refusal(error))
+            self._fail(member, error)
         finally:
             member.settling = False
 
     async def _say_hello(self, member: Member, kind: ChangeKind) -> None:
         position = member.position
-        cursor = str(Cursor(self._epoch(), position))
+        cursor = self._cursor_of(position)
         told = Told(kind, cursor, datetime.now(UTC))
-        payload = await self._executed(member.subscribing, member.access.viewer, told)
+        payload = await self._groups.executed(member.subscribing, member.access.viewer, told)
         if member.position == position and member.greeting is kind and not member.over:
             member.greeting = None
             member.sink.next(payload, cursor)
 
     async def _approach(self, member: Member) -> None:
         """Tell it a page of what it has missed, or let it join when there is nothing."""
-        group = self._group_of(member)
+        group = self._groups.of(member, self.position)
         told_to = group.told_to if group.working else self.position
         if member.position >= told_to:
-            group.members.add(member)
-            member.group = group
+            self._groups.join(member, group)
             return
         events = await self._missed(member, told_to)
         for event in events:
             if not concerns(member.stream, group.viewer, event):
                 continue
-            payload, cursor = await self._told(group.subscribing, group.viewer, event)
+            payload, cursor = await self._groups.told(group.subscribing, group.viewer, event)
             if self._disturbed(member, group):
                 return
             member.tell(event.position, payload, cursor)
@@ -208,79 +223,16 @@ class Hub:
 
     # Groups
 
-    def _group_of(self, member: Member) -> Group:
-        groups, key = self._groups[member.stream.key], group_key(member)
-        if key not in groups:
-            viewer = member.access.viewer
-            if not is_personal(member):
-                viewer = replace(viewer, id=SHARED, email=None, session_id=None, client_id=None)
-            groups[key] = Group(key, member.stream, member.subscribing, viewer, self.position)
-        return groups[key]
-
-    def _work(self, group: Group) -> None:
-        if not group.working:
-            group.working = True
-            self._spawn(self._tell(group))
-
-    async def _tell(self, group: Group) -> None:
-        """Tell the group what waits for it, one event after the other."""
-        try:
-            while group.waiting:
-                event = group.waiting.popleft()
-                if group.members and concerns(group.stream, group.viewer, event):
-                    payload, cursor = await self._told(group.subscribing, group.viewer, event)
-                    for member in list(group.members):
-                        member.tell(event.position, payload, cursor)
-                group.told_to = event.position
-        except Exception as error:  # noqa: BLE001 (whatever it was, clients must hear of it)
-            for member in list(group.members):
-                self._end(member, _refusal(error))
-            group.waiting.clear()
-        finally:
-            group.working = False
-            self._drop(group)
-
     def _begin_anew(self, group: Group) -> None:
         """It cannot keep up: its members go on from here, and are told so."""
         group.waiting.clear()
         for member in list(group.members):
-            self._leave(member)
+            self._groups.leave(member)
             self._greet(member, ChangeKind.RESYNC)
 
-    async def _told(
-        self, subscribing: Subscribing, viewer: Viewer, event: Event
-    ) -> tuple[bytes, str]:
-        cursor = str(Cursor(self._epoch(), event.position))
-        told = Told(kind_of(event), cursor, event.at, event)
-        return await self._executed(subscribing, viewer, told), cursor
-
-    async def _executed(self, subscribing: Subscribing, viewer: Viewer, told: Told) -> bytes:
-        """What the operation says of it. Raises BUSY when the database cannot be asked for long."""
-        for pause in PAUSES:
-            async with self._executing:
-                context = subscribing.make_context(viewer)
-                payload, retryable = await self._operations.tell(subscribing, context, told)
-            if not retryable:
-                return payload
-            await asyncio.sleep(pause)
-        raise Problem("BUSY", "The database cannot be asked. Go on from the last cursor.")
-
-    def _leave(self, member: Member) -> None:
-        group, member.group = member.group, None
-        if group:
-            group.members.discard(member)
-            if not (group.members or group.working):
-                self._drop(group)
-
-    def _drop(self, group: Group) -> None:
-        groups = self._groups.get(group.stream.key, {})
-        if groups.get(group.key) is group and not (group.members or group.waiting):
-            del groups[group.key]
-            if not groups:
-                self._groups.pop(group.stream.key, None)
-
     def _forget(self, member: Member) -> None:
-        self._leave(member)
+        self._groups.leave(member)
+        self.presence.leave(member)
         members = self._members.get(member.access, set())
         members.discard(member)
         if not members:
@@ -292,10 +244,10 @@ class Hub:
     def _renew(self, concerned: Concerned) -> None:
         """Have the rights of these people read again; until then they are told nothing."""
         for access, members in list(self._members.items()):
-            if concerned.includes(access.viewer, _organizations(members)):
+            if concerned.includes(access.viewer, _places(members)):
                 self._renewals.begin(access)
                 for member in members:
-                    self._leave(member)
+                    self._groups.leave(member)
 
     async def _renewed(self, access: Access) -> None:
         """Let go on with what may still be followed, by the rights that were just read."""
@@ -305,7 +257,7 @@ class Hub:
             except (Problem, NotRun) as refused:
                 self._end(member, refused)
             else:
-                self._leave(member)
+                self._groups.leave(member)
                 self._settle(member)
 
     def _end(self, member: Member, refused: Problem | NotRun) -> None:
@@ -313,21 +265,12 @@ class Hub:
         self.cancel(member)
         member.sink.error(errors)
 
-    # Tasks
+    def _fail(self, member: Member, error: Exception) -> None:
+        self._end(member, _refusal(error))
 
-    def _epoch(self) -> UUID:
+    def _cursor_of(self, position: int) -> str:
         assert self.tail.epoch is not None  # noqa: S101 (the tail has started)
-        return self.tail.epoch
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._over)
-
-    def _over(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("live", error=type(error).__name__, exc_info=error)
+        return str(Cursor(self.tail.epoch, position))
 
 
 class Following:
@@ -358,8 +301,11 @@ def _keys(event: Event) -> Iterable[tuple[str, UUID]]:
             yield "person", event.user_id
 
 
-def _organizations(members: Iterable[Member]) -> set[UUID]:
-    return {id for member in members if (id := member.stream.organization_id)}
+def _places(members: Iterable[Member]) -> set[UUID]:
+    """Where somebody follows: organizations, and the documents in which they are present."""
+    streams = {member.stream for member in members}
+    present = {stream.id for stream in streams if stream.kind == "presence"}
+    return {id for stream in streams if (id := stream.organization_id)} | present
 
 
 def _refusal(error: Exception) -> Problem:

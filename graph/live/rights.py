@@ -17,7 +17,11 @@ log = structlog.get_logger(__name__)
 
 OF_PERSON = frozenset({"OrganizationMember", "ProjectMember", "UserRole", "Profile"})
 """Rows that say what one person may do."""
-OF_PLACE = {"Organization": {"deleted_at"}, "Project": {"deleted_at", "visibility"}}
+OF_PLACE = {
+    "Organization": {"deleted_at"},
+    "Project": {"deleted_at", "visibility"},
+    "Document": {"deleted_at", "project_id"},
+}
 """Rows that say what many may see, and the columns that do."""
 CREDENTIALS = frozenset({"session", "token", "oauth_client", "user"})
 """What events outside of all tenants are about when they end somebody's access."""
@@ -35,15 +39,16 @@ class Concerned:
     person: UUID | None = None
     credential: str | None = None
     client_id: str | None = None
-    organization_id: UUID | None = None
+    place: UUID | None = None
+    """An organization, or a document in which people are present."""
 
-    def includes(self, viewer: Viewer, organizations: set[UUID]) -> bool:
-        """Whether it is this viewer, who follows streams in these organizations."""
+    def includes(self, viewer: Viewer, places: set[UUID]) -> bool:
+        """Whether it is this viewer, who follows streams at these places."""
         return (
             (self.person is not None and viewer.id == self.person)
             or (self.credential is not None and viewer.session_id == self.credential)
             or (self.client_id is not None and viewer.client_id == self.client_id)
-            or (self.organization_id is not None and self.organization_id in organizations)
+            or (self.place is not None and self.place in places)
         )
 
 
@@ -54,7 +59,8 @@ def concerned_by(event: Event) -> Concerned | None:
     if changing := OF_PLACE.get(event.entity_type):
         if event.action == "create" or changing.isdisjoint(event.changed_fields):
             return None
-        return Concerned(organization_id=event.organization_id or event.entity_id)
+        tenant = event.organization_id if event.entity_type != "Document" else None
+        return Concerned(place=tenant or event.entity_id)
     if event.resource_type in CREDENTIALS and event.action not in GIVING:
         person = event.user_id or event.actor_id
         if event.entity_type == "OAuthClient" or person is None:

@@ -80,7 +80,7 @@ class Tail:
         """Follow for ever; for a task that ends by being cancelled."""
         while True:
             try:
-                connection = await self._database.listen("feed", self.wake)
+                connection = await self._database.listen("feed", lambda _: self.wake())
             except (OSError, asyncpg.PostgresError, TimeoutError):
                 await asyncio.sleep(RECONNECT)
                 continue

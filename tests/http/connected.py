@@ -35,8 +35,8 @@ class Socket:
     async def send(self, **message: Any) -> None:
         await self.wire.send(orjson.dumps(message).decode())
 
-    async def receive(self) -> dict[str, Any]:
-        async with asyncio.timeout(10):
+    async def receive(self, patience: float = 10) -> dict[str, Any]:
+        async with asyncio.timeout(patience):
             return orjson.loads(await self.wire.recv())
 
     async def init(self, token: str = "good") -> None:

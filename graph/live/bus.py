@@ -1,0 +1,139 @@
+"""How nodes hear of each other: a bus that carries short messages, and may lose some.
+
+What it carries is never the only copy of anything. Whoever uses it must come to the right end, if
+later, when messages are lost, or when nothing is carried for a while.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+import asyncpg
+import structlog
+
+from db.pool import BROKEN, Database
+
+log = structlog.get_logger(__name__)
+
+LARGEST = 7900
+"""Bytes of a message: PostgreSQL's NOTIFY takes less than 8,000."""
+MOST_WAITING = 1000
+"""Messages that wait to be sent; more are lost."""
+LOOK = 5.0
+"""Seconds without a message after which the connection is asked whether it still lives."""
+FAREWELL = 1.0
+"""Seconds that a node which stops takes to send what waits."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+"""Seconds until a lost connection is opened again: twice as many after each failure."""
+
+
+class Bus(Protocol):
+    """Carries messages of at most LARGEST bytes from each node to all, in the sender's order.
+
+    The sender hears them, too.
+    """
+
+    async def run(self, hear: Callable[[str], None], connected: Callable[[], None]) -> None:
+        """Carry for ever; for a task that ends by being cancelled, after sending what waits.
+
+        `connected` is called whenever messages are heard from now on: some may have been lost.
+        """
+
+    def publish(self, message: str) -> None:
+        """Send it, as soon as that is possible. It neither waits nor fails."""
+
+
+class Backoff:
+    """How long to wait before a connection is tried again."""
+
+    def __init__(self) -> None:
+        self._next = SHORTEST_PAUSE
+
+    def reset(self) -> None:
+        """It has worked."""
+        self._next = SHORTEST_PAUSE
+
+    async def wait(self) -> None:
+        """Wait, and longer the next time."""
+        pause, self._next = self._next, min(2 * self._next, LONGEST_PAUSE)
+        await asyncio.sleep(pause)
+
+
+class Outgoing:
+    """Messages that wait to be sent."""
+
+    def __init__(self) -> None:
+        self._queue = asyncio.Queue[str](MOST_WAITING)
+
+    def put(self, message: str) -> None:
+        """Send this one after the others; when too many wait, it is lost."""
+        if not self._queue.full():
+            self._queue.put_nowait(message)
+
+    async def next(self) -> str | None:
+        """The next one; None when there was none for LOOK seconds."""
+        try:
+            async with asyncio.timeout(LOOK):
+                return await self._queue.get()
+        except TimeoutError:
+            return None
+
+    def rest(self) -> list[str]:
+        """All that wait, which are taken away."""
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+
+
+class PostgresBus:
+    """NOTIFY and LISTEN of the database itself, on a connection of its own.
+
+    Behind a proxy that pools by transaction nothing can be heard: each node then knows of itself.
+    """
+
+    def __init__(self, database: Database, channel: str) -> None:
+        self._database, self._channel = database, channel
+        self._outgoing = Outgoing()
+
+    async def run(self, hear: Callable[[str], None], connected: Callable[[], None]) -> None:
+        """Carry for ever."""
+        backoff = Backoff()
+        while True:
+            try:
+                connection = await self._database.listen(self._channel, hear)
+            except (OSError, asyncpg.PostgresError, TimeoutError):
+                await backoff.wait()
+                continue
+            backoff.reset()
+            self._outgoing.rest()  # what waited is from before; `connected` says what is now
+            connected()
+            try:
+                await self._send(connection)
+            except (*BROKEN, asyncpg.InterfaceError, TimeoutError):
+                log.info("the connection to other nodes was lost")
+            except asyncpg.PostgresError:
+                log.exception("bus")
+            finally:
+                connection.terminate()
+            await backoff.wait()
+
+    def publish(self, message: str) -> None:
+        """Send it, as soon as that is possible."""
+        self._outgoing.put(message)
+
+    async def _send(self, connection: asyncpg.Connection) -> None:
+        try:
+            while True:
+                message = await self._outgoing.next()
+                if message is None:
+                    await connection.execute("SELECT")
+                else:
+                    await self._notify(connection, message)
+        except asyncio.CancelledError:
+            with suppress(*BROKEN, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError):
+                async with asyncio.timeout(FAREWELL):
+                    for message in self._outgoing.rest():
+                        await self._notify(connection, message)
+            raise
+
+    async def _notify(self, connection: asyncpg.Connection, message: str) -> None:
+        await connection.execute("SELECT pg_notify($1, $2)", self._channel, message)

@@ -1,0 +1,141 @@
+"""Groups of followers, each of which is told by one execution, written once."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from uuid import UUID
+
+from auth.viewer import Viewer
+from db.problem import Problem
+from graph.core.changes import Told, kind_of
+from graph.http.live import Subscribing
+from graph.http.operations import Operations
+from graph.kit.presence import Announcement
+from graph.live.follower import (
+    SHARED,
+    Group,
+    Member,
+    News,
+    concerns,
+    group_key,
+    is_personal,
+)
+from graph.live.tasks import Tasks
+
+EXECUTIONS = 8
+"""Executions at one time; more would only wait for each other's connections."""
+PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0)
+"""Seconds after which an event is told again when the database could not be asked about it."""
+
+
+class Groups:
+    """Everybody's groups, by what they follow.
+
+    `cursor_of` says what clients are given for a position of the feed; `failed` is called with
+    whoever cannot be told any more, and why.
+    """
+
+    def __init__(
+        self,
+        operations: Operations,
+        tasks: Tasks,
+        cursor_of: Callable[[int], str],
+        failed: Callable[[Member, Exception], None],
+    ) -> None:
+        self._operations, self._tasks = operations, tasks
+        self._cursor_of, self._failed = cursor_of, failed
+        self._groups: dict[tuple[str, UUID], dict[Hashable, Group]] = defaultdict(dict)
+        self._executing = asyncio.Semaphore(EXECUTIONS)
+
+    def following(self, key: tuple[str, UUID]) -> list[Group]:
+        """Those of whoever follows this."""
+        return list(self._groups.get(key, {}).values())
+
+    def of(self, member: Member, told_to: int) -> Group:
+        """The group that a member belongs to; a new one has been told everything up to here."""
+        groups, key = self._groups[member.stream.key], group_key(member)
+        if key not in groups:
+            viewer = member.access.viewer
+            if not is_personal(member):
+                viewer = replace(viewer, id=SHARED, email=None, session_id=None, client_id=None)
+            groups[key] = Group(key, member.stream, member.subscribing, viewer, told_to)
+        return groups[key]
+
+    def join(self, member: Member, group: Group) -> None:
+        """From now on it is told with the others."""
+        group.members.add(member)
+        member.group = group
+
+    def leave(self, member: Member) -> None:
+        """It is told with the others no more."""
+        group, member.group = member.group, None
+        if group:
+            group.members.discard(member)
+            if not (group.members or group.working):
+                self._drop(group)
+
+    def clear(self) -> None:
+        """There are none any more; what is on its way through them reaches nobody."""
+        self._groups.clear()
+
+    def put(self, group: Group, news: News) -> None:
+        """Tell this after what waits already."""
+        group.waiting.append(news)
+        if not group.working:
+            group.working = True
+            self._tasks.start(self._tell(group))
+
+    def announce(self, document_id: UUID, announcement: Announcement) -> None:
+        """Tell those who follow it who is in a document, in the place of what still waits."""
+        for group in self.following(("presence", document_id)):
+            group.waiting.clear()
+            self.put(group, announcement)
+
+    async def told(
+        self, subscribing: Subscribing, viewer: Viewer, news: News
+    ) -> tuple[bytes, str | None]:
+        """What an operation says of it, and the cursor to give with it."""
+        if isinstance(news, Announcement):
+            return await self.executed(subscribing, viewer, news), None
+        cursor = self._cursor_of(news.position)
+        told = Told(kind_of(news), cursor, news.at, news)
+        return await self.executed(subscribing, viewer, told), cursor
+
+    async def executed(
+        self, subscribing: Subscribing, viewer: Viewer, root: Told | Announcement
+    ) -> bytes:
+        """What the operation says of it. Raises BUSY when the database cannot be asked for long."""
+        for pause in PAUSES:
+            async with self._executing:
+                context = subscribing.make_context(viewer)
+                payload, retryable = await self._operations.tell(subscribing, context, root)
+            if not retryable:
+                return payload
+            await asyncio.sleep(pause)
+        raise Problem("BUSY", "The database cannot be asked. Go on from the last cursor.")
+
+    async def _tell(self, group: Group) -> None:
+        """Tell the group what waits for it, one after the other."""
+        try:
+            while group.waiting:
+                news = group.waiting.popleft()
+                if group.members and concerns(group.stream, group.viewer, news):
+                    payload, cursor = await self.told(group.subscribing, group.viewer, news)
+                    for member in list(group.members):
+                        member.tell(news.position, payload, cursor)
+                group.told_to = news.position
+        except Exception as error:  # noqa: BLE001 (whatever it was, clients must hear of it)
+            for member in list(group.members):
+                self._failed(member, error)
+            group.waiting.clear()
+        finally:
+            group.working = False
+            self._drop(group)
+
+    def _drop(self, group: Group) -> None:
+        groups = self._groups.get(group.stream.key, {})
+        if groups.get(group.key) is group and not (group.members or group.waiting):
+            del groups[group.key]
+            if not groups:
+                self._groups.pop(group.stream.key, None)

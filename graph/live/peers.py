@@ -1,0 +1,256 @@
+"""The other nodes: what they say of who is present, and what this one tells them.
+
+Each node tells of its own clients, and numbers its messages. Who misses one asks for everything
+again; a node that says nothing for a while is dead, and its clients are gone.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import structlog
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from graph.kit.presence import Client, Focus, Lease, Place, Present
+from graph.live.board import Board
+from graph.live.bus import LARGEST, Bus
+from graph.live.pace import Pace
+
+log = structlog.get_logger(__name__)
+
+PAUSE = 0.1
+"""Seconds between two times that the others are told, at least."""
+BEAT = 3.0
+"""Seconds after which a node says that it lives, if it has clients and nothing else to say."""
+SILENT = 9.0
+"""Seconds without a word after which a node is dead."""
+LOOK = 0.5
+"""Seconds between two looks for who is dead."""
+ASKED_AGAIN = 1.0
+"""Seconds until a node is asked again for everything."""
+MOST_GONE = 50
+"""Clients that have left, in one message."""
+HEAD = 400
+"""Bytes of a message beside what it lists, at most."""
+ENTRY = TypeAdapter(Present)
+
+
+class Focused(BaseModel):
+    """A client is elsewhere."""
+
+    kind: Literal["focused"] = "focused"
+    focus: Focus | None
+
+    def upon(self, present: Present) -> Present:
+        """What becomes of them."""
+        return present.at(self.focus)
+
+
+class Taken(BaseModel):
+    """A client leases a field."""
+
+    kind: Literal["taken"] = "taken"
+    lease: Lease
+
+    def upon(self, present: Present) -> Present:
+        """What becomes of them."""
+        return present.holding(self.lease)
+
+
+class Released(BaseModel):
+    """A client gives a lease back."""
+
+    kind: Literal["released"] = "released"
+    place: Place
+
+    def upon(self, present: Present) -> Present:
+        """What becomes of them."""
+        return present.without(self.place)
+
+
+Deed = Focused | Taken | Released
+"""What a client does, which may reach the gateway through any node."""
+
+
+Kind = Literal["all", "some", "alive", "bye", "who", "did"]
+
+
+class Message(BaseModel):
+    """What a node says to the others.
+
+    `all`: these are all my clients, from the `first` message to the `last`. `some`: these have
+    changed, those are `gone`. `alive`: nothing is new. `bye`: I stop. `who`: let all tell me of all
+    their clients, or let `to` do so. `did`: a client of the node `to` has done something.
+    """
+
+    node: UUID
+    number: int
+    kind: Kind
+    present: tuple[Present, ...] = ()
+    gone: tuple[Client, ...] = ()
+    first: bool = False
+    last: bool = False
+    to: UUID | None = None
+    client: Client | None = None
+    deed: Deed | None = None
+
+
+@dataclass(slots=True)
+class Peer:
+    """Another node, as far as it is known."""
+
+    heard_at: float
+    number: int | None = None
+    """That of its last message; None before it has told everything."""
+    asked_at: float = float("-inf")
+    listed: set[Client] = field(default_factory=set)
+    """Those that it has named while telling everything."""
+
+
+class Peers:
+    """The others, and what they are told. `changed` is called with each document they change."""
+
+    def __init__(self, board: Board, bus: Bus, changed: Callable[[UUID], None]) -> None:
+        self.node = uuid4()
+        self._board, self._bus, self._changed = board, bus, changed
+        self._peers: dict[UUID, Peer] = {}
+        self._news: set[Client] = set()
+        self._pace = Pace(self._tell_news, lambda: PAUSE)
+        self._number = 0
+        self._said_at = 0.0
+
+    async def run(self) -> None:
+        """Listen and tell for ever; for a task that ends by being cancelled."""
+        carrying = asyncio.create_task(self._bus.run(self.hear, self._tell_all_and_ask))
+        try:
+            while True:
+                await asyncio.sleep(LOOK)
+                self._look()
+        finally:
+            self._pace.cancel()
+            self._say("bye")
+            carrying.cancel()
+            await asyncio.gather(carrying, return_exceptions=True)
+
+    def tell(self, client: Client) -> None:
+        """Something about this client, which is at this node, has changed."""
+        self._news.add(client)
+        self._pace.ask()
+
+    def pass_on(self, node: UUID, client: Client, deed: Deed) -> None:
+        """Tell the node at which this client is what it does."""
+        self._say("did", to=node, client=client, deed=deed)
+
+    def hear(self, text: str) -> None:
+        """Take note of a message."""
+        try:
+            message = Message.model_validate_json(text)
+        except ValidationError:
+            log.warning("a message between nodes cannot be read")
+            return
+        if message.node == self.node:
+            return
+        match message.kind:
+            case "bye":
+                self._bury(message.node)
+                return
+            case "who" if message.to in (None, self.node):
+                self._tell_all()
+            case "did" if message.to == self.node and message.client and message.deed:
+                self._do(message.client, message.deed)
+        self._note(message)
+
+    # What others say
+
+    def _note(self, message: Message) -> None:
+        now = asyncio.get_running_loop().time()
+        peer = self._peers.setdefault(message.node, Peer(now))
+        missed = peer.number is None or message.number != peer.number + 1
+        peer.heard_at = now
+        if message.first or not missed:
+            peer.number = message.number
+        elif now - peer.asked_at >= ASKED_AGAIN:
+            peer.asked_at = now
+            self._say("who", to=message.node)
+        for present in message.present:
+            if self._board.put(message.node, present):
+                self._changed(present.client.document_id)
+        if message.kind == "all" and (message.first or not missed):
+            listed = {present.client for present in message.present}
+            peer.listed = listed if message.first else peer.listed | listed
+            if message.last:
+                self._forget(message.node, but=peer.listed)
+        self._drop(message.node, message.gone)
+
+    def _do(self, client: Client, deed: Deed) -> None:
+        present = self._board.get(self.node, client)
+        if present and self._board.put(self.node, deed.upon(present)):
+            self._changed(client.document_id)
+            self.tell(client)
+
+    def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for node, peer in list(self._peers.items()):
+            if now - peer.heard_at > SILENT:
+                log.info("a node is silent", node=str(node))
+                self._bury(node)
+        if now - self._said_at >= BEAT and self._board.of_node(self.node):
+            self._say("alive")
+
+    def _bury(self, node: UUID) -> None:
+        self._peers.pop(node, None)
+        self._forget(node)
+
+    def _forget(self, node: UUID, but: Collection[Client] = ()) -> None:
+        known = [present.client for present in self._board.of_node(node)]
+        self._drop(node, [client for client in known if client not in but])
+
+    def _drop(self, node: UUID, clients: Iterable[Client]) -> None:
+        for client in clients:
+            if self._board.drop(node, client):
+                self._changed(client.document_id)
+
+    # What this node says
+
+    def _tell_all_and_ask(self) -> None:
+        self._tell_all()
+        self._say("who")
+
+    def _tell_all(self) -> None:
+        portions = _portions(self._board.of_node(self.node)) or [()]
+        for i, present in enumerate(portions):
+            self._say("all", present=present, first=i == 0, last=i == len(portions) - 1)
+
+    def _tell_news(self) -> None:
+        clients, self._news = self._news, set()
+        found = {client: self._board.get(self.node, client) for client in clients}
+        gone = [client for client, present in found.items() if present is None]
+        for portion in _portions([present for present in found.values() if present]):
+            self._say("some", present=portion)
+        for start in range(0, len(gone), MOST_GONE):
+            self._say("some", gone=tuple(gone[start : start + MOST_GONE]))
+
+    def _say(self, kind: Kind, **more: Any) -> None:
+        self._number += 1
+        self._said_at = asyncio.get_running_loop().time()
+        message = Message(node=self.node, number=self._number, kind=kind, **more)
+        self._bus.publish(message.model_dump_json(exclude_defaults=True))
+
+
+def _portions(present: list[Present]) -> list[tuple[Present, ...]]:
+    """The same ones, in messages that the bus can carry."""
+    portions: list[tuple[Present, ...]] = []
+    portion: list[Present] = []
+    room = LARGEST - HEAD
+    for one in present:
+        size = len(ENTRY.dump_json(one)) + 1
+        if size > room:
+            portions.append(tuple(portion))
+            portion, room = [], LARGEST - HEAD
+        portion.append(one)
+        room -= size
+    if portion:
+        portions.append(tuple(portion))
+    return portions

@@ -1,0 +1,201 @@
+"""Presence: being in a document is following it, and everybody who follows it is told who is there.
+
+Nothing of it is written anywhere. It lives in the memory of the nodes, and ends with what it
+describes: with the subscription, with the lease, with the node.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import cast
+from uuid import UUID
+
+from db.problem import Problem
+from graph.kit.presence import LEASED, Announcement, Client, Focus, Lease, Place, Present
+from graph.live.board import Board
+from graph.live.bus import Bus
+from graph.live.follower import Member
+from graph.live.pace import Pace
+from graph.live.peers import Deed, Focused, Peers, Released, Taken
+
+OFTEN, EACH = 0.1, 0.005
+"""Seconds between two announcements in a document, at least: OFTEN, or EACH for everybody there."""
+MOST_PRESENT, MOST_TABS = 500, 20
+"""Clients in one document, and those of one person in it."""
+MOST_LEASES = 10
+"""Leases of one client."""
+AT_ONCE, A_SECOND = 30, 15
+"""What one client may do at once, and how much of that it may do again after each second."""
+SOONEST = timedelta(microseconds=1)
+"""By which whoever comes again does so later, also where the clocks of nodes differ."""
+LOOK = 0.5
+"""Seconds between two looks for what is over."""
+
+
+class Presence:
+    """Who is where, for one node of many. `announce` tells the followers of a document."""
+
+    def __init__(self, bus: Bus, announce: Callable[[UUID, Announcement], None]) -> None:
+        self._board = Board()
+        self._peers = Peers(self._board, bus, self.changed)
+        self._announce = announce
+        self._clients: dict[Member, Client] = {}
+        self._tabs = Counter[Client]()
+        self._allowances: dict[Client, Allowance] = {}
+        self._paces: dict[UUID, Pace] = {}
+        self.position = 0
+        """The newest announcement of this node."""
+
+    async def run(self) -> None:
+        """Keep it true for ever; for a task that ends by being cancelled."""
+        sharing = asyncio.create_task(self._peers.run())
+        try:
+            while True:
+                await asyncio.sleep(LOOK)
+                for document_id in self._board.expire(datetime.now(UTC)):
+                    self.changed(document_id)
+                now, known = asyncio.get_running_loop().time(), self._allowances
+                self._allowances = {one: each for one, each in known.items() if not each.full(now)}
+        finally:
+            for pace in self._paces.values():
+                pace.cancel()
+            sharing.cancel()
+            await asyncio.gather(sharing, return_exceptions=True)
+
+    # Coming and going
+
+    def enter(self, member: Member) -> None:
+        """Somebody follows who is in a document, and so is there. Raises Problem."""
+        stream, person = member.stream, member.access.viewer.id
+        client = Client(stream.id, cast(UUID, stream.client_id), cast(UUID, person))
+        if client not in self._tabs:
+            self._require_room(client)
+            known = self._board.find(client)
+            present = Present(client, datetime.now(UTC))
+            if known:  # it comes again, before it was missed
+                present = known[1].again(max(present.since, known[1].since + SOONEST))
+            self._board.put(self._peers.node, present)
+            self._peers.tell(client)
+        self._tabs[client] += 1
+        self._clients[member] = client
+
+    def leave(self, member: Member) -> None:
+        """They do not follow any more."""
+        client = self._clients.pop(member, None)
+        if client is None:
+            return
+        self._tabs[client] -= 1
+        if not self._tabs[client]:
+            del self._tabs[client]
+            self._board.drop(self._peers.node, client)
+            self._peers.tell(client)
+        self.changed(client.document_id)
+
+    def changed(self, document_id: UUID) -> None:
+        """Have the followers of this document told soon who is there."""
+        if document_id not in self._paces:
+            self._paces[document_id] = Pace(
+                lambda: self._tell(document_id),
+                lambda: max(OFTEN, EACH * len(self._board.occupants(document_id))),
+            )
+        self._paces[document_id].ask()
+
+    def _tell(self, document_id: UUID) -> None:
+        now = datetime.now(UTC)
+        self.position += 1
+        present = self._board.shown(document_id, now)
+        if not present:
+            del self._paces[document_id]
+        self._announce(document_id, Announcement(self.position, now, present))
+
+    def _require_room(self, client: Client) -> None:
+        there = self._board.occupants(client.document_id)
+        clients = [one.client for one in there if one.client != client]
+        if any(one.client_id == client.client_id for one in clients):
+            message = "Somebody else has this clientId: choose one by chance."
+            raise Problem("ALREADY_EXISTS", message, field=["clientId"])
+        _require_fewer(len(clients), MOST_PRESENT, "clients in a document")
+        own = sum(one.person_id == client.person_id for one in clients)
+        _require_fewer(own, MOST_TABS, "clients of one person in a document")
+
+    # What clients do
+
+    def require(self, client: Client) -> None:
+        """Count something that this client is about to do. Raises NOT_FOUND and RATE_LIMITED."""
+        self._find(client)
+        now = asyncio.get_running_loop().time()
+        self._allowances.setdefault(client, Allowance(now)).spend(now)
+
+    def point(self, client: Client, focus: Focus | None) -> Present:
+        """Be there. Raises NOT_FOUND and RATE_LIMITED."""
+        self.require(client)
+        return self._do(client, Focused(focus=focus))
+
+    def take(self, client: Client, place: Place) -> tuple[Lease, Present]:
+        """Lease a field, or go on leasing it: the lease there is now, and who holds it."""
+        now = datetime.now(UTC)
+        held = self._board.lease(client.document_id, place, now)
+        if held and held[1].client != client:
+            return held
+        lease = Lease(place, held[0].taken if held else now, now + LEASED)
+        _, present = self._find(client)
+        others = sum(one.until > now for one in present.without(place).leases)
+        _require_fewer(others, MOST_LEASES, "leases of one client")
+        return lease, self._do(client, Taken(lease=lease))
+
+    def release(self, client: Client, place: Place) -> bool:
+        """Give a lease back; False when there was none. Raises NOT_FOUND and RATE_LIMITED."""
+        self.require(client)
+        _, present = self._find(client)
+        if present.lease_of(place, datetime.now(UTC)) is None:
+            return False
+        self._do(client, Released(place=place))
+        return True
+
+    def _find(self, client: Client) -> tuple[UUID, Present]:
+        found = self._board.find(client)
+        if found is None:
+            message = "Nobody is present in this document as this client of yours."
+            raise Problem("NOT_FOUND", message, field=["input", "clientId"])
+        return found
+
+    def _do(self, client: Client, deed: Deed) -> Present:
+        node, present = self._find(client)
+        done = deed.upon(present)
+        if self._board.put(node, done):
+            self.changed(client.document_id)
+            if node == self._peers.node:
+                self._peers.tell(client)
+            else:
+                self._peers.pass_on(node, client, deed)
+        return done
+
+
+class Allowance:
+    """How much a client may still do: a bucket of tokens that fills again."""
+
+    __slots__ = ("_at", "_left")
+
+    def __init__(self, now: float) -> None:
+        self._left, self._at = float(AT_ONCE), now
+
+    def full(self, now: float) -> bool:
+        """Whether it has not been used lately."""
+        return self._left + (now - self._at) * A_SECOND >= AT_ONCE
+
+    def spend(self, now: float) -> None:
+        """Use one token. Raises RATE_LIMITED."""
+        self._left = min(self._left + (now - self._at) * A_SECOND, AT_ONCE)
+        self._at = now
+        if self._left < 1:
+            message = f"A client may do {AT_ONCE} things at once, and {A_SECOND} a second then."
+            raise Problem("RATE_LIMITED", message, limit="updates", maximum=AT_ONCE, retryAfter=1)
+        self._left -= 1
+
+
+def _require_fewer(count: int, most: int, what: str) -> None:
+    if count >= most:
+        message = f"There are at most {most} {what}."
+        wait = int(LEASED.total_seconds())
+        raise Problem("RATE_LIMITED", message, limit=what, maximum=most, retryAfter=wait)
