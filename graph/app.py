@@ -25,6 +25,7 @@ from db.feed.sequencing import trim
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from graph import explorer
+from graph.editor import page as editor
 from graph.explorer.door import Door
 from graph.http.capacity import Capacity
 from graph.http.challenge import Challenging
@@ -120,6 +121,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/readyz", readiness(ready)),
             Route("/metrics", metrics.page(settings)),
             *explorer.routes(settings),
+            *editor.routes(database, settings, outbox),
             *pages.routes(database, settings, outbox),
             *oauth.routes(database, settings, outbox),
         ],

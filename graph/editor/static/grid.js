@@ -1,0 +1,301 @@
+// The table: where everybody is in it by keyboard or pointer, and editing in place.
+
+import { COLUMNS, words } from './columns.js';
+import { make, place } from './elements.js';
+import { note, reason } from './notes.js';
+import { nameOf } from './people.js';
+import { Row } from './rows.js';
+
+const PAGE = 10; // rows that Page Up and Page Down pass
+
+/**
+ * Shows a document in a table and adds what is typed to the edits.
+ *
+ * `onFocus(row, field, editing)` is told where this person is, `onNews(text)` what to read out.
+ */
+export class Grid {
+  #table;
+  #document;
+  #edits;
+  #choices;
+  #editable;
+  #rows = new Map();
+  #arrived = new Map(); // rows that others have made, until they are shown
+  #notes = new WeakMap();
+  #bodies = new Map();
+  #astray = make('tbody', { role: 'rowgroup' });
+  #editing = null;
+  #arranging = false;
+  #due = false;
+  #pressed = false;
+  #current = null; // the one cell that Tab leads to
+  onFocus = () => {};
+  onNews = () => {};
+
+  constructor(table, document, edits, { choices, editable }) {
+    this.#table = table;
+    this.#document = document;
+    this.#edits = edits;
+    this.#choices = choices;
+    this.#editable = editable;
+    const heads = COLUMNS.map(({ label, field }) =>
+      make('th', { role: 'columnheader', scope: 'col', 'data-field': field }, label),
+    );
+    const head = make('tr', { role: 'row' }, ...heads);
+    table.replaceChildren(make('thead', { role: 'rowgroup' }, head));
+    table.addEventListener('keydown', (event) => this.#key(event));
+    table.addEventListener('focusin', ({ target }) => this.#arrive(target));
+    table.addEventListener('focusout', ({ target }) => this.#leave(target));
+    table.addEventListener('pointerdown', (event) => this.#press(event));
+    table.addEventListener('click', ({ target }) => this.#pressed && this.#open(target));
+    addEventListener('pagehide', () => this.commit());
+  }
+
+  /** Bring the rows into the order of the document; soon, once for all that is asked at a time. */
+  arrange() {
+    if (this.#due) return;
+    this.#due = true;
+    queueMicrotask(() => {
+      this.#due = false;
+      this.#arrange();
+    });
+  }
+
+  /** Show other values of a row, and who has changed it. */
+  show(row, event) {
+    const shown = this.#rows.get(row.id);
+    shown?.show(row);
+    if (!event || event.renumbered) return;
+    if (shown) shown.flash(event);
+    else this.#arrived.set(row.id, event);
+    if (this.#editing?.row === shown && event.changedFields.includes(this.#editing?.field))
+      this.#warn(event);
+  }
+
+  /** Show a row anew because an edit of it has come, gone or been refused. */
+  refresh(edit) {
+    const { type, id, failure } = edit;
+    const row = this.#document.row(type, id);
+    this.#rows.get(id)?.show(row ?? this.#rows.get(id).row);
+    if (failure) this.onNews(reason(edit));
+    if (failure || this.#table.querySelector('.note')) this.arrange();
+  }
+
+  /** Add what is being typed to the edits. */
+  commit() {
+    if (!this.#editing) return;
+    const { editor, cell, row, field, version, before } = this.#editing;
+    this.#editing = null;
+    const value = editor.value === '' && field !== 'name' ? null : editor.value;
+    editor.remove();
+    cell.element.querySelector('.hint')?.remove();
+    cell.element.classList.remove('editing');
+    cell.element.tabIndex = 0;
+    if (value !== before) this.#edits.add({ type: row.type, id: row.id, field, value, version });
+  }
+
+  /** Show nothing any more. */
+  clear() {
+    this.commit();
+    this.#table.replaceChildren();
+  }
+
+  #arrange() {
+    const { sections, head } = this.#document;
+    if (!head) return;
+    if (this.#editing && !this.#document.row(this.#editing.row.type, this.#editing.row.id))
+      this.commit(); // its row has gone; what was typed is refused, and kept
+    const active = document.activeElement;
+    this.#arranging = true;
+    const bodies = [];
+    for (const { block, depth, rows } of sections) {
+      const key = block?.id ?? null;
+      if (!this.#bodies.has(key)) this.#bodies.set(key, make('tbody', { role: 'rowgroup' }));
+      const body = this.#bodies.get(key);
+      body.dataset.depth = Math.min(depth, 4);
+      place(body, (block ? [block, ...rows] : rows).flatMap((row) => this.#elements(row)));
+      bodies.push(body);
+    }
+    // What was written in rows that are gone is shown before all others.
+    const gone = ({ type, id, failure }) => failure && !this.#document.row(type, id);
+    place(this.#astray, this.#edits.all.filter(gone).map((edit) => this.#note(edit)));
+    place(this.#table, [this.#table.tHead, this.#astray, ...bodies]);
+    for (const [id, { type }] of this.#rows)
+      if (!this.#document.row(type, id)) this.#rows.delete(id);
+    if (active !== document.activeElement && active?.isConnected) active.focus();
+    this.#arranging = false;
+    if (!this.#current?.isConnected) this.#stand(this.#table.querySelector('.cell'));
+  }
+
+  /** The elements of a row: itself, and a note on each edit of it that was refused. */
+  #elements(row) {
+    let shown = this.#rows.get(row.id);
+    if (!shown) {
+      shown = new Row(row, this.#edits, { editable: this.#editable });
+      this.#rows.set(row.id, shown);
+    }
+    if (shown.row !== row) shown.show(row);
+    if (this.#arrived.has(row.id)) shown.flash(this.#arrived.get(row.id));
+    this.#arrived.delete(row.id);
+    const refused = this.#edits.all.filter(({ id, failure }) => id === row.id && failure);
+    return [shown.element, ...refused.map((edit) => this.#note(edit, shown))];
+  }
+
+  #note(edit, shown) {
+    if (!this.#notes.has(edit)) {
+      const ways = {
+        keep: () => this.#settle(edit),
+        replace: (version) => this.#settle(edit, () => this.#edits.add({ ...edit, version })),
+        again: shown && (() => this.#open(shown.cell(edit.field).element)),
+      };
+      this.#notes.set(edit, note(edit, COLUMNS.length, ways));
+    }
+    return this.#notes.get(edit);
+  }
+
+  #settle(edit, further) {
+    this.#edits.drop(edit);
+    further?.();
+    this.arrange();
+    this.#rows.get(edit.id)?.cell(edit.field).element.focus();
+  }
+
+  /* Where somebody is. */
+
+  #at(element) {
+    const cell = element?.closest?.('.cell');
+    const id = cell?.parentElement.id.replace('row-', '');
+    const row = this.#rows.get(id);
+    return row && { row, cell: row.cellOf(cell) };
+  }
+
+  #stand(element) {
+    if (this.#current) this.#current.tabIndex = -1;
+    this.#current = element;
+    if (element) element.tabIndex = 0;
+  }
+
+  #arrive(target) {
+    const at = this.#at(target);
+    if (!at) return;
+    this.#stand(at.cell.element);
+    this.onFocus(at.row, at.cell.column.field, Boolean(this.#editing));
+  }
+
+  #leave(target) {
+    if (this.#arranging) return;
+    if (this.#editing?.editor === target) this.commit();
+    setTimeout(() => this.#table.contains(document.activeElement) || this.onFocus(null));
+  }
+
+  /** A finger opens a cell, a mouse goes there first and opens it with its next press. */
+  #press({ target, pointerType }) {
+    const there = target.closest('.cell') === document.activeElement;
+    this.#pressed = there || pointerType === 'touch';
+  }
+
+  #key(event) {
+    if (this.#editing) return this.#keyInEditor(event);
+    const at = this.#at(event.target);
+    if (!at || event.target.closest('.note')) return;
+    const { key, ctrlKey, metaKey, altKey } = event;
+    const command = ctrlKey || metaKey;
+    if (key === 'Enter' || key === 'F2') this.#open(at.cell.element);
+    else if (key.startsWith('Arrow') || /^(Home|End|Page)/.test(key)) this.#go(at, key, command);
+    else if (key.length === 1 && !command && !altKey) this.#open(at.cell.element, key);
+    else return;
+    event.preventDefault();
+  }
+
+  #keyInEditor(event) {
+    const { key, shiftKey, isComposing } = event;
+    const { cell, before, editor } = this.#editing;
+    if (isComposing) return;
+    if (key === 'Enter' && !shiftKey) {
+      this.commit();
+      cell.element.focus();
+    } else if (key === 'Escape') {
+      editor.value = before ?? '';
+      this.commit();
+      cell.element.focus();
+    } else if (key === 'Tab') {
+      const at = this.#at(cell.element);
+      this.commit();
+      this.#go(at, shiftKey ? 'ArrowLeft' : 'ArrowRight');
+    } else return;
+    event.preventDefault();
+  }
+
+  #go({ cell }, key, command = false) {
+    const lines = [...this.#table.querySelectorAll('tr:has(> .cell)')];
+    const line = lines.indexOf(cell.element.parentElement);
+    const column = cell.element.cellIndex;
+    const end = Number.MAX_SAFE_INTEGER;
+    const [down, across] = {
+      ArrowUp: [line - 1, column],
+      ArrowDown: [line + 1, column],
+      ArrowLeft: [line, column - 1],
+      ArrowRight: [line, column + 1],
+      Home: [command ? 0 : line, 0],
+      End: [command ? end : line, end],
+      PageUp: [line - PAGE, column],
+      PageDown: [line + PAGE, column],
+    }[key];
+    const cells = lines[Math.max(0, Math.min(down, lines.length - 1))].cells;
+    cells[Math.max(0, Math.min(across, cells.length - 1))].focus();
+  }
+
+  /* Editing. */
+
+  #open(element, typed) {
+    const at = this.#at(element);
+    if (!at || this.#editing?.cell === at.cell) return;
+    if (!this.#editable) return this.onNews('You may read this document, and not change it.');
+    this.commit();
+    const { row, cell } = at;
+    const { column } = cell;
+    const before = cell.value;
+    const editor = column.kind === 'choice' ? this.#choice(column, before) : make('textarea');
+    editor.className = 'editor';
+    editor.setAttribute('aria-label', column.label);
+    editor.value = (typed && column.kind !== 'choice' ? typed : before) ?? '';
+    const { version } = this.#document.row(row.type, row.id);
+    this.#editing = { editor, cell, row, field: column.field, version, before };
+    cell.element.classList.add('editing');
+    cell.element.removeAttribute('tabindex'); // the editor is what can be reached now
+    cell.element.append(editor);
+    editor.focus();
+    if (column.kind === 'choice') {
+      editor.addEventListener('change', () => {
+        this.commit();
+        cell.element.focus();
+      });
+    } else {
+      editor.rows = 1;
+      editor.setSelectionRange(editor.value.length, editor.value.length);
+      const fit = () => {
+        editor.style.height = 'auto';
+        editor.style.height = `${editor.scrollHeight}px`;
+      };
+      editor.addEventListener('input', fit);
+      fit();
+    }
+  }
+
+  #choice(column, value) {
+    const options = this.#choices[column.type].map((name) =>
+      make('option', { value: name, selected: name === value }, words(column, name)),
+    );
+    return make('select', {}, ...options);
+  }
+
+  /** Somebody else has changed what is being edited here. */
+  #warn({ actor }) {
+    const { cell, editor } = this.#editing;
+    const name = actor ? nameOf(actor.id) : 'Gateway';
+    const text = `${name} has changed this as well. Saving puts both together, or asks you.`;
+    cell.element.querySelector('.hint')?.remove();
+    editor.after(make('p', { className: 'hint' }, text));
+    this.onNews(text);
+  }
+}

@@ -1,0 +1,102 @@
+// One row of the table: its cells, what others do in it, and what became of edits that were refused.
+
+import { COLUMNS, HEADING, words } from './columns.js';
+import { make } from './elements.js';
+import { colorOf, nameOf } from './people.js';
+
+const FLASH = 2500; // milliseconds that a change of somebody else stands out
+
+/** A row of the table for a block or a requirement. */
+export class Row {
+  #cells = new Map();
+  #edits;
+
+  constructor({ type, id }, edits, { editable }) {
+    this.type = type;
+    this.id = id;
+    this.#edits = edits;
+    const columns = type === 'Block' ? [HEADING] : COLUMNS;
+    for (const column of columns) this.#cells.set(column.field, new Cell(column, editable));
+    const cells = [...this.#cells.values()].map(({ element }) => element);
+    this.element = make('tr', { role: 'row', className: type.toLowerCase(), id: `row-${id}` });
+    this.element.append(...cells);
+    if (type === 'Block') cells[0].colSpan = COLUMNS.length;
+  }
+
+  /** The cell of a field. */
+  cell(field) {
+    return this.#cells.get(field);
+  }
+
+  /** The cell that an element is. */
+  cellOf(element) {
+    return [...this.#cells.values()].find((cell) => cell.element === element);
+  }
+
+  /** Show the row as it is known, with what has been typed over it. */
+  show(row) {
+    this.row = row;
+    for (const [field, cell] of this.#cells)
+      cell.show(row[field] ?? null, this.#edits.of(this.id, field));
+  }
+
+  /** Let a change of somebody else stand out for a moment. */
+  flash({ actor, changedFields, kind }) {
+    const changed = changedFields.map((field) => this.#cells.get(field)).filter(Boolean);
+    const whole = kind !== 'UPDATED' || !changed.length;
+    const cells = whole ? [...this.#cells.values()] : changed;
+    for (const cell of cells) cell.flash(actor, cell === cells[0]);
+  }
+}
+
+/** One cell: a value, and what stands upon it. */
+class Cell {
+  #value;
+  #tag = null;
+  #timer;
+
+  constructor(column, editable) {
+    this.column = column;
+    this.#value = make('span', { className: 'value' });
+    this.element = make('td', { role: 'gridcell', className: 'cell', tabIndex: -1 }, this.#value);
+    this.element.dataset.field = column.field;
+    this.element.dataset.label = column.label;
+    if (!editable) this.element.setAttribute('aria-readonly', 'true');
+    if (column === HEADING) {
+      this.#value.setAttribute('role', 'heading');
+      this.#value.setAttribute('aria-level', '2');
+    }
+  }
+
+  /** The value that is shown. */
+  value = null;
+
+  show(known, edit) {
+    this.value = edit ? edit.value : known;
+    const { element, column } = this;
+    element.classList.toggle('saving', Boolean(edit) && !edit.failure);
+    element.classList.toggle('refused', Boolean(edit?.failure));
+    const text = words(column, this.value);
+    if (this.#value.textContent !== text) this.#value.textContent = text;
+    if (column.kind === 'choice') element.dataset.value = this.value;
+  }
+
+  flash(person, named) {
+    clearTimeout(this.#timer);
+    this.#tag?.remove();
+    this.#tag = null;
+    const { classList } = this.element;
+    classList.remove('flash', ...[...classList].filter((name) => name.startsWith('person-')));
+    void this.element.offsetWidth; // so that a second change is seen as one
+    classList.add('flash', colorOf(person?.id));
+    if (named) {
+      const name = person ? nameOf(person.id) : 'Gateway';
+      this.#tag = make('span', { className: `tag ${colorOf(person?.id)}` }, name);
+      this.element.append(this.#tag);
+    }
+    this.#timer = setTimeout(() => {
+      classList.remove('flash', colorOf(person?.id));
+      this.#tag?.remove();
+    }, FLASH);
+  }
+}

@@ -1,0 +1,217 @@
+"""A gateway behind a network that can be cut, and people in front of a document."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, Request, expect
+
+from auth.browser_sessions import start
+from auth.session.origin import Origin
+from db.pool import NOBODY
+from graph.app import create_app
+from graph.http.server import Config
+from graph.settings import Settings
+from tests.explorer.conftest import OUTPUT, browser
+from tests.serving import served
+from tests.world import World
+
+__all__ = ["browser"]
+
+LOST = re.compile("net::ERR_|WebSocket connection to")
+"""What Chromium itself says of a network that is not there."""
+SECONDS = 20_000
+"""Milliseconds that a busy machine may take for what takes a moment."""
+
+
+class Network:
+    """The way to the gateway, which can be cut at any byte."""
+
+    def __init__(self) -> None:
+        self.target: tuple[str, int] | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    async def listen(self) -> str:
+        """Be there; the address."""
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def cut(self) -> None:
+        """Break every connection, and let none in."""
+        self._cut, self.target = self.target, None
+        for writer in [*self._open]:
+            writer.transport.abort()
+
+    def mend(self) -> None:
+        """Be there again."""
+        self.target = self._cut
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.target is None:
+            writer.transport.abort()
+            return
+        there, back = await asyncio.open_connection(*self.target)
+        self._open |= {writer, back}
+        with suppress(ConnectionError):
+            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+        self._open -= {writer, back}
+
+    async def close(self) -> None:
+        """Be gone for good."""
+        assert self._server is not None
+        self._server.close()
+        for writer in [*self._open]:
+            writer.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+class Gateway:
+    """A gateway that can be stopped and started again at one address."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.network = Network()
+        self.url = ""
+        self._stack = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Serve; at the address of before, if it was served before."""
+        if not self.url:
+            self.url = await self.network.listen()
+        settings = self._settings.model_copy(update={"public_url": self.url})
+        config = partial(Config, settings=settings)
+        inner = await self._stack.enter_async_context(
+            served(lambda _: create_app(settings), config)
+        )
+        self.network.target = ("127.0.0.1", int(inner.rpartition(":")[2]))
+
+    async def stop(self) -> None:
+        """Stop as a server does that is told to."""
+        await self._stack.aclose()
+        self.network.target = None
+
+
+@pytest.fixture(scope="session")
+async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    """The real application, as it is served in production."""
+    gateway = Gateway(settings)
+    await gateway.start()
+    yield gateway
+    await gateway.network.close()
+    await gateway.stop()
+
+
+@dataclass
+class Window:
+    """One person's window on a document, and what went wrong in it."""
+
+    page: Page
+    world: World
+    url: str
+    complaints: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        """Note every error, every request elsewhere, and every message of the socket."""
+        page = self.page
+        page.on("console", lambda m: m.type in ("error", "warning") and self._complain(m.text))
+        page.on("pageerror", lambda error: self._complain(str(error)))
+        page.on("request", self._note)
+        page.on("websocket", lambda ws: ws.on("framereceived", self._hear))
+
+    def _complain(self, text: str) -> None:
+        self.complaints.append(text)
+
+    def _note(self, request: Request) -> None:
+        if not request.url.startswith(f"{self.url}/"):
+            self.foreign.append(request.url)
+
+    def _hear(self, text: str | bytes) -> None:
+        self.told.append(str(text))
+
+    def forgive_the_network(self) -> None:
+        """Chromium may have said that there was none."""
+        self.complaints = [text for text in self.complaints if not LOST.search(text)]
+
+    async def open(self, document: object | None = None) -> None:
+        """Open a document, the world's unless another is named, and wait until it is live."""
+        await self.page.goto(f"{self.url}/live/{document or self.world.document}")
+
+    async def is_live(self) -> None:
+        """Wait until the page says that it is."""
+        await expect(self.page.locator("#state")).to_have_text("Live", timeout=SECONDS)
+        await expect(self.page.locator(".requirement").first).to_be_visible(timeout=SECONDS)
+
+    def cell(self, name: str, requirement: object | None = None) -> Locator:
+        """The cell of a field of a requirement, the world's unless another is named."""
+        id = requirement or self.world.requirement
+        return self.page.locator(f"#row-{id} > [data-field={name}]")
+
+    def value(self, name: str, requirement: object | None = None) -> Locator:
+        """What that cell shows."""
+        return self.cell(name, requirement).locator(".value")
+
+    async def type(self, name: str, text: str, requirement: object | None = None) -> None:
+        """Replace a text by keyboard, and save it."""
+        cell = self.cell(name, requirement)
+        await cell.focus()
+        await self.page.keyboard.press("Enter")
+        await cell.locator("textarea").fill(text)
+        await self.page.keyboard.press("Enter")
+
+    async def shows(self, name: str, text: str, requirement: object | None = None) -> None:
+        """Wait until the cell shows this, and nothing of it waits to be saved."""
+        value = self.value(name, requirement)
+        await expect(value).to_have_text(text, timeout=SECONDS)
+        await expect(self.cell(name, requirement)).not_to_have_class(
+            re.compile("saving|refused"), timeout=SECONDS
+        )
+
+    async def picture(self, name: str) -> None:
+        """Keep what it looks like."""
+        await self.page.screenshot(path=OUTPUT / "editor" / f"{name}.png")
+
+
+Enter = Callable[..., Awaitable[Window]]
+
+
+@pytest.fixture
+async def enter(
+    browser: Browser,
+    gateway: Gateway,
+    world: World,
+    settings: Settings,
+) -> AsyncIterator[Enter]:
+    """Lets people of the world in, each with a window of their own that must not complain."""
+    windows: list[Window] = []
+
+    async def enter(person: str, **options: object) -> Window:
+        async with world.database.auth.lend(NOBODY) as lent:
+            session = await start(lent, world.people[person], Origin(None, None, None), settings)
+        options = {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"} | options
+        context = await browser.new_context(**options)
+        cookie = {"name": "gateway", "value": session.secret, "url": gateway.url, "httpOnly": True}
+        await context.add_cookies([cookie])
+        window = Window(await context.new_page(), world, gateway.url)
+        windows.append(window)
+        window.watch()
+        return window
+
+    yield enter
+    for window in windows:
+        await window.page.context.close()
+    for window in windows:
+        assert window.complaints == []
+        assert window.foreign == []
