@@ -14,10 +14,12 @@ from uuid import UUID
 from auth import mailed_links, throttle
 from auth.mail import Outbox, mail
 from auth.mailed_links import not_found
+from auth.notices import tell
 from auth.session import Origin, Transaction, ViewerSession
 from auth.settings import AuthSettings
 from auth.sign_up import open_account
 from auth.viewer import Role, Viewer
+from db.core.notifications import NotificationType
 from db.core.organizations import InvitationStatus, OrganizationInvitation, OrganizationMember
 from db.core.organizations import UserRoleType as OrganizationRole
 from db.core.people import LinkPurpose, UserStatus
@@ -186,6 +188,7 @@ async def decline(database: Database, viewer: Viewer, secret: str, origin: Origi
     async with ViewerSession(database, viewer, origin).transaction() as transaction:
         row = await _open_row(transaction, invitation)
         transaction.change(row, None, status=InvitationStatus.DECLINED)
+        _tell_inviter(transaction, invitation, row)
 
 
 async def join(transaction: Transaction, invitation: Invitation) -> OrganizationMember:
@@ -202,6 +205,7 @@ async def join(transaction: Transaction, invitation: Invitation) -> Organization
     )
     if await transaction.find_all(OrganizationMember, *mine):
         raise Problem("ALREADY_EXISTS", "You are a member of this organization already.")
+    _tell_inviter(transaction, invitation, row)
     for former in await transaction.find_all(OrganizationMember, *mine, deleted=True):
         await transaction.restore(former, None)
         transaction.change(former, None, role=row.role, status=UserStatus.ACTIVE)
@@ -211,6 +215,21 @@ async def join(transaction: Transaction, invitation: Invitation) -> Organization
     )
     transaction.add(member)
     return member
+
+
+def _tell_inviter(
+    transaction: Transaction, invitation: Invitation, row: OrganizationInvitation
+) -> None:
+    does = "has joined" if row.status is InvitationStatus.ACCEPTED else "does not want to join"
+    tell(
+        transaction,
+        row.created_by,
+        NotificationType.INVITATION,
+        f"invitation_{row.status.value}",
+        f"{transaction.viewer.email} {does} {invitation.organization}.",
+        row,
+        organization_id=row.organization_id,
+    )
 
 
 async def _open_row(transaction: Transaction, invitation: Invitation) -> OrganizationInvitation:

@@ -10,6 +10,7 @@ from graph.core import (
     changes,
     clients,
     membership,
+    notifications,
     organizations,
     people,
     personal_tokens,
@@ -24,6 +25,7 @@ from graph.kit.node import NODES, Node
 from graph.kit.scalars import SCALARS
 from graph.kit.scopes import require_scopes
 from graph.requirements import (
+    assignments,
     baselines,
     blocks,
     comparisons,  # noqa: F401 (it extends types)
@@ -48,6 +50,8 @@ for _type in (
     projects.ProjectMember,
     api_keys.ApiKey,
     personal_tokens.PersonalToken,
+    notifications.Notification,
+    assignments.Assignment,
 ):
     NODES[_type.model] = _type
 
@@ -80,6 +84,7 @@ class Mutation(
     clients.Mutation,
     api_keys.Mutation,
     personal_tokens.Mutation,
+    notifications.Mutation,
     projects.Mutation,
     nested.Mutation,
     documents.Mutation,
@@ -88,13 +93,17 @@ class Mutation(
     purge.Mutation,
     baselines.Mutation,
     presence.Mutation,
+    assignments.Mutation,
 ):
     pass
 
 
 @strawberry.type
 class Subscription(
-    changes.Subscription, changes_of_requirements.Subscription, presence.Subscription
+    changes.Subscription,
+    changes_of_requirements.Subscription,
+    presence.Subscription,
+    notifications.Subscription,
 ):
     pass
 

@@ -62,7 +62,7 @@ def permitted(action: Action, model: Readable) -> ColumnElement[bool]:
         other, key = rule.seen_with
         names_it = getattr(other, key) == model.id
         ways.append(exists().where(names_it, permitted("read", other), live(other)))
-    roles = [least.name]
+    roles = [] if least is Role.NOBODY else [least.name]
     if rule.also_read and action == "read":
         roles.append(f"{rule.also_read.name}_EXACTLY")
     for name in roles:

@@ -32,7 +32,7 @@ RULES: dict[type[Entity], Rule] = {
                                   ("read", "create", "update", "delete")),
     StripeCustomer:          Rule(ADMIN,   NOBODY, NOBODY, NOBODY, also_read=BILLING),
     BillingCache:            Rule(ADMIN,   NOBODY, NOBODY, NOBODY, also_read=BILLING),
-    Notification:            Rule(NOBODY,  MEMBER, NOBODY, NOBODY, "user_id",
-                                  ("read", "update", "delete")),
+    Notification:            Rule(NOBODY, NOBODY, NOBODY, NOBODY, "user_id",
+                                  ("read", "update", "delete"), inside=True),
 }
 # fmt: on

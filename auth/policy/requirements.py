@@ -24,7 +24,7 @@ RULES: dict[type[Entity], Rule] = {
     TestCase:            Rule(VIEWER, EDITOR, EDITOR, EDITOR),
     TestExecution:       Rule(VIEWER, EDITOR, EDITOR, EDITOR),
     TestMatrixView:      Rule(VIEWER, EDITOR, EDITOR, EDITOR),
-    Assignment:          Rule(VIEWER, EDITOR, EDITOR, EDITOR),
+    Assignment:          Rule(VIEWER, EDITOR, EDITOR, EDITOR, inside=True),
     TraceLink:           Rule(VIEWER, EDITOR, EDITOR, EDITOR),
     ExcalidrawDiagram:   Rule(VIEWER, EDITOR, EDITOR, EDITOR),
     DiagramElementLink:  Rule(VIEWER, EDITOR, EDITOR, EDITOR),

@@ -39,6 +39,7 @@ from auth.session.sending import Stored, Write, organizations_of, send, settle
 from auth.session.sifting import send_each
 from auth.viewer import Role, Viewer
 from db.base import Entity
+from db.core.notifications import Notification
 from db.pool import SET, enter
 from db.problem import Problem
 from db.requirements.baselines import Baseline
@@ -63,6 +64,7 @@ class Transaction(Finder):
         self.reverted: dict[UUID, int] = {}
         """The version whose content a row is given back, by the row's id."""
         self.renumbered: set[UUID] = set()
+        self.notices: set[UUID] = set()
         self._uncounted: set[UUID] = set()
         """The organizations in which this has written, and is still to be counted as a request."""
         self._counted: set[UUID] = set()
@@ -117,6 +119,11 @@ class Transaction(Finder):
         """Insert these rows at the next flush; the policy is asked then."""
         self._orm.add_all(rows)
 
+    def tell(self, notice: Notification) -> None:
+        """Tell a person of what is written here, as the gateway: it asks no policy who may."""
+        self.notices.add(notice.id)
+        self.add(notice)
+
     async def flush(self, *, last: bool = False) -> None:
         """Send what is pending, so that what follows can refer to it; `last` when nothing follows.
 
@@ -153,6 +160,10 @@ class Transaction(Finder):
             require_allowed(self.viewer, "update", row)
         for name, value in changed.items():
             setattr(row, name, value)
+
+    def require_create(self, row: Entity) -> None:
+        """FORBIDDEN unless the row may be created; `add` asks as well, when it is sent."""
+        require_allowed(self.viewer, "create", row)
 
     def require_update(self, row: Entity, place: Mapping[str, Any]) -> None:
         """FORBIDDEN unless the row may be changed where it is, and in the scopes of `place`."""

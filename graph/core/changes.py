@@ -10,6 +10,7 @@ from uuid import UUID
 import strawberry
 from strawberry.utils.str_converters import to_camel_case, to_snake_case
 
+from auth.session import Row
 from auth.session.record import SECRETS
 from db.base import Entity
 from db.core.organizations import Organization
@@ -18,7 +19,7 @@ from db.core.projects import Project
 from db.feed.reading import Event
 from db.problem import Problem
 from graph.core.people import Profile
-from graph.kit.context import Info
+from graph.kit.context import Context, Info
 from graph.kit.fields import described
 from graph.kit.node import NODES, Node
 from graph.kit.scalars import BigInt
@@ -78,6 +79,24 @@ def model_named(entity_type: str) -> type[Entity] | None:
     return next((model for model in NODES if model.__name__ == entity_type), None)
 
 
+async def row_told(event: Event | None, context: Context) -> Row | None:
+    """The row that an event is about, at its version; None when it was deleted, or is not shown."""
+    if event is None or event.action == "delete" or event.version is None:
+        return None
+    model = model_named(event.entity_type)
+    if model is None:
+        return None
+    row = await context.one(model, event.entity_id)
+    if row is None or row.version != event.version:
+        try:
+            row = await context.get_then(model, event.entity_id, event.version, None)
+        except Problem as problem:
+            if problem.code != "NOT_FOUND":
+                raise
+            return None
+    return row
+
+
 def of_event(name: str, type_: Any, text: str) -> Any:
     """A field that is null where the stream speaks of itself."""
 
@@ -112,21 +131,7 @@ class ChangeEvent:
         " or no longer to be seen."
     )
     async def entity(root: strawberry.Parent[Any], info: Info) -> Node | None:  # noqa: N805
-        event: Event | None = root.event
-        if event is None or event.action == "delete" or event.version is None:
-            return None
-        model = model_named(event.entity_type)
-        if model is None:
-            return None
-        row = await info.context.one(model, event.entity_id)
-        if row is None or row.version != event.version:
-            try:
-                row = await info.context.get_then(model, event.entity_id, event.version, None)
-            except Problem as problem:
-                if problem.code != "NOT_FOUND":
-                    raise
-                return None
-        return row  # type: ignore[return-value]
+        return await row_told(root.event, info.context)  # type: ignore[return-value]
 
     @strawberry.field(description="The fields that it set.")
     def changed_fields(root: strawberry.Parent[Any]) -> list[str]:  # noqa: N805

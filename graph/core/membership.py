@@ -12,11 +12,13 @@ from strawberry.scalars import JSON
 
 from auth import invitations
 from auth.mailed_links import LIVES
+from auth.notices import tell
 from auth.people import address
 from auth.session import Transaction
 from auth.session.limits import require_seat
 from auth.viewer import Role
 from db.core import organizations as db
+from db.core.notifications import NotificationType
 from db.core.organizations import InvitationStatus, OrganizationType
 from db.core.organizations import PricingPlanInterval as BillingCycle
 from db.core.organizations import UserRoleType as OrganizationRole
@@ -193,13 +195,23 @@ async def organization_member_update(
 ) -> OrganizationMemberPayload | None:
     values = given(input)
     async with writing(info) as transaction:
-        member = await _locked(transaction, id)
-        new = values.get("role", member.role)
+        organization, member = await _locked(transaction, id)
+        before, new = member.role, values.get("role", member.role)
         require_rank(transaction, member.organization_id, role_of(member.role), role_of(new))
         status = values.get("status", member.status)
         if new is not OrganizationRole.OWNER or status is not UserStatus.ACTIVE:
             await owner_leaves(transaction, member)
         await transaction.update(member, expected_version, values)
+        if member.role is not before:
+            tell(
+                transaction,
+                member.user_id,
+                NotificationType.INFO,
+                "role_changed",
+                f"Your role in {organization.name} is now: {member.role.value}.",
+                member,
+                organization_id=organization.id,
+            )
     versions = transaction.merged.get(member.id, ())
     return answer(OrganizationMemberPayload, member, versions)  # type: ignore[no-any-return]
 
@@ -208,7 +220,7 @@ async def organization_member_remove(
     info: Info, id: Id, expected_version: ExpectedVersion
 ) -> OrganizationMemberPayload | None:
     async with writing(info) as transaction:
-        member = await _locked(transaction, id)
+        _, member = await _locked(transaction, id)
         if member.user_id != info.context.viewer.id:
             require_rank(transaction, member.organization_id, role_of(member.role))
         await owner_leaves(transaction, member)
@@ -226,14 +238,16 @@ async def organization_member_restore(
     return answer(OrganizationMemberPayload, member)  # type: ignore[no-any-return]
 
 
-async def _locked(transaction: Transaction, id: UUID) -> db.OrganizationMember:
-    """The membership, its organization locked before it: changes of members take turns.
+async def _locked(
+    transaction: Transaction, id: UUID
+) -> tuple[db.Organization, db.OrganizationMember]:
+    """The membership and its organization, locked before it: changes of members take turns.
 
     Two owners who leave at once must neither find the other still there nor wait for each other.
     """
     member = await transaction.find(db.OrganizationMember, id, lock=False)
-    await transaction.find(db.Organization, member.organization_id)
-    return await transaction.find(db.OrganizationMember, id)
+    organization = await transaction.find(db.Organization, member.organization_id)
+    return organization, await transaction.find(db.OrganizationMember, id)
 
 
 @strawberry.type

@@ -9,9 +9,12 @@ import strawberry
 from strawberry import UNSET, Maybe
 from strawberry.scalars import JSON
 
+from auth.notices import tell
 from auth.session import Transaction
 from auth.viewer import Role
+from db.base import Entity
 from db.core import projects as db
+from db.core.notifications import NotificationType
 from db.core.organizations import Organization as OrganizationRow
 from db.core.organizations import OrganizationMember as OrganizationMemberRow
 from db.core.people import Profile as ProfileRow
@@ -194,7 +197,7 @@ async def project_member_add(info: Info, input: ProjectMemberAdd) -> ProjectMemb
         project = await transaction.find(
             db.Project, input.project_id, lock=False, field=["project_id"]
         )
-        await _require_member(transaction, project.organization_id, input.user_id)
+        await require_member(transaction, project.organization_id, input.user_id, "user_id")
         same = (
             db.ProjectMember.project_id == project.id,
             db.ProjectMember.user_id == input.user_id,
@@ -211,18 +214,44 @@ async def project_member_add(info: Info, input: ProjectMemberAdd) -> ProjectMemb
             transaction.change(member, None, role=input.role, status=UserStatus.ACTIVE)
         else:
             transaction.add(member)
+        _tell_of_role(transaction, project, member)
     return answer(ProjectMemberPayload, member)  # type: ignore[no-any-return]
 
 
-async def _require_member(transaction: Transaction, organization_id: UUID, user_id: UUID) -> None:
-    """NOT_FOUND unless they belong to the organization."""
+def _tell_of_role(transaction: Transaction, project: db.Project, member: db.ProjectMember) -> None:
+    tell(
+        transaction,
+        member.user_id,
+        NotificationType.INFO,
+        "project_role_changed",
+        f"Your role in the project {project.name} is now: {member.role.value}.",
+        member,
+        organization_id=project.organization_id,
+        project_id=project.id,
+    )
+
+
+async def require_member(
+    transaction: Transaction,
+    organization_id: UUID,
+    user_id: UUID,
+    field: str,
+    to_create: type[Entity] = db.ProjectMember,
+) -> None:
+    """NOT_FOUND, naming the field, unless they belong to the organization.
+
+    `to_create` is what they are named in, by a token that need not see members.
+    """
     membership = (
         OrganizationMemberRow.organization_id == organization_id,
         OrganizationMemberRow.user_id == user_id,
     )
-    if not await transaction.find_all(OrganizationMemberRow, *membership, lock=False):
+    members = await transaction.find_all(
+        OrganizationMemberRow, *membership, lock=False, to_create=to_create
+    )
+    if not members:
         message = "There is no such member of the organization."
-        raise Problem("NOT_FOUND", message, field=["user_id"])
+        raise Problem("NOT_FOUND", message, field=[field])
 
 
 async def project_member_update(
@@ -231,8 +260,12 @@ async def project_member_update(
     values = given(input)
     async with writing(info) as transaction:
         member = await transaction.find(db.ProjectMember, id)
-        require_rank(transaction, member, member.role, values.get("role", member.role))
+        before = member.role
+        require_rank(transaction, member, before, values.get("role", before))
         await transaction.update(member, expected_version, values)
+        if member.role is not before:
+            project = await transaction.find(db.Project, member.project_id, lock=False)
+            _tell_of_role(transaction, project, member)
     versions = transaction.merged.get(member.id, ())
     return answer(ProjectMemberPayload, member, versions)  # type: ignore[no-any-return]
 

@@ -138,8 +138,11 @@ def connection(
     largest: int = LARGEST_PAGE,
     narrowed: Sequence[str] = (),
     within: Callable[[Any], tuple[UUID, Past]] | None = None,
+    newest_first: bool = False,
 ) -> Any:
     """A list of `type_` in pages, ordered `by` these columns unless the client says otherwise.
+
+    `newest_first` is the other way round.
 
     `key` is the column that names the parent, for a list beneath one; without it the list is a
     root field. `narrowed` names the columns that allow the larger page at the root when the filter
@@ -159,7 +162,8 @@ def connection(
     ) -> Connection[type_] | None:
         arguments = (first, after, last, before, filter, search, order_by)
         shape = (model, key, repr(arguments))
-        ask = partial(_asked, model, by, largest, narrowed if key is None else None, *arguments)
+        order = [Key(getattr(model, name), descending=newest_first) for name in by]
+        ask = partial(_asked, model, order, largest, narrowed if key is None else None, *arguments)
         asked = info.context.once(shape, ask)
         if key is None:
             return Connection[type_](page=await _at_root(info.context, model, asked))
@@ -212,7 +216,7 @@ def asked_for(
 
 def _asked(
     model: Readable,
-    by: Sequence[str],
+    order: Sequence[Key],
     largest: int,
     narrowed: Sequence[str] | None,
     first: int | None,
@@ -232,9 +236,9 @@ def _asked(
     if not within:
         where = by_index(cast(type[Entity], model), where)  # parts are not read at the root
     keys = [
-        Key(getattr(model, order.by.value), descending=order.direction is Direction.DESC)
-        for order in order_by or ()
-    ] or [Key(getattr(model, name)) for name in by]
+        Key(getattr(model, asked.by.value), descending=asked.direction is Direction.DESC)
+        for asked in order_by or ()
+    ] or [*order]
     unique = any(key.name == "id" for key in keys)
     tie = [] if unique else [Key(model.id, descending=keys[-1].descending)]
     return asked_for(first, after, last, before, (*keys, *tie), where, largest)

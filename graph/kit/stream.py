@@ -15,8 +15,9 @@ class Stream:
     Whoever follows the `presence` in a document is told no events, but who is there.
 
     Its reader has just been found to be allowed; whoever follows it asks the root field again when
-    rights have changed. `after` is the cursor to go on from, `types` and `fields` narrow what is
-    told. It is an asynchronous iterable because graphql-core wants one; the hub pushes instead.
+    rights have changed. `after` is the cursor to go on from; `types`, `fields` and `actions` narrow
+    what is told. It is an asynchronous iterable because graphql-core wants one; the hub pushes
+    instead.
     """
 
     kind: Kind
@@ -27,6 +28,7 @@ class Stream:
     fields: frozenset[str] | None = None
     client_id: UUID | None = field(default=None, compare=False)
     """As whom somebody is present, who by following is."""
+    actions: frozenset[str] | None = None
 
     @property
     def key(self) -> tuple[Kind, UUID]:

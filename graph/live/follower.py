@@ -8,6 +8,7 @@ from uuid import UUID
 
 from auth.policy import allows
 from auth.viewer import Viewer
+from db.core.notifications import Notification
 from db.core.organizations import OrganizationMember
 from db.feed.reading import Event
 from graph.core.changes import ChangeKind, model_named
@@ -111,12 +112,16 @@ def _sees_people(member: Member) -> bool:
 def concerns(stream: Stream, viewer: Viewer, event: News) -> bool:
     """Whether who follows this stream is to hear of the event: they may see it, and asked for it.
 
-    An entity that the API has no type for is told to nobody.
+    An entity that the API has no type for is told to nobody, a notification to its person alone.
     """
     if isinstance(event, Announcement):
         return True
     model = model_named(event.entity_type)
-    if model is None or (stream.types is not None and event.entity_type not in stream.types):
+    if model is None or (model is Notification) != (stream.kind == "person"):
+        return False
+    if stream.types is not None and event.entity_type not in stream.types:
+        return False
+    if stream.actions is not None and event.action not in stream.actions:
         return False
     if (
         stream.fields is not None

@@ -31,10 +31,17 @@ MEMBERS = {"ours": "admin", "theirs": "their member", "dissolved": "dissolved me
 TWICE = {"blocks"}
 """Tables whose rows name another one of theirs: the second names the first."""
 
+FED = {"feed_entries", "feed_positions"}
+"""Tables that the record fills by itself, with ids and no text."""
+
 
 def tenant_tables() -> list[Table]:
     """The tables whose rows belong to one tenant each, those that are named before the others."""
-    tables = [table for table in METADATA.sorted_tables if "organization_id" in table.columns]
+    tables = [
+        table
+        for table in METADATA.sorted_tables
+        if "organization_id" in table.columns and table.name not in FED
+    ]
     return sorted(tables, key=lambda table: table.name in MEANT)
 
 

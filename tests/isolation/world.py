@@ -70,7 +70,7 @@ FOR_NOBODY = {"audit_logs", "audit_seals", "audit_checkpoints", "usage_logs", "u
 RESTORED = {"projects", "documents", "blocks", "requirements", "baselines"}
 """What a mutation restores, besides organizations and memberships."""
 
-OF_THE_ORGANIZATION = {"project_members"}
+OF_THE_ORGANIZATION = {"project_members", "assignments"}
 """What is beneath a project and no content of it: no public project shows it to strangers."""
 
 

@@ -230,8 +230,8 @@ async def test_nothing_can_be_removed(tenants, table):
 @pytest.mark.parametrize("table", ROWS)
 async def test_a_public_project_shows_its_contents_and_no_more(tenants, table):
     await tenants.enter(user=tenants.ours, projects=[tenants.theirs])
-    administration = table in ("project_members", "user_roles", "notifications")
-    assert await tenants.sees(table, tenants.theirs) == (table in PUBLIC and not administration)
+    of_people = table in ("project_members", "user_roles", "notifications", "assignments")
+    assert await tenants.sees(table, tenants.theirs) == (table in PUBLIC and not of_people)
 
 
 WORDS = {"requirements": "stops", "documents": "D", "blocks": "B", "test_req": "brakes"}

@@ -49,7 +49,15 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   UNION ALL
   SELECT personal_tokens.id AS id, $14::INTEGER AS place
   FROM personal_tokens
-  WHERE personal_tokens.id = ANY ($2::UUID[])) AS anon_1;
+  WHERE personal_tokens.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT notifications.id AS id, $15::INTEGER AS place
+  FROM notifications
+  WHERE notifications.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT assignments.id AS id, $16::INTEGER AS place
+  FROM assignments
+  WHERE assignments.id = ANY ($2::UUID[])) AS anon_1;
 
 WITH RECURSIVE gone(id) AS
 (SELECT blocks_1.id AS id
