@@ -32,7 +32,7 @@ class Follower:
         self.viewer = None
         self.expires_at = None
         self.following = None
-        self.executions = 0
+        self.executions, self.sessions = 0, []
 
     # As access
 
@@ -83,7 +83,8 @@ class Follower:
 
     def make_context(self, viewer):
         self.executions += 1
-        return Context(ViewerSession(self.world.database, viewer), None)
+        self.sessions.append(ViewerSession(self.world.database, viewer))
+        return Context(self.sessions[-1], None)
 
 
 @pytest.fixture

@@ -188,6 +188,21 @@ async def test_those_with_the_same_rights_share_one_execution(world, follow):
     assert sum(follower.executions for follower in followers) == before + 1
 
 
+async def test_an_event_costs_as_many_statements_for_many_as_for_one(world, follow):
+    followers, costs = [], []
+    for more in (1, 19):
+        followers += [await follow("viewer", DOCUMENT, id=world.document) for _ in range(more)]
+        for follower in followers:
+            await follower.until(lambda f: f.told)
+        before = sum(session.statements for f in followers for session in f.sessions)
+        await create(world, "Told")
+        for follower in followers:
+            await follower.until(lambda f: f.told[-1]["kind"] == "CREATED")
+        told = sum(session.statements for f in followers for session in f.sessions)
+        costs.append(told - before)
+    assert costs == [3, 3]  # the row, its block, and who made it
+
+
 async def test_filters_leave_out_what_was_not_asked_for(world, follow):
     query = DOCUMENT.replace("id: $id", 'id: $id, types: ["Requirement"], fields: ["description"]')
     follower = await follow("viewer", query, id=world.document)

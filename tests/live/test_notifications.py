@@ -99,6 +99,18 @@ async def test_who_was_away_is_told_what_came_meanwhile_once(world, follow, reme
     assert len(resumed.told) == 4
 
 
+async def test_a_notification_costs_its_row_what_it_is_about_and_the_count(world, follow):
+    follower = await follow("viewer", RECEIVED)
+    await follower.until(lambda f: f.told)
+    costs = []
+    for number in range(1, 4):
+        before = sum(session.statements for session in follower.sessions)
+        await again(world)
+        await follower.has(number)
+        costs.append(sum(session.statements for session in follower.sessions) - before)
+    assert costs == [5, 5, 5]  # besides who made it, and of what type that is which it is about
+
+
 async def test_nobody_hears_of_anothers_in_the_streams_of_places(world, follow):
     """Also where the operation is executed for each person, who is then told of their rights."""
     followers = [
