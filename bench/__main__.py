@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import baselines, moving, reading, writing
+from bench import baselines, granting, live, moving, reading, writing
 from bench.stand import stand
 from db.embedded import Embedded
 from migrations.run import upgrade
@@ -20,6 +20,8 @@ PARTS = {
     "writing": writing.measure,
     "moving": moving.measure,
     "baselines": baselines.measure,
+    "live": live.measure,
+    "granting": granting.measure,
 }
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import asyncpg
 import httpx
+import psutil
 from uuid_utils.compat import uuid7
 
 from auth import tokens
@@ -32,6 +33,7 @@ Call = Callable[[], Awaitable[object]]
 class Stand:
     """The server under measurement, a client of its owner, and a connection that sees all."""
 
+    dsn: str
     superuser_dsn: str
     superuser: asyncpg.Connection
     client: httpx.AsyncClient
@@ -65,6 +67,15 @@ class Stand:
             return float("nan")
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
+
+    def memory(self) -> float:
+        """Megabytes of physical memory that the server holds now."""
+        return psutil.Process(self.server.pid).memory_info().rss / 1024**2
+
+    def cpu(self) -> float:
+        """Seconds that the server has computed."""
+        times = psutil.Process(self.server.pid).cpu_times()
+        return times.user + times.system
 
     async def project(self, documents: int, blocks: int, requirements: int) -> UUID:
         """A project of so many documents, of so many blocks, of so many requirements; its id."""
@@ -132,7 +143,7 @@ async def stand(dsn: str, superuser_dsn: str) -> AsyncIterator[Stand]:
     async with httpx.AsyncClient(base_url=ADDRESS, headers=headers, timeout=60) as client:
         with served(dsn) as server:
             await _ready(client)
-            yield Stand(superuser_dsn, superuser, client, server, organization)
+            yield Stand(dsn, superuser_dsn, superuser, client, server, organization)
     await superuser.close()
 
 

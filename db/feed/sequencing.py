@@ -22,6 +22,14 @@ class Head(NamedTuple):
     epoch: UUID
 
 
+class Reach(NamedTuple):
+    """`oldest` is the first position that is still kept; the next one, where none is."""
+
+    oldest: int
+    position: int
+    epoch: UUID
+
+
 async def lead(connection: asyncpg.Connection) -> bool:
     """Whether this connection's node is the one that sequences; it stays so until it closes."""
     return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", SEQUENCING))
@@ -40,10 +48,11 @@ async def head(connection: "asyncpg.Connection | Lent") -> Head:
     return await _head(connection, "SELECT position, epoch FROM ctx.feed_reach()")
 
 
-async def oldest(connection: "asyncpg.Connection | Lent") -> int:
-    """The first position that is still kept; the next one, where none is."""
-    position: int = await connection.fetchval("SELECT oldest FROM ctx.feed_reach()")
-    return position
+async def reach(connection: "asyncpg.Connection | Lent") -> Reach:
+    """How far the feed goes back, and how far it reaches now."""
+    row = await connection.fetchrow("SELECT oldest, position, epoch FROM ctx.feed_reach()")
+    assert row is not None  # noqa: S101 (a function's OUT parameters are one row)
+    return Reach(**row)
 
 
 async def trim(connection: "asyncpg.Connection | Lent", keep: timedelta = KEPT) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from auth.viewer import Viewer
@@ -21,6 +22,7 @@ from graph.live.follower import (
     group_key,
     is_personal,
 )
+from graph.live.made import Made
 from graph.live.tasks import Tasks
 
 EXECUTIONS = 8
@@ -46,6 +48,7 @@ class Groups:
         self._operations, self._tasks = operations, tasks
         self._cursor_of, self._failed = cursor_of, failed
         self._groups: dict[tuple[str, UUID], dict[Hashable, Group]] = defaultdict(dict)
+        self._made = Made()
         self._executing = asyncio.Semaphore(EXECUTIONS)
 
     def following(self, key: tuple[str, UUID]) -> list[Group]:
@@ -92,15 +95,17 @@ class Groups:
             group.waiting.clear()
             self.put(group, announcement)
 
-    async def told(
-        self, subscribing: Subscribing, viewer: Viewer, news: News
-    ) -> tuple[bytes, str | None]:
-        """What an operation says of it, and the cursor to give with it."""
+    async def told(self, group: Group, news: News) -> tuple[bytes, str | None]:
+        """What the group's operation says of it, and the cursor to give with it.
+
+        An event is executed once for as long as it is remembered, however many come back for it.
+        """
         if isinstance(news, Announcement):
-            return await self.executed(subscribing, viewer, news), None
+            return await self.executed(group.subscribing, group.viewer, news), None
         cursor = self._cursor_of(news.position)
         told = Told(kind_of(news), cursor, news.at, news)
-        return await self.executed(subscribing, viewer, told), cursor
+        execute = partial(self.executed, group.subscribing, group.viewer, told)
+        return await self._made.get((group.key, cursor), execute), cursor
 
     async def executed(
         self, subscribing: Subscribing, viewer: Viewer, root: Told | Announcement
@@ -121,7 +126,7 @@ class Groups:
             while group.waiting:
                 news = group.waiting.popleft()
                 if group.members and concerns(group.stream, group.viewer, news):
-                    payload, cursor = await self.told(group.subscribing, group.viewer, news)
+                    payload, cursor = await self.told(group, news)
                     for member in list(group.members):
                         member.tell(news.position, payload, cursor)
                 group.told_to = news.position

@@ -16,7 +16,7 @@ import structlog
 
 from auth.viewer import Viewer
 from db.feed.reading import Event, read
-from db.feed.sequencing import Head, oldest
+from db.feed.sequencing import Head, reach
 from db.pool import NOBODY, Database
 from db.problem import CODES, Problem
 from graph.core.changes import ChangeKind, Told
@@ -138,12 +138,13 @@ class Hub:
 
     async def _resumes(self, cursor: Cursor) -> int | None:
         """Where to go on; None when what came after it is not known any more."""
-        if cursor.epoch != self.tail.epoch or cursor.position > self.position:
-            return None
-        if self.tail.remembers(cursor.position):
+        here = cursor.epoch == self.tail.epoch and cursor.position <= self.position
+        if here and self.tail.remembers(cursor.position):
             return cursor.position
         async with self._database.auth.lend(NOBODY) as connection:
-            return cursor.position if await oldest(connection) <= cursor.position + 1 else None
+            feed = await reach(connection)  # another node may be ahead of this one
+        kept = feed.oldest <= cursor.position + 1 <= feed.position + 1
+        return cursor.position if cursor.epoch == feed.epoch and kept else None
 
     def _greet(self, member: Member, kind: ChangeKind) -> None:
         """Say where it stands: here."""
@@ -193,7 +194,7 @@ class Hub:
         for event in events:
             if not concerns(member.stream, group.viewer, event):
                 continue
-            payload, cursor = await self._groups.told(group.subscribing, group.viewer, event)
+            payload, cursor = await self._groups.told(group, event)
             if self._disturbed(member, group):
                 return
             member.tell(event.position, payload, cursor)

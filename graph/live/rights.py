@@ -41,6 +41,8 @@ class Concerned:
     client_id: str | None = None
     place: UUID | None = None
     """An organization, or a document in which people are present."""
+    applications: bool = False
+    """Whether it may be the rights of any application that acts for somebody."""
 
     def includes(self, viewer: Viewer, places: set[UUID]) -> bool:
         """Whether it is this viewer, who follows streams at these places."""
@@ -49,6 +51,7 @@ class Concerned:
             or (self.credential is not None and viewer.session_id == self.credential)
             or (self.client_id is not None and viewer.client_id == self.client_id)
             or (self.place is not None and self.place in places)
+            or (self.applications and viewer.client_id is not None)
         )
 
 
@@ -60,7 +63,8 @@ def concerned_by(event: Event) -> Concerned | None:
         if event.action == "create" or changing.isdisjoint(event.changed_fields):
             return None
         tenant = event.organization_id if event.entity_type != "Document" else None
-        return Concerned(place=tenant or event.entity_id)
+        place, ends = tenant or event.entity_id, event.entity_type == "Organization"
+        return Concerned(place=place, applications=ends)
     if event.resource_type in CREDENTIALS and event.action not in GIVING:
         person = event.user_id or event.actor_id
         if event.entity_type == "OAuthClient" or person is None:

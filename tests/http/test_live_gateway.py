@@ -11,6 +11,7 @@ import uvicorn
 
 from auth import tokens
 from auth.identify import identify_again, identify_token
+from auth.oauth.registry import register
 from auth.viewer import Role
 from graph.app import create_app
 from graph.http.server import Config
@@ -138,3 +139,22 @@ async def test_whoever_stays_with_a_key_is_looked_at_again_too(world, database, 
         assert await identify_again(viewer, database, settings) == viewer
         await world.ask("owner" if made is key else "viewer", end, id=made.id)
         assert await identify_again(viewer, database, settings) is None
+
+
+async def test_an_application_ends_with_the_organization_that_manages_it(world, database, settings):
+    made = await register(database, "Planner", ("https://planner.example/cb",))
+    token = await tokens.issue(database, world.email("outsider"), timedelta(hours=1))
+    await world.superuser.execute(
+        "UPDATE oauth_clients SET managed_by = $1 WHERE client_id = $2",
+        *(world.organization, made.client_id),
+    )
+    await world.superuser.execute(
+        "UPDATE oauth_access_tokens SET client_id = $1 WHERE user_id = $2",
+        *(made.client_id, world.people["outsider"]),
+    )
+    viewer = await identify_token(token, database)
+    assert await identify_again(viewer, database, settings) == viewer
+    await world.superuser.execute(
+        "UPDATE organizations SET deleted_at = now() WHERE id = $1", world.organization
+    )
+    assert await identify_again(viewer, database, settings) is None

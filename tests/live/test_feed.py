@@ -10,7 +10,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from db.feed.reading import read
-from db.feed.sequencing import head, oldest, sequence, trim
+from db.feed.sequencing import head, reach, sequence, trim
 from db.feed.tables import Departed
 from db.pool import BROKEN
 from tests.conftest import dsn_of
@@ -199,7 +199,7 @@ async def test_what_is_old_is_forgotten_and_the_feed_says_how_far_it_goes_back(c
     )
     while await trim(connection):
         pass
-    assert await oldest(connection) == last
+    assert (await reach(connection)).oldest == last
     assert [event.event_id for event in await events(connection, 0)] == [kept]
     async with asyncio.timeout(30):  # transactions of others hold entries back
         while await connection.fetchval("SELECT count(*) > 1 FROM feed_entries"):

@@ -203,6 +203,21 @@ async def test_an_event_costs_as_many_statements_for_many_as_for_one(world, foll
     assert costs == [3, 3]  # the row, its block, and who made it
 
 
+async def test_those_who_come_back_together_share_what_they_have_missed(world, follow):
+    first = await follow("viewer", DOCUMENT, id=world.document)
+    await first.until(lambda f: f.told)
+    after = first.told[0]["cursor"]
+    first.cancel()
+    for version in range(1, 6):
+        await rename(world, f"Name {version}", version)
+    back = [await follow("viewer", DOCUMENT, id=world.document, after=after) for _ in range(20)]
+    for follower in back:
+        missed = await follower.has(5)
+        assert [event["version"] for event in missed] == [2, 3, 4, 5, 6]
+    following, greetings, events = 20, 20, 5
+    assert sum(follower.executions for follower in back) == following + greetings + events
+
+
 async def test_filters_leave_out_what_was_not_asked_for(world, follow):
     query = DOCUMENT.replace("id: $id", 'id: $id, types: ["Requirement"], fields: ["description"]')
     follower = await follow("viewer", query, id=world.document)
