@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from auth.viewer import Viewer
+from db.feed.reading import Event
 from db.problem import Problem
 from graph.core.changes import Told, kind_of
 from graph.http.live import Subscribing
@@ -27,6 +29,8 @@ from graph.live.tasks import Tasks
 
 EXECUTIONS = 8
 """Executions at one time; more would only wait for each other's connections."""
+AHEAD = 8
+"""Events of one group that are executed while those before them are."""
 PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0)
 """Seconds after which an event is told again when the database could not be asked about it."""
 
@@ -102,10 +106,23 @@ class Groups:
         """
         if isinstance(news, Announcement):
             return await self.executed(group.subscribing, group.viewer, news), None
-        cursor = self._cursor_of(news.position)
-        told = Told(kind_of(news), cursor, news.at, news)
-        execute = partial(self.executed, group.subscribing, group.viewer, told)
-        return await self._made.get((group.key, cursor), execute), cursor
+        cursor, execute = self._execution(group, news)
+        return await self._made.get((group.key, cursor, news.event_id), execute), cursor
+
+    def prepare(self, group: Group, several: Sequence[News]) -> None:
+        """Begin to execute what is to be told next, so that one need not wait for the other."""
+        if len(several) > 1:
+            for news in several:
+                if isinstance(news, Event) and concerns(group.stream, group.viewer, news):
+                    cursor, execute = self._execution(group, news)
+                    self._made.begin((group.key, cursor, news.event_id), execute)
+
+    def _execution(
+        self, group: Group, event: Event
+    ) -> tuple[str, Callable[[], Coroutine[Any, Any, bytes]]]:
+        cursor = self._cursor_of(event.position)
+        told = Told(kind_of(event), cursor, event.at, event)
+        return cursor, partial(self.executed, group.subscribing, group.viewer, told)
 
     async def executed(
         self, subscribing: Subscribing, viewer: Viewer, root: Told | Announcement
@@ -124,12 +141,11 @@ class Groups:
         """Tell the group what waits for it, one after the other."""
         try:
             while group.waiting:
-                news = group.waiting.popleft()
-                if group.members and concerns(group.stream, group.viewer, news):
-                    payload, cursor = await self.told(group, news)
-                    for member in list(group.members):
-                        member.tell(news.position, payload, cursor)
-                group.told_to = news.position
+                several = [group.waiting.popleft() for _ in range(min(AHEAD, len(group.waiting)))]
+                if group.members:
+                    self.prepare(group, several)
+                for news in several:
+                    await self._tell_one(group, news)
         except Exception as error:  # noqa: BLE001 (whatever it was, clients must hear of it)
             for member in list(group.members):
                 self._failed(member, error)
@@ -137,6 +153,13 @@ class Groups:
         finally:
             group.working = False
             self._drop(group)
+
+    async def _tell_one(self, group: Group, news: News) -> None:
+        if group.members and concerns(group.stream, group.viewer, news):
+            payload, cursor = await self.told(group, news)
+            for member in list(group.members):
+                member.tell(news.position, payload, cursor)
+        group.told_to = news.position
 
     def _drop(self, group: Group) -> None:
         groups = self._groups.get(group.stream.key, {})

@@ -27,7 +27,7 @@ from graph.kit.stream import Stream
 from graph.live.bus import Bus, PostgresBus
 from graph.live.cursor import Cursor, read_cursor
 from graph.live.follower import SHARED, Group, Member, concerns, group_key
-from graph.live.groups import Groups
+from graph.live.groups import AHEAD, Groups
 from graph.live.presence import Presence
 from graph.live.rights import Concerned, Renewals, concerned_by
 from graph.live.tail import Tail
@@ -191,9 +191,10 @@ class Hub:
             self._groups.join(member, group)
             return
         events = await self._missed(member, told_to)
-        for event in events:
-            if not concerns(member.stream, group.viewer, event):
-                continue
+        concerning = [event for event in events if concerns(member.stream, group.viewer, event)]
+        for i, event in enumerate(concerning):
+            if i % AHEAD == 0:
+                self._groups.prepare(group, concerning[i : i + AHEAD])
             payload, cursor = await self._groups.told(group, event)
             if self._disturbed(member, group):
                 return

@@ -18,13 +18,19 @@ class Made:
 
     async def get(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
         """What was made for this key, or is being made; else make it. What fails is not kept."""
+        return await asyncio.shield(self.begin(key, make))
+
+    def begin(
+        self, key: Hashable, make: Callable[[], Coroutine[Any, Any, bytes]]
+    ) -> "asyncio.Task[bytes]":
+        """Make it, if that has not begun, for whoever will ask."""
         task = self._tasks.get(key)
         if task is None:
             task = self._tasks[key] = asyncio.create_task(make())
             task.add_done_callback(lambda done: self._weigh(key, done))
         else:
             self._tasks.move_to_end(key)
-        return await asyncio.shield(task)
+        return task
 
     def _weigh(self, key: Hashable, task: "asyncio.Task[bytes]") -> None:
         if self._tasks.get(key) is not task:
