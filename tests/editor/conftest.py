@@ -56,24 +56,30 @@ class Network:
             writer.transport.abort()
             return
         there, back = await asyncio.open_connection(*self.target)
-        self._open |= {writer, back}
-        with suppress(ConnectionError):
+        both = {writer, back}
+        self._open |= both
+        try:
             await asyncio.gather(_pump(reader, back), _pump(there, writer))
-        self._open -= {writer, back}
+        finally:
+            for each in both:
+                each.transport.abort()
+            self._open -= both
 
     async def close(self) -> None:
         """Be gone for good."""
         assert self._server is not None
         self._server.close()
-        for writer in [*self._open]:
-            writer.transport.abort()
+        self.cut()
+        await asyncio.sleep(0.1)  # until every connection knows
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
-    writer.close()
+    with suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
 
 
 class Gateway:

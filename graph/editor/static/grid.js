@@ -11,7 +11,8 @@ const PAGE = 10; // rows that Page Up and Page Down pass
 /**
  * Shows a document in a table and adds what is typed to the edits.
  *
- * `onFocus(row, field, editing)` is told where this person is, `onNews(text)` what to read out.
+ * `onFocus(place)` is told where this person is, `onWriting(place)` where they are writing (null when
+ * nowhere), `onNews(text)` what to read out. A place is `{ entityId, field }`.
  */
 export class Grid {
   #table;
@@ -24,12 +25,15 @@ export class Grid {
   #notes = new WeakMap();
   #bodies = new Map();
   #astray = make('tbody', { role: 'rowgroup' });
+  #people = [];
+  #occupied = []; // cells that somebody else is at
   #editing = null;
   #arranging = false;
   #due = false;
   #pressed = false;
   #current = null; // the one cell that Tab leads to
   onFocus = () => {};
+  onWriting = () => {};
   onNews = () => {};
 
   constructor(table, document, edits, { choices, editable }) {
@@ -81,6 +85,33 @@ export class Grid {
     if (failure || this.#table.querySelector('.note')) this.arrange();
   }
 
+  /** What this person has written was put together with what others had. */
+  merged({ id, field }) {
+    this.#rows.get(id)?.cell(field).flash(null, 'Put together with theirs');
+    this.onNews('Your change and those of others were put together.');
+  }
+
+  /** Show who else is where: a list of `{ id, place, writing }`. */
+  present(people) {
+    this.#people = people;
+    const at = (place) => this.#rows.get(place?.entityId)?.cell(place.field);
+    for (const cell of this.#occupied) cell.present([]);
+    const cells = Map.groupBy(people, ({ place }) => at(place));
+    cells.delete(undefined);
+    this.#occupied = [...cells.keys()];
+    for (const [cell, present] of cells) cell.present(present);
+  }
+
+  /** Go to a place, where somebody else is. */
+  go({ entityId, field }) {
+    this.#rows.get(entityId)?.cell(field)?.element.focus();
+  }
+
+  /** Somebody else is writing where this person has begun to. */
+  held(name) {
+    this.#hint(`${name} is writing here, too. Saving puts both together, or asks you.`);
+  }
+
   /** Add what is being typed to the edits. */
   commit() {
     if (!this.#editing) return;
@@ -91,6 +122,7 @@ export class Grid {
     cell.element.querySelector('.hint')?.remove();
     cell.element.classList.remove('editing');
     cell.element.tabIndex = 0;
+    this.onWriting(null);
     if (value !== before) this.#edits.add({ type: row.type, id: row.id, field, value, version });
   }
 
@@ -124,6 +156,7 @@ export class Grid {
       if (!this.#document.row(type, id)) this.#rows.delete(id);
     if (active !== document.activeElement && active?.isConnected) active.focus();
     this.#arranging = false;
+    this.present(this.#people);
     if (!this.#current?.isConnected) this.#stand(this.#table.querySelector('.cell'));
   }
 
@@ -179,7 +212,7 @@ export class Grid {
     const at = this.#at(target);
     if (!at) return;
     this.#stand(at.cell.element);
-    this.onFocus(at.row, at.cell.column.field, Boolean(this.#editing));
+    this.onFocus({ entityId: at.row.id, field: at.cell.column.field });
   }
 
   #leave(target) {
@@ -201,7 +234,7 @@ export class Grid {
     const { key, ctrlKey, metaKey, altKey } = event;
     const command = ctrlKey || metaKey;
     if (key === 'Enter' || key === 'F2') this.#open(at.cell.element);
-    else if (key.startsWith('Arrow') || /^(Home|End|Page)/.test(key)) this.#go(at, key, command);
+    else if (key.startsWith('Arrow') || /^(Home|End|Page)/.test(key)) this.#step(at, key, command);
     else if (key.length === 1 && !command && !altKey) this.#open(at.cell.element, key);
     else return;
     event.preventDefault();
@@ -221,12 +254,12 @@ export class Grid {
     } else if (key === 'Tab') {
       const at = this.#at(cell.element);
       this.commit();
-      this.#go(at, shiftKey ? 'ArrowLeft' : 'ArrowRight');
+      this.#step(at, shiftKey ? 'ArrowLeft' : 'ArrowRight');
     } else return;
     event.preventDefault();
   }
 
-  #go({ cell }, key, command = false) {
+  #step({ cell }, key, command = false) {
     const lines = [...this.#table.querySelectorAll('tr:has(> .cell)')];
     const line = lines.indexOf(cell.element.parentElement);
     const column = cell.element.cellIndex;
@@ -265,6 +298,7 @@ export class Grid {
     cell.element.removeAttribute('tabindex'); // the editor is what can be reached now
     cell.element.append(editor);
     editor.focus();
+    this.onWriting({ entityId: row.id, field: column.field });
     if (column.kind === 'choice') {
       editor.addEventListener('change', () => {
         this.commit();
@@ -291,9 +325,13 @@ export class Grid {
 
   /** Somebody else has changed what is being edited here. */
   #warn({ actor }) {
-    const { cell, editor } = this.#editing;
     const name = actor ? nameOf(actor.id) : 'Gateway';
-    const text = `${name} has changed this as well. Saving puts both together, or asks you.`;
+    this.#hint(`${name} has changed this as well. Saving puts both together, or asks you.`);
+  }
+
+  #hint(text) {
+    if (!this.#editing) return;
+    const { cell, editor } = this.#editing;
     cell.element.querySelector('.hint')?.remove();
     editor.after(make('p', { className: 'hint' }, text));
     this.onNews(text);

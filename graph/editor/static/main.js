@@ -1,148 +1,169 @@
-// The page of one document, on which several people work at a time.
+// The page of one document, on which several people work at a time: puts the modules together.
 
 import { ask, signedIn } from './api.js';
 import { CHOICES } from './columns.js';
 import { Connection, SignedOut } from './connection.js';
 import { FIELDS, LiveDocument } from './document.js';
 import { Edits } from './edits.js';
-import { make } from './elements.js';
+import { bar, news, showClosed, showHead, showPeople, showState } from './frame.js';
 import { Grid } from './grid.js';
 import { meet, nameOf } from './people.js';
+import { Presence } from './presence.js';
 
-const find = (id) => document.getElementById(id);
 const START = `{ viewer { profile { id email fullName } } ${CHOICES} }`;
-const CLOSED = 'There is no such document, or you may not see it.';
-const WORDS = { open: 'Live', lost: 'Offline', connecting: 'Connecting', 'signed-out': 'Signed out' };
 
-/** The bar at the top: what is wrong, and what to do about it. */
-function bar(text, label, action) {
-  const [words, way] = find('bar').children;
-  find('bar').hidden = !text;
-  words.textContent = text ?? '';
-  way.hidden = !label;
-  way.textContent = label ?? '';
-  way.onclick = action instanceof Function ? action : null;
-  way.href = typeof action === 'string' ? action : '#';
-  way.target = typeof action === 'string' ? '_blank' : '';
-}
+/** One person's work on one document. */
+class Work {
+  #me;
+  #choices;
+  #edits;
+  #connection;
+  #live;
+  #presence;
+  #grid = null;
+  #places = []; // where the others are
+  #signedOut = false;
+  #closed = false;
 
-function news(text) {
-  find('news').textContent = text;
-}
-
-async function start() {
-  const id = location.pathname.split('/').at(-1);
-  const { viewer, ...types } = await ask(START);
-  if (!viewer) return location.reload(); // the gateway leads to where people sign in
-  const me = meet(viewer.profile);
-  const choices = Object.fromEntries(
-    Object.entries(types).map(([type, { enumValues }]) => [type, enumValues.map((v) => v.name)]),
-  );
-
-  const edits = new Edits(`edits:${me.id}:${id}`, FIELDS);
-  const connection = new Connection(location.origin.replace(/^http/, 'ws') + '/graphql', {
-    // The cookie says who this is; it is looked at here so that nobody works under another's name.
-    connectionParams: async () => {
-      if ((await signedIn()) !== me.email) throw new SignedOut();
-      return {};
-    },
-    onState: tellState,
-  });
-  const live = new LiveDocument(id, connection);
-  let grid = null;
-  let closed = false;
-
-  function tellState(state = connection.state) {
-    if (closed) return;
-    const waiting = edits.pending;
-    const kept = waiting ? ` ${waiting === 1 ? 'A change is' : `${waiting} changes are`} kept.` : '';
-    find('state').dataset.state = state;
-    find('state').textContent = WORDS[state] ?? '';
-    if (state === 'open') {
-      bar();
-      edits.resume();
-    } else if (state === 'lost')
-      bar(`The connection is lost. What you write is kept, and sent when it is back.${kept}`,
-        'Try now', () => connection.retry());
-    else if (state === 'signed-out')
-      bar(`You are signed out.${kept}`, 'Sign in', `/sign-in?next=${location.pathname}`);
-    else if (state === 'refused') bar('This page is out of date.', 'Reload', () => location.reload());
+  constructor(id, me, choices) {
+    this.#me = me;
+    this.#choices = choices;
+    this.#edits = new Edits(`edits:${me.id}:${id}`, FIELDS);
+    this.#connection = new Connection(location.origin.replace(/^http/, 'ws') + '/graphql', {
+      connectionParams: () => this.#identify(),
+      onState: (state) => this.#turn(state),
+    });
+    this.#live = new LiveDocument(id, this.#connection);
+    this.#presence = new Presence(id, this.#connection);
+    this.#follow();
+    addEventListener('focus', () => this.#return());
+    addEventListener('beforeunload', (event) => {
+      this.#grid?.commit();
+      if (this.#edits.pending) event.preventDefault();
+    });
   }
 
-  edits.onChange = (edit) => {
-    grid?.refresh(edit);
-    if (connection.state !== 'open') tellState();
-    find('state').classList.toggle('saving', edits.pending > 0);
-  };
-  edits.onSaved = (edit, row, merged) => {
-    live.accept(edit.type, row);
-    const both = merged.length && row[edit.field] !== edit.value;
-    if (both) news('Your change and those of others were put together.');
-  };
-  edits.onSignedOut = () => tellState('signed-out');
+  /** Begin. */
+  start() {
+    this.#live.open();
+    this.#presence.open();
+    this.#edits.flush();
+  }
 
-  live.onArranged = () => {
-    const { name, project, viewerCan } = live.head;
-    find('name').textContent = name;
-    find('project').textContent = project?.name ?? '';
-    document.title = `${name} · Gateway`;
-    grid ??= made(viewerCan.create);
-    find('readonly').hidden = viewerCan.create;
-    grid.arrange();
-    const none = live.requirements.size + live.blocks.size === 0;
-    find('empty').hidden = !none;
-    find('empty').textContent = 'There is nothing in this document yet.';
-  };
-  live.onChanged = (row, event) => {
-    meet(event?.actor);
-    meet(row.updatedBy);
-    const others = event && !edits.isOwn(event.correlationId);
-    if (others && !event.renumbered && event.actor)
-      news(`${nameOf(event.actor.id)}: ${row.name}, ${event.kind.toLowerCase()}.`);
-    grid?.show(row, others ? event : undefined);
-  };
-  live.onClosed = () => {
-    closed = true;
-    edits.paused = true;
-    grid?.clear();
-    bar();
-    document.title = 'Gateway';
-    find('state').textContent = '';
-    const texts = edits.all.map(({ value }) => make('blockquote', {}, value ?? ''));
-    if (texts.length) texts.unshift(make('p', {}, 'What you had written and was not saved:'));
-    find('name').textContent = 'Closed';
-    find('project').textContent = '';
-    const panel = make('section', { className: 'closed' }, make('p', {}, CLOSED), ...texts);
-    find('main').replaceChildren(panel);
-  };
+  #follow() {
+    const [edits, live, presence] = [this.#edits, this.#live, this.#presence];
+    edits.onChange = (edit) => this.#edited(edit);
+    edits.onSaved = (edit, row, merged) => {
+      live.accept(edit.type, row);
+      if (merged.length && row[edit.field] !== edit.value) this.#grid.merged(edit);
+    };
+    edits.onSignedOut = () => this.#turn('signed-out');
+    live.onArranged = () => this.#arrange();
+    live.onChanged = (row, event) => this.#show(row, event);
+    live.onClosed = () => this.#close();
+    presence.onPresent = (present) => this.#meet(present);
+    presence.onHeld = (person) => this.#grid?.held(person ? nameOf(person.id) : 'Somebody');
+  }
 
-  function made(editable) {
-    const table = find('grid');
-    table.hidden = false;
-    const grid = new Grid(table, live, edits, { choices, editable });
+  /** The cookie says who this is; it is looked at so that nobody works under another's name. */
+  async #identify() {
+    if ((await signedIn()) !== this.#me.email) throw new SignedOut();
+    return {};
+  }
+
+  /** The connection is in another state. */
+  #turn(state) {
+    if (this.#closed) return;
+    this.#signedOut = state === 'signed-out';
+    if (state !== 'open') this.#presence.lost();
+    const waiting = this.#edits.pending;
+    showState(state, waiting > 0);
+    const kept = waiting ? ` ${waiting === 1 ? 'A change is' : `${waiting} changes are`} kept.` : '';
+    if (state === 'open') {
+      bar();
+      this.#edits.resume();
+    } else if (state === 'lost') {
+      const text = 'The connection is lost. What you write is kept, and sent when it is back.';
+      bar(text + kept, 'Try now', () => this.#connection.retry());
+    } else if (state === 'signed-out') {
+      bar(`You are signed out.${kept}`, 'Sign in', `/sign-in?next=${location.pathname}`);
+    } else if (state === 'refused') {
+      bar('This page is out of date.', 'Reload', () => location.reload());
+    }
+  }
+
+  /** Somebody looks at the page again: they may have signed in, in another tab. */
+  async #return() {
+    if (!this.#signedOut) return this.#connection.retry();
+    const email = await signedIn().catch(() => null);
+    if (email && email !== this.#me.email) location.reload();
+    if (email !== this.#me.email) return;
+    this.#connection.retry();
+    if (this.#connection.state === 'open') this.#turn('open');
+  }
+
+  #edited(edit) {
+    this.#grid?.refresh(edit);
+    const { state } = this.#connection;
+    if (state === 'open' && !this.#signedOut) showState(state, this.#edits.pending > 0);
+    else this.#turn(this.#signedOut ? 'signed-out' : state);
+  }
+
+  #arrange() {
+    const { head, blocks, requirements } = this.#live;
+    showHead(head, blocks.size + requirements.size === 0);
+    this.#grid ??= this.#makeGrid(head.viewerCan.create);
+    this.#grid.arrange();
+  }
+
+  #makeGrid(editable) {
+    const table = document.getElementById('grid');
+    const grid = new Grid(table, this.#live, this.#edits, { choices: this.#choices, editable });
     grid.onNews = news;
+    grid.onFocus = (place) => this.#presence.at(place);
+    grid.onWriting = (place) => (place ? this.#presence.take(place) : this.#presence.release());
+    grid.present(this.#places);
     return grid;
   }
 
-  /** Signing in happens in another tab. */
-  async function lookAgain() {
-    if (find('state').dataset.state !== 'signed-out') return connection.retry();
-    const email = await signedIn().catch(() => null);
-    if (email && email !== me.email) location.reload();
-    if (email !== me.email) return;
-    connection.retry();
-    tellState();
+  #show(row, event) {
+    meet(event?.actor);
+    meet(row.updatedBy);
+    const byOthers = event && !event.renumbered && !this.#edits.isOwn(event.correlationId);
+    if (byOthers && event.actor)
+      news(`${nameOf(event.actor.id)}: ${row.name}, ${event.kind.toLowerCase()}.`);
+    this.#grid?.show(row, byOthers ? event : undefined);
   }
 
-  addEventListener('focus', lookAgain);
-  addEventListener('beforeunload', (event) => {
-    grid?.commit();
-    if (edits.pending) event.preventDefault();
-  });
-  live.open();
-  edits.flush();
+  #meet(present) {
+    for (const { person } of present) meet(person);
+    const others = present.filter((one) => !this.#presence.isOwn(one));
+    this.#places = others.map(({ person, focus, leases }) => ({
+      id: person.id,
+      place: leases.at(-1) ?? focus,
+      writing: leases.length > 0,
+    }));
+    this.#grid?.present(this.#places);
+    showPeople(this.#places, (place) => this.#grid?.go(place));
+  }
+
+  #close() {
+    this.#closed = true;
+    this.#edits.paused = true;
+    this.#presence.lost();
+    this.#grid?.clear();
+    showClosed(this.#edits.all);
+  }
 }
 
-start().catch((failure) => {
-  bar(failure.message, 'Try again', () => location.reload());
-});
+async function start() {
+  const { viewer, ...types } = await ask(START);
+  if (!viewer) return location.reload(); // the gateway leads to where people sign in
+  const named = Object.entries(types);
+  const choices = Object.fromEntries(
+    named.map(([type, { enumValues }]) => [type, enumValues.map(({ name }) => name)]),
+  );
+  new Work(location.pathname.split('/').at(-1), meet(viewer.profile), choices).start();
+}
+
+start().catch((failure) => bar(failure.message, 'Try again', () => location.reload()));

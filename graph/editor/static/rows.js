@@ -45,13 +45,16 @@ export class Row {
     const changed = changedFields.map((field) => this.#cells.get(field)).filter(Boolean);
     const whole = kind !== 'UPDATED' || !changed.length;
     const cells = whole ? [...this.#cells.values()] : changed;
-    for (const cell of cells) cell.flash(actor, cell === cells[0]);
+    const name = actor ? nameOf(actor.id) : 'Gateway';
+    for (const cell of cells) cell.flash(actor?.id, cell === cells[0] ? name : '');
   }
 }
 
 /** One cell: a value, and what stands upon it. */
 class Cell {
   #value;
+  #here = null;
+  #color = 'nobody';
   #tag = null;
   #timer;
 
@@ -81,21 +84,35 @@ class Cell {
     if (column.kind === 'choice') element.dataset.value = this.value;
   }
 
-  flash(person, named) {
+  /** Show who is here: their names, in the colour of whoever came first. */
+  present(people) {
+    this.#here?.remove();
+    this.#here = null;
+    if (!people.length) return;
+    const [{ id, writing }] = people;
+    const names = people.map((person) => nameOf(person.id)).join(', ');
+    const label = make('span', {}, writing ? `${names} …` : names);
+    this.#here = make('span', { className: `here ${colorOf(id)}` }, label);
+    this.#here.classList.toggle('writing', writing);
+    this.element.append(this.#here);
+  }
+
+  /** Stand out for a moment in somebody's colour, with a few words on it. */
+  flash(personId, words) {
+    const { classList } = this.element;
     clearTimeout(this.#timer);
     this.#tag?.remove();
     this.#tag = null;
-    const { classList } = this.element;
-    classList.remove('flash', ...[...classList].filter((name) => name.startsWith('person-')));
+    classList.remove('flash', this.#color);
     void this.element.offsetWidth; // so that a second change is seen as one
-    classList.add('flash', colorOf(person?.id));
-    if (named) {
-      const name = person ? nameOf(person.id) : 'Gateway';
-      this.#tag = make('span', { className: `tag ${colorOf(person?.id)}` }, name);
+    this.#color = personId ? colorOf(personId) : 'nobody';
+    classList.add('flash', this.#color);
+    if (words) {
+      this.#tag = make('span', { className: `tag ${this.#color}` }, words);
       this.element.append(this.#tag);
     }
     this.#timer = setTimeout(() => {
-      classList.remove('flash', colorOf(person?.id));
+      classList.remove('flash', this.#color);
       this.#tag?.remove();
     }, FLASH);
   }
