@@ -40,6 +40,7 @@ from graph.http.operations import Operations
 from graph.http.visit import Live, Visitors
 from graph.kit.context import Context
 from graph.live.hub import Hub
+from graph.live.redis_bus import RedisBus
 from graph.schema import schema
 from graph.settings import Settings
 
@@ -65,7 +66,10 @@ def create_app(settings: Settings) -> Starlette:
     outbox = Outbox(settings)
     metrics = Metrics(lambda: pool_use(database))
     operations = Operations(schema, settings, metrics)
-    hub = Hub(database, operations)
+    buses = (
+        [RedisBus(settings, name) for name in ("presence", "feed")] if settings.redis_url else []
+    )
+    hub = Hub(database, operations, *buses)
 
     async def make_context(request: Request) -> Context:
         viewer = await identify(request, database, settings)

@@ -100,6 +100,12 @@ class Settings(BaseSettings):
         " forms; development makes its own. Changing it signs everybody out.",
     )
 
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="`redis://user:password@host:port`, or `rediss://` for TLS: carries between"
+        " processes who is present and that something has happened. Without it PostgreSQL does.",
+    )
+
     # Connections
     gateway_pooler: Literal["session", "transaction"] = Field(
         default="session",
@@ -269,6 +275,20 @@ class Settings(BaseSettings):
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("it begins with postgresql://")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        try:
+            url = urlsplit(value.get_secret_value())
+            fits = url.scheme in ("redis", "rediss") and url.hostname and url.port != 0
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError("it is redis:// or rediss://, perhaps user:password@, a host, a port")
         return value
 
     @field_validator("smtp_url")

@@ -37,7 +37,7 @@ class Finding(NamedTuple):
 
 def examine(settings: Settings) -> list[Finding]:
     """Everything that can be looked at; what depends on a failed check is left out."""
-    findings = [*_settings(settings), _explorer()]
+    findings = [*_settings(settings), _explorer(), *_redis(settings)]
     try:
         with running(settings) as dsn:
             return findings + asyncio.run(_database(dsn)) + _migrations(dsn)
@@ -62,6 +62,17 @@ def _explorer() -> Finding:
     if Bundle.read() is None:
         return Finding("Explorer", "not built", "Run `make explorer`.")
     return Finding("Explorer", "built")
+
+
+def _redis(settings: Settings) -> list[Finding]:
+    if settings.redis_url is None:
+        return []
+    from graph.live.redis_bus import ping
+
+    if fault := asyncio.run(ping(settings.redis_url.get_secret_value())):
+        advice = "Start it, or correct REDIS_URL. Meanwhile nodes do not see each other's people."
+        return [Finding("Redis", f"cannot be used ({fault})", advice)]
+    return [Finding("Redis", "in order")]
 
 
 async def _database(dsn: str) -> list[Finding]:

@@ -5,7 +5,7 @@ later, when messages are lost, or when nothing is carried for a while.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -71,8 +71,25 @@ class Outgoing:
         if not self._queue.full():
             self._queue.put_nowait(message)
 
-    async def next(self) -> str | None:
-        """The next one; None when there was none for LOOK seconds."""
+    async def send(
+        self, carry: Callable[[str], Awaitable[None]], look: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Have each one carried, for ever; whoever cancels it has those carried that still wait.
+
+        `look` is called when there was none for LOOK seconds, to see whether there is anybody.
+        """
+        try:
+            while True:
+                message = await self._next()
+                await (look() if message is None else carry(message))
+        except asyncio.CancelledError:
+            with suppress(Exception):
+                async with asyncio.timeout(FAREWELL):
+                    for message in self.rest():
+                        await carry(message)
+            raise
+
+    async def _next(self) -> str | None:
         try:
             async with asyncio.timeout(LOOK):
                 return await self._queue.get()
@@ -121,19 +138,10 @@ class PostgresBus:
         self._outgoing.put(message)
 
     async def _send(self, connection: asyncpg.Connection) -> None:
-        try:
-            while True:
-                message = await self._outgoing.next()
-                if message is None:
-                    await connection.execute("SELECT")
-                else:
-                    await self._notify(connection, message)
-        except asyncio.CancelledError:
-            with suppress(*BROKEN, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError):
-                async with asyncio.timeout(FAREWELL):
-                    for message in self._outgoing.rest():
-                        await self._notify(connection, message)
-            raise
+        async def carry(message: str) -> None:
+            await connection.execute("SELECT pg_notify($1, $2)", self._channel, message)
 
-    async def _notify(self, connection: asyncpg.Connection, message: str) -> None:
-        await connection.execute("SELECT pg_notify($1, $2)", self._channel, message)
+        async def look() -> None:
+            await connection.execute("SELECT")
+
+        await self._outgoing.send(carry, look)

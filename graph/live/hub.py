@@ -44,12 +44,19 @@ MOST_WAITING = 10_000
 class Hub:
     """Follows the feed for this node, and keeps everybody's subscriptions.
 
-    `bus` carries between nodes who is present: by default the database's own NOTIFY.
+    `bus` carries between nodes who is present, by default through NOTIFY of the database; `waking`
+    that there are events, beside what the database says of it.
     """
 
-    def __init__(self, database: Database, operations: Operations, bus: Bus | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        operations: Operations,
+        bus: Bus | None = None,
+        waking: Bus | None = None,
+    ) -> None:
         self._database, self._operations = database, operations
-        self.tail = Tail(database, self)
+        self.tail = Tail(database, self, waking)
         self._tasks = Tasks()
         self._groups = Groups(operations, self._tasks, self._cursor_of, self._fail)
         self.presence = Presence(bus or PostgresBus(database, "presence"), self._groups.announce)

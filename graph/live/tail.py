@@ -18,6 +18,7 @@ import structlog
 from db.feed.reading import Event, read
 from db.feed.sequencing import Head, head, lead, sequence
 from db.pool import BROKEN, Database
+from graph.live.bus import Bus
 
 log = structlog.get_logger(__name__)
 
@@ -46,10 +47,13 @@ class Follower(Protocol):
 
 
 class Tail:
-    """Reads the feed for this node, for as long as `run` runs."""
+    """Reads the feed for this node, for as long as `run` runs.
 
-    def __init__(self, database: Database, follower: Follower) -> None:
-        self._database, self._follower = database, follower
+    `bus` wakes the nodes, too, where there is one. What it loses only comes later.
+    """
+
+    def __init__(self, database: Database, follower: Follower, bus: Bus | None = None) -> None:
+        self._database, self._follower, self._bus = database, follower, bus
         self._woken = asyncio.Event()
         self._leads = False
         self._last_event = 0.0
@@ -78,6 +82,12 @@ class Tail:
 
     async def run(self) -> None:
         """Follow for ever; for a task that ends by being cancelled."""
+        async with asyncio.TaskGroup() as running:
+            running.create_task(self._follow_always())
+            if self._bus:
+                running.create_task(self._bus.run(lambda _: self._hear(), self.wake))
+
+    async def _follow_always(self) -> None:
         while True:
             try:
                 connection = await self._database.listen("feed", lambda _: self.wake())
@@ -102,10 +112,17 @@ class Tail:
             self._woken.clear()
             if not self._leads and loop.time() - asked >= SAFETY:
                 asked, self._leads = loop.time(), await lead(connection)
-            await self._catch_up(connection, await (sequence if self._leads else head)(connection))
+            now = await (sequence if self._leads else head)(connection)
+            if self._bus and self._leads and now.position > self.position:
+                self._bus.publish(str(now.position))
+            await self._catch_up(connection, now)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pause(loop.time())):
                     await self._woken.wait()
+
+    def _hear(self) -> None:
+        if not self._leads:  # it has said so itself
+            self.wake()
 
     def _pause(self, now: float) -> float:
         if not self._leads:

@@ -1,0 +1,116 @@
+"""The bus through Redis, where many nodes run: publish and subscribe, which keep nothing."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from auth.secret import keyed_digest
+from graph.live.bus import LOOK, Backoff, Outgoing
+from graph.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+ANSWER = 3.0
+"""Seconds that Redis takes to answer, at most."""
+
+
+def connect(url: str) -> Redis:
+    """A client of this Redis that tells at once when it cannot be reached, and does not try again.
+
+    Whether it still lives is asked whenever LOOK seconds have passed in silence.
+    """
+    return Redis.from_url(
+        url,
+        socket_timeout=ANSWER,
+        socket_connect_timeout=ANSWER,
+        health_check_interval=LOOK,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+async def ping(url: str) -> str:
+    """What is wrong with this Redis; nothing when it answers."""
+    try:
+        async with connect(url) as redis:
+            await redis.ping()
+    except (RedisError, OSError, TimeoutError) as error:
+        return type(error).__name__
+    return ""
+
+
+class RedisBus:
+    """One channel of Redis.
+
+    Redis may serve other gateways, too: theirs have another secret, and so other channels.
+    """
+
+    def __init__(self, settings: Settings, channel: str) -> None:
+        assert settings.redis_url is not None  # noqa: S101 (it is set, or there is no such bus)
+        self._url = settings.redis_url.get_secret_value()
+        self._channel = f"gateway:{keyed_digest(settings, 'bus', channel).hex()[:32]}:{channel}"
+        self._outgoing = Outgoing()
+
+    async def run(self, hear: Callable[[str], None], connected: Callable[[], None]) -> None:
+        """Carry for ever."""
+        backoff = Backoff()
+        while True:
+            try:
+                async with connect(self._url) as redis, redis.pubsub() as heard:
+                    await heard.subscribe(self._channel)
+                    await _first_of(self._hear(heard, hear, connected, backoff), self._send(redis))
+            except (RedisError, OSError, TimeoutError) as error:
+                name = type(error).__name__
+                log.warning("Redis cannot be reached", channel=self._channel, error=name)
+            except Exception:
+                log.exception("bus")
+            await backoff.wait()
+
+    def publish(self, message: str) -> None:
+        """Send it, as soon as that is possible."""
+        self._outgoing.put(message)
+
+    async def _hear(
+        self,
+        heard: PubSub,
+        hear: Callable[[str], None],
+        connected: Callable[[], None],
+        backoff: Backoff,
+    ) -> None:
+        while True:
+            message = await heard.get_message(timeout=LOOK)
+            match message:
+                case {"type": "subscribe"}:
+                    backoff.reset()
+                    self._outgoing.rest()  # from before; `connected` says what is now
+                    connected()
+                case {"type": "message", "data": bytes() as data}:
+                    hear(data.decode(errors="replace"))
+
+    async def _send(self, redis: Redis) -> None:
+        async def carry(message: str) -> None:
+            await redis.publish(self._channel, message)
+
+        async def look() -> None:
+            await redis.ping()
+
+        await self._outgoing.send(carry, look)
+
+
+async def _first_of(*works: Coroutine[Any, Any, None]) -> None:
+    """Run them beside each other until one of them fails, and raise what it has failed with."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=ANSWER)
