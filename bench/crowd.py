@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 FOLLOW = """subscription ($id: UUID!) { documentChanged(id: $id) {
   cursor kind version entity { ... on Requirement { id name version } } } }"""
-AT_ONCE = 100
+AT_ONCE = 16
 """Connections that are opened at one time."""
 HEAD, LONG, LONGER = 2, 126, 127
 TEXT, PING, PONG = 0x81, 0x89, 0x8A
@@ -96,8 +96,8 @@ class Client(asyncio.Protocol):
             variables = {"id": self._document}
             payload = {"query": FOLLOW, "variables": variables}
             self._send({"type": "subscribe", "id": "1", "payload": payload})
-        else:
-            self.ready.set_exception(ConnectionError(message.decode()))
+        elif not self.ready.done():
+            self.ready.set_exception(ConnectionError(repr(message)))
 
     def _send(self, message: dict[str, Any]) -> None:
         self._frame(TEXT, json.dumps(message).encode())
