@@ -10,17 +10,12 @@ from structlog.testing import capture_logs
 
 from auth import totp
 from auth.people import create_person
+from tests.mails import Mails
 from tests.pages.conftest import Visitor
 
 pytestmark = pytest.mark.processes
 
 PASSWORD, ANOTHER = "correct horse battery", "another horse battery"
-
-
-def link_in(logged: list[dict]) -> str:
-    """The link of the last mail, which development writes to the log."""
-    events = [line["event"] for line in logged]
-    return next(event for event in reversed(events) if "?token=" in event)
 
 
 async def test_somebody_signs_up_and_secures_their_account(visitor: Visitor):  # noqa: PLR0915
@@ -36,7 +31,7 @@ async def test_somebody_signs_up_and_secures_their_account(visitor: Visitor):  #
         await expect(title).to_have_text("Check your mail")
         await visitor.show("mail-sent")
 
-        await page.goto(link_in(logged))
+        await page.goto(visitor.address + await Mails(logged).link(email))
         await visitor.fill(Your_name="Ada Example", A_password="short")
         await visitor.press("Create the account")
         await expect(page.get_by_role("alert")).to_contain_text("at least 12 characters")
@@ -104,7 +99,7 @@ async def test_somebody_forgets_their_password_in_two_tabs(visitor: Visitor, dat
         await other.get_by_label("E-mail address").fill(email)
         await other.get_by_role("button", name="Send the link").click()
         await expect(other.get_by_role("heading", level=1)).to_have_text("Check your mail")
-        await other.goto(link_in(logged))
+        await other.goto(visitor.address + await Mails(logged).link(email))
         await other.get_by_label("New password").fill(ANOTHER)
         await other.get_by_role("button", name="Change the password").click()
         await expect(other.get_by_role("status")).to_contain_text("has been changed")
