@@ -41,6 +41,7 @@ from graph.http.visit import Live, Visitors
 from graph.kit.context import Context
 from graph.live.hub import Hub
 from graph.live.redis_bus import RedisBus
+from graph.live.tasks import stop
 from graph.schema import schema
 from graph.settings import Settings
 
@@ -109,9 +110,7 @@ def create_app(settings: Settings) -> Starlette:
             finally:
                 await live.settle()
                 await outbox.settle()
-                for task in upkeep:
-                    task.cancel()
-                await asyncio.gather(*upkeep, return_exceptions=True)
+                await stop(*upkeep)
 
     endpoint = GraphQLEndpoint(operations, make_context, settings)
     visitors = Visitors(lambda shown: identify(shown, database, settings), renewed, context_of)

@@ -6,7 +6,6 @@ stands apart from the others, is told what it has missed by executions of its ow
 who follow live when it has caught up with them.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -31,7 +30,7 @@ from graph.live.groups import AHEAD, Groups
 from graph.live.presence import Presence
 from graph.live.rights import Concerned, Renewals, concerned_by
 from graph.live.tail import Tail
-from graph.live.tasks import Tasks
+from graph.live.tasks import Tasks, together
 
 log = structlog.get_logger(__name__)
 
@@ -68,9 +67,7 @@ class Hub:
     async def run(self) -> None:
         """Follow for ever; for a task that ends by being cancelled."""
         try:
-            async with asyncio.TaskGroup() as running:
-                running.create_task(self.tail.run())
-                running.create_task(self.presence.run())
+            await together(self.tail.run(), self.presence.run())
         finally:
             self._renewals.close()
             self._tasks.cancel()

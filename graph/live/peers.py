@@ -17,6 +17,7 @@ from graph.kit.presence import Client, Focus, Lease, Place, Present
 from graph.live.board import Board
 from graph.live.bus import LARGEST, Bus
 from graph.live.pace import Pace
+from graph.live.tasks import stop
 
 log = structlog.get_logger(__name__)
 
@@ -131,8 +132,7 @@ class Peers:
         finally:
             self._pace.cancel()
             self._say("bye")
-            carrying.cancel()
-            await asyncio.gather(carrying, return_exceptions=True)
+            await stop(carrying)
 
     def tell(self, client: Client) -> None:
         """Something about this client, which is at this node, has changed."""

@@ -18,6 +18,7 @@ from graph.live.bus import Bus
 from graph.live.follower import Member
 from graph.live.pace import Pace
 from graph.live.peers import Deed, Focused, Peers, Released, Taken
+from graph.live.tasks import stop
 
 OFTEN, EACH = 0.1, 0.005
 """Seconds between two announcements in a document, at least: OFTEN, or EACH for everybody there."""
@@ -60,8 +61,7 @@ class Presence:
         finally:
             for pace in self._paces.values():
                 pace.cancel()
-            sharing.cancel()
-            await asyncio.gather(sharing, return_exceptions=True)
+            await stop(sharing)
 
     # Coming and going
 

@@ -1,8 +1,6 @@
 """The bus through Redis, where many nodes run: publish and subscribe, which keep nothing."""
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 import structlog
 from redis.asyncio import Redis
@@ -13,6 +11,7 @@ from redis.exceptions import RedisError
 
 from auth.secret import keyed_digest
 from graph.live.bus import LOOK, Backoff, Outgoing
+from graph.live.tasks import together
 from graph.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -64,7 +63,7 @@ class RedisBus:
             try:
                 async with connect(self._url) as redis, redis.pubsub() as heard:
                     await heard.subscribe(self._channel)
-                    await _first_of(self._hear(heard, hear, connected, backoff), self._send(redis))
+                    await together(self._hear(heard, hear, connected, backoff), self._send(redis))
             except (RedisError, OSError, TimeoutError) as error:
                 name = type(error).__name__
                 log.warning("Redis cannot be reached", channel=self._channel, error=name)
@@ -101,16 +100,3 @@ class RedisBus:
             await redis.ping()
 
         await self._outgoing.send(carry, look)
-
-
-async def _first_of(*works: Coroutine[Any, Any, None]) -> None:
-    """Run them beside each other until one of them fails, and raise what it has failed with."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=ANSWER)

@@ -19,6 +19,7 @@ from db.feed.reading import Event, read
 from db.feed.sequencing import Head, head, lead, sequence
 from db.pool import BROKEN, Database
 from graph.live.bus import Bus
+from graph.live.tasks import together
 
 log = structlog.get_logger(__name__)
 
@@ -82,10 +83,10 @@ class Tail:
 
     async def run(self) -> None:
         """Follow for ever; for a task that ends by being cancelled."""
-        async with asyncio.TaskGroup() as running:
-            running.create_task(self._follow_always())
-            if self._bus:
-                running.create_task(self._bus.run(lambda _: self._hear(), self.wake))
+        works = [self._follow_always()]
+        if self._bus:
+            works.append(self._bus.run(lambda _: self._hear(), self.wake))
+        await together(*works)
 
     async def _follow_always(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""The tasks of a node's hub, held until they end; what goes wrong in one is logged."""
+"""Tasks that run beside each other: held until they end, and ended for certain."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,9 +8,36 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
+STUBBORN = 2.0
+"""Seconds after which a task that has been cancelled is cancelled again."""
+
+
+async def together(*works: Coroutine[Any, Any, None]) -> None:
+    """Run these beside each other until one of them ends, and raise what it has failed with."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        await stop(*tasks)
+
+
+async def stop(*tasks: "asyncio.Task[None]") -> None:
+    """Cancel these until they have ended, whatever they end with.
+
+    Once is not enough: a driver may lose a cancellation that comes while its own work ends.
+    """
+    running = {task for task in tasks if not task.done()}
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=STUBBORN)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
 
 class Tasks:
-    """Whatever runs beside."""
+    """Whatever runs beside; what goes wrong in it is logged."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
