@@ -55,8 +55,9 @@ async def test_a_cursor_of_what_was_lost_is_answered_with_resync(servers, tmp_pa
     async with cluster(primary, 1, tmp_path) as tenant:
         world = tenant.world
         ids = world.document, world.requirement
+        (ready,) = await follow(tenant, ids[0], None, 0)
         await rename(tenant, ids[1], 1)
-        (before,) = await follow(tenant, ids[0], None, 0)
+        _, before = await follow(tenant, ids[0], ready["cursor"], 1)
     copy()
     async with cluster(primary, 1, tmp_path, world) as tenant:
         await rename(tenant, ids[1], 2)
