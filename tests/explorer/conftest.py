@@ -31,6 +31,8 @@ FLAGS = (
     "--disable-sync",
 )
 
+expect.set_options(timeout=20_000)  # milliseconds: a busy machine is no defect
+
 
 @dataclass
 class Gateway:
