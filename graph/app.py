@@ -1,7 +1,6 @@
 """The ASGI application; the only place where things are wired."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -32,6 +31,7 @@ from graph.http.challenge import Challenging
 from graph.http.drain import Drain
 from graph.http.endpoint import GraphQLEndpoint
 from graph.http.event_stream import EventStreams
+from graph.http.garbage import keep_looks_short
 from graph.http.handshake import SocketEndpoint
 from graph.http.health import alive, readiness
 from graph.http.metrics import Metrics, PoolUse
@@ -94,8 +94,6 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
         async with database:
-            gc.collect()
-            gc.freeze()  # what lives as long as the process need not be looked at again
             upkeep = [
                 asyncio.create_task(_keep_partitions(database)),
                 asyncio.create_task(_forget_keys(database)),
@@ -103,6 +101,7 @@ def create_app(settings: Settings) -> Starlette:
                 asyncio.create_task(keep_clean(database)),
                 asyncio.create_task(hub.run()),
                 asyncio.create_task(_trim_feed(database)),
+                asyncio.create_task(keep_looks_short()),
             ]
             try:
                 with Drain(settings.drain_delay) as drain:
