@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -183,7 +184,7 @@ class Visit:
             self._end(Problem("UNAUTHENTICATED", "The credential has expired."), expired=True)
 
 
-class Running:
+class Running(ABC):
     """One operation of a visit: the sink of what comes of it, and what it holds until it ends."""
 
     __slots__ = ("_counted", "_mutates", "_over", "_subscription", "_task", "visit")
@@ -195,17 +196,17 @@ class Running:
         self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = None
 
+    @abstractmethod
     def next(self, payload: bytes, cursor: str | None) -> None:
         """Send one result."""
-        raise NotImplementedError
 
+    @abstractmethod
     def error(self, errors: list[Error]) -> None:
         """Say that it was not run, or cannot go on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def complete(self) -> None:
         """Say that there is nothing more."""
-        raise NotImplementedError
 
     @property
     def follows(self) -> bool:

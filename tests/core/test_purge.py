@@ -24,6 +24,10 @@ RETAIN = """mutation ($id: UUID!, $days: Int) { organizationUpdate(
     id: $id, expectedVersion: 1, input: {trashRetentionDays: $days}) { organization { id } } }"""
 KINDS = ("requirement", "block", "document", "project", "organization")
 RECORDS = {"audit_logs", "audit_checkpoints"}
+UNRECORDED = """
+SELECT count(*) FROM {} AS f WHERE f.organization_id = $1
+    AND NOT EXISTS (SELECT FROM audit_logs AS e WHERE e.id = f.event_id)
+"""
 FOLLOWING = FED | {"audit_seals"}
 """Tables that are filled after the record, while a test runs."""
 COUNTS = {
@@ -321,6 +325,8 @@ async def test_of_an_organization_that_is_purged_the_record_alone_remains(
     assert {table for table, number in after[1].items() if number} == RECORDS
     assert after[1]["audit_logs"] == before[1]["audit_logs"] + purged["total"]
     assert purged["total"] > 100
+    for table in FED:  # what is still to be told points to the record, and to nothing else
+        assert await superuser.fetchval(UNRECORDED.format(table), gone) == 0
     assert await superuser.fetchval("SELECT true FROM organizations WHERE id = $1", gone) is None
     await superuser.execute(  # or other tests would meet them at the root
         "UPDATE projects SET visibility = 'private' WHERE visibility = 'public'"

@@ -229,9 +229,10 @@ class Reader:
         return {"id": str(self.document), "after": self.after, "whole": self.whole}
 
     async def _read(self, client: Socket, chance: random.Random) -> None:
-        """Until it cuts itself off, or is cut off."""
-        limit = chance.random() if self.cut < self.cuts else None
-        patience = asyncio.timeout(limit)
+        """Until it cuts itself off, some time after it was greeted, or is cut off."""
+        if not self._take(await client.receive()):
+            return
+        patience = asyncio.timeout(chance.random() / 2 if self.cut < self.cuts else None)
         try:
             async with patience:
                 while self._take(await client.receive()):
