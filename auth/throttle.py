@@ -34,14 +34,18 @@ class Count(NamedTuple):
     theirs: bool
 
 
-# After n failures the wait is 2 ** (n - allowed + 1) - 1 seconds: none while n < allowed.
+FIRST_WAIT = 1.0
+"""Seconds of the first wait."""
+
+# After n failures it is FIRST_WAIT * (2 ** (n - allowed + 1) - 1) seconds: none while n < allowed.
 ADMIT = """
 INSERT INTO sign_in_attempts AS a (subject, level, counted_at) VALUES ($1, 1, now())
 ON CONFLICT (subject) DO UPDATE
 SET level = greatest(0, a.level - extract(epoch FROM now() - a.counted_at) * $3::float8) + 1,
     counted_at = now()
 WHERE a.counted_at + make_interval(secs =>
-        least($4::float8, power(2, greatest(-1, least(a.level - $2::float8 + 1, 40))) - 1))
+        least($4::float8,
+            $5::float8 * (power(2, greatest(-1, least(a.level - $2::float8 + 1, 40))) - 1)))
     <= now()
 RETURNING level
 """
@@ -52,7 +56,8 @@ SET level = greatest(0, a.level - extract(epoch FROM now() - a.counted_at) * $2:
     counted_at = now()
 """
 WAIT = """
-SELECT least($3::float8, power(2, greatest(-1, least(level - $2::float8 + 1, 40))) - 1)
+SELECT least($3::float8,
+        $4::float8 * (power(2, greatest(-1, least(level - $2::float8 + 1, 40))) - 1))
     - extract(epoch FROM now() - counted_at)::float8
 FROM sign_in_attempts WHERE subject = $1
 """
@@ -164,11 +169,11 @@ async def admit(connection: Lent, counts: list[Count], what: str = "failed sign-
     async with connection.transaction():
         for count in counts:
             level = await connection.fetchval(
-                ADMIT, count.subject, float(count.allowed), count.sinks, count.longest
+                ADMIT, count.subject, float(count.allowed), count.sinks, count.longest, FIRST_WAIT
             )
             if level is None:
                 seconds = await connection.fetchval(
-                    WAIT, count.subject, float(count.allowed), count.longest
+                    WAIT, count.subject, float(count.allowed), count.longest, FIRST_WAIT
                 )
                 raise too_many(seconds, what)
         await connection.execute(CLEAN)
@@ -178,7 +183,7 @@ async def require_no_wait(connection: Lent, counts: list[Count], what: str) -> N
     """Raise RATE_LIMITED when an attempt would have to wait, and count nothing."""
     for count in counts:
         seconds = await connection.fetchval(
-            WAIT, count.subject, float(count.allowed), count.longest
+            WAIT, count.subject, float(count.allowed), count.longest, FIRST_WAIT
         )
         if seconds is not None and seconds > 0:
             raise too_many(seconds, what)

@@ -76,7 +76,7 @@ async def test_who_is_gone_or_reads_nothing_or_never_finishes_is_let_go(live: Se
 
 
 async def test_all_who_lost_a_node_are_taken_in_at_once_and_requests_are_still_answered(tmp_path):
-    people, limits = 200, {"live_connections_per_address": 500, "gateway_env": "production"}
+    people, limits = 400, {"live_connections_per_address": 500, "gateway_env": "production"}
     with serving(tmp_path, **limits) as lost:
         async with AsyncExitStack() as clients:
             for n in range(people):
