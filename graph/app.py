@@ -31,7 +31,6 @@ from graph.http.challenge import Challenging
 from graph.http.drain import Drain
 from graph.http.endpoint import GraphQLEndpoint
 from graph.http.event_stream import EventStreams
-from graph.http.garbage import keep_looks_short
 from graph.http.handshake import SocketEndpoint
 from graph.http.health import alive, readiness
 from graph.http.metrics import Metrics, PoolUse
@@ -101,7 +100,6 @@ def create_app(settings: Settings) -> Starlette:
                 asyncio.create_task(keep_clean(database)),
                 asyncio.create_task(hub.run()),
                 asyncio.create_task(_trim_feed(database)),
-                asyncio.create_task(keep_looks_short()),
             ]
             try:
                 with Drain(settings.drain_delay) as drain:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from graph.commands.database import migrate, migrated, require_migrated, running, say
 from graph.commands.demo import Account, accounts
+from graph.http.garbage import keep_looks_short
 from graph.http.server import Config
 from graph.logs import set_up
 from graph.settings import Settings, SettingsError, with_secret
@@ -70,7 +71,9 @@ def application() -> ASGIApp:
     settings = Settings()
     set_up(settings)
     _end_with_parent()
-    return create_app(settings)
+    app = create_app(settings)
+    keep_looks_short()
+    return app
 
 
 def _run(config: Config, listener: socket.socket) -> None:

@@ -4,8 +4,8 @@ With thousands of connections open, a look at all objects takes a third of a sec
 is told anything. What has survived one such look is therefore left out of those that follow.
 """
 
-import asyncio
 import gc
+import time
 from typing import Any
 
 WHOLE_EVERY = 3600
@@ -13,18 +13,23 @@ WHOLE_EVERY = 3600
 OLDEST = 2
 
 
-async def keep_looks_short() -> None:
-    """For ever; for a task that ends by being cancelled."""
-    gc.callbacks.append(_leave_out)
-    try:
-        while True:
-            gc.collect()
-            await asyncio.sleep(WHOLE_EVERY)
+def keep_looks_short() -> None:
+    """From now on, in the whole process: for one that does nothing but serve."""
+    gc.callbacks.append(_Looks())
+    gc.collect()
+
+
+class _Looks:
+    """Told by the collector when it begins to look, and when it has ended."""
+
+    def __init__(self) -> None:
+        self._whole_at = time.monotonic()
+
+    def __call__(self, phase: str, found: dict[str, Any]) -> None:
+        if found["generation"] != OLDEST:
+            return
+        if phase == "stop":
+            gc.freeze()
+        elif time.monotonic() - self._whole_at > WHOLE_EVERY:
+            self._whole_at = time.monotonic()
             gc.unfreeze()
-    finally:
-        gc.callbacks.remove(_leave_out)
-
-
-def _leave_out(phase: str, found: dict[str, Any]) -> None:
-    if phase == "stop" and found["generation"] == OLDEST:
-        gc.freeze()
