@@ -73,7 +73,16 @@ An internal error is what asyncpg says of one that was ended while nobody used i
 
 
 NOTICED = (asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What asyncpg raises of a connection that its pool has given up already, by itself."""
+"""What asyncpg raises of a connection that it has given up already, by itself."""
+
+UNREACHABLE = (
+    *BROKEN,
+    asyncpg.InterfaceError,
+    asyncpg.TooManyConnectionsError,
+    OSError,
+    TimeoutError,
+)
+"""What is raised where a connection is to be made or used, and the server cannot be asked."""
 
 
 def _array(ids: Iterable[UUID]) -> str:
@@ -102,6 +111,14 @@ class _ProxiedConnection(_Connection):
     """One through a proxy that pools by transaction: what is set on it may be another's next."""
 
     proxied = True
+
+
+def _is_closed(connection: Lent) -> bool:
+    """Whether it ended between two statements; the pool may have taken it back because of that."""
+    try:
+        return connection.is_closed()
+    except NOTICED:
+        return True
 
 
 def enter(connection: Connection, context: Context) -> None:
@@ -157,7 +174,7 @@ class Pool:
         """A connection in this context; BUSY when none is free in time, or the server ends it."""
         try:
             connection = await self._pool.acquire(timeout=self._wait)
-        except (TimeoutError, OSError, asyncpg.PostgresConnectionError) as error:
+        except UNREACHABLE as error:
             raise Problem("BUSY", "The database has no connection to spare.") from error
         try:
             if self._per_transaction:
@@ -167,7 +184,9 @@ class Pool:
             else:
                 await cast(_Connection, connection).enter(context.settings())
                 yield connection
-        except BROKEN as error:
+        except (*BROKEN, *NOTICED) as error:
+            if not (isinstance(error, BROKEN) or _is_closed(connection)):
+                raise
             with suppress(*NOTICED):
                 connection.terminate()
             raise Problem("BUSY", "The connection to the database was lost.") from error

@@ -172,6 +172,8 @@ def _translated(error: BaseException) -> Problem | None:
             return None
         if getattr(link, "code", None) == POOL_EXHAUSTED:
             return SQL_STATES["53"]
+        if getattr(link, "connection_invalidated", False):  # it was closed before it was asked
+            return SQL_STATES["08"]
     if isinstance(error, TimeoutError):
         return SQL_STATES["57014"]
     return SQL_STATES["08"] if isinstance(error, ConnectionError) else None

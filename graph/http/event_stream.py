@@ -131,7 +131,7 @@ class Stream:
         try:
             await self._more.wait()
             if task.done() and (error := task.exception()) is not None:
-                return error if isinstance(error, Problem) else Problem("INTERNAL", str(error))
+                return Reporter(visit.request_id).of_exception(error)
             if not self._gone:
                 await self._write(visit, send)
             return None

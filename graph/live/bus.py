@@ -12,7 +12,7 @@ from typing import Protocol
 import asyncpg
 import structlog
 
-from db.pool import BROKEN, Database
+from db.pool import UNREACHABLE, Database
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +117,7 @@ class PostgresBus:
         while True:
             try:
                 connection = await self._database.listen(self._channel, hear)
-            except (OSError, asyncpg.PostgresError, TimeoutError):
+            except (*UNREACHABLE, asyncpg.PostgresError):
                 await backoff.wait()
                 continue
             backoff.reset()
@@ -125,7 +125,7 @@ class PostgresBus:
             connected()
             try:
                 await self._send(connection)
-            except (*BROKEN, asyncpg.InterfaceError, TimeoutError):
+            except UNREACHABLE:
                 log.info("the connection to other nodes was lost")
             except asyncpg.PostgresError:
                 log.exception("bus")

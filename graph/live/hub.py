@@ -11,15 +11,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import UUID
 
-import structlog
+from structlog.contextvars import bound_contextvars
 
 from auth.viewer import Viewer
 from db.feed.reading import Event, read
 from db.feed.sequencing import Head, reach
 from db.pool import NOBODY, Database
-from db.problem import CODES, Problem
+from db.problem import Problem
 from graph.core.changes import ChangeKind, Told
-from graph.http.errors import described
+from graph.http.errors import Reporter, described
 from graph.http.live import Access, Sink, Subscribing
 from graph.http.operations import NotRun, Operations
 from graph.kit.stream import Stream
@@ -31,8 +31,6 @@ from graph.live.presence import Presence
 from graph.live.rights import Concerned, Renewals, concerned_by
 from graph.live.tail import Tail
 from graph.live.tasks import Tasks, together
-
-log = structlog.get_logger(__name__)
 
 PAGE = 200
 """Missed events that are read by one statement."""
@@ -272,7 +270,9 @@ class Hub:
         member.sink.error(errors)
 
     def _fail(self, member: Member, error: Exception) -> None:
-        self._end(member, _refusal(error))
+        request_id = member.subscribing.request_id
+        with bound_contextvars(request_id=request_id):
+            self._end(member, Reporter(request_id).of_exception(error))
 
     def _cursor_of(self, position: int) -> str:
         assert self.tail.epoch is not None  # noqa: S101 (the tail has started)
@@ -312,11 +312,3 @@ def _places(members: Iterable[Member]) -> set[UUID]:
     streams = {member.stream for member in members}
     present = {stream.id for stream in streams if stream.kind == "presence"}
     return {id for stream in streams if (id := stream.organization_id)} | present
-
-
-def _refusal(error: Exception) -> Problem:
-    """What clients hear of it; they go on from their cursor when it may pass."""
-    if isinstance(error, Problem):
-        return error
-    log.error("live", error=type(error).__name__, exc_info=error)
-    return Problem("INTERNAL", CODES["INTERNAL"].meaning)

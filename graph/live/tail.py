@@ -17,7 +17,7 @@ import structlog
 
 from db.feed.reading import Event, read
 from db.feed.sequencing import Head, head, lead, sequence
-from db.pool import BROKEN, Database
+from db.pool import UNREACHABLE, Database
 from graph.live.bus import Bus
 from graph.live.tasks import together
 
@@ -92,12 +92,12 @@ class Tail:
         while True:
             try:
                 connection = await self._database.listen("feed", lambda _: self.wake())
-            except (OSError, asyncpg.PostgresError, TimeoutError):
+            except (*UNREACHABLE, asyncpg.PostgresError):
                 await asyncio.sleep(RECONNECT)
                 continue
             try:
                 await self._follow(connection)
-            except (*BROKEN, asyncpg.InterfaceError, TimeoutError):
+            except UNREACHABLE:
                 log.info("the feed's connection was lost")
             except asyncpg.PostgresError:
                 log.exception("feed")

@@ -4,6 +4,7 @@ import asyncio
 import random
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from db.problem import Problem
@@ -251,3 +252,19 @@ async def test_an_event_is_told_again_until_the_database_answers(world, follow, 
     (event,) = await follower.has(1)
     assert event["entity"]["name"] == "Brakes hold"
     assert not follower.failures
+
+
+async def test_who_cannot_catch_up_in_time_is_told_to_come_again(world, follow, monkeypatch):
+    first = await follow("viewer", DOCUMENT, id=world.document)
+    await first.until(lambda f: f.told)
+    await rename(world, "Missed")
+    await first.has(1)
+
+    async def takes_too_long(*_, **__):
+        raise asyncpg.QueryCanceledError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr("graph.live.hub.read", takes_too_long)
+    first.hub.tail.recent.clear()
+    again = await follow("viewer", DOCUMENT, id=world.document, after=first.told[0]["cursor"])
+    await again.until(lambda f: f.errors)
+    assert again.errors == ["TIMEOUT"]

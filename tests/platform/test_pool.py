@@ -1,5 +1,13 @@
 """Connections that the server has ended are replaced, and nobody is told of a defect."""
 
+import asyncio
+
+import asyncpg
+import pytest
+
+from db.pool import NOBODY
+from db.problem import Problem
+
 UPDATE = """mutation ($id: UUID!, $version: BigInt!, $name: String!) {
   requirementUpdate(id: $id, expectedVersion: $version, input: {name: $name}) {
     requirement { version } } }"""
@@ -19,3 +27,28 @@ async def test_after_the_server_has_ended_all_connections_requests_go_on(world, 
         assert len(codes) < 20
     assert set(codes) <= {"BUSY", None}
     assert [record["version"] for record in await world.records(world.requirement)] == [2, 3]
+
+
+async def test_a_connection_that_ends_between_two_statements_is_no_defect(database, superuser):
+    async def ask():
+        async with database.auth.lend(NOBODY) as connection:
+            ended = asyncio.Event()
+            connection.add_termination_listener(lambda _: ended.set())
+            pid = connection.get_server_pid()
+            await superuser.execute("SELECT pg_terminate_backend($1, 1000)", pid)
+            await asyncio.wait_for(ended.wait(), 10)
+            await connection.fetchval("SELECT 1")
+
+    with pytest.raises(Problem) as refused:
+        await ask()
+    assert refused.value.code == "BUSY"
+
+
+async def test_a_server_that_recovers_has_no_connection_to_spare(database, monkeypatch):
+    async def recovers(*_, **__):
+        raise asyncpg.CannotConnectNowError("the database system is in recovery mode")
+
+    monkeypatch.setattr(asyncpg.Pool, "acquire", recovers)
+    with pytest.raises(Problem) as refused:
+        await database.app.lend(NOBODY).__aenter__()
+    assert refused.value.code == "BUSY"
