@@ -17,7 +17,7 @@ SECURE = {
     "X-Content-Type-Options": "nosniff",
 }
 
-STYLE = (HERE / "pages.css").read_text(encoding="utf-8")
+STYLES = {name: (HERE / name).read_text(encoding="utf-8") for name in ("palette.css", "pages.css")}
 
 _templates = Environment(
     loader=FileSystemLoader(HERE / "templates"),

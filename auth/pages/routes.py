@@ -13,7 +13,7 @@ from auth.pages.clients import ClientPages
 from auth.pages.device import DevicePages
 from auth.pages.invitation import InvitationPages
 from auth.pages.keys import ApiKeyPages, TokenPages
-from auth.pages.page import SECURE, STYLE, page
+from auth.pages.page import SECURE, STYLES, page
 from auth.pages.password import PasswordPages
 from auth.pages.profile import ProfilePages
 from auth.pages.second_factor import SecondFactorPages
@@ -31,7 +31,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
     start = StartPages(site)
     return [
         Route("/", answering(start.home)),
-        Route("/pages.css", style),
+        *(Route(f"/{name}", style) for name in STYLES),
         Route("/session", answering(start.session)),
         *SignInPages(site).routes(),
         *SignUpPages(site).routes(),
@@ -48,9 +48,9 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
     ]
 
 
-async def style(_: Request) -> Response:
-    """The one style sheet."""
-    return Response(STYLE, media_type="text/css", headers=SECURE)
+async def style(request: Request) -> Response:
+    """A style sheet."""
+    return Response(STYLES[request.url.path[1:]], media_type="text/css", headers=SECURE)
 
 
 class StartPages:

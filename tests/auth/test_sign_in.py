@@ -301,7 +301,7 @@ async def test_no_secret_reaches_the_logs_or_the_record(browse, superuser, perso
         assert secret not in caplog.text
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-in", "/session", "/pages.css"])
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/session", "/pages.css", "/palette.css"])
 async def test_every_answer_carries_the_headers_that_protect_it(browser, path):
     headers = (await browser.get(path)).headers
     assert headers["cache-control"] == "no-store"
