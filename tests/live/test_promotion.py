@@ -69,7 +69,10 @@ async def test_a_cursor_of_what_was_lost_is_answered_with_resync(servers, tmp_pa
     assert await promoting.fetchval("SELECT pg_promote()")
     await promoting.close()
     async with cluster(replica, 1, tmp_path, world) as tenant:
+        (ready,) = await follow(tenant, ids[0], None, 0)
         await rename(tenant, ids[1], 2)
+        _, other = await follow(tenant, ids[0], ready["cursor"], 1)
+        assert other["version"] == lost["version"]
         for after in (lost["cursor"], before["cursor"]):
             (greeting,) = await follow(tenant, ids[0], after, 0)
             assert greeting["kind"] == "RESYNC"
