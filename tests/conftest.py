@@ -64,6 +64,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(embedded.directory.parent, ignore_errors=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with long tests come first, so that no worker is left alone with one at the end."""
+    long = {item.path for item in items if item.get_closest_marker("exhaustive")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Under GATEWAY_NO_SKIP what is skipped has failed: a run must prove all it claims."""
