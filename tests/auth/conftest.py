@@ -15,7 +15,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from uuid_utils.compat import uuid7
 
 from auth.identify import InvalidToken, identify
 from auth.mail import Mail, Outbox
@@ -24,6 +23,7 @@ from auth.people import create_person
 from db.pool import Database
 from db.problem import CODES, Problem
 from graph.settings import Settings
+from tests.tenants import organization_of
 
 PASSWORD = "correct horse battery"
 SECURE, LOCAL = "https://gateway.example", "http://localhost:8000"
@@ -175,17 +175,7 @@ def events(superuser: asyncpg.Connection) -> Rows:
 @pytest.fixture
 async def organization(superuser: asyncpg.Connection, person: Person) -> UUID:
     """The id of an organization that the person owns."""
-    id = uuid7()
-    await superuser.execute(
-        "INSERT INTO organizations (id, name, slug) VALUES ($1, 'Harbour <b>', $2)", id, id.hex
-    )
-    await superuser.execute(
-        "INSERT INTO organization_members (organization_id, user_id, role)"
-        " VALUES ($1, $2, 'owner')",
-        id,
-        person.id,
-    )
-    return id
+    return await organization_of(superuser, person.id, "Harbour <b>")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from auth.people import create_person
 from tests.auth.conftest import PASSWORD, hidden, sign_in
+from tests.tenants import join
 
 HERE = "/account/clients"
 CALLBACK = "https://planner.example/cb"
@@ -147,12 +148,7 @@ async def test_nobody_else_finds_anything_there(owner, organization, browse, dat
     client_id, _ = told((await register(owner, organization)).text)
     email = f"other+{uuid4().hex}@demo.example"
     other_id = await create_person(database, email, "Other", PASSWORD)
-    await superuser.execute(
-        "INSERT INTO organization_members (organization_id, user_id, role)"
-        " VALUES ($1, $2, 'admin')",
-        organization,
-        other_id,
-    )
+    await join(superuser, organization, other_id, "admin")
     admin = browse()
     await sign_in(admin, email)
     proof = {"csrf_token": hidden((await admin.get("/account")).text)["csrf_token"]}

@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from auth.people import create_person
 from tests.auth.conftest import PASSWORD, hidden, send, sign_in
+from tests.tenants import join
 
 TOKENS, KEYS = "/account/tokens", "/account/keys"
 LONG_AGO = "UPDATE sessions SET proved_at = now() - interval '1 hour' WHERE user_id = $1"
@@ -141,12 +142,7 @@ async def test_nobody_else_finds_anything_there(
     mine = text_of(await make_token(owner))
     email = f"other+{uuid4().hex}@demo.example"
     other_id = await create_person(database, email, "Other", PASSWORD)
-    await superuser.execute(
-        "INSERT INTO organization_members (organization_id, user_id, role)"
-        " VALUES ($1, $2, 'admin')",
-        organization,
-        other_id,
-    )
+    await join(superuser, organization, other_id, "admin")
     admin = browse()
     await sign_in(admin, email)
     proof = {"csrf_token": hidden((await admin.get("/account")).text)["csrf_token"]}
@@ -195,12 +191,7 @@ async def test_an_owner_of_another_organization_is_told_there_is_none(
         f"{server}@service-accounts.invalid",
         stranger,
     )
-    await superuser.execute(
-        "INSERT INTO organization_members (organization_id, user_id, role)"
-        " VALUES ($1, $2, 'viewer')",
-        stranger,
-        server,
-    )
+    await join(superuser, stranger, server)
     theirs: UUID = await superuser.fetchval(
         "INSERT INTO api_keys (organization_id, service_account_id, name, key_hash, hint,"
         " scopes, expires_at) VALUES ($1, $2, 'Theirs', sha256($3::text::bytea), 'abcd',"

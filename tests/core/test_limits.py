@@ -11,6 +11,7 @@ from auth.session.limits import PLANS
 from db.core.organizations import BillingPlan
 from db.core.plans import Plan
 from tests.kit.asking import run, session_of
+from tests.tenants import organization_of
 from tests.world import Refused
 
 INVITE = """mutation ($input: OrganizationInvite!) { organizationInvite(input: $input) {
@@ -278,17 +279,8 @@ async def test_usage_is_shown_to_those_who_see_billing(world, other_world):
 
 
 async def test_the_usage_of_many_organizations_is_one_statement(world, superuser):
-    for i in range(3):
-        id = await superuser.fetchval(
-            "INSERT INTO organizations (name, slug) VALUES ('More', $1) RETURNING id",
-            f"more-{i}-{world.name}",
-        )
-        await superuser.execute(
-            "INSERT INTO organization_members (organization_id, user_id, role)"
-            " VALUES ($1, $2, 'owner')",
-            id,
-            world.people["owner"],
-        )
+    for _ in range(3):
+        await organization_of(superuser, world.people["owner"])
     session = await session_of(world, "owner")
     query = "{ organizations { nodes { usage { projects { current } } } } }"
     data = await run(session, query)

@@ -8,6 +8,7 @@ from auth import tokens
 from graph.app import create_app
 from tests.oauth.conftest import API, ISSUER, works
 from tests.oauth.test_tokens import error
+from tests.tenants import join
 
 METADATA = f'resource_metadata="{ISSUER}/.well-known/oauth-protected-resource/graphql"'
 NEWER = {"accept": "application/graphql-response+json"}
@@ -186,12 +187,7 @@ async def test_whoever_leaves_an_organization_takes_their_applications_along(
 ):
     person, query = await people(), {"query": "{ organizations { nodes { id } } }"}
     member = "SELECT id FROM organization_members WHERE user_id = $1"
-    await superuser.execute(
-        "INSERT INTO organization_members (organization_id, user_id, role)"
-        " VALUES ($1, $2, 'viewer')",
-        world.organization,
-        person.id,
-    )
+    await join(superuser, world.organization, person.id)
     token = (await planner.connect(person))["access_token"]
 
     async def seen():

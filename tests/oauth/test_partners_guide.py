@@ -21,6 +21,7 @@ from tests.nodejs import NODE, installed
 from tests.oauth.conftest import Person, arrive
 from tests.programs import converse
 from tests.serving import served
+from tests.tenants import join
 
 pytestmark = pytest.mark.processes
 
@@ -54,12 +55,7 @@ Run = Callable[..., Awaitable[str]]
 @pytest.fixture
 async def member(visitor: Person, world, superuser) -> Person:
     """Somebody with a project to read."""
-    await superuser.execute(
-        "INSERT INTO organization_members (organization_id, user_id, role)"
-        " VALUES ($1, $2, 'viewer')",
-        world.organization,
-        visitor.id,
-    )
+    await join(superuser, world.organization, visitor.id)
     return visitor
 
 

@@ -4,10 +4,10 @@ from uuid import uuid4
 
 import pytest
 from playwright.async_api import expect
-from uuid_utils.compat import uuid7
 
 from auth.people import create_person
 from tests.pages.conftest import Visitor
+from tests.tenants import organization_of
 
 pytestmark = pytest.mark.processes
 
@@ -16,18 +16,8 @@ PASSWORD = "correct horse battery"
 
 async def test_an_owner_registers_an_application(visitor: Visitor, database, superuser):
     page, email = visitor.page, f"owner+{uuid4().hex[:8]}@demo.example"
-    person, organization = await create_person(database, email, "Ada Example", PASSWORD), uuid7()
-    await superuser.execute(
-        "INSERT INTO organizations (id, name, slug) VALUES ($1, 'Harbour', $2)",
-        organization,
-        organization.hex,
-    )
-    await superuser.execute(
-        "INSERT INTO organization_members (organization_id, user_id, role)"
-        " VALUES ($1, $2, 'owner')",
-        organization,
-        person,
-    )
+    person = await create_person(database, email, "Ada Example", PASSWORD)
+    await organization_of(superuser, person)
     await visitor.open("/sign-in?next=/account")
     await visitor.fill(**{"E-mail_address": email, "Password": PASSWORD})
     await visitor.press("Sign in")

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.tenants import join
 from tests.world import Refused
 
 FIELDS = """id version externalId name description status format priority level position tags
@@ -254,12 +255,7 @@ async def test_a_requirement_stays_in_its_organization(world, other_world):
     answer = await world.answer("owner", MOVE, **move)
     assert answer["errors"][0]["extensions"]["code"] == "NOT_FOUND"
     assert answer["errors"][0]["extensions"]["field"] == ["placeAt", "documentId"]
-    await world.superuser.execute(
-        "INSERT INTO organization_members (organization_id, user_id, role)"
-        " VALUES ($1, $2, 'editor')",
-        other_world.organization,
-        world.people["editor"],
-    )
+    await join(world.superuser, other_world.organization, world.people["editor"], "editor")
     answer = await world.answer("editor", MOVE, **move)
     assert answer["errors"][0]["extensions"]["code"] == "INVALID"
     assert answer["errors"][0]["extensions"]["field"] == ["placeAt", "documentId"]
