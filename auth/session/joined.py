@@ -8,6 +8,7 @@ errors and its effects still commit; an effect that fails, undoes itself alone.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from typing import Any, Self
 
 import asyncpg
@@ -19,6 +20,7 @@ from auth.session.origin import Origin
 from auth.session.refusal import no_connection, refusal
 from auth.session.transaction import Transaction
 from auth.viewer import Viewer
+from db.base import Base
 from db.pool import SET, Context, Database
 from db.problem import Problem
 
@@ -87,11 +89,15 @@ class Joined:
             self._writing = False
 
     async def _settle(self, writing: Transaction) -> None:
-        """Check what PostgreSQL would else check at the end, when it is too late to say where."""
+        """Check what PostgreSQL would else check at the end, when it is too late to say where.
+
+        The feed's trigger is not among it: the documents that it locks are others' until the end.
+        """
         if await writing.flushed():
+            names = _deferred()
             async with self._alone():
                 await self._driver.execute(
-                    "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"
+                    f"SET CONSTRAINTS {names} IMMEDIATE; SET CONSTRAINTS {names} DEFERRED"
                 )
 
     async def fetch(
@@ -180,3 +186,11 @@ async def _close(connection: AsyncConnection) -> None:
     """Roll back what is not committed, and give the connection back."""
     with suppress(DBAPIError):  # it broke: PostgreSQL rolls back by itself, and the pool drops it
         await connection.close()
+
+
+@cache
+def _deferred() -> str:
+    """The constraints of the tables that are checked at the end of a transaction."""
+    tables = Base.metadata.tables.values()
+    constraints = (constraint for table in tables for constraint in table.constraints)
+    return ", ".join(sorted(str(one.name) for one in constraints if one.initially == "DEFERRED"))

@@ -71,6 +71,19 @@ async def test_a_connection_that_breaks_after_the_commit_leaves_the_answer(keyed
     assert await keyed.changes() == 1
 
 
+async def test_a_document_is_not_kept_for_a_request_whose_answer_is_being_written(
+    keyed, superuser_dsn
+):
+    other = await keyed.another()
+    async with gate_at(superuser_dsn, "after the effect") as gate:
+        first = asyncio.create_task(keyed.update(new_key(), "Stops"))
+        await gate.reached()
+        meanwhile = await keyed.update(None, "Halts", id=other)
+        assert code_of(meanwhile) is None
+        await gate.open()
+        assert code_of(await first) is None
+
+
 async def test_a_first_request_that_breaks_lets_those_that_wait_go_on(keyed, superuser_dsn):
     key = new_key()
     async with gate_at(superuser_dsn, "in the effect") as gate:
