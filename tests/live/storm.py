@@ -276,9 +276,14 @@ class Writer:
     versions: dict[str, int] = field(default_factory=dict)
     edits: int = 0
     repeated: int = 0
+    client: httpx.AsyncClient = field(init=False)
 
     async def write(self, rows: int, times: int) -> None:
         """Make so many rows, and edit all of them so many times."""
+        async with httpx.AsyncClient(timeout=15) as self.client:
+            await self._write(rows, times)
+
+    async def _write(self, rows: int, times: int) -> None:
         place = {"documentId": str(self.document), "blockId": str(self.block)}
         names = [place | {"name": f"Row {self.seed}.{row}"} for row in range(rows)]
         self._take((await self._ask(CREATE, items=names))["requirementsCreate"])
@@ -304,11 +309,11 @@ class Writer:
             "idempotency-key": uuid4().hex,
         }
         body = {"query": query, "variables": variables}
-        async with httpx.AsyncClient(timeout=15) as client, asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 url = f"{chance.choice(self.cluster.nodes).url}/graphql"
                 with suppress(httpx.TransportError):
-                    answer = (await client.post(url, json=body, headers=headers)).json()
+                    answer = (await self.client.post(url, json=body, headers=headers)).json()
                     errors = answer.get("errors", [])
                     if not errors:
                         return answer["data"]
