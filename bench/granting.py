@@ -19,7 +19,9 @@ from auth.oauth.registry import register
 from bench.stand import OK, Stand
 from db.pool import Database
 from graph.app import create_app
+from graph.http.garbage import keep_looks_short
 from graph.http.server import Config
+from graph.logs import set_up
 from graph.settings import Settings
 
 CLIENTS, SECONDS = 20, 8
@@ -35,7 +37,10 @@ async def measure(stand: Stand) -> None:
         public_url=f"http://127.0.0.1:{PORT}",
         port=PORT,
         client_requests=1_000_000,
+        log_level="WARNING",
     )
+    set_up(settings)
+    keep_looks_short()  # as in every process that serves
     async with Database(stand.dsn) as database:
         made = [
             await register(
