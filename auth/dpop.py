@@ -159,7 +159,9 @@ def _signed(text: str) -> tuple[Key, Any]:
     key = _public(header["jwk"])
     if not jws.validate_compact(opened, key, registry=REGISTRY):
         raise InvalidProof("The signature does not fit the key.")
-    return key, json.loads(opened.payload)
+    claims = json.loads(opened.payload)
+    json.dumps(claims, ensure_ascii=False).encode()  # an escape may stand for half a character
+    return key, claims
 
 
 def _public(jwk: dict[str, Any]) -> Key:

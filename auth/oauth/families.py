@@ -126,14 +126,16 @@ def end(session: Session, grant_id: UUID) -> bool:
     return ended > 0
 
 
-def take_back_unused(session: Session, row: OAuthRefreshToken) -> bool:
-    """Whether the answer to the last exchange of this token may have been lost; if so, undo it.
+def unused_answer(
+    session: Session, row: OAuthRefreshToken
+) -> tuple[OAuthRefreshToken, OAuthAccessToken] | None:
+    """What the last exchange of this token gave out, locked, if that may have been lost.
 
-    It may when that was just now and what was given out has not been used. It is withdrawn, so that
-    at every moment one branch of the family lives.
+    It may when it was just now and nothing of it has been used. Whoever exchanges the token once
+    more withdraws it, so that at every moment one branch of the family lives.
     """
     if row.rotated_at is None:
-        return False
+        return None
     statement = (
         select(OAuthRefreshToken, OAuthAccessToken)
         .join(OAuthAccessToken, OAuthAccessToken.id == OAuthRefreshToken.access_token_id)
@@ -147,11 +149,7 @@ def take_back_unused(session: Session, row: OAuthRefreshToken) -> bool:
         .with_for_update()
     )
     found = session.execute(statement).one_or_none()
-    if found is None:
-        return False
-    for given in found:
-        given.revoked_at = func.now()
-    return True
+    return (found[0], found[1]) if found else None
 
 
 def in_good_standing(session: Session, user_id: UUID) -> UUID | None:

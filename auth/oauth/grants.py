@@ -23,11 +23,11 @@ from sqlalchemy import func
 from auth.dpop import is_thumbprint
 from auth.oauth.clients import Client
 from auth.oauth.credentials import METHODS, WITH_SECRET
-from auth.oauth.families import Held, in_good_standing, kept, locked, take_back_unused
+from auth.oauth.families import Held, in_good_standing, kept, locked, unused_answer
 from auth.oauth.requests import Asked, InvalidDpopProof, audience
 from auth.tokens import CODE, is_token, new_token
 from auth.tokens import REFRESH as REFRESH_PREFIX
-from db.core.oauth import OAuthAuthorizationCode, OAuthRefreshToken
+from db.core.oauth import OAuthAccessToken, OAuthAuthorizationCode, OAuthRefreshToken
 
 if TYPE_CHECKING:
     from auth.oauth.server import Server
@@ -137,6 +137,7 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc] # Authlib ha
 
     request: Asked
     server: "Server"
+    _unused: tuple[OAuthRefreshToken, OAuthAccessToken] | None = None
 
     def authenticate_refresh_token(self, token: str) -> Held[OAuthRefreshToken] | None:
         """The token, locked; None when it cannot be exchanged, which may end its family."""
@@ -147,8 +148,9 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc] # Authlib ha
         if not held.check_client(self.request.client):
             return None
         require_key(self.request, held)
+        self._unused = None if held.row.revoked_at else unused_answer(session, held.row)
         used = held.row.revoked_at is not None or held.row.rotated_at is not None
-        if used and (held.row.revoked_at or not take_back_unused(session, held.row)):
+        if used and not self._unused:
             self.server.end_reused(held.row, "refresh token")
             return None
         return held if held.in_time and held.get_scope() else None
@@ -161,7 +163,12 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc] # Authlib ha
         return person
 
     def revoke_old_credential(self, token: Held[OAuthRefreshToken]) -> None:
-        """The token has been exchanged; it stays, so that a second use is noticed."""
+        """The token has been exchanged; it stays, so that a second use is noticed.
+
+        Only now is withdrawn what was given for it before: a request that is refused loses nothing.
+        """
+        for given in self._unused or ():
+            given.revoked_at = func.now()
         token.row.rotated_at = token.row.last_used_at = func.now()
 
 

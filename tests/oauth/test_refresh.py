@@ -52,6 +52,17 @@ async def test_r02_a_grandparent_has_no_grace(planner, person):
     assert error(await planner.refresh(third["refresh_token"])) == "invalid_grant"
 
 
+@pytest.mark.parametrize("wrong", [{"scope": "admin"}, {"resource": "https://other.example"}])
+async def test_a_refused_repeat_takes_nothing_back(planner, person, http, wrong):
+    first = await planner.connect(person)
+    second = (await planner.refresh(first["refresh_token"])).json()
+    assert (await planner.refresh(first["refresh_token"], **wrong)).status_code == 400
+    again = (await planner.refresh(first["refresh_token"])).json()
+    assert not await works(http, second["access_token"])
+    assert await works(http, again["access_token"])
+    assert (await planner.refresh(again["refresh_token"])).status_code == 200
+
+
 async def test_a_lost_answer_is_given_again_and_one_branch_lives(planner, person, http):
     first = await planner.connect(person)
     lost = (await planner.refresh(first["refresh_token"])).json()

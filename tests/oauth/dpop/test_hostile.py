@@ -47,12 +47,27 @@ async def test_nothing_that_is_sent_makes_it_fail(http, holder, token, robot, ki
     assert "x" * 50 not in answer.text
 
 
+async def test_half_a_character_is_no_claim(http, holder, token, robot):
+    for claim in ("jti", "ath"):
+        proof = holder.proof(API, token=token, **{claim: "\ud800"})
+        answer = await ask(
+            http, (b"authorization", f"DPoP {token}".encode()), (b"dpop", proof.encode())
+        )
+        refused(answer, "invalid_dpop_proof")
+    form, proof = {"grant_type": "client_credentials"}, holder.proof(jti="\udfff")
+    answer = await robot.post("token", form, headers=[(b"dpop", proof.encode())])
+    assert error(answer) == "invalid_dpop_proof"
+
+
+HALVES = strategies.characters(categories=["Cs"])
+"""Halves of surrogate pairs, which JSON can escape and no encoding holds."""
 JSON = strategies.recursive(
     strategies.none()
     | strategies.booleans()
     | strategies.floats()
     | strategies.integers()
-    | strategies.text(),
+    | strategies.text()
+    | strategies.text(HALVES, min_size=1, max_size=2),
     lambda inner: (
         strategies.lists(inner, max_size=3)
         | strategies.dictionaries(strategies.text(max_size=5), inner, max_size=3)
@@ -79,7 +94,7 @@ def test_a_proof_is_good_or_invalid_and_nothing_else(claims, header, jwk):
     except InvalidProof as invalid:
         changed, said = claims or header or jwk, invalid.description
     else:
-        changed, said = True, proof.id
+        changed, said = True, proof.id.encode()
     assert changed
     assert said
 
