@@ -2,7 +2,8 @@
 
 The request stands in the form, tied to it and to the session by the form's token; nothing is kept
 between the page and the answer, so that any number of tabs can be open. Of a pushed request its
-name stands there.
+name stands there. So does which registration of the application was shown: after another one,
+people are asked again.
 """
 
 from collections.abc import Callable
@@ -37,7 +38,7 @@ from db.problem import CODES, Problem
 LONGEST_QUERY = 3900
 """Characters: what signing in can come back to."""
 MOST_FIELDS = 30
-OF_THE_PAGE = {"csrf_token", "decision"}
+OF_THE_PAGE = {"csrf_token", "decision", "shown"}
 """Fields of the page's form, by which it is told from a request that an application has posted."""
 
 TOO_LONG = f"The request is longer than {LONGEST_QUERY} characters."
@@ -132,8 +133,8 @@ class Authorize:
 
     async def _decided(self, request: Request, form: dict[str, str]) -> Response:
         """What somebody has answered, on the page they were shown and in their session."""
-        query, secret = form.get("request", ""), self._session(request)
-        bound = f"{secret}\0{query}" if secret else ""
+        query, shown = form.get("request", ""), form.get("shown", "")
+        bound = self._bound(request, query, shown)
         if not csrf.from_here(request, self._settings) or not csrf.proves(
             self._settings, form.get("csrf_token", ""), bound
         ):
@@ -152,10 +153,11 @@ class Authorize:
             request,
             pairs,
             cookies.read(request, self._settings, cookies.FORM),
-            lambda server, asked: _answer(server, asked, person, allowed, proved),
+            lambda server, asked: _answer(server, asked, person, allowed, proved, shown),
             pushed.DOUBLE_CLICK,
         )
-        return _see(target or proof_path(f"{AUTHORIZE}?{query}"))
+        here = f"{AUTHORIZE}?{query}"
+        return _see(target or (here if proved else proof_path(here)))
 
     async def _run(
         self,
@@ -176,7 +178,7 @@ class Authorize:
     def _page(
         self, request: Request, viewer: Viewer, asked: Question, pairs: Pairs, here: str
     ) -> Response:
-        secret, query = self._session(request), urlencode(pairs)
+        query, shown = urlencode(pairs), _registration(asked.client)
         return page(
             "oauth_consent.html",
             next=here,
@@ -188,8 +190,9 @@ class Authorize:
             kept=consents.is_kept(asked.redirect_uri),
             unverified=asked.client.row.is_self_registered,
             request=query,
-            csrf_token=csrf.token(self._settings, f"{secret}\0{query}"),
-            sign_out_token=csrf.token(self._settings, secret),
+            shown=shown,
+            csrf_token=csrf.token(self._settings, self._bound(request, query, shown)),
+            sign_out_token=csrf.token(self._settings, self._session(request)),
         )
 
     async def _admit(self, request: Request, pairs: Pairs) -> None:
@@ -204,6 +207,11 @@ class Authorize:
 
     def _asked(self, pairs: Pairs) -> Asked:
         return Asked("GET", self._settings.url + AUTHORIZE, {}, pairs)
+
+    def _bound(self, request: Request, query: str, shown: str) -> str:
+        """What the form's token is tied to; nothing, where nobody is signed in."""
+        secret = self._session(request)
+        return f"{secret}\0{query}\0{shown}" if secret else ""
 
     def _session(self, request: Request) -> str:
         return cookies.read(request, self._settings, cookies.SESSION)
@@ -247,9 +255,17 @@ def _question(server: Server, asked: Asked, person: UUID | None) -> Question | s
     return server.authorize(asked, grant, person)
 
 
-def _answer(server: Server, asked: Asked, person: UUID, allowed: bool, proved: bool) -> str | None:
-    """Where to send the browser with the person's answer; None for a fresh proof before it."""
+def _answer(
+    server: Server, asked: Asked, person: UUID, allowed: bool, proved: bool, shown: str
+) -> str | None:
+    """Where to send the browser with the person's answer; None to ask once more before it.
+
+    That is for a fresh proof, or because the application has been registered with something else
+    since its page was shown.
+    """
     grant = server.authorization(asked, person)
+    if _registration(asked.client) != shown:
+        return None
     if not allowed:
         server.refuse(asked, AccessDeniedError(), grant.redirect_uri)
     if allows_everything(asked.scope) and not proved:
@@ -259,6 +275,11 @@ def _answer(server: Server, asked: Asked, person: UUID, allowed: bool, proved: b
     if consents.is_kept(grant.redirect_uri):
         consents.keep(server.session, asked.client, person, asked.scope)
     return server.authorize(asked, grant, person)
+
+
+def _registration(client: Client) -> str:
+    """By which one registration of an application is told from those before and after it."""
+    return client.row.updated_at.isoformat()
 
 
 def _place(redirect_uri: str) -> str:

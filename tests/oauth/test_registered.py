@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from auth.oauth.scopes import in_words
 from auth.oauth.upkeep import clean
 from tests.oauth.conftest import CALLBACK, REGISTER, Application, bearer, manage, press, told, works
 
@@ -128,6 +129,28 @@ async def test_d08_nobody_agrees_to_what_it_has_just_ceased_to_be(canvas, person
         await waits(superuser)
     assert (await answer).status_code == 400
     assert (await application.open(person.browser)).status_code == 200
+
+
+@pytest.mark.parametrize("pushed", [False, True])
+async def test_people_allow_what_they_were_shown_and_nothing_else(announce, dial, person, pushed):
+    made = (await announce(scope="organizations:read")).json()
+    application = Application(dial(), made["client_id"], made["client_secret"], CALLBACK)
+    question = application.question(scope=None)
+    if pushed:
+        name = (await application.post("par", question)).json()["request_uri"]
+        question = {"client_id": application.client_id, "request_uri": name}
+    page = await person.browser.get("/oauth/authorize", params=question)
+    more = {"scope": "requirements:write", "client_secret": made["client_secret"]}
+    assert (await manage(dial(), made, "PUT", **more)).status_code == 200
+    for decision in ("allow", "cancel"):
+        answer = await press(person.browser, page, decision)
+        assert answer.headers["location"].startswith("/oauth/authorize?"), "it is asked again"
+    again = await person.browser.get(answer.headers["location"])
+    assert again.status_code == 200
+    assert in_words("requirements:write")[0] in again.text
+    assert in_words("requirements:write")[0] not in page.text
+    code = told(await press(person.browser, again))["code"]
+    assert (await application.redeem(code)).json()["scope"] == "requirements:write"
 
 
 CHANGED = "UPDATE oauth_clients SET updated_at = now() WHERE client_id = $1"
