@@ -237,8 +237,23 @@ def _settled(server: Server, asked: Asked, work: Callable[[Server, Asked], T]) -
 
 
 def _question(server: Server, asked: Asked, person: UUID | None) -> Question | str:
-    """What to ask, or where to send the browser without a question."""
-    grant = server.authorization(asked, person)
+    """What to ask, or where to send the browser without a question.
+
+    Anybody may register an application, and with it an address: nobody is sent there before they
+    have signed in, for whatever reason (RFC 9700, section 4.11.2). Silence is the exception.
+    """
+    try:
+        grant = server.authorization(asked, person)
+    except OAuth2Error as error:
+        client = server.query_client(asked.payload.only("client_id"))
+        silent = asked.form.get("prompt") == "none"
+        if (
+            person
+            or silent
+            or not (client and client.row.is_self_registered and error.redirect_uri)
+        ):
+            raise
+        return Question(client, error.redirect_uri, None)
     client, scope, prompt = asked.client, asked.scope, asked.form.get("prompt")
     silent = prompt == "none"
     if person is None:

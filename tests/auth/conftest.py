@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from random import randint
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,6 +22,7 @@ from auth.people import create_person
 from db.pool import Database
 from db.problem import CODES, Problem
 from graph.settings import Settings
+from tests import networks
 from tests.tenants import organization_of
 
 PASSWORD = "correct horse battery"
@@ -108,7 +108,7 @@ async def browse(database: Database, settings: Settings, mailbox: Mailbox) -> As
         if changed:
             others = settings.model_copy(update=changed)
             site = site_of(database, others, Mailbox(others, mailbox))
-        ip = ip or f"10.{randint(0, 255)}.{randint(0, 255)}.1"
+        ip = ip or networks.address()
         transport = httpx.ASGITransport(site, client=(ip, 50000))
         headers = {"user-agent": "a browser", "origin": base_url}
         browser = httpx.AsyncClient(transport=transport, base_url=base_url, headers=headers)

@@ -2,7 +2,6 @@
 
 import asyncio
 from html import unescape
-from random import randint
 from uuid import UUID, uuid4
 
 import httpx
@@ -13,6 +12,7 @@ from auth.people import approve
 from auth.session.origin import Origin
 from db.pool import NOBODY
 from graph.app import create_app
+from tests import networks
 from tests.auth.conftest import PASSWORD, hidden
 from tests.http.keyed import Keyed, new_key
 from tests.mails import captured
@@ -42,7 +42,7 @@ async def browse(app, database, settings, superuser):
     opened = []
 
     async def browse(email=None, site=None):
-        transport = httpx.ASGITransport(site or app, client=(f"10.9.{randint(0, 255)}.1", 50000))
+        transport = httpx.ASGITransport(site or app, client=(networks.address(), 50000))
         headers = {"origin": "http://localhost"}
         browser = httpx.AsyncClient(
             transport=transport, base_url="http://localhost", headers=headers

@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from html import unescape
-from random import randint
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -24,6 +23,7 @@ from auth.session.origin import Origin
 from db.pool import NOBODY, Database
 from graph.app import create_app
 from graph.settings import Settings
+from tests import networks
 from tests.conftest import SECRET
 from tests.serving import served
 
@@ -65,7 +65,7 @@ async def dial(app: Starlette) -> AsyncIterator[Dial]:
     opened = []
 
     def dial(ip: str | None = None, **headers: str) -> httpx.AsyncClient:
-        ip = ip or f"10.{randint(0, 255)}.{randint(0, 255)}.1"
+        ip = ip or networks.address()
         transport = httpx.ASGITransport(app, client=(ip, 50000))
         client = httpx.AsyncClient(transport=transport, base_url=ISSUER, headers=headers)
         opened.append(client)

@@ -1,7 +1,6 @@
 """How often applications may call (W08), and what is cleaned up behind them."""
 
 import asyncio
-from random import randint
 
 import httpx
 import pytest
@@ -10,6 +9,7 @@ from starlette.applications import Starlette
 from auth import oauth, throttle
 from auth.mail import Outbox
 from auth.oauth.upkeep import clean
+from tests import networks
 from tests.oauth.conftest import press
 from tests.oauth.waiting import DEVICE_CODE, device
 
@@ -41,7 +41,7 @@ async def dial_strict(database, settings, monkeypatch):
     app, opened = Starlette(routes=oauth.routes(database, few, Outbox(few))), []
 
     def dial():
-        ip = f"10.{randint(0, 255)}.{randint(0, 255)}.1"
+        ip = networks.address()
         transport = httpx.ASGITransport(app, client=(ip, 5))
         opened.append(httpx.AsyncClient(transport=transport, base_url=few.url))
         return opened[-1]

@@ -153,6 +153,19 @@ async def test_people_allow_what_they_were_shown_and_nothing_else(announce, dial
     assert (await application.redeem(code)).json()["scope"] == "requirements:write"
 
 
+async def test_nobody_is_sent_to_its_address_before_they_have_signed_in(announce, dial, person):
+    address = "https://stranger.example/login"
+    made = (await announce(redirect_uris=[address])).json()
+    wrong = {"client_id": made["client_id"], "redirect_uri": address}
+    answer = await dial().get("/oauth/authorize", params=wrong)
+    assert answer.headers["location"].startswith("/sign-in?next=%2Foauth%2Fauthorize")
+    answer = await person.browser.get("/oauth/authorize", params=wrong)
+    assert told(answer)["error"] == "invalid_request"
+    assert answer.headers["location"].startswith(address)
+    silent = wrong | {"prompt": "none"}
+    assert "error" in told(await dial().get("/oauth/authorize", params=silent))
+
+
 CHANGED = "UPDATE oauth_clients SET updated_at = now() WHERE client_id = $1"
 WAITING = """
 SELECT count(*) FROM pg_stat_activity
