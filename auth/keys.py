@@ -7,12 +7,12 @@ whoever made it came with.
 """
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
+from auth import owners
 from auth.mail import Outbox, mail, now
 from auth.oauth.scopes import SCOPES
 from auth.people import person_name
@@ -23,7 +23,7 @@ from auth.tokens import API_KEY, PERSONAL, new_token
 from auth.viewer import Viewer
 from db.core.keys import ApiKey, Key, PersonalToken
 from db.core.people import Profile
-from db.pool import NOBODY, Database
+from db.pool import Database
 from db.problem import Problem
 
 K = TypeVar("K", bound=Key)
@@ -33,19 +33,6 @@ LIFE = timedelta(days=90)
 LONGEST = timedelta(days=365)
 HINT = 4
 """Characters at the end of a key by which its owner knows it again."""
-
-OWNERS = """
-SELECT p.email, o.name AS organization, a.full_name AS account, k.name, k.hint,
-    coalesce(b.full_name, b.email) AS maker
-FROM api_keys k
-JOIN organizations o ON o.id = k.organization_id
-JOIN profiles a ON a.id = k.service_account_id
-JOIN organization_members m ON m.organization_id = o.id AND m.role = 'owner'
-    AND m.deleted_at IS NULL AND m.status = 'active'
-JOIN profiles p ON p.id = m.user_id AND p.deleted_at IS NULL AND p.status = 'active'
-LEFT JOIN profiles b ON b.id = k.created_by
-WHERE k.id = $1 ORDER BY m.created_at LIMIT 50
-"""
 
 NOT_FRESH = "Prove at /prove that it is you, and repeat this within 15 minutes."
 
@@ -143,21 +130,9 @@ def tell_person(session: ViewerSession, outbox: Outbox | None, token: PersonalTo
 
 def tell_owners(session: ViewerSession, outbox: Outbox | None, key: ApiKey) -> None:
     """Tell every owner by mail that their organization has another key, once it is kept."""
-
-    def start() -> None:
-        with suppress(Problem):  # there is a key, whether or not it can be mailed now
-            if outbox:
-                outbox.start(_mail_owners(session.database, outbox, key.id))
-
-    if outbox and outbox.reaches_people:
-        session.when_kept(start)
-
-
-async def _mail_owners(database: Database, outbox: Outbox, id: UUID) -> None:
-    async with database.auth.lend(NOBODY) as lent:
-        owners = await lent.fetch(OWNERS, id)
-    for owner in map(dict, owners):
-        outbox.tell(mail("api_key_made", owner.pop("email"), outbox.settings, time=now(), **owner))
+    told = {"name": key.name, "hint": key.hint}
+    organization, account = key.organization_id, key.service_account_id
+    owners.tell(session, outbox, "api_key_made", organization, account, **told)
 
 
 def checked(transaction: Transaction, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,7 +164,7 @@ def checked_scopes(viewer: Viewer, scopes: Iterable[str]) -> list[str]:
     """
     asked = set(scopes)
     if not asked or not asked <= SCOPES.keys():
-        raise Problem("INVALID", f"The scopes are {', '.join(SCOPES)}.", field=["scopes"])
+        raise Problem("INVALID", f"Choose at least one of {', '.join(SCOPES)}.", field=["scopes"])
     held = viewer.scopes
     if held is not None and "admin" not in held:
         beyond = {s for s in asked if s not in held and s.replace(":read", ":write") not in held}

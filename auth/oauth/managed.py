@@ -1,22 +1,31 @@
 """Applications that an organization manages: its owners register them, for partners or servers.
 
 What such an application does for itself it does as a service account of the organization, so that
-roles, row level security and the record of changes know it like any other member.
+roles, row level security and the record of changes know it like any other member. It outlives the
+session or token that registers it, as a key does, and takes what a key takes (`auth.keys`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from auth import service_accounts
+from auth import keys, owners, service_accounts
+from auth.mail import Outbox
 from auth.oauth.registry import Registration
-from auth.oauth.scopes import SCOPES
+from auth.oauth.scopes import in_words
 from auth.secret import digest
-from auth.session import Transaction
+from auth.session import Transaction, ViewerSession
 from auth.tokens import SECRET_OF_CLIENT, new_token
+from auth.viewer import Viewer
 from db.core.clients import OrganizationClient
 from db.core.organizations import Organization, UserRoleType
 from db.problem import Problem
+
+REGISTERED = "registered an application"
+ROTATED = "given an application another secret"
+CHANGED = "changed how an application is registered"
+ENABLED = "enabled an application again"
+"""What owners are told that one of them has done."""
 
 
 def client_id(id: UUID) -> str:
@@ -25,17 +34,20 @@ def client_id(id: UUID) -> str:
 
 
 async def create(
+    session: ViewerSession,
     transaction: Transaction,
     organization_id: UUID,
-    values: dict[str, Any],
+    values: Mapping[str, Any],
     service_account_id: UUID | None,
     role: UserRoleType | None,
 ) -> tuple[OrganizationClient, str | None]:
     """A new application, and its secret, if it keeps one.
 
     It acts for itself as this service account, or as a new one of its name in this role. Raises
-    NOT_FOUND, INVALID with the field at fault, and FORBIDDEN for all but owners.
+    NOT_FOUND, INVALID with the field at fault, and FORBIDDEN for all but owners, and for those who
+    may not issue keys.
     """
+    await keys.require_may_issue(session.database, session.viewer)
     organization = await transaction.find(
         Organization, organization_id, lock=False, field=["organization_id"]
     )
@@ -54,7 +66,9 @@ async def create(
             message = "It is a service account of another organization."
             raise Problem("INVALID", message, field=["service_account_id"])
     row = OrganizationClient(
-        organization_id=organization.id, service_account_id=service_account_id, **values
+        organization_id=organization.id,
+        service_account_id=service_account_id,
+        **_checked(session.viewer, values),
     )
     _require_valid(row)
     transaction.add(row)
@@ -64,30 +78,38 @@ async def create(
 
 
 async def update(
+    session: ViewerSession,
     transaction: Transaction,
     id: UUID,
     expected_version: int,
-    values: dict[str, Any],
+    values: Mapping[str, Any],
     *,
     force: bool = False,
-) -> OrganizationClient:
+) -> tuple[OrganizationClient, str | None]:
     """Register it with something else, or disable it: from the next request on.
 
-    Raises NOT_FOUND, FORBIDDEN, CONFLICT, and INVALID with the field at fault.
+    With it what its owners are told, if it may do more or elsewhere. Raises NOT_FOUND, FORBIDDEN,
+    CONFLICT, and INVALID with the field at fault.
     """
+    await keys.require_may_issue(session.database, session.viewer)
     row = await transaction.find(OrganizationClient, id)
+    registered, was_disabled = _reach(row), row.is_disabled
+    values = _checked(session.viewer, values)
     await transaction.update(row, expected_version, values, force=force)
     _require_valid(row)
-    return row
+    if _reach(row) != registered:
+        return row, CHANGED
+    return row, ENABLED if was_disabled and not row.is_disabled else None
 
 
 async def rotate(
-    transaction: Transaction, id: UUID, expected_version: int
+    session: ViewerSession, transaction: Transaction, id: UUID, expected_version: int
 ) -> tuple[OrganizationClient, str]:
     """Another secret. The one before is good no more: it may be in the wrong hands.
 
     Raises NOT_FOUND, FORBIDDEN, CONFLICT, and INVALID for a public application.
     """
+    await keys.require_may_issue(session.database, session.viewer)
     row = await transaction.find(OrganizationClient, id)
     if row.is_public:
         raise Problem("INVALID", "A public application has no secret.", field=["id"])
@@ -98,19 +120,43 @@ async def rotate(
     return row, secret
 
 
+def tell_owners(
+    session: ViewerSession, outbox: Outbox | None, row: OrganizationClient, did: str | None
+) -> None:
+    """Tell every owner by mail what the viewer did to the application, if anything to be told."""
+    if did:
+        told = {
+            "did": did,
+            "name": row.name,
+            "client_id": client_id(row.id),
+            "scopes": in_words(" ".join(row.scopes)),
+            "uris": row.redirect_uris,
+        }
+        organization, account = row.organization_id, row.service_account_id
+        owners.tell(session, outbox, "application_of_organization", organization, account, **told)
+
+
 async def _know(transaction: Transaction, row: OrganizationClient, secret: str | None) -> None:
     await transaction.know_client(row.id, digest(secret).hex() if secret else None)
 
 
+def _checked(viewer: Viewer, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What it is to be registered with, as far as it is given. Raises INVALID and FORBIDDEN."""
+    found = dict(values)
+    if "scopes" in found:
+        found["scopes"] = keys.checked_scopes(viewer, found["scopes"])
+    if "redirect_uris" in found:
+        found["redirect_uris"] = list(dict.fromkeys(found["redirect_uris"]))
+    return found
+
+
+def _reach(row: OrganizationClient) -> tuple[frozenset[str], frozenset[str]]:
+    """What it may ask for, and where answers to it are sent."""
+    return frozenset(row.scopes), frozenset(row.redirect_uris)
+
+
 def _require_valid(row: OrganizationClient) -> None:
-    row.redirect_uris, row.scopes = _once(row.redirect_uris), _once(row.scopes)
-    if not row.scopes or not set(row.scopes) <= set(SCOPES):
-        raise Problem("INVALID", f"Choose at least one of {', '.join(SCOPES)}.", field=["scopes"])
     grants = ("authorization_code",) if row.redirect_uris else ()
     Registration(
         name=row.name, redirect_uris=tuple(row.redirect_uris), grant_types=grants
     ).require_valid()
-
-
-def _once(words: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(words))

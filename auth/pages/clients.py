@@ -88,14 +88,18 @@ class ClientPages:
         fields = await self._site.fields(request, cookies.SESSION)
         viewer = await owner(self._site, request, HERE)
         organization = id_in(fields, "organization")
+        session = self._site.session(request, viewer)
         try:
-            async with self._transaction(viewer, request) as transaction:
+            async with session.transaction() as transaction:
                 kind = fields.get("kind", "")
                 role = UserRoleType(kind) if kind in SERVING else None
                 values = {**_said(fields), "is_public": kind == "public"}
-                row, secret = await managed.create(transaction, organization, values, None, role)
+                row, secret = await managed.create(
+                    session, transaction, organization, values, None, role
+                )
         except Problem as problem:
             return await self._asked(request, viewer, organization, fields, problem)
+        managed.tell_owners(session, self._site.outbox, row, managed.REGISTERED)
         return self._form(request, "client_secret.html", client=Client(row, ""), secret=secret)
 
     async def edit(self, request: Request) -> Response:
@@ -110,8 +114,7 @@ class ClientPages:
         """Register it with something else."""
         id, version, fields, viewer = await self._sent(request)
         try:
-            async with self._transaction(viewer, request) as transaction:
-                await managed.update(transaction, id, version, _said(fields))
+            await self._update(request, viewer, id, version, _said(fields))
         except Problem as problem:
             async with self._transaction(viewer, request) as transaction:
                 row = await transaction.find(OrganizationClient, id, lock=False)
@@ -121,16 +124,17 @@ class ClientPages:
     async def rotate(self, request: Request) -> Response:
         """Show another secret, once."""
         id, version, _, viewer = await self._sent(request)
-        async with self._transaction(viewer, request) as transaction:
-            row, secret = await managed.rotate(transaction, id, version)
+        session = self._site.session(request, viewer)
+        async with session.transaction() as transaction:
+            row, secret = await managed.rotate(session, transaction, id, version)
+        managed.tell_owners(session, self._site.outbox, row, managed.ROTATED)
         return self._form(request, "client_secret.html", client=Client(row, ""), secret=secret)
 
     async def switch(self, request: Request) -> Response:
         """Disable or enable it."""
         id, version, fields, viewer = await self._sent(request)
         off = fields.get("to") == "disabled"
-        async with self._transaction(viewer, request) as transaction:
-            await managed.update(transaction, id, version, {"is_disabled": off})
+        await self._update(request, viewer, id, version, {"is_disabled": off})
         return see(f"{HERE}?news={'disabled' if off else 'enabled'}")
 
     async def delete(self, request: Request) -> Response:
@@ -149,6 +153,14 @@ class ClientPages:
         if not (version.isascii() and version.isdigit() and len(version) <= MOST_DIGITS):
             raise Problem("BAD_REQUEST", "The form names no version.")
         return id_in(fields), int(version), fields, viewer
+
+    async def _update(
+        self, request: Request, viewer: Viewer, id: UUID, version: int, values: dict[str, Any]
+    ) -> None:
+        session = self._site.session(request, viewer)
+        async with session.transaction() as transaction:
+            row, did = await managed.update(session, transaction, id, version, values)
+        managed.tell_owners(session, self._site.outbox, row, did)
 
     def _transaction(
         self, viewer: Viewer, request: Request

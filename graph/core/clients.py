@@ -28,6 +28,7 @@ from graph.kit.mutations import (
     writing,
 )
 from graph.kit.node import Node
+from graph.kit.scopes import SCOPE
 
 
 @strawberry.type(description="An application that an organization manages, for owners.")
@@ -138,8 +139,12 @@ async def oauth_client_create(
         values.pop(name, None)
         for name in ("organization_id", "service_account_id", "service_account_role")
     )
+    session = info.context.session
     async with writing(info) as transaction:
-        row, secret = await managed.create(transaction, organization, values, account, role)
+        row, secret = await managed.create(
+            session, transaction, organization, values, account, role
+        )
+    managed.tell_owners(session, info.context.outbox, row, managed.REGISTERED)
     return await _shown(info, row, secret)
 
 
@@ -150,9 +155,12 @@ async def oauth_client_update(
     input: OAuthClientUpdate,
     force: Force = False,
 ) -> OAuthClientPayload | None:
-    values = given(input)
+    values, session = given(input), info.context.session
     async with writing(info) as transaction:
-        row = await managed.update(transaction, id, expected_version, values, force=force)
+        row, did = await managed.update(
+            session, transaction, id, expected_version, values, force=force
+        )
+    managed.tell_owners(session, info.context.outbox, row, did)
     versions = transaction.merged.get(row.id, ())
     return answer(OAuthClientPayload, row, versions)  # type: ignore[no-any-return]
 
@@ -160,8 +168,10 @@ async def oauth_client_update(
 async def oauth_client_secret_rotate(
     info: Info, id: Id, expected_version: ExpectedVersion
 ) -> OAuthClientSecretPayload | None:
+    session = info.context.session
     async with writing(info, None) as transaction:
-        row, secret = await managed.rotate(transaction, id, expected_version)
+        row, secret = await managed.rotate(session, transaction, id, expected_version)
+    managed.tell_owners(session, info.context.outbox, row, managed.ROTATED)
     return await _shown(info, row, secret)
 
 
@@ -176,17 +186,22 @@ async def _shown(
 class Mutation:
     oauth_client_create = strawberry.mutation(
         oauth_client_create,
-        description="Register an application of the organization or of a partner, for owners. Its"
-        " secret is in this answer and nowhere else.",
+        description="Register an application of the organization or of a partner, for owners, under"
+        " the rules of apiKeyCreate. Its secret is in this answer and nowhere else.",
+        metadata={SCOPE: "admin"},
     )
     oauth_client_update = strawberry.mutation(
         oauth_client_update,
         description="Change what an application is registered with, or disable it: fewer scopes,"
-        " other addresses and the switch take effect with the next request.",
+        " other addresses and the switch take effect with the next request. Under the rules of"
+        " apiKeyCreate, as registering one.",
+        metadata={SCOPE: "admin"},
     )
     oauth_client_secret_rotate = strawberry.mutation(
         oauth_client_secret_rotate,
-        description="Give an application another secret; the one before is good no more.",
+        description="Give an application another secret; the one before is good no more. Under the"
+        " rules of apiKeyCreate, as registering one.",
+        metadata={SCOPE: "admin"},
     )
     oauth_client_delete = delete(
         OrganizationClient,

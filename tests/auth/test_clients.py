@@ -210,3 +210,22 @@ async def test_forms_of_other_sites_and_old_proofs_do_nothing(
         assert answer.headers["location"].startswith("/prove?")
     assert (await owner.get(HERE)).headers["location"].startswith("/prove?")
     assert (await stored(superuser, client_id))["disabled_at"] is None
+
+
+async def test_its_owners_are_told_by_mail(owner, organization, person, mailbox):
+    client_id, secret = told((await register(owner, organization)).text)
+    [mail] = await mailbox.of(person.email)
+    assert mail.subject.endswith("an owner has registered an application")
+    assert client_id in mail.text
+    for path, change, did in (
+        ("change", {"name": "Planner", "scope:organizations:read": "on"}, "changed how"),
+        ("rotate", {}, "another secret"),
+        ("switch", {"to": "disabled"}, None),
+        ("switch", {"to": "enabled"}, "enabled"),
+    ):
+        _, form = await opened(owner, client_id)
+        before = len(await mailbox.of(person.email))
+        await owner.post(f"{HERE}/{path}", data=form | {"redirectUris": CALLBACK} | change)
+        mails = (await mailbox.of(person.email))[before:]
+        assert [did in mail.subject for mail in mails] == ([True] if did else [])
+        assert secret not in "".join(mail.text for mail in mails)

@@ -1,0 +1,178 @@
+"""An application of an organization outlives what registers it: who may, and who is told of it."""
+
+import pytest
+
+from tests.mails import captured
+from tests.oauth.conftest import API
+from tests.tenants import join, organization_of
+
+FIELDS = "client { id version clientId scopes redirectUris isDisabled } }"
+CREATE = f"""mutation ($input: OAuthClientCreate!) {{
+    oauthClientCreate(input: $input) {{ secret {FIELDS} }}"""
+UPDATE = f"""mutation ($id: UUID!, $version: BigInt!, $input: OAuthClientUpdate!) {{
+    oauthClientUpdate(id: $id, expectedVersion: $version, input: $input) {{ {FIELDS} }}"""
+ROTATE = f"""mutation ($id: UUID!, $version: BigInt!) {{
+    oauthClientSecretRotate(id: $id, expectedVersion: $version) {{ secret {FIELDS} }}"""
+DELETE = """mutation ($id: UUID!, $version: BigInt!) {
+    oauthClientDelete(id: $id, expectedVersion: $version) { client { id } } }"""
+STALE = "UPDATE sessions SET proved_at = now() - interval '16 minutes' WHERE user_id = $1"
+CALLBACK = "https://partner.example/cb"
+NARROW = "organizations:write requirements:write"
+WIDER = [
+    {"scopes": ["admin"]},
+    {"redirectUris": ["https://elsewhere.example/cb"]},
+    {"isDisabled": False},
+    {"name": "Planner"},
+]
+
+
+@pytest.fixture
+async def organization(superuser, person):
+    """An organization that the person owns."""
+    return await organization_of(superuser, person.id)
+
+
+async def ask(http, query, token=None, **variables):
+    """The answer to somebody's session, or to whoever shows this token."""
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    body = {"query": query, "variables": variables}
+    return (await http.post(API, json=body, headers=headers)).json()
+
+
+def wanted(organization, **change):
+    return {
+        "organizationId": str(organization),
+        "name": "Partner",
+        "scopes": ["requirements:read"],
+        "redirectUris": [CALLBACK],
+        "serviceAccountRole": "VIEWER",
+    } | change
+
+
+async def made(person, organization, **change):
+    """What an owner is answered who registers an application in a session."""
+    answer = await ask(person.browser, CREATE, input=wanted(organization, **change))
+    return answer["data"]["oauthClientCreate"]
+
+
+async def changed(browser, client, **input):
+    """The application once it is registered with this, by its owner in a session."""
+    about = {"id": client["id"], "version": client["version"]}
+    return (await ask(browser, UPDATE, **about, input=input))["data"]["oauthClientUpdate"]["client"]
+
+
+def attempts(organization, client):
+    """Everything that makes an application reach further, or hands out a secret of it."""
+    about = {"id": client["id"], "version": client["version"]}
+    yield CREATE, {"input": wanted(organization)}
+    yield CREATE, {"input": wanted(organization, scopes=["admin"], serviceAccountRole="ADMIN")}
+    for input in WIDER:
+        yield UPDATE, {**about, "input": input}
+    yield ROTATE, about
+
+
+async def kept(superuser, organization):
+    """All that is stored of the organization's applications and service accounts."""
+    return await superuser.fetch(
+        "SELECT c.version, o.* FROM oauth_clients o JOIN organization_clients c USING (id)"
+        " WHERE c.organization_id = $1",
+        organization,
+    ), await superuser.fetch("SELECT id FROM profiles WHERE service_of = $1", organization)
+
+
+async def test_an_application_registers_none_that_outlives_it(
+    applications, person, organization, superuser
+):
+    client = (await made(person, organization))["client"]
+    client = await changed(person.browser, client, isDisabled=True)
+    planner = await applications(scope=NARROW)
+    token = (await planner.connect(person, scope=NARROW))["access_token"]
+    before = await kept(superuser, organization)
+    for query, variables in attempts(organization, client):
+        answer = await ask(planner.http, query, token, **variables)
+        refused = answer["errors"][0]["extensions"]
+        assert (refused["code"], refused["scope"]) == ("FORBIDDEN", "admin")
+    assert await kept(superuser, organization) == before
+
+
+async def test_an_application_may_end_one_without_the_scope_for_everything(
+    applications, person, organization
+):
+    client = (await made(person, organization))["client"]
+    planner = await applications(scope=NARROW)
+    token = (await planner.connect(person, scope=NARROW))["access_token"]
+    answer = await ask(planner.http, DELETE, token, id=client["id"], version=client["version"])
+    assert answer["data"]["oauthClientDelete"]["client"] == {"id": client["id"]}
+
+
+async def test_whoever_is_let_do_everything_registers_and_changes_them(
+    applications, person, organization
+):
+    planner = await applications(scope="admin")
+    token = (await planner.connect(person, scope="admin"))["access_token"]
+    answer = await ask(planner.http, CREATE, token, input=wanted(organization, scopes=["admin"]))
+    client = answer["data"]["oauthClientCreate"]["client"]
+    assert client["scopes"] == ["admin"]
+    about = {"id": client["id"], "version": client["version"]}
+    answer = await ask(planner.http, UPDATE, token, **about, input={"scopes": ["admin"]})
+    assert answer["data"]["oauthClientUpdate"]
+
+
+async def test_a_session_registers_and_changes_them_after_a_fresh_proof(
+    person, organization, superuser
+):
+    client = (await made(person, organization))["client"]
+    await superuser.execute(STALE, person.id)
+    before = await kept(superuser, organization)
+    for query, variables in attempts(organization, client):
+        answer = await ask(person.browser, query, **variables)
+        refused = answer["errors"][0]["extensions"]
+        assert (refused["code"], refused["prove"]) == ("FORBIDDEN", "/prove")
+    assert await kept(superuser, organization) == before
+    about = {"id": client["id"], "version": client["version"]}
+    assert (await ask(person.browser, DELETE, **about))["data"]["oauthClientDelete"]
+
+
+async def test_owners_are_told_by_mail_of_what_an_application_may(
+    people, person, organization, superuser
+):
+    other, admin = await people(), await people()
+    await join(superuser, organization, other.id, "owner")
+    await join(superuser, organization, admin.id, "admin")
+    with captured() as mails:
+
+        async def told(did, number):
+            """The text of the mail to both owners that says this."""
+            for owner in (person, other):
+                subject, text = (await mails.arrived(owner.email, number))[-1]
+                assert subject == f"Harbour: an owner has {did}"
+            return text
+
+        first = await made(person, organization)
+        client = first["client"]
+        text = await told("registered an application", 1)
+        assert client["clientId"] in text
+        assert "It acts for itself as Partner" in text
+        assert first["secret"] not in text
+        client = await changed(person.browser, client, scopes=["admin"])
+        assert "do everything" in await told("changed how an application is registered", 2)
+        client = await changed(person.browser, client, redirectUris=[CALLBACK, f"{CALLBACK}/2"])
+        assert "partner. example" in await told("changed how an application is registered", 3)
+        for nothing in ({"name": "Renamed"}, {"scopes": ["admin"]}, {"isDisabled": True}):
+            client = await changed(person.browser, client, **nothing)
+        client = await changed(person.browser, client, isDisabled=False)
+        await told("enabled an application again", 4)
+        about = {"id": client["id"], "version": client["version"]}
+        rotated = (await ask(person.browser, ROTATE, **about))["data"]["oauthClientSecretRotate"]
+        text = await told("given an application another secret", 5)
+        assert rotated["secret"] not in text
+        assert "It is called Renamed" in text
+        assert not mails.to(admin.email)
+
+
+async def test_nothing_is_told_of_what_was_refused(person, organization):
+    with captured() as mails:
+        answer = await ask(person.browser, CREATE, input=wanted(organization, scopes=["all"]))
+        assert answer["errors"][0]["extensions"]["field"] == ["input", "scopes"]
+        await made(person, organization)
+        assert len(await mails.arrived(person.email)) == 1
