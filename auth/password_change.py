@@ -6,13 +6,15 @@ because whoever forgot a password may as well have lost it to somebody.
 """
 
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from auth import mailed_links, passwords, throttle
 from auth.browser_sessions import end_all
 from auth.events import NOBODY_KNOWN, Event, record
+from auth.holding import hold_password
 from auth.mail import Outbox, mail
-from auth.mailed_links import LIVES
+from auth.mailed_links import LIVES, Opened
 from auth.people import SET_CREDENTIAL, address, person_event
 from auth.session.origin import Origin
 from auth.settings import AuthSettings
@@ -21,14 +23,17 @@ from auth.tokens import end_personal, revoke_all
 from auth.viewer import Viewer
 from db.change import AuditEventType, AuditSeverity, ResourceType
 from db.core.people import LinkPurpose
-from db.pool import NOBODY, Database
+from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 
 OF_ADDRESS = """
 SELECT id, email FROM profiles
 WHERE lower(email) = lower($1) AND deleted_at IS NULL AND status = 'active'
 """
-HASH = "SELECT password_hash FROM profile_credentials WHERE user_id = $1"
+STILL_THEIRS = """
+SELECT true FROM profiles WHERE id = $1 AND lower(email) = lower($2) AND deleted_at IS NULL
+"""
+HASH = "SELECT password_hash, password_changed_at FROM profile_credentials WHERE user_id = $1"
 
 CHANGED = ("Your password has been changed", "The password of your account has been changed.")
 NOT_THIS = "This is not your current password."
@@ -57,8 +62,7 @@ async def ask(
 
 async def opened(database: Database, secret: str) -> str:
     """The address whose password the link with this secret changes. Raises NOT_FOUND."""
-    async with database.auth.lend(NOBODY) as lent:
-        return (await mailed_links.find(lent, LinkPurpose.PASSWORD_RESET, secret)).email
+    return (await _opened(database, secret)).email
 
 
 async def reset(
@@ -73,12 +77,14 @@ async def reset(
 
     Raises NOT_FOUND when the link does not work, INVALID with the field at fault, and BUSY.
     """
-    email = await opened(database, secret)
+    link = await _opened(database, secret)
+    email, id = link.email, link.user_id
+    assert id is not None  # noqa: S101 (a constraint of the table)
     hash = await passwords.hashed(passwords.acceptable(password, email))
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
-        id = (await mailed_links.use(lent, LinkPurpose.PASSWORD_RESET, secret)).user_id
-        assert id is not None  # noqa: S101 (a constraint of the table)
-        await lent.execute(SET_CREDENTIAL, id, hash)
+        await lent.execute(SET_CREDENTIAL, id, hash)  # before all else, as `auth.holding` says
+        await mailed_links.use(lent, LinkPurpose.PASSWORD_RESET, secret)
+        await _require_theirs(lent, link)
         await mailed_links.call_off(lent, id)
         await end_all(lent, id)
         await revoke_all(lent, id)
@@ -106,9 +112,11 @@ async def change(
     assert viewer.id  # noqa: S101 (the page asks who it is first)
     assert viewer.email  # noqa: S101
     acceptable = passwords.acceptable(password, viewer.email)
-    await prove_password(database, settings, viewer, current, origin)
+    since = await prove_password(database, settings, viewer, current, origin)
     hash = await passwords.hashed(acceptable)
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        if await hold_password(lent, viewer.id, since) is None:
+            raise Problem("INVALID", NOT_THIS, field=("current_password",))
         await lent.execute(SET_CREDENTIAL, viewer.id, hash)
         await mailed_links.call_off(lent, viewer.id)
         kept = UUID(viewer.session_id) if viewer.session_id else None
@@ -120,16 +128,17 @@ async def change(
 
 async def prove_password(
     database: Database, settings: AuthSettings, viewer: Viewer, password: str, origin: Origin
-) -> None:
-    """Make sure that this is the signed-in person's password; failures count as at sign-in.
+) -> datetime:
+    """Make sure that this is the signed-in person's password; since when it has been theirs.
 
-    Raises INVALID, RATE_LIMITED with `retryAfter`, and BUSY.
+    Failures count as at sign-in. Raises INVALID, RATE_LIMITED with `retryAfter`, and BUSY.
     """
     counts = throttle.counts(settings, viewer.email or "", origin.ip_address)
     async with database.auth.lend(NOBODY) as lent:
         await throttle.admit(lent, counts)
-        hash = await lent.fetchval(HASH, viewer.id)
+        row = await lent.fetchrow(HASH, viewer.id)
     try:
+        hash = row["password_hash"] if row else None
         right = await passwords.verified(passwords.normalised(password) or "", hash)
     except Problem:
         async with database.auth.lend(NOBODY) as lent:
@@ -140,8 +149,27 @@ async def prove_password(
             await throttle.forgive(lent, counts)
         else:
             await record(lent, _not_proved(viewer), origin)
-    if not right:
+    if not (row and right):
         raise Problem("INVALID", NOT_THIS, field=("current_password",))
+    since: datetime = row["password_changed_at"]
+    return since
+
+
+async def _opened(database: Database, secret: str) -> Opened:
+    """What the link with this secret was mailed for. Raises NOT_FOUND when it does not work."""
+    async with database.auth.lend(NOBODY) as lent:
+        link = await mailed_links.find(lent, LinkPurpose.PASSWORD_RESET, secret)
+        await _require_theirs(lent, link)
+    return link
+
+
+async def _require_theirs(connection: Lent, link: Opened) -> None:
+    """Raises NOT_FOUND when the person has another address by now than the link went to.
+
+    It is written a little after their address was read.
+    """
+    if not await connection.fetchval(STILL_THEIRS, link.user_id, link.email):
+        raise mailed_links.not_found()
 
 
 async def _answer(

@@ -9,6 +9,7 @@ import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
@@ -16,6 +17,7 @@ from uuid import UUID
 from auth import browser_sessions, passwords, second_factor, throttle
 from auth.browser_sessions import Started
 from auth.events import NOBODY_KNOWN, Event, record
+from auth.holding import hold_password
 from auth.mail import Outbox
 from auth.people import address
 from auth.session.origin import Origin
@@ -26,7 +28,7 @@ from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 
 PERSON = """
-SELECT p.id, c.password_hash, p.status::text, p.is_approved,
+SELECT p.id, c.password_hash, c.password_changed_at, p.status::text, p.is_approved,
     EXISTS (SELECT FROM second_factors f WHERE f.user_id = p.id) AS has_second_factor
 FROM profiles p JOIN profile_credentials c ON c.user_id = p.id
 WHERE p.deleted_at IS NULL AND
@@ -54,6 +56,7 @@ class Person(NamedTuple):
 
     id: UUID
     password_hash: str
+    password_changed_at: datetime
     status: str
     is_approved: bool
     has_second_factor: bool
@@ -112,20 +115,26 @@ async def sign_in(
         async with database.auth.lend(NOBODY) as lent:
             await _failed(lent, person, "wrong password" if person else "unknown address", origin)
         raise Problem("UNAUTHENTICATED", WRONG)
-    hash = person.password_hash
-    if passwords.outdated(hash):
+    better = None
+    if passwords.outdated(person.password_hash):
         with suppress(Problem):  # busy: another time will do
-            hash = await passwords.hashed(candidate or "")
+            better = await passwords.hashed(candidate or "")
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
-        await throttle.forgive(lent, counts)
-        if person.obstacle is None:
-            if hash != person.password_hash:
-                await lent.execute(REHASH, person.id, hash)
+        hash = await hold_password(lent, person.id, person.password_changed_at)
+        obstacle = person.obstacle
+        if hash is not None:
+            await throttle.forgive(lent, counts)
+        if hash is not None and obstacle is None:
+            if better and hash == person.password_hash:  # else somebody has been faster
+                await lent.execute(REHASH, person.id, better)
+                hash = better
             if person.has_second_factor:
                 return HalfSignedIn(_state(settings, person.id, hash, browser))
             return await _succeeded(lent, settings, person, "a password", origin, previous)
-        await _failed(lent, person, "closed account", origin)
-    raise Problem("FORBIDDEN", person.obstacle)
+        await _failed(lent, person, "closed account" if hash else "wrong password", origin)
+    if hash is None or obstacle is None:
+        raise Problem("UNAUTHENTICATED", WRONG)
+    raise Problem("FORBIDDEN", obstacle)
 
 
 async def second_step(
@@ -157,6 +166,8 @@ async def second_step(
         raise Problem("FORBIDDEN", person.obstacle)
     await second_factor.prove(database, settings, outbox, person.id, code, origin)
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        if await hold_password(lent, person.id, person.password_changed_at) is None:
+            raise Problem("UNAUTHENTICATED", TOO_LATE)
         what = "a password and a code"
         return await _succeeded(lent, settings, person, what, origin, previous)
 

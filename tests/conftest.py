@@ -113,10 +113,15 @@ async def database_dsn(worker_id: str) -> str:
 
 
 @pytest.fixture(scope="session")
-async def superuser(database_dsn: str) -> AsyncIterator[asyncpg.Connection]:
+def superuser_dsn(database_dsn: str) -> str:
+    """The database of this worker, as somebody whom nothing is hidden from."""
+    return dsn_of(urlsplit(database_dsn).path.removeprefix("/"), superuser=True)
+
+
+@pytest.fixture(scope="session")
+async def superuser(superuser_dsn: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection to this worker's database that nothing is hidden from."""
-    name = urlsplit(database_dsn).path.removeprefix("/")
-    connection = await asyncpg.connect(dsn_of(name, superuser=True))
+    connection = await asyncpg.connect(superuser_dsn)
     yield connection
     await connection.close()
 

@@ -1,5 +1,6 @@
 """A site made of the pages alone, people to sign in, and a look at what the database keeps."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -23,9 +24,10 @@ from db.pool import Database
 from db.problem import CODES, Problem
 from graph.settings import Settings
 from tests import networks
+from tests.locks import held
 from tests.tenants import organization_of
 
-PASSWORD = "correct horse battery"
+PASSWORD, ANOTHER = "correct horse battery", "another horse battery"
 SECURE, LOCAL = "https://gateway.example", "http://localhost:8000"
 
 
@@ -184,3 +186,30 @@ async def owner(browse: Browse, person: Person, organization: UUID) -> httpx.Asy
     browser = browse()
     await sign_in(browser, person.email)
     return browser
+
+
+Overtaken = Callable[[Awaitable[httpx.Response]], Awaitable[httpx.Response]]
+
+
+@pytest.fixture
+async def overtaken(
+    browse: Browse, mailbox: Mailbox, person: Person, superuser: asyncpg.Connection
+) -> Overtaken:
+    """The answer to a request that is on its way while another password is chosen by a link.
+
+    The row of the password is held; the choice waits for it first, and then the request.
+    """
+    await send(browse(), "/forgotten-password", email=person.email)
+    browser, link = browse(), await mailbox.link(person.email)
+    form = {**hidden((await browser.get(link)).text), "password": ANOTHER}
+
+    async def overtaken(request: Awaitable[httpx.Response]) -> httpx.Response:
+        async with held(superuser, "profile_credentials WHERE user_id = $1", person.id) as waiting:
+            choice = asyncio.create_task(browser.post("/forgotten-password/choose", data=form))
+            await waiting(1)
+            late = asyncio.ensure_future(request)
+            await waiting(2)
+        assert (await choice).headers["location"] == "/sign-in?news=changed"
+        return await late
+
+    return overtaken

@@ -8,9 +8,7 @@ import pytest
 from auth import tokens
 from auth.secret import digest
 from auth.tokens import PERSONAL, new_token
-from tests.auth.conftest import PASSWORD, hidden, send, sign_in
-
-ANOTHER = "another horse battery"
+from tests.auth.conftest import ANOTHER, PASSWORD, hidden, send, sign_in
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 
 from auth.people import create_person
-from tests.auth.conftest import PASSWORD, hidden, send, sign_in
+from tests.auth.conftest import ANOTHER, PASSWORD, hidden, send, sign_in
+from tests.locks import gate
 
 EMAIL = "SELECT email FROM profiles WHERE id = $1"
-ANOTHER = "another horse battery"
 
 
 @pytest.fixture(autouse=True)
@@ -160,6 +160,30 @@ async def test_a_new_address_calls_off_links_that_the_old_one_got(
     await send(mine, "/account/email", email=new)
     await send(mine, await mailbox.link(new))
     assert (await browse().get(reset)).status_code == 404
+
+
+WRITTEN_LATE = (
+    "TRIGGER hold BEFORE INSERT ON mailed_links FOR EACH ROW WHEN (NEW.purpose = 'password_reset')"
+)
+
+
+async def test_a_link_that_is_written_after_the_address_has_changed_changes_no_password(
+    mine, browse, new, mailbox, person, superuser_dsn
+):
+    await send(mine, "/account/email", email=new)
+    confirm, stranger = await mailbox.link(new), browse()
+    async with gate(superuser_dsn, WRITTEN_LATE) as written:
+        await send(stranger, "/forgotten-password", email=person.email)
+        await written.reached()
+        assert (await send(mine, confirm)).headers["location"] == "/account?news=email"
+        await written.open()
+        link = await mailbox.link(person.email)
+    assert "/forgotten-password/choose?token=" in link
+    assert (await stranger.get(link)).status_code == 404
+    form = hidden((await stranger.get("/forgotten-password")).text)
+    form |= {"token": link.partition("token=")[2], "password": ANOTHER}
+    assert (await stranger.post("/forgotten-password/choose", data=form)).status_code == 404
+    assert (await sign_in(browse(), new)).status_code == 303
 
 
 async def test_a_change_confirmed_many_times_at_once_is_made_once(

@@ -342,6 +342,14 @@ async def test_a_reset_password_does_not_replace_the_code(browse, person, app, m
     assert "One more step" in page.text
 
 
+async def test_a_code_is_refused_once_another_password_is_chosen(browser, person, app, overtaken):
+    form = await half(browser, person)
+    answer = await overtaken(finish(browser, form, app.code(1)))
+    assert answer.status_code == 401
+    assert "Start again with your password" in answer.text
+    assert not (await browser.get("/session")).json()["signedIn"]
+
+
 async def test_no_code_or_secret_reaches_the_record_or_the_logs(
     browse, person, app, superuser, caplog
 ):

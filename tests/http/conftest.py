@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from graph.app import create_app
 from graph.settings import Settings
-from tests.conftest import dsn_of
 from tests.http.keyed import Keyed
 from tests.http.toy import create_toy, seen
 from tests.world import World
@@ -142,9 +140,3 @@ def gateway(settings: Settings) -> Callable[..., AbstractAsyncContextManager[htt
                 yield other
 
     return gateway
-
-
-@pytest.fixture(scope="session")
-def superuser_dsn(database_dsn: str) -> str:
-    """The database of these tests, for one more connection that nothing is hidden from."""
-    return dsn_of(urlsplit(database_dsn).path.removeprefix("/"), superuser=True)

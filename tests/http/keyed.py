@@ -1,15 +1,13 @@
 """Requests that carry a key, and gates at which their transactions can be stopped."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import httpx
 
+from tests.locks import Gate, gate
 from tests.world import World, _sendable
 
 UPDATE = """mutation ($id: UUID!, $version: BigInt! = 1, $name: String!) {
@@ -24,12 +22,6 @@ BOTH = """mutation ($first: UUID!, $second: UUID!, $version: BigInt! = 1, $name:
   b: requirementUpdate(id: $second, expectedVersion: $version, input: {name: $name}) {
     requirement { version name document { requirements { nodes { name } } } } } }"""
 
-GATE = 7310942
-"""The advisory lock that a stopped transaction waits for."""
-HOLD = f"""
-CREATE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END $$
-"""
 STEPS = {
     "before the effect": "TRIGGER hold BEFORE INSERT ON idempotency_keys FOR EACH ROW",
     "in the effect": "TRIGGER hold AFTER UPDATE ON requirements FOR EACH ROW",
@@ -38,10 +30,6 @@ STEPS = {
     " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW",
 }
 """Where a keyed update of a requirement can be stopped."""
-STOPPED = f"""
-SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {GATE} AND NOT granted
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 
 
 @dataclass
@@ -105,33 +93,6 @@ def new_key() -> str:
     return uuid4().hex
 
 
-class Gate:
-    """A place where transactions stop until it is opened."""
-
-    def __init__(self, holder: asyncpg.Connection) -> None:
-        self.holder = holder
-
-    async def reached(self) -> int:
-        """The process of the backend that waits at the gate, once there is one."""
-        async with asyncio.timeout(5):
-            while (pid := await self.holder.fetchval(STOPPED)) is None:  # noqa: ASYNC110
-                await asyncio.sleep(0.005)  # PostgreSQL tells nobody
-        return pid
-
-    async def open(self) -> None:
-        await self.holder.execute("SELECT pg_advisory_unlock_all()")
-
-
-@asynccontextmanager
-async def gate_at(dsn: str, step: str) -> AsyncIterator[Gate]:
+def gate_at(dsn: str, step: str) -> AbstractAsyncContextManager[Gate]:
     """A closed gate at this step, for all transactions of the database."""
-    holder = await asyncpg.connect(dsn)
-    try:
-        await holder.execute(HOLD)
-        await holder.execute(f"CREATE {STEPS[step]} EXECUTE FUNCTION public.hold()")
-        await holder.execute("SELECT pg_advisory_lock($1)", GATE)
-        yield Gate(holder)
-    finally:
-        await holder.execute("SELECT pg_advisory_unlock_all()")
-        await holder.execute("DROP FUNCTION public.hold() CASCADE")
-        await holder.close()
+    return gate(dsn, STEPS[step])
