@@ -15,6 +15,7 @@ from graph.core.changes import ChangeKind, model_named
 from graph.http.live import Access, Sink, Subscribing
 from graph.kit.presence import Announcement
 from graph.kit.stream import Stream
+from graph.live.rights import Mark
 
 PERSONAL = frozenset({"currentOrganizationId", "preferences", "viewerCan"})
 """Fields that may tell each person something else although their rights are the same."""
@@ -39,6 +40,12 @@ class Member:
     """What it is to be told before anything else."""
     settling: bool = False
     """Whether a task is bringing it to its group."""
+    begun: bool = False
+    """Whether it is known what it follows, and from where on; until then it is in no group."""
+    outdated: bool = True
+    """Whether that must be asked, or asked once more."""
+    marks: tuple[Mark, ...] = ()
+    """By what it is found when rights change."""
     over: bool = False
 
     @property

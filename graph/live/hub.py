@@ -6,7 +6,6 @@ stands apart from the others, is told what it has missed by executions of its ow
 who follow live when it has caught up with them.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import UUID
@@ -23,12 +22,13 @@ from graph.http.errors import Reporter, described
 from graph.http.live import Access, Sink, Subscribing
 from graph.http.operations import NotRun, Operations
 from graph.kit.stream import Stream
+from graph.live.accesses import Accesses
 from graph.live.bus import Bus, PostgresBus
 from graph.live.cursor import Cursor, read_cursor
 from graph.live.follower import SHARED, Group, Member, concerns, group_key
 from graph.live.groups import AHEAD, Groups
 from graph.live.presence import Presence
-from graph.live.rights import Concerned, Renewals, concerned_by
+from graph.live.rights import ANYWHERE, Mark, Renewals, concerned_by
 from graph.live.tail import Tail
 from graph.live.tasks import Tasks, together
 
@@ -57,8 +57,8 @@ class Hub:
         self._tasks = Tasks()
         self._groups = Groups(operations, self._tasks, self._cursor_of, self._fail)
         self.presence = Presence(bus or PostgresBus(database, "presence"), self._groups.announce)
-        self._members: dict[Access, set[Member]] = defaultdict(set)
-        self._renewals = Renewals(self._renewed)
+        self._accesses = Accesses()
+        self._renewals = Renewals(self._stand_still, self._renewed)
         self.position = 0
         """The newest event that everybody's groups have been handed."""
 
@@ -77,19 +77,18 @@ class Hub:
         """
         await self.tail.started.wait()
         member = Member(subscribing, access, sink, Stream("document", SHARED, None), self.position)
-        self._members[access].add(member)
+        self._accesses.put(member)
         try:
             await self._renewals.now(access)
-            member.stream = await self._stream(subscribing, access.viewer)
+            kind, resumed = await self._begin(member)
+            self._accesses.put(member)
             if member.is_present:
                 self._enter(member)
                 return Following(self, member)
-            after = subscribing.after or member.stream.after
-            resumed = await self._resumes(read_cursor(after)) if after else None
         except BaseException:
             self._forget(member)
             raise
-        self._greet(member, ChangeKind.RESYNC if after and resumed is None else ChangeKind.READY)
+        self._greet(member, kind)
         if resumed is not None:
             member.position = resumed
         return Following(self, member)
@@ -97,8 +96,8 @@ class Hub:
     def dispatch(self, events: list[Event]) -> None:
         """Take note of these, which follow those before."""
         for event in events:
-            if concerned := concerned_by(event):
-                self._renew(concerned)
+            if marks := concerned_by(event):
+                self._renew(marks)
             for key in _keys(event):
                 for group in self._groups.following(key):
                     if len(group.waiting) >= MOST_WAITING:
@@ -111,9 +110,11 @@ class Hub:
         """The feed begins anew: whoever follows is told so, and goes on from here."""
         self.position = now.position
         self._groups.clear()  # events of the old order may still be on their way through them
-        for member in [member for members in self._members.values() for member in members]:
+        for member in self._accesses:
             member.group = None
-            if member.is_present:
+            if not member.begun:
+                member.outdated = True
+            elif member.is_present:
                 self._settle(member)
             else:
                 self._greet(member, ChangeKind.RESYNC)
@@ -124,6 +125,22 @@ class Hub:
         self._forget(member)
 
     # One member
+
+    async def _begin(self, member: Member) -> tuple[ChangeKind, int | None]:
+        """Ask what it follows: how to greet it, and where it goes on if it resumes.
+
+        Ask again when rights have changed meanwhile, or the feed has begun anew.
+        """
+        subscribing, kind, resumed = member.subscribing, ChangeKind.READY, None
+        while member.outdated:
+            member.outdated = False
+            member.stream = await self._stream(subscribing, member.access.viewer)
+            if after := subscribing.after or member.stream.after:
+                resumed = await self._resumes(read_cursor(after))
+                kind = ChangeKind.RESYNC if resumed is None else ChangeKind.READY
+            await self._renewals.over(member.access)
+        member.begun = True
+        return kind, resumed
 
     async def _stream(self, subscribing: Subscribing, viewer: Viewer) -> Stream:
         context = subscribing.make_context(viewer)
@@ -146,7 +163,8 @@ class Hub:
         async with self._database.auth.lend(NOBODY) as connection:
             feed = await reach(connection)  # another node may be ahead of this one
         kept = feed.oldest <= cursor.position + 1 <= feed.position + 1
-        return cursor.position if cursor.epoch == feed.epoch and kept else None
+        same = cursor.epoch == feed.epoch == self.tail.epoch
+        return cursor.position if same and kept else None
 
     def _greet(self, member: Member, kind: ChangeKind) -> None:
         """Say where it stands: here."""
@@ -237,25 +255,32 @@ class Hub:
     def _forget(self, member: Member) -> None:
         self._groups.leave(member)
         self.presence.leave(member)
-        members = self._members.get(member.access, set())
-        members.discard(member)
-        if not members:
-            self._members.pop(member.access, None)
+        self._accesses.drop(member)
+        if member.access not in self._accesses:
             self._renewals.forget(member.access)
 
     # Rights
 
-    def _renew(self, concerned: Concerned) -> None:
+    def _renew(self, marks: frozenset[Mark]) -> None:
         """Have the rights of these people read again; until then they are told nothing."""
-        for access, members in list(self._members.items()):
-            if concerned.includes(access.viewer, _places(members)):
-                self._renewals.begin(access)
-                for member in members:
-                    self._groups.leave(member)
+        if ANYWHERE in marks:
+            self._renewals.outdate()
+        for access in self._accesses.marked(marks):
+            self._renewals.begin(access)
 
-    async def _renewed(self, access: Access) -> None:
+    def _stand_still(self, access: Access) -> None:
+        for member in self._accesses.of(access):
+            self._groups.leave(member)
+
+    async def _renewed(self, access: Access) -> bool:
         """Let go on with what may still be followed, by the rights that were just read."""
-        for member in list(self._members.get(access, ())):
+        members = self._accesses.of(access)
+        for member in members:
+            self._accesses.put(member)  # its person may be in other organizations now
+        for member in members:
+            if not member.begun:
+                member.outdated = True
+                continue
             try:
                 await self._stream(member.subscribing, access.viewer)
             except (Problem, NotRun) as refused:
@@ -263,6 +288,7 @@ class Hub:
             else:
                 self._groups.leave(member)
                 self._settle(member)
+        return access in self._accesses
 
     def _end(self, member: Member, refused: Problem | NotRun) -> None:
         errors = refused.errors if isinstance(refused, NotRun) else [described(refused)]
@@ -305,10 +331,3 @@ def _keys(event: Event) -> Iterable[tuple[str, UUID]]:
         yield "entity", event.entity_id
         if event.entity_type == "Notification" and event.user_id:
             yield "person", event.user_id
-
-
-def _places(members: Iterable[Member]) -> set[UUID]:
-    """Where somebody follows: organizations, and the documents in which they are present."""
-    streams = {member.stream for member in members}
-    present = {stream.id for stream in streams if stream.kind == "presence"}
-    return {id for stream in streams if (id := stream.organization_id)} | present

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 
+from auth.oauth.managed import client_id
 from auth.viewer import Viewer
 from db.feed.reading import Event
 from db.problem import Problem
@@ -30,47 +31,48 @@ CLOCKS_DIFFER = 0.2
 """Seconds by which the database may say later than the gateway that a role has ended."""
 GIVING = frozenset({"issue", "register", "consent"})
 """What such events do when they take nothing from anybody."""
+Mark = UUID | str
+"""What somebody whose rights may change is found by: the id of a person, a session or another
+credential, a client, an organization, or a document in which people are present. It need not say of
+what it is the id: if two of them were ever alike, somebody's rights would be read once more."""
+ANYWHERE = "anywhere"
+"""The mark of those who may be at any place, since it is not known yet what they follow."""
+APPLICATIONS = "applications"
+"""The mark of every application that acts for somebody."""
 
 
-@dataclass(frozen=True, slots=True)
-class Concerned:
-    """Whose rights are to be read again: of one person or client, or of everybody at a place."""
+def marks_of(viewer: Viewer) -> set[Mark]:
+    """By what a viewer is found, whatever they follow.
 
-    person: UUID | None = None
-    credential: str | None = None
-    client_id: str | None = None
-    place: UUID | None = None
-    """An organization, or a document in which people are present."""
-    applications: bool = False
-    """Whether it may be the rights of any application that acts for somebody."""
-
-    def includes(self, viewer: Viewer, places: set[UUID]) -> bool:
-        """Whether it is this viewer, who follows streams at these places."""
-        return (
-            (self.person is not None and viewer.id == self.person)
-            or (self.credential is not None and viewer.session_id == self.credential)
-            or (self.client_id is not None and viewer.client_id == self.client_id)
-            or (self.place is not None and self.place in places)
-            or (self.applications and viewer.client_id is not None)
-        )
+    In an organization of theirs something may be told of wherever they follow: in what a
+    notification is about, or in what else belongs to the person who has done something.
+    """
+    own = {viewer.id, viewer.session_id, viewer.client_id, viewer.client_id and APPLICATIONS}
+    return {mark for mark in own if mark} | viewer.organizations
 
 
-def concerned_by(event: Event) -> Concerned | None:
-    """Whose rights the event may have changed; None when nobody's."""
+def concerned_by(event: Event) -> frozenset[Mark]:
+    """The marks of those whose rights the event may have changed: whoever has one of them."""
     if event.entity_type in OF_PERSON:
-        return Concerned(person=event.user_id or event.entity_id)
+        return frozenset({event.user_id or event.entity_id})
     if changing := OF_PLACE.get(event.entity_type):
         if event.action == "create" or changing.isdisjoint(event.changed_fields):
-            return None
+            return frozenset()
         tenant = event.organization_id if event.entity_type != "Document" else None
-        place, ends = tenant or event.entity_id, event.entity_type == "Organization"
-        return Concerned(place=place, applications=ends)
+        place: set[Mark] = {tenant or event.entity_id, ANYWHERE}
+        return frozenset({*place, APPLICATIONS} if event.entity_type == "Organization" else place)
     if event.resource_type in CREDENTIALS and event.action not in GIVING:
-        person = event.user_id or event.actor_id
-        if event.entity_type == "OAuthClient" or person is None:
-            return Concerned(client_id=event.client_id)
-        return Concerned(person=person, credential=str(event.entity_id))
-    return None
+        return _ending(event)
+    return frozenset()
+
+
+def _ending(event: Event) -> frozenset[Mark]:
+    if event.entity_type == "OrganizationClient":  # its actor is an owner, and not itself
+        return frozenset({client_id(event.entity_id)})
+    person = event.user_id or event.actor_id
+    if event.entity_type == "OAuthClient" or person is None:
+        return frozenset({event.client_id} if event.client_id else ())
+    return frozenset({person, str(event.entity_id)})
 
 
 @dataclass(slots=True)
@@ -85,11 +87,14 @@ class Renewal:
 class Renewals:
     """Reads the rights of accesses again, when something has changed them or when some end.
 
-    `renewed` is called with each access that is alive, before its renewal is over.
+    `changed` is called with each access as soon as its rights may be others; `renewed` with each
+    that is alive, before its renewal is over, and says whether it still follows anything.
     """
 
-    def __init__(self, renewed: Callable[[Access], Awaitable[None]]) -> None:
-        self._renewed = renewed
+    def __init__(
+        self, changed: Callable[[Access], None], renewed: Callable[[Access], Awaitable[bool]]
+    ) -> None:
+        self._changed, self._renewed = changed, renewed
         self._running: dict[Access, Renewal] = {}
         self._clocks: dict[Access, asyncio.TimerHandle] = {}
 
@@ -112,11 +117,17 @@ class Renewals:
 
     def begin(self, access: Access) -> None:
         """Something has changed the rights of this access."""
+        self._changed(access)
         if renewal := self._running.get(access):
             renewal.outdated = True
             return
         renewal = self._running[access] = Renewal()
         renewal.task = asyncio.create_task(self._run(access, renewal))
+
+    def outdate(self) -> None:
+        """Something has changed that those whose rights are being read may see by then."""
+        for renewal in self._running.values():
+            renewal.outdated = True
 
     def forget(self, access: Access) -> None:
         """It follows nothing any more."""
@@ -138,10 +149,11 @@ class Renewals:
                 if not await access.renew():
                     access.ended(Problem("UNAUTHENTICATED", DEAD))
                     return
-                await self._renewed(access)
+                follows = await self._renewed(access)
                 if not renewal.outdated:
                     break
-            self._expect(access)
+            if follows:
+                self._expect(access)
         except Problem as problem:
             access.ended(problem)
         except Exception:
@@ -152,9 +164,19 @@ class Renewals:
             renewal.over.set()
 
     def _expect(self, access: Access) -> None:
-        """Read the rights again when the next of them ends by itself."""
-        self.forget(access)
+        """Read the rights again when the next of them ends by itself.
+
+        A clock that rings earlier stays: somebody may still be told by rights that were read before
+        the last ones, which know no more of what has just ended.
+        """
         if until := access.viewer.until:
-            wait = max((until - datetime.now(UTC)).total_seconds(), 0) + CLOCKS_DIFFER
             loop = asyncio.get_running_loop()
-            self._clocks[access] = loop.call_later(wait, self.begin, access)
+            wait = max((until - datetime.now(UTC)).total_seconds(), 0) + CLOCKS_DIFFER
+            clock = self._clocks.get(access)
+            if clock is None or clock.when() > loop.time() + wait:
+                self.forget(access)
+                self._clocks[access] = loop.call_later(wait, self._ring, access)
+
+    def _ring(self, access: Access) -> None:
+        del self._clocks[access]
+        self.begin(access)

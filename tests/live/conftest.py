@@ -8,6 +8,7 @@ import pytest
 
 from auth.identify import InvalidToken, identify_token
 from auth.session import ViewerSession
+from auth.viewer import ANONYMOUS
 from graph.app import create_app
 from graph.http.live import Subscribing
 from graph.http.metrics import Metrics
@@ -29,7 +30,7 @@ class Follower:
         self.failures = []
         self.told, self.errors, self.closed, self.completed = [], None, None, False
         self.news = asyncio.Event()
-        self.viewer = None
+        self.viewer = ANONYMOUS
         self.expires_at = None
         self.following = None
         self.executions, self.sessions = 0, []
@@ -98,15 +99,16 @@ async def hub(settings, database):
 
 @pytest.fixture
 async def follow(world, hub):
-    """Follows with an operation, as somebody."""
+    """Follows with an operation, as somebody; with `access` beside it, by the same connection."""
     followers = []
 
-    async def start(person, query, after=None, **variables):
+    async def start(person, query, after=None, access=None, **variables):
         operations = hub._operations
         document = operations.documents.get(query)
         assert not document.errors, document.errors
         follower = Follower(world, hub, operations, await world.token(person))
         followers.append(follower)
+        await follower.renew()
         variables = {name: str(value) for name, value in variables.items()}
         subscribing = Subscribing(
             document,
@@ -118,7 +120,7 @@ async def follow(world, hub):
             "request",
             follower.make_context,
         )
-        follower.following = await hub.subscribe(subscribing, follower, follower)
+        follower.following = await hub.subscribe(subscribing, access or follower, follower)
         return follower
 
     yield start

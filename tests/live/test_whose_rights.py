@@ -1,0 +1,141 @@
+"""Whose rights are read again, and when: of whom it concerns, always, and of nobody else."""
+
+import pytest
+
+from graph.live import rights
+from tests.core.test_clients import CREATE, UPDATE, act
+from tests.core.test_clients import DELETE as END
+from tests.core.test_notifications import READ, assign
+from tests.live.conftest import Follower
+from tests.live.gate import Gate
+from tests.live.test_hub import DOCUMENT, ORGANIZATION, PROJECT, rename
+from tests.live.test_notifications import CHANGED
+from tests.live.test_subscribing import PROMOTE, SHOW
+
+ENDING = "UPDATE user_roles SET expires_at = now() + interval '1 second' WHERE user_id = $1"
+ENDED = """SELECT pg_sleep(greatest(0, extract(epoch FROM expires_at - clock_timestamp())))
+    FROM user_roles WHERE user_id = $1"""
+
+
+async def test_a_role_that_ends_is_noticed_although_another_subscription_came(
+    world, follow, monkeypatch
+):
+    """In the moment in which the database says that it has ended, and the gateway still waits."""
+    monkeypatch.setattr(rights, "CLOCKS_DIFFER", 2)
+    person = world.people["document_editor"]
+    await world.superuser.execute(ENDING, person)
+    follower = await follow("document_editor", DOCUMENT, id=world.document)
+    await world.superuser.execute(ENDED, person)
+    await follow("document_editor", CHANGED, access=follower)
+    await follower.until(lambda f: f.errors)
+    assert follower.errors == ["NOT_FOUND"]
+
+
+@pytest.fixture
+async def partner(world, follow):
+    """An application of the organization, and what it follows the document as."""
+    input = {
+        "organizationId": world.organization,
+        "name": "Partner",
+        "scopes": ["requirements:read"],
+        "serviceAccountRole": "VIEWER",
+    }
+    made = await world.ask("owner", CREATE, input=input)
+    await act(world, made)
+    follower = await follow("robot", DOCUMENT, id=world.document)
+    return made["client"], await follower.until(lambda f: f.told)
+
+
+@pytest.mark.parametrize("way", ["disabled", "deleted"])
+async def test_an_application_that_is_ended_is_cut_off(world, partner, way):
+    client, follower = partner
+    of = {"id": client["id"], "version": client["version"]}
+    if way == "disabled":
+        await world.ask("owner", UPDATE, input={"isDisabled": True}, **of)
+    else:
+        await world.ask("owner", END, **of)
+    await follower.until(lambda f: f.closed)
+    assert follower.closed == "UNAUTHENTICATED"
+
+
+async def test_an_application_with_fewer_scopes_follows_no_more_than_they_let_it(world, partner):
+    client, follower = partner
+    less = {"scopes": ["organizations:read"]}
+    await world.ask("owner", UPDATE, id=client["id"], version=client["version"], input=less)
+    await follower.until(lambda f: f.errors)
+    assert follower.errors == ["FORBIDDEN"]
+
+
+async def test_a_notification_names_nothing_of_a_project_that_was_closed(world, follow):
+    await world.ask("owner", SHOW, id=world.project, version=1, to="ORGANIZATION")
+    follower = await follow("member", CHANGED)
+    await follower.until(lambda f: f.told)
+    await assign(world, "member")
+    (event,) = await follower.has(1)
+    assert event["notification"]["entity"] == {"name": f"Requirement {world.name}"}
+    await world.ask("owner", SHOW, id=world.project, version=2, to="PRIVATE")
+    await rename(world, "Not for them")
+    await world.ask("member", READ, id=event["entityId"])
+    *_, read = await follower.has(2)
+    assert read["kind"] == "UPDATED"
+    assert read["notification"]["entity"] is None
+
+
+async def test_a_change_of_one_persons_rights_costs_nothing_for_the_others(
+    world, follow, monkeypatch
+):
+    others = [await follow(person, PROJECT, id=world.project) for person in ("editor", "admin")]
+    person = await follow("viewer", PROJECT, id=world.project)
+    witness = await follow("owner", ORGANIZATION, id=world.organization)
+    for follower in (*others, person, witness):
+        await follower.until(lambda f: f.told)
+    looked_at = set()
+
+    def look(follower):
+        looked_at.add(follower)
+        return vars(follower)["viewer"]
+
+    def replace(follower, viewer):
+        vars(follower)["viewer"] = viewer
+
+    monkeypatch.setattr(Follower, "viewer", property(look, replace), raising=False)
+    await world.ask("owner", PROMOTE, id=world.members["viewer"])
+    await witness.until(lambda f: f.told[-1]["entityType"] == "OrganizationMember")
+    assert person in looked_at
+    assert looked_at.isdisjoint(others)
+
+
+async def test_whoever_has_left_is_not_waited_for(world, hub, follow, monkeypatch):
+    """Until a role of theirs ends; also when they leave while their rights are being read."""
+    life = "UPDATE user_roles SET expires_at = now() + interval '1 hour' WHERE user_id = $1"
+    person = world.people["document_editor"]
+    await world.superuser.execute(life, person)
+    follower = await follow("document_editor", DOCUMENT, id=world.document)
+    await follower.until(lambda f: f.told)
+    assert follower in hub._renewals._clocks
+    gate = Gate()
+    monkeypatch.setattr(hub._operations, "follow", gate.behind(hub._operations.follow))
+    await world.ask("owner", PROMOTE, id=world.members["document_editor"])
+    await gate.reached.wait()
+    follower.cancel()
+    gate.open()
+    await hub._renewals.over(follower)
+    assert follower not in hub._renewals._clocks
+
+
+async def test_nothing_is_told_by_a_role_that_has_just_ended(world, follow, monkeypatch):
+    """While it is being read what is left, whoever had it is told as little as after."""
+    person = world.people["document_editor"]
+    await world.superuser.execute(ENDING, person)
+    follower = await follow("document_editor", DOCUMENT, id=world.document)
+    witness = await follow("owner", DOCUMENT, id=world.document)
+    for each in (follower, witness):
+        await each.until(lambda f: f.told)
+    gate = Gate()
+    monkeypatch.setattr(follower, "renew", gate.behind(follower.renew))
+    await gate.reached.wait()
+    await rename(world, "Not for them")
+    await witness.has(1)
+    gate.open()
+    await follower.until(lambda f: f.errors)
+    assert [told["kind"] for told in follower.told] == ["READY"]
