@@ -41,6 +41,8 @@ WITH living AS (
     UNION ALL
     SELECT client_id, scope, created_at FROM oauth_refresh_tokens
     WHERE user_id = $1 AND revoked_at IS NULL AND rotated_at IS NULL AND expires_at > now()
+    UNION ALL
+    SELECT client_id, scope, created_at FROM oauth_consents WHERE user_id = $1
 ),
 used AS (
     SELECT client_id, max(last_used_at) AS last_used_at FROM oauth_access_tokens
@@ -53,6 +55,7 @@ WHERE c.disabled_at IS NULL
 GROUP BY c.client_id, c.client_name, u.last_used_at
 ORDER BY u.last_used_at DESC NULLS LAST, c.client_name, c.client_id LIMIT $2
 """
+"""Also those that hold no token now: what was agreed to once gives them another without asking."""
 CLIENT = "SELECT id FROM oauth_clients WHERE client_id = $1"
 
 

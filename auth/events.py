@@ -59,8 +59,12 @@ class Event:
 
 async def record(connection: "Lent | asyncpg.Connection", event: Event, origin: Origin) -> None:
     """Append the event; it is part of the transaction that the connection is in, if any."""
-    await connection.execute(
-        INSERT,
+    await connection.execute(INSERT, *as_row(event, origin))
+
+
+def as_row(event: Event, origin: Origin) -> tuple[Any, ...]:
+    """The arguments of `INSERT` that append the event, for whoever sends it over another driver."""
+    return (
         uuid7(),
         event.entity_type,
         event.entity_id,

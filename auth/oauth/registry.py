@@ -261,6 +261,7 @@ async def disable(database: Database, client_id: str, origin: Origin | None = No
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         id = await lent.fetchval(DISABLE, client_id)
         if id:
+            await lent.execute(ASK_ANEW, id)
             what = "Application disabled, and with it its tokens."
             await note(lent, "disable", id, client_id, what, origin or Origin(source="cli"))
     return id is not None

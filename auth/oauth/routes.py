@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from authlib.oauth2.rfc6749 import OAuth2Error
+from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -48,7 +48,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         async def show(_: Request) -> Response:
             return JSONResponse(content, headers={"Cache-Control": METADATA_AGE})
 
-        return Route(path, Endpoint(["GET"], show))
+        return Route(path, Endpoint(["GET", "HEAD"], show))
 
     return [
         Route(metadata.REGISTER, Endpoint(["POST"], _telling(registrations.create))),
@@ -115,6 +115,8 @@ def _answering(bridge: Bridge, path: str, work: Work) -> Handler:
     """The handler of an endpoint that applications send forms to."""
 
     async def answer(request: Request) -> Response:
+        if len(request.headers.getlist("authorization")) > 1:
+            raise InvalidRequestError("The client authenticates in more than one way.")
         pairs = await form_of(request)
         headers = {name.lower(): value for name, value in request.headers.items()}
         asked = Asked("POST", bridge.settings.url + path, headers, pairs)

@@ -12,7 +12,6 @@ from typing import Any, Literal, NoReturn, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
-import asyncpg
 from authlib.oauth2 import AuthorizationServer, OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 from authlib.oauth2.rfc6749.errors import UnsupportedGrantTypeError
@@ -24,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
-from auth.events import Event, record
+from auth.events import INSERT, Event, as_row
 from auth.identify import DPOP, api_of
 from auth.mail import Mail, Outbox, mail, now
 from auth.oauth import consents, credentials, families
@@ -363,12 +362,9 @@ class Bridge:
         try:
             async with AsyncSession(self.database.auth_orm, expire_on_commit=False) as session:
                 result, server = await session.run_sync(serve)
-                if server.events:
-                    raw = await (await session.connection()).get_raw_connection()
-                    connection = raw.driver_connection
-                    assert isinstance(connection, asyncpg.Connection)  # noqa: S101 (for mypy)
-                    for event in server.events:
-                        await record(connection, event, origin)
+                connection = await session.connection()
+                for event in server.events:
+                    await connection.exec_driver_sql(INSERT, as_row(event, origin))
                 await session.commit()
         except PoolTimeout:
             raise Problem("BUSY", "The database has no connection to spare.") from None

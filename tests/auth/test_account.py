@@ -190,9 +190,10 @@ async def connect(superuser, person, name, scope):
         person.id,
     )
     await superuser.execute(
-        "INSERT INTO oauth_consents (user_id, client_id, scope) VALUES ($1, $2, 'admin')",
+        "INSERT INTO oauth_consents (user_id, client_id, scope) VALUES ($1, $2, $3)",
         person.id,
         client,
+        scope or "admin",
     )
     return client
 

@@ -181,3 +181,18 @@ async def test_a_verifier_that_is_no_text_is_no_verifier(planner, person):
     code = await planner.code(person)
     for verifier in ("\u00e9" * 64, VERIFIER + "\0", "x" * 20_000):
         assert (await planner.redeem(code, code_verifier=verifier)).status_code in (400, 413)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_two_headers_authorization_are_refused_like_two_of_anything(planner, path):
+    """Whatever stands before the gateway might look at the other one."""
+    basic = httpx.BasicAuth(planner.client_id, planner.secret)
+    right = next(basic.auth_flow(httpx.Request("POST", "https://x"))).headers["authorization"]
+    for pair in ((right, "Basic eDp5"), ("Basic eDp5", right), (right, right), (right, "")):
+        answer = await planner.http.post(
+            f"/oauth/{path}",
+            data={"token": "x", "grant_type": "refresh_token", "refresh_token": "x"},
+            headers=[("authorization", value) for value in pair],
+        )
+        assert answer.status_code == 400
+        assert answer.json()["error"] == "invalid_request"

@@ -71,6 +71,16 @@ async def test_m06_pages_of_other_sites_may_read_it(http, path):
     assert "access-control-allow-credentials" not in answer.headers
 
 
+@pytest.mark.parametrize("path", [SERVER, RESOURCE])
+async def test_its_head_is_that_of_the_whole(http, path):
+    """RFC 9110, section 9.1."""
+    whole, head = await http.get(path), await http.head(path)
+    assert head.status_code == 200
+    for name in ("content-type", "content-length", "cache-control", "access-control-allow-origin"):
+        assert head.headers[name] == whole.headers[name]
+    assert (await http.post(path)).headers["allow"] == "GET, HEAD"
+
+
 async def test_the_page_on_applications_lists_the_scopes_as_people_read_them():
     page = (Path(__file__).parents[2] / "docs" / "oauth.md").read_text()
     listed = dict(re.findall(r"^\| `([a-z:]+)` \| (.*) \|$", page, re.MULTILINE))

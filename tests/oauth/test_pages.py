@@ -119,6 +119,25 @@ async def test_w07_people_are_asked_once_and_again_for_more(planner, person):
     assert (await planner.open(person.browser, prompt="consent")).status_code == 200
 
 
+async def test_what_is_remembered_is_listed_until_it_is_disconnected(planner, person, superuser):
+    """Without a token that lives, too: another one is had without asking."""
+    given = await planner.connect(person, scope="requirements:read")
+    await superuser.execute(
+        "UPDATE oauth_access_tokens SET created_at = now() - interval '2 hours',"
+        " expires_at = now() - interval '1 second' WHERE client_id = $1",
+        planner.client_id,
+    )
+    await planner.revoke(given["refresh_token"])
+    listed = await person.browser.get("/account/applications")
+    assert "Planner" in listed.text
+    assert "See your documents" in listed.text
+    assert "code" in told(await planner.open(person.browser, scope="requirements:read"))
+    form = {**hidden(listed.text), "client_id": planner.client_id}
+    answer = await person.browser.post("/account/applications/disconnect", data=form)
+    assert "Planner" not in (await person.browser.get(answer.headers["location"])).text
+    assert (await planner.open(person.browser, scope="requirements:read")).status_code == 200
+
+
 @pytest.mark.parametrize("uri", ["http://127.0.0.1/cb", "http://localhost/cb", DEVICE])
 async def test_w07_where_any_program_could_listen_people_are_always_asked(
     applications, people, uri

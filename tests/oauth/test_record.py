@@ -1,9 +1,16 @@
 """What is recorded, and what is kept out of the record and the log."""
 
+import asyncio
 import logging
+from dataclasses import replace
+
+import httpx
+import pytest
 
 from auth.oauth.registry import disable
-from tests.oauth.conftest import VERIFIER
+from graph.app import create_app
+from tests import networks
+from tests.oauth.conftest import ISSUER, VERIFIER
 from tests.oauth.test_refresh import AGO
 
 
@@ -68,3 +75,39 @@ async def test_no_secret_reaches_the_log_at_any_level(planner, robot, person, ht
     ]
     for secret in (*secrets, code):
         assert not [line for line in ours if secret in line]
+
+
+@pytest.fixture
+async def hasty(settings, planner):
+    """The application, at a gateway of which the database takes half a second for a statement."""
+    app = create_app(settings.model_copy(update={"statement_timeout": 0.5}))
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, client=(networks.address(), 50000))
+        async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as http:
+            yield replace(planner, http=http)
+
+
+WAITING = """
+SELECT pid FROM pg_locks WHERE relation = 'audit_logs'::regclass AND NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["too slow", "ended by the server"])
+async def test_what_cannot_be_recorded_is_not_done_and_is_tried_again(
+    planner, hasty, person, superuser, ended
+):
+    code = await hasty.code(person)
+    async with superuser.transaction():
+        await superuser.execute("LOCK TABLE audit_logs")
+        asked = asyncio.create_task(hasty.redeem(code))
+        while ended and not asked.done():
+            if pid := await superuser.fetchval(WAITING):
+                await superuser.execute("SELECT pg_terminate_backend($1, 1000)", pid)
+            await asyncio.sleep(0.01)
+        answer = await asked
+    assert answer.status_code in (503, 504)
+    assert answer.json()["error"] == "temporarily_unavailable"
+    assert answer.headers["retry-after"] == "1"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert (await planner.redeem(code)).status_code == 200

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from auth.oauth.registry import disable
 from auth.oauth.scopes import in_words
 from auth.oauth.upkeep import clean
 from tests.oauth.conftest import CALLBACK, REGISTER, Application, bearer, manage, press, told, works
@@ -240,3 +241,25 @@ async def test_what_nobody_ever_let_in_is_deleted_in_batches(
         "SELECT client_id FROM oauth_clients WHERE client_id = ANY ($1)", ids
     )
     assert {row["client_id"] for row in left} == {asking, used, young}
+
+
+async def test_what_an_operator_has_disabled_is_deleted_once_it_holds_nothing(
+    canvas, database, superuser, person
+):
+    _, application = canvas
+    await application.connect(person)
+    assert await disable(database, application.client_id)
+    for table in ("oauth_authorization_codes", "oauth_refresh_tokens", "oauth_access_tokens"):
+        await superuser.execute(
+            f"UPDATE {table} SET created_at = now() - interval '90 days',"
+            " expires_at = now() - interval '60 days' WHERE client_id = $1",
+            application.client_id,
+        )
+    await superuser.execute(
+        "UPDATE oauth_clients SET created_at = now() - interval '90 days',"
+        " disabled_at = now() - interval '60 days' WHERE client_id = $1",
+        application.client_id,
+    )
+    await clean(database)
+    left = "SELECT count(*) FROM oauth_clients WHERE client_id = $1"
+    assert await superuser.fetchval(left, application.client_id) == 0
