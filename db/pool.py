@@ -57,11 +57,16 @@ SET = (
 )
 
 
+SILENCE = 15.0
+"""Seconds for which a connection that listens may ask nothing. The server then ends it, and frees
+the locks that it holds: its process stands still, or its machine is gone without a word."""
+
 BROKEN = (
     asyncpg.AdminShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.CrashShutdownError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.IdleSessionTimeoutError,
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     ConnectionError,
@@ -232,7 +237,8 @@ class Database:
         self._sizes = {APPLICATION: app_connections, AUTHENTICATION: auth_connections}
         self._engine_sizes = {APPLICATION: orm_connections, AUTHENTICATION: oauth_connections}
         self._wait, self._statement_timeout = wait, statement_timeout
-        self._per_transaction = pooler == "transaction"
+        self.pools_transactions = pooler == "transaction"
+        """Whether what is set, locked or listened to lasts no longer than a transaction."""
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -254,10 +260,13 @@ class Database:
         """A connection of its own, as gateway_auth, which calls `hear` with what each NOTIFY says.
 
         Behind a proxy that pools by transaction there are none: its owner has to look by itself.
-        Whoever opens it closes it.
+        Whoever opens it closes it, and asks something more often than every SILENCE seconds.
         """
-        connection: asyncpg.Connection = await asyncpg.connect(**self._options(AUTHENTICATION))
-        if not self._per_transaction:
+        options = self._options(AUTHENTICATION)
+        if not self.pools_transactions:
+            options["server_settings"] |= _ended_when_silent(SILENCE)
+        connection: asyncpg.Connection = await asyncpg.connect(**options)
+        if not self.pools_transactions:
             await connection.add_listener(channel, lambda *heard: hear(heard[-1]))
         return connection
 
@@ -270,10 +279,10 @@ class Database:
             **self._options(role),
         )
         await opening.enter_async_context(pool)
-        return Pool(pool, self._wait, self._per_transaction)
+        return Pool(pool, self._wait, self.pools_transactions)
 
     def _engine(self, opening: AsyncExitStack, role: str) -> AsyncEngine:
-        class_ = _ProxiedConnection if self._per_transaction else _Connection
+        class_ = _ProxiedConnection if self.pools_transactions else _Connection
         engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=lambda: asyncpg.connect(**self._options(role), connection_class=class_),
@@ -302,8 +311,20 @@ class Database:
                 "idle_in_transaction_session_timeout": "60000",
             },
             "command_timeout": self._statement_timeout + 1,  # the server should say so first
-            **({"statement_cache_size": 0} if self._per_transaction else {}),
+            **({"statement_cache_size": 0} if self.pools_transactions else {}),
         }
+
+
+def _ended_when_silent(seconds: float) -> dict[str, str]:
+    """Settings by which the server ends a connection that asks nothing, or takes no answer."""
+    milliseconds, third = str(int(seconds * 1000)), str(max(int(seconds / 3), 1))
+    return {
+        "idle_session_timeout": milliseconds,
+        "tcp_user_timeout": milliseconds,
+        "tcp_keepalives_idle": third,
+        "tcp_keepalives_interval": third,
+        "tcp_keepalives_count": "2",
+    }
 
 
 def require_supported(version: asyncpg.ServerVersion) -> None:

@@ -1,4 +1,4 @@
-"""Sequencing: giving what was committed its place in the feed, by one node at a time."""
+"""Sequencing: giving what was committed its place in the feed, by one transaction at a time."""
 
 from datetime import timedelta
 from typing import NamedTuple
@@ -31,7 +31,10 @@ class Reach(NamedTuple):
 
 
 async def lead(connection: asyncpg.Connection) -> bool:
-    """Whether this connection's node is the one that sequences; it stays so until it closes."""
+    """Whether this connection's node is the one that sequences; it stays so until it closes.
+
+    It saves the others their looks: whoever sequences at the same time only waits.
+    """
     return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", SEQUENCING))
 
 

@@ -209,15 +209,22 @@ class Operations:
         """What a subscription says of one event, and whether it would say more if asked again.
 
         It is an execution result as JSON, errors masked. `event` is the root value, and `context`
-        has loaders that are new for it.
+        has loaders that are new for it. What takes too long is told as such: it would again.
         """
         document, variables = subscribing.document, subscribing.variables
         params = Params("", variables, subscribing.name, subscribing.extensions)
-        result = await self._execute(document, params, context, event)
-        content: dict[str, Any] = {"data": result.data}
-        if errors := self._errors_of(result, document, variables, subscribing.request_id):
+        content: dict[str, Any] = {"data": None}
+        try:
+            async with self.deadline():
+                result = await self._execute(document, params, context, event)
+        except Problem as late:
+            errors = [described(late)]
+        else:
+            content["data"] = result.data
+            errors = self._errors_of(result, document, variables, subscribing.request_id)
+        if errors:
             content["errors"] = errors
-        return orjson.dumps(content), any(error["extensions"]["retryable"] for error in errors)
+        return orjson.dumps(content), any(e["extensions"]["code"] == "BUSY" for e in errors)
 
     async def _execute(
         self, document: Document, params: Params, context: Asker, root: object = None

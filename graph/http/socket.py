@@ -23,6 +23,8 @@ RATE, BURST = 20.0, 40.0
 MOST_RUNNING = 50
 """Operations of one connection that are being run or followed."""
 WEBSOCKET: Final = "websocket"
+LONGEST_REASON = 123
+"""Bytes of a closing reason (RFC 6455, section 5.5)."""
 END = b"}"
 CREDENTIALS = ("authorization", "dpop")
 """Members of the first payload that stand for the headers of these names."""
@@ -113,7 +115,7 @@ class Socket:
     def close(self, code: Close, reason: str) -> None:
         """Say why, and end the connection with all that runs in it."""
         self._code = int(code)
-        self.wire.close(code, reason)
+        self.wire.close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
         self.lost()
 
     def send(self, type_: str, **members: Any) -> None:

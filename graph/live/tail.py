@@ -1,8 +1,9 @@
 """The tail of the feed: a node's one connection that hears of new events and hands them on.
 
 One node of the cluster also sequences: the one whose connection holds the advisory lock. When it
-dies, so does its connection, and the next node that asks becomes it. The others are woken by
-NOTIFY, and look from time to time all the same.
+dies or falls silent, the server ends its connection, and the next node that asks becomes it. The
+others are woken by NOTIFY, and look from time to time all the same. Behind a proxy that pools by
+transaction a lock would outlive its node, and nothing is heard: there every node sequences.
 """
 
 import asyncio
@@ -112,7 +113,7 @@ class Tail:
         while True:
             self._woken.clear()
             if not self._leads and loop.time() - asked >= SAFETY:
-                asked, self._leads = loop.time(), await lead(connection)
+                asked, self._leads = loop.time(), await self._may_lead(connection)
             now = await (sequence if self._leads else head)(connection)
             if self._bus and self._leads and now.position > self.position:
                 self._bus.publish(str(now.position))
@@ -120,6 +121,9 @@ class Tail:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pause(loop.time())):
                     await self._woken.wait()
+
+    async def _may_lead(self, connection: asyncpg.Connection) -> bool:
+        return self._database.pools_transactions or await lead(connection)
 
     def _hear(self) -> None:
         if not self._leads:  # it has said so itself

@@ -182,6 +182,17 @@ async def test_an_id_is_used_once_at_a_time(live: Served):
     await settled(live, subscriptions_websocket=0, connections_websocket=0)
 
 
+async def test_a_closing_reason_has_as_many_bytes_as_fit(live: Served):
+    async with socket(live) as client:
+        for _ in range(2):
+            await client.subscribe("\N{GRINNING FACE}" * 64, topic="twice")
+        code, reason = await client.closed()
+    assert code == 4409
+    assert reason.startswith("Subscriber for \N{GRINNING FACE}")
+    assert 120 <= len(reason.encode()) <= 123
+    await settled(live, subscriptions_websocket=0, connections_websocket=0)
+
+
 async def test_a_connection_holds_a_few_subscriptions(live: Served):
     async with socket(live) as client:
         for n in range(30):

@@ -54,7 +54,7 @@ class Follower:
     def next(self, payload, cursor):
         data = orjson.loads(payload)
         self.failures += data.get("errors", [])
-        (event,) = data["data"].values()
+        (event,) = (data["data"] or {"late": None}).values()
         self.told.append(event)
         self.news.set()
 
