@@ -29,6 +29,9 @@ CREDENTIALS = frozenset({"session", "token", "oauth_client", "user"})
 DEAD = "The credential is no longer valid."
 CLOCKS_DIFFER = 0.2
 """Seconds by which the database may say later than the gateway that a role has ended."""
+AT_ONCE = 4
+"""Renewals at one time. Requests are identified by the same connections, and an organization whose
+rights change may have thousands of people; they stand still until it is their turn."""
 GIVING = frozenset({"issue", "register", "consent"})
 """What such events do when they take nothing from anybody."""
 Mark = UUID | str
@@ -77,9 +80,9 @@ def _ending(event: Event) -> frozenset[Mark]:
 
 @dataclass(slots=True)
 class Renewal:
-    """The rights of one access are being read; `outdated` when they have changed meanwhile."""
+    """The rights of one access are read: `outdated` until it begins, and if they change then."""
 
-    outdated: bool = False
+    outdated: bool = True
     over: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
 
@@ -97,6 +100,7 @@ class Renewals:
         self._changed, self._renewed = changed, renewed
         self._running: dict[Access, Renewal] = {}
         self._clocks: dict[Access, asyncio.TimerHandle] = {}
+        self._reading = asyncio.Semaphore(AT_ONCE)
 
     def pending(self, access: Access) -> bool:
         """Whether it is not known what this access may see."""
@@ -144,16 +148,8 @@ class Renewals:
 
     async def _run(self, access: Access, renewal: Renewal) -> None:
         try:
-            while True:
-                renewal.outdated = False
-                if not await access.renew():
-                    access.ended(Problem("UNAUTHENTICATED", DEAD))
-                    return
-                follows = await self._renewed(access)
-                if not renewal.outdated:
-                    break
-            if follows:
-                self._expect(access)
+            async with self._reading:
+                await self._renew(access, renewal)
         except Problem as problem:
             access.ended(problem)
         except Exception:
@@ -162,6 +158,16 @@ class Renewals:
         finally:
             del self._running[access]
             renewal.over.set()
+
+    async def _renew(self, access: Access, renewal: Renewal) -> None:
+        follows = False
+        while renewal.outdated:
+            renewal.outdated = False
+            if not await access.renew():
+                raise Problem("UNAUTHENTICATED", DEAD)
+            follows = await self._renewed(access)
+        if follows:
+            self._expect(access)
 
     def _expect(self, access: Access) -> None:
         """Read the rights again when the next of them ends by itself.

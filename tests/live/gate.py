@@ -2,14 +2,22 @@
 
 import asyncio
 
+PATIENCE = 20
+
 
 class Gate:
-    """`reached` is set when somebody waits; `open` lets them go on, and everybody after them."""
+    """Whoever has come first waits until it is opened; nobody else does."""
 
     def __init__(self):
-        self.reached, self._opened = asyncio.Event(), asyncio.Event()
+        self._reached, self._opened = asyncio.Event(), asyncio.Event()
+
+    async def reached(self):
+        """Wait until somebody has come."""
+        async with asyncio.timeout(PATIENCE):
+            await self._reached.wait()
 
     def open(self):
+        """Let them go on."""
         self._opened.set()
 
     def behind(self, function):
@@ -17,8 +25,8 @@ class Gate:
 
         async def held(*arguments, **named):
             found = await function(*arguments, **named)
-            if not self.reached.is_set():
-                self.reached.set()
+            if not self._reached.is_set():
+                self._reached.set()
                 await self._opened.wait()
             return found
 

@@ -9,7 +9,6 @@ import pytest
 from graph.http.operations import NotRun, Operations
 from graph.live import hub as hubs
 from tests.live import tabs
-from tests.live.conftest import PATIENCE
 from tests.live.gate import Gate
 from tests.live.test_hub import DOCUMENT, ORGANIZATION, PROJECT, rename
 
@@ -29,8 +28,7 @@ def held(monkeypatch):
         gate = Gate()
         monkeypatch.setattr(target, name, gate.behind(getattr(target, name)))
         task = asyncio.create_task(subscribing)
-        async with asyncio.timeout(PATIENCE):
-            await gate.reached.wait()
+        await gate.reached()
         yield task
         gate.open()
 

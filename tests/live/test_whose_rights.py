@@ -12,7 +12,7 @@ from tests.live.test_hub import DOCUMENT, ORGANIZATION, PROJECT, rename
 from tests.live.test_notifications import CHANGED
 from tests.live.test_subscribing import PROMOTE, SHOW
 
-ENDING = "UPDATE user_roles SET expires_at = now() + interval '1 second' WHERE user_id = $1"
+ENDING = "UPDATE user_roles SET expires_at = now() + interval '3 seconds' WHERE user_id = $1"
 ENDED = """SELECT pg_sleep(greatest(0, extract(epoch FROM expires_at - clock_timestamp())))
     FROM user_roles WHERE user_id = $1"""
 
@@ -116,7 +116,7 @@ async def test_whoever_has_left_is_not_waited_for(world, hub, follow, monkeypatc
     gate = Gate()
     monkeypatch.setattr(hub._operations, "follow", gate.behind(hub._operations.follow))
     await world.ask("owner", PROMOTE, id=world.members["document_editor"])
-    await gate.reached.wait()
+    await gate.reached()
     follower.cancel()
     gate.open()
     await hub._renewals.over(follower)
@@ -133,9 +133,32 @@ async def test_nothing_is_told_by_a_role_that_has_just_ended(world, follow, monk
         await each.until(lambda f: f.told)
     gate = Gate()
     monkeypatch.setattr(follower, "renew", gate.behind(follower.renew))
-    await gate.reached.wait()
+    await gate.reached()
     await rename(world, "Not for them")
     await witness.has(1)
     gate.open()
     await follower.until(lambda f: f.errors)
     assert [told["kind"] for told in follower.told] == ["READY"]
+
+
+async def test_the_rights_of_a_crowd_are_read_a_few_at_a_time(world, follow, monkeypatch):
+    """Otherwise those who ask something meanwhile would wait for a connection in vain."""
+    crowd = [await follow("viewer", PROJECT, id=world.project) for _ in range(3 * rights.AT_ONCE)]
+    for follower in crowd:
+        await follower.until(lambda f: f.told)
+    renew, reading, most = Follower.renew, set(), 0
+
+    async def counted(follower):
+        nonlocal most
+        reading.add(follower)
+        most = max(most, len(reading))
+        try:
+            return await renew(follower)
+        finally:
+            reading.discard(follower)
+
+    monkeypatch.setattr(Follower, "renew", counted)
+    await world.ask("owner", SHOW, id=world.project, version=1, to="ORGANIZATION")
+    for follower in crowd:
+        assert (await follower.has(1))[0]["entityType"] == "Project"
+    assert 0 < most <= rights.AT_ONCE
