@@ -10,8 +10,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from auth import keys
 from auth.people import person_name
-from auth.session import Transaction
+from auth.session import Transaction, ViewerSession
 from auth.session.refusal import missing
 from db.core.keys import ApiKey
 from db.core.organizations import Organization, OrganizationMember, UserRoleType
@@ -52,6 +53,18 @@ async def find(transaction: Transaction, id: UUID) -> Profile:
         raise missing(Profile)
     await transaction.find(Organization, account.service_of, lock=True)
     return await transaction.find(Profile, id)
+
+
+async def require_may_widen(
+    session: ViewerSession, transaction: Transaction, member: OrganizationMember
+) -> None:
+    """FORBIDDEN when this is a service account, and the viewer may issue no keys of it.
+
+    A higher role, or a membership that comes back, has everything that acts as it reach further.
+    """
+    found = await transaction.find_by_id(Profile, {member.user_id}, lock=False)
+    if any(profile.service_of for profile in found.values()):
+        await keys.require_may_issue(session.database, session.viewer)
 
 
 async def delete(transaction: Transaction, id: UUID, expected_version: int) -> Profile:

@@ -10,7 +10,7 @@ import strawberry
 from strawberry import UNSET, Maybe
 from strawberry.scalars import JSON
 
-from auth import invitations
+from auth import invitations, service_accounts
 from auth.mailed_links import LIVES
 from auth.notices import tell
 from auth.people import address
@@ -199,6 +199,9 @@ async def organization_member_update(
         before, new = member.role, values.get("role", member.role)
         require_rank(transaction, member.organization_id, role_of(member.role), role_of(new))
         status = values.get("status", member.status)
+        resumes = status is UserStatus.ACTIVE and member.status is not status
+        if resumes or role_of(new) > role_of(before):
+            await service_accounts.require_may_widen(info.context.session, transaction, member)
         if new is not OrganizationRole.OWNER or status is not UserStatus.ACTIVE:
             await owner_leaves(transaction, member)
         await transaction.update(member, expected_version, values)
@@ -234,6 +237,7 @@ async def organization_member_restore(
     async with writing(info) as transaction:
         member = await transaction.find(db.OrganizationMember, id, deleted=True)
         require_rank(transaction, member.organization_id, role_of(member.role))
+        await service_accounts.require_may_widen(info.context.session, transaction, member)
         await transaction.restore(member, expected_version)
     return answer(OrganizationMemberPayload, member)  # type: ignore[no-any-return]
 
@@ -272,13 +276,17 @@ class Mutation:
         organization_invitation_cancel, description="Withdraw an invitation."
     )
     organization_member_update = strawberry.mutation(
-        organization_member_update, description="Change a member's role or status."
+        organization_member_update,
+        description="Change a member's role or status. What has a service account reach further is"
+        " under the rules of apiKeyCreate.",
     )
     organization_restore = restore(
         db.Organization, OrganizationPayload, "Bring a deleted organization back."
     )
     organization_member_restore = strawberry.mutation(
-        organization_member_restore, description="Bring an ended membership back, as it was."
+        organization_member_restore,
+        description="Bring an ended membership back, as it was. That of a service account is under"
+        " the rules of apiKeyCreate.",
     )
     organization_member_remove = strawberry.mutation(
         organization_member_remove, description="End a membership, or leave."

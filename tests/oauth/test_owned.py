@@ -15,6 +15,13 @@ ROTATE = f"""mutation ($id: UUID!, $version: BigInt!) {{
     oauthClientSecretRotate(id: $id, expectedVersion: $version) {{ secret {FIELDS} }}"""
 DELETE = """mutation ($id: UUID!, $version: BigInt!) {
     oauthClientDelete(id: $id, expectedVersion: $version) { client { id } } }"""
+MEMBER = """mutation ($id: UUID!, $version: BigInt!, $input: OrganizationMemberUpdate!) {
+    organizationMemberUpdate(id: $id, expectedVersion: $version, input: $input) {
+        member { id version } } }"""
+REMOVE = """mutation ($id: UUID!, $version: BigInt!) {
+    organizationMemberRemove(id: $id, expectedVersion: $version) { member { id version } } }"""
+RESTORE = """mutation ($id: UUID!, $version: BigInt!) {
+    organizationMemberRestore(id: $id, expectedVersion: $version) { member { id version } } }"""
 STALE = "UPDATE sessions SET proved_at = now() - interval '16 minutes' WHERE user_id = $1"
 CALLBACK = "https://partner.example/cb"
 NARROW = "organizations:write requirements:write"
@@ -176,3 +183,45 @@ async def test_nothing_is_told_of_what_was_refused(person, organization):
         assert answer["errors"][0]["extensions"]["field"] == ["input", "scopes"]
         await made(person, organization)
         assert len(await mails.arrived(person.email)) == 1
+
+
+async def test_a_service_account_reaches_no_further_through_an_application(
+    applications, people, person, organization, superuser
+):
+    """Whoever holds its key would go on with a higher role after they were disconnected."""
+    await made(person, organization)
+    colleague = await people()
+    await join(superuser, organization, colleague.id)
+    rows = await superuser.fetch(
+        "SELECT m.id, m.version FROM organization_members m"
+        " JOIN profiles p ON p.id = m.user_id WHERE organization_id = $1 AND role = 'viewer'"
+        " ORDER BY p.service_of NULLS LAST",
+        organization,
+    )
+    robot, human = ({"id": str(row["id"]), "version": row["version"]} for row in rows)
+    planner = await applications(scope=NARROW)
+    token = (await planner.connect(person, scope=NARROW))["access_token"]
+
+    async def tried(about, query, **more):
+        """Try it by the application; the scope that is missing, if it is refused."""
+        answer = await ask(planner.http, query, token, **about, **more)
+        if "errors" in answer:
+            return answer["errors"][0]["extensions"]["scope"]
+        [payload] = answer["data"].values()
+        about["version"] = payload["member"]["version"]
+        return None
+
+    up, down = {"input": {"role": "EDITOR"}}, {"input": {"role": "BILLING"}}
+    on, off = {"input": {"status": "ACTIVE"}}, {"input": {"status": "SUSPENDED"}}
+    for about, missing in ((robot, "admin"), (human, None)):
+        assert await tried(about, MEMBER, **up) == missing
+        assert await tried(about, MEMBER, **down) is None
+        assert await tried(about, MEMBER, **off) is None
+        assert await tried(about, MEMBER, **on) == missing
+        assert await tried(about, REMOVE) is None
+        assert await tried(about, RESTORE) == missing
+    answer = await ask(person.browser, RESTORE, **robot)
+    robot = answer["data"]["organizationMemberRestore"]["member"]
+    await superuser.execute(STALE, person.id)
+    answer = await ask(person.browser, MEMBER, **robot, input={"role": "ADMIN"})
+    assert answer["errors"][0]["extensions"]["prove"] == "/prove"
