@@ -6,9 +6,13 @@ PATIENCE = 20
 
 
 class Gate:
-    """Whoever has come first waits until it is opened; nobody else does."""
+    """Whoever comes first waits until it is opened; nobody else does.
 
-    def __init__(self):
+    With a task it is for this one alone, whoever else comes before.
+    """
+
+    def __init__(self, task=None):
+        self._task = task
         self._reached, self._opened = asyncio.Event(), asyncio.Event()
 
     async def reached(self):
@@ -25,7 +29,8 @@ class Gate:
 
         async def held(*arguments, **named):
             found = await function(*arguments, **named)
-            if not self._reached.is_set():
+            awaited = self._task in (None, asyncio.current_task())
+            if awaited and not self._reached.is_set():
                 self._reached.set()
                 await self._opened.wait()
             return found

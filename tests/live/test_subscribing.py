@@ -25,9 +25,9 @@ def held(monkeypatch):
 
     @asynccontextmanager
     async def hold(subscribing, target, name):
-        gate = Gate()
-        monkeypatch.setattr(target, name, gate.behind(getattr(target, name)))
         task = asyncio.create_task(subscribing)
+        gate = Gate(task)
+        monkeypatch.setattr(target, name, gate.behind(getattr(target, name)))
         await gate.reached()
         yield task
         gate.open()
@@ -60,11 +60,10 @@ async def test_a_place_that_is_closed_meanwhile_is_not_followed(world, follow, h
     """By whoever was let in a moment before."""
     await world.ask("owner", SHOW, id=world.project, version=1, to="ORGANIZATION")
     witness = await follow("owner", PROJECT, id=world.project)
-    await witness.until(lambda f: f.told)
     coming = follow("member", DOCUMENT, id=world.document)
     async with held(coming, Operations, "follow") as subscribing:
         await world.ask("owner", SHOW, id=world.project, version=2, to="PRIVATE")
-        await witness.until(lambda f: f.told[-1]["entityType"] == "Project")
+        await witness.until(lambda f: f.told and f.told[-1]["version"] == 3)
     with pytest.raises(NotRun) as refused:
         await subscribing
     assert refused.value.errors[0]["extensions"]["code"] == "NOT_FOUND"
