@@ -12,6 +12,7 @@ from asyncpg import UniqueViolationError
 
 from auth import mailed_links, throttle
 from auth.events import record
+from auth.holding import hold_credential, lock_password
 from auth.mail import Outbox, mail
 from auth.mailed_links import LIVES
 from auth.password_change import require_mail
@@ -81,11 +82,14 @@ async def confirm(
 ) -> None:
     """Give the account the address of this link, and call off every other link of the person.
 
-    Raises as `opened` does, and ALREADY_EXISTS when the address got an account meanwhile.
+    Raises as `opened` does, ALREADY_EXISTS when the address got an account meanwhile, and
+    SignedOut.
     """
     assert viewer.id  # noqa: S101
     email = await opened(database, viewer, secret)
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        await lock_password(lent, viewer.id)  # another one calls this off, or comes after it
+        await hold_credential(lent, viewer)
         await mailed_links.use(lent, LinkPurpose.EMAIL_CHANGE, secret)
         try:
             version = await lent.fetchval(CHANGE, viewer.id, email)

@@ -60,8 +60,9 @@ async def new_api_key(
     """A key of this service account, and its text, which nothing keeps.
 
     It expires after 90 days unless said otherwise. Raises NOT_FOUND and INVALID with the field at
-    fault; FORBIDDEN for all but owners when the transaction sends it.
+    fault, and SignedOut; FORBIDDEN for all but owners when the transaction sends it.
     """
+    await transaction.hold_credential()
     account = await transaction.find(
         Profile, service_account_id, lock=False, field=["service_account_id"]
     )
@@ -82,13 +83,14 @@ async def new_api_key(
     return key, text
 
 
-def new_personal_token(
+async def new_personal_token(
     transaction: Transaction, name: str, scopes: Iterable[str], expires_at: datetime
 ) -> tuple[PersonalToken, str]:
     """A token of the viewer's own, and its text, which nothing keeps.
 
-    Raises INVALID with the field at fault, and FORBIDDEN for a service account.
+    Raises INVALID with the field at fault, SignedOut, and FORBIDDEN for a service account.
     """
+    await transaction.hold_credential()
     if transaction.viewer.is_service:
         raise Problem("FORBIDDEN", "A service account has API keys, and no tokens of its own.")
     text = new_token(PERSONAL)

@@ -12,7 +12,7 @@ from uuid import UUID
 from auth import mailed_links, passwords, throttle
 from auth.browser_sessions import end_all
 from auth.events import NOBODY_KNOWN, Event, record
-from auth.holding import hold_password
+from auth.holding import hold_credential, hold_password
 from auth.mail import Outbox, mail
 from auth.mailed_links import LIVES, Opened
 from auth.people import SET_CREDENTIAL, address, person_event
@@ -107,7 +107,7 @@ async def change(
     """Give the signed-in person another password, and end their other sessions.
 
     Applications they are connected with go on. Raises INVALID with the field at fault, RATE_LIMITED
-    with `retryAfter`, and BUSY.
+    with `retryAfter`, SignedOut, and BUSY.
     """
     assert viewer.id  # noqa: S101 (the page asks who it is first)
     assert viewer.email  # noqa: S101
@@ -115,7 +115,9 @@ async def change(
     since = await prove_password(database, settings, viewer, current, origin)
     hash = await passwords.hashed(acceptable)
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
-        if await hold_password(lent, viewer.id, since) is None:
+        unchanged = await hold_password(lent, viewer.id, since)
+        await hold_credential(lent, viewer)
+        if unchanged is None:
             raise Problem("INVALID", NOT_THIS, field=("current_password",))
         await lent.execute(SET_CREDENTIAL, viewer.id, hash)
         await mailed_links.call_off(lent, viewer.id)

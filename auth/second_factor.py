@@ -20,6 +20,7 @@ from uuid_utils.compat import uuid7
 from auth import throttle, totp
 from auth.encryption import decrypt, encrypt
 from auth.events import Event, record
+from auth.holding import hold_credential
 from auth.mail import Outbox
 from auth.people import FROM_HERE, id_of, person_event
 from auth.session.origin import Origin
@@ -118,7 +119,8 @@ async def turn_on(
 ) -> list[str]:
     """Ask for the app's codes from now on; the recovery codes, which nobody sees again.
 
-    Raises INVALID when the code is not right, CONFLICT when an app is asked for already.
+    Raises INVALID when the code is not right, CONFLICT when an app is asked for already, and
+    SignedOut.
     """
     assert viewer.id  # noqa: S101 (the page asks who it is first)
     step = totp.step_of(secret, code)
@@ -126,6 +128,7 @@ async def turn_on(
         raise Problem("INVALID", WRONG, field=("code",))
     sealed = encrypt(settings, KEPT, viewer.id.bytes, secret)
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        await hold_credential(lent, viewer)
         if await lent.fetchval(TURN_ON, viewer.id, sealed, step) is None:
             raise Problem("CONFLICT", ON_ALREADY)
         codes = await _new_codes(lent, viewer.id)
@@ -135,9 +138,10 @@ async def turn_on(
 
 
 async def turn_off(database: Database, outbox: Outbox, viewer: Viewer, origin: Origin) -> None:
-    """Ask for no codes any more. Raises CONFLICT when none are asked for."""
+    """Ask for no codes any more. Raises CONFLICT when none are asked for, and SignedOut."""
     assert viewer.id  # noqa: S101
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        await hold_credential(lent, viewer)
         await _turn_off(lent, viewer.id, origin)
     _tell(outbox, viewer.email, "second_factor_off")
 
@@ -156,9 +160,13 @@ async def turn_off_for(database: Database, outbox: Outbox, email: str) -> None:
 async def renew_codes(
     database: Database, outbox: Outbox, viewer: Viewer, origin: Origin
 ) -> list[str]:
-    """New recovery codes in place of all earlier ones. Raises CONFLICT without an app."""
+    """New recovery codes in place of all earlier ones.
+
+    Raises CONFLICT without an app, and SignedOut.
+    """
     assert viewer.id  # noqa: S101
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        await hold_credential(lent, viewer)
         if await lent.fetchrow(LOCK, viewer.id) is None:
             raise Problem("CONFLICT", NOT_ON)
         codes = await _new_codes(lent, viewer.id)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from auth import second_factor
 from auth.events import Event, record
+from auth.holding import SignedOut
 from auth.mail import Outbox
 from auth.password_change import prove_password
 from auth.session.origin import Origin
@@ -15,7 +16,9 @@ from db.pool import NOBODY, Database
 FRESH = """
 SELECT proved_at > now() - interval '15 minutes' FROM sessions WHERE id = $1 AND ended_at IS NULL
 """
-PROVED = "UPDATE sessions SET proved_at = now() WHERE id = $1"
+PROVED = """
+UPDATE sessions SET proved_at = now() WHERE id = $1 AND ended_at IS NULL RETURNING id
+"""
 
 
 async def is_fresh(database: Database, viewer: Viewer) -> bool:
@@ -37,7 +40,8 @@ async def prove(
 ) -> None:
     """Show the password again and, where a second factor is on, a code.
 
-    Raises INVALID with the field at fault, RATE_LIMITED with `retryAfter` seconds, and BUSY.
+    Raises INVALID with the field at fault, RATE_LIMITED with `retryAfter` seconds, SignedOut and
+    BUSY.
     """
     assert viewer.id  # noqa: S101 (the page asks who it is first)
     assert viewer.session_id  # noqa: S101
@@ -57,5 +61,6 @@ async def prove(
         session_id=session_id,
     )
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
-        await lent.execute(PROVED, session_id)
+        if await lent.fetchval(PROVED, session_id) is None:
+            raise SignedOut
         await record(lent, event, origin)

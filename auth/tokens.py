@@ -128,7 +128,11 @@ async def revoke_all(connection: Lent, user_id: UUID, client_id: str | None = No
 
 async def end_personal(connection: Lent, user_id: UUID, origin: Origin) -> None:
     """End every personal token of somebody who may have lost their account to another."""
-    for row in await connection.fetch(END_PERSONAL, user_id):
+    rows = ended = await connection.fetch(END_PERSONAL, user_id)
+    while ended:  # those that were being made with these, while this waited for that
+        ended = await connection.fetch(END_PERSONAL, user_id)
+        rows += ended
+    for row in rows:
         event = Event(
             entity_type="PersonalToken",
             entity_id=row["id"],

@@ -22,7 +22,7 @@ SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {GATE} AND NOT 
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
-Waits = Callable[[int], Awaitable[None]]
+Waits = Callable[..., Awaitable[None]]
 
 
 @asynccontextmanager
@@ -30,11 +30,12 @@ async def held(superuser: asyncpg.Connection, rows: str, *values: object) -> Asy
     """Lock what stands behind `SELECT FROM` until the end of the block.
 
     The block is given what waits until so many others wait for a lock; they get it in that order.
+    `unless` is what may be done before there are so many.
     """
 
-    async def waiting(number: int) -> None:
+    async def waiting(number: int, unless: "asyncio.Future[object] | None" = None) -> None:
         async with asyncio.timeout(4):  # less than their patience
-            while await superuser.fetchval(WAITING) < number:
+            while await superuser.fetchval(WAITING) < number and not (unless and unless.done()):
                 await superuser.execute("SELECT pg_stat_clear_snapshot()")
                 await asyncio.sleep(0.005)
 

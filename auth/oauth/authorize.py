@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlencode, urlsplit
-from uuid import UUID
 
 from authlib.oauth2.rfc6749 import AccessDeniedError, OAuth2Error
 from sqlalchemy import func
@@ -18,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth import cookies
+from auth.holding import SignedOut
 from auth.identify import identify_session, origin_of
 from auth.oauth import consents, pushed
 from auth.oauth.clients import Client, is_app
@@ -32,7 +32,7 @@ from auth.pages.page import SECURE, page
 from auth.pages.site import proof_path
 from auth.secret import fresh, is_secret
 from auth.step_up import is_fresh
-from auth.viewer import Viewer
+from auth.viewer import ANONYMOUS, Viewer
 from db.problem import CODES, Problem
 
 LONGEST_QUERY = 3900
@@ -116,13 +116,13 @@ class Authorize:
         held = cookies.read(request, self._settings, cookies.FORM)
         browser = held if is_secret(held) else fresh()
         asked = await self._run(
-            request, pairs, browser, lambda server, asked: _question(server, asked, viewer.id)
+            request, pairs, browser, lambda server, asked: _question(server, asked, viewer)
         )
         here = f"{AUTHORIZE}?{urlencode(pairs)}"
         if isinstance(asked, str):
             response = _see(asked)
         elif asked.scope is None:
-            response = _see(f"/sign-in?{urlencode({'next': here})}")
+            response = _see(_sign_in(here))
         elif allows_everything(asked.scope) and not await is_fresh(self._database, viewer):
             response = _see(proof_path(here))
         else:
@@ -143,20 +143,21 @@ class Authorize:
         pairs = self._pairs(query.encode())
         await self._admit(request, pairs)
         viewer = await self._viewer(request)
-        person = viewer.id
-        if person is None:
-            here = urlencode({"next": f"{AUTHORIZE}?{query}"})
-            return _see(f"/sign-in?{here}")
+        here = f"{AUTHORIZE}?{query}"
+        if viewer.id is None:
+            return _see(_sign_in(here))
         allowed = form.get("decision") == "allow"
         proved = not allowed or await is_fresh(self._database, viewer)
-        target = await self._run(
-            request,
-            pairs,
-            cookies.read(request, self._settings, cookies.FORM),
-            lambda server, asked: _answer(server, asked, person, allowed, proved, shown),
-            pushed.DOUBLE_CLICK,
-        )
-        here = f"{AUTHORIZE}?{query}"
+        try:
+            target = await self._run(
+                request,
+                pairs,
+                cookies.read(request, self._settings, cookies.FORM),
+                lambda server, asked: _answer(server, asked, viewer, allowed, proved, shown),
+                pushed.DOUBLE_CLICK,
+            )
+        except SignedOut:
+            return _see(_sign_in(here))
         return _see(target or (here if proved else proof_path(here)))
 
     async def _run(
@@ -236,12 +237,13 @@ def _settled(server: Server, asked: Asked, work: Callable[[Server, Asked], T]) -
     return result
 
 
-def _question(server: Server, asked: Asked, person: UUID | None) -> Question | str:
+def _question(server: Server, asked: Asked, viewer: Viewer) -> Question | str:
     """What to ask, or where to send the browser without a question.
 
     Anybody may register an application, and with it an address: nobody is sent there before they
     have signed in, for whatever reason (RFC 9700, section 4.11.2). Silence is the exception.
     """
+    person = viewer.id
     try:
         grant = server.authorization(asked, person)
     except OAuth2Error as error:
@@ -267,17 +269,21 @@ def _question(server: Server, asked: Asked, person: UUID | None) -> Question | s
         server.refuse(asked, ConsentRequired(), grant.redirect_uri)
     if must_ask:
         return Question(client, grant.redirect_uri, scope)
+    if not server.hold(viewer):
+        return _question(server, asked, ANONYMOUS)
     return server.authorize(asked, grant, person)
 
 
 def _answer(
-    server: Server, asked: Asked, person: UUID, allowed: bool, proved: bool, shown: str
+    server: Server, asked: Asked, viewer: Viewer, allowed: bool, proved: bool, shown: str
 ) -> str | None:
     """Where to send the browser with the person's answer; None to ask once more before it.
 
     That is for a fresh proof, or because the application has been registered with something else
-    since its page was shown.
+    since its page was shown. Raises SignedOut.
     """
+    person = viewer.id
+    assert person  # noqa: S101 (nobody else is asked)
     grant = server.authorization(asked, person)
     if _registration(asked.client) != shown:
         return None
@@ -285,6 +291,8 @@ def _answer(
         server.refuse(asked, AccessDeniedError(), grant.redirect_uri)
     if allows_everything(asked.scope) and not proved:
         return None
+    if not server.hold(viewer):
+        raise SignedOut
     consents.first_of(server.session, asked.client)
     server.note_consent(asked, person)
     if consents.is_kept(grant.redirect_uri):
@@ -303,6 +311,11 @@ def _place(redirect_uri: str) -> str:
         return f"the app {redirect_uri.partition(':')[0]} on this device"
     host = urlsplit(redirect_uri).netloc
     return host if consents.is_kept(redirect_uri) else f"a program on this computer ({host})"
+
+
+def _sign_in(here: str) -> str:
+    """The page on which somebody signs in, and then comes back."""
+    return f"/sign-in?{urlencode({'next': here})}"
 
 
 def _see(address: str) -> Response:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from auth import throttle
 from auth.events import Event, record
+from auth.holding import hold_credential
 from auth.mail import Outbox, mail, now
 from auth.oauth.scopes import allows_everything, in_words
 from auth.oauth.user_codes import kept_user_code, read_user_code
@@ -108,10 +109,11 @@ async def decide(
     The person is told by mail each time, since nobody can tell the devices of one application
     apart. False, and nothing is changed, when a fresh proof has to be `proved` first, because it
     may do everything. The same answer by the same person changes nothing. Raises CONFLICT when it
-    comes too late.
+    comes too late, and SignedOut.
     """
     kept = kept_user_code(settings, code)
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        await hold_credential(lent, viewer)
         row = await lent.fetchrow(LOCK, kept)
         if row is None:
             if await lent.fetchrow(DECIDED, kept, viewer.id, allowed) is None:

@@ -44,10 +44,11 @@ async def create(
     """A new application, and its secret, if it keeps one.
 
     It acts for itself as this service account, or as a new one of its name in this role. Raises
-    NOT_FOUND, INVALID with the field at fault, and FORBIDDEN for all but owners, and for those who
-    may not issue keys.
+    NOT_FOUND, INVALID with the field at fault, SignedOut, and FORBIDDEN for all but owners, and for
+    those who may not issue keys.
     """
     await keys.require_may_issue(session.database, session.viewer)
+    await transaction.hold_credential()
     organization = await transaction.find(
         Organization, organization_id, lock=False, field=["organization_id"]
     )
@@ -89,9 +90,10 @@ async def update(
     """Register it with something else, or disable it: from the next request on.
 
     With it what its owners are told, if it may do more or elsewhere. Raises NOT_FOUND, FORBIDDEN,
-    CONFLICT, and INVALID with the field at fault.
+    CONFLICT, SignedOut, and INVALID with the field at fault.
     """
     await keys.require_may_issue(session.database, session.viewer)
+    await transaction.hold_credential()
     row = await transaction.find(OrganizationClient, id)
     registered, was_disabled = _reach(row), row.is_disabled
     values = _checked(session.viewer, values)
@@ -107,9 +109,10 @@ async def rotate(
 ) -> tuple[OrganizationClient, str]:
     """Another secret. The one before is good no more: it may be in the wrong hands.
 
-    Raises NOT_FOUND, FORBIDDEN, CONFLICT, and INVALID for a public application.
+    Raises NOT_FOUND, FORBIDDEN, CONFLICT, SignedOut, and INVALID for a public application.
     """
     await keys.require_may_issue(session.database, session.viewer)
+    await transaction.hold_credential()
     row = await transaction.find(OrganizationClient, id)
     if row.is_public:
         raise Problem("INVALID", "A public application has no secret.", field=["id"])

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
 from auth.events import INSERT, Event, as_row
+from auth.holding import holding
 from auth.identify import DPOP, api_of
 from auth.mail import Mail, Outbox, mail, now
 from auth.oauth import consents, credentials, families
@@ -45,6 +46,7 @@ from auth.session.origin import Origin
 from auth.session.refusal import refusal
 from auth.settings import AuthSettings
 from auth.tokens import REFRESH, new_token
+from auth.viewer import Viewer
 from db.change import AuditEventType, AuditSeverity, ResourceType
 from db.core.oauth import Issued, OAuthAccessToken, OAuthClient, OAuthRefreshToken
 from db.core.organizations import Organization
@@ -249,6 +251,13 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
         """Raise the error, to be sent to the application at this address."""
         error.redirect_uri, error.state = redirect_uri, request.payload.only("state")
         raise error
+
+    def hold(self, viewer: Viewer) -> bool:
+        """Whether this session goes on; if so, it cannot end before this transaction does.
+
+        That comes before all that is written for the person.
+        """
+        return bool(self.session.scalar(holding(viewer)))
 
     def authorize(self, request: Asked, grant: Any, person: UUID) -> str:
         """Where to send the browser, with a code for what the person has agreed to."""

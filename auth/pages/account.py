@@ -90,7 +90,7 @@ class AccountPages:
     async def disconnect(self, request: Request) -> Response:
         """End all that an application holds."""
         fields = await self._site.fields(request, cookies.SESSION)
-        viewer = await self._site.signed_in(request)
+        viewer = await self._site.signed_in(request, APPLICATIONS)
         client = fields.get("client_id", "")
         await account.disconnect(self._site.database, viewer, client, origin_of(request))
         return see(f"{APPLICATIONS}?news=disconnected")

@@ -61,7 +61,7 @@ class ApprovalPages:
 
     async def _approver(self, request: Request) -> Viewer:
         """Who is signed in, may approve, and has lately proved that it is them."""
-        viewer = await self._site.signed_in(request)
+        viewer = await self._site.signed_in(request, HERE)
         if not approval.may_approve(self._site.settings, viewer):
             raise Problem("NOT_FOUND", "There is nothing here for you.")
         return await self._site.proved(request, HERE)

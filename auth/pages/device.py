@@ -48,8 +48,8 @@ class DevicePages:
     async def enter(self, request: Request) -> Response:
         """Who waits with this code; or, from that page, what somebody has decided."""
         fields = await self._site.fields(request, cookies.SESSION)
-        viewer = await self._site.signed_in(request)
         typed = fields.get("user_code", "")
+        viewer = await self._site.signed_in(request, _path(typed))
         if "decision" in fields:
             return await self._decided(request, viewer, typed, fields)
         site, origin = self._site, origin_of(request)

@@ -60,12 +60,12 @@ class TokenPages:
     async def make(self, request: Request) -> Response:
         """Make it, and show it, once."""
         fields = await self._site.fields(request, cookies.SESSION)
-        viewer = await self._site.proved(request, f"{TOKENS}/new")
+        viewer = await self._site.proved(request)
         session = self._site.session(request, viewer)
         try:
             async with session.transaction() as transaction:
                 name, scopes, expires_at = _said(fields)
-                token, text = keys.new_personal_token(transaction, name, scopes, expires_at)
+                token, text = await keys.new_personal_token(transaction, name, scopes, expires_at)
         except Problem as problem:
             return _form(self._site, request, "token_new.html", problem, **_asked(fields))
         keys.tell_person(session, self._site.outbox, token)
@@ -74,7 +74,7 @@ class TokenPages:
     async def revoke(self, request: Request) -> Response:
         """End one."""
         fields = await self._site.fields(request, cookies.SESSION)
-        viewer = await self._site.signed_in(request)
+        viewer = await self._site.signed_in(request, TOKENS)
         async with self._site.session(request, viewer).transaction() as transaction:
             await keys.revoke(transaction, PersonalToken, id_in(fields))
         return see(f"{TOKENS}?news=revoked")

@@ -20,7 +20,7 @@ async def owner(site: Site, request: Request, back: str = "") -> Viewer:
 
     To everybody else there is no such page: NOT_FOUND.
     """
-    viewer = await site.signed_in(request)
+    viewer = await site.signed_in(request, back)
     if not owned(viewer):
         raise Problem("NOT_FOUND", "There is nothing here for you.")
     return await site.proved(request, back)

@@ -1,5 +1,7 @@
 """The pages of one's profile: name, job title, and the way to another e-mail address."""
 
+from urllib.parse import urlencode
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -84,8 +86,9 @@ class ProfilePages:
     async def confirm(self, request: Request) -> Response:
         """Change the address."""
         fields = await self._site.fields(request, cookies.SESSION)
-        viewer, site = await self._site.signed_in(request), self._site
-        token = fields.get("token", "")
+        token, site = fields.get("token", ""), self._site
+        again = f"{EMAIL}/confirm?{urlencode({'token': token})}"
+        viewer = await site.signed_in(request, again)
         await email_change.confirm(site.database, site.outbox, viewer, token, origin_of(request))
         return see("/account?news=email")
 

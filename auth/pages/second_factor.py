@@ -95,7 +95,7 @@ class SecondFactorPages:
         """Go on to where they wanted; or the form again, with what was wrong."""
         fields = await read_form(request)
         next, site = local_path(fields.get("next")), self._site
-        viewer = await site.signed_in(request)
+        viewer = await site.signed_in(request, next)
         try:
             site.require_ours(request, fields, cookies.SESSION)
             await step_up.prove(

@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import wraps
+from string import punctuation
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from auth import cookies
+from auth.holding import SignedOut
 from auth.identify import identify_session, origin_of
 from auth.mail import Outbox
 from auth.pages import csrf
@@ -46,6 +48,8 @@ def answering(handler: Handler) -> Handler:
             return await handler(request)
         except Elsewhere as elsewhere:
             return see(elsewhere.path)
+        except SignedOut:
+            return see(_sign_in_path(request))
         except Problem as problem:
             return refusal(problem)
 
@@ -89,31 +93,31 @@ class Site:
         secret = self.read(request, cookies.SESSION)
         return await identify_session(secret, self.database, self.settings)
 
-    async def signed_in(self, request: Request) -> Viewer:
-        """Who is signed in; whoever is not does that first, and comes back."""
+    async def signed_in(self, request: Request, back: str = "") -> Viewer:
+        """Who is signed in; whoever is not, or no longer, does that first.
+
+        They come back to `back`, or to this page; a form whose path shows none says where it
+        stands.
+        """
+        request.state.back = back or _path_of(request)
         viewer = await self.viewer(request)
         if viewer.id is None:
-            raise Elsewhere(f"/sign-in?next={quote(self.path_of(request), safe='')}")
+            raise Elsewhere(_sign_in_path(request))
         return viewer
 
     async def proved(self, request: Request, back: str = "") -> Viewer:
         """Who is signed in and has lately proved that it is them; others do that first.
 
-        They come back to `back`, or to this page.
+        They come back as from there.
         """
-        viewer = await self.signed_in(request)
+        viewer = await self.signed_in(request, back)
         if not await is_fresh(self.database, viewer):
-            raise Elsewhere(proof_path(back or self.path_of(request)))
+            raise Elsewhere(proof_path(request.state.back))
         return viewer
 
     def session(self, request: Request, viewer: Viewer) -> ViewerSession:
         """The rows of this viewer."""
         return ViewerSession(self.database, viewer, origin_of(request))
-
-    def path_of(self, request: Request) -> str:
-        """Where this page is found again; a form's own path shows it as well."""
-        query = f"?{request.url.query}" if request.method == "GET" and request.url.query else ""
-        return request.url.path + query
 
     def form(
         self,
@@ -127,8 +131,10 @@ class Site:
         """A page with a form, tied to the browser by a cookie, which its other tabs share.
 
         `cookie` is SESSION for whoever is signed in. The page shows the problem that the form's
-        last sending has met, and at which field.
+        last sending has met, and at which field; whom it has signed out it sends to sign in.
         """
+        if isinstance(problem, SignedOut):
+            raise Elsewhere(_sign_in_path(request))
         held = self.read(request, cookie)
         secret = held if is_secret(held) else fresh()
         response = page(
@@ -160,6 +166,21 @@ class Site:
     def read(self, request: Request, cookie: str) -> str:
         """The cookie's value, which may be anything; empty without one."""
         return cookies.read(request, self.settings, cookie)
+
+
+def _path_of(request: Request) -> str:
+    """Where this page is found again; a form's own path shows it as well.
+
+    Servers let bytes through in a query that no address holds.
+    """
+    path: str = request.scope["path"]
+    query = quote(request.scope["query_string"], safe=punctuation)
+    return f"{path}?{query}" if request.method == "GET" and query else path
+
+
+def _sign_in_path(request: Request) -> str:
+    """The page on which somebody signs in, and then goes on where this request came from."""
+    return f"/sign-in?next={quote(request.state.back, safe='')}"
 
 
 def _with_wait(response: Response, problem: Problem | None) -> Response:

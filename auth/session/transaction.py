@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 
+from auth.holding import SignedOut, holding
 from auth.policy import parameters, require_purge
 from auth.session.check import checked, require_allowed
 from auth.session.finding import Finder
@@ -114,6 +115,18 @@ class Transaction(Finder):
         self.viewer = viewer
         connection = await self._orm.connection()
         await connection.exec_driver_sql(SET, (*viewer.context.settings(), True))
+
+    async def hold_credential(self) -> None:
+        """Keep what the viewer came with from ending before this does. Raises SignedOut.
+
+        For what lives on by itself, such as keys. It comes before every other lock.
+        """
+        if self.viewer.session_id:
+            held = await self._orm.execute(
+                holding(self.viewer), execution_options={"of_transaction": True}
+            )
+            if not held.scalar_one():
+                raise SignedOut
 
     def add(self, *rows: Entity) -> None:
         """Insert these rows at the next flush; the policy is asked then."""

@@ -91,6 +91,7 @@ async def api_key_update(
     values = given(input)
     await keys.require_may_issue(info.context.session.database, info.context.viewer)
     async with writing(info) as transaction:
+        await transaction.hold_credential()
         key = await transaction.find(db.ApiKey, id)
         values = keys.checked(transaction, values)
         await transaction.update(key, expected_version, values, force=force)

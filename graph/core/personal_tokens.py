@@ -55,7 +55,7 @@ async def personal_token_create(
     session = info.context.session
     await keys.require_may_issue(session.database, session.viewer)
     async with writing(info) as transaction:
-        token, text = keys.new_personal_token(
+        token, text = await keys.new_personal_token(
             transaction, input.name, input.scopes, input.expires_at
         )
     keys.tell_person(session, info.context.outbox, token)

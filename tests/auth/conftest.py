@@ -188,7 +188,7 @@ async def owner(browse: Browse, person: Person, organization: UUID) -> httpx.Asy
     return browser
 
 
-Overtaken = Callable[[Awaitable[httpx.Response]], Awaitable[httpx.Response]]
+Overtaken = Callable[..., Awaitable[httpx.Response]]
 
 
 @pytest.fixture
@@ -197,14 +197,17 @@ async def overtaken(
 ) -> Overtaken:
     """The answer to a request that is on its way while another password is chosen by a link.
 
-    The row of the password is held; the choice waits for it first, and then the request.
+    The row of the password is held, or those of the sessions; the choice waits for it first, and
+    then the request.
     """
     await send(browse(), "/forgotten-password", email=person.email)
     browser, link = browse(), await mailbox.link(person.email)
     form = {**hidden((await browser.get(link)).text), "password": ANOTHER}
 
-    async def overtaken(request: Awaitable[httpx.Response]) -> httpx.Response:
-        async with held(superuser, "profile_credentials WHERE user_id = $1", person.id) as waiting:
+    async def overtaken(
+        request: Awaitable[httpx.Response], at: str = "profile_credentials"
+    ) -> httpx.Response:
+        async with held(superuser, f"{at} WHERE user_id = $1", person.id) as waiting:
             choice = asyncio.create_task(browser.post("/forgotten-password/choose", data=form))
             await waiting(1)
             late = asyncio.ensure_future(request)

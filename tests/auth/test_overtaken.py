@@ -59,7 +59,7 @@ async def test_a_password_changed_with_the_old_one_does_not_replace_the_new_one(
     form = hidden((await browser.get("/account/password")).text)
     form |= {"current_password": PASSWORD, "password": EVIL}
     answer = await overtaken(browser.post("/account/password", data=form))
-    assert answer.status_code == 400
+    assert answer.headers["location"] == "/sign-in?next=%2Faccount%2Fpassword"
     assert (await sign_in(browse(), person.email, EVIL)).status_code == 401
     assert (await sign_in(browse(), person.email, ANOTHER)).status_code == 303
 
@@ -73,6 +73,24 @@ async def test_of_two_browsers_that_change_the_password_at_once_one_does(browse,
         sent = [
             asyncio.create_task(send(browser, page, **fields, password=f"{ANOTHER} {n}"))
             for n, browser in enumerate(browsers)
+        ]
+        await waiting(2)
+    places = [(await answer).headers["location"] for answer in sent]
+    done = "/account?news=password"
+    assert sorted(places) == [done, "/sign-in?next=%2Faccount%2Fpassword"]
+    chosen = f"{ANOTHER} {places.index(done)}"
+    assert (await sign_in(browse(), person.email, chosen)).status_code == 303
+
+
+async def test_of_two_tabs_that_change_the_password_at_once_one_does(
+    browse, browser, person, superuser
+):
+    await sign_in(browser, person.email)
+    async with held(superuser, "profile_credentials WHERE user_id = $1", person.id) as waiting:
+        page, fields = "/account/password", {"current_password": PASSWORD}
+        sent = [
+            asyncio.create_task(send(browser, page, **fields, password=f"{ANOTHER} {n}"))
+            for n in range(2)
         ]
         await waiting(2)
     statuses = [(await answer).status_code for answer in sent]

@@ -350,6 +350,25 @@ async def test_a_code_is_refused_once_another_password_is_chosen(browser, person
     assert not (await browser.get("/session")).json()["signedIn"]
 
 
+@pytest.mark.parametrize("path", [HERE, f"{HERE}/off", f"{HERE}/codes"])
+async def test_nothing_of_it_changes_in_a_session_that_has_just_ended(
+    browser, person, clock, superuser, overtaken, path
+):
+    await sign_in(browser, person.email)
+    if path != HERE:
+        await set_up(browser, clock)
+    page = (await browser.get(HERE)).text
+    form = hidden(page)
+    if path == HERE:
+        letters = re.search(r"<code>([A-Z2-7 ]+)</code>", page)[1].replace(" ", "")
+        form["code"] = totp.code_at(b32decode(letters), totp.present_step())
+    kept = "SELECT array_agg(code_hash ORDER BY id) FROM recovery_codes WHERE user_id = $1"
+    before = await superuser.fetchval(kept, person.id)
+    answer = await overtaken(browser.post(path, data=form), "sessions")
+    assert answer.headers["location"] == "/sign-in?next=%2Faccount%2Fsecond-factor"
+    assert await superuser.fetchval(kept, person.id) == before
+
+
 async def test_no_code_or_secret_reaches_the_record_or_the_logs(
     browse, person, app, superuser, caplog
 ):

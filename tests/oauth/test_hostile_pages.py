@@ -44,6 +44,16 @@ async def test_the_address_of_a_device_withstands(person, kind):
 
 
 @pytest.mark.parametrize("kind", SPECIAL)
+async def test_whoever_opens_such_an_address_signed_out_signs_in_first(person, kind):
+    person.browser.cookies.clear()
+    value = RAW.get(kind) or urlencode({"": VALUES[kind]})[1:].encode()
+    answer = harmless(await raw(person, b"user_code=" + value, "/device"))
+    assert answer.headers["location"].startswith("/sign-in?next=%2Fdevice%3Fuser_code%3D")
+    query = answer.headers["location"].partition("?")[2].encode()
+    assert harmless(await raw(person, query, "/sign-in")).status_code == 200
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
 async def test_the_forms_of_a_device_withstand(person, waiting, kind):
     question = await enter(person.browser, waiting.user_code)
     allowed = hidden(question.text) | {"user_code": waiting.user_code, "decision": "allow"}
