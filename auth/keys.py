@@ -23,7 +23,6 @@ from auth.tokens import API_KEY, PERSONAL, new_token
 from auth.viewer import Viewer
 from db.core.keys import ApiKey, Key, PersonalToken
 from db.core.people import Profile
-from db.pool import Database
 from db.problem import Problem
 
 K = TypeVar("K", bound=Key)
@@ -37,20 +36,24 @@ HINT = 4
 NOT_FRESH = "Prove at /prove that it is you, and repeat this within 15 minutes."
 
 
-async def require_may_issue(database: Database, viewer: Viewer) -> None:
+async def require_may_issue(session: ViewerSession, transaction: Transaction) -> None:
     """FORBIDDEN unless a person does this, or a program that may do all they may.
 
     In a session it takes a fresh proof: a key outlives the session. A token takes the scope
-    `admin`, or an application could go on after it was disconnected.
+    `admin`, or an application could go on after it was disconnected. Session or token are held to
+    the end of the transaction; SignedOut when they are over.
     """
+    await transaction.hold_credential()
+    viewer = session.viewer
     if viewer.scopes is not None:
         if "admin" not in viewer.scopes:
             raise Problem("FORBIDDEN", "The token lacks the scope admin.", scope="admin")
-    elif viewer.client_id is None and not await is_fresh(database, viewer):
+    elif viewer.client_id is None and not await is_fresh(session.database, viewer):
         raise Problem("FORBIDDEN", NOT_FRESH, prove="/prove")
 
 
 async def new_api_key(
+    session: ViewerSession,
     transaction: Transaction,
     service_account_id: UUID,
     name: str,
@@ -60,9 +63,10 @@ async def new_api_key(
     """A key of this service account, and its text, which nothing keeps.
 
     It expires after 90 days unless said otherwise. Raises NOT_FOUND and INVALID with the field at
-    fault, and SignedOut; FORBIDDEN for all but owners when the transaction sends it.
+    fault, SignedOut, and FORBIDDEN for those who may issue none, and for all but owners when the
+    transaction sends it.
     """
-    await transaction.hold_credential()
+    await require_may_issue(session, transaction)
     account = await transaction.find(
         Profile, service_account_id, lock=False, field=["service_account_id"]
     )
@@ -84,13 +88,18 @@ async def new_api_key(
 
 
 async def new_personal_token(
-    transaction: Transaction, name: str, scopes: Iterable[str], expires_at: datetime
+    session: ViewerSession,
+    transaction: Transaction,
+    name: str,
+    scopes: Iterable[str],
+    expires_at: datetime,
 ) -> tuple[PersonalToken, str]:
     """A token of the viewer's own, and its text, which nothing keeps.
 
-    Raises INVALID with the field at fault, SignedOut, and FORBIDDEN for a service account.
+    Raises INVALID with the field at fault, SignedOut, and FORBIDDEN for a service account and for
+    those who may issue none.
     """
-    await transaction.hold_credential()
+    await require_may_issue(session, transaction)
     if transaction.viewer.is_service:
         raise Problem("FORBIDDEN", "A service account has API keys, and no tokens of its own.")
     text = new_token(PERSONAL)

@@ -58,13 +58,13 @@ async def find(transaction: Transaction, id: UUID) -> Profile:
 async def require_may_widen(
     session: ViewerSession, transaction: Transaction, member: OrganizationMember
 ) -> None:
-    """FORBIDDEN when this is a service account, and the viewer may issue no keys of it.
+    """FORBIDDEN, or SignedOut, when this is a service account of which they may issue no keys.
 
     A higher role, or a membership that comes back, has everything that acts as it reach further.
     """
     found = await transaction.find_by_id(Profile, {member.user_id}, lock=False)
     if any(profile.service_of for profile in found.values()):
-        await keys.require_may_issue(session.database, session.viewer)
+        await keys.require_may_issue(session, transaction)
 
 
 async def delete(transaction: Transaction, id: UUID, expected_version: int) -> Profile:

@@ -47,8 +47,7 @@ async def create(
     NOT_FOUND, INVALID with the field at fault, SignedOut, and FORBIDDEN for all but owners, and for
     those who may not issue keys.
     """
-    await keys.require_may_issue(session.database, session.viewer)
-    await transaction.hold_credential()
+    await keys.require_may_issue(session, transaction)
     organization = await transaction.find(
         Organization, organization_id, lock=False, field=["organization_id"]
     )
@@ -92,8 +91,7 @@ async def update(
     With it what its owners are told, if it may do more or elsewhere. Raises NOT_FOUND, FORBIDDEN,
     CONFLICT, SignedOut, and INVALID with the field at fault.
     """
-    await keys.require_may_issue(session.database, session.viewer)
-    await transaction.hold_credential()
+    await keys.require_may_issue(session, transaction)
     row = await transaction.find(OrganizationClient, id)
     registered, was_disabled = _reach(row), row.is_disabled
     values = _checked(session.viewer, values)
@@ -111,8 +109,7 @@ async def rotate(
 
     Raises NOT_FOUND, FORBIDDEN, CONFLICT, SignedOut, and INVALID for a public application.
     """
-    await keys.require_may_issue(session.database, session.viewer)
-    await transaction.hold_credential()
+    await keys.require_may_issue(session, transaction)
     row = await transaction.find(OrganizationClient, id)
     if row.is_public:
         raise Problem("INVALID", "A public application has no secret.", field=["id"])

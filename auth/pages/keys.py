@@ -65,7 +65,9 @@ class TokenPages:
         try:
             async with session.transaction() as transaction:
                 name, scopes, expires_at = _said(fields)
-                token, text = await keys.new_personal_token(transaction, name, scopes, expires_at)
+                token, text = await keys.new_personal_token(
+                    session, transaction, name, scopes, expires_at
+                )
         except Problem as problem:
             return _form(self._site, request, "token_new.html", problem, **_asked(fields))
         keys.tell_person(session, self._site.outbox, token)
@@ -131,7 +133,9 @@ class ApiKeyPages:
             async with session.transaction() as transaction:
                 name, scopes, expires_at = _said(fields)
                 account = await _account(transaction, organization, fields.get("account", ""), name)
-                key, text = await keys.new_api_key(transaction, account, name, scopes, expires_at)
+                key, text = await keys.new_api_key(
+                    session, transaction, account, name, scopes, expires_at
+                )
         except Problem as problem:
             return await self._ask(request, viewer, organization, fields, problem)
         keys.tell_owners(session, self._site.outbox, key)

@@ -68,9 +68,9 @@ class ApiKeyCreate:
 
 async def api_key_create(info: Info, input: ApiKeyCreate) -> ApiKeyCreatePayload | None:
     given(input)
-    await keys.require_may_issue(info.context.session.database, info.context.viewer)
     async with writing(info) as transaction:
         key, text = await keys.new_api_key(
+            info.context.session,
             transaction,
             input.service_account_id,
             input.name,
@@ -89,9 +89,8 @@ async def api_key_update(
     force: Force = False,
 ) -> ApiKeyPayload | None:
     values = given(input)
-    await keys.require_may_issue(info.context.session.database, info.context.viewer)
     async with writing(info) as transaction:
-        await transaction.hold_credential()
+        await keys.require_may_issue(info.context.session, transaction)
         key = await transaction.find(db.ApiKey, id)
         values = keys.checked(transaction, values)
         await transaction.update(key, expected_version, values, force=force)

@@ -53,10 +53,9 @@ async def personal_token_create(
 ) -> PersonalTokenCreatePayload | None:
     given(input)
     session = info.context.session
-    await keys.require_may_issue(session.database, session.viewer)
     async with writing(info) as transaction:
         token, text = await keys.new_personal_token(
-            transaction, input.name, input.scopes, input.expires_at
+            session, transaction, input.name, input.scopes, input.expires_at
         )
     keys.tell_person(session, info.context.outbox, token)
     return PersonalTokenCreatePayload(personal_token=token, secret=text)  # type: ignore[arg-type]

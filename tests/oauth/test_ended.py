@@ -7,6 +7,7 @@ password by a mailed link: what they gave out before ends with it, and so does t
 import asyncio
 import re
 from urllib.parse import unquote
+from uuid import UUID
 
 import pytest
 
@@ -164,10 +165,12 @@ CLIENT_UPDATE = """mutation ($id: UUID!) { oauthClientUpdate(id: $id, expectedVe
     input: {redirectUris: ["https://evil.example/cb"]}) { client { version } } }"""
 ROTATE = """mutation ($id: UUID!) { oauthClientSecretRotate(id: $id, expectedVersion: 1) {
     secret } }"""
+MEMBER = """mutation ($member: UUID!) { organizationMemberUpdate(id: $member, expectedVersion: 1,
+    input: {role: ADMIN}) { member { version } } }"""
 LASTING = """
-SELECT count(*), max(greatest(k.version, c.version)) FROM api_keys k
-FULL JOIN organization_clients c ON false
-WHERE $1 IN (k.organization_id, c.organization_id)
+SELECT (SELECT array_agg(version) FROM api_keys WHERE organization_id = $1),
+    (SELECT array_agg(version) FROM organization_clients WHERE organization_id = $1),
+    (SELECT array_agg(version ORDER BY id) FROM organization_members WHERE organization_id = $1)
 """
 
 
@@ -178,7 +181,7 @@ async def ask(client, query, **variables):
     return (await client.post(API, json=body)).json()
 
 
-@pytest.mark.parametrize("what", [KEY, KEY_UPDATE, CLIENT, CLIENT_UPDATE, ROTATE])
+@pytest.mark.parametrize("what", [KEY, KEY_UPDATE, CLIENT, CLIENT_UPDATE, ROTATE, MEMBER])
 async def test_the_api_changes_nothing_that_lasts_in_a_session_that_has_just_ended(
     person, superuser, overtaken, what
 ):
@@ -186,6 +189,8 @@ async def test_the_api_changes_nothing_that_lasts_in_a_session_that_has_just_end
     names = {"in": organization}
     made = await ask(person.browser, ACCOUNT, **names)
     names["account"] = made["data"]["serviceAccountCreate"]["serviceAccount"]["id"]
+    member = "SELECT id FROM organization_members WHERE user_id = $1"
+    names["member"] = await superuser.fetchval(member, UUID(names["account"]))
     before = KEY if what == KEY_UPDATE else CLIENT if "$id" in what else None
     if before:
         names["id"] = (await ask(person.browser, before, **names))["data"]["made"]["row"]["id"]
