@@ -60,17 +60,21 @@ class Groups:
         return list(self._groups.get(key, {}).values())
 
     def of(self, member: Member, told_to: int) -> Group:
-        """The group that a member belongs to; a new one has been told everything up to here."""
-        groups, key = self._groups[member.stream.key], group_key(member)
-        if key not in groups:
-            viewer = member.access.viewer
-            if not is_personal(member):
-                viewer = replace(viewer, id=SHARED, email=None, session_id=None, client_id=None)
-            groups[key] = Group(key, member.stream, member.subscribing, viewer, told_to)
-        return groups[key]
+        """The group that a member belongs to; a new one has been told everything up to here.
+
+        Nobody else hears of a new one before somebody joins it.
+        """
+        key = group_key(member)
+        if group := self._groups.get(member.stream.key, {}).get(key):
+            return group
+        viewer = member.access.viewer
+        if not is_personal(member):
+            viewer = replace(viewer, id=SHARED, email=None, session_id=None, client_id=None)
+        return Group(key, member.stream, member.subscribing, viewer, told_to)
 
     def join(self, member: Member, group: Group) -> None:
         """From now on it is told with the others."""
+        self._groups[group.stream.key][group.key] = group
         group.members.add(member)
         member.group = group
 
@@ -82,9 +86,29 @@ class Groups:
             if not (group.members or group.working):
                 self._drop(group)
 
+    def abandon(self, group: Group) -> list[Member]:
+        """What is on its way through it reaches nobody. Its members, who are in no group now.
+
+        They do not come back to it: whoever relies on what it has been told would miss the rest.
+        """
+        members = list(group.members)
+        for member in members:
+            member.group = None
+        group.members.clear()
+        group.waiting.clear()
+        self._drop(group)
+        return members
+
     def clear(self) -> None:
-        """There are none any more; what is on its way through them reaches nobody."""
-        self._groups.clear()
+        """There are none any more, nor anything that they were told."""
+        for groups in list(self._groups.values()):
+            for group in list(groups.values()):
+                self.abandon(group)
+        self.forget()
+
+    def forget(self) -> None:
+        """Execute anew what comes from now on: others may be told something else of it."""
+        self._made.clear()
 
     def put(self, group: Group, news: News) -> None:
         """Tell this after what waits already."""
@@ -99,30 +123,37 @@ class Groups:
             group.waiting.clear()
             self.put(group, announcement)
 
-    async def told(self, group: Group, news: News) -> tuple[bytes, str | None]:
+    async def told(
+        self, group: Group, news: News, apart: object = None
+    ) -> tuple[bytes, str | None]:
         """What the group's operation says of it, and the cursor to give with it.
 
-        An event is executed once for as long as it is remembered, however many come back for it.
+        An event is executed once for as long as that is remembered, however many come back for it;
+        but what is told to one person, for each who catches up `apart` from the group: such as the
+        number of what is unread now.
         """
         if isinstance(news, Announcement):
             return await self.executed(group.subscribing, group.viewer, news), None
-        cursor, execute = self._execution(group, news)
-        return await self._made.get((group.key, cursor, news.event_id), execute), cursor
+        cursor, key, execute = self._execution(group, news, apart)
+        return await self._made.get(key, execute), cursor
 
-    def prepare(self, group: Group, several: Sequence[News]) -> None:
+    def prepare(self, group: Group, several: Sequence[News], apart: object = None) -> None:
         """Begin to execute what is to be told next, so that one need not wait for the other."""
         if len(several) > 1:
             for news in several:
                 if isinstance(news, Event) and concerns(group.stream, group.viewer, news):
-                    cursor, execute = self._execution(group, news)
-                    self._made.begin((group.key, cursor, news.event_id), execute)
+                    _, key, execute = self._execution(group, news, apart)
+                    self._made.begin(key, execute)
 
     def _execution(
-        self, group: Group, event: Event
-    ) -> tuple[str, Callable[[], Coroutine[Any, Any, bytes]]]:
+        self, group: Group, event: Event, apart: object
+    ) -> tuple[str, Hashable, Callable[[], Coroutine[Any, Any, bytes]]]:
+        """The event's cursor, whose and what it is that is executed, and how to do that."""
         cursor = self._cursor_of(event.position)
         told = Told(kind_of(event), cursor, event.at, event)
-        return cursor, partial(self.executed, group.subscribing, group.viewer, told)
+        whose = None if group.viewer.id == SHARED else apart
+        key = (group.key, whose, cursor, event.event_id)
+        return cursor, key, partial(self.executed, group.subscribing, group.viewer, told)
 
     async def executed(
         self, subscribing: Subscribing, viewer: Viewer, root: Told | Announcement

@@ -211,11 +211,17 @@ class Hub:
             self._groups.join(member, group)
             return
         events = await self._missed(member, told_to)
+        if self._disturbed(member, group):
+            return
+        if events is None:
+            self._greet(member, ChangeKind.RESYNC)
+            return
         concerning = [event for event in events if concerns(member.stream, group.viewer, event)]
+        apart = object()
         for i, event in enumerate(concerning):
             if i % AHEAD == 0:
-                self._groups.prepare(group, concerning[i : i + AHEAD])
-            payload, cursor = await self._groups.told(group, event)
+                self._groups.prepare(group, concerning[i : i + AHEAD], apart)
+            payload, cursor = await self._groups.told(group, event, apart)
             if self._disturbed(member, group):
                 return
             member.tell(event.position, payload, cursor)
@@ -232,24 +238,28 @@ class Hub:
             or group_key(member) != group.key
         )
 
-    async def _missed(self, member: Member, up_to: int) -> list[Event]:
+    async def _missed(self, member: Member, up_to: int) -> list[Event] | None:
+        """The next of what it has missed; None when some of that was forgotten meanwhile."""
         stream, after = member.stream, member.position
         if self.tail.remembers(after):
             return [
                 event for event in self.tail.between(after, up_to) if stream.key in _keys(event)
             ][:PAGE]
         async with self._database.auth.lend(NOBODY) as connection:
-            return await read(
+            events = await read(
                 connection, stream.kind, stream.id, after=after, up_to=up_to, most=PAGE
             )
+            feed = await reach(connection)  # read last: what is kept now was kept before
+        return events if feed.epoch == self.tail.epoch and feed.oldest <= after + 1 else None
 
     # Groups
 
     def _begin_anew(self, group: Group) -> None:
-        """It cannot keep up: its members go on from here, and are told so."""
-        group.waiting.clear()
-        for member in list(group.members):
-            self._groups.leave(member)
+        """It cannot keep up: its members go on from here, and are told so.
+
+        Of the event that was too many they are told like of any that they have missed.
+        """
+        for member in self._groups.abandon(group):
             self._greet(member, ChangeKind.RESYNC)
 
     def _forget(self, member: Member) -> None:
@@ -265,6 +275,7 @@ class Hub:
         """Have the rights of these people read again; until then they are told nothing."""
         if ANYWHERE in marks:
             self._renewals.outdate()
+            self._groups.forget()  # who may see as much as before may see other rows
         for access in self._accesses.marked(marks):
             self._renewals.begin(access)
 

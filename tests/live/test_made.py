@@ -1,0 +1,68 @@
+"""What is remembered of executions: for a while, and no more than fits."""
+
+import asyncio
+from uuid import uuid4
+
+from graph.live.made import EACH, MOST, Made
+
+
+async def small():
+    return b"x" * 100
+
+
+async def fails():
+    raise ValueError("It cannot be told.")
+
+
+async def test_many_small_payloads_weigh_what_they_take():
+    made = Made()
+    for number in range(2 * MOST // EACH):
+        await made.get((number, uuid4()), small)
+    assert MOST - 2 * EACH < made.size <= MOST
+    assert len(made._entries) <= MOST // (EACH + 100)
+
+
+async def test_what_a_key_says_is_weighed():
+    made = Made(most=200 * EACH)
+    for number in range(100):
+        await made.get((number, "long" * EACH), small)
+    assert 200 // 6 <= len(made._entries) < 200 // 5
+
+
+async def test_who_comes_together_shares_also_what_is_still_being_made():
+    made, calls, going = Made(), [], asyncio.Event()
+
+    async def once():
+        calls.append(1)
+        await going.wait()
+        return b"told"
+
+    asking = [asyncio.create_task(made.get("key", once)) for _ in range(20)]
+    await asyncio.sleep(0)
+    going.set()
+    assert await asyncio.gather(*asking) == [b"told"] * 20
+    assert len(calls) == 1
+
+
+async def test_what_is_old_is_let_go_of_and_made_anew():
+    made = Made(kept=0.05)
+    for number in range(10):
+        await made.get(number, small)
+    await asyncio.sleep(0.3)
+    assert made.size == 0
+    assert not made._entries
+    await made.get(0, small)
+    assert made.size > EACH
+
+
+async def test_what_fails_or_is_forgotten_weighs_nothing():
+    made = Made()
+    results = await asyncio.gather(made.get(1, fails), return_exceptions=True)
+    assert [type(result) for result in results] == [ValueError]
+    assert made.size == 0
+    going = made.begin(2, small)
+    made.clear()
+    assert await going
+    await asyncio.sleep(0)
+    assert made.size == 0
+    assert not made._entries
