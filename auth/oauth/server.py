@@ -360,7 +360,7 @@ class Bridge:
         self.database, self.settings, self.outbox = database, settings, outbox
 
     async def run(self, work: Callable[[Server], T], origin: Origin) -> T:
-        """What the work gives back, once all of it is kept. Raises BUSY."""
+        """What the work gives back, once all of it is kept. Raises BUSY and TIMEOUT."""
 
         def serve(session: Session) -> tuple[T, Server]:
             server = Server(session, self.settings, origin)
@@ -377,6 +377,8 @@ class Bridge:
                 await session.commit()
         except PoolTimeout:
             raise Problem("BUSY", "The database has no connection to spare.") from None
+        except TimeoutError:  # the driver's, when the server does not even say that it is too slow
+            raise Problem("TIMEOUT", "The database took too long.") from None
         except DBAPIError as error:
             raise refusal(error) from error
         for told in server.mails:
