@@ -188,6 +188,29 @@ async def test_another_timeline_or_cluster_is_another_epoch(connect, elsewhere):
     assert [e.sequence for e in await events(connection, 0, "document", document)] == [1, 2]
 
 
+async def test_what_a_dump_has_brought_along_has_its_place_once(connect):
+    """Also where the transactions of the other cluster had numbers that are still to come here."""
+    connection, document = await connect(), uuid7()
+    later = "UPDATE feed_entries SET xid = (xid::text::bigint + $1)::text::xid8 WHERE event_id = $2"
+    await write(connection, document)
+    await sequence(connection)
+    for more in (30, 1_000_000):
+        async with connection.transaction():
+            await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            moved = await connection.execute(later, more, await write(connection, document))
+            assert moved == "UPDATE 1"
+    await connection.execute("UPDATE feed_cursor SET cluster = cluster + 1")
+    await sequence(connection)
+    before = await connection.fetchrow("SELECT xmin::text, * FROM feed_cursor")
+    await sequence(connection)
+    assert await connection.fetchrow("SELECT xmin::text, * FROM feed_cursor") == before
+    for _ in range(40):
+        await connection.execute("SELECT pg_current_xact_id()")
+    await write(connection, document)
+    await sequence(connection)
+    assert [e.sequence for e in await events(connection, 0, "document", document)] == [1, 2, 3, 4]
+
+
 async def test_what_is_old_is_forgotten_and_the_feed_says_how_far_it_goes_back(connect):
     connection = await connect()
     kept = await write(connection, uuid7())
