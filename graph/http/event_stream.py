@@ -6,7 +6,6 @@ Standard, section 9.2, with lines ended by LF.
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Final, Protocol
 
 import orjson
@@ -23,17 +22,16 @@ from graph.http.errors import Error, Refusal, Reporter, described
 from graph.http.negotiate import EVENT_STREAM, GRAPHQL, answer_type
 from graph.http.params import Disconnected, Params
 from graph.http.visit import Live, Running, Visit, anything
-from graph.http.wire import MOST, PATIENCE, STALL
+from graph.http.wire import LEAST_READ, MOST, PATIENCE, STALL
 
 EXTENSION = "gateway.stream"
 """Where a server offers to look after a stream, in the extensions of the scope."""
 SSE: Final = "sse"
 KEEP_ALIVE = 10.0
-"""Seconds without an event, after which a comment shows that the stream is alive."""
+"""Seconds without an event, after which a comment shows that the stream is alive, where the server
+does not ask for one."""
 COMMENT = b":\n\n"
 COMPLETE = b"event: complete\ndata:\n\n"
-AT_ONCE = 64 * 1024
-"""Bytes that are written before the client has to read some."""
 LONGEST_CURSOR = 256
 START = {
     "type": "http.response.start",
@@ -46,11 +44,28 @@ START = {
 }
 
 
-class Streaming(Protocol):
-    """What is found under `EXTENSION`."""
+class Streamed(Protocol):
+    """An answer without an end."""
 
-    def stream(self, end: Callable[[], None] | None) -> None:
-        """An answer without an end begins: call `end` when the server stops. None: it is over."""
+    def end(self) -> None:
+        """The server stops."""
+
+    def beat(self) -> None:
+        """Write something, to see whether there is still somebody."""
+
+
+class Streaming(Protocol):
+    """What is found under `EXTENSION`.
+
+    Such a server asks every few seconds whether the client still lives, and cuts off one that does
+    not take LEAST_READ in each STALL once HIGHEST wait for it.
+    """
+
+    stalled: bool
+    """Whether it has cut off the client because it did not read."""
+
+    def stream(self, streamed: Streamed | None) -> None:
+        """An answer without an end begins; None: it is over."""
 
     def abort(self) -> None:
         """Cut the connection: nobody reads."""
@@ -114,7 +129,7 @@ class Stream:
         self._server: Streaming | None = scope.get("extensions", {}).get(EXTENSION)
         self._waiting: list[bytes] = []
         self._size, self._since = 0, 0.0
-        self._more = asyncio.Event()
+        self._more, self._room = asyncio.Event(), asyncio.Event()
         self._ended = self._gone = self._stalled = False
 
     async def run(
@@ -136,17 +151,25 @@ class Stream:
                 await self._write(visit, send)
             return None
         finally:
+            self._gone = True
+            self._room.set()
             operation.end()
             watching.cancel()
             if self._server is not None:
                 self._server.stream(None)
+
+    async def ready(self) -> None:
+        """Wait until the client has read most of what waits for it, or is gone."""
+        while self._size > LEAST_READ and not self._gone:
+            self._room.clear()
+            await self._room.wait()
 
     def put(self, event: bytes) -> None:
         """Write this as soon as the client reads."""
         if self._ended or self._stalled:
             return
         now = asyncio.get_running_loop().time()
-        self._since = self._since if self._waiting else now
+        self._since = self._since if self._size else now
         if self._size > MOST and now - self._since > PATIENCE:
             self._stalled = True
             if self._server is not None:
@@ -159,6 +182,11 @@ class Stream:
         """Close the stream when all is written; without a `complete` the client comes again."""
         self._ended = True
         self._more.set()
+
+    def beat(self) -> None:
+        """Write a comment, when nothing else waits."""
+        if not self._size:
+            self.put(COMMENT)
 
     def leave(self, problem: Problem, expired: bool) -> None:
         """The credential is over. When it has only expired, the client comes with a new one."""
@@ -175,7 +203,7 @@ class Stream:
 
     async def _write(self, visit: Visit, send: Send) -> None:
         if self._server is not None:
-            self._server.stream(self.end)
+            self._server.stream(self)
         await send({**START})
         await send(_body(COMMENT))
         try:
@@ -189,7 +217,7 @@ class Stream:
                     await self._wait()
         except TimeoutError:
             self._stalled = True
-        if self._stalled:
+        if self._stalled or (self._server is not None and self._server.stalled):
             visit.live.capacity.stalled[SSE] += 1
             if self._server is not None:
                 self._server.abort()
@@ -197,10 +225,15 @@ class Stream:
                     await self._wait()
 
     async def _flush(self, send: Send) -> None:
-        waiting, self._waiting, self._size = b"".join(self._waiting), [], 0
-        for start in range(0, len(waiting), AT_ONCE):
-            async with asyncio.timeout(STALL):
-                await send(_body(waiting[start : start + AT_ONCE]))
+        waiting, self._waiting = b"".join(self._waiting), []
+        for start in range(0, len(waiting), LEAST_READ):
+            chunk = waiting[start : start + LEAST_READ]
+            async with asyncio.timeout(STALL if self._server is None else None):
+                await send(_body(chunk))
+            self._size -= len(chunk)
+            self._room.set()
+            if self._gone or self._stalled:
+                return
 
     async def _wait(self) -> None:
         self._more.clear()
@@ -208,7 +241,7 @@ class Stream:
             async with asyncio.timeout(KEEP_ALIVE):
                 await self._more.wait()
         except TimeoutError:
-            self._waiting.append(COMMENT)
+            self.put(COMMENT)
 
 
 class RunningHere(Running):
@@ -219,6 +252,10 @@ class RunningHere(Running):
     def __init__(self, visit: Visit, stream: Stream) -> None:
         super().__init__(visit)
         self._stream = stream
+
+    async def ready(self) -> None:
+        """Wait for the stream."""
+        await self._stream.ready()
 
     def next(self, payload: bytes, cursor: str | None) -> None:
         """Send one result, under its cursor."""

@@ -17,10 +17,17 @@ from graph.http.errors import Error
 
 
 class Sink(Protocol):
-    """Where the payloads of one subscription go. It never blocks, and raises nothing.
+    """Where the payloads of one subscription go. Only `ready` waits, and nothing raises.
 
     After `error`, `complete` or the cancellation of the subscription it ignores what it is told.
     """
+
+    async def ready(self) -> None:
+        """Wait until the client has read most of what waits for it, or is gone.
+
+        Whoever tells it what it has missed waits for that before each payload; what happens now is
+        told without waiting.
+        """
 
     def next(self, payload: bytes, cursor: str | None) -> None:
         """One execution result as JSON, which many sinks may share, and where it stands."""

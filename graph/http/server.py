@@ -1,7 +1,6 @@
 """Uvicorn as the gateway runs it: clients that stall are cut off."""
 
 import asyncio
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -11,14 +10,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from graph.http.event_stream import EXTENSION as STREAM
+from graph.http.event_stream import Streamed
 from graph.http.heart import Heart
-from graph.http.websocket import bound_waiting
+from graph.http.kernel import Pulse, bound_waiting, taken
+from graph.http.wire import HIGHEST, LEAST_READ, STALL
 from graph.settings import Settings
 
 LARGEST_HEAD = 64 * 1024
 """Bytes of a request's head; uvicorn itself would take any number of headers."""
-LEAST_READ = 16 * 1024
-"""Bytes of an answer that a client takes in each BODY_TIMEOUT, or loses the connection."""
 PROTOCOL = "graph.http.server:Protocol"
 WEBSOCKETS = "graph.http.websocket:WebSocketProtocol"
 
@@ -57,7 +56,8 @@ class Protocol(HttpToolsProtocol):
     """HTTP by httptools, with a deadline for each request's head and body.
 
     A request that has not come in at its deadline is cut off without an answer: its sender is not
-    listening, or wants to hold the connection. So is a peer that hardly reads its answer.
+    listening, or wants to hold the connection. So is a peer that hardly reads: LEAST_READ of its
+    answer in each BODY_TIMEOUT, of a stream in each STALL once HIGHEST wait for it.
     """
 
     config: Config
@@ -76,7 +76,10 @@ class Protocol(HttpToolsProtocol):
         self._stalled: asyncio.TimerHandle | None = None
         self._in_head, self._in_body, self._upgraded = False, False, False
         self._head_size = 0
-        self._end_stream: Callable[[], None] | None = None
+        self._streamed: Streamed | None = None
+        self._pulse = Pulse()
+        self.stalled = False
+        """Whether it was cut off because the peer did not read."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first request has to come in from here on."""
@@ -86,6 +89,7 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """No deadline outlives its connection."""
         self._disarm()
+        self.config.heart.leave(self)
         self.resume_writing()
         super().connection_lost(exc)
 
@@ -137,17 +141,37 @@ class Protocol(HttpToolsProtocol):
         """Cut the connection: nobody reads what is streamed."""
         self.transport.abort()
 
-    def stream(self, end: Callable[[], None] | None) -> None:
-        """An answer without an end begins: `end` is called when the server stops."""
-        self._end_stream = end
-        if end is not None:
+    def stream(self, streamed: Streamed | None) -> None:
+        """An answer without an end begins, or is over."""
+        self._streamed = streamed
+        if self.transport.is_closing():
+            return
+        if streamed is not None:
             bound_waiting(self.transport)
+            self.transport.set_write_buffer_limits(high=HIGHEST)
+            self.config.heart.join(self)
+        else:
+            self.transport.set_write_buffer_limits()
+            self.config.heart.leave(self)
+
+    def beat(self) -> bool:
+        """Have the peer of a stream sent something; False when it took nothing of the last."""
+        if self._streamed is None:
+            return True
+        lives = self._pulse.lives(self.transport)
+        if lives is None:
+            self._streamed.beat()
+        return lives is not False
+
+    def stop(self) -> None:
+        """The peer is dead."""
+        self.transport.abort()
 
     def shutdown(self) -> None:
         """Let requests finish, and end streams."""
         super().shutdown()
-        if self._end_stream is not None:
-            self._end_stream()
+        if self._streamed is not None:
+            self._streamed.end()
 
     def pause_writing(self) -> None:
         """The peer does not read what was sent."""
@@ -163,11 +187,13 @@ class Protocol(HttpToolsProtocol):
             self._stalled = None
 
     def _watch_reading(self, before: int | None = None) -> None:
-        left = self.transport.get_write_buffer_size()
-        if before is not None and before - left < LEAST_READ:
+        now = taken(self.transport)
+        if before is not None and now - before < LEAST_READ:
+            self.stalled = True
             self.transport.abort()
         else:
-            self._stalled = self.loop.call_later(self._body_limit, self._watch_reading, left)
+            limit = self._body_limit if self._streamed is None else STALL
+            self._stalled = self.loop.call_later(limit, self._watch_reading, now)
 
     def _arm(self, seconds: float) -> None:
         self._disarm()

@@ -243,6 +243,10 @@ class RunningHere(Running):
         self._socket, self._id = socket, id
         self._start = start_of_next(id)
 
+    async def ready(self) -> None:
+        """Wait for the connection, which may carry others' results, too."""
+        await self._socket.wire.ready()
+
     def next(self, payload: bytes, cursor: str | None) -> None:  # noqa: ARG002 (in the payload)
         """Send one result: the bytes that other connections are sent, too, between its own."""
         if not self._over:

@@ -197,6 +197,10 @@ class Running(ABC):
         self._task: asyncio.Task[None] | None = None
 
     @abstractmethod
+    async def ready(self) -> None:
+        """Wait until the client has read most of what waits for it, or is gone."""
+
+    @abstractmethod
     def next(self, payload: bytes, cursor: str | None) -> None:
         """Send one result."""
 

@@ -7,7 +7,6 @@ connection is a transport, a parser and its receiver.
 
 import asyncio
 import logging
-import socket
 from typing import Any
 
 import uvicorn
@@ -20,14 +19,9 @@ from websockets.http11 import Request
 from websockets.protocol import State
 
 from graph.http.heart import Heart
-from graph.http.wire import EXTENSION, HIGHEST, MOST, PATIENCE, STALL, Receiver
+from graph.http.kernel import Pulse, bound_waiting, taken
+from graph.http.wire import EXTENSION, HIGHEST, LEAST_READ, MOST, PATIENCE, STALL, Receiver
 
-LEAST_READ = 16 * 1024
-"""Bytes that a peer takes in each STALL of what waits for it."""
-UNSENT = 64 * 1024
-"""Bytes that the kernel keeps for a peer beside those that are on their way."""
-GONE = 10_000
-"""Milliseconds in which a peer's machine acknowledges what it was sent."""
 GOODBYE = 2.0
 """Seconds that a peer has to answer a close."""
 SMALL = 4096
@@ -63,6 +57,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._unfinished = 0
         self._timer: asyncio.TimerHandle | None = None
         self._paused_at = 0.0
+        self._taken, self._pulse = 0, Pulse()
+        self._room: asyncio.Event | None = None
 
     # What the server tells
 
@@ -118,6 +114,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self._timer is not None and not self._over:
             self._timer.cancel()
             self._timer = None
+        self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing outlives the connection."""
@@ -126,6 +123,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._make_room()
         if self._receiver is None:
             super().connection_lost(exc)
         else:
@@ -171,6 +169,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         else:
             head = bytes((TEXT, LONGER)) + size.to_bytes(8)
         transport.write(b"".join((head, start, payload, end)))
+
+    async def ready(self) -> None:
+        """Wait until the peer is not watched any more, or is gone."""
+        while self._timer is not None and not self._over:
+            if self._room is None:
+                self._room = asyncio.Event()
+            await self._room.wait()
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye; a peer that does not answer is not waited for."""
@@ -239,6 +244,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if (output := b"".join(self.conn.data_to_send())) and not self.transport.is_closing():
             self.transport.write(output)
 
+    def _make_room(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
+
     def beat(self) -> bool:
         """Ask whether the peer still lives; False when it did not answer the last time."""
         if self._receiver is not None and (self.frames or self.conn.reader.buffer):
@@ -246,8 +256,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             if self._unfinished > ROUNDS and not self._over:
                 self.close(UNFINISHED, "A message was not finished in time")
                 self._lose()
-        if self._over or self.transport.get_write_buffer_size():
-            return True  # it is watched by what it reads
+        if self._over:
+            return True
+        if (lives := self._pulse.lives(self.transport)) is not None:
+            return lives  # a ping would wait behind the rest
         if not self._alive:
             return False
         self._alive = False
@@ -260,12 +272,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._lose()
         self.transport.abort()
 
-    def _watch(self, before: int | None = None) -> None:
-        left = self.transport.get_write_buffer_size()
-        if before is not None and before - left < LEAST_READ:
+    def _watch(self) -> None:
+        self._taken = taken(self.transport)
+        self._timer = self.loop.call_later(STALL, self._look_again)
+
+    def _look_again(self) -> None:
+        if taken(self.transport) - self._taken < LEAST_READ:
             self._cut_off()
         else:
-            self._timer = self.loop.call_later(STALL, self._watch, left)
+            self._watch()
 
     def _cut_off(self) -> None:
         self._over = True
@@ -280,17 +295,3 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def _lose(self, *, stalled: bool = False) -> None:
         if self._receiver is not None:
             self._receiver.lost(stalled=stalled)
-
-
-def bound_waiting(transport: asyncio.Transport) -> None:
-    """Bound what the kernel keeps for a peer that does not read, and how long for one that is gone.
-
-    Otherwise each such peer could hold megabytes (tcp(7), tcp_wmem) for a quarter of an hour.
-    """
-    connected = transport.get_extra_info("socket")
-    if connected is None or connected.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE)

@@ -12,20 +12,23 @@ from typing import Protocol
 from starlette.types import Receive, Send
 
 EXTENSION = "gateway.wire"
-STALL = 2.0
-"""Seconds in which a peer reads something of what waits for it, or loses the connection."""
 HIGHEST = 256 * 1024
 """Bytes that may wait for a peer before it is watched."""
+LEAST_READ, STALL = 16 * 1024, 2.0
+"""Bytes that a peer which is watched takes in each so many seconds, or loses the connection."""
 MOST, PATIENCE = 16 * HIGHEST, 1.0
 """Bytes that wait for a peer for so many seconds, after which nothing more is kept for it. What is
-told in one breath, such as the events that somebody has missed, had no chance to be read."""
+told in one breath had no chance to be read."""
 
 
 class Wire(Protocol):
-    """The way to the peer. Nothing here blocks, and nothing is sent after the end."""
+    """The way to the peer. Only `ready` waits, and nothing is sent after the end."""
 
     def write(self, start: bytes, payload: bytes = b"", end: bytes = b"") -> None:
         """Send one text message, which is UTF-8 and given in up to three parts."""
+
+    async def ready(self) -> None:
+        """Wait until the peer has read most of what waits for it, or is gone."""
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye, and end the connection; `reason` has at most 123 bytes."""
@@ -57,7 +60,8 @@ class _Queued:
     def __init__(self) -> None:
         self.waiting: deque[bytes] = deque()
         self.size, self.since = 0, 0.0
-        self.more = asyncio.Event()
+        self.more, self.room = asyncio.Event(), asyncio.Event()
+        self.over = False
         self.goodbye: tuple[int, str] | None = None
         self.overrun = False
 
@@ -73,6 +77,11 @@ class _Queued:
         self.waiting.append(message)
         self.size += len(message)
         self.more.set()
+
+    async def ready(self) -> None:
+        while self.size > HIGHEST and not self.over:
+            self.room.clear()
+            await self.room.wait()
 
     def close(self, code: int, reason: str) -> None:
         if self.goodbye is None:
@@ -113,14 +122,17 @@ async def carry(receiver: Connectable, receive: Receive, send: Send) -> None:
                 return
     finally:
         reading.cancel()
+        wire.over = True
+        wire.room.set()
         receiver.lost(stalled=stalled)
 
 
 async def _flush(wire: _Queued, send: Send) -> None:
     while wire.waiting:
         message = wire.waiting.popleft()
-        wire.size -= len(message)
-        async with asyncio.timeout(STALL):
+        async with asyncio.timeout(STALL * (1 + len(message) // LEAST_READ)):
             await send({"type": "websocket.send", "text": message.decode()})
+        wire.size -= len(message)
+        wire.room.set()
     if wire.overrun:
         raise TimeoutError

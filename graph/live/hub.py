@@ -6,10 +6,12 @@ stands apart from the others, is told what it has missed by executions of its ow
 who follow live when it has caught up with them.
 """
 
+import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import UUID
 
+import structlog
 from structlog.contextvars import bound_contextvars
 
 from auth.viewer import Viewer
@@ -32,8 +34,12 @@ from graph.live.rights import ANYWHERE, Mark, Renewals, concerned_by
 from graph.live.tail import Tail
 from graph.live.tasks import Tasks, together
 
+log = structlog.get_logger(__name__)
+
 PAGE = 200
 """Missed events that are read by one statement."""
+ANEW = 1.0
+"""Seconds after a defect until the hub begins anew."""
 MOST_WAITING = 10_000
 """Events that may wait for a group; it then begins anew instead."""
 
@@ -63,9 +69,18 @@ class Hub:
         """The newest event that everybody's groups have been handed."""
 
     async def run(self) -> None:
-        """Follow for ever; for a task that ends by being cancelled."""
+        """Follow for ever; for a task that ends by being cancelled.
+
+        After a defect it begins anew, and so does whoever follows: nobody stands still in silence.
+        """
         try:
-            await together(self.tail.run(), self.presence.run())
+            while True:
+                try:
+                    await together(self.tail.run(), self.presence.run())
+                except Exception:
+                    log.exception("live")
+                self.tail.begin_anew()
+                await asyncio.sleep(ANEW)
         finally:
             self._renewals.close()
             self._tasks.cancel()
@@ -107,7 +122,10 @@ class Hub:
             self.position = event.position
 
     def restart(self, now: Head) -> None:
-        """The feed begins anew: whoever follows is told so, and goes on from here."""
+        """The feed begins anew: whoever follows is told so, and goes on from here.
+
+        What was passed over may have changed rights, too.
+        """
         self.position = now.position
         self._groups.clear()  # events of the old order may still be on their way through them
         for member in self._accesses:
@@ -118,6 +136,8 @@ class Hub:
                 self._settle(member)
             else:
                 self._greet(member, ChangeKind.RESYNC)
+        for access in {member.access for member in self._accesses}:
+            self._renewals.begin(access)
 
     def cancel(self, member: Member) -> None:
         """Nothing more is wanted."""
@@ -219,6 +239,7 @@ class Hub:
         concerning = [event for event in events if concerns(member.stream, group.viewer, event)]
         apart = object()
         for i, event in enumerate(concerning):
+            await member.sink.ready()
             if i % AHEAD == 0:
                 self._groups.prepare(group, concerning[i : i + AHEAD], apart)
             payload, cursor = await self._groups.told(group, event, apart)

@@ -24,6 +24,7 @@ class Pace:
         """Do not do it any more."""
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
 
     def _run(self) -> None:
         self._timer = None

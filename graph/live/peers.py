@@ -126,9 +126,10 @@ class Peers:
         """Listen and tell for ever; for a task that ends by being cancelled."""
         carrying = asyncio.create_task(self._bus.run(self.hear, self._tell_all_and_ask))
         try:
-            while True:
-                await asyncio.sleep(LOOK)
+            while not carrying.done():
+                await asyncio.wait([carrying], timeout=LOOK)
                 self._look()
+            await carrying
         finally:
             self._pace.cancel()
             self._say("bye")

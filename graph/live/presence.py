@@ -52,12 +52,13 @@ class Presence:
         """Keep it true for ever; for a task that ends by being cancelled."""
         sharing = asyncio.create_task(self._peers.run())
         try:
-            while True:
-                await asyncio.sleep(LOOK)
+            while not sharing.done():
+                await asyncio.wait([sharing], timeout=LOOK)
                 for document_id in self._board.expire(datetime.now(UTC)):
                     self.changed(document_id)
                 now, known = asyncio.get_running_loop().time(), self._allowances
                 self._allowances = {one: each for one, each in known.items() if not each.full(now)}
+            await sharing
         finally:
             for pace in self._paces.values():
                 pace.cancel()

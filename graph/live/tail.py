@@ -57,7 +57,7 @@ class Tail:
     def __init__(self, database: Database, follower: Follower, bus: Bus | None = None) -> None:
         self._database, self._follower, self._bus = database, follower, bus
         self._woken = asyncio.Event()
-        self._leads = False
+        self._leads = self._anew = False
         self._last_event = 0.0
         self.recent: deque[Event] = deque(maxlen=REMEMBERED)
         self.epoch: UUID | None = None
@@ -68,6 +68,10 @@ class Tail:
     def wake(self) -> None:
         """Look now: something may have been committed."""
         self._woken.set()
+
+    def begin_anew(self) -> None:
+        """Go on from what is newest then: it is not known any more what was handed on."""
+        self._anew = True
 
     def remembers(self, position: int) -> bool:
         """Whether everything after this position is at hand."""
@@ -135,7 +139,7 @@ class Tail:
         return BUSY_PAUSE if now - self._last_event < BUSY_FOR else IDLE_PAUSE
 
     async def _catch_up(self, connection: asyncpg.Connection, now: Head) -> None:
-        if now.epoch != self.epoch or now.position < self.position:
+        if self._anew or now.epoch != self.epoch or now.position < self.position:
             self._restart(now)
         while self.position < now.position:
             events = await read(
@@ -157,6 +161,7 @@ class Tail:
     def _restart(self, now: Head) -> None:
         if self.started.is_set():
             log.warning("the feed begins anew", position=now.position)
+        self._anew = False
         self.recent.clear()
         self.epoch, self.position = now.epoch, now.position
         self._follower.restart(now)

@@ -53,6 +53,7 @@ class ToyHub:
         after = subscribing.after or variables.get("after")
         told = self.past[topic]
         for position in range(int(after) if after else len(told), len(told)):
+            await sink.ready()
             sink.next(await self.tell(following, told[position]), str(position + 1))
         self.topics[topic][following] = None
         if topic == "finished":

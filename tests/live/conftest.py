@@ -51,6 +51,9 @@ class Follower:
 
     # As sink
 
+    async def ready(self):
+        pass
+
     def next(self, payload, cursor):
         data = orjson.loads(payload)
         self.failures += data.get("errors", [])
