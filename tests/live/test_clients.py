@@ -60,7 +60,7 @@ async def test_a_client_misses_nothing_while_its_line_is_cut(gateway, world, cli
 
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_a_client_whose_token_expires_goes_on_with_a_fresh_one(gateway, world, client):
-    brief = await issue(world.database, world.email("editor"), timedelta(seconds=8))
+    brief = await issue(world.database, world.email("editor"), timedelta(seconds=12))
     tokens = [f"Bearer {brief}"]
     heard = await follow(gateway, world, "expired", client, ["before", "after"], tokens=tokens)
     assert heard == ["READY", "before", "READY", "after"]
