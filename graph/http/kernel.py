@@ -27,13 +27,8 @@ def taken(transport: asyncio.Transport) -> int:
     What leaves our own buffer says less: the kernel takes it in steps, and more may have come in.
     Where the kernel does not tell, it has to do.
     """
-    connected = _measured(transport)
-    if connected is None:
-        return -transport.get_write_buffer_size()
-    size = BYTES_ACKED + 8
-    told = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)
-    acknowledged: int = struct.unpack_from("Q", told, BYTES_ACKED)[0]
-    return acknowledged
+    acknowledged = _acknowledged(transport)
+    return -transport.get_write_buffer_size() if acknowledged is None else acknowledged
 
 
 def untaken(transport: asyncio.Transport) -> int:
@@ -60,10 +55,24 @@ class Pulse:
         """
         if transport.is_closing():  # its socket may be another's already
             return True
-        before, self._taken = self._taken, taken(transport)
+        acknowledged = _acknowledged(transport)
+        before, self._taken = self._taken, acknowledged or 0
         if not untaken(transport):
             return None
-        return self._taken > before or _measured(transport) is None
+        return acknowledged is None or acknowledged > before
+
+
+def _acknowledged(transport: asyncio.Transport) -> int | None:
+    """None where the kernel does not tell: others than Linux, and what only looks like it."""
+    connected = _measured(transport)
+    if connected is None:
+        return None
+    size = BYTES_ACKED + 8
+    told = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)
+    if len(told) < size:
+        return None
+    acknowledged: int = struct.unpack_from("Q", told, BYTES_ACKED)[0]
+    return acknowledged or None  # whoever was answered has acknowledged that
 
 
 def _measured(transport: asyncio.Transport) -> socket.socket | None:
