@@ -21,7 +21,7 @@ run:  ## the gateway with demo data, reloading when the source changes
 		{ $(MAKE) -s $(BIN)/gateway && echo "It starts without its explorer."; }
 	@$(BIN)/gateway dev
 
-test: .venv/.tested  ## the tests that take a minute, on the embedded PostgreSQL
+test: .venv/.tested  ## the tests without walks, servers and browsers, on the embedded PostgreSQL
 	$(BIN)/python -m pytest -n auto -m "not processes and not exhaustive"
 
 check: .venv/.tested $(AUDITS) explorer  ## everything that must hold before a change is merged

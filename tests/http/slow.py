@@ -28,11 +28,13 @@ class Slow:
 
     async def take_until(self, end: bytes) -> None:
         """Read all there is up to this."""
+        newest = self.read
         async with asyncio.timeout(60):
-            while end not in self.read[-20_000:]:
+            while end not in newest:
                 piece = await self.reader.read(1 << 16)
                 assert piece, self.read[-500:]
                 self.read += piece
+                newest = newest[-len(end) :] + piece
 
     @property
     def texts(self) -> list[int]:
