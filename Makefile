@@ -14,7 +14,7 @@ RESOLVE := build/uv/bin/uv pip compile --quiet --upgrade pyproject.toml --univer
 
 unexport PYTHONDONTWRITEBYTECODE  # byte code halves the start of every command
 
-.PHONY: run test check bench format lock explorer
+.PHONY: run test check ready lint all-tests storms bench format lock explorer
 
 run:  ## the gateway with demo data, reloading when the source changes
 	@$(MAKE) -s -j2 -k $(BIN)/gateway explorer || \
@@ -24,14 +24,26 @@ run:  ## the gateway with demo data, reloading when the source changes
 test: .venv/.tested  ## the tests without walks, servers and browsers, on the embedded PostgreSQL
 	$(BIN)/python -m pytest -n auto -m "not processes and not exhaustive"
 
-check: .venv/.tested $(AUDITS) explorer  ## everything that must hold before a change is merged
+check:  ## everything that must hold before a change is merged
+	@$(MAKE) -s ready
+	@$(MAKE) -j2 lint all-tests
+
+ready:  ## all that `check` needs, without a check
+	@$(MAKE) -s -j3 .venv/.tested $(AUDITS) explorer
+
+lint: .venv/.tested  ## linters, types and contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+all-tests: .venv/.tested  ## every test, with walks, servers and browsers
 	$(BIN)/python -m pytest -n auto
 
-bench: .venv/.tested  ## measure the gateway
+storms: .venv/.tested  ## the storms of many clients at their full size, which `check` runs smaller
+	$(BIN)/python -m pytest -m storm --full
+
+bench: .venv/.tested  ## measure the gateway beside its peers, in half an hour or more
 	$(BIN)/python -m bench
 
 format: .venv/.tested  ## write the source the way `make check` wants it

@@ -1,41 +1,49 @@
-"""What has to be kept and read again is encrypted, with a key that is not in the database.
+"""Encryption of stored secrets that must be read again, with a key outside the database.
 
-AES-256-GCM with a random nonce; each purpose has a key of its own, made of GATEWAY_SECRET by HKDF
-(RFC 5869). What is encrypted for one person or purpose does not open for another.
+AES-256-GCM with a random nonce; each purpose has a key of its own, derived from GATEWAY_SECRET by
+HKDF (RFC 5869). A ciphertext for one person or purpose does not decrypt for another. Where equal
+texts must have equal ciphertexts, it is AES-256-SIV (RFC 5297), which takes no nonce.
 """
 
 import secrets
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from auth.settings import AuthSettings
 
 NONCE = 12
-"""Bytes; random ones may be repeated after 2 ** 32 messages under one key."""
+"""Bytes of a nonce; random ones may repeat after 2 ** 32 messages under one key."""
+GCM_KEY, SIV_KEY = 32, 64
+"""Bytes of the keys; SIV uses one half to authenticate and the other to encrypt."""
 
 
 def encrypt(settings: AuthSettings, purpose: str, owner: bytes, text: bytes) -> bytes:
-    """The text for nobody but us: a nonce, then the ciphertext with its seal."""
+    """Return the text encrypted: a nonce, then the ciphertext with its tag."""
     nonce = secrets.token_bytes(NONCE)
     return nonce + _cipher(settings, purpose).encrypt(nonce, text, owner)
 
 
 def decrypt(settings: AuthSettings, purpose: str, owner: bytes, sealed: bytes) -> bytes | None:
-    """The text again; None when it is not of this purpose and owner, or of another secret."""
+    """Return the text decrypted; None for another purpose, owner or GATEWAY_SECRET."""
     try:
         return _cipher(settings, purpose).decrypt(sealed[:NONCE], sealed[NONCE:], owner)
     except (InvalidTag, ValueError):
         return None
 
 
+def deterministic(settings: AuthSettings, purpose: str) -> AESSIV:
+    """Return a cipher with equal ciphertexts for equal texts; it discloses nothing but equality."""
+    return AESSIV(_key(settings.gateway_secret.get_secret_value(), purpose, SIV_KEY))
+
+
 def _cipher(settings: AuthSettings, purpose: str) -> AESGCM:
-    return AESGCM(_key(settings.gateway_secret.get_secret_value(), purpose))
+    return AESGCM(_key(settings.gateway_secret.get_secret_value(), purpose, GCM_KEY))
 
 
 @lru_cache(maxsize=8)
-def _key(secret: str, purpose: str) -> bytes:
-    return HKDF(SHA256(), 32, None, purpose.encode()).derive(secret.encode())
+def _key(secret: str, purpose: str, length: int) -> bytes:
+    return HKDF(SHA256(), length, None, purpose.encode()).derive(secret.encode())

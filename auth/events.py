@@ -1,4 +1,4 @@
-"""Events in the record that are no changes of rows: sign-ins, failures, tokens, exports.
+"""Events in the record that change no rows: sign-ins, failures, tokens, exports.
 
 They hold no password, token or cookie, and no address that somebody typed: people type passwords
 into the wrong field.
@@ -12,9 +12,10 @@ from uuid import UUID
 import asyncpg
 from uuid_utils.compat import uuid7
 
-from auth.session.origin import Origin
-from db.change import AuditEventType, AuditSeverity, ResourceType
+from auth.origin import Origin
+from db.change import AuditEventType, AuditSeverity
 from db.pool import Lent
+from db.traits import ResourceType
 
 NOBODY_KNOWN = UUID(int=0)
 """The entity of an event that concerns no row, such as a sign-in with an unknown address."""
@@ -34,9 +35,10 @@ INSERT INTO audit_logs (
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that has happened to a person, a session, a token or an organization's data.
+    """An event of a person, a session, a token or an organization's data.
 
-    `actor_id` is who did it, `user_id` whom it concerns; `values` are those of a new row.
+    `actor_id` is the person who caused it, `user_id` the one it concerns; `values` are those of a
+    new row.
     """
 
     entity_type: str
@@ -63,7 +65,7 @@ async def record(connection: "Lent | asyncpg.Connection", event: Event, origin: 
 
 
 def as_row(event: Event, origin: Origin) -> tuple[Any, ...]:
-    """The arguments of `INSERT` that append the event, for whoever sends it over another driver."""
+    """Return the arguments of the `INSERT` that appends the event, for another driver."""
     return (
         uuid7(),
         event.entity_type,

@@ -1,4 +1,4 @@
-"""What authentication asks of the settings; the application's own fulfil it by having them."""
+"""The settings that authentication reads; the application's settings class provides them."""
 
 from collections.abc import Collection
 from typing import Literal, Protocol
@@ -7,72 +7,76 @@ from pydantic import SecretStr
 
 
 class AuthSettings(Protocol):
-    """The settings that this package reads. Their meaning and defaults stand with the fields."""
+    """The settings that this package reads. Their fields document meaning and defaults."""
 
     @property
     def gateway_secret(self) -> SecretStr:
-        """Signs forms, and hides what failed sign-ins were for."""
+        """Return the key that signs forms, and digests the subjects of failed sign-ins."""
 
     @property
     def public_url(self) -> str:
-        """Where people find the gateway; empty when it is wherever they have found it."""
+        """Return the public address of the gateway; empty when none is set."""
 
     @property
     def url(self) -> str:
-        """The same, or the address listened on: links begin with it, tokens are from it."""
+        """Return the public address, or the one listened on: the base of links, and the issuer."""
 
     @property
     def in_production(self) -> bool:
-        """Whether other people depend on this process."""
+        """Return whether the process runs in production."""
 
     @property
     def smtp_url(self) -> SecretStr | None:
-        """The server that mail goes out through, with its credentials."""
+        """Return the server that mail goes out through, with its credentials."""
 
     @property
     def mail_from(self) -> str:
-        """Who mail is from; empty for `no-reply` at the gateway's host."""
+        """Return the sender of mails; empty for `no-reply` at the gateway's host."""
 
     @property
     def signing_up(self) -> Literal["open", "approval", "closed"]:
-        """Who may sign up: anybody, anybody who is then approved, nobody."""
+        """Return who may sign up: anybody, anybody after approval, nobody."""
 
     @property
     def approvers(self) -> Collection[str]:
-        """The addresses, in lower case, of those who approve people who have signed up."""
+        """Return the addresses, in lower case, of those who approve people who have signed up."""
 
     @property
     def access_token_minutes(self) -> int:
-        """Minutes that an application's access token lives."""
+        """Return the minutes for which an application's access token is valid."""
 
     @property
     def refresh_token_days(self) -> int:
-        """Days until an application asks its user again, however often it refreshes."""
+        """Return the days without use after which a refresh token expires."""
+
+    @property
+    def refresh_token_max_days(self) -> int:
+        """Return the days after which an application asks its user again, even if it refreshes."""
 
     @property
     def client_requests(self) -> int:
-        """Requests a minute from one network for one application to the OAuth endpoints."""
+        """Return the requests a minute to the OAuth endpoints, for one application and network."""
 
     @property
     def registering_clients(self) -> Literal["open", "closed"]:
-        """Who may register an application over the network: anybody, nobody."""
+        """Return who may register an application over the network: anybody, nobody."""
 
     @property
     def require_dpop_nonce(self) -> bool:
-        """Whether applications with keys of their own must use nonces of the server."""
+        """Return whether applications with keys of their own must use nonces of the server."""
 
     @property
     def session_days(self) -> int:
-        """Days until a browser signs in again, however busy it is."""
+        """Return the days after which a browser must sign in again, however often it is used."""
 
     @property
     def session_idle_hours(self) -> int:
-        """Hours without a request after which a browser signs in again."""
+        """Return the hours without a request after which a browser must sign in again."""
 
     @property
     def sign_in_attempts(self) -> int:
-        """Failed sign-ins, to one account from one network, that bring no delay."""
+        """Return the failed sign-ins, to one account from one network, without a delay."""
 
     @property
     def sign_in_window(self) -> int:
-        """Seconds in which that many failures are forgotten."""
+        """Return the seconds in which that many failures decay."""

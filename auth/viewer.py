@@ -1,17 +1,19 @@
-"""Who is asking: an identity, the roles granted to it, and the scopes its token narrows them to."""
+"""The viewer of a request: an identity, the roles granted to it, and the scopes of its token."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
+from functools import cached_property
 from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from db.pool import Context
 
 
 class Role(IntEnum):
-    """What someone is at a scope. A role granted at a scope holds for everything beneath it.
+    """A role at a scope. A role granted at a scope holds for everything beneath it.
 
     BILLING and MEMBER are granted at organizations only. MEMBER alone reads the organization and
     its people; projects open by their visibility, or by a role granted at them. ANYONE and NOBODY
@@ -28,15 +30,28 @@ class Role(IntEnum):
     NOBODY = 7
 
 
+class Place(NamedTuple):
+    """The place of a scope: the column that names it, and the scopes above it, if known."""
+
+    key: str
+    organization_id: UUID | None = None
+    project_id: UUID | None = None
+
+
+PROJECT = Place("project_id")
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class Viewer:
-    """Someone making a request; `id` is None for the anonymous.
+    """The identity behind a request; `id` is None for the anonymous.
 
     `grants` holds the highest role at each organization, project or document. `organizations` are
     the tenants of which the viewer is a member, `public_projects` the readable projects of other
-    tenants: together they are the context of row level security. `scopes` is None for a person's
+    tenants: together they are the context of row level security. `places` gives the kinds of the
+    scopes of `grants` are; one that it leaves out may be of any. `scopes` is None for a person's
     own session; a token's scopes only narrow what the grants allow. `key` is the thumbprint of the
-    key that the token is bound to, and that was shown with it.
+    key that the token is bound to, and whose proof came with it.
     """
 
     id: UUID | None
@@ -48,28 +63,48 @@ class Viewer:
     session_id: str | None = None
     client_id: str | None = None
     is_service: bool = False
-    """Whether this is a service account: a server, and nobody who signs in."""
+    """True for a service account: a server, which does not sign in."""
+    confined_to: UUID | None = None
+    """The only organization that the token reaches, of those that its person belongs to."""
     key: str | None = None
     expires_at: datetime | None = None
-    """When the session or the token ends by itself, as far as is known."""
+    """The time at which the session or the token expires, if known."""
     until: datetime | None = field(default=None, compare=False)
-    """When the first of the grants ends by itself, if any does."""
+    """The time at which the first of the grants expires, if any does."""
+    places: Mapping[UUID, Place] = field(
+        default_factory=lambda: MappingProxyType({}), compare=False
+    )
+    public_tenants: frozenset[UUID] = field(default=frozenset(), compare=False)
+    """The organizations of `public_projects`."""
+    _derived: dict[Hashable, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    by_visibility: frozenset[UUID] = field(default=frozenset(), compare=False)
+    """Projects at which the viewer holds a grant by their visibility alone."""
 
     def scopes_with(self, least: Role) -> list[UUID]:
-        """The organizations, projects and documents at which the viewer holds this role or more."""
+        """Return the scopes at which the viewer holds this role or a higher one."""
         return [scope for scope, role in self.grants.items() if role >= least]
 
     def granted(self, scope: UUID, role: Role) -> "Viewer":
-        """The same viewer with one more grant, at an organization they found or are invited to."""
+        """Return the viewer with one more grant, at an organization they create or join."""
         return replace(
             self,
             grants={**self.grants, scope: role},
             organizations=self.organizations | {scope},
+            places={**self.places, scope: Place("organization_id")},
         )
 
-    @property
+    def derived(self, derive: Callable[["Viewer"], T]) -> T:
+        """Return the result of `derive` for this viewer, computed once for all statements."""
+        if derive not in self._derived:
+            self._derived[derive] = derive(self)
+        found: T = self._derived[derive]
+        return found
+
+    @cached_property
     def context(self) -> Context:
-        """What row level security is told about this viewer."""
+        """Return the context of row level security for this viewer."""
         return Context(self.id, self.organizations, self.public_projects)
 
 

@@ -1,19 +1,22 @@
-"""A crowd of WebSocket clients in a process of its own: it notes when each of them hears of what.
+"""Many followers in a process of their own: it notes the time at which each receives an edit.
 
-`python -m bench.crowd` reads one line of JSON (address, tokens, documents, how many of each, how
-many that read nothing), says `ready` once all have been greeted, and writes what it has heard since
-then to the named file when its input ends: pairs of an edit's number and the time by the monotonic
-clock, which all processes of the machine share.
+`python -m bench.crowd` reads one line of JSON (address, transport, tokens, documents, how many of
+each, how many that read nothing) and prints `ready` once all are subscribed. A second line is the
+number of events to expect: once they have arrived, or after five minutes, the numbers of the edits
+are written to the named file, each with the time of its arrival by the monotonic clock, which all
+processes of the machine share.
 """
 
 import asyncio
 import base64
 import json
 import os
+import re
 import resource
 import sys
 import time
 from array import array
+from contextlib import suppress
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, cast
@@ -22,26 +25,85 @@ from urllib.parse import urlsplit
 FOLLOW = """subscription ($id: UUID!) { documentChanged(id: $id) {
   cursor kind version entity { ... on Requirement { id name version } } } }"""
 AT_ONCE = 16
-"""Connections that are opened at one time."""
+"""The number of connections that are opened at one time."""
+PATIENCE, MORE = 300.0, 0.5
+"""Seconds to wait for expected events, and for unexpected ones after them."""
 HEAD, LONG, LONGER = 2, 126, 127
 TEXT, PING, PONG = 0x81, 0x89, 0x8A
 ADDRESSES = 20
-"""Addresses of this machine that they come from: one address may have so many connections."""
-MARK, READY = b'"name":"Edit ', b'"kind":"READY"'
+"""The local addresses that clients connect from: connections are limited by address."""
+EDITS, READY = re.compile(rb'"name":"Edit (\d+)"'), b'"kind":"READY"'
+RESYNC, UPDATED = b'"kind":"RESYNC"', b'"kind":"UPDATED"'
 
 
-class Client(asyncio.Protocol):
+class Follower(asyncio.Protocol):
     """One client, which follows one document."""
 
     def __init__(self, crowd: "Crowd", token: str, document: str, *, reads: bool) -> None:
         self._crowd, self._token, self._document, self._reads = crowd, token, document, reads
         self._buffer = b""
-        self._upgraded = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for a WebSocket."""
+        """Send the subscription."""
         self._transport = cast("asyncio.Transport", transport)
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count a reading client that was disconnected."""
+        if self._reads and not self._crowd.leaving:
+            self._crowd.lost += 1
+            if not self.ready.done():
+                self.ready.set_exception(exc or ConnectionError("closed"))
+
+    def _begin(self) -> None:
+        raise NotImplementedError
+
+    def _subscription(self) -> dict[str, Any]:
+        return {"query": FOLLOW, "variables": {"id": self._document}}
+
+    def _is_ready(self) -> None:
+        if not self._reads:
+            self._transport.pause_reading()
+        if not self.ready.done():
+            self.ready.set_result(None)
+
+
+class EventStream(Follower):
+    """A client of server-sent events."""
+
+    def _begin(self) -> None:
+        body = json.dumps(self._subscription())
+        self._transport.write(
+            f"POST /graphql HTTP/1.1\r\nHost: {self._crowd.host}\r\nAccept: text/event-stream\r\n"
+            f"Authorization: {self._token}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+        )
+
+    def data_received(self, data: bytes) -> None:
+        """Find the edits in complete events; keep the rest for later data."""
+        now = time.monotonic()
+        whole, end, self._buffer = (self._buffer + data).rpartition(b"\n\n")
+        if not end:
+            return
+        if not self.ready.done():
+            if READY in whole:
+                self._is_ready()
+            elif b'"errors"' in whole or b" 200 " not in whole:
+                self.ready.set_exception(ConnectionError(repr(whole)))
+        self._crowd.resyncs += whole.count(RESYNC)
+        numbers = EDITS.findall(whole)
+        for number in numbers:
+            self._crowd.heard(int(number), now)
+        self._crowd.bare += whole.count(UPDATED) - len(numbers)
+
+
+class WebSocket(Follower):
+    """A client of graphql-transport-ws."""
+
+    _upgraded = False
+
+    def _begin(self) -> None:
         key = base64.b64encode(os.urandom(16)).decode()
         self._transport.write(
             f"GET /graphql HTTP/1.1\r\nHost: {self._crowd.host}\r\nUpgrade: websocket\r\n"
@@ -50,7 +112,7 @@ class Client(asyncio.Protocol):
         )
 
     def data_received(self, data: bytes) -> None:
-        """Take frames apart, which come whole or in pieces."""
+        """Split the data into frames, which arrive whole or in parts."""
         now = time.monotonic()
         buffer = self._buffer + data if self._buffer else data
         if not self._upgraded:
@@ -74,28 +136,19 @@ class Client(asyncio.Protocol):
             at = start + length
         self._buffer = buffer[at:]
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Somebody who reads should stay."""
-        if self._reads and not self._crowd.leaving:
-            self._crowd.lost += 1
-            if not self.ready.done():
-                self.ready.set_exception(exc or ConnectionError("closed"))
-
     def _take(self, kind: int, message: bytes, now: float) -> None:
         if kind == PING:
             self._frame(PONG, message)
-        elif (found := message.find(MARK)) >= 0:
-            begin = found + len(MARK)
-            self._crowd.numbers.append(int(message[begin : message.index(b'"', begin)]))
-            self._crowd.times.append(now)
+        elif found := EDITS.search(message):
+            self._crowd.heard(int(found[1]), now)
         elif READY in message:
-            if not self._reads:
-                self._transport.pause_reading()
-            self.ready.set_result(None)
+            self._is_ready()
+        elif RESYNC in message:
+            self._crowd.resyncs += 1
+        elif UPDATED in message:
+            self._crowd.bare += 1
         elif b"connection_ack" in message:
-            variables = {"id": self._document}
-            payload = {"query": FOLLOW, "variables": variables}
-            self._send({"type": "subscribe", "id": "1", "payload": payload})
+            self._send({"type": "subscribe", "id": "1", "payload": self._subscription()})
         elif not self.ready.done():
             self.ready.set_exception(ConnectionError(repr(message)))
 
@@ -110,17 +163,33 @@ class Client(asyncio.Protocol):
         self._transport.write(head + b"\0\0\0\0" + payload)  # masked by zeros
 
 
+TRANSPORTS = {"websocket": WebSocket, "sse": EventStream}
+
+
 class Crowd:
-    """All of them, and what they have heard."""
+    """All followers, and the events that they have received."""
 
     def __init__(self, host: str) -> None:
         self.host = host
         self.numbers, self.times = array("q"), array("d")
         self.lost = 0
+        self.resyncs = 0
+        """The number of resyncs that followers received."""
+        self.bare = 0
+        """Events that came without their row, since reading it took too long."""
         self.leaving = False
+        self._expected = -1
+        self._enough = asyncio.Event()
+
+    def heard(self, number: int, now: float) -> None:
+        """Note the arrival of an edit."""
+        self.numbers.append(number)
+        self.times.append(now)
+        if len(self.numbers) == self._expected:
+            self._enough.set()
 
     async def gather(self, told: dict[str, Any]) -> None:
-        """Connect so many for each document, those who read nothing first."""
+        """Connect the followers of each document; those that read nothing first."""
         tokens = cycle(told["tokens"])
         addresses = cycle(f"127.0.1.{i}" for i in range(1, ADDRESSES + 1))
         documents: list[str] = told["documents"]
@@ -128,13 +197,14 @@ class Crowd:
         places = [(document, False) for document in stalled]
         places += [(document, True) for document in documents for _ in range(told["each"])]
         gate = asyncio.Semaphore(AT_ONCE)
+        kind = TRANSPORTS[told["transport"]]
         loop = asyncio.get_running_loop()
         address = urlsplit(told["address"])
 
         async def connect(document: str, reads: bool) -> None:
             async with gate:
                 _, client = await loop.create_connection(
-                    lambda: Client(self, f"Bearer {next(tokens)}", document, reads=reads),
+                    lambda: kind(self, f"Bearer {next(tokens)}", document, reads=reads),
                     address.hostname,
                     address.port,
                     local_addr=(next(addresses), 0),
@@ -143,8 +213,16 @@ class Crowd:
 
         await asyncio.gather(*(connect(*place) for place in places))
 
+    async def hear(self, expected: int) -> None:
+        """Wait for this number of events and a moment longer, or until the time is over."""
+        self._expected = expected
+        if len(self.numbers) < expected:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), PATIENCE)
+        await asyncio.sleep(MORE)
+
     def write(self, path: Path) -> None:
-        """All that was heard: the numbers, then the times."""
+        """Write all arrivals to a file: the numbers, then the times."""
         self.leaving = True
         with path.open("wb") as file:
             self.numbers.tofile(file)
@@ -152,7 +230,7 @@ class Crowd:
 
 
 async def main() -> None:
-    """Come, listen, tell."""
+    """Connect, receive, report."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     read = asyncio.get_running_loop().run_in_executor
@@ -160,9 +238,9 @@ async def main() -> None:
     crowd = Crowd(urlsplit(told["address"]).netloc)
     await crowd.gather(told)
     print("ready", flush=True)
-    await read(None, sys.stdin.read)
+    await crowd.hear(int(await read(None, sys.stdin.readline)))
     crowd.write(Path(told["file"]))
-    print(crowd.lost, flush=True)
+    print(crowd.lost, crowd.resyncs, crowd.bare, flush=True)
 
 
 if __name__ == "__main__":

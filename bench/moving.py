@@ -1,4 +1,4 @@
-"""Moves per second through HTTP, and how many rows a move renumbers.
+"""Moves per second through HTTP, and the number of rows that a move renumbers.
 
 All are within one document of 10,000 requirements, where moves take turns: 16 clients move their
 requirements to random places, or all of them right after one and the same. A bulk is 500 such.
@@ -15,17 +15,17 @@ CLIENTS, MOVES = 16, 60
 BLOCKS, REQUIREMENTS = 10, 1_000
 MANY = 500
 
-MOVE = """mutation ($id: UUID!, $version: BigInt!, $to: RequirementPlace!) {
+MOVE = """mutation ($id: UUID!, $version: BigInt!, $to: RequirementPlaceInput!) {
   requirementMove(id: $id, expectedVersion: $version, placeAt: $to) {
     requirement { id version position } } }"""
-MANY_MOVES = """mutation ($items: [RequirementsMoveItem!]!) {
+MANY_MOVES = """mutation ($items: [RequirementsMoveItemInput!]!) {
   requirementsMove(items: $items) { results { requirement { id version position } } } }"""
 RENUMBERED = """SELECT count(*) FROM audit_logs
 WHERE document_id = $1 AND details ? 'renumbered'"""
 
 
 async def measure(stand: Stand) -> None:
-    """Move, and print."""
+    """Move, and print the figures."""
     project = await stand.project(1, BLOCKS, REQUIREMENTS)
     rows = await stand.superuser.fetch(
         "SELECT id, document_id FROM requirements WHERE project_id = $1 ORDER BY position", project
@@ -37,7 +37,7 @@ async def measure(stand: Stand) -> None:
     sources = [id for id in ids if id != place]
 
     async def move(id: str, after: str) -> None:
-        sent = {"id": id, "version": str(versions[id]), "to": {"after": after}}
+        sent = {"id": id, "version": str(versions[id]), "to": {"at": {"after": after}}}
         answer = (await stand.ask(MOVE, **sent)).json()["data"]["requirementMove"]
         versions[id] = int(answer["requirement"]["version"])
 
@@ -69,7 +69,8 @@ async def _bulk(
     stand: Stand, document: UUID, place: str, ids: list[str], versions: dict[str, int]
 ) -> None:
     items = [
-        {"id": id, "expectedVersion": str(versions[id]), "placeAt": {"after": place}} for id in ids
+        {"id": id, "expectedVersion": str(versions[id]), "placeAt": {"at": {"after": place}}}
+        for id in ids
     ]
     before = await renumbered(stand, document)
     start = time.perf_counter()
@@ -80,5 +81,5 @@ async def _bulk(
 
 
 async def renumbered(stand: Stand, document: UUID) -> int:
-    """Rows that moves have renumbered in this document so far."""
+    """Return the number of rows that moves have renumbered in this document so far."""
     return int(await stand.superuser.fetchval(RENUMBERED, document))

@@ -1,28 +1,22 @@
-"""What is measured: a served gateway on an embedded PostgreSQL, and one organization in it."""
+"""The system under measurement: a gateway on an embedded PostgreSQL, with one organization."""
 
-import asyncio
-import os
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import asyncpg
 import httpx
-import psutil
 from uuid_utils.compat import uuid7
 
-from auth import tokens
-from auth.people import create_person
+from auth.credentials import tokens
+from auth.credentials.people import create_person
+from bench.database import Cluster
+from bench.options import Options
+from bench.peers.servers import Server, gateway
 from db.pool import Database
 
-ADDRESS, PORT = "http://127.0.0.1:8099", "8099"
-PERSON = ("bench@bench.example", "Bench", "a long bench password")
 OK = 200
 TEXT = "When the one happens, the other shall happen within a second. " * 4
 
@@ -31,17 +25,19 @@ Call = Callable[[], Awaitable[object]]
 
 @dataclass
 class Stand:
-    """The server under measurement, a client of its owner, and a connection that sees all."""
+    """The server under measurement, its owner's client, and a superuser's connection."""
 
     dsn: str
     superuser_dsn: str
+    address: str
     superuser: asyncpg.Connection
     client: httpx.AsyncClient
-    server: "subprocess.Popen[bytes]"
+    server: Server
     organization: UUID
+    options: Options
 
     async def ask(self, query: str, **variables: object) -> httpx.Response:
-        """One request that succeeds."""
+        """Return the answer to one request. Raises AssertionError unless it succeeds."""
         body = {"query": query, "variables": variables}
         response = await self.client.post("/graphql", json=body)
         assert response.status_code == OK, response.text
@@ -49,7 +45,7 @@ class Stand:
         return response
 
     async def statements(self, call: Call) -> int:
-        """How many statements PostgreSQL ran in the application's role for one call."""
+        """Return the number of statements that one call makes PostgreSQL run as the application."""
         counted = (
             "SELECT sum(calls) FROM pg_stat_statements"
             " WHERE userid = 'gateway_app'::regrole"
@@ -61,24 +57,19 @@ class Stand:
         return int(await self.superuser.fetchval(counted) or 0)
 
     def peak_memory(self) -> float:
-        """Megabytes of physical memory that the server has held at most (Linux)."""
-        status = Path(f"/proc/{self.server.pid}/status")
-        if not status.exists():
-            return float("nan")
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
+        """Return the megabytes of physical memory that the server has held at most (Linux)."""
+        return self.server.peak_memory()
 
     def memory(self) -> float:
-        """Megabytes of physical memory that the server holds now."""
-        return psutil.Process(self.server.pid).memory_info().rss / 1024**2
+        """Return the megabytes of physical memory that the server has now."""
+        return sum(one.memory_info().rss for one in self.server.processes()) / 1024**2
 
     def cpu(self) -> float:
-        """Seconds that the server has computed."""
-        times = psutil.Process(self.server.pid).cpu_times()
-        return times.user + times.system
+        """Return the seconds of processor time that the server has used."""
+        return self.server.cpu()
 
     async def project(self, documents: int, blocks: int, requirements: int) -> UUID:
-        """A project of so many documents, of so many blocks, of so many requirements; its id."""
+        """Create a project with these numbers of parts in each other; return its ID."""
         project = uuid7()
         async with self.superuser.transaction():
             await self.superuser.execute(
@@ -91,7 +82,7 @@ class Stand:
         return project
 
     async def document(self, project: UUID, number: int, blocks: int, requirements: int) -> UUID:
-        """A document of so many blocks, of so many requirements each; its id."""
+        """Create a document with this many blocks, and requirements in each; return its ID."""
         document = uuid7()
         await self.superuser.execute(
             "INSERT INTO documents (id, organization_id, project_id, name, slug, position)"
@@ -122,57 +113,34 @@ class Stand:
 
 
 @asynccontextmanager
-async def stand(dsn: str, superuser_dsn: str) -> AsyncIterator[Stand]:
-    """Found an organization on this migrated database, and serve it."""
-    superuser = await asyncpg.connect(superuser_dsn)
-    async with Database(dsn) as database:
-        owner = await create_person(database, *PERSON)
-        token = await tokens.issue(database, PERSON[0], timedelta(hours=1))
-    organization = uuid7()
-    await superuser.execute(
-        "INSERT INTO organizations (id, name, slug, max_monthly_requests, billing_plan)"
-        " VALUES ($1, 'Bench', 'bench', 1000000000, 'enterprise')",
-        organization,
-    )
-    await superuser.execute(
-        "INSERT INTO organization_members (organization_id, user_id, role)"
-        " VALUES ($1, $2, 'owner')",
-        *(organization, owner),
-    )
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=ADDRESS, headers=headers, timeout=60) as client:
-        with served(dsn) as server:
-            await _ready(client)
-            yield Stand(dsn, superuser_dsn, superuser, client, server, organization)
-    await superuser.close()
-
-
-@contextmanager
-def served(dsn: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A server process of the gateway, as `gateway serve` starts it."""
-    environment = os.environ | {"DATABASE_URL": dsn, "PORT": PORT, "LOG_LEVEL": "WARNING"}
-    server = subprocess.Popen([sys.executable, "-m", "graph.cli", "serve"], env=environment)
-    try:
-        yield server
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-async def many(calls: Sequence[Call]) -> float:
-    """Seconds that these calls take, all at once."""
-    start = time.perf_counter()
-    await asyncio.gather(*(call() for call in calls))
-    return time.perf_counter() - start
-
-
-async def _ready(client: httpx.AsyncClient) -> None:
-    for _ in range(200):
-        try:
-            if (await client.get("/readyz")).status_code == OK:
-                return
-        except httpx.TransportError:
-            pass
-        await asyncio.sleep(0.1)
-    message = "The server did not become ready."
-    raise TimeoutError(message)
+async def stand(cluster: Cluster, options: Options) -> AsyncIterator[Stand]:
+    """Create an organization in this database, and serve it."""
+    organization, email = uuid7(), f"bench-{uuid7().hex}@bench.example"
+    async with Database(cluster.dsn) as database:
+        owner = await create_person(database, email, "Bench", "a long bench password")
+        token = await tokens.issue(database, email, timedelta(hours=1))
+    server = gateway(cluster.dsn, token)
+    async with cluster.superuser() as superuser:
+        await superuser.execute(
+            "INSERT INTO organizations (id, name, slug, max_monthly_requests, billing_plan)"
+            " VALUES ($1, 'Bench', $2, 1000000000, 'enterprise')",
+            *(organization, f"bench-{organization.hex}"),
+        )
+        await superuser.execute(
+            "INSERT INTO organization_members (organization_id, user_id, role)"
+            " VALUES ($1, $2, 'owner')",
+            *(organization, owner),
+        )
+        address = server.address.removesuffix(server.path)
+        async with httpx.AsyncClient(
+            base_url=address, headers=dict(server.headers), timeout=60
+        ) as client:
+            server.start(cluster.folder)
+            try:
+                await server.until_ready()
+                yield Stand(
+                    *(cluster.dsn, cluster.superuser_dsn, address, superuser, client, server),
+                    *(organization, options),
+                )
+            finally:
+                server.stop()

@@ -1,4 +1,4 @@
-"""What every row has: an identity, a place in the tenant tree, a version and a past."""
+"""Base classes of the models: identity, place in the tenant tree, version, authors and deletion."""
 
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -16,10 +16,14 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.event import listens_for
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
-from db.fields import identity
+from db.fields import GENERATED, Json, identity
+from db.functions import create_functions
+from db.text import TEXT_TYPES, normalise_when_set
+from db.traits import Traits
 
 
 def _last_column(constraint: ForeignKeyConstraint, _: Table) -> str:
@@ -51,18 +55,20 @@ class Base(MappedAsDataclass, DeclarativeBase, kw_only=True, eq=False, repr=Fals
         float: Double,
         datetime: DateTime(timezone=True),
         timedelta: Interval,
-        dict[str, Any]: JSONB(none_as_null=True),
-        list[Any]: JSONB(none_as_null=True),
+        dict[str, Any]: Json(none_as_null=True),
+        list[Any]: Json(none_as_null=True),
         list[str]: ARRAY(Text),
+        **TEXT_TYPES,
     }
-    is_scope: ClassVar[bool] = False
-    """Whether a role may be granted at a row of this model: organization, project, document."""
 
     @classmethod
     def scope_keys(cls) -> tuple[str, ...]:
-        """The columns of this model at which a role may have been granted, widest scope first."""
-        above = tuple(key for key in SCOPES if hasattr(cls, key))
-        return (*above, "id") if cls.is_scope else above
+        """Return the columns of this model at which roles may be granted, widest scope first."""
+        return tuple(key for key in SCOPES if hasattr(cls, key))
+
+
+listens_for(Base.metadata, "before_create")(create_functions)
+listens_for(Base, "attribute_instrument", propagate=True)(normalise_when_set)
 
 
 class Entity(Base, kw_only=True):
@@ -72,6 +78,9 @@ class Entity(Base, kw_only=True):
     """
 
     __abstract__ = True
+
+    traits: ClassVar[Traits]
+    """The properties that the model declares of the entity."""
 
     id: Mapped[UUID] = identity(sort_order=-10)
     version: Mapped[int] = mapped_column(
@@ -91,14 +100,33 @@ class Entity(Base, kw_only=True):
     __mapper_args__ = {
         "version_id_col": version,
         "eager_defaults": True,
-        "exclude_properties": {"search"},  # see db.fields.Searchable
+        "exclude_properties": GENERATED,
     }
+
+    @classmethod
+    def scope_keys(cls) -> tuple[str, ...]:
+        """Return the columns of this model at which roles may be granted, widest scope first."""
+        above = super().scope_keys()
+        return (*above, "id") if cls.traits.scope_key else above
+
+    @classmethod
+    def place_keys(cls) -> tuple[str, ...]:
+        """Return the columns that place a row: changing one of them moves it."""
+        position = ("position",) if hasattr(cls, "position") else ()
+        scopes = (key for key in SCOPES[1:] if hasattr(cls, key))
+        return (*scopes, *cls.traits.parents, *position)
+
+
+BOOKKEEPING = frozenset(
+    {"version", "created_at", "created_by", "updated_at", "updated_by", "deleted_by"}
+)
+"""Columns of an entity that follow from a change and are no part of it."""
 
 
 class Part(Base, kw_only=True):
-    """A row that is part of another one, made with it and never changed: no version, no past.
+    """A row that is part of another one, created with it and never changed: no version, no history.
 
-    Where it has scope columns of its own, the rule of the whole is asked at these.
+    Where it has scope columns of its own, the policy of the whole is checked at these.
     """
 
     __abstract__ = True
@@ -142,23 +170,29 @@ class InDocument(InProject, kw_only=True):
     document_id: Mapped[UUID] = mapped_column(sort_order=-7)
 
 
+def mapped_tables() -> set[Table]:
+    """Return the tables of all models that are mapped, whatever metadata they belong to."""
+    tables = (table for mapper in Base.registry.mappers for table in mapper.tables)
+    return {table for table in tables if isinstance(table, Table)}
+
+
 def organization_key() -> ForeignKeyConstraint:
-    """The row's organization exists."""
+    """Return the foreign key to the row's organization."""
     return ForeignKeyConstraint(["organization_id"], ["organizations.id"])
 
 
 def project_key() -> ForeignKeyConstraint:
-    """The row's project exists in the row's organization."""
+    """Return the foreign key to the row's project, in the row's organization."""
     return tenant_key("projects", "project_id")
 
 
 def document_key() -> ForeignKeyConstraint:
-    """The row's document exists in the row's project, and takes the row along when it moves."""
+    """Return the foreign key to the row's document, which takes the row along when it moves."""
     return tenant_key("documents", "project_id", "document_id", onupdate="CASCADE")
 
 
 def tenant_key(target: str, *columns: str, **options: Any) -> ForeignKeyConstraint:
-    """A key to `target` that cannot leave the tenant: it carries `organization_id`.
+    """Return a foreign key to `target` within the tenant: it includes `organization_id`.
 
     `columns` are those after `organization_id`; the last of them names the target's row, the
     others are scopes which both tables have.
@@ -170,7 +204,7 @@ def tenant_key(target: str, *columns: str, **options: Any) -> ForeignKeyConstrai
 
 
 def member_key(column: str) -> ForeignKeyConstraint:
-    """The person is, or was, a member of the row's organization."""
+    """Return the foreign key to a membership, present or past, of the row's organization."""
     return ForeignKeyConstraint(
         ["organization_id", column],
         ["organization_members.organization_id", "organization_members.user_id"],

@@ -1,4 +1,4 @@
-"""The append-only record: who did what to which row, when, and what it was before."""
+"""The audit log, append-only: the actor, the action, the row, the time, and the values before."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,10 +14,11 @@ from sqlalchemy.types import UserDefinedType
 from db.base import Base
 from db.constraints import check, json_objects, not_blank
 from db.fields import choice, identity, json_object, labels, words
+from db.traits import ResourceType
 
 
 class AuditEventType(StrEnum):
-    """What kind of event a record is of."""
+    """The kind of an event."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -35,41 +36,12 @@ class AuditEventType(StrEnum):
 
 
 class AuditSeverity(StrEnum):
-    """How much attention an event deserves."""
+    """The severity of an event."""
 
     LOW = "low"
     MEDIUM = "medium"
     HIGH = "high"
     CRITICAL = "critical"
-
-
-class ResourceType(StrEnum):
-    """What an event is about."""
-
-    USER = "user"
-    ORGANIZATION = "organization"
-    MEMBER = "member"
-    INVITATION = "invitation"
-    ROLE = "role"
-    PROJECT = "project"
-    DOCUMENT = "document"
-    BLOCK = "block"
-    PROPERTY = "property"
-    COLUMN = "column"
-    REQUIREMENT = "requirement"
-    TEST = "test"
-    TEST_EXECUTION = "test_execution"
-    TEST_MATRIX_VIEW = "test_matrix_view"
-    ASSIGNMENT = "assignment"
-    TRACE_LINK = "trace_link"
-    DIAGRAM = "diagram"
-    EXTERNAL_DOCUMENT = "external_document"
-    NOTIFICATION = "notification"
-    BILLING = "billing"
-    SESSION = "session"
-    OAUTH_CLIENT = "oauth_client"
-    TOKEN = "token"  # noqa: S105 (a kind of resource)
-    BASELINE = "baseline"
 
 
 class TransactionId(UserDefinedType[int]):
@@ -78,12 +50,12 @@ class TransactionId(UserDefinedType[int]):
     cache_ok = True
 
     def get_col_spec(self, **_: Any) -> str:
-        """Its name in DDL."""
+        """Return the type's name in DDL."""
         return "xid8"
 
 
 def moved_index(column: str) -> Index:
-    """The few events that moved their row away from where this column said it was."""
+    """Return a partial index of the events that moved their row out of this column's scope."""
     return Index(
         f"ix_audit_logs_moved_from_{column}",
         text(f"(old_data ->> '{column}')"),
@@ -96,7 +68,7 @@ class AuditLog(Base, kw_only=True):
 
     `old_data` and `new_data` hold the columns in `changed_fields`; `version` is the entity's after
     the change. `organization_id` is null for events outside every tenant, such as a failed
-    sign-in. No foreign keys: the record outlives what it speaks of.
+    sign-in. There are no foreign keys: the log outlives the rows that it refers to.
     """
 
     __tablename__ = "audit_logs"

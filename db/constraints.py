@@ -1,7 +1,7 @@
-"""The rules PostgreSQL enforces on columns, and what to say to whoever breaks one.
+"""Constraints that PostgreSQL enforces on columns, and their messages to clients.
 
-Each constraint's name says its table, its column and its rule (`ck_projects_slug_format`), and its
-`info` holds the sentence for the client: `explain` turns the name in an error into both.
+Each constraint is named after its table, column and rule (`ck_projects_slug_format`), and its
+`info` has the message: `explain` returns the column and the message for the name in an error.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from db.base import Base
+from db.base import mapped_tables
 
 LONGEST_NAME = 500
 LONGEST_SLUG = 63
@@ -46,14 +46,14 @@ BY_TRIGGER = {
         "admin_role", "A service account is never an owner."
     ),
 }
-"""What triggers refuse, under names like those of checks."""
+"""Violations that triggers raise, by names like those of checks."""
 
 
 def explain(constraint: str) -> Violation | None:
-    """What the violation of the constraint, unique index or foreign key of this name means."""
+    """Return the column and message for a violated constraint, unique index or foreign key."""
     if constraint in BY_TRIGGER:
         return BY_TRIGGER[constraint]
-    for table in Base.metadata.tables.values():
+    for table in mapped_tables():
         rules: list[Constraint | Index] = [*table.constraints, *table.indexes]
         for rule in rules:
             if rule.name != constraint:
@@ -67,14 +67,14 @@ def explain(constraint: str) -> Violation | None:
 
 
 def check(column: str, rule: str, sql: str, message: str) -> CheckConstraint:
-    """A check named `ck_<table>_<column>_<rule>`."""
+    """Return a check named `ck_<table>_<column>_<rule>`."""
     return CheckConstraint(
         sql, name=f"{column}_{rule}", info={"column": column, "message": message}
     )
 
 
 def not_blank(column: str = "name", longest: int = LONGEST_NAME) -> tuple[CheckConstraint, ...]:
-    """More than white space, and no longer than this many characters."""
+    """Return checks that a text is more than white space, and of `longest` characters at most."""
     return (
         check(column, "not_blank", f"{column} ~ '\\S'", f"{_words(column)} must not be blank."),
         check(
@@ -87,7 +87,7 @@ def not_blank(column: str = "name", longest: int = LONGEST_NAME) -> tuple[CheckC
 
 
 def slug_format() -> CheckConstraint:
-    """Lower-case letters and digits in words joined by single hyphens, as one DNS label."""
+    """Return a check for a DNS label: lower-case letters and digits, joined by single hyphens."""
     return check(
         "slug",
         "format",
@@ -97,7 +97,7 @@ def slug_format() -> CheckConstraint:
 
 
 def email_format() -> CheckConstraint:
-    """One @ between parts without white space; 254 characters at most (RFC 5321, 4.5.3.1.3)."""
+    """Return a check for one @ and no white space, at most 254 characters (RFC 5321, 4.5.3.1.3)."""
     return check(
         "email",
         "format",
@@ -107,7 +107,7 @@ def email_format() -> CheckConstraint:
 
 
 def finite(column: str = "position") -> CheckConstraint:
-    """A number that can be ordered and halved: neither NaN nor infinite."""
+    """Return a check that a number is neither NaN nor infinite, so it can be ordered and halved."""
     return check(
         column,
         "finite",
@@ -117,19 +117,19 @@ def finite(column: str = "position") -> CheckConstraint:
 
 
 def positive(column: str) -> CheckConstraint:
-    """More than zero."""
+    """Return a check that a number is more than zero."""
     return check(column, "positive", f"{column} > 0", f"{_words(column)} must be more than zero.")
 
 
 def not_negative(column: str) -> CheckConstraint:
-    """Zero or more."""
+    """Return a check that a number is zero or more."""
     return check(
         column, "not_negative", f"{column} >= 0", f"{_words(column)} must not be less than zero."
     )
 
 
 def later(column: str, than: str = "created_at") -> CheckConstraint:
-    """A time after that of another column."""
+    """Return a check that a time is after that of another column."""
     return check(
         column,
         "later",
@@ -139,12 +139,12 @@ def later(column: str, than: str = "created_at") -> CheckConstraint:
 
 
 def json_objects(*columns: str) -> tuple[CheckConstraint, ...]:
-    """JSON objects, not arrays or scalars."""
+    """Return checks that columns are JSON objects, not arrays or scalars."""
     return tuple(_json(column, "object") for column in columns)
 
 
 def json_arrays(*columns: str) -> tuple[CheckConstraint, ...]:
-    """JSON arrays, not objects or scalars."""
+    """Return checks that columns are JSON arrays, not objects or scalars."""
     return tuple(_json(column, "array") for column in columns)
 
 
@@ -158,26 +158,26 @@ def _json(column: str, kind: str) -> CheckConstraint:
 
 
 def digest(column: str) -> CheckConstraint:
-    """A SHA-256 digest in lower-case hexadecimal, so that no secret is stored by mistake."""
+    """Return a check for a SHA-256 digest in hexadecimal, so no secret is stored by mistake."""
     return check(column, "digest", f"{column} ~ '^[0-9a-f]{{64}}$'", "This is not a digest.")
 
 
 def thumbprint(column: str) -> CheckConstraint:
-    """The SHA-256 thumbprint of a public key in base64url (RFC 7638)."""
+    """Return a check for the SHA-256 thumbprint of a public key in base64url (RFC 7638)."""
     return check(
         column, "thumbprint", f"{column} ~ '^[A-Za-z0-9_-]{{43}}$'", "This is not a thumbprint."
     )
 
 
 def unique(*columns: str, message: str | None = None) -> UniqueConstraint:
-    """A key that foreign keys point to, or that also deleted rows keep."""
+    """Return a unique constraint that foreign keys reference, or that deleted rows keep too."""
     return UniqueConstraint(*columns, info=_taken(columns, message))
 
 
 def unique_live(
     table: str, *columns: str, where: str = "", message: str | None = None, **options: Any
 ) -> Index:
-    """A key of the rows that are not deleted, so that a name can be used again.
+    """Return a unique index of the rows that are not deleted, so that a name can be used again.
 
     `where` narrows it further. A column may be `lower(column)`. Its name leaves the tenant out:
     `uq_<table>_<columns>`.
@@ -194,13 +194,18 @@ def unique_live(
     )
 
 
-def deleted_index(table: str) -> Index:
-    """The few deleted rows, so that hiding the children of deleted parents costs nothing."""
-    return Index(f"ix_{table}_deleted", "id", postgresql_where=text("deleted_at IS NOT NULL"))
+def deleted_index(table: str, *places: str) -> Index:
+    """Return an index of the deleted rows, by which children of deleted parents are hidden.
+
+    `places` are the columns that place each row: rows of one place are then found by the index,
+    with the columns that row level security needs.
+    """
+    name = f"ix_{table}_deleted_in" if places else f"ix_{table}_deleted"
+    return Index(name, *places, "id", postgresql_where=text("deleted_at IS NOT NULL"))
 
 
 def trash_index(table: str) -> Index:
-    """The few deleted rows of a tenant in the order of their deletion, for those who look there."""
+    """Return an index of a tenant's deleted rows in the order of their deletion, for the trash."""
     return Index(
         f"ix_{table}_trash",
         "organization_id",
@@ -217,4 +222,4 @@ def _taken(columns: Sequence[str], message: str | None) -> dict[str, str]:
 
 
 def _words(column: str) -> str:
-    return column.removesuffix("_id").replace("_", " ").capitalize()
+    return column.replace("_", " ").capitalize()

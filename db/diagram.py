@@ -11,7 +11,7 @@ POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy 
 
 
 def diagram() -> str:
-    """A Mermaid erDiagram of every table, its keys, and the edge of each foreign key."""
+    """Return a Mermaid erDiagram of every table, its keys, and the edge of each foreign key."""
     tables = [table for model in MODELS if isinstance(table := model.__table__, Table)]
     lines = ["erDiagram"]
     for table in tables:

@@ -1,158 +1,60 @@
 """The pools of PostgreSQL connections; each connection is lent in the context of one viewer.
 
-Row level security reads the context from settings of the connection. They stay on it between
-loans, and a loan sets them only when they differ: the same viewer asking again, to read or to
-write, costs no round trip. Behind a proxy that pools by transaction they are set inside each
-transaction instead.
+Row level security reads the context from settings of the connection, which are signed
+(`db.signing`). They stay on it between loans, and a loan sets them only when they differ: the same
+viewer asking again, to read or to write, costs no round trip. Behind a proxy that pools by
+transaction they are set inside each transaction instead, and time-outs with them.
+
+Settings of a connection are set by statements and not in the startup message: proxies refuse or
+drop parameters that they do not know there.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, Literal, Self, TypeAlias, cast
-from uuid import UUID
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from time import time
+from typing import Any, Self, cast
 
 import asyncpg
 import orjson
-from asyncpg.pool import PoolConnectionProxy
-from sqlalchemy import Connection
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.event import listens_for
 from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.orm import configure_mappers
 
-from db.problem import Problem
-
-APPLICATION, AUTHENTICATION = "gateway_app", "gateway_auth"
-OLDEST_SERVER = 150014
-"""15.14: the first release of PostgreSQL 15 without a known hole in row level security."""
-
-
-@dataclass(frozen=True)
-class Context:
-    """What row level security knows: the person, their tenants, public projects of others."""
-
-    user_id: UUID | None = None
-    organizations: frozenset[UUID] = frozenset()
-    projects: frozenset[UUID] = frozenset()
-
-    def settings(self) -> tuple[str, str, str]:
-        """Values of app.user_id, app.organizations and app.projects, equal for equal contexts."""
-        return (
-            str(self.user_id) if self.user_id else "",
-            _array(self.organizations),
-            _array(self.projects),
-        )
-
-
-NOBODY = Context()
-
-Lent: TypeAlias = "PoolConnectionProxy[Any]"
-"""A connection for as long as `Pool.lend` gives it."""
-
-SET = (
-    "SELECT set_config('app.user_id', $1, $4), set_config('app.organizations', $2, $4),"
-    " set_config('app.projects', $3, $4)"
+from db.connection import (
+    BROKEN,
+    NOBODY,
+    UNREACHABLE,
+    Context,
+    Proxied,
+    Remembering,
+    Speaking,
+    enter_locally,
 )
+from db.fair_queue import Turns
+from db.lending import Lent, Pool, bytes_received
+from db.logins import APPLICATION, AUTHENTICATION, Logins, Pooler, find, refused_login
+from db.patience import PatientPool
+from db.signing import Server, Signer
 
+__all__ = ["NOBODY", "UNREACHABLE", "Context", "Database", "Lent", "Pool", "bytes_received"]
+
+NOW = "extract(epoch FROM clock_timestamp())::float8"
 
 SILENCE = 15.0
-"""Seconds for which a connection that listens may ask nothing. The server then ends it, and frees
-the locks that it holds: its process stands still, or its machine is gone without a word."""
-
-BROKEN = (
-    asyncpg.AdminShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.CrashShutdownError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.IdleSessionTimeoutError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    ConnectionError,
-)
-"""What is raised of a connection that is of no more use.
-
-An internal error is what asyncpg says of one that was ended while nobody used it.
-"""
-
-
-NOTICED = (asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What asyncpg raises of a connection that it has given up already, by itself."""
-
-UNREACHABLE = (
-    *BROKEN,
-    asyncpg.InterfaceError,
-    asyncpg.TooManyConnectionsError,
-    OSError,
-    TimeoutError,
-)
-"""What is raised where a connection is to be made or used, and the server cannot be asked."""
-
-
-def _array(ids: Iterable[UUID]) -> str:
-    return "{" + ",".join(sorted(map(str, ids))) + "}"
-
-
-class _Connection(asyncpg.Connection):
-    """A connection that remembers the context it was last given."""
-
-    proxied = False
-    settings: tuple[str, str, str] | None = None
-
-    async def enter(self, settings: tuple[str, str, str]) -> None:
-        if self.settings != settings:
-            self.settings = None  # unknown until the server has answered
-            await self.execute(SET, *settings, False)
-            self.settings = settings
-
-    async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 (asyncpg's)
-        """Keep the context, which the next loan compares; end what a cancelled loan left open."""
-        if self.is_in_transaction():
-            await self.execute("ROLLBACK", timeout=timeout)
-
-
-class _ProxiedConnection(_Connection):
-    """One through a proxy that pools by transaction: what is set on it may be another's next."""
-
-    proxied = True
-
-
-def _is_closed(connection: Lent) -> bool:
-    """Whether it ended between two statements; the pool may have taken it back because of that."""
-    try:
-        return connection.is_closed()
-    except NOTICED:
-        return True
-
-
-def enter(connection: Connection, context: Context) -> None:
-    """Put an engine's connection into this context, for the transaction that begins on it.
-
-    BUSY when the connection turns out to be lost. PostgreSQL is told of the transaction with its
-    first statement; before that, the connection can be told for longer, and remembers.
-    """
-    adapted: Any = connection.connection.dbapi_connection
-    driver: _Connection = adapted.driver_connection
-    settings = context.settings()
-    if driver.proxied or driver.is_in_transaction():
-        connection.exec_driver_sql(SET, (*settings, True))
-        return
-    try:
-        if driver.settings != settings:
-            adapted.run_async(lambda _: driver.enter(settings))
-    except BROKEN as error:
-        connection.invalidate()
-        raise Problem("BUSY", "The connection to the database was lost.") from error
+"""Seconds for which a listening connection may be idle. The server then closes it, and frees its
+locks: its process hangs, or its machine is lost."""
 
 
 async def _read_json(connection: asyncpg.Connection) -> None:
-    """Columns of type jsonb arrive as Python values; they are sent as text."""
+    """Decode columns of type jsonb into Python values; parameters are sent as text."""
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=orjson.loads)
 
 
 def _require_open(connection: Any, *_: object) -> None:
-    """Have the engine's pool replace what the server has closed; asyncpg knows without asking."""
+    """Have the engine's pool replace a connection that the server has closed, without a query."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError
 
@@ -168,50 +70,8 @@ def _discard_if_broken(context: ExceptionContext) -> None:
     context.invalidate_pool_on_disconnect = False
 
 
-class Pool:
-    """Connections of one role. Use `lend`; nothing else gives a connection."""
-
-    def __init__(self, pool: "asyncpg.Pool[Any]", wait: float, per_transaction: bool) -> None:
-        self._pool, self._wait, self._per_transaction = pool, wait, per_transaction
-
-    @asynccontextmanager
-    async def lend(self, context: Context) -> AsyncIterator[Lent]:
-        """A connection in this context; BUSY when none is free in time, or the server ends it."""
-        try:
-            connection = await self._pool.acquire(timeout=self._wait)
-        except UNREACHABLE as error:
-            raise Problem("BUSY", "The database has no connection to spare.") from error
-        try:
-            if self._per_transaction:
-                async with connection.transaction():
-                    await connection.execute(SET, *context.settings(), True)
-                    yield connection
-            else:
-                await cast(_Connection, connection).enter(context.settings())
-                yield connection
-        except (*BROKEN, *NOTICED) as error:
-            if not (isinstance(error, BROKEN) or _is_closed(connection)):
-                raise
-            with suppress(*NOTICED):
-                connection.terminate()
-            raise Problem("BUSY", "The connection to the database was lost.") from error
-        finally:
-            with suppress(*NOTICED):
-                await asyncio.shield(self._pool.release(connection))
-
-    @property
-    def size(self) -> int:
-        """Connections open now."""
-        return self._pool.get_size()
-
-    @property
-    def idle(self) -> int:
-        """Connections open and not lent."""
-        return self._pool.get_idle_size()
-
-
 class Database:
-    """All that the process holds of its database: a pool and an engine of the ORM for each role.
+    """The process's connections to its database: a pool and an engine of the ORM for each role.
 
     An async context manager: entering it connects. Times are in seconds.
     """
@@ -223,7 +83,7 @@ class Database:
 
     def __init__(
         self,
-        dsn: str,
+        at: str | Logins,
         *,
         app_connections: int = 10,
         auth_connections: int = 3,
@@ -231,25 +91,38 @@ class Database:
         oauth_connections: int = 3,
         wait: float = 5.0,
         statement_timeout: float = 5.0,
-        pooler: Literal["session", "transaction"] = "session",
+        pooler: Pooler | None = None,
+        largest_read: int | None = None,
     ) -> None:
-        self.dsn = dsn
+        """Configure pools; `largest_read` is the bytes one loan to the application may receive."""
+        self._at = Logins.of(at)
+        self.dsn, self.largest_read = self._at.dsn, largest_read
         self._sizes = {APPLICATION: app_connections, AUTHENTICATION: auth_connections}
         self._engine_sizes = {APPLICATION: orm_connections, AUTHENTICATION: oauth_connections}
         self._wait, self._statement_timeout = wait, statement_timeout
-        self.pools_transactions = pooler == "transaction"
-        """Whether what is set, locked or listened to lasts no longer than a transaction."""
+        self.pools_transactions = (pooler or self._at.pooler) == "transaction"
+        """True if settings, locks and LISTEN last no longer than a transaction."""
+        self.access_changed: Callable[[], None] = lambda: None
+        """Called after a write that may change rights."""
+        self.writers = Turns(orm_connections, wait)
+        """Turns at the connections for writing."""
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """Connect. Raises Problem when the server is too old."""
+        """Connect. Raises Problem when the server is too old, or refuses a login."""
+        found = await find(self._at)
+        self._logins, self._key = found.logins, found.key
+        self.shares_login = found.shared
+        """True if the login that serves requests may become another role."""
         async with AsyncExitStack() as opening:
             self.app = await self._pool(opening, APPLICATION)
             self.auth = await self._pool(opening, AUTHENTICATION)
+            configure_mappers()  # takes long enough for the first request to hold up others by it
             self.orm = self._engine(opening, APPLICATION)
             self.auth_orm = self._engine(opening, AUTHENTICATION)
-            async with self.app.lend(NOBODY) as connection:
-                require_supported(connection.get_server_version())
+            for engine in (self.orm, self.auth_orm):  # before another pool has taken the last one
+                with suppress(PoolTimeout):
+                    await (await engine.connect()).close()
             self._open = opening.pop_all()
         return self
 
@@ -257,36 +130,61 @@ class Database:
         await self._open.aclose()
 
     async def listen(self, channel: str, hear: Callable[[str], None]) -> asyncpg.Connection:
-        """A connection of its own, as gateway_auth, which calls `hear` with what each NOTIFY says.
+        """Open a dedicated connection, as gateway_auth, that calls `hear` with payloads of NOTIFY.
 
-        Behind a proxy that pools by transaction there are none: its owner has to look by itself.
-        Whoever opens it closes it, and asks something more often than every SILENCE seconds.
+        Behind a proxy that pools by transaction there are no notifications: the caller has to poll.
+        The caller closes it, and runs a statement at least every SILENCE seconds. Raises
+        ReadOnlySQLTransactionError on a standby, which has no notifications.
         """
-        options = self._options(AUTHENTICATION)
+        connection = await self.look()
         if not self.pools_transactions:
-            options["server_settings"] |= _ended_when_silent(SILENCE)
-        connection: asyncpg.Connection = await asyncpg.connect(**options)
-        if not self.pools_transactions:
-            await connection.add_listener(channel, lambda *heard: hear(heard[-1]))
+            try:
+                await connection.add_listener(channel, lambda *heard: hear(heard[-1]))
+            except BaseException:
+                connection.terminate()
+                raise
+        return connection
+
+    async def look(self) -> asyncpg.Connection:
+        """Open a connection as `listen` does, without notifications."""
+        if self.pools_transactions:
+            return await self._connect(AUTHENTICATION, Speaking)
+        connection = await self._connect(AUTHENTICATION, Remembering)
+        try:
+            await connection.execute(
+                f"SELECT 1{_set(_ended_when_silent(SILENCE), locally='false')}"
+            )
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
     async def _pool(self, opening: AsyncExitStack, role: str) -> Pool:
+        async def init(connection: asyncpg.Connection) -> None:
+            await self._set_up(connection, role)
+            await _read_json(connection)
+
         pool = asyncpg.create_pool(
             min_size=1,
             max_size=self._sizes[role],
-            connection_class=_Connection,
-            init=_read_json,
+            connection_class=Remembering,
+            init=init,
             **self._options(role),
         )
-        await opening.enter_async_context(pool)
-        return Pool(pool, self._wait, self.pools_transactions)
+        with refused_login(self._logins[role]):
+            await opening.enter_async_context(pool)
+        turns = Turns(self._sizes[role], self._wait)
+        lending = Pool(pool, turns, self._wait, self.pools_transactions)
+        opening.push_async_callback(lending.close)
+        return lending
 
     def _engine(self, opening: AsyncExitStack, role: str) -> AsyncEngine:
-        class_ = _ProxiedConnection if self.pools_transactions else _Connection
+        class_ = Proxied if self.pools_transactions else Remembering
         engine = create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=lambda: asyncpg.connect(**self._options(role), connection_class=class_),
+            async_creator=lambda: self._connect(role, class_),
             json_deserializer=orjson.loads,  # one reading of numbers, whoever reads
+            poolclass=PatientPool,
             pool_size=self._engine_sizes[role],
             max_overflow=0,
             pool_timeout=self._wait,
@@ -294,29 +192,67 @@ class Database:
         )
         listens_for(engine.sync_engine, "checkout")(_require_open)
         listens_for(engine.sync_engine, "handle_error")(_discard_if_broken)
+        if self.pools_transactions and role == AUTHENTICATION:  # the other's contexts do it
+            listens_for(engine.sync_engine, "begin")(lambda begun: enter_locally(begun, NOBODY))
         opening.push_async_callback(engine.dispose)
         return engine
 
-    def _options(self, role: str) -> dict[str, Any]:
+    async def _connect(self, role: str, class_: type[Remembering]) -> Remembering:
+        connection = await asyncpg.connect(**self._options(role), connection_class=class_)
+        try:
+            await self._set_up(connection, role)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    async def _set_up(self, connection: asyncpg.Connection, role: str) -> None:
+        """Have the connection in its role and with its time-outs, now or in each transaction."""
+        settings = self._settings(role)
+        process, now, along = "0", "", _set(settings, locally="$4")
+        if not self.pools_transactions:
+            process, now, along = "pg_backend_pid()", _set(settings, locally="false"), ""
+        # A text, whose type asyncpg knows: looking up that of an array takes long.
+        text = await connection.fetchval(f"SELECT concat_ws(' ', {process}, {NOW}){now}")
+        number, clock = text.split()
+        if role == APPLICATION:
+            cast(Remembering, connection).meter.maximum = self.largest_read
+        signer = Signer(self._key, Server(int(number), float(clock) - time()))
+        cast(Remembering, connection).sign_by(signer, along)
+
+    def _settings(self, role: str) -> dict[str, str]:
         milliseconds = int(self._statement_timeout * 1000)
+        taken = self._logins[role].role
         return {
-            "dsn": self.dsn,
-            "server_settings": {
-                "role": role,
-                "application_name": role,
-                "timezone": "UTC",
-                "jit": "off",  # compiling a statement takes longer than any of ours runs
-                "statement_timeout": str(milliseconds),
-                "lock_timeout": str(milliseconds),
-                "idle_in_transaction_session_timeout": "60000",
-            },
+            **({"role": taken} if taken else {}),
+            "timezone": "UTC",
+            "jit": "off",  # compiling a statement takes longer than any of ours runs
+            "statement_timeout": str(milliseconds),
+            # Shorter, so that whoever waits for a row is told that it is that.
+            "lock_timeout": str(max(milliseconds * 4 // 5, 1)),
+            # Nothing in a transaction waits for anything but the database. A process that stands
+            # still in one keeps its locks no longer than this.
+            "idle_in_transaction_session_timeout": str(2 * milliseconds),
+        }
+
+    def _options(self, role: str) -> dict[str, Any]:
+        return {
+            **self._logins[role].options,
+            "server_settings": {"application_name": role},
             "command_timeout": self._statement_timeout + 1,  # the server should say so first
             **({"statement_cache_size": 0} if self.pools_transactions else {}),
         }
 
 
+def _set(settings: Mapping[str, str], *, locally: str) -> str:
+    """Return further columns for a SELECT that set these settings."""
+    return "".join(
+        f", set_config('{name}', '{value}', {locally})" for name, value in settings.items()
+    )
+
+
 def _ended_when_silent(seconds: float) -> dict[str, str]:
-    """Settings by which the server ends a connection that asks nothing, or takes no answer."""
+    """Return settings by which the server closes an idle connection, or one that is not read."""
     milliseconds, third = str(int(seconds * 1000)), str(max(int(seconds / 3), 1))
     return {
         "idle_session_timeout": milliseconds,
@@ -325,14 +261,3 @@ def _ended_when_silent(seconds: float) -> dict[str, str]:
         "tcp_keepalives_interval": third,
         "tcp_keepalives_count": "2",
     }
-
-
-def require_supported(version: asyncpg.ServerVersion) -> None:
-    """Refuse servers whose row level security has known holes (older than 15.14)."""
-    # asyncpg reads 15.14 as 15.0.14.
-    if version.major * 10000 + version.micro < OLDEST_SERVER:
-        raise Problem(
-            "INTERNAL",
-            f"PostgreSQL {version.major}.{version.micro} is too old:"
-            " the gateway needs 15.14 or later.",
-        )

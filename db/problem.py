@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Code(NamedTuple):
-    """What a code means, its HTTP status outside GraphQL, and whether a retry can help."""
+    """A code's meaning, its HTTP status outside GraphQL, and whether a retry can help."""
 
     meaning: str
     status: int
@@ -13,27 +13,44 @@ class Code(NamedTuple):
 
 
 CODES = {
-    "UNAUTHENTICATED": Code("Nobody is signed in, or the token is not (or no longer) valid.", 401),
-    "FORBIDDEN": Code("The row is visible to the viewer, who may not do this with it.", 403),
-    "NOT_FOUND": Code("There is no such row, or the viewer may not see it.", 404),
-    "INVALID": Code("The input is not acceptable; `field` says which part of it.", 400),
-    "ALREADY_EXISTS": Code("Another row has this name, slug, e-mail or identifier.", 409),
-    "CONFLICT": Code("Someone has changed the row since the version the client has seen.", 409),
+    "UNAUTHENTICATED": Code("The request has no session or token, or an invalid one.", 401),
+    "FORBIDDEN": Code("The viewer can read the object, but cannot do this with it.", 403),
+    "NOT_FOUND": Code("The object does not exist, or the viewer cannot read it.", 404),
+    "INVALID": Code("The input is invalid. `field` is the path to the part at fault.", 400),
+    "ALREADY_EXISTS": Code(
+        "Another object has the same name, slug, email address or identifier.", 409
+    ),
+    "CONFLICT": Code("The object has been changed since `expectedVersion`.", 409),
     "IDEMPOTENCY_MISMATCH": Code(
-        "The idempotency key was used for another request in the last 24 hours, or its answer can"
-        " no longer be read.",
+        "The idempotency key was used for another request in the last 24 hours, or its response"
+        " is no longer available.",
         422,
     ),
-    "LAST_OWNER": Code("An organization keeps at least one owner.", 409),
+    "LAST_OWNER": Code("The organization would be left without an owner.", 409),
     "LIMIT_REACHED": Code("A limit of the organization's plan would be exceeded.", 403),
-    "QUERY_TOO_COMPLEX": Code("The document exceeds a limit of depth, size or cost.", 400),
-    "RATE_LIMITED": Code("Too many requests; wait for `retryAfter` seconds.", 429, retryable=True),
-    "TIMEOUT": Code("The operation took longer than its deadline.", 504, retryable=True),
-    "BUSY": Code("The gateway or its database has no capacity left.", 503, retryable=True),
-    "GRAPHQL_PARSE_FAILED": Code("The document is not GraphQL.", 400),
-    "GRAPHQL_VALIDATION_FAILED": Code("The document does not fit the schema.", 400),
-    "BAD_REQUEST": Code("The HTTP request is not a GraphQL request.", 400),
-    "INTERNAL": Code("A defect of the gateway; the request id is in its log.", 500),
+    "RESYNC": Code(
+        "The events after the cursor are no longer available. Read the data again, and continue"
+        " from the `cursor` of the error.",
+        410,
+    ),
+    "QUERY_TOO_COMPLEX": Code("The operation exceeds a limit of depth, size or cost.", 400),
+    "RATE_LIMITED": Code(
+        "Too many requests. Retry after `retryAfter` seconds.", 429, retryable=True
+    ),
+    "TIMEOUT": Code("The operation exceeded its deadline.", 504, retryable=True),
+    "BUSY": Code("The gateway or its database is overloaded.", 503, retryable=True),
+    "GRAPHQL_PARSE_FAILED": Code("The document has a syntax error.", 400),
+    "GRAPHQL_VALIDATION_FAILED": Code("The document is not valid against the schema.", 400),
+    "PERSISTED_QUERY_NOT_FOUND": Code(
+        "The document with this hash is not known. Send `query` as well.", 400
+    ),
+    "PERSISTED_QUERY_NOT_SUPPORTED": Code(
+        "This version of persisted queries is not supported. Send `query`.", 400
+    ),
+    "BAD_REQUEST": Code("The request is not a valid GraphQL request over HTTP.", 400),
+    "INTERNAL": Code(
+        "An internal error. The log of the gateway has the details by the request ID.", 500
+    ),
 }
 
 

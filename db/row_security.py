@@ -1,4 +1,4 @@
-"""Whether row level security holds: a lint of the catalog, for tests, for `doctor`, at start-up.
+"""Lint the catalog for gaps in row level security: in tests, in `doctor`, at start-up.
 
 Row level security is the wall behind the policy. A table, view or function that a later migration
 adds without thinking of it would be a hole that no test of the policy sees; this finds it.
@@ -6,7 +6,7 @@ adds without thinking of it would be a hole that no test of the policy sees; thi
 
 import asyncpg
 
-from db.pool import OLDEST_SERVER
+from db.supported import OLDEST_SERVER
 
 NO_TENANT = "the table has no tenant: organization_id NOT NULL"
 UNIQUE_ACROSS = "the unique key tells of other tenants, for it lacks organization_id"
@@ -41,7 +41,7 @@ ALLOWED = {
         "feed_events": "only gateway_auth reads it: who and what an event concerns, but no value",
     },
 }
-"""What a check finds and a review has accepted, with the reason."""
+"""Findings that a review has accepted, with the reason."""
 
 # `relation` is every table, view and sequence of the gateway; `reachable` says whether requests
 # may touch it. A key is named after what it is on, so that a name alone says where to look.
@@ -114,6 +114,10 @@ CHECKS = {
     "requests may do more to the table than read, insert and update": """
         SELECT name FROM relation WHERE CASE WHEN kind IN ('r', 'p', 'v', 'm') THEN
             has_table_privilege('gateway_app', oid, 'DELETE, TRUNCATE, REFERENCES, TRIGGER') END""",
+    "requests reach the key that signs their contexts": """
+        SELECT relname FROM pg_class WHERE relnamespace = 'ctx'::regnamespace AND relkind = 'r'
+        AND relname = 'context_keys' AND (has_table_privilege('gateway_app', oid, 'SELECT')
+            OR has_any_column_privilege('gateway_app', oid, 'SELECT, INSERT, UPDATE'))""",
     "requests reach the secrets of authentication": """
         SELECT name FROM relation WHERE reachable AND (name LIKE 'oauth%' OR name IN
             ('profile_credentials', 'mailed_links', 'second_factors', 'recovery_codes',
@@ -144,7 +148,7 @@ CHECKS = {
 
 
 async def lint(connection: asyncpg.Connection) -> list[str]:
-    """What is wrong, a sentence each; none when the wall stands. Any role may ask."""
+    """Return the faults found, a sentence each. Any role may run it."""
     return [
         f"{name}: {sentence}."
         for name, sentence in await findings(connection)
@@ -153,7 +157,7 @@ async def lint(connection: asyncpg.Connection) -> list[str]:
 
 
 async def findings(connection: asyncpg.Connection) -> list[tuple[str, str]]:
-    """Everything the checks find, also what is `ALLOWED`: a name and a sentence about it."""
+    """Return all findings, also those `ALLOWED`: a name and a sentence about it."""
     query = RELATIONS + " UNION ALL ".join(
         f"SELECT found.name::text, ${number}::text FROM ({sql}) AS found (name)"  # noqa: S608 (ours)
         for number, sql in enumerate(CHECKS.values(), start=1)
@@ -161,9 +165,33 @@ async def findings(connection: asyncpg.Connection) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in await connection.fetch(query, *CHECKS)]
 
 
+LOGIN_CHECKS = {
+    "ignores row level security": """
+        SELECT EXISTS (
+            SELECT FROM pg_roles WHERE rolname = session_user AND (rolsuper OR rolbypassrls))""",
+    "owns the database": """
+        SELECT EXISTS (SELECT FROM pg_database
+            WHERE datname = current_database() AND pg_has_role(session_user, datdba, 'USAGE'))""",
+    "may become other roles, which row level security lets in": """
+        SELECT EXISTS (SELECT FROM pg_roles
+            WHERE rolname IN ('gateway_owner', 'gateway_auth') AND rolname <> session_user
+            AND pg_has_role(session_user, oid, 'MEMBER'))""",
+    "may make temporary objects, which another request could take for the gateway's": """
+        SELECT has_database_privilege(session_user, current_database(), 'TEMPORARY')""",
+    "may make schemas": """
+        SELECT has_database_privilege(session_user, current_database(), 'CREATE')""",
+    "may make objects in a schema": """
+        SELECT coalesce(bool_or(has_schema_privilege(session_user, oid, 'CREATE')), false)
+        FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp_'""",
+}
+"""Queries for rights that the login that serves requests must not have."""
+
+
 async def lint_login(connection: asyncpg.Connection) -> list[str]:
-    """What is wrong with the login of this connection, to which `SET ROLE NONE` leads back."""
-    name = await connection.fetchval(
-        "SELECT rolname FROM pg_roles WHERE rolname = session_user AND (rolsuper OR rolbypassrls)"
-    )
-    return [f"{name}: the login of the gateway ignores row level security."] if name else []
+    """Return the faults of this connection's login, to which `SET ROLE NONE` returns."""
+    name = await connection.fetchval("SELECT session_user")
+    return [
+        f"{name}: the login that serves requests {sentence}."
+        for sentence, query in LOGIN_CHECKS.items()
+        if await connection.fetchval(query)
+    ]

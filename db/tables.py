@@ -1,93 +1,39 @@
 """Every model, so that one import makes the metadata complete."""
 
-from db.audit.seal import AuditCheckpoint, AuditSeal, AuditSealCursor
+# ruff: noqa: F401 (to import a module is to map its models)
+from db import change
+from db.audit import seal
 from db.base import Base
-from db.change import AuditLog
-from db.core.billing import BillingCache, StripeCustomer, UsageLog
-from db.core.clients import OrganizationClient
-from db.core.idempotency import IdempotencyKey
-from db.core.keys import ApiKey, PersonalToken
-from db.core.notifications import Notification
-from db.core.oauth import (
-    OAuthAccessToken,
-    OAuthAuthorizationCode,
-    OAuthClient,
-    OAuthConsent,
-    OAuthDeviceCode,
-    OAuthProof,
-    OAuthPushedRequest,
-    OAuthRefreshToken,
+from db.core import (
+    billing,
+    clients,
+    idempotency,
+    keys,
+    notifications,
+    oauth,
+    organizations,
+    people,
+    projects,
+    sessions,
+    usage,
 )
-from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
-from db.core.people import MailedLink, Profile, ProfileCredential, RecoveryCode, SecondFactor
-from db.core.projects import Project, ProjectMember, UserRole
-from db.core.sessions import Session, SignInAttempts
-from db.core.usage import UsageCounter
-from db.feed.tables import FeedCursor, FeedDocument, FeedEntry, FeedPosition
-from db.requirements.baselines import Baseline, BaselineItem
-from db.requirements.collaboration import Assignment, TraceLink
-from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
-from db.requirements.documents import Block, Column, Document, Property
-from db.requirements.external import ExternalDocument
-from db.requirements.requirements import Requirement
-from db.requirements.summaries import DocumentSummary
-from db.requirements.testing import TestCase, TestExecution, TestMatrixView
+from db.feed import tables
+from db.requirements import (
+    baselines,
+    collaboration,
+    diagrams,
+    documents,
+    external,
+    numbering,
+    properties,
+    requirements,
+    summaries,
+    testing,
+)
 
-MODELS: tuple[type[Base], ...] = (
-    Profile,
-    ProfileCredential,
-    MailedLink,
-    SecondFactor,
-    RecoveryCode,
-    Session,
-    SignInAttempts,
-    IdempotencyKey,
-    Organization,
-    OrganizationMember,
-    OrganizationInvitation,
-    OrganizationClient,
-    Project,
-    ProjectMember,
-    UserRole,
-    Notification,
-    ApiKey,
-    PersonalToken,
-    StripeCustomer,
-    BillingCache,
-    UsageLog,
-    UsageCounter,
-    AuditLog,
-    AuditSeal,
-    AuditSealCursor,
-    AuditCheckpoint,
-    FeedDocument,
-    FeedEntry,
-    FeedPosition,
-    FeedCursor,
-    OAuthClient,
-    OAuthAuthorizationCode,
-    OAuthDeviceCode,
-    OAuthAccessToken,
-    OAuthRefreshToken,
-    OAuthPushedRequest,
-    OAuthConsent,
-    OAuthProof,
-    Document,
-    Block,
-    Property,
-    Column,
-    Requirement,
-    TestCase,
-    TestExecution,
-    TestMatrixView,
-    Assignment,
-    TraceLink,
-    ExcalidrawDiagram,
-    ReactFlowDiagram,
-    DiagramElementLink,
-    ExternalDocument,
-    Baseline,
-    BaselineItem,
-)
-VIEWS: tuple[type[Base], ...] = (DocumentSummary,)
 METADATA = Base.metadata
+_MAPPED: dict[str, type[Base]] = {
+    mapper.class_.__tablename__: mapper.class_ for mapper in Base.registry.mappers
+}
+MODELS = tuple(_MAPPED[name] for name in sorted(METADATA.tables))
+"""By the names of their tables; the view `document_summary` is none of them."""

@@ -3,96 +3,117 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from functools import partial
 from typing import TypedDict
 
 import asyncpg
 import structlog
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
 from starlette.routing import Route, WebSocketRoute
 
 from auth import oauth, pages
-from auth.identify import identify, identify_again, origin_of
-from auth.mail import Outbox
-from auth.oauth.upkeep import keep_clean
+from auth.accounts.mail import Outbox
+from auth.credentials.identify import api_of, identify, identify_again, recall
+from auth.credentials.viewer_cache import ViewerCache
+from auth.oauth.cleanup import keep_clean
+from auth.origin import Origin
+from auth.refusals import Refusals
 from auth.session import ViewerSession
-from auth.session.origin import Origin
 from auth.viewer import Viewer
+from db.attempts import Attempts
 from db.audit.sealing import keep_sealing
 from db.feed.sequencing import trim
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from graph import explorer
 from graph.editor import page as editor
-from graph.explorer.door import Door
-from graph.http.capacity import Capacity
-from graph.http.challenge import Challenging
-from graph.http.drain import Drain
-from graph.http.endpoint import GraphQLEndpoint
-from graph.http.event_stream import EventStreams
-from graph.http.handshake import SocketEndpoint
-from graph.http.health import alive, readiness
-from graph.http.metrics import Metrics, PoolUse
-from graph.http.middleware import compressed, middleware
-from graph.http.operations import Operations
-from graph.http.visit import Live, Visitors
+from graph.editor import plots
+from graph.explorer.browser_redirect import BrowserRedirect
+from graph.http.operation.metrics import Metrics, PoolUse
+from graph.http.operation.operations import Operations
+from graph.http.request.compression import compressed
+from graph.http.request.endpoint import GraphQLEndpoint
+from graph.http.request.www_authenticate import WWWAuthenticate
+from graph.http.server.gateway import Gateway
+from graph.http.server.graceful_stop import Drain
+from graph.http.server.health import alive, readiness
+from graph.http.server.middleware import AfterWrites, middleware
+from graph.http.stream.capacity import Capacity
+from graph.http.stream.changes import ChangesEndpoint, News
+from graph.http.stream.connection import Live, LiveConnections
+from graph.http.stream.event_stream import EventStreams
+from graph.http.stream.handshake import SocketEndpoint
 from graph.kit.context import Context
+from graph.kit.feed import Place
+from graph.live.bus import Bus
+from graph.live.cursor import Cursors
+from graph.live.feed import FeedPages
 from graph.live.hub import Hub
-from graph.live.redis_bus import RedisBus
+from graph.live.rights import forget
 from graph.live.tasks import stop
 from graph.schema import schema
 from graph.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+READ_TO_ANSWER = 4
+"""The factor by which an operation may read more bytes than it answers: rows are read whole."""
+READY = """
+SELECT current_setting('transaction_read_only')::boolean
+FROM (VALUES (1)) AS one LEFT JOIN LATERAL (SELECT FROM organizations LIMIT 1) AS tables ON true
+"""
+"""The query of readiness: true if the database is read-only; an error without tables."""
 PARTITIONS_EVERY = 6 * 3600
-"""Seconds between two looks at whether the months to come have their partitions."""
+"""Seconds between two checks that the coming months have partitions."""
 TRIM_EVERY = 60
-"""Seconds between two looks for what of the feed is old enough to be forgotten."""
+"""Seconds between two deletions of old entries of the feed."""
 KEYS_EVERY, KEYS_AT_ONCE = 600, 1000
-"""Seconds between two looks for idempotency keys that are over; how many go in one statement."""
+"""Seconds between two deletions of expired idempotency keys, and keys deleted by one statement."""
 
 
 class State(TypedDict):
-    """What the lifespan hands to each request."""
+    """The state that the lifespan passes to each request."""
 
     drain: Drain
 
 
-def create_app(settings: Settings) -> Starlette:
-    """The gateway, as a server runs it. Its lifespan connects to the database and keeps it."""
-    database = database_of(settings)
+def create_app(settings: Settings) -> Gateway:
+    """Return the ASGI application. Its lifespan connects to the database and keeps it."""
+    database = database_of(settings, largest_read=READ_TO_ANSWER * settings.max_answer_bytes)
+    viewers = ViewerCache(settings.viewer_cache)
+    database.access_changed = viewers.clear
+    audience = api_of(settings)
     outbox = Outbox(settings)
     metrics = Metrics(lambda: pool_use(database))
-    operations = Operations(schema, settings, metrics)
-    buses = (
-        [RedisBus(settings, name) for name in ("presence", "feed")] if settings.redis_url else []
+    operations = Operations(schema, settings, metrics, Refusals(database, settings))
+    cursors = Cursors(settings)
+    hub = Hub(
+        database, operations, cursors, *_buses(settings), rights_changed=partial(forget, viewers)
     )
-    hub = Hub(database, operations, *buses)
+    feed = FeedPages(database, hub.tail, cursors)
 
-    async def make_context(request: Request) -> Context:
-        viewer = await identify(request, database, settings)
-        origin = replace(origin_of(request), request_id=request.state.request_id)
-        return context_of(viewer, origin)
+    def context_of(viewer: Viewer, origin: Origin, began: Place | None = None) -> Context:
+        return Context(ViewerSession(database, viewer, origin), outbox, hub.presence, feed, began)
 
-    def context_of(viewer: Viewer, origin: Origin) -> Context:
-        return Context(ViewerSession(database, viewer, origin), outbox, hub.presence)
+    async def make_context(connection: HTTPConnection, origin: Origin) -> Context:
+        began = feed.here()  # before rights are read, so that nothing later is told by them
+        viewer = await identify(connection, database, settings, viewers)
+        return context_of(viewer, origin, began)
+
+    def known(authorization: str, origin: Origin) -> Context | None:
+        viewer = recall(authorization, audience, viewers)
+        return context_of(viewer, origin) if viewer else None
 
     async def renewed(viewer: Viewer) -> Viewer | None:
         return await identify_again(viewer, database, settings)
 
-    async def ready() -> str | None:
-        try:
-            async with database.app.lend(NOBODY) as connection:
-                await connection.execute("SELECT FROM organizations LIMIT 1")
-        except (Problem, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            return "The database cannot be reached, or has no tables."
-        return None
-
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
         async with database:
+            if database.shares_login and settings.in_production:
+                log.warning("one login", advice="gateway doctor says how requests get their own")
             upkeep = [
                 asyncio.create_task(_keep_partitions(database)),
                 asyncio.create_task(_forget_keys(database)),
@@ -109,82 +130,112 @@ def create_app(settings: Settings) -> Starlette:
                 await outbox.settle()
                 await stop(*upkeep)
 
-    endpoint = GraphQLEndpoint(operations, make_context, settings)
-    visitors = Visitors(lambda shown: identify(shown, database, settings), renewed, context_of)
+    endpoint = GraphQLEndpoint(operations, make_context, settings, known)
+    visitors = LiveConnections(
+        lambda shown: identify(shown, database, settings, viewers), renewed, context_of
+    )
     live = Live(operations, visitors, hub, Capacity(settings))
-    streams = EventStreams(live, endpoint, compressed(endpoint))
-    return Starlette(
+    changes = ChangesEndpoint(live, News(feed.here, hub.waiting.watch, context_of), settings)
+    streams = EventStreams(live, endpoint)
+    app = Gateway(
+        endpoint,
+        has_page=True,
         routes=[
-            Route("/graphql", Door(Challenging(streams, settings))),
+            Route("/graphql", BrowserRedirect(WWWAuthenticate(streams, settings))),
             WebSocketRoute("/graphql", SocketEndpoint(live, settings)),
+            Route("/changes", WWWAuthenticate(compressed(changes), settings)),
             Route("/healthz", alive),
-            Route("/readyz", readiness(ready)),
+            Route("/readyz", readiness(partial(_ready, database, hub))),
             Route("/metrics", metrics.page(settings)),
             *explorer.routes(settings),
             *editor.routes(database, settings, outbox),
+            *plots.routes(database, settings, outbox),
             *pages.routes(database, settings, outbox),
             *oauth.routes(database, settings, outbox),
         ],
-        middleware=middleware(settings),
+        middleware=[*middleware(settings), Middleware(AfterWrites, work=viewers.clear)],
         exception_handlers={404: pages.missing, 405: pages.missing},
         lifespan=lifespan,
     )
+    app.state.viewers = viewers
+    return app
 
 
-def database_of(settings: Settings) -> Database:
-    """The database that these settings name; entering it connects."""
-    assert settings.database_url is not None  # noqa: S101 (the command line has filled it in)
+def database_of(settings: Settings, largest_read: int | None = None) -> Database:
+    """Return the database that these settings name; entering it connects.
+
+    `largest_read` is the bytes that an operation may read from it.
+    """
     return Database(
-        settings.database_url.get_secret_value(),
+        settings.logins,
         app_connections=settings.app_connections,
         auth_connections=settings.auth_connections,
         orm_connections=settings.orm_connections,
         oauth_connections=settings.oauth_connections,
         wait=settings.connection_wait,
         statement_timeout=settings.statement_timeout,
-        pooler=settings.gateway_pooler,
+        largest_read=largest_read,
     )
 
 
 def pool_use(database: Database) -> PoolUse:
-    """Connections open and in use, by pool, for the metrics."""
+    """Return the numbers of open and used connections, by pool, for the metrics."""
     pools = {"application": database.app, "authentication": database.auth}
     return {name: (pool.size, pool.size - pool.idle) for name, pool in pools.items()}
 
 
+def _buses(settings: Settings) -> list[Bus]:
+    """Return the buses of presence and wake-ups between processes; none to use the database."""
+    if not settings.redis_url:
+        return []
+    from graph.live.redis_bus import RedisBus  # noqa: PLC0415 (5 MB that most have no use for)
+
+    return [RedisBus(settings, name) for name in ("presence", "feed")]
+
+
+async def _ready(database: Database, hub: Hub) -> str | None:
+    """Return the reason why requests cannot be served; None when they can."""
+    try:
+        for pool in (database.auth, database.app):  # who asks, and what they ask
+            async with pool.lend(NOBODY) as connection:
+                reads_only = await connection.fetchval(READY)
+    except (Problem, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return "The database cannot be reached, has no connection to spare, or no tables."
+    if reads_only:
+        return "The database takes no writes."
+    return None if hub.tail.started.is_set() else "The feed is not followed yet."
+
+
 async def _keep_partitions(database: Database) -> None:
-    """Let the months to come have their partitions before anybody writes into them."""
+    """Create the partitions of the coming months before they are written to."""
+    attempts = Attempts("partitions")
     while True:
-        try:
+        with attempts.attempt():
             async with database.app.lend(NOBODY) as connection:
                 await connection.execute("SELECT ctx.ensure_partitions()")
-        except Exception:
-            log.exception("partitions")
         await asyncio.sleep(PARTITIONS_EVERY)
 
 
 async def _forget_keys(database: Database) -> None:
     """Remove the idempotency keys whose day is over, with the answers that were kept for them."""
+    attempts = Attempts("idempotency keys")
     while True:
-        try:
+        with attempts.attempt():
             forgotten = KEYS_AT_ONCE
             while forgotten == KEYS_AT_ONCE:
                 async with database.app.lend(NOBODY) as connection:
                     forgotten = await connection.fetchval(
                         "SELECT ctx.forget_idempotency_keys($1)", KEYS_AT_ONCE
                     )
-        except Exception:
-            log.exception("idempotency keys")
         await asyncio.sleep(KEYS_EVERY)
 
 
 async def _trim_feed(database: Database) -> None:
-    """Forget what nobody can resume from any more."""
+    """Delete entries of the feed that are past its retention."""
+    attempts = Attempts("trimming the feed")
     while True:
         await asyncio.sleep(TRIM_EVERY)
-        try:
+        with attempts.attempt():
             async with database.auth.lend(NOBODY) as connection:
                 while await trim(connection):
                     pass
-        except Exception:
-            log.exception("feed")

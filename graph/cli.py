@@ -1,4 +1,4 @@
-"""The command `gateway`: what there is to say to it, and how it fails.
+"""The command `gateway`: its arguments, and its failures.
 
 The commands' work is in `graph.commands`. Each imports what it needs when it runs, so that the
 quick ones stay quick. The result goes to standard output, everything else to standard error.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from graph.commands import audit, clients
+from graph.commands import audit, clients, plans
 
 if TYPE_CHECKING:
     from graph.settings import Settings
@@ -21,12 +21,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-users = typer.Typer(help="People who may sign in.", no_args_is_help=True)
+users = typer.Typer(help="Manage user accounts.", no_args_is_help=True)
 app.add_typer(users, name="user")
 app.add_typer(audit.app, name="audit")
 app.add_typer(clients.app, name="client")
+app.add_typer(plans.app, name="plan")
 
-Email = Annotated[str, typer.Argument(help="The person's e-mail address.")]
+Email = Annotated[str, typer.Argument(help="The email address of the user.")]
 PasswordFromInput = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
 ]
@@ -34,9 +35,9 @@ PasswordFromInput = Annotated[
 
 @app.command()
 def dev(
-    reload: Annotated[bool, typer.Option(help="Restart when the source changes.")] = True,
+    reload: Annotated[bool, typer.Option(help="Restart when the source code changes.")] = True,
 ) -> None:
-    """Run with a PostgreSQL of its own, its tables and demo data; for developers."""
+    """Start a development server with an embedded PostgreSQL and demo data."""
     from graph.commands import server
 
     server.dev(_settings(), reload=reload)
@@ -44,10 +45,12 @@ def dev(
 
 @app.command()
 def serve(
-    migrate: Annotated[bool, typer.Option("--migrate", help="Migrate the tables first.")] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that answer requests.")] = 1,
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Run the migrations before starting.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, help="The number of worker processes.")] = 1,
 ) -> None:
-    """Run for others, on the database of DATABASE_URL."""
+    """Start the server on the database of DATABASE_URL."""
     from graph.commands import server
 
     server.serve(_settings(), migrate_first=migrate, workers=workers)
@@ -55,32 +58,32 @@ def serve(
 
 @app.command()
 def migrate() -> None:
-    """Bring the database's tables to this version."""
+    """Migrate the database to this version."""
     from graph.commands import database
 
-    with database.running(_settings()) as dsn:
-        database.migrate(dsn)
+    with database.running(_settings()) as at:
+        database.migrate(at)
 
 
 @app.command()
 def demo() -> None:
-    """Create the demo's organization, documents and people, and print their passwords."""
+    """Create the demo organization with documents and users, and print their passwords."""
     from graph.commands import database
     from graph.commands.demo import create
 
     settings = _settings()
-    with database.running(settings) as dsn:
-        for account in create(dsn, settings):
+    with database.running(settings) as at:
+        for account in create(at, settings):
             typer.echo(f"{account.email}  {account.password}  {account.who}")
 
 
 @users.command("create")
 def create_user(
     email: Email,
-    name: Annotated[str | None, typer.Option(help="Their full name.")] = None,
+    name: Annotated[str | None, typer.Option(help="The full name of the user.")] = None,
     password_stdin: PasswordFromInput = False,
 ) -> None:
-    """Create somebody who may sign in. Asks for the password unless it comes from the input."""
+    """Create a user. Prompts for the password unless --password-stdin is given."""
     from graph.commands import people
 
     people.create(_settings(), email, name, _password(from_input=password_stdin))
@@ -88,7 +91,7 @@ def create_user(
 
 @users.command("password")
 def change_password(email: Email, password_stdin: PasswordFromInput = False) -> None:
-    """Give somebody another password, and sign them out everywhere."""
+    """Change the password of a user, and end all their sessions."""
     from graph.commands import people
 
     people.change_password(_settings(), email, _password(from_input=password_stdin))
@@ -96,7 +99,7 @@ def change_password(email: Email, password_stdin: PasswordFromInput = False) -> 
 
 @users.command("approve")
 def approve_user(email: Email) -> None:
-    """Let somebody in who has signed up, and tell them by mail."""
+    """Approve a user who has signed up, and notify them by email."""
     from graph.commands import people
 
     people.let_in(_settings(), email)
@@ -104,7 +107,7 @@ def approve_user(email: Email) -> None:
 
 @users.command("second-factor-off")
 def turn_second_factor_off(email: Email) -> None:
-    """Ask somebody for no codes any more, who has lost both their app and their recovery codes."""
+    """Turn off the second factor of a user who has lost the app and the recovery codes."""
     from graph.commands import people
 
     people.turn_second_factor_off(_settings(), email)
@@ -113,12 +116,15 @@ def turn_second_factor_off(email: Email) -> None:
 @app.command()
 def token(
     email: Email,
-    days: Annotated[int, typer.Option(min=1, help="Days until it expires.")] = 30,
+    days: Annotated[
+        int, typer.Option(min=1, help="The number of days until the token expires.")
+    ] = 30,
     scope: Annotated[
-        str | None, typer.Option(help="Scopes it is narrowed to, separated by spaces.")
+        str | None,
+        typer.Option(help="The scopes of the token, separated by spaces. All by default."),
     ] = None,
 ) -> None:
-    """Print a bearer token of somebody, for scripts; it is shown this once."""
+    """Create a personal token of a user, and print it. It cannot be shown again."""
     from graph.commands import people
 
     typer.echo(people.token(_settings(), email, days, scope))
@@ -126,26 +132,66 @@ def token(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="The file.")],
-    project: Annotated[str, typer.Option(help="Id or slug of the project.")],
+    file: Annotated[Path, typer.Argument(help="The CSV, ReqIF, ReqIFZ or JUnit XML file.")],
+    project: Annotated[str, typer.Option(help="The ID or slug of the project.")],
     email: Annotated[
         str | None,
-        typer.Option("--as", help="Who imports: their e-mail address; by default an owner."),
+        typer.Option(
+            "--as", help="The email address of the importing user. The default is an owner."
+        ),
     ] = None,
     document: Annotated[
-        str | None, typer.Option(help="Id of the document to extend, or name of a new one.")
+        str | None, typer.Option(help="The ID of an existing document, or the name of a new one.")
     ] = None,
     format: Annotated[
-        Literal["csv", "reqif"] | None, typer.Option(help="By default the file's ending tells.")
+        Literal["csv", "reqif", "junit"] | None,
+        typer.Option(
+            help="The format. The default follows from the file extension, and that of an XML file"
+            " from its content."
+        ),
     ] = None,
     map: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN=FIELD", help="Where a column belongs.")
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=FIELD", help="The field that a column is imported to. Repeatable."
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do all, keep nothing.")] = False,
+    delimiter: Annotated[
+        str | None, typer.Option(help="The delimiter of a CSV file. Detected by default.")
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="The encoding of a CSV file if it is not Unicode, such as cp1252."),
+    ] = None,
+    create_tests: Annotated[
+        bool, typer.Option("--create-tests", help="Create test cases for unknown results.")
+    ] = False,
+    product_version: Annotated[
+        str | None, typer.Option(help="The version of the product that was tested.")
+    ] = None,
+    environment: Annotated[
+        str | None, typer.Option(help="The environment in which the tests were executed.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Report the result without storing anything.")
+    ] = False,
 ) -> None:
-    """Import requirements from a CSV or ReqIF file."""
+    """Import requirements from a CSV or ReqIF file, or test results from JUnit XML."""
     from graph.commands.exchange import import_requirements
+    from graph.commands.test_results import ends_in_junit, import_test_results
 
+    if format == "junit" or (format is None and ends_in_junit(file)):
+        import_test_results(
+            _settings(),
+            file,
+            email=email,
+            project=project,
+            create=create_tests,
+            version=product_version,
+            environment=environment,
+            dry_run=dry_run,
+        )
+        return
     import_requirements(
         _settings(),
         file,
@@ -154,36 +200,48 @@ def import_(
         document=document,
         format=format,
         columns=map or [],
+        delimiter=delimiter,
+        encoding=encoding,
         dry_run=dry_run,
     )
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    since: Annotated[
+        Path | None,
+        typer.Option(help="Print the changes since the schema in this file instead, as Markdown."),
+    ] = None,
+) -> None:
     """Print the GraphQL schema."""
     from graph.schema import schema
 
-    typer.echo(schema.as_str())
+    if since is None:
+        typer.echo(schema.as_str())
+        return
+    from graph.commands.schema_changes import schema_changes
+
+    typer.echo(schema_changes(since.read_text(), schema.as_str()), nl=False)
 
 
 @app.command()
 def settings() -> None:
     """Print every setting with its default, as a Markdown table."""
-    from graph.settings import table
+    from graph.settings_table import table
 
     typer.echo(table(), nl=False)
 
 
 @app.command()
 def doctor() -> None:
-    """Look for what is wrong with the installation, and say what to do."""
+    """Check the installation, and print a recommendation for each problem."""
     from rich.console import Console
     from rich.table import Table
 
     from graph.commands.doctor import examine
 
     findings = examine(_settings())
-    table = Table("", "Looked at", "Found", "What to do")
+    table = Table("", "Check", "Result", "Recommendation")
     for finding in findings:
         mark = "[red]✗[/]" if finding.advice else "[green]✓[/]"
         table.add_row(mark, finding.subject, finding.state, finding.advice)
@@ -192,7 +250,7 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """The console script: a failure that a person can mend is one sentence and exit code 1."""
+    """Run the command line: a failure that a person can fix is one sentence and exit code 1."""
     try:
         app()
     except KeyboardInterrupt:

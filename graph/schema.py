@@ -1,110 +1,57 @@
-"""The schema: what each area offers, put together."""
+"""The schema, merged from the types and fields of each product."""
 
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from graph.core import (
-    api_keys,
-    changes,
-    clients,
-    membership,
-    notifications,
-    organizations,
-    people,
-    personal_tokens,
-    projects,
-    purge,
-    service_accounts,
-    trash,
-    usage,
-)
+from db.problem import Problem
+from graph.core import schema as core
 from graph.kit.context import Info
 from graph.kit.node import NODES, Node
-from graph.kit.scalars import SCALARS
+from graph.kit.one_of import check_one_of
+from graph.kit.scalars import SCALARS, uuid_of
 from graph.kit.scopes import require_scopes
-from graph.requirements import (
-    assignments,
-    baselines,
-    blocks,
-    comparisons,  # noqa: F401 (it extends types)
-    documents,
-    nested,
-    presence,
-    requirements,
-)
-from graph.requirements import changes as changes_of_requirements
+from graph.requirements import schema as requirements
 
-for _type in (
-    organizations.Organization,
-    projects.Project,
-    documents.Document,
-    blocks.Block,
-    requirements.Requirement,
-    baselines.Baseline,
-    people.Profile,
-    organizations.OrganizationMember,
-    organizations.OrganizationInvitation,
-    clients.OAuthClient,
-    projects.ProjectMember,
-    api_keys.ApiKey,
-    personal_tokens.PersonalToken,
-    notifications.Notification,
-    assignments.Assignment,
-):
-    NODES[_type.model] = _type
+NODES.update({type_.model: type_ for type_ in (*core.NODES, *requirements.NODES)})
 
 
-@strawberry.type
-class Query(
-    people.Query,
-    organizations.Query,
-    projects.Query,
-    documents.Query,
-    blocks.Query,
-    requirements.Query,
-    baselines.Query,
-    trash.Query,
-):
-    @strawberry.field(description="Whatever has this id, of any type, or NOT_FOUND.")
-    async def node(self, info: Info, id: UUID) -> Node | None:
-        return await info.context.node(id, list(NODES))  # type: ignore[return-value]
-
-    @strawberry.field(description="What has these ids, in their order; null for those not found.")
-    async def nodes(self, info: Info, ids: list[UUID]) -> list[Node | None] | None:
-        return await info.context.nodes(ids, list(NODES))  # type: ignore[return-value]
+ObjectId = Annotated[strawberry.ID, strawberry.argument(description="The ID of the object.")]
+ObjectIds = Annotated[
+    list[strawberry.ID], strawberry.argument(description="The IDs of the objects, at most 100.")
+]
 
 
-@strawberry.type
-class Mutation(
-    people.Mutation,
-    membership.Mutation,
-    service_accounts.Mutation,
-    clients.Mutation,
-    api_keys.Mutation,
-    personal_tokens.Mutation,
-    notifications.Mutation,
-    projects.Mutation,
-    nested.Mutation,
-    documents.Mutation,
-    blocks.Mutation,
-    requirements.Mutation,
-    purge.Mutation,
-    baselines.Mutation,
-    presence.Mutation,
-    assignments.Mutation,
-):
+def _uuid(id: strawberry.ID, *place: str | int) -> UUID:
+    """Return the UUID of an ID. Raises INVALID if it is no UUID."""
+    if (found := uuid_of(id)) is None:
+        raise Problem("INVALID", "Must be a UUID.", field=place)
+    return found
+
+
+@strawberry.type(description="The operations that read data.")
+class Query(core.Query, requirements.Query):
+    @strawberry.field(description="Look up an object of any type by its ID.")
+    async def node(self, info: Info, id: ObjectId) -> Node | None:
+        return await info.context.node(_uuid(id, "id"), list(NODES))  # type: ignore[return-value]
+
+    @strawberry.field(
+        description="Look up objects of any type by their IDs, in order; null for those not found."
+    )
+    async def nodes(self, info: Info, ids: ObjectIds) -> list[Node | None] | None:
+        wanted = [_uuid(id, "ids", place) for place, id in enumerate(ids)]
+        return await info.context.nodes(wanted, list(NODES))  # type: ignore[return-value]
+
+
+@strawberry.type(description="The operations that change data.")
+class Mutation(core.Mutation, requirements.Mutation):
     pass
 
 
-@strawberry.type
-class Subscription(
-    changes.Subscription,
-    changes_of_requirements.Subscription,
-    presence.Subscription,
-    notifications.Subscription,
-):
+@strawberry.type(description="The operations that deliver changes as they happen.")
+class Subscription(core.Subscription, requirements.Subscription):
     pass
 
 
@@ -112,7 +59,8 @@ schema = strawberry.Schema(
     Query,
     Mutation,
     Subscription,
-    types=[*NODES.values(), usage.Usage],
+    types=list(NODES.values()),
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 require_scopes(schema)
+check_one_of(schema)

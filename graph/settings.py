@@ -1,34 +1,39 @@
-"""What an operator can set: one environment variable a field, each with its meaning and its unit.
+"""Settings of the gateway: one environment variable a field, each with its meaning and unit.
 
 The variable is the field's name in capitals. Nothing else reads the environment.
 """
 
-import os
-import re
-import secrets
 from pathlib import Path
-from typing import Annotated, Literal
-from unicodedata import normalize
-from urllib.parse import urlsplit
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-SECRET_LENGTH = 32
-"""Characters that GATEWAY_SECRET has at least."""
+from db.logins import Logins
+from graph.setting_types import (
+    SECRET_LENGTH,
+    Host,
+    Hosts,
+    Networks,
+    Origin,
+    Origins,
+    People,
+    PostgresAddress,
+    Programs,
+    RedisAddress,
+    Secret,
+    Sender,
+    SmtpAddress,
+    Token,
+)
 
 
 class SettingsError(Exception):
-    """The settings do not fit together; the message says what to set."""
-
-
-def _split(value: object) -> object:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    """The settings contradict each other; the message says what to set."""
 
 
 class Settings(BaseSettings):
-    """The settings of one process, read once. `with_secret` completes them for a server."""
+    """The settings of one process, read once. graph.server_secret completes them."""
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -36,31 +41,31 @@ class Settings(BaseSettings):
     gateway_env: Literal["development", "production"] = Field(
         default="development", description="`production` asks for a secret and logs JSON."
     )
-    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    host: Host = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(
         default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one."
     )
-    public_url: str = Field(
+    public_url: Origin = Field(
         default="",
         description="Address that people and clients use, without a path; links are built from it."
         " By default the address listened on.",
     )
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    allowed_hosts: Hosts = Field(
         default=(),
         description="Values of the Host header to accept, separated by commas; by default the host"
         " of PUBLIC_URL and this machine's own names.",
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    cors_origins: Origins = Field(
         default=(),
         description="Origins, such as `https://app.example.com`, whose pages may call the API,"
         " separated by commas; by default only the gateway's own.",
     )
-    trusted_proxies: str = Field(
+    trusted_proxies: Networks = Field(
         default="127.0.0.1",
         description="Addresses and networks, separated by commas, whose X-Forwarded-For and"
         " X-Forwarded-Proto are believed.",
     )
-    metrics_token: SecretStr | None = Field(
+    metrics_token: Token = Field(
         default=None,
         description="Bearer token that /metrics asks for; without one it answers in development"
         " only.",
@@ -81,26 +86,43 @@ class Settings(BaseSettings):
     )
 
     # What it keeps, and where
-    database_url: SecretStr | None = Field(
+    database_url: PostgresAddress = Field(
         default=None,
         description="`postgresql://user:password@host:port/database`, PostgreSQL 15.14 or later;"
         " without it an embedded PostgreSQL 18 runs in the data directory.",
+    )
+    auth_database_url: PostgresAddress = Field(
+        default=None,
+        description="Address of the same database for identifying people, as gateway_auth; by"
+        " default that of DATABASE_URL. With it DATABASE_URL may log in as gateway_app alone.",
+    )
+    owner_database_url: PostgresAddress = Field(
+        default=None,
+        description="Address of the same database for `gateway migrate` and `gateway audit`, as"
+        " gateway_owner; by default that of DATABASE_URL. A server does not need it.",
+    )
+    database_logins: Literal["", "separate", "one"] = Field(
+        default="",
+        description="`separate`: requests are served by the login of gateway_app, people identified"
+        " by that of gateway_auth, with passwords that follow from that in DATABASE_URL. `one`: its"
+        " login takes these roles, so that whoever could run SQL of their own could take others. By"
+        " default separate where the database has these logins.",
     )
     gateway_data_dir: Path = Field(
         default=Path(".data"),
         description="Folder of the embedded PostgreSQL and of the secret made in development.",
     )
-    gateway_pg_bin: Path | None = Field(
+    gateway_pg_bin: Programs = Field(
         default=None,
         description="Folder of other PostgreSQL programs to run as the embedded server.",
     )
-    gateway_secret: SecretStr = Field(
+    gateway_secret: Secret = Field(
         default=SecretStr(""),
         description=f"At least {SECRET_LENGTH} random characters that sign cookies, cursors and"
         " forms; development makes its own. Changing it signs everybody out.",
     )
 
-    redis_url: SecretStr | None = Field(
+    redis_url: RedisAddress = Field(
         default=None,
         description="`redis://user:password@host:port`, or `rediss://` for TLS: carries between"
         " processes who is present and that something has happened. Without it PostgreSQL does.",
@@ -123,6 +145,14 @@ class Settings(BaseSettings):
         default=5.0,
         gt=0,
         description="Seconds to wait for a free connection before answering BUSY.",
+    )
+    viewer_cache: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Seconds for which requests rely on what was read of their viewer. What ends a"
+        " token or a role counts at once in the same process, and in every other one as soon as"
+        " the feed tells it, after this time at the latest. 0 reads the viewer for each request.",
     )
     statement_timeout: float = Field(
         default=5.0, gt=0, description="Seconds that one SQL statement may take."
@@ -165,6 +195,12 @@ class Settings(BaseSettings):
     max_list_items: int = Field(
         default=500, ge=1, description="Items of a list in an argument or a variable, at most."
     )
+    max_conditions: int = Field(
+        default=250,
+        ge=1,
+        description="Comparisons in the filters of an operation, with the members of their `and`"
+        " and `or` and the keys of `orderBy`, at most.",
+    )
     # Four levels of lists with their default pages of 20 cost 168,421 and must pass: whoever
     # explores a requirement set asks for just that. A fifth level does not pass, nor do pages of
     # 100 in three levels. What passes still has the deadlines of an operation and its statements.
@@ -173,6 +209,23 @@ class Settings(BaseSettings):
         ge=1,
         description="Cost of an operation, at most: 1 for a field that leads to rows, plus its page"
         " size times the cost of what is selected beneath it.",
+    )
+    cost_per_second: int = Field(
+        default=5_000,
+        ge=1,
+        description="Cost that each person, or application that acts for itself, may ask for in a"
+        " second, of one process; what is not read is given back.",
+    )
+    cost_burst: int = Field(
+        default=500_000,
+        ge=1000,
+        description="Cost that they may ask for at once, after a rest; more than MAX_COST.",
+    )
+    max_answer_bytes: int = Field(
+        default=16_000_000,
+        ge=1000,
+        description="Bytes of an answer or a live event, at most; an operation reads at most four"
+        " times as many from the database.",
     )
 
     # Live events
@@ -200,13 +253,13 @@ class Settings(BaseSettings):
     )
 
     # Mail
-    smtp_url: SecretStr | None = Field(
+    smtp_url: SmtpAddress = Field(
         default=None,
         description="Mail server: `smtp://user:password@host:587`, encrypted by STARTTLS, or"
         " `smtps://user:password@host:465`. Without it mail is written to the log in development,"
         " and what needs mail is not offered in production.",
     )
-    mail_from: str = Field(
+    mail_from: Sender = Field(
         default="",
         description="Sender of mail, such as `Gateway <gateway@example.com>`; by default `no-reply`"
         " at the host of PUBLIC_URL.",
@@ -219,7 +272,7 @@ class Settings(BaseSettings):
         " `gateway user approve` lets them in (`approval`), or nobody (`closed`). By default"
         " `open` in development and `closed` in production.",
     )
-    approvers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    approvers: People = Field(
         default=(),
         description="E-mail addresses, separated by commas, of those who are told of people who"
         " wait for approval, and approve them at /account/approvals.",
@@ -249,7 +302,14 @@ class Settings(BaseSettings):
     refresh_token_days: int = Field(
         default=30,
         ge=1,
-        description="Days until an application asks its user again, however often it refreshes.",
+        description="Days without a refresh after which an application asks its user again.",
+    )
+    refresh_token_max_days: int = Field(
+        default=365,
+        ge=1,
+        le=36_500,
+        description="Days after which an application asks its user again, however often it"
+        " refreshes.",
     )
     client_requests: int = Field(
         default=600,
@@ -270,126 +330,37 @@ class Settings(BaseSettings):
         " whoever registers one chooses the name that people are asked about.",
     )
 
-    @field_validator("database_url")
-    @classmethod
-    def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
-            raise ValueError("it begins with postgresql://")
-        return value
-
-    @field_validator("redis_url")
-    @classmethod
-    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None or not value.get_secret_value():
-            return None
-        try:
-            url = urlsplit(value.get_secret_value())
-            fits = url.scheme in ("redis", "rediss") and url.hostname and url.port != 0
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ValueError("it is redis:// or rediss://, perhaps user:password@, a host, a port")
-        return value
-
-    @field_validator("smtp_url")
-    @classmethod
-    def _is_smtp(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None or not value.get_secret_value():
-            return None
-        try:
-            url = urlsplit(value.get_secret_value())
-            fits = url.scheme in ("smtp", "smtps") and url.hostname and url.port != 0
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ValueError("it is smtp:// or smtps://, perhaps user:password@, a host, a port")
-        return value
-
-    @field_validator("mail_from")
-    @classmethod
-    def _is_one_line(cls, value: str) -> str:
-        if value and ("@" not in value or not value.isprintable()):
-            raise ValueError("it is an e-mail address, perhaps with a name before it")
-        return value
-
-    @field_validator("approvers")
-    @classmethod
-    def _are_addresses(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        addresses = [normalize("NFC", value).lower() for value in values if value]
-        if not all(re.fullmatch(r"[^@\s]+@[^@\s]+", address) for address in addresses):
-            raise ValueError("they are e-mail addresses, separated by commas")
-        return tuple(dict.fromkeys(addresses))
-
-    @field_validator("gateway_secret")
-    @classmethod
-    def _is_long(cls, value: SecretStr) -> SecretStr:
-        if 0 < len(value.get_secret_value()) < SECRET_LENGTH:
-            raise ValueError(f"it has at least {SECRET_LENGTH} characters")
-        return value
-
-    @field_validator("public_url")
-    @classmethod
-    def _is_origin(cls, value: str) -> str:
-        scheme, _, rest = value.rstrip("/").partition("://")
-        if value and (scheme not in ("http", "https") or not rest or "/" in rest):
-            raise ValueError("it is http:// or https://, a host and perhaps a port")
-        return value.rstrip("/")
+    @property
+    def logins(self) -> Logins:
+        """Return the addresses and logins of the database. DATABASE_URL must be set."""
+        assert self.database_url is not None  # noqa: S101 (the command line has filled it in)
+        auth, owner = self.auth_database_url, self.owner_database_url
+        return Logins(
+            self.database_url.get_secret_value(),
+            auth.get_secret_value() if auth else None,
+            owner.get_secret_value() if owner else None,
+            self.database_logins,
+            self.gateway_pooler,
+        )
 
     @property
     def in_production(self) -> bool:
-        """Whether other people depend on this process."""
+        """Return whether the process runs in production."""
         return self.gateway_env == "production"
 
     @property
     def signing_up(self) -> Literal["open", "approval", "closed"]:
-        """Who may sign up."""
+        """Return the policy of sign-up; by default closed in production, else open."""
         return self.sign_up or ("closed" if self.in_production else "open")
 
     @property
     def registering_clients(self) -> Literal["open", "closed"]:
-        """Whether applications may register themselves."""
+        """Return the policy of client registration; by default closed in production, else open."""
         return self.client_registration or ("closed" if self.in_production else "open")
 
     @property
     def url(self) -> str:
-        """The address of the gateway for people and clients, without a slash at its end."""
+        """Return the address of the gateway for people and clients, without a slash at its end."""
         name = "localhost" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
         name = f"[{name}]" if ":" in name else name
         return self.public_url or f"http://{name}:{self.port}"
-
-
-def with_secret(settings: Settings) -> Settings:
-    """The settings with a secret: in development one that is made once and kept.
-
-    Raises SettingsError in production, where several processes need the same one.
-    """
-    if settings.gateway_secret.get_secret_value():
-        return settings
-    if settings.in_production:
-        raise SettingsError(
-            f"Set GATEWAY_SECRET to at least {SECRET_LENGTH} random characters, the same for every"
-            " process of this gateway, or set GATEWAY_ENV=development."
-        )
-    file = settings.gateway_data_dir / "secret"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if not file.exists():
-        fresh = file.with_name(f"secret.{os.getpid()}")
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(SECRET_LENGTH))
-        fresh.replace(file)
-    return settings.model_copy(update={"gateway_secret": SecretStr(file.read_text())})
-
-
-def table() -> str:
-    """Every setting as a Markdown table, for the README and `gateway settings`."""
-    lines = ["| Variable | Default | Meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        lines.append(f"| `{name.upper()}` | {_default(field)} | {field.description} |")
-    return "\n".join(lines) + "\n"
-
-
-def _default(field: FieldInfo) -> str:
-    value = field.default
-    if isinstance(value, SecretStr):
-        value = value.get_secret_value()
-    return "" if value in (None, "", ()) else f"`{value}`"

@@ -1,1 +1,1 @@
-"""The history of the database's tables; `migrations.run` applies it."""
+"""The history of the database's tables, applied by `migrations.run`."""

@@ -1,4 +1,4 @@
-"""Columns and types as the first migrations made them. Migrations share it: it never changes."""
+"""Columns and types as of the first migrations. Migrations share this module: it never changes."""
 
 from collections.abc import Mapping
 
@@ -9,26 +9,26 @@ from sqlalchemy.types import UserDefinedType
 
 TIME = sa.DateTime(timezone=True)
 LOCK_TIMEOUT = "SET LOCAL lock_timeout = '5s'"
-"""Whoever holds a table for longer makes the migration fail, instead of all others wait for it."""
+"""A table that is locked for longer makes the migration fail, and does not block all others."""
 
 
 class TransactionId(UserDefinedType[int]):
-    """xid8."""
+    """PostgreSQL's type xid8."""
 
     cache_ok = True
 
     def get_col_spec(self, **_: object) -> str:
-        """Its name in DDL."""
+        """Return the name of the type in DDL."""
         return "xid8"
 
 
 def identifier() -> sa.Column[object]:
-    """The id of a versioned row."""
+    """Return the ID column of a versioned row."""
     return sa.Column("id", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False)
 
 
 def history() -> tuple[sa.Column[object], ...]:
-    """The version of a row; when and by whom it was made, changed and deleted."""
+    """Return the columns of a row's version, creation, last change and deletion."""
     return (
         sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("created_at", TIME, server_default=sa.text("now()"), nullable=False),
@@ -41,7 +41,7 @@ def history() -> tuple[sa.Column[object], ...]:
 
 
 def enum(name: str) -> ENUM:
-    """An enumeration that exists by now."""
+    """Return an enumeration that exists already."""
     return ENUM(name=name, create_type=False)
 
 
@@ -52,7 +52,7 @@ def create_enums(enums: Mapping[str, tuple[str, ...]]) -> None:
 
 
 def drop(tables: tuple[str, ...], enums: Mapping[str, tuple[str, ...]]) -> None:
-    """Drop tables, the last first, and the enumerations that came with them."""
+    """Drop these tables, the last first, and these enumerations."""
     for table in reversed(tables):
         op.drop_table(table)
     for name in enums:

@@ -1,4 +1,4 @@
-"""How Alembic compares and migrates: on the connection of `migrations.run`, as gateway_owner."""
+"""Alembic's environment: it migrates on the connection of `migrations.run`, as gateway_owner."""
 
 import os
 
@@ -16,7 +16,7 @@ ischema_names.update(xid8=TransactionId, pg_snapshot=Snapshot)
 
 
 def migrate(connection: Connection) -> None:
-    """Run what Alembic was asked for; each migration is one transaction."""
+    """Run the requested migrations, each in one transaction."""
     context.configure(
         connection=connection,
         target_metadata=METADATA,

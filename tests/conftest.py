@@ -10,8 +10,9 @@ import gc
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -20,22 +21,48 @@ import pytest
 import structlog
 from starlette.applications import Starlette
 
-from db.embedded import Embedded
+from db.embedded.cluster import Embedded
 from db.pool import Database
 from graph.app import create_app
 from graph.settings import Settings
 from migrations.run import upgrade
+from tests.browsing import browser
+from tests.costs import Costs
 from tests.world import World, found
+
+__all__ = ["browser"]
 
 TEMPLATE = "gateway_template"
 SECRET = "a secret that only the tests use, long enough"
 SHARED_MEMORY = Path("/dev/shm")
+SERVER = {
+    "max_connections": "200",
+    # What is written is not to outlive a crash: nothing waits for a disk.
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    # The server does nothing by itself that a test could meet one time and not another.
+    "autovacuum": "off",
+    "checkpoint_timeout": "1h",
+    "jit": "off",
+}
+"""Parameters of the server: those for which an answer is the same, and sooner there."""
+
+PATIENCE = {"statement_timeout": 15.0, "connection_wait": 15.0, "operation_timeout": 30.0}
+"""Limits, in seconds, that a busy machine does not reach; a test that is about one sets its own."""
 
 _embedded: list[Embedded] = []
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run the storms at their full size")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server and migrate the template, once, before the workers start."""
+    config.pluginmanager.register(Costs(config))
     gc.set_threshold(200_000, 50, 50)  # a test leaves little behind, and looking for it costs more
     structlog.configure(  # lines are made and dropped; tests of the log set it up as servers do
         processors=[structlog.contextvars.merge_contextvars, structlog.processors.JSONRenderer()],
@@ -48,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
         programs = os.environ.get("GATEWAY_PG_BIN")
         embedded = Embedded(
             Path(tempfile.mkdtemp(prefix="gateway-tests-", dir=base)) / "postgresql",
-            settings={"fsync": "off", "max_connections": "200"},
+            settings=SERVER,
             binaries=Path(programs) if programs else None,
         ).start()
         _embedded.append(embedded)
@@ -65,21 +92,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules with long tests come first, so that no worker is left alone with one at the end."""
-    long = {item.path for item in items if item.get_closest_marker("exhaustive")}
-    items.sort(key=lambda item: item.path not in long)
+    """Run modules with long tests first, so that no worker is left alone with one at the end."""
+    markers = ("storm", "exhaustive", "processes")
+    of = [{item.path for item in items if item.get_closest_marker(name)} for name in markers]
+    items.sort(key=lambda item: [item.path not in paths for paths in of])
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Under GATEWAY_NO_SKIP what is skipped has failed: a run must prove all it claims."""
+    """Fail skipped tests under GATEWAY_NO_SKIP: a run must prove all it claims."""
     report = (yield).get_result()
     if report.skipped and os.environ.get("GATEWAY_NO_SKIP") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
 
 
 def dsn_of(database: str, *, superuser: bool = False) -> str:
-    """A database of the test server, as the gateway logs in, or as its superuser."""
+    """Return a database of the test server, as the gateway logs in, or as its superuser."""
     url = os.environ["TEST_DATABASE_URL"]
     if not superuser:
         url = os.environ.get("TEST_LOGIN_URL", url)
@@ -95,67 +123,107 @@ async def _run(*statements: str) -> None:
         await connection.close()
 
 
+class Superuser(asyncpg.Connection):
+    """A connection that calls `written` after each statement that may have written."""
+
+    written: Callable[[], None] = staticmethod(lambda: None)
+
+    async def execute(self, *args: Any, **options: Any) -> str:
+        return await self._then(super().execute(*args, **options))
+
+    async def executemany(self, *args: Any, **options: Any) -> None:
+        return await self._then(super().executemany(*args, **options))
+
+    async def fetchval(self, *args: Any, **options: Any) -> Any:
+        return await self._then(super().fetchval(*args, **options))
+
+    async def _then(self, statement: Awaitable[Any]) -> Any:
+        try:
+            return await statement
+        finally:
+            self.written()
+
+
+@pytest.fixture(scope="session")
+def full(pytestconfig: pytest.Config) -> bool:
+    """Return whether the storms run at their full size."""
+    return bool(pytestconfig.getoption("full"))
+
+
 @pytest.fixture(scope="session")
 def server_dsn() -> str:
-    """The server's maintenance database, as a user who may create databases and roles."""
+    """Return the address of the server's maintenance database, as a user who may create roles."""
     return os.environ["TEST_DATABASE_URL"]
 
 
 @pytest.fixture(scope="session")
 async def database_dsn(worker_id: str) -> str:
-    """A database of this worker's own, as the gateway logs in."""
+    """Return a database of this worker's own, as the gateway logs in."""
     name = f"gateway_{worker_id}"
     await _run(
         f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
         f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY",
+        f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC",  # a copy lacks it
     )
     return dsn_of(name)
 
 
 @pytest.fixture(scope="session")
 def superuser_dsn(database_dsn: str) -> str:
-    """The database of this worker, as somebody whom nothing is hidden from."""
+    """Return the address of this worker's database as a superuser."""
     return dsn_of(urlsplit(database_dsn).path.removeprefix("/"), superuser=True)
 
 
 @pytest.fixture(scope="session")
-async def superuser(superuser_dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection to this worker's database that nothing is hidden from."""
-    connection = await asyncpg.connect(superuser_dsn)
+async def superuser(superuser_dsn: str) -> AsyncIterator[Superuser]:
+    """Yield a superuser's connection to this worker's database."""
+    connection = await asyncpg.connect(superuser_dsn, connection_class=Superuser)
     yield connection
     await connection.close()
 
 
 @pytest.fixture(scope="session")
 async def database(database_dsn: str) -> AsyncIterator[Database]:
-    """The gateway's pools."""
-    async with Database(database_dsn, app_connections=5, orm_connections=5) as database:
+    """Yield the gateway's pools."""
+    limits = {
+        "wait": PATIENCE["connection_wait"],
+        "statement_timeout": PATIENCE["statement_timeout"],
+    }
+    async with Database(database_dsn, app_connections=5, orm_connections=5, **limits) as database:
         yield database
 
 
 @pytest.fixture(scope="session")
 def settings(database_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """What the application under test is set to."""
+    """Return the settings of the application under test."""
     return Settings(
         database_url=database_dsn,
         gateway_secret=SECRET,
         gateway_data_dir=tmp_path_factory.mktemp("data"),
         public_url="http://localhost",
         allowed_hosts=("localhost", "127.0.0.1", "testserver"),
+        **PATIENCE,
     )
 
 
 @pytest.fixture(scope="session")
 async def app(settings: Settings) -> AsyncIterator[Starlette]:
-    """The whole application, as it is served."""
+    """Yield the whole application, as it is served."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         yield app
 
 
 @pytest.fixture(scope="session")
-async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody's HTTP client, without credentials."""
+async def client(
+    app: Starlette, superuser: Superuser, database: Database
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield an HTTP client without credentials.
+
+    Rows that tests write with plain SQL are visible at once, although the feed has no events of
+    them.
+    """
+    superuser.written = database.access_changed = app.state.viewers.clear
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
@@ -164,14 +232,18 @@ async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def world(
     superuser: asyncpg.Connection, database: Database, client: httpx.AsyncClient
-) -> World:
-    """A tenant of this test's own: people in every role, a project, a document, requirements."""
-    return await found(superuser, database, client)
+) -> AsyncIterator[World]:
+    """Yield a tenant of this test's own: people in every role, a project, a document, and more."""
+    founded = await found(superuser, database, client)
+    yield founded
+    await founded.close_projects()
 
 
 @pytest.fixture
 async def other_world(
     superuser: asyncpg.Connection, database: Database, client: httpx.AsyncClient
-) -> World:
-    """Another tenant, of which nobody in `world` knows."""
-    return await found(superuser, database, client)
+) -> AsyncIterator[World]:
+    """Yield another tenant, which nobody in `world` can see."""
+    founded = await found(superuser, database, client)
+    yield founded
+    await founded.close_projects()

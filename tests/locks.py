@@ -1,4 +1,4 @@
-"""Requests made to meet: at a row that is held, or at a gate that is closed."""
+"""Requests that block each other: at a locked row, or at a closed gate."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,14 +27,14 @@ Waits = Callable[..., Awaitable[None]]
 
 @asynccontextmanager
 async def held(superuser: asyncpg.Connection, rows: str, *values: object) -> AsyncIterator[Waits]:
-    """Lock what stands behind `SELECT FROM` until the end of the block.
+    """Lock the rows of `SELECT FROM` until the end of the block.
 
-    The block is given what waits until so many others wait for a lock; they get it in that order.
-    `unless` is what may be done before there are so many.
+    The block gets a function that waits until a number of others wait for a lock, which they get in
+    that order. With `unless`, it also ends when that is done.
     """
 
     async def waiting(number: int, unless: "asyncio.Future[object] | None" = None) -> None:
-        async with asyncio.timeout(4):  # less than their patience
+        async with asyncio.timeout(12):  # less than their patience
             while await superuser.fetchval(WAITING) < number and not (unless and unless.done()):
                 await superuser.execute("SELECT pg_stat_clear_snapshot()")
                 await asyncio.sleep(0.005)
@@ -52,8 +52,8 @@ class Gate:
         self.holder = holder
 
     async def reached(self) -> int:
-        """The process of the backend that waits at the gate, once there is one."""
-        async with asyncio.timeout(5):
+        """Return the process ID of the backend that waits at the gate, once there is one."""
+        async with asyncio.timeout(12):
             while (pid := await self.holder.fetchval(STOPPED)) is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)  # PostgreSQL tells nobody
         return pid
@@ -64,7 +64,7 @@ class Gate:
 
 @asynccontextmanager
 async def gate(dsn: str, trigger: str) -> AsyncIterator[Gate]:
-    """A closed gate where this trigger fires, for all transactions of the database."""
+    """Yield a closed gate where this trigger fires, for all transactions of the database."""
     holder = await asyncpg.connect(dsn)
     try:
         await holder.execute(HOLD)

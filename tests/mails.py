@@ -1,4 +1,4 @@
-"""What development writes to its log in place of mailing it, as tests read it."""
+"""The mails that development writes to its log, as tests read them."""
 
 import asyncio
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ class Mails:
         self._logged = logged
 
     def to(self, email: str) -> list[tuple[str, str]]:
-        """The subjects and texts of the mails to this address, oldest first."""
+        """Return the subjects and texts of the mails to this address, oldest first."""
         mails: list[tuple[str, str, str]] = []
         for line in self._logged:
             if "subject" in line:
@@ -27,14 +27,14 @@ class Mails:
         return [(subject, text) for to, subject, text in mails if to == email]
 
     async def arrived(self, email: str, number: int = 1) -> list[tuple[str, str]]:
-        """The same, once there are so many."""
+        """Return the mails to this address, once there are this many."""
         async with asyncio.timeout(20):
             while len(self.to(email)) < number:  # noqa: ASYNC110 (the log tells nobody)
                 await asyncio.sleep(0.01)
         return self.to(email)
 
     async def link(self, email: str, number: int = 1) -> str:
-        """The path of the link in the last of so many mails to this address."""
+        """Return the path of the link in the last of this many mails to this address."""
         text = (await self.arrived(email, number))[-1][1]
         [address] = [line for line in text.splitlines() if "?token=" in line]
         parts = urlsplit(address)
@@ -43,6 +43,6 @@ class Mails:
 
 @contextmanager
 def captured() -> Iterator[Mails]:
-    """The mails that are sent meanwhile."""
+    """Yield the mails that are sent during the block."""
     with capture_logs() as logged:
         yield Mails(logged)

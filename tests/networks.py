@@ -1,4 +1,4 @@
-"""Addresses of networks in which nobody has called before: calls from one network are counted."""
+"""Addresses of networks without earlier requests: rate limits count by network."""
 
 from itertools import count
 
@@ -6,6 +6,6 @@ _numbers = count()
 
 
 def address() -> str:
-    """An address in a network of its own."""
+    """Return an address in a network of its own."""
     number = next(_numbers)
     return f"10.{128 + number // 256}.{number % 256}.1"

@@ -1,4 +1,4 @@
-"""Programs of tests/node, which are started with Node.js and the packages of the lock there."""
+"""Programs of tests/node, which run with Node.js and the packages of its lock."""
 
 import fcntl
 import importlib.util
@@ -20,7 +20,7 @@ Visit = Callable[[str], Awaitable[str]]
 
 
 def programs() -> tuple[str, list[str]]:
-    """The commands that start Node.js and npm: the machine's, or those of the explorer's build."""
+    """Return the commands that start Node.js and npm: the machine's, or those of the explorer."""
     on_path, npm = shutil.which("node"), shutil.which("npm")
     if on_path and npm:
         return on_path, [npm]
@@ -33,7 +33,7 @@ def programs() -> tuple[str, list[str]]:
 
 
 def installed() -> str:
-    """The command that starts Node.js, once npm has installed what the lock names."""
+    """Return the command that starts Node.js, once npm has installed the packages of the lock."""
     node, npm = programs()
     with LOCK.open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two of npm at once would be in each other's way
@@ -55,7 +55,7 @@ def _is_current() -> bool:
 
 
 async def journey(program: str, name: str, told: dict[str, Any], visit: Visit) -> dict[str, Any]:
-    """What a journey has seen; `visit` takes a browser to an address, and says where it ends."""
+    """Return the report of a journey; `visit` opens an address and returns the last redirect."""
     seen: dict[str, Any] = {}
 
     async def hear(line: str) -> str | None:

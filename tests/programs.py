@@ -1,4 +1,4 @@
-"""Programs that a test starts and answers, line by line, while it serves them itself."""
+"""Programs that a test starts, and whose lines it answers."""
 
 import asyncio
 import os
@@ -10,16 +10,16 @@ from subprocess import PIPE
 import pytest
 
 Hear = Callable[[str], Awaitable[str | None]]
-"""Hears a line that the program says; what it gives back is the program's next line of input."""
+"""Takes a line of the program's output; returns the next line of its input."""
 
-SECONDS = 60
-"""That a program may take."""
+SECONDS = 240
+"""The most seconds for a program."""
 
 
 async def converse(
     command: Sequence[str], hear: Hear, *, cwd: Path, env: Mapping[str, str] | None = None
 ) -> str:
-    """All that the program has said. AssertionError, with its complaints, when it fails."""
+    """Return the program's output. Raises AssertionError with its stderr when it fails."""
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=cwd,

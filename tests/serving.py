@@ -1,4 +1,4 @@
-"""Applications on a port of this machine, for clients that have to reach them over the network."""
+"""Applications on a port of this machine, for clients that connect over the network."""
 
 import asyncio
 import socket
@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 async def served(
     make: Callable[[str], Starlette], config: Callable[..., uvicorn.Config] = uvicorn.Config
 ) -> AsyncIterator[str]:
-    """The address of the application that `make` builds for it, in the loop of the test."""
+    """Yield the address of the application that `make` builds for it, in the test's loop."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = uvicorn.Server(config(make(url), lifespan="on", log_config=None))

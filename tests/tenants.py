@@ -1,4 +1,4 @@
-"""Organizations and members as rows, for tests in which they are not what is tested."""
+"""Organizations and members as rows, for tests of something else."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 async def organization_of(
     superuser: asyncpg.Connection, owner: UUID, name: str = "Harbour"
 ) -> UUID:
-    """The id of a new organization that this person owns."""
+    """Return the ID of a new organization that this person owns."""
     id = uuid7()
     await superuser.execute(
         "INSERT INTO organizations (id, name, slug) VALUES ($1, $2, $3)", id, name, id.hex

@@ -1,4 +1,4 @@
-"""A tap on the wire to PostgreSQL: every statement that a client sends, as the server is told it.
+"""A tap on the connection to PostgreSQL: every statement that a client sends.
 
 It reads the messages of the frontend (PostgreSQL documentation, 55.7), so that nothing that runs
 in the client, be it a pool, a driver or the ORM, can hide a statement from it.
@@ -13,18 +13,18 @@ from urllib.parse import urlsplit, urlunsplit
 
 @dataclass
 class Wire:
-    """What has been sent so far through `dsn`, on all connections."""
+    """The statements sent so far through `dsn`, on all connections."""
 
     dsn: str
     connections: list[list[str]] = field(default_factory=list)
 
     def forget(self) -> None:
-        """Listen anew."""
+        """Drop the statements so far."""
         for statements in self.connections:
             statements.clear()
 
     def transactions(self) -> list[list[str]]:
-        """The statements between each BEGIN and its COMMIT or ROLLBACK."""
+        """Return the statements between each BEGIN and its COMMIT or ROLLBACK."""
         found: list[list[str]] = []
         for statements in self.connections:
             inside = False
@@ -42,7 +42,7 @@ class Wire:
 
 @asynccontextmanager
 async def tapped(dsn: str) -> AsyncIterator[Wire]:
-    """A way to this server that is listened to."""
+    """Yield a proxy to this server that records statements."""
     address = urlsplit(dsn)
     wire = Wire("")
 
@@ -74,7 +74,7 @@ async def _passed(source: asyncio.StreamReader, target: asyncio.StreamWriter) ->
 async def _listened(
     client: asyncio.StreamReader, server: asyncio.StreamWriter, statements: list[str]
 ) -> None:
-    """Pass on whole messages, and note those that run a statement."""
+    """Pass on whole messages, and record those that run a statement."""
     prepared: dict[bytes, str] = {}
     portals: dict[bytes, str] = {}
     started = False

@@ -1,4 +1,4 @@
-"""A tenant for one test: people in every role, and a way to ask in their name."""
+"""A tenant for one test: people in every role, and requests as any of them."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,14 +9,14 @@ import asyncpg
 import httpx
 from uuid_utils.compat import uuid7
 
-from auth import tokens
+from auth.credentials import tokens
 from db.pool import Database
 
 ROLES = ("owner", "admin", "editor", "member", "viewer", "billing")
-"""What people are in the organization; each is called by their role."""
+"""The roles in the organization; each person is called by their role."""
 
 OTHERS = ("project_admin", "project_editor", "project_viewer", "document_editor", "outsider")
-"""Members by what they are in the project or document; `outsider` belongs to no organization."""
+"""Members with a role in the project or document only; `outsider` is in no organization."""
 
 
 class Refused(Exception):
@@ -31,7 +31,7 @@ class Refused(Exception):
 
 @dataclass
 class World:
-    """The ids of what there is, and the people."""
+    """The IDs of the rows, and the people."""
 
     superuser: asyncpg.Connection
     database: Database
@@ -49,6 +49,14 @@ class World:
     def email(self, person: str) -> str:
         return f"{person}.{self.name}@test.example"
 
+    async def close_projects(self) -> None:
+        """Make public projects private: everybody sees what is public, in other tests as well."""
+        await self.superuser.execute(
+            "UPDATE projects SET visibility = 'private'"
+            " WHERE organization_id = $1 AND visibility = 'public'",
+            self.organization,
+        )
+
     async def token(self, person: str) -> str:
         if person not in self.tokens:
             self.tokens[person] = await tokens.issue(
@@ -62,11 +70,11 @@ class World:
         return await self.client.post("/graphql", json=body, headers=headers)
 
     async def answer(self, person: str | None, query: str, **variables: Any) -> dict[str, Any]:
-        """The whole answer: data, errors and extensions."""
+        """Return the whole answer: data, errors and extensions."""
         return (await self.post(person, query, **variables)).json()
 
     async def ask(self, person: str | None, query: str, **variables: Any) -> Any:
-        """The data; its one root field, when it has one. Refused when there are errors."""
+        """Return the data; its one root field, when it has one. Raises Refused for errors."""
         answer = await self.answer(person, query, **variables)
         if answer.get("errors"):
             raise Refused(answer["errors"])
@@ -74,12 +82,12 @@ class World:
         return next(iter(data.values())) if len(data) == 1 else data
 
     async def code(self, person: str | None, query: str, **variables: Any) -> str | None:
-        """The code of the first error, or None when all went well."""
+        """Return the code of the first error, or None when there is none."""
         errors = (await self.answer(person, query, **variables)).get("errors")
         return errors[0]["extensions"]["code"] if errors else None
 
     async def records(self, entity: UUID | str) -> list[asyncpg.Record]:
-        """What is recorded of a row, oldest first."""
+        """Return the audit events of a row, oldest first."""
         return await self.superuser.fetch(
             "SELECT * FROM audit_logs WHERE entity_id = $1 ORDER BY version, created_at",
             UUID(str(entity)),
@@ -101,7 +109,7 @@ def _sendable(value: Any) -> Any:
 async def found(
     superuser: asyncpg.Connection, database: Database, client: httpx.AsyncClient
 ) -> World:
-    """Found a tenant by plain SQL: quick, and without the help of what is under test."""
+    """Create a tenant with plain SQL: quickly, and without the code under test."""
     world = World(superuser, database, client, name=uuid7().hex[-12:])
     people = {person: uuid7() for person in (*ROLES, *OTHERS)}
     inside = [person for person in people if person != "outsider"]

@@ -1,4 +1,4 @@
-"""What an application says of itself when it registers (RFC 7591, section 2), checked."""
+"""The client metadata of a registration (RFC 7591, section 2), validated."""
 
 import json
 import re
@@ -17,8 +17,8 @@ from pydantic import (
 )
 
 from auth.oauth.clients import DEVICE_CODE, GRANT_TYPES, is_app, is_loopback, is_redirect_uri
-from auth.oauth.registry import NAME, Registration
-from auth.oauth.scopes import SCOPES
+from auth.oauth.registry import Registration, is_client_name
+from auth.policy.scope_names import OPEN_SCOPES, OPENID_SCOPES
 
 MOST_BYTES = 64 * 1024
 MOST_URIS = 20
@@ -27,15 +27,13 @@ LONGEST = 200
 LONGEST_URI = 2000
 
 OPEN_GRANT_TYPES = tuple(name for name in GRANT_TYPES if name != "client_credentials")
-"""An application that nobody knows acts for people who let it, and never for itself."""
-OPEN_SCOPES = tuple(scope for scope in SCOPES if scope != "admin")
-"""What it may ask people for: all that they may do is not among it."""
+"""Grants of self-registered applications: for people who consent, never for themselves."""
 STARTS = ("authorization_code", DEVICE_CODE)
 """The grant types that a refresh token can come from."""
 
 
 def _one_line(value: str) -> str:
-    if not NAME.fullmatch(value) or not value.strip():
+    if not is_client_name(value):
         raise ValueError(f"one line of 1 to {LONGEST} characters")
     return value
 
@@ -50,7 +48,7 @@ def _web_page(value: str) -> str:
 
 def _redirect_uri(value: str) -> str:
     if not is_redirect_uri(value):
-        raise ValueError("https, this computer or an app's own scheme, and no fragment")
+        raise ValueError("https, this computer or a scheme of an app of its own, and no fragment")
     return value
 
 
@@ -61,7 +59,7 @@ RedirectUri = Annotated[str, AfterValidator(_redirect_uri)]
 
 
 class ClientMetadata(BaseModel):
-    """The members that are kept; others are ignored. Pages that it names are never fetched."""
+    """The members that are stored; others are ignored. Pages that it names are never fetched."""
 
     model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
 
@@ -112,12 +110,13 @@ class ClientMetadata(BaseModel):
     @field_validator("scope")
     @classmethod
     def _are_known(cls, value: str) -> str:
-        if not value or not set(value.split(" ")) <= set(OPEN_SCOPES):
-            raise ValueError(f"some of {' '.join(OPEN_SCOPES)}, with single spaces between")
+        known = (*OPEN_SCOPES, *OPENID_SCOPES)
+        if not value or not set(value.split(" ")) <= set(known):
+            raise ValueError(f"some of {' '.join(known)}, with single spaces between")
         return " ".join(dict.fromkeys(value.split(" ")))
 
     def registration(self) -> Registration:
-        """What is kept of it."""
+        """Return the registration that is stored."""
         kind = "native" if any(map(_is_native, self.redirect_uris)) else "web"
         rest = self.model_dump(include={*KEPT_ASIDE}, exclude_none=True)
         return Registration(
@@ -142,14 +141,14 @@ KEPT_ASIDE = (
     "software_id",
     "software_version",
 )
-"""What no column is for."""
+"""Members without a column of their own."""
 UNNAMED = "Unnamed application"
 
 
 def members_of(body: bytes) -> dict[str, Any]:
-    """The members of a JSON object, each once. Raises InvalidClientMetadataError.
+    """Return the members of a JSON object, each once. Raises InvalidClientMetadataError.
 
-    Null says no more than leaving a member out (RFC 7592, section 2.2).
+    Null means the same as leaving a member out (RFC 7592, section 2.2).
     """
     try:
         found = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_no_number)
@@ -161,7 +160,7 @@ def members_of(body: bytes) -> dict[str, Any]:
 
 
 def checked(members: dict[str, Any]) -> ClientMetadata:
-    """The metadata. Raises InvalidRedirectURIError and InvalidClientMetadataError."""
+    """Return the metadata. Raises InvalidRedirectURIError and InvalidClientMetadataError."""
     try:
         return ClientMetadata.model_validate(members)
     except ValidationError as error:
@@ -172,7 +171,7 @@ def checked(members: dict[str, Any]) -> ClientMetadata:
 
 
 def _wrong(error: ValidationError, member: str) -> str:
-    """What is wrong with this member, without what was sent."""
+    """Return the error of this member, without the value that was sent."""
     found = next(e for e in error.errors(include_input=False) if e["loc"][0] == member)
     message = found["msg"].removeprefix("Value error, ")
     return re.sub(r'[^\x20-\x7e]|["\\]', "", f"{member}: {message}.")

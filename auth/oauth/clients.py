@@ -1,19 +1,21 @@
-"""Registered applications: what they may ask for, and where answers to them may be sent."""
+"""Registered applications: their scopes and grants, their secrets and redirect URIs."""
 
 import hmac
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from auth.oauth.scopes import SCOPES
+from auth.policy.scope_names import OPENID_SCOPES, SCOPES
 from auth.secret import digest
+from auth.web.app_schemes import app_scheme
 from db.core.oauth import OAuthClient
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", DEVICE_CODE)
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::\d{1,5})?(/.*)?")
-APP_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
-"""A scheme of an app of its own: a domain's name, backwards (RFC 8252, section 7.1)."""
+FORMER_SECRET_LIFETIME = timedelta(hours=24)
+"""The lifetime of the former secret of an application after a rotation."""
 
 EXPLORER = "gateway-explorer"
 """The explorer's name; a migration registers it."""
@@ -21,33 +23,33 @@ EXPLORER = "gateway-explorer"
 
 @dataclass(frozen=True)
 class Client:
-    """An application as Authlib asks about it."""
+    """An application with the methods that Authlib calls."""
 
     row: OAuthClient
     issuer: str
 
     @property
     def redirect_uris(self) -> list[str]:
-        """Where answers may be sent; a path is one of this gateway's own, wherever it is."""
+        """Return the redirect URIs; one that is a path is at this gateway, whatever its address."""
         uris: list[str] = self.row.redirect_uris
         return [self.issuer + uri if uri.startswith("/") else uri for uri in uris]
 
     @property
     def client_id(self) -> str:
-        """Its public name."""
+        """Return its public name."""
         return self.row.client_id
 
     def get_client_id(self) -> str:
-        """Its public name."""
+        """Return its public name."""
         return self.row.client_id
 
     def get_default_redirect_uri(self) -> str | None:
-        """Where answers go when the request does not say, if there is only one place."""
+        """Return the redirect URI when there is only one; None otherwise."""
         uris = self.redirect_uris
         return uris[0] if len(uris) == 1 else None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Whether answers may go there: exactly as registered, on loopback from any port."""
+        """Return whether it is registered: the same exactly, or on loopback with any port."""
         if not is_redirect_uri(redirect_uri):
             return False
         wanted = without_port(redirect_uri)
@@ -57,38 +59,46 @@ class Client:
         )
 
     def check_client_secret(self, secret: str) -> bool:
-        """Whether this is the secret, in the same time for every wrong one."""
-        return is_kept_as(secret, self.row.client_secret)
+        """Return whether this is the secret, or the former one until it expires.
+
+        It takes the same time for every wrong one.
+        """
+        is_present, is_former = (
+            is_kept_as(secret, kept) for kept in (self.row.client_secret, self.row.former_secret)
+        )
+        until = self.row.former_secret_expires_at
+        return is_present or (is_former and until is not None and until > datetime.now(UTC))
 
     def check_endpoint_auth_method(self, method: str, _: str) -> bool:
-        """A secret may stand in the header or in the form; who has none sends none."""
+        """Return whether it authenticates in this way: by any with a secret, or by none without."""
         return (method == "none") is self.row.is_public
 
     def check_response_type(self, response_type: str) -> bool:
-        """Whether it may ask people for codes."""
+        """Return whether it may ask people for codes."""
         return response_type in self.row.response_types
 
     def check_grant_type(self, grant_type: str) -> bool:
-        """Whether it may get tokens in this way."""
+        """Return whether it may get tokens by this grant."""
         return grant_type in self.row.grant_types
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
-        """The scopes it gets for this request, its own when none are named; None is a refusal."""
+        """Return the scopes of this request, its own when none are named; None is a refusal."""
         own = self.row.scope.split()
         wanted = list(dict.fromkeys(scope.split(" "))) if scope else own
-        return " ".join(wanted) if wanted and set(wanted) <= set(own) & set(SCOPES) else None
+        known = set(own) & set(SCOPES) | set(OPENID_SCOPES)
+        return " ".join(wanted) if wanted and set(wanted) <= known else None
 
 
 def is_kept_as(secret: str, digested: str | None) -> bool:
-    """Whether this is the secret of which that is kept; any text may be asked about."""
+    """Return whether the digest is that of this secret, which may be any text."""
     given = digest(secret.encode(errors="replace").decode()).hex()
     return digested is not None and hmac.compare_digest(digested, given)
 
 
 def is_redirect_uri(uri: str) -> bool:
-    """Whether answers may ever be sent there: https, this computer, or an app's own scheme.
+    """Return whether it may ever be a redirect URI: https, this computer, or an app's own scheme.
 
-    No fragment, no user, no wild card, nothing that a header could not hold.
+    It has no fragment, no user, no wildcard, and only characters that a header can hold.
     """
     if not re.fullmatch(r"[\x21-\x7e]{1,2000}", uri) or re.search(r"[#\\\"<>{}|^`]", uri):
         return False
@@ -105,16 +115,16 @@ def is_redirect_uri(uri: str) -> bool:
 
 
 def is_loopback(uri: str) -> bool:
-    """Whether it leads to a program on the person's own computer, whichever that is."""
+    """Return whether it leads to a program on the person's own computer."""
     return LOOPBACK.fullmatch(uri) is not None
 
 
 def is_app(uri: str) -> bool:
-    """Whether it leads to whatever app on the device has taken this scheme."""
-    return APP_SCHEME.fullmatch(uri.partition(":")[0]) is not None
+    """Return whether it leads to the app on the device that has registered this scheme."""
+    return app_scheme(uri) is not None
 
 
 def without_port(uri: str) -> tuple[str, str | None] | None:
-    """Host and path on loopback, where a port is only known at run time (RFC 8252, 7.3)."""
+    """Return host and path on loopback, where the port varies (RFC 8252, section 7.3)."""
     found = LOOPBACK.fullmatch(uri)
     return (found[1], found[2]) if found else None

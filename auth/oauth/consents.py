@@ -1,4 +1,4 @@
-"""What people have agreed to, so that an application asks them once; and taking it back."""
+"""Consents of people, so that an application asks them once, and their withdrawal."""
 
 from uuid import UUID
 
@@ -14,10 +14,10 @@ from db.core.oauth import OAuthAccessToken, OAuthClient, OAuthConsent
 def is_asked(
     session: Session, client: Client, person: UUID, scope: str, redirect_uri: str, issuer: str
 ) -> bool:
-    """Whether the person has to be asked.
+    """Return whether the person must be asked for consent.
 
-    Any program may listen on loopback or take an app's scheme, in the name of any client: there,
-    people are asked each time (RFC 8252, section 8.6), and what they say is not kept.
+    Any program may listen on loopback or register an app's scheme, in the name of any client:
+    there, people are asked each time (RFC 8252, section 8.6), and their consent is not stored.
     """
     if client.row.is_first_party and redirect_uri.startswith(f"{issuer}/"):
         return False
@@ -32,8 +32,16 @@ def is_asked(
     return agreed is None or not set(scope.split()) <= set(agreed.split())
 
 
+def confinement(session: Session, client: Client, person: UUID | None) -> UUID | None:
+    """Return the only organization that the person's consent is for; None for all of them."""
+    statement = select(OAuthConsent.confined_to).where(
+        OAuthConsent.user_id == person, OAuthConsent.client_id == client.client_id
+    )
+    return session.scalar(statement)
+
+
 def is_first(session: Session, client: Client, person: UUID) -> bool:
-    """Whether the person has not let this application do anything yet, or has taken it back."""
+    """Return whether the person has no consent and no live token with this application."""
     agreed = select(OAuthConsent.id).where(
         OAuthConsent.user_id == person, OAuthConsent.client_id == client.client_id
     )
@@ -48,15 +56,15 @@ def is_first(session: Session, client: Client, person: UUID) -> bool:
 
 
 def is_kept(redirect_uri: str) -> bool:
-    """Whether only one application can be where this address leads."""
+    """Return whether only one application can receive the answers at this address."""
     return not (is_loopback(redirect_uri) or is_app(redirect_uri))
 
 
 def first_of(session: Session, client: Client) -> None:
-    """Note that somebody lets this application act for them.
+    """Record a consent to the application, and lock its registration.
 
-    Raises InvalidRequestError when it has been registered with something else since it was read,
-    for that is not what they have been shown. Until the end of the transaction it cannot be.
+    Raises InvalidRequestError when it has changed since it was read, for that is not what the
+    person has seen. Until the end of the transaction it cannot change.
     """
     statement = (
         update(OAuthClient)
@@ -69,18 +77,27 @@ def first_of(session: Session, client: Client) -> None:
         raise InvalidRequestError("The application has just been changed.")
 
 
-def keep(session: Session, client: Client, person: UUID, scope: str) -> None:
-    """Remember that the person has agreed to these scopes, besides those before."""
+def keep(
+    session: Session, client: Client, person: UUID, scope: str, confined_to: UUID | None
+) -> None:
+    """Store the person's consent to these scopes, in one organization or in all.
+
+    Scopes that they consented to before there are kept beside them.
+    """
     statement = select(OAuthConsent.scope).where(
-        OAuthConsent.user_id == person, OAuthConsent.client_id == client.client_id
+        OAuthConsent.user_id == person,
+        OAuthConsent.client_id == client.client_id,
+        OAuthConsent.confined_to.is_not_distinct_from(confined_to),
     )
     before = session.scalar(statement) or ""
-    together = " ".join(sorted({*before.split(), *scope.split()}))
+    values = {
+        "scope": " ".join(sorted({*before.split(), *scope.split()})),
+        "confined_to": confined_to,
+    }
     session.execute(
         insert(OAuthConsent)
-        .values(user_id=person, client_id=client.client_id, scope=together)
+        .values(user_id=person, client_id=client.client_id, **values)
         .on_conflict_do_update(
-            index_elements=["user_id", "client_id"],
-            set_={"scope": together, "updated_at": func.now()},
+            index_elements=["user_id", "client_id"], set_={**values, "updated_at": func.now()}
         )
     )

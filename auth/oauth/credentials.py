@@ -1,6 +1,6 @@
-"""How an application proves itself: a secret in the header or in the form, or, without one, not.
+"""Client authentication: a secret in the header or in the form or, for public clients, none.
 
-Every failure has the same answer, so that nobody learns which applications there are.
+Every failure has the same answer, so that nobody learns which applications exist.
 """
 
 import binascii
@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 
 from auth.oauth.clients import Client
-from auth.oauth.requests import Asked, is_clean
+from auth.oauth.requests import OAuthRequest, is_clean
 
 BASIC, POST, NONE = "client_secret_basic", "client_secret_post", "none"
 WITH_SECRET = [BASIC, POST]
@@ -21,52 +21,61 @@ Find = Callable[[str | None], Client | None]
 
 
 class Unauthenticated(InvalidClientError):  # type: ignore[misc] # Authlib has no types
-    """The application is not who it says (RFC 6749, section 5.2)."""
+    """The application failed to authenticate (RFC 6749, section 5.2)."""
 
     def __init__(self) -> None:
         super().__init__("Client authentication failed.", status_code=401)
 
     def get_headers(self) -> list[tuple[str, str]]:
-        """The headers of its answer."""
+        """Return the headers of its answer."""
         headers = [(name, value) for name, value in super().get_headers() if "Auth" not in name]
         return [*headers, ("WWW-Authenticate", 'Basic realm="oauth", charset="UTF-8"')]
 
 
-def claimed(asked: Asked) -> str:
-    """Which application the request says it is from; empty when it does not."""
+def claimed(oauth_request: OAuthRequest) -> str:
+    """Return the client id that the request names; empty when it names none."""
     try:
-        pair = _basic(asked)
+        pair = _basic(oauth_request)
     except Unauthenticated:
         return ""
-    return pair[0] if pair else asked.form.get("client_id", "")
+    return pair[0] if pair else oauth_request.form.get("client_id", "")
 
 
-def require_one_way(asked: Asked) -> None:
+def presented_secret(oauth_request: OAuthRequest) -> str:
+    """Return the secret in the request; empty when there is none that could be one."""
+    try:
+        pair = _basic(oauth_request)
+    except Unauthenticated:
+        return ""
+    return pair[1] if pair else oauth_request.form.get("client_secret", "")
+
+
+def require_one_way(oauth_request: OAuthRequest) -> None:
     """Refuse credentials in two places, or for two applications (RFC 6749, section 2.3)."""
-    pair, form = _basic(asked), asked.form
+    pair, form = _basic(oauth_request), oauth_request.form
     if pair and ("client_secret" in form or form.get("client_id", pair[0]) != pair[0]):
         raise InvalidRequestError("The client authenticates in more than one way.")
 
 
-def by_header(find: Find, asked: Asked) -> Client | None:
-    """HTTP Basic, both parts form-encoded (RFC 6749, section 2.3.1)."""
-    pair = _basic(asked)
+def by_header(find: Find, oauth_request: OAuthRequest) -> Client | None:
+    """Authenticate by HTTP Basic, both parts form-encoded (RFC 6749, section 2.3.1)."""
+    pair = _basic(oauth_request)
     return _with_secret(find, *pair) if pair else None
 
 
-def by_form(find: Find, asked: Asked) -> Client | None:
-    """`client_id` and `client_secret` in the form."""
-    form = asked.form
+def by_form(find: Find, oauth_request: OAuthRequest) -> Client | None:
+    """Authenticate by `client_id` and `client_secret` in the form."""
+    form = oauth_request.form
     if "client_id" not in form or "client_secret" not in form:
         return None
     return _with_secret(find, form["client_id"], form["client_secret"])
 
 
-def by_name(find: Find, asked: Asked) -> Client | None:
-    """A public application just says its name."""
-    if "client_secret" in asked.form or "authorization" in asked.headers:
+def by_name(find: Find, oauth_request: OAuthRequest) -> Client | None:
+    """Identify a public application by its name alone."""
+    if "client_secret" in oauth_request.form or "authorization" in oauth_request.headers:
         return None
-    client = find(asked.form.get("client_id"))
+    client = find(oauth_request.form.get("client_id"))
     return client if client and client.row.is_public else None
 
 
@@ -75,8 +84,8 @@ def _with_secret(find: Find, client_id: str, secret: str) -> Client | None:
     return client if client and client.check_client_secret(secret) else None
 
 
-def _basic(asked: Asked) -> tuple[str, str] | None:
-    scheme, _, encoded = asked.headers.get("authorization", "").partition(" ")
+def _basic(oauth_request: OAuthRequest) -> tuple[str, str] | None:
+    scheme, _, encoded = oauth_request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return None
     try:

@@ -1,29 +1,33 @@
-"""What people do about a device that shows a code: look at who waits behind it, allow or deny.
+"""Consent to devices that show a code: look up the waiting application, allow or deny it.
 
-A code is looked for when somebody sends it by a form, never because a page was opened: no other
-site can have them use up their guesses.
+A code is looked up when somebody sends it by a form, never because a page was opened: no other site
+can use up their attempts.
 """
 
 from datetime import datetime
 from typing import NamedTuple
 
-from auth import throttle
+from auth.accounts.mail import Outbox, mail, now
+from auth.credentials import throttle
+from auth.credentials.credential_lock import lock_credential
 from auth.events import Event, record
-from auth.holding import hold_credential
-from auth.mail import Outbox, mail, now
-from auth.oauth.scopes import allows_everything, in_words
+from auth.oauth.reach import Registrant, closed_to
 from auth.oauth.user_codes import kept_user_code, read_user_code
-from auth.session.origin import Origin
+from auth.origin import Origin
+from auth.policy.scope_names import allows_everything, in_words
 from auth.settings import AuthSettings
 from auth.viewer import Viewer
-from db.change import AuditEventType, AuditSeverity, ResourceType
+from db.change import AuditEventType, AuditSeverity
 from db.pool import NOBODY, Database
 from db.problem import Problem
+from db.traits import ResourceType
 
 FIND = """
-SELECT c.client_name, c.is_public, c.is_self_registered, d.scope, host(d.ip_address),
-    coalesce(d.user_agent, ''), d.created_at
+SELECT c.client_id, c.client_name, c.is_public, c.is_self_registered, o.name AS organization,
+    c.managed_by, d.scope, host(d.ip_address) AS address, coalesce(d.user_agent, '') AS agent,
+    d.created_at
 FROM oauth_device_codes d JOIN oauth_clients c USING (client_id)
+LEFT JOIN organizations o ON o.id = c.managed_by
 WHERE d.user_code = $1 AND d.allowed IS NULL AND d.expires_at > now()
     AND c.disabled_at IS NULL AND c.updated_at <= d.created_at
 """
@@ -35,7 +39,9 @@ WHERE d.user_code = $1 AND d.allowed IS NULL AND d.expires_at > now()
 FOR NO KEY UPDATE OF d
 """
 DECIDE = """
-UPDATE oauth_device_codes SET user_id = $2, allowed = $3, decided_at = now() WHERE id = $1
+UPDATE oauth_device_codes SET user_id = $2, allowed = $3, decided_at = now(),
+    confined_to = $4
+WHERE id = $1
 """
 FIRST = """
 UPDATE oauth_clients SET consented_at = now() WHERE client_id = $1 AND consented_at IS NULL
@@ -50,12 +56,12 @@ TOO_LATE = "This code has been answered already, or has expired. Have the device
 
 
 class Waiting(NamedTuple):
-    """A device that waits: what runs on it, what that asks for, and where it asked from."""
+    """A waiting device: its application, the scopes it requests, and the origin of its request."""
 
     code: str
     name: str
     is_public: bool
-    is_unverified: bool
+    registrant: Registrant
     scope: str
     address: str | None
     agent: str
@@ -65,7 +71,7 @@ class Waiting(NamedTuple):
 async def find(
     database: Database, settings: AuthSettings, viewer: Viewer, text: str, origin: Origin
 ) -> Waiting:
-    """The device that shows this code.
+    """Return the device that shows this code.
 
     Raises INVALID when there is none, and RATE_LIMITED with `retryAfter` seconds after too many
     wrong ones of this person, or from this network.
@@ -78,7 +84,22 @@ async def find(
         if code and row:
             # Taken back, not cleared: or a code of one's own would make room for more guesses.
             await throttle.take_back(lent, counts)
-            return Waiting(code, *row)
+            mine = row["managed_by"] in viewer.organizations
+            return Waiting(
+                code,
+                row["client_name"],
+                row["is_public"],
+                Registrant(
+                    row["is_self_registered"],
+                    row["organization"],
+                    mine,
+                    await closed_to(lent, row["client_id"], viewer),
+                ),
+                row["scope"],
+                row["address"],
+                row["agent"],
+                row["created_at"],
+            )
         event = Event(
             entity_type="OAuthDeviceCode",
             action="user_code",
@@ -102,18 +123,20 @@ async def decide(
     *,
     allowed: bool,
     proved: bool,
+    organization: str,
     origin: Origin,
 ) -> bool:
     """Let the device that shows this code have its tokens, or not; once for all.
 
-    The person is told by mail each time, since nobody can tell the devices of one application
-    apart. False, and nothing is changed, when a fresh proof has to be `proved` first, because it
-    may do everything. The same answer by the same person changes nothing. Raises CONFLICT when it
-    comes too late, and SignedOut.
+    The person is notified by mail each time, since nobody can tell the devices of one application
+    apart. `organization` is the only one that it is to reach; empty for all. False, and nothing is
+    changed, when a fresh proof has to be `proved` first, because it may do everything. The same
+    answer by the same person changes nothing. Raises CONFLICT when it comes too late, FORBIDDEN for
+    an organization of others, and CredentialEnded.
     """
     kept = kept_user_code(settings, code)
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
-        await hold_credential(lent, viewer)
+        await lock_credential(lent, viewer)
         row = await lent.fetchrow(LOCK, kept)
         if row is None:
             if await lent.fetchrow(DECIDED, kept, viewer.id, allowed) is None:
@@ -121,7 +144,10 @@ async def decide(
             return True
         if allowed and allows_everything(row["scope"]) and not proved:
             return False
-        await lent.execute(DECIDE, row["id"], viewer.id, allowed)
+        confined_to = next((id for id in viewer.organizations if str(id) == organization), None)
+        if allowed and organization and confined_to is None:
+            raise Problem("FORBIDDEN", "You do not belong to this organization.")
+        await lent.execute(DECIDE, row["id"], viewer.id, allowed, confined_to)
         if allowed:
             await lent.execute(FIRST, row["client_id"])
         event = Event(

@@ -1,7 +1,7 @@
-"""Devices without a browser (RFC 8628): they show a code, and ask until somebody has entered it."""
+"""Devices without a browser (RFC 8628): they show a code, and poll until it is entered."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -21,19 +21,18 @@ from authlib.oauth2.rfc8628 import (
 from sqlalchemy import case, func, update
 from sqlalchemy.dialects.postgresql import insert
 
+from auth.credentials.tokens import DEVICE, is_token, new_token
 from auth.events import Event
+from auth.oauth.base_server import BaseServer
 from auth.oauth.clients import DEVICE_CODE, Client
 from auth.oauth.credentials import METHODS
-from auth.oauth.families import Held, in_good_standing, kept, locked
 from auth.oauth.grants import require_key
-from auth.oauth.requests import Asked, audience
+from auth.oauth.requests import OAuthRequest, audience
+from auth.oauth.token_families import Held, digest_of, in_good_standing, locked
 from auth.oauth.user_codes import DEVICE_PAGE, kept_user_code, new_user_code
-from auth.tokens import DEVICE, is_token, new_token
-from db.change import AuditEventType, ResourceType
+from db.change import AuditEventType
 from db.core.oauth import OAuthDeviceCode
-
-if TYPE_CHECKING:
-    from auth.oauth.server import Server
+from db.traits import ResourceType
 
 LIFETIME = timedelta(minutes=10)
 INTERVAL = 5
@@ -45,10 +44,15 @@ class DeviceAuthorization(DeviceAuthorizationEndpoint):  # type: ignore[misc] # 
 
     CLIENT_AUTH_METHODS = METHODS
 
-    server: "Server"
+    server: BaseServer
 
-    def create_endpoint_response(self, request: Asked) -> tuple[int, dict[str, Any], list[Any]]:
-        """The codes, and where a person takes theirs. Raises OAuth2Error."""
+    def create_endpoint_response(
+        self, request: OAuthRequest
+    ) -> tuple[int, dict[str, Any], list[Any]]:
+        """Return the device code, the user code and the address to enter it at.
+
+        Raises OAuth2Error.
+        """
         client: Client = self.authenticate_client(request)
         if not client.check_grant_type(DEVICE_CODE):
             raise UnauthorizedClientError("The client may not ask on devices.")
@@ -75,14 +79,14 @@ class DeviceAuthorization(DeviceAuthorizationEndpoint):  # type: ignore[misc] # 
     def _save(
         self, client: Client, device_code: str, scope: str, resource: list[str], key: str | None
     ) -> str:
-        """Keep the digests, with a code for the person that no other device has; that code."""
+        """Store the digests, with a user code that no other device has; return that code."""
         origin, id = self.server.origin, None
         while id is None:
             user_code = new_user_code()
             statement = (
                 insert(OAuthDeviceCode)
                 .values(
-                    device_code=kept(device_code),
+                    device_code=digest_of(device_code),
                     user_code=kept_user_code(self.server.settings, user_code),
                     client_id=client.client_id,
                     scope=scope,
@@ -117,31 +121,31 @@ class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc] # Authlib has no types
 
     TOKEN_ENDPOINT_AUTH_METHODS = METHODS
 
-    request: Asked
-    server: "Server"
+    request: OAuthRequest
+    server: BaseServer
 
     def authenticate_token_endpoint_client(self) -> Client:
-        """The application that polls."""
+        """Return the application that polls."""
         client: Client = super().authenticate_token_endpoint_client()
         self.request.client = client
         return client
 
     def query_device_credential(self, code: str) -> Held[OAuthDeviceCode]:
-        """The code, locked. Raises InvalidGrantError when it is not this application's.
+        """Return the code, locked. Raises InvalidGrantError when it is not this application's.
 
-        None is that was given before the application was registered with something else.
+        A code that is older than the application's present registration is refused, too.
         """
-        held = locked(self.server.session, OAuthDeviceCode, code)
+        stored = locked(self.server.session, OAuthDeviceCode, code)
         client: Client = self.request.client
-        if held is None or not is_token(code, DEVICE) or not held.check_client(client):
+        if stored is None or not is_token(code, DEVICE) or not stored.check_client(client):
             raise InvalidGrantError
-        require_key(self.request, held)
-        if held.row.created_at < client.row.updated_at:
+        require_key(self.request, stored)
+        if stored.row.created_at < client.row.updated_at:
             raise InvalidGrantError
-        return held
+        return stored
 
     def validate_device_credential(self, credential: Held[OAuthDeviceCode]) -> UUID:
-        """Whoever has allowed it.
+        """Return the person who has allowed it.
 
         Raises AuthorizationPendingError, SlowDownError, ExpiredTokenError, AccessDeniedError, and
         InvalidGrantError when it was used before or the person's account is closed.
@@ -162,13 +166,13 @@ class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc] # Authlib has no types
         return person
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[Any]]:
-        """The tokens; the code stays, so that a second use is noticed."""
+        """Return the tokens; mark the code as used, so that a second use is noticed."""
         answer: tuple[int, dict[str, Any], list[Any]] = super().create_token_response()
         self.request.credential.row.used_at = func.now()
         return answer
 
     def _polled_too_early(self, row: OAuthDeviceCode) -> bool:
-        """Note this poll; the time between two grows by five seconds when it comes too early."""
+        """Record this poll; return whether it came too early, which makes the interval longer."""
         between = func.make_interval(0, 0, 0, 0, 0, 0, OAuthDeviceCode.poll_interval)
         early = OAuthDeviceCode.polled_at + between > func.now()
         longer = OAuthDeviceCode.poll_interval + INTERVAL

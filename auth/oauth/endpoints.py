@@ -1,50 +1,48 @@
-"""Ending a token (RFC 7009), and asking what a token stands for (RFC 7662)."""
+"""Revoke a token (RFC 7009), and introspect a token (RFC 7662)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
-from auth.identify import BEARER, DPOP
+from auth.credentials.identify import BEARER, DPOP
+from auth.credentials.tokens import PREFIX, REFRESH, is_token
+from auth.oauth.base_server import BaseServer
 from auth.oauth.clients import Client
 from auth.oauth.credentials import METHODS, WITH_SECRET
-from auth.oauth.families import Held, end, in_good_standing, locked, seen
-from auth.oauth.requests import Asked
-from auth.tokens import PREFIX, REFRESH, is_token
+from auth.oauth.requests import OAuthRequest
+from auth.oauth.token_families import Held, end, in_good_standing, locked, seen
 from db.core.oauth import OAuthAccessToken, OAuthRefreshToken
-
-if TYPE_CHECKING:
-    from auth.oauth.server import Server
 
 TokenRow = OAuthAccessToken | OAuthRefreshToken
 
 
 def _kind(token: str) -> type[TokenRow] | None:
-    """Which it is shows in how it begins; a hint about it is not needed (RFC 7009, 2.1)."""
+    """Return the kind of a token, by its prefix; a hint is not needed (RFC 7009, section 2.1)."""
     if is_token(token, PREFIX):
         return OAuthAccessToken
     return OAuthRefreshToken if is_token(token, REFRESH) else None
 
 
 class Revocation(RevocationEndpoint):  # type: ignore[misc] # Authlib has no types
-    """An application gives a token back; a refresh token takes its access tokens along."""
+    """Revocation of a token by its application; a refresh token takes its access tokens along."""
 
     CLIENT_AUTH_METHODS = METHODS
 
-    server: "Server"
+    server: BaseServer
 
-    def check_params(self, request: Asked, _: Client) -> None:
-        """Raises InvalidRequestError without a token."""
+    def check_params(self, request: OAuthRequest, _: Client) -> None:
+        """Raise InvalidRequestError without a token."""
         _require_token(request)
 
     def query_token(self, token: str, _: str | None) -> Held[Any] | None:
-        """The token, with its family locked."""
+        """Return the token, with its family locked."""
         kind = _kind(token)
         return locked(self.server.session, kind, token) if kind else None
 
-    def revoke_token(self, token: Held[Any], request: Asked) -> None:
-        """End it, or all of its family."""
+    def revoke_token(self, token: Held[Any], request: OAuthRequest) -> None:
+        """Revoke the token, or all of its family."""
         del request
         if isinstance(token.row, OAuthRefreshToken):
             if end(self.server.session, token.row.grant_id):
@@ -55,34 +53,34 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc] # Authlib has no typ
 
 
 class Introspection(IntrospectionEndpoint):  # type: ignore[misc] # Authlib has no types
-    """What a token stands for, told to its own application and to resource servers."""
+    """Introspection of a token, for its own application and for resource servers."""
 
     CLIENT_AUTH_METHODS = WITH_SECRET
 
-    server: "Server"
+    server: BaseServer
 
-    def check_params(self, request: Asked, _: Client) -> None:
-        """Raises InvalidRequestError without a token."""
+    def check_params(self, request: OAuthRequest, _: Client) -> None:
+        """Raise InvalidRequestError without a token."""
         _require_token(request)
 
     def query_token(self, token: str, _: str | None) -> Held[Any] | None:
-        """The token; None for one whose person is locked out."""
+        """Return the token; None when its person is not in good standing."""
         kind = _kind(token)
-        held = seen(self.server.session, kind, token) if kind else None
-        if held is None or self.server.query_client(held.row.client_id) is None:
+        stored = seen(self.server.session, kind, token) if kind else None
+        if stored is None or self.server.query_client(stored.row.client_id) is None:
             return None
-        person = held.row.user_id
+        person = stored.row.user_id
         if person is not None and in_good_standing(self.server.session, person) is None:
             return None
-        return held
+        return stored
 
-    def check_permission(self, token: Held[Any], client: Client, request: Asked) -> bool:
-        """Whether this application may know."""
+    def check_permission(self, token: Held[Any], client: Client, request: OAuthRequest) -> bool:
+        """Return whether this application may introspect the token."""
         del request
         return client.row.is_resource_server or token.check_client(client)
 
     def introspect_token(self, token: Held[Any]) -> dict[str, Any]:
-        """The members of the answer (RFC 7662, section 2.2; RFC 9449, section 6.2)."""
+        """Return the members of the answer (RFC 7662, section 2.2; RFC 9449, section 6.2)."""
         row = token.row
         answer = {
             "active": True,
@@ -102,6 +100,6 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc] # Authlib has 
         return answer
 
 
-def _require_token(request: Asked) -> None:
+def _require_token(request: OAuthRequest) -> None:
     if "token" not in request.form:
         raise InvalidRequestError("token is required.")

@@ -1,21 +1,26 @@
 """Applications that an organization manages: its owners register them, for partners or servers.
 
-What such an application does for itself it does as a service account of the organization, so that
-roles, row level security and the record of changes know it like any other member. It outlives the
-session or token that registers it, as a key does, and takes what a key takes (`auth.keys`).
+Such an application acts for itself as a service account of the organization, so that roles, row
+level security and the record of changes treat it like any other member. It outlives the session or
+token that registers it, as a key does, and is governed by the rules for keys
+(`auth.accounts.keys`).
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from auth import keys, owners, service_accounts
-from auth.mail import Outbox
+from sqlalchemy import Text, Uuid, func, literal
+
+from auth.accounts import keys, owner_mail, service_accounts
+from auth.accounts.mail import Outbox
+from auth.credentials.tokens import SECRET_OF_CLIENT, new_token
+from auth.oauth.clients import FORMER_SECRET_LIFETIME
 from auth.oauth.registry import Registration
-from auth.oauth.scopes import in_words
+from auth.policy.scope_names import in_words
 from auth.secret import digest
 from auth.session import Transaction, ViewerSession
-from auth.tokens import SECRET_OF_CLIENT, new_token
 from auth.viewer import Viewer
 from db.core.clients import OrganizationClient
 from db.core.organizations import Organization, UserRoleType
@@ -25,11 +30,11 @@ REGISTERED = "registered an application"
 ROTATED = "given an application another secret"
 CHANGED = "changed how an application is registered"
 ENABLED = "enabled an application again"
-"""What owners are told that one of them has done."""
+"""The words for each action in the mails to owners."""
 
 
 def client_id(id: UUID) -> str:
-    """By what the application of this id names itself in requests (RFC 6749, section 2.2)."""
+    """Return the client id of the application with this id (RFC 6749, section 2.2)."""
     return f"rqc-{id.hex}"  # as `ctx.keep_client` writes it
 
 
@@ -41,11 +46,11 @@ async def create(
     service_account_id: UUID | None,
     role: UserRoleType | None,
 ) -> tuple[OrganizationClient, str | None]:
-    """A new application, and its secret, if it keeps one.
+    """Register an application; return it, with its secret if it keeps one.
 
     It acts for itself as this service account, or as a new one of its name in this role. Raises
-    NOT_FOUND, INVALID with the field at fault, SignedOut, and FORBIDDEN for all but owners, and for
-    those who may not issue keys.
+    NOT_FOUND, INVALID with the field at fault, CredentialEnded, and FORBIDDEN for all but owners,
+    and for those who may not issue keys.
     """
     await keys.require_may_issue(session, transaction)
     organization = await transaction.find(
@@ -72,6 +77,7 @@ async def create(
     )
     _require_valid(row)
     transaction.add(row)
+    session.show_secret()
     secret = None if row.is_public else new_token(SECRET_OF_CLIENT)
     await _know(transaction, row, secret)
     return row, secret
@@ -86,16 +92,16 @@ async def update(
     *,
     force: bool = False,
 ) -> tuple[OrganizationClient, str | None]:
-    """Register it with something else, or disable it: from the next request on.
+    """Change the registration, or disable it: from the next request on.
 
-    With it what its owners are told, if it may do more or elsewhere. Raises NOT_FOUND, FORBIDDEN,
-    CONFLICT, SignedOut, and INVALID with the field at fault.
+    Return it with the words for the mail to its owners, if its rights or addresses grow. Raises
+    NOT_FOUND, FORBIDDEN, CONFLICT, CredentialEnded, and INVALID with the field at fault.
     """
     await keys.require_may_issue(session, transaction)
     row = await transaction.find(OrganizationClient, id)
     registered, was_disabled = _reach(row), row.is_disabled
     values = _checked(session.viewer, values)
-    await transaction.update(row, expected_version, values, force=force)
+    await transaction.edits.update(row, expected_version, values, force=force)
     _require_valid(row)
     if _reach(row) != registered:
         return row, CHANGED
@@ -103,27 +109,56 @@ async def update(
 
 
 async def rotate(
-    session: ViewerSession, transaction: Transaction, id: UUID, expected_version: int
+    session: ViewerSession,
+    transaction: Transaction,
+    id: UUID,
+    expected_version: int,
+    *,
+    revoke_former: bool = False,
 ) -> tuple[OrganizationClient, str]:
-    """Another secret. The one before is good no more: it may be in the wrong hands.
+    """Rotate the secret and return the new one; the former stays valid a while or is revoked.
 
-    Raises NOT_FOUND, FORBIDDEN, CONFLICT, SignedOut, and INVALID for a public application.
+    The one before the former is revoked. Raises NOT_FOUND, FORBIDDEN, CONFLICT, CredentialEnded,
+    and INVALID for a public application.
     """
     await keys.require_may_issue(session, transaction)
     row = await transaction.find(OrganizationClient, id)
     if row.is_public:
         raise Problem("INVALID", "A public application has no secret.", field=["id"])
-    # Never merged: of two who rotate at once, one would hold a secret that is good no more.
-    transaction.change(row, expected_version, secret_version=row.secret_version + 1)
+    until = None if revoke_former else transaction.now + FORMER_SECRET_LIFETIME
+    # Never merged: of two who rotate at once, one would hold a secret that soon is good no more.
+    transaction.change(
+        row,
+        expected_version,
+        secret_version=row.secret_version + 1,
+        former_secret_expires_at=until,
+    )
+    session.show_secret()
     secret = new_token(SECRET_OF_CLIENT)
     await _know(transaction, row, secret)
     return row, secret
 
 
+async def revoke_former_secret(transaction: Transaction, id: UUID) -> OrganizationClient:
+    """Revoke the former secret, whatever version was seen; do nothing when it has expired.
+
+    Raises NOT_FOUND and FORBIDDEN.
+    """
+    row = await transaction.find(OrganizationClient, id)
+    transaction.change(row, None, former_secret_expires_at=None)
+    return row
+
+
+def former_secret_until(row: OrganizationClient) -> datetime | None:
+    """Return the expiry of the former secret; None when it is not valid any more."""
+    until = row.former_secret_expires_at
+    return until if until and until > datetime.now(UTC) else None
+
+
 def tell_owners(
     session: ViewerSession, outbox: Outbox | None, row: OrganizationClient, did: str | None
 ) -> None:
-    """Tell every owner by mail what the viewer did to the application, if anything to be told."""
+    """Notify every owner by mail of the viewer's action on the application, if it is worth one."""
     if did:
         told = {
             "did": did,
@@ -131,17 +166,26 @@ def tell_owners(
             "client_id": client_id(row.id),
             "scopes": in_words(" ".join(row.scopes)),
             "uris": row.redirect_uris,
+            "former_secret": None if did != ROTATED else _until(former_secret_until(row)),
         }
         organization, account = row.organization_id, row.service_account_id
-        owners.tell(session, outbox, "application_of_organization", organization, account, **told)
+        owner_mail.tell(
+            session, outbox, "application_of_organization", organization, account, **told
+        )
 
 
 async def _know(transaction: Transaction, row: OrganizationClient, secret: str | None) -> None:
-    await transaction.know_client(row.id, digest(secret).hex() if secret else None)
+    hashed = digest(secret).hex() if secret else None
+    await transaction.call(func.ctx.know_client(literal(row.id, Uuid), literal(hashed, Text)))
+
+
+def _until(time: datetime | None) -> str:
+    """Return the words of a mail on the former secret."""
+    return f"is good until {time:%Y-%m-%d %H:%M} (UTC)" if time else "is good no more"
 
 
 def _checked(viewer: Viewer, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What it is to be registered with, as far as it is given. Raises INVALID and FORBIDDEN."""
+    """Return the columns to set, as far as they are given. Raises INVALID and FORBIDDEN."""
     found = dict(values)
     if "scopes" in found:
         found["scopes"] = keys.checked_scopes(viewer, found["scopes"])
@@ -151,7 +195,7 @@ def _checked(viewer: Viewer, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _reach(row: OrganizationClient) -> tuple[frozenset[str], frozenset[str]]:
-    """What it may ask for, and where answers to it are sent."""
+    """Return its scopes and its redirect URIs."""
     return frozenset(row.scopes), frozenset(row.redirect_uris)
 
 

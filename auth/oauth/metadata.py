@@ -1,12 +1,13 @@
-"""What applications find out by themselves: the server (RFC 8414) and the API (RFC 9728)."""
+"""Metadata that applications discover: the server (RFC 8414) and the API (RFC 9728)."""
 
 from typing import Any
 
-from auth.dpop import ALGORITHMS
-from auth.identify import METADATA_OF_API, api_of
+from auth.credentials.dpop import ALGORITHMS
+from auth.credentials.identify import METADATA_OF_API, api_of
 from auth.oauth.clients import GRANT_TYPES
 from auth.oauth.credentials import METHODS, WITH_SECRET
-from auth.oauth.scopes import SCOPES
+from auth.oauth.interaction import DISPLAYS, PROMPTS, RESPONSE_MODES
+from auth.policy.scope_names import OPENID_SCOPES, SCOPES
 from auth.settings import AuthSettings
 
 SERVER = "/.well-known/oauth-authorization-server"
@@ -19,7 +20,7 @@ REGISTER = "/oauth/register"
 
 
 def of_server(settings: AuthSettings) -> dict[str, Any]:
-    """The authorization server."""
+    """Return the metadata of the authorization server."""
     issuer = settings.url
     is_open = settings.registering_clients == "open"
     return {
@@ -32,9 +33,9 @@ def of_server(settings: AuthSettings) -> dict[str, Any]:
         "require_pushed_authorization_requests": False,
         "device_authorization_endpoint": issuer + DEVICE,
         **({"registration_endpoint": issuer + REGISTER} if is_open else {}),
-        "scopes_supported": list(SCOPES),
+        "scopes_supported": [*SCOPES, *OPENID_SCOPES],
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": list(GRANT_TYPES),
         "token_endpoint_auth_methods_supported": METHODS,
         "revocation_endpoint_auth_methods_supported": METHODS,
@@ -43,12 +44,16 @@ def of_server(settings: AuthSettings) -> dict[str, Any]:
         "authorization_response_iss_parameter_supported": True,
         "dpop_signing_alg_values_supported": list(ALGORITHMS),
         "protected_resources": [api_of(settings)],
-        "prompt_values_supported": ["none", "consent"],
+        "prompt_values_supported": list(PROMPTS),
+        "display_values_supported": list(DISPLAYS),
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
     }
 
 
 def of_api(settings: AuthSettings) -> dict[str, Any]:
-    """The API, as a resource that tokens are shown to."""
+    """Return the metadata of the API, as a protected resource."""
     return {
         "resource": api_of(settings),
         "resource_name": "Requirements gateway",

@@ -1,8 +1,8 @@
-"""Applications register themselves (RFC 7591), and read, change and end that (RFC 7592).
+"""Dynamic registration: applications register themselves (RFC 7591) and manage it (RFC 7592).
 
 Authlib's endpoints for this are not used: they fail on wrong types, and trust any address. The
-registration access token stays the same when something is changed: the answer with another might
-be lost, and with it every way to the registration.
+registration access token stays the same after a change: the response with another might be lost,
+and with it all access to the registration.
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from authlib.oauth2.rfc7591 import InvalidClientMetadataError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from auth.identify import origin_of
+from auth.credentials.identify import origin_of
+from auth.credentials.tokens import REGISTRATION, is_token
 from auth.oauth import metadata, registry
 from auth.oauth.client_metadata import MOST_BYTES, checked, members_of
 from auth.oauth.clients import is_kept_as
 from auth.oauth.limits import Limits, admit_registration
 from auth.oauth.requests import is_clean
-from auth.pages.forms import BodyTooLarge, read_body
-from auth.session.origin import Origin
+from auth.origin import Origin
 from auth.settings import AuthSettings
-from auth.tokens import REGISTRATION, is_token
+from auth.web.forms import BodyTooLarge, read_body
 from db.pool import NOBODY, Database
 
 FIND = """
@@ -49,13 +49,17 @@ OURS = (
     "client_secret_expires_at",
     "client_id_issued_at",
 )
-"""Members of answers, which nobody may ask to have changed (RFC 7592, section 2.2)."""
+"""Members of responses that nobody may change (RFC 7592, section 2.2)."""
+
+
+REGISTERING = "register"
+"""The name under which registrations are counted: no application has it."""
 
 
 class NoSuchToken(OAuth2Error):  # type: ignore[misc] # Authlib has no types
     """The registration access token is missing, or not this application's.
 
-    The answer is the same for applications that there are and those that there are not.
+    The answer is the same for existing and for unknown applications.
     """
 
     error = "invalid_token"
@@ -63,7 +67,7 @@ class NoSuchToken(OAuth2Error):  # type: ignore[misc] # Authlib has no types
     status_code = 401
 
     def get_headers(self) -> list[tuple[str, str]]:
-        """The headers of its answer (RFC 6750, section 3)."""
+        """Return the headers of its answer (RFC 6750, section 3)."""
         return [*super().get_headers(), ("WWW-Authenticate", 'Bearer error="invalid_token"')]
 
 
@@ -74,11 +78,11 @@ class Registrations:
         self._database, self._settings = database, settings
 
     async def create(self, request: Request) -> Response:
-        """Register the application that the body describes, if anybody may."""
+        """Register the application that the body describes, where registration is open."""
         if self._settings.registering_clients == "closed":
             raise AccessDeniedError("An operator registers applications.", status_code=403)
         origin = origin_of(request)
-        await self._limits("", origin).admit()
+        await self._limits(REGISTERING, origin).admit()
         registration = checked(await _members(request)).registration()
         await admit_registration(self._database, self._settings, origin.ip_address)
         made = await registry.add(self._database, registration, self_registered=True, origin=origin)
@@ -91,11 +95,12 @@ class Registrations:
         return JSONResponse(answer, 201)
 
     async def manage(self, request: Request) -> Response:
-        """Read, change or end a registration, for whoever has its token."""
+        """Read, change or end a registration, for the holder of its token."""
         client_id, origin = request.path_params["client_id"], origin_of(request)
-        limits = self._limits(client_id, origin)
+        token = _token(request)
+        limits = self._limits(client_id, origin, token)
         await limits.admit()
-        token, row = _token(request), await self._find(client_id)
+        row = await self._find(client_id)
         if row is None or not token or not is_kept_as(token, row["registration_token"]):
             await limits.failed()
             raise NoSuchToken
@@ -111,9 +116,10 @@ class Registrations:
     async def _change(
         self, row: Mapping[str, Any], members: dict[str, Any], token: str, origin: Origin
     ) -> Response:
-        """Register the application with what the body says, and nothing of before.
+        """Replace the registration by the body; nothing of the former one stays.
 
-        How it proves itself stays: a stolen token must not open a registration to everybody.
+        Its authentication method cannot change: a stolen token must not open a registration to
+        everybody.
         """
         method = row["token_endpoint_auth_method"]
         if members.get("client_id") != row["client_id"]:
@@ -123,8 +129,8 @@ class Registrations:
         secret = members.get("client_secret")
         if secret is not None and not is_kept_as(str(secret), row["client_secret"]):
             raise InvalidRequestError("client_secret is another.")
-        asked = checked({"token_endpoint_auth_method": method, **members})
-        registration = asked.registration()
+        requested = checked({"token_endpoint_auth_method": method, **members})
+        registration = requested.registration()
         if registration.is_public != (method == "none"):
             raise InvalidClientMetadataError("token_endpoint_auth_method: register anew.")
         async with self._database.auth.lend(NOBODY) as lent, lent.transaction():
@@ -135,7 +141,7 @@ class Registrations:
         return JSONResponse(self._described(changed, token))
 
     def _described(self, row: Mapping[str, Any], token: str) -> dict[str, Any]:
-        """The registration (RFC 7591, section 3.2.1), without the secret, which nobody knows."""
+        """Return the registration (RFC 7591, section 3.2.1), without its unstored secret."""
         return {
             **row["metadata"],
             "client_id": row["client_id"],
@@ -154,19 +160,20 @@ class Registrations:
         async with self._database.auth.lend(NOBODY) as lent:
             return await lent.fetchrow(FIND, client_id)
 
-    def _limits(self, client_id: str, origin: Origin) -> Limits:
-        return Limits(self._database, self._settings, client_id, origin.ip_address)
+    def _limits(self, client_id: str, origin: Origin, token: str | None = None) -> Limits:
+        ip, token = origin.ip_address, token or ""
+        return Limits(self._database, self._settings, client_id, ip, token)
 
 
 def _token(request: Request) -> str | None:
-    """The registration access token, when there is one that could be."""
+    """Return the registration access token, when there is one of valid form."""
     headers = request.headers.getlist("authorization")
     scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
     return token if scheme.lower() == "bearer" and is_token(token, REGISTRATION) else None
 
 
 async def _members(request: Request) -> dict[str, Any]:
-    """The members of the body. Raises InvalidClientMetadataError."""
+    """Return the members of the body. Raises InvalidClientMetadataError."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise InvalidClientMetadataError("The body is application/json.")

@@ -1,27 +1,28 @@
-"""Registering applications, changing what they are registered with, and ending them."""
+"""Register applications, change their registrations, and end them."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from auth.credentials.tokens import REGISTRATION, SECRET_OF_CLIENT, new_token
 from auth.events import Event, record
-from auth.oauth.clients import GRANT_TYPES, is_redirect_uri
-from auth.oauth.scopes import SCOPES
+from auth.oauth.clients import FORMER_SECRET_LIFETIME, GRANT_TYPES, is_redirect_uri
+from auth.origin import Origin
+from auth.policy.scope_names import OPENID_SCOPES, SCOPES
 from auth.secret import digest
-from auth.session.origin import Origin
-from auth.tokens import REGISTRATION, SECRET_OF_CLIENT, new_token
-from db.change import AuditEventType, ResourceType
+from db.change import AuditEventType
 from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
+from db.text import as_strict_name
+from db.traits import ResourceType
 
-NAME = re.compile(r"[^\x00-\x1f\x7f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{1,200}")
-"""One line of text, without the characters that turn the direction of what stands around it."""
+LONGEST_NAME = 200
+"""Characters in the name of an application, at most."""
 
 REGISTER = """
 INSERT INTO oauth_clients (id, client_id, client_name, client_secret, redirect_uris, grant_types,
@@ -50,7 +51,23 @@ DISABLE = """
 UPDATE oauth_clients SET disabled_at = now(), updated_at = now()
 WHERE client_id = $1 AND disabled_at IS NULL RETURNING id
 """
-
+OF_OPERATOR = "managed_by IS NULL AND NOT is_self_registered AND client_id LIKE 'rqc-%'"
+LIST = f"""
+SELECT client_id, client_name, scope, created_at, disabled_at IS NOT NULL AS is_disabled
+FROM oauth_clients WHERE {OF_OPERATOR}
+ORDER BY created_at, client_id
+"""  # noqa: S608 (ours)
+ROTATE = f"""
+UPDATE oauth_clients SET client_secret = $2,
+    former_secret = CASE WHEN $3::interval > '0' THEN client_secret END,
+    former_secret_expires_at = CASE WHEN $3::interval > '0' THEN now() + $3::interval END
+WHERE client_id = $1 AND disabled_at IS NULL AND NOT is_public AND {OF_OPERATOR}
+RETURNING id, former_secret_expires_at
+"""  # noqa: S608 (ours)
+REVOKE_FORMER = f"""
+UPDATE oauth_clients SET former_secret = NULL, former_secret_expires_at = NULL
+WHERE client_id = $1 AND former_secret_expires_at > now() AND {OF_OPERATOR} RETURNING id
+"""  # noqa: S608 (ours)
 REMOVE = """
 UPDATE oauth_clients SET disabled_at = now(), updated_at = now(), registration_token = NULL,
     metadata = '{}'
@@ -58,9 +75,17 @@ WHERE id = $1 AND disabled_at IS NULL RETURNING id
 """
 
 
+def is_client_name(text: str) -> bool:
+    """Return whether this is a strict name (`db.text`) of 1 to 200 characters."""
+    try:
+        return bool(as_strict_name(text)) and len(text) <= LONGEST_NAME
+    except Problem:
+        return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """What an application is registered with. `metadata` is whatever else it says of itself."""
+    """The registration of an application. `metadata` holds all other members."""
 
     name: str
     redirect_uris: tuple[str, ...] = ()
@@ -69,26 +94,26 @@ class Registration:
     auth_method: str = "client_secret_basic"
     require_pushed: bool = False
     dpop: bool = False
-    """Is given tokens that are bound to a key of its own, and no others."""
+    """True when its tokens must be bound to a key of its own."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_public(self) -> bool:
-        """Whether it keeps no secret."""
+        """Return whether it keeps no secret."""
         return self.auth_method == "none"
 
     @property
     def response_types(self) -> list[str]:
-        """What it may ask people for."""
+        """Return the response types that it may request."""
         return ["code"] if "authorization_code" in self.grant_types else []
 
     def require_valid(self) -> None:
         """Raise INVALID with the field at fault."""
-        if not NAME.fullmatch(self.name) or not self.name.strip():
+        if not is_client_name(self.name):
             raise Problem("INVALID", "A name has 1 to 200 characters.", field=("name",))
         if wrong := [uri for uri in self.redirect_uris if not is_redirect_uri(uri)]:
             raise Problem("INVALID", f"{wrong[0]!r} is no redirect URI.", field=("redirectUris",))
-        if not set(self.scope.split()) <= set(SCOPES):
+        if not set(self.scope.split()) <= SCOPES.keys() | OPENID_SCOPES.keys():
             raise Problem("INVALID", f"The scopes are {', '.join(SCOPES)}.", field=("scope",))
         if not set(self.grant_types) <= set(GRANT_TYPES) or (
             self.is_public and "client_credentials" in self.grant_types
@@ -125,7 +150,7 @@ async def register(
     dpop: bool = False,
     origin: Origin | None = None,
 ) -> Registered:
-    """Register an application for whoever operates the gateway. Raises INVALID."""
+    """Register an application for the operator of the gateway. Raises INVALID."""
     registration = Registration(
         name=name,
         redirect_uris=redirect_uris,
@@ -187,10 +212,10 @@ async def add(
 async def change(
     connection: Lent, id: UUID, client_id: str, registration: Registration, origin: Origin
 ) -> None:
-    """Register it with something else, in the caller's transaction. Raises INVALID, NOT_FOUND.
+    """Change a registration, in the caller's transaction. Raises INVALID, NOT_FOUND.
 
-    From then on no code that was given before is good, and tokens reach as far as its scopes.
-    People who knew it by another name or at another address are asked anew.
+    From then on no code that was issued before is valid, and tokens reach as far as its scopes.
+    People who knew it by another name or at another address must consent anew.
     """
     registration.require_valid()
     seen = await connection.fetchrow(SEEN, id)
@@ -217,7 +242,7 @@ async def change(
 
 
 async def remove(database: Database, id: UUID, client_id: str, origin: Origin) -> None:
-    """End an application and all that it holds; the upkeep deletes what is left of it."""
+    """End an application with its tokens; the cleanup deletes its remaining rows."""
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         if await lent.fetchval(REMOVE, id):
             await lent.execute(ASK_ANEW, id)
@@ -242,7 +267,7 @@ async def note(
     origin: Origin,
     details: dict[str, Any] | None = None,
 ) -> None:
-    """Record what has been done to an application."""
+    """Record an action on an application."""
     event = Event(
         entity_type="OAuthClient",
         entity_id=id,
@@ -257,11 +282,61 @@ async def note(
 
 
 async def disable(database: Database, client_id: str, origin: Origin | None = None) -> bool:
-    """End an application and, from the next request on, all its tokens; False without one."""
+    """End an application and all its tokens from the next request on; return False without one."""
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         id = await lent.fetchval(DISABLE, client_id)
         if id:
             await lent.execute(ASK_ANEW, id)
             what = "Application disabled, and with it its tokens."
             await note(lent, "disable", id, client_id, what, origin or Origin(source="cli"))
+    return id is not None
+
+
+async def listed(database: Database) -> list[Mapping[str, Any]]:
+    """Return the applications that the operator has registered, the oldest first."""
+    async with database.auth.lend(NOBODY) as lent:
+        return list(await lent.fetch(LIST))
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """The new secret, and the expiry of the former one; None when it is revoked."""
+
+    secret: str
+    former_until: datetime | None
+
+
+async def rotate(
+    database: Database,
+    client_id: str,
+    *,
+    revoke_former: bool = False,
+    origin: Origin | None = None,
+) -> Rotated | None:
+    """Rotate the secret of an application of the operator; the one before the former is revoked.
+
+    Return None when there is no such application, or it keeps no secret. Its tokens stay.
+    """
+    secret = new_token(SECRET_OF_CLIENT)
+    lifetime = timedelta(0) if revoke_former else FORMER_SECRET_LIFETIME
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        row = await lent.fetchrow(ROTATE, client_id, digest(secret).hex(), lifetime)
+        if row is None:
+            return None
+        what = "Application given another secret."
+        if revoke_former:
+            what = "Application given another secret, and all before revoked."
+        await note(lent, "rotate", row["id"], client_id, what, origin or Origin(source="cli"))
+    return Rotated(secret, row["former_secret_expires_at"])
+
+
+async def revoke_former_secret(
+    database: Database, client_id: str, origin: Origin | None = None
+) -> bool:
+    """Revoke the former secret of an application of the operator; return False without one."""
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        id = await lent.fetchval(REVOKE_FORMER, client_id)
+        if id:
+            what = "Former secret of an application revoked."
+            await note(lent, "revoke", id, client_id, what, origin or Origin(source="cli"))
     return id is not None

@@ -1,14 +1,15 @@
-"""Requests as Authlib takes them: read whole beforehand, nothing in them twice or malformed."""
+"""Requests for Authlib: read whole beforehand, no parameter repeated or malformed."""
 
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, OAuth2Payload, OAuth2Request
 from starlette.requests import Request
 
-from auth.dpop import Proof
-from auth.pages.forms import BodyTooLarge, pairs_of, read_pairs
+from auth.credentials.dpop import Proof
+from auth.web.forms import BodyTooLarge, pairs_of, read_pairs
 from db.core.oauth import OAuthPushedRequest
 from db.problem import Problem
 
@@ -34,21 +35,21 @@ class Parameters(OAuth2Payload):  # type: ignore[misc] # Authlib has no types
 
     @property
     def data(self) -> dict[str, str]:
-        """The first value of each."""
+        """Return the first value of each."""
         return self._data
 
     @property
     def datalist(self) -> defaultdict[str, list[str]]:
-        """All values of each."""
+        """Return all values of each."""
         return self._lists
 
     def only(self, name: str) -> str | None:
-        """The value, when it is there once and could be one."""
+        """Return the value, when it occurs once and is valid; None otherwise."""
         values = self._lists.get(name, [])
         return values[0] if len(values) == 1 and is_clean(values[0]) else None
 
     def require_clean(self) -> None:
-        """Raise InvalidRequestError when one stands there twice, is too long or holds controls."""
+        """Raise InvalidRequestError for a parameter that is repeated, too long or malformed."""
         for name, values in self._lists.items():
             if len(values) > 1 and name != REPEATABLE:
                 raise InvalidRequestError("A parameter is repeated.")
@@ -56,17 +57,21 @@ class Parameters(OAuth2Payload):  # type: ignore[misc] # Authlib has no types
                 raise InvalidRequestError("A parameter is malformed.")
 
 
-class Asked(OAuth2Request):  # type: ignore[misc] # Authlib has no types
+class OAuthRequest(OAuth2Request):  # type: ignore[misc] # Authlib has no types
     """A request to one of the endpoints. Raises InsecureTransportError when served without TLS.
 
-    Its address is built from the issuer, never from what a proxy has made of it.
+    Its address is built from the issuer, never from a proxy's headers.
     """
 
     payload: Parameters
     proof: Proof | None = None
-    """Of the key that the application holds, and to which is bound what it asks for."""
+    """The proof of the application's key, to which its codes and tokens are bound."""
     pushed: OAuthPushedRequest | None = None
-    """What is kept of it, when the application has pushed it."""
+    """The stored request, when the application has pushed it."""
+    session_id: UUID | None = None
+    """The session whose end ends the tokens issued for the request."""
+    confined_to: UUID | None = None
+    """The only organization that its person lets the application reach."""
 
     def __init__(self, method: str, url: str, headers: Mapping[str, str], pairs: Pairs) -> None:
         super().__init__(method, url, headers=headers)
@@ -74,24 +79,24 @@ class Asked(OAuth2Request):  # type: ignore[misc] # Authlib has no types
 
     @property
     def key(self) -> str | None:
-        """The thumbprint of the key that the application has proved to hold."""
+        """Return the thumbprint of the key that the application has proved to hold."""
         return self.proof.thumbprint if self.proof else None
 
     @property
     def form(self) -> dict[str, str]:
-        """The parameters, wherever they stood."""
+        """Return the parameters, whether from the query or the form."""
         return self.payload.data
 
     args = form
 
 
 def is_clean(value: str) -> bool:
-    """Whether a parameter may hold this: no control characters, which no standard allows."""
+    """Return whether a parameter may hold this: no control characters, which no standard allows."""
     return len(value) <= LONGEST_VALUE and not CONTROL.search(value)
 
 
 async def form_of(request: Request) -> Pairs:
-    """The form that an application has sent. Raises InvalidRequestError."""
+    """Return the form that an application has sent. Raises InvalidRequestError."""
     try:
         return await read_pairs(request, MOST_PARAMETERS)
     except BodyTooLarge as problem:
@@ -101,7 +106,7 @@ async def form_of(request: Request) -> Pairs:
 
 
 def query_of(encoded: bytes) -> Pairs:
-    """The parameters of a query string. Raises InvalidRequestError."""
+    """Return the parameters of a query string. Raises InvalidRequestError."""
     try:
         return pairs_of(encoded, MOST_PARAMETERS)
     except Problem:
@@ -109,24 +114,24 @@ def query_of(encoded: bytes) -> Pairs:
 
 
 class InvalidDpopProof(OAuth2Error):  # type: ignore[misc] # Authlib has no types
-    """The proof of a key is missing or proves nothing (RFC 9449, section 5)."""
+    """The proof of a key is missing or invalid (RFC 9449, section 5)."""
 
     error = "invalid_dpop_proof"
 
 
 class InvalidTarget(OAuth2Error):  # type: ignore[misc] # Authlib has no types
-    """The resource is none that tokens are given for (RFC 8707, section 2)."""
+    """No tokens are issued for this resource (RFC 8707, section 2)."""
 
     error = "invalid_target"
     description = "The requested resource is unknown, malformed, or not among those authorized."
 
 
-def audience(asked: Asked, api: str, granted: Sequence[str] = ()) -> list[str]:
-    """The resources that a token is to be for, of those granted, or of the API alone.
+def audience(oauth_request: OAuthRequest, api: str, granted: Sequence[str] = ()) -> list[str]:
+    """Return the resources of a token: those requested, of the granted ones or of the API alone.
 
-    Nothing asked for is all that was granted. Raises InvalidTarget.
+    Without a request they are all that was granted. Raises InvalidTarget.
     """
-    wanted = list(dict.fromkeys(asked.payload.datalist.get(REPEATABLE, [])))
+    wanted = list(dict.fromkeys(oauth_request.payload.datalist.get(REPEATABLE, [])))
     if not set(wanted) <= set(granted or [api]):
         raise InvalidTarget
     return wanted or list(granted)

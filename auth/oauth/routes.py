@@ -1,4 +1,4 @@
-"""The routes of the server: what people see, and what applications call, also from browsers."""
+"""The routes of the server: pages for people, and endpoints for applications and browsers."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -9,35 +9,38 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from auth import dpop
-from auth.dpop import InvalidProof, Proof
-from auth.identify import NONCE, origin_of
-from auth.mail import Outbox
+from auth.accounts.mail import Outbox
+from auth.credentials import dpop
+from auth.credentials.dpop import InvalidProof, Proof
+from auth.credentials.identify import NONCE, origin_of
 from auth.oauth import credentials, metadata
 from auth.oauth.authorize import Authorize
+from auth.oauth.base_server import NO_STORE
+from auth.oauth.bridge import Bridge
 from auth.oauth.limits import Limits
 from auth.oauth.registration import Registrations
-from auth.oauth.requests import Asked, form_of
-from auth.oauth.server import NO_STORE, Bridge, Server
-from auth.pages.page import SECURE
+from auth.oauth.requests import OAuthRequest, form_of
+from auth.oauth.server import Server
 from auth.settings import AuthSettings
+from auth.web.page import SECURE
 from db.pool import NOBODY, Database
 from db.problem import CODES, Problem
+from db.sqlstates import problem_of
 
 METADATA_AGE = "public, max-age=300"
 OPEN = {"Access-Control-Allow-Origin": "*"}
-"""Whichever page asks learns nothing that its own application could not: no cookie is looked at."""
+"""A page of any site learns nothing here that its application could not: no cookie is read."""
 
 EXPOSED = "DPoP-Nonce, Retry-After, WWW-Authenticate"
 PROVED = (metadata.PUSH, metadata.DEVICE, metadata.TOKEN)
-"""Where something is bound to the key that a proof is of."""
+"""Endpoints whose codes and tokens are bound to the key of a proof."""
 
-Work = Callable[[Server, Asked], Response]
+Work = Callable[[Server, OAuthRequest], Response]
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[Route]:
-    """Every endpoint, to be served at the root of the site."""
+    """Return every endpoint, to be served at the root of the site."""
     bridge = Bridge(database, settings, outbox)
     registrations = Registrations(database, settings)
 
@@ -59,22 +62,31 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         Route(metadata.AUTHORIZE, Authorize(bridge).__call__, methods=["GET", "POST"]),
         endpoint(
             metadata.PUSH,
-            lambda server, asked: server.create_endpoint_response(
-                "pushed_authorization_request", asked
+            lambda server, oauth_request: server.create_endpoint_response(
+                "pushed_authorization_request", oauth_request
             ),
         ),
         endpoint(
             metadata.DEVICE,
-            lambda server, asked: server.create_endpoint_response("device_authorization", asked),
+            lambda server, oauth_request: server.create_endpoint_response(
+                "device_authorization", oauth_request
+            ),
         ),
-        endpoint(metadata.TOKEN, lambda server, asked: server.create_token_response(asked)),
+        endpoint(
+            metadata.TOKEN,
+            lambda server, oauth_request: server.create_token_response(oauth_request),
+        ),
         endpoint(
             metadata.REVOKE,
-            lambda server, asked: server.create_endpoint_response("revocation", asked),
+            lambda server, oauth_request: server.create_endpoint_response(
+                "revocation", oauth_request
+            ),
         ),
         endpoint(
             metadata.INTROSPECT,
-            lambda server, asked: server.create_endpoint_response("introspection", asked),
+            lambda server, oauth_request: server.create_endpoint_response(
+                "introspection", oauth_request
+            ),
         ),
         document(metadata.SERVER, metadata.of_server(settings)),
         document(metadata.API, metadata.of_api(settings)),
@@ -112,46 +124,48 @@ class Endpoint:
 
 
 def _answering(bridge: Bridge, path: str, work: Work) -> Handler:
-    """The handler of an endpoint that applications send forms to."""
+    """Return the handler of an endpoint that applications send forms to."""
 
     async def answer(request: Request) -> Response:
         if len(request.headers.getlist("authorization")) > 1:
             raise InvalidRequestError("The client authenticates in more than one way.")
         pairs = await form_of(request)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        asked = Asked("POST", bridge.settings.url + path, headers, pairs)
+        oauth_request = OAuthRequest("POST", bridge.settings.url + path, headers, pairs)
         origin = origin_of(request)
-        client_id = credentials.claimed(asked)
-        limits = Limits(bridge.database, bridge.settings, client_id, origin.ip_address)
-        await limits.admit()
-        if path in PROVED:
-            asked.proof = await _proof(bridge, request, asked)
-        response = await bridge.run(lambda server: work(server, asked), origin)
-        if response.status_code == CODES["UNAUTHENTICATED"].status:
-            await limits.failed()
-        if asked.proof and asked.proof.nonce:
-            response.headers[NONCE] = asked.proof.nonce
+        client_id = credentials.claimed(oauth_request)
+        secret = credentials.presented_secret(oauth_request)
+        limits = Limits(bridge.database, bridge.settings, client_id, origin.ip_address, secret)
+        async with bridge.turn():
+            await limits.admit()
+            if path in PROVED:
+                oauth_request.proof = await _proof(bridge, request, oauth_request)
+            response = await bridge.run(lambda server: work(server, oauth_request), origin)
+            if response.status_code == CODES["UNAUTHENTICATED"].status:
+                await limits.failed()
+        if oauth_request.proof and oauth_request.proof.nonce:
+            response.headers[NONCE] = oauth_request.proof.nonce
         return response
 
     return _telling(answer)
 
 
-async def _proof(bridge: Bridge, request: Request, asked: Asked) -> Proof | None:
-    """The proof of a key that something is to be bound to, used up; None where there is none.
+async def _proof(bridge: Bridge, request: Request, oauth_request: OAuthRequest) -> Proof | None:
+    """Return the proof of a key, recorded as used; None when there is none.
 
     Raises InvalidProof (RFC 9449, section 5).
     """
     proofs = request.headers.getlist("dpop")
     if not proofs:
         return None
-    proof = dpop.verify(proofs, asked.method, asked.uri, bridge.settings)
+    proof = dpop.verify(proofs, oauth_request.method, oauth_request.uri, bridge.settings)
     async with bridge.database.auth.lend(NOBODY) as lent:
         await dpop.remember(lent, proof)
     return proof
 
 
 def _telling(handler: Handler) -> Handler:
-    """The handler, with an answer of OAuth in place of what it raises."""
+    """Return the handler with OAuth errors in place of its and the database's exceptions."""
 
     async def answer(request: Request) -> Response:
         try:
@@ -164,6 +178,10 @@ def _telling(handler: Handler) -> Handler:
             response = JSONResponse(body, 400, {NONCE: refused.nonce} if refused.nonce else {})
         except Problem as problem:
             response = _unavailable(problem)
+        except Exception as error:
+            if (known := problem_of(error)) is None:
+                raise
+            response = _unavailable(known)
         response.headers.update({**SECURE, **NO_STORE})
         return response
 
@@ -171,7 +189,7 @@ def _telling(handler: Handler) -> Handler:
 
 
 def _unavailable(problem: Problem) -> Response:
-    """Too many requests, or too busy a database: the application is to try again."""
+    """Return a response to try again: there are too many requests, or the database is busy."""
     body = {"error": "temporarily_unavailable", "error_description": problem.message}
     retry = str(problem.extensions.get("retryAfter", 1))
     return JSONResponse(body, CODES[problem.code].status, {"Retry-After": retry})

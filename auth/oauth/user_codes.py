@@ -1,7 +1,7 @@
-"""The codes that people carry by hand from a device to a browser (RFC 8628, section 6.1).
+"""User codes: people type them from a device into a browser (RFC 8628, section 6.1).
 
 Eight consonants, which spell no words and are not taken for digits: 34 bits, good for ten minutes
-and few guesses. A table of all their digests would fit on a disk, so what is kept is keyed.
+and few guesses. A table of all their digests would fit on a disk, so the stored digest is keyed.
 """
 
 import re
@@ -12,27 +12,27 @@ from auth.secret import keyed_digest
 from auth.settings import AuthSettings
 
 DEVICE_PAGE = "/device"
-"""Where they are entered."""
+"""The path of the page to enter them."""
 
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 USER_CODE = re.compile(rf"[{LETTERS}]{{8}}")
 BETWEEN = re.compile(r"[\s\-\u2010-\u2015]")
-"""What people put between the letters: white space, and the dashes their keyboards make."""
+"""Separators that people type: white space, and the dashes of their keyboards."""
 LONGEST = 40
 
 
 def new_user_code() -> str:
-    """A code as devices show it: `WDJB-MJHT`."""
+    """Return a new code as devices show it: `WDJB-MJHT`."""
     code: str = create_string_user_code()
     return code
 
 
 def read_user_code(text: str) -> str | None:
-    """The code that somebody has typed, as devices show it; None when it cannot be one."""
+    """Return the code that somebody has typed, as devices show it; None when it cannot be one."""
     code = BETWEEN.sub("", text[:LONGEST]).upper()
     return f"{code[:4]}-{code[4:]}" if USER_CODE.fullmatch(code) else None
 
 
 def kept_user_code(settings: AuthSettings, code: str) -> str:
-    """What is kept of it, by which it is found: comparing tells nothing about other codes."""
+    """Return the keyed digest that is stored in place of the code, by which it is found."""
     return keyed_digest(settings, "user code", code).hex()

@@ -4,14 +4,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth import account, cookies, second_factor
-from auth.approval import may_approve
-from auth.identify import origin_of
-from auth.oauth.scopes import in_words
+from auth.accounts import access, second_factor
+from auth.accounts.approval import may_approve
+from auth.credentials import cookies
+from auth.credentials.identify import origin_of
+from auth.credentials.people import full_name
 from auth.pages import agents
 from auth.pages.owners import owned
-from auth.pages.site import Site, answering, see
-from auth.people import full_name
+from auth.policy.scope_names import in_words
+from auth.web.site import Site, answering, see
 
 SESSIONS, APPLICATIONS = "/account/sessions", "/account/applications"
 NEWS = {
@@ -24,17 +25,17 @@ NEWS = {
     "declined": "You have declined the invitation.",
     "disconnected": "The application is disconnected.",
 }
-"""What has just happened, by the name that the address of the page gives it."""
+"""The message after each action, by its name in the address of the page."""
 
 
 class AccountPages:
-    """One's own account."""
+    """The pages of a person's own account."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Their routes."""
+        """Return their routes."""
         return [
             Route("/account", answering(self.show)),
             Route(SESSIONS, answering(self.sessions)),
@@ -45,7 +46,7 @@ class AccountPages:
         ]
 
     async def show(self, request: Request) -> Response:
-        """The name, and the way to everything else."""
+        """Show the name, and links to all other pages."""
         viewer = await self._site.signed_in(request)
         assert viewer.id  # noqa: S101
         return self._form(
@@ -59,9 +60,9 @@ class AccountPages:
         )
 
     async def sessions(self, request: Request) -> Response:
-        """Every browser that is signed in, which tells where somebody is: for fresh proofs."""
+        """List the signed-in browsers, which show where a person is: requires a fresh proof."""
         viewer = await self._site.proved(request, SESSIONS)
-        browsers = await account.browsers(self._site.database, self._site.settings, viewer)
+        browsers = await access.browsers(self._site.database, self._site.settings, viewer)
         here = viewer.session_id
         return self._form(request, "sessions.html", browsers=browsers, here=here, agents=agents)
 
@@ -70,29 +71,29 @@ class AccountPages:
         fields = await self._site.fields(request, cookies.SESSION)
         viewer = await self._site.proved(request, SESSIONS)
         id = fields.get("id", "")
-        await account.end_browser(self._site.database, viewer, id, origin_of(request))
+        await access.end_browser(self._site.database, viewer, id, origin_of(request))
         return see(f"{SESSIONS}?news=session-ended")
 
     async def end_others(self, request: Request) -> Response:
         """Sign all browsers out but this one."""
         await self._site.fields(request, cookies.SESSION)
         viewer = await self._site.proved(request, SESSIONS)
-        await account.end_other_browsers(self._site.database, viewer, origin_of(request))
+        await access.end_other_browsers(self._site.database, viewer, origin_of(request))
         return see(f"{SESSIONS}?news=others-ended")
 
     async def applications(self, request: Request) -> Response:
-        """Every application that may act for the person."""
+        """List the applications that may act for the person."""
         viewer = await self._site.signed_in(request)
-        found = await account.applications(self._site.database, viewer)
+        found = await access.applications(self._site.database, viewer)
         connected = [(application, _words(application.scopes)) for application in found]
         return self._form(request, "applications.html", connected=connected)
 
     async def disconnect(self, request: Request) -> Response:
-        """End all that an application holds."""
+        """End all tokens, codes and consents of an application."""
         fields = await self._site.fields(request, cookies.SESSION)
         viewer = await self._site.signed_in(request, APPLICATIONS)
         client = fields.get("client_id", "")
-        await account.disconnect(self._site.database, viewer, client, origin_of(request))
+        await access.disconnect(self._site.database, viewer, client, origin_of(request))
         return see(f"{APPLICATIONS}?news=disconnected")
 
     def _form(self, request: Request, template: str, **values: object) -> Response:
@@ -101,5 +102,5 @@ class AccountPages:
 
 
 def _words(scopes: frozenset[str] | None) -> list[str]:
-    """What an application with these scopes can do."""
+    """Return, in words, the rights of an application with these scopes."""
     return in_words("admin" if scopes is None else " ".join(scopes))

@@ -1,4 +1,4 @@
-"""Browsers in a few words, made of what they say of themselves, which may be anything."""
+"""Short names of browsers, from their User-Agent headers, which may hold anything."""
 
 BROWSERS = (
     ("Edg", "Edge"),
@@ -10,7 +10,7 @@ BROWSERS = (
     ("Chrome/", "Chrome"),
     ("Safari/", "Safari"),
 )
-"""What to look for, in this order: most browsers claim to be the ones that came before them."""
+"""Patterns, in this order: most browsers claim to be the ones that came before them."""
 SYSTEMS = (
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
@@ -23,7 +23,7 @@ SYSTEMS = (
 
 
 def in_words(agent: str) -> str:
-    """The browser and the system of this User-Agent header, such as `Firefox on Linux`."""
+    """Return the browser and the system of this User-Agent header, such as `Firefox on Linux`."""
     browser = next((name for sign, name in BROWSERS if sign in agent), None)
     system = next((name for sign, name in SYSTEMS if sign in agent), None)
     if browser and system:

@@ -1,13 +1,14 @@
-"""The page on which those whom the operator has named let people in who have signed up."""
+"""The page on which the operator's approvers let people in who have signed up."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth import approval, cookies
-from auth.identify import origin_of
-from auth.pages.site import Site, answering, see
+from auth.accounts import approval
+from auth.credentials import cookies
+from auth.credentials.identify import origin_of
 from auth.viewer import Viewer
+from auth.web.site import Site, answering, see
 from db.problem import Problem
 
 HERE = "/account/approvals"
@@ -19,13 +20,13 @@ NEWS = {
 
 
 class ApprovalPages:
-    """People who wait; to anybody else there is no such page."""
+    """People who wait for approval; NOT_FOUND for everybody but approvers."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Their routes."""
+        """Return their routes."""
         return [
             Route(HERE, answering(self.show)),
             Route(f"{HERE}/approve", answering(self.approve), methods=["POST"]),
@@ -33,7 +34,7 @@ class ApprovalPages:
         ]
 
     async def show(self, request: Request) -> Response:
-        """Everybody who waits."""
+        """List everybody who waits."""
         await self._approver(request)
         return self._site.form(
             request,
@@ -44,7 +45,7 @@ class ApprovalPages:
         )
 
     async def approve(self, request: Request) -> Response:
-        """Let somebody in."""
+        """Approve a person."""
         id, viewer, site = await self._sent(request), await self._approver(request), self._site
         done = await approval.approve(site.database, site.outbox, viewer, id, origin_of(request))
         return see(f"{HERE}?news={'approved' if done else 'settled'}")
@@ -60,7 +61,7 @@ class ApprovalPages:
         return fields.get("id", "")
 
     async def _approver(self, request: Request) -> Viewer:
-        """Who is signed in, may approve, and has lately proved that it is them."""
+        """Return the signed-in approver, with a fresh proof."""
         viewer = await self._site.signed_in(request, HERE)
         if not approval.may_approve(self._site.settings, viewer):
             raise Problem("NOT_FOUND", "There is nothing here for you.")

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth import cookies
+from auth.credentials import cookies
 from auth.oauth import managed
 from auth.pages.owners import SERVING, id_in, organization_of, organizations_of, owner
 from auth.pages.scope_fields import boxes, ticked
-from auth.pages.site import Site, answering, see
 from auth.session import Transaction
 from auth.viewer import Viewer
+from auth.web.site import Site, answering, see
 from db.core.clients import OrganizationClient
 from db.core.organizations import UserRoleType
 from db.problem import Problem
@@ -25,6 +25,7 @@ NEWS = {
     "changed": "The application is registered with this from now on.",
     "disabled": "The application is disabled, and so are its tokens.",
     "enabled": "The application is enabled.",
+    "revoked": "The former secret is good no more.",
     "deleted": "The application is gone, and with it its tokens.",
 }
 MOST_DIGITS = 18
@@ -38,18 +39,24 @@ class Client(NamedTuple):
 
     @property
     def client_id(self) -> str:
-        """By what it names itself in requests."""
+        """Return its client id."""
         return managed.client_id(self.row.id)
+
+    @property
+    def former_secret_until(self) -> str | None:
+        """Return the expiry of its former secret, in UTC; None when it is not valid."""
+        until = managed.former_secret_until(self.row)
+        return f"{until:%Y-%m-%d %H:%M}" if until else None
 
 
 class ClientPages:
-    """The applications; to whoever owns no organization there are no such pages."""
+    """The applications; NOT_FOUND for a person who owns no organization."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Their routes."""
+        """Return their routes."""
         return [
             Route(HERE, answering(self.show)),
             Route(f"{HERE}/new", answering(self.offer)),
@@ -57,12 +64,13 @@ class ClientPages:
             Route(f"{HERE}/change", answering(self.edit)),
             Route(f"{HERE}/change", answering(self.change), methods=["POST"]),
             Route(f"{HERE}/rotate", answering(self.rotate), methods=["POST"]),
+            Route(f"{HERE}/revoke-former", answering(self.revoke_former), methods=["POST"]),
             Route(f"{HERE}/switch", answering(self.switch), methods=["POST"]),
             Route(f"{HERE}/delete", answering(self.delete), methods=["POST"]),
         ]
 
     async def show(self, request: Request) -> Response:
-        """Every application, and where another one can be registered."""
+        """List every application, and the organizations that can register another."""
         viewer = await owner(self._site, request, HERE)
         async with self._transaction(viewer, request) as transaction:
             organizations = await organizations_of(transaction)
@@ -78,13 +86,13 @@ class ClientPages:
         )
 
     async def offer(self, request: Request) -> Response:
-        """The form for a new application."""
+        """Show the form for a new application."""
         viewer = await owner(self._site, request)
         organization = id_in(request.query_params, "organization")
-        return await self._asked(request, viewer, organization, {"kind": "confidential"})
+        return await self._new_form(request, viewer, organization, {"kind": "confidential"})
 
     async def register(self, request: Request) -> Response:
-        """Register it, and show its secret, once."""
+        """Register an application, and show its secret, once."""
         fields = await self._site.fields(request, cookies.SESSION)
         viewer = await owner(self._site, request, HERE)
         organization = id_in(fields, "organization")
@@ -93,17 +101,17 @@ class ClientPages:
             async with session.transaction() as transaction:
                 kind = fields.get("kind", "")
                 role = UserRoleType(kind) if kind in SERVING else None
-                values = {**_said(fields), "is_public": kind == "public"}
+                values = {**_input(fields), "is_public": kind == "public"}
                 row, secret = await managed.create(
                     session, transaction, organization, values, None, role
                 )
         except Problem as problem:
-            return await self._asked(request, viewer, organization, fields, problem)
+            return await self._new_form(request, viewer, organization, fields, problem)
         managed.tell_owners(session, self._site.outbox, row, managed.REGISTERED)
         return self._form(request, "client_secret.html", client=Client(row, ""), secret=secret)
 
     async def edit(self, request: Request) -> Response:
-        """The form for what it is registered with, and what else can be done to it."""
+        """Show the form of its registration, with the other actions on it."""
         viewer = await owner(self._site, request)
         id = id_in(request.query_params)
         async with self._transaction(viewer, request) as transaction:
@@ -111,10 +119,10 @@ class ClientPages:
         return self._edited(request, row)
 
     async def change(self, request: Request) -> Response:
-        """Register it with something else."""
+        """Change its registration."""
         id, version, fields, viewer = await self._sent(request)
         try:
-            await self._update(request, viewer, id, version, _said(fields))
+            await self._update(request, viewer, id, version, _input(fields))
         except Problem as problem:
             async with self._transaction(viewer, request) as transaction:
                 row = await transaction.find(OrganizationClient, id, lock=False)
@@ -122,13 +130,22 @@ class ClientPages:
         return see(f"{HERE}?news=changed")
 
     async def rotate(self, request: Request) -> Response:
-        """Show another secret, once."""
-        id, version, _, viewer = await self._sent(request)
+        """Rotate its secret, and show the new one, once."""
+        id, version, fields, viewer = await self._sent(request)
         session = self._site.session(request, viewer)
         async with session.transaction() as transaction:
-            row, secret = await managed.rotate(session, transaction, id, version)
+            row, secret = await managed.rotate(
+                session, transaction, id, version, revoke_former="revokeFormer" in fields
+            )
         managed.tell_owners(session, self._site.outbox, row, managed.ROTATED)
         return self._form(request, "client_secret.html", client=Client(row, ""), secret=secret)
+
+    async def revoke_former(self, request: Request) -> Response:
+        """Revoke its former secret."""
+        id, _, _, viewer = await self._sent(request)
+        async with self._transaction(viewer, request) as transaction:
+            await managed.revoke_former_secret(transaction, id)
+        return see(f"{HERE}?news=revoked")
 
     async def switch(self, request: Request) -> Response:
         """Disable or enable it."""
@@ -142,11 +159,11 @@ class ClientPages:
         id, version, _, viewer = await self._sent(request)
         async with self._transaction(viewer, request) as transaction:
             row = await transaction.find(OrganizationClient, id)
-            await transaction.delete(row, version)
+            await transaction.edits.delete(row, version)
         return see(f"{HERE}?news=deleted")
 
     async def _sent(self, request: Request) -> tuple[UUID, int, dict[str, str], Viewer]:
-        """Which application a form is about, and the version that its sender has seen."""
+        """Return the application of a form, the version it shows, its fields and the viewer."""
         fields = await self._site.fields(request, cookies.SESSION)
         viewer = await owner(self._site, request, HERE)
         version = fields.get("version", "")
@@ -167,15 +184,15 @@ class ClientPages:
     ) -> AbstractAsyncContextManager[Transaction]:
         return self._site.session(request, viewer).transaction()
 
-    async def _asked(
+    async def _new_form(
         self,
         request: Request,
         viewer: Viewer,
         organization: UUID,
-        said: dict[str, str],
+        entered: dict[str, str],
         problem: Problem | None = None,
     ) -> Response:
-        """The form for a new application, as it was last sent."""
+        """Show the form for a new application, as it was last sent."""
         async with self._transaction(viewer, request) as transaction:
             found = await organization_of(transaction, organization)
         return self._form(
@@ -184,7 +201,7 @@ class ClientPages:
             problem,
             organization=found,
             roles=[role.value for role in SERVING],
-            **_shown(said, ticked(said)),
+            **_form_values(entered, ticked(entered)),
         )
 
     def _edited(
@@ -194,11 +211,11 @@ class ClientPages:
         problem: Problem | None = None,
         sent: dict[str, str] | None = None,
     ) -> Response:
-        said = sent or {"name": row.name, "redirectUris": "\n".join(row.redirect_uris)}
+        entered = sent or {"name": row.name, "redirectUris": "\n".join(row.redirect_uris)}
         chosen = ticked(sent) if sent else row.scopes
         client = Client(row, "")
         return self._form(
-            request, "client_change.html", problem, client=client, **_shown(said, chosen)
+            request, "client_change.html", problem, client=client, **_form_values(entered, chosen)
         )
 
     def _form(
@@ -210,8 +227,8 @@ class ClientPages:
         )
 
 
-def _said(fields: dict[str, str]) -> dict[str, Any]:
-    """What a form says of an application, by its column."""
+def _input(fields: dict[str, str]) -> dict[str, Any]:
+    """Return the columns of an application from the fields of a form."""
     return {
         "name": fields.get("name", ""),
         "redirect_uris": fields.get("redirectUris", "").split(),
@@ -219,11 +236,11 @@ def _said(fields: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _shown(said: dict[str, str], chosen: Collection[str]) -> dict[str, Any]:
-    """What the fields of a form hold."""
+def _form_values(entered: dict[str, str], chosen: Collection[str]) -> dict[str, Any]:
+    """Return the values of the fields of a form."""
     return {
-        "name": said.get("name", ""),
-        "uris": said.get("redirectUris", ""),
-        "kind": said.get("kind", ""),
+        "name": entered.get("name", ""),
+        "uris": entered.get("redirectUris", ""),
+        "kind": entered.get("kind", ""),
         "scopes": boxes(chosen),
     }

@@ -1,20 +1,23 @@
 """The pages on which people let a device without a browser act for them (RFC 8628, section 3.3)."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth import cookies
-from auth.identify import origin_of
+from auth.accounts.step_up import is_fresh
+from auth.credentials import cookies
+from auth.credentials.identify import origin_of
 from auth.oauth.device_consent import Waiting, decide, find
-from auth.oauth.scopes import allows_everything, in_words
 from auth.oauth.user_codes import DEVICE_PAGE, read_user_code
-from auth.pages import agents, csrf
-from auth.pages.site import NOT_FROM_HERE, Site, answering, proof_path, see
-from auth.step_up import is_fresh
+from auth.pages import agents
+from auth.policy.scope_names import allows_everything, in_words
 from auth.viewer import Viewer
+from auth.web import csrf
+from auth.web.site import NOT_FROM_HERE, Site, answering, proof_path, see
+from db.core.organizations import Organization
 from db.problem import Problem
 
 DONE = f"{DEVICE_PAGE}/done"
@@ -22,17 +25,17 @@ LONGEST_AGENT = 80
 
 
 class DevicePages:
-    """Entering a device's code, answering what it asks, and the end of it.
+    """Entering a device's code, deciding on its request, and the last page.
 
-    Nothing is kept between the pages: the form with the answer carries the code, tied to it and to
-    the session by a token of its own, which only a code that was found is given.
+    Nothing is stored between the pages: the form with the decision carries the code, bound to it
+    and to the session by a token of its own, which is issued only for a code that was found.
     """
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Their routes."""
+        """Return their routes."""
         return [
             Route(DEVICE_PAGE, answering(self.show)),
             Route(DEVICE_PAGE, answering(self.enter), methods=["POST"]),
@@ -40,13 +43,13 @@ class DevicePages:
         ]
 
     async def show(self, request: Request) -> Response:
-        """The form for a code, which the address may have brought along."""
+        """Show the form for a code, which may be in the address."""
         await self._site.signed_in(request)
         code = read_user_code(request.query_params.get("user_code", ""))
         return self._form(request, code or "")
 
     async def enter(self, request: Request) -> Response:
-        """Who waits with this code; or, from that page, what somebody has decided."""
+        """Show the device that waits with this code or, from that page, carry out the decision."""
         fields = await self._site.fields(request, cookies.SESSION)
         typed = fields.get("user_code", "")
         viewer = await self._site.signed_in(request, _path(typed))
@@ -59,10 +62,14 @@ class DevicePages:
             return self._form(request, typed, problem)
         if allows_everything(waiting.scope) and not await is_fresh(site.database, viewer):
             return see(proof_path(_path(waiting.code)))
-        return self._question(request, viewer, waiting)
+        async with site.session(request, viewer).transaction() as transaction:
+            open_ = viewer.organizations - waiting.registrant.closed.keys()
+            mine = await transaction.find_by_id(Organization, open_, lock=False)
+        organizations = sorted(mine.values(), key=lambda one: one.name)
+        return self._question(request, viewer, waiting, organizations)
 
     async def done(self, request: Request) -> Response:
-        """What to do next: nothing here."""
+        """Show that nothing is left to do here."""
         await self._site.signed_in(request)
         allowed = request.query_params.get("decision") == "allow"
         return self._site.form(request, "device_done.html", cookie=cookies.SESSION, allowed=allowed)
@@ -82,6 +89,7 @@ class DevicePages:
             code,
             allowed=allowed,
             proved=await is_fresh(site.database, viewer),
+            organization=fields.get("organization", ""),
             origin=origin_of(request),
         )
         if not decided:
@@ -91,12 +99,19 @@ class DevicePages:
     def _form(self, request: Request, code: str, problem: Problem | None = None) -> Response:
         return self._site.form(request, "device.html", problem, cookie=cookies.SESSION, code=code)
 
-    def _question(self, request: Request, viewer: Viewer, waiting: Waiting) -> Response:
+    def _question(
+        self,
+        request: Request,
+        viewer: Viewer,
+        waiting: Waiting,
+        organizations: Sequence[Organization],
+    ) -> Response:
         return self._site.form(
             request,
             "device_consent.html",
             cookie=cookies.SESSION,
             waiting=waiting,
+            organizations=organizations,
             agent=_in_words(waiting.agent),
             scopes=in_words(waiting.scope),
             email=viewer.email,
@@ -105,7 +120,7 @@ class DevicePages:
         )
 
     def _bound(self, request: Request, code: str) -> str:
-        """What proves that this browser was shown what waits behind the code."""
+        """Return the text that the form's token is bound to: the session and the code."""
         return f"{self._site.read(request, cookies.SESSION)}\0{code}"
 
 
@@ -114,7 +129,7 @@ def _path(code: str) -> str:
 
 
 def _in_words(agent: str) -> str:
-    """What a device says of itself; few are browsers, which say more than anybody reads."""
+    """Return a short name of a device's User-Agent; few are browsers, whose headers are long."""
     if agent.startswith("Mozilla/"):
         return agents.in_words(agent)
     return agent[:LONGEST_AGENT] or "an unknown program"

@@ -1,4 +1,4 @@
-"""The pages of an invitation: what it is to, an account for it, accepting and declining."""
+"""The pages of an invitation: show it, create an account for it, accept or decline it."""
 
 from urllib.parse import urlencode
 
@@ -6,24 +6,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth import cookies, invitations
-from auth.identify import origin_of
-from auth.invitations import Invitation
-from auth.pages.forms import read_form
-from auth.pages.site import Site, answering, see
+from auth.accounts import invitations
+from auth.accounts.invitations import Invitation
+from auth.credentials import cookies
+from auth.credentials.identify import origin_of
+from auth.web.forms import read_form
+from auth.web.site import Site, answering, see
 from db.problem import Problem
 
 HERE = "/invitation"
 
 
 class InvitationPages:
-    """Invitations, as the invited see them; looking at one changes nothing."""
+    """Invitations, as the invited see them; showing one changes nothing."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Their routes."""
+        """Return their routes."""
         return [
             Route(HERE, answering(self.show)),
             Route(f"{HERE}/sign-up", answering(self.sign_up), methods=["POST"]),
@@ -32,13 +33,13 @@ class InvitationPages:
         ]
 
     async def show(self, request: Request) -> Response:
-        """What the invitation is to, and what whoever looks at it can do next."""
+        """Show the invitation, with the actions open to its viewer."""
         token = request.query_params.get("token", "")
         invitation = await invitations.opened(self._site.database, token)
         return await self._page(request, token, invitation)
 
     async def sign_up(self, request: Request) -> Response:
-        """Make the account of the invited; then they sign in, and see the invitation again."""
+        """Create the account of the invited; then they sign in, and see the invitation again."""
         fields = await read_form(request)
         token, name = fields.get("token", ""), fields.get("full_name", "")
         site = self._site
@@ -60,14 +61,16 @@ class InvitationPages:
             return await self._page(request, token, invitation, problem, name)
         if not approved:
             return see("/sign-up/waiting")
-        return see(f"{_sign_in(token)}&news=signed-up")
+        response = see(f"{_sign_in(token)}&news=signed-up")
+        site.know(response, request, invitation.email)
+        return response
 
     async def accept(self, request: Request) -> Response:
         """Join the organization."""
         return await self._answer(request, joining=True)
 
     async def decline(self, request: Request) -> Response:
-        """Close the invitation."""
+        """Decline the invitation."""
         return await self._answer(request, joining=False)
 
     async def _answer(self, request: Request, *, joining: bool) -> Response:

@@ -9,13 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth import cookies, keys, service_accounts
-from auth.oauth.scopes import OF_SERVICE, SCOPES, in_words
+from auth.accounts import keys, service_accounts
+from auth.credentials import cookies
 from auth.pages.owners import SERVING, id_in, organization_of, organizations_of, owner
 from auth.pages.scope_fields import boxes, ticked
-from auth.pages.site import Site, answering, see
+from auth.policy.scope_names import OF_SERVICE, SCOPES, in_words
 from auth.session import Transaction
 from auth.viewer import Viewer
+from auth.web.site import Site, answering, see
 from db.core.keys import ApiKey, Key, PersonalToken
 from db.core.organizations import UserRoleType
 from db.core.people import Profile
@@ -24,10 +25,10 @@ from db.problem import Problem
 TOKENS, KEYS = "/account/tokens", "/account/keys"
 NEWS = {"revoked": "It is revoked, and whoever shows it is refused from now on."}
 LIVES = {"7": "A week", "30": "30 days", "90": "90 days", "180": "180 days", "365": "A year"}
-"""How long a new key may live, by its days."""
+"""The lifetimes of a new key, by days."""
 USUAL = "90"
 MOST = 200
-"""Keys that a page lists: first those that work, then those that were revoked; newest first."""
+"""The number of keys that a page lists, at most: valid ones first, then revoked; newest first."""
 
 
 class TokenPages:
@@ -37,7 +38,7 @@ class TokenPages:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Their routes."""
+        """Return their routes."""
         return [
             Route(TOKENS, answering(self.show)),
             Route(f"{TOKENS}/new", answering(self.offer)),
@@ -46,35 +47,35 @@ class TokenPages:
         ]
 
     async def show(self, request: Request) -> Response:
-        """Every token, and the way to another one."""
+        """List every token, with a link to create another."""
         viewer = await self._site.signed_in(request)
         async with self._site.session(request, viewer).transaction() as transaction:
             tokens = await _listed(transaction, PersonalToken, PersonalToken.user_id == viewer.id)
-        return _form(self._site, request, "tokens.html", tokens=_told(tokens))
+        return _form(self._site, request, "tokens.html", tokens=_cards(tokens))
 
     async def offer(self, request: Request) -> Response:
-        """The form for a new token."""
+        """Show the form for a new token."""
         await self._site.proved(request)
-        return _form(self._site, request, "token_new.html", **_asked({}))
+        return _form(self._site, request, "token_new.html", **_form_values({}))
 
     async def make(self, request: Request) -> Response:
-        """Make it, and show it, once."""
+        """Create a token, and show it, once."""
         fields = await self._site.fields(request, cookies.SESSION)
         viewer = await self._site.proved(request)
         session = self._site.session(request, viewer)
         try:
             async with session.transaction() as transaction:
-                name, scopes, expires_at = _said(fields)
+                name, scopes, expires_at = _input(fields)
                 token, text = await keys.new_personal_token(
                     session, transaction, name, scopes, expires_at
                 )
         except Problem as problem:
-            return _form(self._site, request, "token_new.html", problem, **_asked(fields))
+            return _form(self._site, request, "token_new.html", problem, **_form_values(fields))
         keys.tell_person(session, self._site.outbox, token)
         return _form(self._site, request, "key_secret.html", key=token, text=text, back=TOKENS)
 
     async def revoke(self, request: Request) -> Response:
-        """End one."""
+        """Revoke a token."""
         fields = await self._site.fields(request, cookies.SESSION)
         viewer = await self._site.signed_in(request, TOKENS)
         async with self._site.session(request, viewer).transaction() as transaction:
@@ -83,13 +84,13 @@ class TokenPages:
 
 
 class ApiKeyPages:
-    """The API keys; to whoever owns no organization there are no such pages."""
+    """The API keys; NOT_FOUND for a person who owns no organization."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Their routes."""
+        """Return their routes."""
         return [
             Route(KEYS, answering(self.show)),
             Route(f"{KEYS}/new", answering(self.offer)),
@@ -98,7 +99,7 @@ class ApiKeyPages:
         ]
 
     async def show(self, request: Request) -> Response:
-        """Every key, and where another one can be made."""
+        """List every key, and the organizations that can have another."""
         viewer = await owner(self._site, request, KEYS)
         async with self._site.session(request, viewer).transaction() as transaction:
             organizations = await organizations_of(transaction)
@@ -107,31 +108,31 @@ class ApiKeyPages:
             accounts = await transaction.find_by_id(
                 Profile, {key.service_account_id for key in found}, deleted=None, lock=False
             )
-        told = [
+        cards = [
             (
                 *about,
                 accounts.get(about[0].service_account_id),
                 organizations[about[0].organization_id],
             )
-            for about in _told(found, OF_SERVICE)
+            for about in _cards(found, OF_SERVICE)
         ]
         organized = organizations.values()
-        return _form(self._site, request, "api_keys.html", keys=told, organizations=organized)
+        return _form(self._site, request, "api_keys.html", keys=cards, organizations=organized)
 
     async def offer(self, request: Request) -> Response:
-        """The form for a new key."""
+        """Show the form for a new key."""
         viewer = await owner(self._site, request)
         return await self._ask(request, viewer, id_in(request.query_params, "organization"), {})
 
     async def make(self, request: Request) -> Response:
-        """Make it, and show it, once."""
+        """Create a key, and show it, once."""
         fields = await self._site.fields(request, cookies.SESSION)
         viewer = await owner(self._site, request, KEYS)
         organization = id_in(fields, "organization")
         session = self._site.session(request, viewer)
         try:
             async with session.transaction() as transaction:
-                name, scopes, expires_at = _said(fields)
+                name, scopes, expires_at = _input(fields)
                 account = await _account(transaction, organization, fields.get("account", ""), name)
                 key, text = await keys.new_api_key(
                     session, transaction, account, name, scopes, expires_at
@@ -142,7 +143,7 @@ class ApiKeyPages:
         return _form(self._site, request, "key_secret.html", key=key, text=text, back=KEYS)
 
     async def revoke(self, request: Request) -> Response:
-        """End one."""
+        """Revoke a key."""
         fields = await self._site.fields(request, cookies.SESSION)
         viewer = await owner(self._site, request, KEYS)
         async with self._site.session(request, viewer).transaction() as transaction:
@@ -154,10 +155,10 @@ class ApiKeyPages:
         request: Request,
         viewer: Viewer,
         organization: UUID,
-        said: dict[str, str],
+        entered: dict[str, str],
         problem: Problem | None = None,
     ) -> Response:
-        """The form for a new key, as it was last sent."""
+        """Show the form for a new key, as it was last sent."""
         async with self._site.session(request, viewer).transaction() as transaction:
             found = await organization_of(transaction, organization)
             its = Profile.service_of == organization
@@ -172,21 +173,23 @@ class ApiKeyPages:
             organization=found,
             accounts=accounts,
             roles=[role.value for role in SERVING],
-            account=said.get("account", ""),
-            **_asked(said, OF_SERVICE),
+            account=entered.get("account", ""),
+            **_form_values(entered, OF_SERVICE),
         )
 
 
-async def _account(transaction: Transaction, organization_id: UUID, said: str, name: str) -> UUID:
-    """The service account that a form says, which may be a new one of this name, with a role."""
+async def _account(
+    transaction: Transaction, organization_id: UUID, entered: str, name: str
+) -> UUID:
+    """Return the service account that a form names: an existing one, or a new one of a role."""
     organization = await organization_of(transaction, organization_id)
-    if said in SERVING:
+    if entered in SERVING:
         made, _ = await service_accounts.create(
-            transaction, organization.id, name, UserRoleType(said)
+            transaction, organization.id, name, UserRoleType(entered)
         )
         await transaction.flush()
         return made.id
-    account = await service_accounts.find(transaction, id_in({"id": said}))
+    account = await service_accounts.find(transaction, id_in({"id": entered}))
     if account.service_of != organization.id:
         raise Problem("NOT_FOUND", "There is no such service account.")
     return account.id
@@ -197,10 +200,10 @@ async def _listed(transaction: Transaction, model: type[Any], mine: Any) -> list
     return await transaction.find_all(model, mine, order=order, limit=MOST, lock=False)
 
 
-def _told(
+def _cards(
     found: Iterable[Key], words_of: Mapping[str, str] = SCOPES
 ) -> list[tuple[Any, list[str], str]]:
-    """Each key with what it allows in words, and why it does not work, if so."""
+    """Return each key with its rights in words, and the reason when it is not valid."""
     now = datetime.now(UTC)
     return [
         (
@@ -212,8 +215,8 @@ def _told(
     ]
 
 
-def _said(fields: Mapping[str, str]) -> tuple[str, list[str], datetime]:
-    """The name, the scopes and the end that a form says. Raises INVALID."""
+def _input(fields: Mapping[str, str]) -> tuple[str, list[str], datetime]:
+    """Return the name, the scopes and the expiry from a form. Raises INVALID."""
     life = fields.get("life", "")
     if life not in LIVES:
         raise Problem("INVALID", "Choose how long it lives.", field=["life"])
@@ -222,12 +225,14 @@ def _said(fields: Mapping[str, str]) -> tuple[str, list[str], datetime]:
     return fields.get("name", ""), scopes, datetime.now(UTC) + timedelta(days=int(life))
 
 
-def _asked(said: Mapping[str, str], words_of: Mapping[str, str] = SCOPES) -> dict[str, Any]:
-    """What the fields of a form for a new key hold."""
-    life = said.get("life", USUAL)
+def _form_values(
+    entered: Mapping[str, str], words_of: Mapping[str, str] = SCOPES
+) -> dict[str, Any]:
+    """Return the values of the fields of a form for a new key."""
+    life = entered.get("life", USUAL)
     return {
-        "name": said.get("name", ""),
-        "scopes": boxes(ticked(said), words_of),
+        "name": entered.get("name", ""),
+        "scopes": boxes(ticked(entered), words_of),
         "lives": [(days, words, days == life) for days, words in LIVES.items()],
     }
 

@@ -1,14 +1,14 @@
-"""What browsers are shown where there is no page; programs are told the same in a line."""
+"""The answer where there is no page: a page for browsers, a line of text for programs."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from auth.pages.page import page
+from auth.web.page import page
 
 
 async def missing(request: Request, error: Exception) -> Response:
-    """The answer where nothing is served, or not by this method (RFC 9110, 15.5.5 and 15.5.6)."""
+    """Return the answer to an unknown path or method (RFC 9110, sections 15.5.5 and 15.5.6)."""
     assert isinstance(error, HTTPException)  # noqa: S101 (it is called for no other)
     if "text/html" not in request.headers.get("accept", ""):
         return PlainTextResponse(error.detail, error.status_code, headers=error.headers)

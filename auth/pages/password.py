@@ -1,25 +1,26 @@
-"""The pages for another password: of those who forgot theirs, and of those who are signed in."""
+"""The pages to reset a forgotten password, and to change one while signed in."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth import cookies, password_change, second_factor
-from auth.identify import origin_of
-from auth.pages.forms import read_form
-from auth.pages.site import Site, answering, see
+from auth.accounts import password_change, second_factor
+from auth.credentials import cookies
+from auth.credentials.identify import origin_of
 from auth.viewer import Viewer
+from auth.web.forms import read_form
+from auth.web.site import Site, answering, see
 from db.problem import Problem
 
 
 class PasswordPages:
-    """Other passwords."""
+    """Resetting and changing passwords."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Their routes."""
+        """Return their routes."""
         forgotten, choose = "/forgotten-password", "/forgotten-password/choose"
         return [
             Route(forgotten, answering(self.show_forgotten)),
@@ -31,12 +32,12 @@ class PasswordPages:
         ]
 
     async def show_forgotten(self, request: Request) -> Response:
-        """The form for an address."""
+        """Show the form for an address."""
         password_change.require_mail(self._site.outbox)
         return self._site.form(request, "forgotten_password.html", email="")
 
     async def ask(self, request: Request) -> Response:
-        """Have a link mailed; the answer is the same for every address."""
+        """Mail a link; the answer is the same for every address."""
         fields = await read_form(request)
         email, site = fields.get("email", ""), self._site
         try:
@@ -49,13 +50,13 @@ class PasswordPages:
         return see("/mail-sent")
 
     async def show_choose(self, request: Request) -> Response:
-        """The form for another password; looking at it uses nothing up."""
+        """Show the form for a new password; this does not use the link."""
         token = request.query_params.get("token", "")
         email = await password_change.opened(self._site.database, token)
         return self._site.form(request, "choose_password.html", token=token, email=email)
 
     async def choose(self, request: Request) -> Response:
-        """Change the password; then sign in with it."""
+        """Set the password; then the person signs in with it."""
         fields = await read_form(request)
         token, site = fields.get("token", ""), self._site
         email = await password_change.opened(site.database, token)
@@ -73,10 +74,12 @@ class PasswordPages:
             if problem.code == "NOT_FOUND":
                 raise
             return site.form(request, "choose_password.html", problem, token=token, email=email)
-        return see("/sign-in?news=changed")
+        response = see("/sign-in?news=changed")
+        site.know(response, request, email)
+        return response
 
     async def show_change(self, request: Request) -> Response:
-        """The form for a new password beside the current one."""
+        """Show the form for a new password and the current one."""
         viewer = await self._viewer(request)
         return self._change_form(request, viewer.email)
 
@@ -101,7 +104,7 @@ class PasswordPages:
         return see("/account?news=password")
 
     async def _viewer(self, request: Request) -> Viewer:
-        """Who is signed in; the current password alone is not enough where codes are asked for."""
+        """Return the signed-in viewer; with a second factor, a fresh proof is required as well."""
         viewer = await self._site.signed_in(request)
         if viewer.id and await second_factor.state(self._site.database, viewer.id):
             return await self._site.proved(request)

@@ -1,4 +1,4 @@
-"""The pages of one's profile: name, job title, and the way to another e-mail address."""
+"""The pages of a person's profile: name, job title, and the change of the e-mail address."""
 
 from urllib.parse import urlencode
 
@@ -6,10 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth import account, cookies, email_change
-from auth.identify import origin_of
-from auth.pages.forms import read_form
-from auth.pages.site import Site, answering, see
+from auth.accounts import access, email_change
+from auth.credentials import cookies
+from auth.credentials.identify import origin_of
+from auth.web.forms import read_form
+from auth.web.site import Site, answering, see
 from db.problem import Problem
 
 HERE, EMAIL = "/account/profile", "/account/email"
@@ -17,13 +18,13 @@ NEWS = {"saved": "Your profile has been changed."}
 
 
 class ProfilePages:
-    """One's own profile."""
+    """A person's own profile."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Their routes."""
+        """Return their routes."""
         return [
             Route(HERE, answering(self.show)),
             Route(HERE, answering(self.save), methods=["POST"]),
@@ -34,10 +35,10 @@ class ProfilePages:
         ]
 
     async def show(self, request: Request) -> Response:
-        """The name and the job title, as they are."""
+        """Show the name and the job title."""
         viewer = await self._site.signed_in(request)
         assert viewer.id  # noqa: S101
-        profile = await account.profile(self._site.database, viewer.id)
+        profile = await access.profile(self._site.database, viewer.id)
         return self._form(request, "profile.html", email=viewer.email, **profile._asdict())
 
     async def save(self, request: Request) -> Response:
@@ -47,7 +48,7 @@ class ProfilePages:
         name, title = fields.get("full_name", ""), fields.get("job_title", "")
         try:
             self._site.require_ours(request, fields, cookies.SESSION)
-            await account.change_profile(
+            await access.change_profile(
                 self._site.database, viewer, name, title, origin_of(request)
             )
         except Problem as problem:
@@ -56,12 +57,12 @@ class ProfilePages:
         return see(f"{HERE}?news=saved")
 
     async def show_email(self, request: Request) -> Response:
-        """The form for another address."""
+        """Show the form for another address."""
         viewer = await self._site.proved(request)
         return self._form(request, "email.html", current=viewer.email, email="")
 
     async def ask(self, request: Request) -> Response:
-        """Have a link mailed to the new address."""
+        """Mail a link to the new address."""
         fields = await read_form(request)
         viewer = await self._site.proved(request, EMAIL)
         site, email = self._site, fields.get("email", "")
@@ -75,7 +76,7 @@ class ProfilePages:
         return see("/mail-sent")
 
     async def show_confirm(self, request: Request) -> Response:
-        """What would change; looking at it changes nothing."""
+        """Show the change to be confirmed; this changes nothing."""
         viewer = await self._site.signed_in(request)
         token = request.query_params.get("token", "")
         email = await email_change.opened(self._site.database, viewer, token)

@@ -1,37 +1,39 @@
-"""The routes of the pages, home, and who is signed in, for the explorer."""
+"""The routes of the pages, the home page, and the session for the explorer."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from auth import cookies
-from auth.mail import Outbox
-from auth.pages import csrf
+from auth.accounts.mail import Outbox
+from auth.credentials import cookies
+from auth.credentials.people import full_name
 from auth.pages.account import AccountPages
 from auth.pages.approvals import ApprovalPages
 from auth.pages.clients import ClientPages
 from auth.pages.device import DevicePages
 from auth.pages.invitation import InvitationPages
 from auth.pages.keys import ApiKeyPages, TokenPages
-from auth.pages.page import SECURE, STYLES, page
+from auth.pages.organizations import OrganizationPages
 from auth.pages.password import PasswordPages
 from auth.pages.profile import ProfilePages
 from auth.pages.second_factor import SecondFactorPages
 from auth.pages.sign_in import SignInPages
 from auth.pages.sign_up import SignUpPages
-from auth.pages.site import Site, answering
-from auth.people import full_name
 from auth.settings import AuthSettings
+from auth.web import csrf
+from auth.web.page import SCRIPT, SECURE, STYLES, page
+from auth.web.site import Site, answering
 from db.pool import Database
 
 
 def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[Route]:
-    """Every page, to be served at the root of the site."""
+    """Return every page, to be served at the root of the site."""
     site = Site(database, settings, outbox)
     start = StartPages(site)
     return [
         Route("/", answering(start.home)),
         *(Route(f"/{name}", style) for name in STYLES),
+        Route("/pages.js", script),
         Route("/session", answering(start.session)),
         *SignInPages(site).routes(),
         *SignUpPages(site).routes(),
@@ -40,6 +42,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         *SecondFactorPages(site).routes(),
         *AccountPages(site).routes(),
         *ProfilePages(site).routes(),
+        *OrganizationPages(site).routes(),
         *ApprovalPages(site).routes(),
         *DevicePages(site).routes(),
         *ClientPages(site).routes(),
@@ -49,23 +52,28 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
 
 
 async def style(request: Request) -> Response:
-    """A style sheet."""
+    """Return a style sheet."""
     return Response(STYLES[request.url.path[1:]], media_type="text/css", headers=SECURE)
 
 
+async def script(_: Request) -> Response:
+    """Return the script of the pages."""
+    return Response(SCRIPT, media_type="text/javascript", headers=SECURE)
+
+
 class StartPages:
-    """Where people arrive."""
+    """The home page, and the session."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
     async def home(self, request: Request) -> Response:
-        """Where to go from here."""
+        """Show links to the other pages."""
         closed = self._site.settings.signing_up == "closed"
         return page("home.html", person=await self._person(request), closed=closed)
 
     async def session(self, request: Request) -> Response:
-        """Who is signed in, and the token that a form for signing out carries."""
+        """Return the signed-in person, and the token of a form for signing out."""
         person = await self._person(request) or {}
         return JSONResponse({"signedIn": bool(person), **person}, headers=SECURE)
 

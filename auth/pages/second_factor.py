@@ -1,4 +1,4 @@
-"""The pages for the second factor, and the one on which people prove again that it is them."""
+"""The pages of the second factor, and the one for a fresh proof."""
 
 from urllib.parse import urlsplit
 
@@ -8,24 +8,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth import cookies, second_factor, step_up, totp
-from auth.identify import origin_of
-from auth.pages.forms import local_path, read_form
-from auth.pages.site import Site, answering, see
+from auth.accounts import second_factor, step_up, totp
+from auth.credentials import cookies
+from auth.credentials.identify import origin_of
 from auth.viewer import Viewer
+from auth.web.forms import local_path, read_form
+from auth.web.site import Site, answering, see
 from db.problem import Problem
 
 HERE = "/account/second-factor"
 
 
 class SecondFactorPages:
-    """Turning the second factor on and off, recovery codes, and proving who one is."""
+    """Turning the second factor on and off, recovery codes, and fresh proofs."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Their routes."""
+        """Return their routes."""
         return [
             Route(HERE, answering(self.show)),
             Route(HERE, answering(self.turn_on), methods=["POST"]),
@@ -36,7 +37,7 @@ class SecondFactorPages:
         ]
 
     async def show(self, request: Request) -> Response:
-        """The way to set an app up; or, once that is done, what there is."""
+        """Show how to set an app up or, once that is done, its state."""
         viewer = await self._site.proved(request)
         assert viewer.id  # noqa: S101
         state = await second_factor.state(self._site.database, viewer.id)
@@ -45,7 +46,7 @@ class SecondFactorPages:
         return self._form(request, "second_factor.html", state=state)
 
     async def turn_on(self, request: Request) -> Response:
-        """Ask for codes from now on, once one has been right; show the recovery codes."""
+        """Turn the second factor on after a right code; show the recovery codes."""
         fields = await read_form(request)
         viewer = await self._site.proved(request, HERE)
         site = self._site
@@ -69,7 +70,7 @@ class SecondFactorPages:
         return self._form(request, "recovery_codes.html", codes=codes)
 
     async def turn_off(self, request: Request) -> Response:
-        """Ask for no codes any more."""
+        """Turn the second factor off."""
         viewer = await self._sent(request)
         site = self._site
         await second_factor.turn_off(site.database, site.outbox, viewer, origin_of(request))
@@ -84,15 +85,16 @@ class SecondFactorPages:
         return self._form(request, "recovery_codes.html", codes=codes)
 
     async def show_proof(self, request: Request) -> Response:
-        """The form for the password and, where it is asked for, a code."""
+        """Show the form for the password and, with a second factor, a code."""
         next = local_path(request.query_params.get("next"))
         viewer = await self._site.signed_in(request)
-        if await step_up.is_fresh(self._site.database, viewer):
+        always = "always" in request.query_params
+        if not always and await step_up.is_fresh(self._site.database, viewer):
             return see(next)
         return await self._proof_form(request, viewer, next)
 
     async def prove(self, request: Request) -> Response:
-        """Go on to where they wanted; or the form again, with what was wrong."""
+        """Verify the proof and redirect to the target; or show the form again, with the error."""
         fields = await read_form(request)
         next, site = local_path(fields.get("next")), self._site
         viewer = await site.signed_in(request, next)
@@ -112,7 +114,7 @@ class SecondFactorPages:
         return see(next)
 
     async def _sent(self, request: Request) -> Viewer:
-        """Who sent a form of ours, having lately proved that it is them."""
+        """Return the sender of a form of this site, with a fresh proof."""
         await self._site.fields(request, cookies.SESSION)
         return await self._site.proved(request, HERE)
 
@@ -152,6 +154,6 @@ class SecondFactorPages:
 
 
 def _picture(text: str) -> Markup:
-    """A QR code as SVG, without the styles that the policy of the pages forbids."""
+    """Return a QR code as SVG, without the styles that the policy of the pages forbids."""
     svg = segno.make(text, error="m", micro=False).svg_inline(omitsize=True, border=4)
     return Markup(svg)  # noqa: S704 (made of a picture, not of text)

@@ -1,22 +1,27 @@
 """The pages for signing in and out."""
 
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth import cookies
-from auth.browser_sessions import Started
-from auth.identify import origin_of
-from auth.pages.forms import local_path, read_form
-from auth.pages.site import Site, answering, see
-from auth.sign_in import HalfSignedIn, second_step, sign_in, sign_out
+from auth.accounts.mailed_links import not_found
+from auth.accounts.sign_in import HalfSignedIn, Held, second_step, sign_in, sign_out
+from auth.credentials import cookies, known_browsers
+from auth.credentials.browser_sessions import Started
+from auth.credentials.identify import origin_of
+from auth.web.forms import local_path, read_form
+from auth.web.site import Site, answering, see
 from db.problem import Problem
 
 NEWS = {
     "signed-up": "Your account is ready. Sign in with the password that you have just chosen.",
+    "known": "Sign in with your password. The attempts of others do not keep you from it here.",
+    "closed": "Your account is closed.",
     "changed": "Your password has been changed. Sign in with the new one.",
 }
-"""What has just happened, by the name that the address of the page gives it."""
+"""The message after each action, by its name in the address of the page."""
 
 
 class SignInPages:
@@ -26,7 +31,7 @@ class SignInPages:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Their routes."""
+        """Return their routes."""
         return [
             Route("/sign-in", answering(self.show)),
             Route("/sign-in", answering(self.sign_in), methods=["POST"]),
@@ -36,15 +41,22 @@ class SignInPages:
         ]
 
     async def show(self, request: Request) -> Response:
-        """The form; whoever is signed in already goes on to where they wanted."""
+        """Show the form; a person who is signed in is redirected to the target."""
         next = local_path(request.query_params.get("next"))
+        if token := request.query_params.get("known"):
+            return self._know(request, token)
         viewer = await self._site.viewer(request)
         if viewer.id is not None:
             return see(next)
-        return self._form(request, next, news=NEWS.get(request.query_params.get("news", "")))
+        asked, email = (request.query_params.get(name, "") for name in ("news", "email"))
+        news = NEWS.get(asked)
+        if news and not email:
+            known = self._site.read(request, cookies.KNOWN)
+            email = known_browsers.latest_address(self._site.settings, known)
+        return self._form(request, next, email=email, news=news)
 
     async def sign_in(self, request: Request) -> Response:
-        """Sign in, and go on; or the form again, with what was wrong."""
+        """Sign in and redirect to the target; or show the form again, with the error."""
         fields = await read_form(request)
         next, email = local_path(fields.get("next")), fields.get("email", "")
         try:
@@ -52,11 +64,11 @@ class SignInPages:
             step = await sign_in(
                 self._site.database,
                 self._site.settings,
+                self._site.outbox,
                 email,
                 fields.get("password", ""),
                 origin_of(request),
-                self._site.read(request, cookies.SESSION),
-                self._site.read(request, cookies.FORM),
+                self._held(request),
             )
         except Problem as problem:
             return self._form(request, next, problem, email)
@@ -65,11 +77,11 @@ class SignInPages:
         return self._begin(request, next, step)
 
     async def begin_again(self, _: Request) -> Response:
-        """Whoever opens the page of the second step has not taken the first."""
+        """Redirect to the first step: the page of the second step was opened without it."""
         return see("/sign-in")
 
     async def second_step(self, request: Request) -> Response:
-        """Sign in with a code after the password; or ask for the code again."""
+        """Sign in with a code after the password; or show the form for the code again."""
         fields = await read_form(request)
         next, state = local_path(fields.get("next")), fields.get("state", "")
         try:
@@ -81,8 +93,7 @@ class SignInPages:
                 state,
                 fields.get("code", ""),
                 origin_of(request),
-                self._site.read(request, cookies.SESSION),
-                self._site.read(request, cookies.FORM),
+                self._held(request),
             )
         except Problem as problem:
             if problem.code in ("UNAUTHENTICATED", "FORBIDDEN"):
@@ -91,7 +102,7 @@ class SignInPages:
         return self._begin(request, next, started)
 
     async def sign_out(self, request: Request) -> Response:
-        """End the session, wherever it stands."""
+        """End the session of the browser."""
         fields = await self._site.fields(request, cookies.SESSION)
         secret = self._site.read(request, cookies.SESSION)
         await sign_out(self._site.database, secret, origin_of(request))
@@ -103,7 +114,21 @@ class SignInPages:
         response = see(next)
         settings = self._site.settings
         cookies.write(response, request, settings, cookies.SESSION, started.secret, started.seconds)
+        self._site.keep_known(response, request, started.known)
         return response
+
+    def _know(self, request: Request, token: str) -> Response:
+        """Mark the browser as known, in which a mailed link is opened; redirect to the form."""
+        email = known_browsers.address_of(self._site.settings, token)
+        if email is None:
+            raise not_found()
+        response = see("/sign-in?news=known")
+        self._site.know(response, request, email)
+        return response
+
+    def _held(self, request: Request) -> Held:
+        read = partial(self._site.read, request)
+        return Held(read(cookies.SESSION), read(cookies.FORM), read(cookies.KNOWN))
 
     def _form(
         self,

@@ -4,11 +4,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth import cookies, sign_up
-from auth.identify import origin_of
-from auth.pages.forms import read_form
-from auth.pages.page import page
-from auth.pages.site import Site, answering, see
+from auth.accounts import sign_up
+from auth.credentials import cookies
+from auth.credentials.identify import origin_of
+from auth.web.forms import read_form
+from auth.web.page import page
+from auth.web.site import Site, answering, see
 from db.problem import Problem
 
 
@@ -19,7 +20,7 @@ class SignUpPages:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Their routes."""
+        """Return their routes."""
         return [
             Route("/sign-up", answering(self.show)),
             Route("/sign-up", answering(self.ask), methods=["POST"]),
@@ -30,12 +31,12 @@ class SignUpPages:
         ]
 
     async def show(self, request: Request) -> Response:
-        """The form for an address."""
+        """Show the form for an address."""
         sign_up.require_open(self._site.settings, self._site.outbox)
         return self._site.form(request, "sign_up.html", email="")
 
     async def ask(self, request: Request) -> Response:
-        """Have a link mailed; the answer is the same for every address."""
+        """Mail a link; the answer is the same for every address."""
         fields = await read_form(request)
         email, site = fields.get("email", ""), self._site
         try:
@@ -46,14 +47,14 @@ class SignUpPages:
         return see("/mail-sent")
 
     async def show_confirm(self, request: Request) -> Response:
-        """The form for a name and a password; looking at it uses nothing up."""
+        """Show the form for a name and a password; this does not use the link."""
         sign_up.require_open(self._site.settings, self._site.outbox)
         token = request.query_params.get("token", "")
         email = await sign_up.opened(self._site.database, token)
         return self._confirm_form(request, None, token=token, email=email, name="")
 
     async def confirm(self, request: Request) -> Response:
-        """Make the account; then sign in, or wait for approval."""
+        """Create the account; then the person signs in, or waits for approval."""
         fields = await read_form(request)
         token, name = fields.get("token", ""), fields.get("full_name", "")
         site = self._site
@@ -73,14 +74,18 @@ class SignUpPages:
             if problem.code == "NOT_FOUND":
                 raise
             return self._confirm_form(request, problem, token=token, email=email, name=name)
-        return see("/sign-in?news=signed-up" if approved else "/sign-up/waiting")
+        if not approved:
+            return see("/sign-up/waiting")
+        response = see("/sign-in?news=signed-up")
+        site.know(response, request, email)
+        return response
 
     async def waiting(self, _: Request) -> Response:
-        """What happens next, where people are approved."""
+        """Show the next steps, where people are approved."""
         return page("waiting.html")
 
     async def mail_sent(self, _: Request) -> Response:
-        """Where to look for the link, if there is one."""
+        """Show that a link may have been mailed."""
         logged = not self._site.settings.smtp_url
         return page("mail_sent.html", logged=logged)
 

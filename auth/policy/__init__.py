@@ -1,4 +1,4 @@
-"""Who may do what. Nothing outside these tables grants access to a row.
+"""The policy: the role for each action. Nothing outside these tables grants access to a row.
 
 One sentence explains inheritance: a role granted at a scope holds for everything beneath it. A
 row's scopes are the columns it has: organization, project, document, or itself when it is one.
@@ -13,26 +13,31 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Uuid, and_, any_, bindparam, exists, false, or_
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from auth.policy import core, requirements
+from auth.policy import core, requirements, shaped
+from auth.policy.grant_lists import GrantLists
 from auth.policy.rule import ACTIONS, Action, Rule
+from auth.policy.shaped import PUBLIC_PROJECTS, WORKING, Columns, Shape, Way, project_key
 from auth.viewer import Role, Viewer
 from db.base import SCOPES, Entity, Part, Readable
 from db.problem import Problem
 
 PRODUCTS = {"organizations": core.RULES, "requirements": requirements.RULES}
-"""The rules of each product, by the name its token scopes begin with."""
+"""The rules of each product, by the prefix of its token scopes."""
 
 RULES: dict[type[Entity], Rule] = {
     model: rule for rules in PRODUCTS.values() for model, rule in rules.items()
 }
+ENTITIES = {model.__name__: model for model in RULES}
+"""Every entity, by its name in the record and the feed."""
+
 PURGE = Role.OWNER
-"""Who removes for good what is in the trash: this role at the organization, of whatever entity."""
+"""The role at the organization that may purge the trash, for every entity."""
 
 PRODUCT_OF = {model: product for product, rules in PRODUCTS.items() for model in rules}
 
 
 def allows(viewer: Viewer, action: Action, model: Readable, row: Any) -> bool:
-    """Whether the viewer may take this action on a row they can read, or are about to create.
+    """Return whether the viewer may take this action on a row they can read, or will create.
 
     `row` is anything with the scope columns of `model` as attributes.
     """
@@ -47,12 +52,24 @@ def allows(viewer: Viewer, action: Action, model: Readable, row: Any) -> bool:
     if least is Role.ANYONE:
         return True
     held = [viewer.grants.get(getattr(row, key), Role.ANYONE) for key in model.scope_keys()]
+    if rule.inside and not (is_insider(viewer, row.organization_id) or max(held) >= WORKING):
+        return False
+    if action == "read" and rule.unplaced and row.project_id is None:
+        least = rule.unplaced
     return any(role >= least or (action == "read" and role is rule.also_read) for role in held)
+
+
+def is_insider(viewer: Viewer, organization_id: UUID | None) -> bool:
+    """Return whether the viewer is a member of the organization, with more than its billing."""
+    return viewer.grants.get(organization_id, Role.ANYONE) >= Role.MEMBER  # type: ignore[arg-type]
 
 
 @cache
 def permitted(action: Action, model: Readable) -> ColumnElement[bool]:
-    """The rows for which `allows` is true, as SQL, built once; `parameters` supplies who asks."""
+    """Return the criterion for the rows for which `allows` is true, built once.
+
+    `parameters` supplies the values of the viewer.
+    """
     rule = RULES[entity_of(model)]
     least = rule.least(action)
     ways: list[ColumnElement[bool]] = []
@@ -61,46 +78,114 @@ def permitted(action: Action, model: Readable) -> ColumnElement[bool]:
     if rule.seen_with and action == "read":
         other, key = rule.seen_with
         names_it = getattr(other, key) == model.id
-        ways.append(exists().where(names_it, permitted("read", other), live(other)))
+        seen = exists().where(names_it, permitted("read", other), live(other))
+        ways.append(seen.correlate(model.__table__))
+    own = [*ways]
     roles = [] if least is Role.NOBODY else [least.name]
     if rule.also_read and action == "read":
         roles.append(f"{rule.also_read.name}_EXACTLY")
     for name in roles:
         scopes = bindparam(name, type_=ARRAY(Uuid))
         ways.extend(getattr(model, key) == any_(scopes) for key in model.scope_keys())
+    if rule.unplaced and action == "read":
+        members = bindparam(rule.unplaced.name, type_=ARRAY(Uuid))
+        organization, in_project = (getattr(model, key) for key in SCOPES[:2])
+        ways.append(and_(in_project.is_(None), organization == any_(members)))
+    if roles and least <= Role.VIEWER and (project := project_key(model)):
+        ways.append(getattr(model, project) == any_(PUBLIC_PROJECTS))
     if not rule.inside:
         return or_(false(), *ways)
-    organizations = bindparam("organizations", type_=ARRAY(Uuid))
-    return and_(getattr(model, SCOPES[0]) == any_(organizations), or_(false(), *ways))
+    organization, by_role = getattr(model, SCOPES[0]), ways[len(own) :]
+    working = bindparam(WORKING.name, type_=ARRAY(Uuid))
+    insider = or_(
+        organization == any_(bindparam("insiders", type_=ARRAY(Uuid))),
+        *(getattr(model, key) == any_(working) for key in model.scope_keys()),
+    )
+    return and_(
+        organization == any_(bindparam("organizations", type_=ARRAY(Uuid))),
+        or_(false(), *own, *([and_(insider, or_(*by_role))] if by_role else ())),
+    )
+
+
+@cache
+def deciding_columns(model: Readable) -> tuple[str, ...]:
+    """Return the columns of a row by which `allows` decides, and which place rows beneath it."""
+    rule = RULES[entity_of(model)]
+    own = (rule.own,) if rule.own else ()
+    inside = SCOPES[:1] if rule.inside else ()
+    return tuple(dict.fromkeys((*model.scope_keys(), *own, *inside)))
+
+
+def permitted_to(model: Readable, columns: Columns, shape: Shape) -> ColumnElement[bool]:
+    """Return the criterion for reading, for viewers whose grants have this shape.
+
+    It is true for the rows for which `allows` is. `grant_lists` supplies the values of the viewer;
+    the shape is that of `lists_of` the model.
+    """
+    return shaped.permitted_to(RULES, entity_of(model), model, columns, shape)
+
+
+@cache
+def lists_of(model: Readable) -> tuple[str, ...]:
+    """Return the names of the lists whose sizes decide the form of `permitted_to`."""
+    return tuple(dict.fromkeys(shaped.lists_of(RULES, entity_of(model), model)))
+
+
+def ways_to(model: Readable) -> tuple[Way, ...] | None:
+    """Return the ways by which roles open rows of the model; None where others open some, too."""
+    rule = RULES[entity_of(model)]
+    others = rule.own or rule.seen_with or rule.inside or rule.unplaced
+    return None if others else shaped.ways(model, rule)
 
 
 def entity_of(model: Readable) -> type[Entity]:
-    """Whose line in the table holds for rows of this model: a part's is that of the whole."""
+    """Return the entity whose rule holds for rows of this model: for a part, that of the whole."""
     return model.whole if issubclass(model, Part) else model
+
+
+def restorable(model: type[Entity]) -> tuple[ColumnElement[bool], ...]:
+    """Return the criteria of rows that the viewer may restore: may delete, and the model's rule.
+
+    Only an owner can restore an owner.
+    """
+    return (permitted("delete", model), *core.RESTORED.get(model, ()))
 
 
 @cache
 def live(model: type[Entity]) -> ColumnElement[bool]:
-    """Rows that are not deleted."""
+    """Return the criterion for rows that are not deleted."""
     return model.deleted_at.is_(None)
 
 
 def parameters(viewer: Viewer) -> dict[str, Any]:
-    """Values for what `permitted` binds. UNAUTHENTICATED for who is not signed in."""
+    """Return the values that `permitted` binds. Raises UNAUTHENTICATED when nobody is signed in."""
     require_signed_in(viewer)
-    values: dict[str, Any] = {role.name: viewer.scopes_with(role) for role in Role}
-    for role in (Role.BILLING,):
-        values[f"{role.name}_EXACTLY"] = [s for s, held in viewer.grants.items() if held is role]
-    return values | {"viewer_id": viewer.id, "organizations": list(viewer.organizations)}
+    return viewer.derived(_parameters)
+
+
+def _parameters(viewer: Viewer) -> dict[str, Any]:
+    lists = grant_lists(viewer)
+    names = [*(role.name for role in Role), f"{Role.BILLING.name}_EXACTLY"]
+    names += ["viewer_id", "organizations", "insiders", "tenants"]
+    return {name: lists[name] for name in names}
+
+
+def grant_lists(viewer: Viewer) -> GrantLists:
+    """Return the values that `permitted` and `permitted_to` bind.
+
+    Raises UNAUTHENTICATED as above.
+    """
+    require_signed_in(viewer)
+    return viewer.derived(GrantLists)
 
 
 def scope_for(action: Action, product: str) -> str:
-    """The scope that a token needs for this action on rows of this product."""
+    """Return the scope that a token needs for this action on rows of this product."""
     return f"{product}:{'read' if action == 'read' else 'write'}"
 
 
 def reaches(viewer: Viewer, scope: str) -> bool:
-    """Whether the viewer's token, if they came with one that is narrowed, has this scope.
+    """Return whether the viewer's token, if it is narrowed to scopes, has this scope.
 
     A `write` scope includes that for reading, and `admin` every other.
     """
@@ -110,37 +195,37 @@ def reaches(viewer: Viewer, scope: str) -> bool:
 
 
 def in_token_scope(viewer: Viewer, action: Action, model: Readable) -> bool:
-    """Whether the viewer's token reaches this action."""
+    """Return whether the viewer's token reaches this action."""
     return reaches(viewer, scope_for(action, PRODUCT_OF[entity_of(model)]))
 
 
 def require_signed_in(viewer: Viewer) -> None:
-    """UNAUTHENTICATED unless someone is signed in."""
+    """Raise UNAUTHENTICATED unless someone is signed in."""
     if viewer.id is None:
         raise Problem("UNAUTHENTICATED", "Sign in first.")
 
 
 def require_token_scope(viewer: Viewer, action: Action, model: Readable) -> None:
-    """FORBIDDEN, naming the scope, when the viewer's token does not reach this action."""
+    """Raise FORBIDDEN, naming the scope, when the viewer's token does not reach this action."""
     require_one_scope(viewer, [scope_for(action, PRODUCT_OF[entity_of(model)])])
 
 
 def require_one_scope(viewer: Viewer, scopes: Sequence[str]) -> None:
-    """FORBIDDEN, naming these scopes, when the viewer's token has none of them."""
+    """Raise FORBIDDEN, naming these scopes, when the viewer's token has none of them."""
     if not any(reaches(viewer, scope) for scope in scopes):
         message = f"The token lacks the scope {' or '.join(scopes)}."
         raise Problem("FORBIDDEN", message, scope=" ".join(scopes))
 
 
 def require_purge(viewer: Viewer, organization_id: UUID, model: type[Entity]) -> None:
-    """FORBIDDEN unless the viewer owns the organization."""
+    """Raise FORBIDDEN unless the viewer owns the organization."""
     require_token_scope(viewer, "delete", model)
     if viewer.grants.get(organization_id) is not PURGE:
-        raise Problem("FORBIDDEN", "Only owners of an organization purge what is in its trash.")
+        raise Problem("FORBIDDEN", "Only owners of the organization can purge deleted objects.")
 
 
 def printed() -> str:
-    """The whole policy as a table for people to review."""
+    """Return the whole policy as a table for people to review."""
     lines = [f"{'':<24}" + "".join(f"{action:<10}" for action in ACTIONS) + "also"]
     lines += [f"{model.__name__:<24}{rule}" for model, rule in RULES.items()]
     lines.append(f"Purging takes {PURGE.name} at the organization.")

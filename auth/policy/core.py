@@ -1,5 +1,8 @@
 """The policy of the tenant core: people, organizations, projects, billing, notifications."""
 
+from sqlalchemy import ColumnElement, Uuid, and_, any_, bindparam, or_
+from sqlalchemy.dialects.postgresql import ARRAY
+
 from auth.policy.rule import Rule
 from auth.viewer import Role
 from db.base import Entity
@@ -7,7 +10,12 @@ from db.core.billing import BillingCache, StripeCustomer
 from db.core.clients import OrganizationClient
 from db.core.keys import ApiKey, PersonalToken
 from db.core.notifications import Notification
-from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
+from db.core.organizations import (
+    Organization,
+    OrganizationInvitation,
+    OrganizationMember,
+    UserRoleType,
+)
 from db.core.people import Profile
 from db.core.projects import Project, ProjectMember, UserRole
 
@@ -36,3 +44,15 @@ RULES: dict[type[Entity], Rule] = {
                                   ("read", "update", "delete"), inside=True),
 }
 # fmt: on
+
+_AT_MOST_ADMIN = and_(
+    OrganizationMember.organization_id == any_(bindparam(Role.ADMIN.name, type_=ARRAY(Uuid))),
+    OrganizationMember.role != UserRoleType.OWNER,
+)
+_BY_OWNER = OrganizationMember.organization_id == any_(
+    bindparam(Role.OWNER.name, type_=ARRAY(Uuid))
+)
+RESTORED: dict[type[Entity], tuple[ColumnElement[bool], ...]] = {
+    OrganizationMember: (or_(_BY_OWNER, _AT_MOST_ADMIN),),
+}
+"""Further criteria for restoring a row."""

@@ -1,4 +1,4 @@
-"""The policy of requirements management: documents, blocks, requirements and what hangs on them."""
+"""The policy of requirements management: documents, blocks, requirements and their parts."""
 
 from auth.policy.rule import Rule
 from auth.viewer import Role
@@ -6,8 +6,10 @@ from db.base import Entity
 from db.requirements.baselines import Baseline
 from db.requirements.collaboration import Assignment, TraceLink
 from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
-from db.requirements.documents import Block, Column, Document, Property
+from db.requirements.documents import Block, Document
 from db.requirements.external import ExternalDocument
+from db.requirements.numbering import NumberingRule
+from db.requirements.properties import Column, Property
 from db.requirements.requirements import Requirement
 from db.requirements.testing import TestCase, TestExecution, TestMatrixView
 
@@ -19,7 +21,7 @@ RULES: dict[type[Entity], Rule] = {
     Document:            Rule(VIEWER, EDITOR, EDITOR, ADMIN),
     Block:               Rule(VIEWER, EDITOR, EDITOR, EDITOR),
     Requirement:         Rule(VIEWER, EDITOR, EDITOR, EDITOR),
-    Property:            Rule(VIEWER, ADMIN,  ADMIN,  ADMIN),
+    Property:            Rule(VIEWER, ADMIN,  ADMIN,  ADMIN, unplaced=MEMBER),
     Column:              Rule(VIEWER, EDITOR, EDITOR, EDITOR),
     TestCase:            Rule(VIEWER, EDITOR, EDITOR, EDITOR),
     TestExecution:       Rule(VIEWER, EDITOR, EDITOR, EDITOR),
@@ -31,5 +33,6 @@ RULES: dict[type[Entity], Rule] = {
     ReactFlowDiagram:    Rule(VIEWER, EDITOR, EDITOR, EDITOR),
     ExternalDocument:    Rule(MEMBER, EDITOR, EDITOR, EDITOR),
     Baseline:            Rule(VIEWER, EDITOR, NOBODY, ADMIN),
+    NumberingRule:       Rule(VIEWER, ADMIN,  ADMIN,  ADMIN),
 }
 # fmt: on

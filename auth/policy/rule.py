@@ -15,9 +15,11 @@ class Rule:
     """The least role that may take each action; restoring needs the role for deleting.
 
     `own` names the column that holds the person a row belongs to, who may take `own_actions`
-    whatever their role. `seen_with` opens a row to whoever may read a row of another model that
-    names it. `also_read` is one more role, outside the order, that may read. `inside` rows are for
-    people of their organization alone: who reads a public project does not learn who works on it.
+    whatever their role. `seen_with` opens a row to viewers who may read a row of another model that
+    names it. `also_read` is one more role, outside the order, that may read. `unplaced` is the
+    least role at the organization that reads rows which are in no project. `inside` rows are for
+    people of their organization alone, and not for those who see its billing: who only reads a
+    public project does not learn who works on it.
     """
 
     read: Role
@@ -29,6 +31,7 @@ class Rule:
     seen_with: tuple[type[Entity], str] | None = None
     also_read: Role | None = None
     inside: bool = False
+    unplaced: Role | None = None
 
     def least(self, action: Action) -> Role:
         return getattr(self, action)  # type: ignore[no-any-return]
@@ -41,6 +44,8 @@ class Rule:
             text += f"read with {self.seen_with[0].__name__}.{self.seen_with[1]}  "
         if self.also_read:
             text += f"read by {self.also_read.name}  "
+        if self.unplaced:
+            text += f"read by {self.unplaced.name} if in no project  "
         if self.inside:
             text += "inside the organization"
         return text

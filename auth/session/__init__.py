@@ -4,12 +4,23 @@ Nothing else in the gateway reads or writes rows of the tenant tree, so a resolv
 check: it is given no session but its viewer's.
 """
 
-from auth.session.frozen_past import Frozen
-from auth.session.idempotency import Answered
-from auth.session.origin import Origin
-from auth.session.past import Past
+from auth.origin import Origin
 from auth.session.reading import ViewerSession
 from auth.session.row import Row
-from auth.session.transaction import Transaction
+from auth.session.select import Join, Output, Select, outputs_of
+from auth.session.time_travel import Past
+from auth.session.write.idempotency import Answered
+from auth.session.write.transaction import Transaction
 
-__all__ = ["Answered", "Frozen", "Origin", "Past", "Row", "Transaction", "ViewerSession"]
+__all__ = [
+    "Answered",
+    "Join",
+    "Origin",
+    "Output",
+    "Past",
+    "Row",
+    "Select",
+    "Transaction",
+    "ViewerSession",
+    "outputs_of",
+]

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from db.change import AuditLog
 
 ACTIONS = ("create", "update", "delete", "restore")
-"""What makes a version of a row."""
+"""The actions that create a version of a row."""
 SHOWN = (
     AuditLog.id,
     AuditLog.entity_id,
@@ -47,14 +47,28 @@ SHOWN_TO_VIEWER = or_(
         AuditLog.actor_id == bindparam("viewer_id", type_=Uuid),
     ),
 )
-"""The events of the viewer's tenants, and their own outside of all; policies say the same."""
-WHOSE = (*MADE_A_VERSION, SHOWN_TO_VIEWER)
+"""Events of the viewer's tenants, and their own outside of all, as row level security has it."""
+AT_A_PLACE = (AuditLog.organization_id, AuditLog.project_id, AuditLog.document_id)
+READABLE_THERE = or_(
+    AuditLog.project_id.is_(None),
+    AuditLog.user_id == bindparam("viewer_id", type_=Uuid),
+    and_(
+        AuditLog.organization_id == any_(bindparam("insiders", type_=ARRAY(Uuid))),
+        or_(*(place == any_(bindparam("VIEWER", type_=ARRAY(Uuid))) for place in AT_A_PLACE)),
+    ),
+    *(place == any_(bindparam("EDITOR", type_=ARRAY(Uuid))) for place in AT_A_PLACE),
+)
+"""The events at places which the viewer may read now: a row may have come from elsewhere.
+
+Within projects they are for members of the organization with more than its billing.
+"""
+WHOSE = (*MADE_A_VERSION, SHOWN_TO_VIEWER, READABLE_THERE)
 
 
 def changes_of_each(
     where: Sequence[ColumnElement[bool]], order: Sequence[Any], limit: int | None
 ) -> Select[*tuple[Any, ...]]:
-    """The changes of each of the `rows`, up to `limit` for each."""
+    """Return a statement of the changes of each of the `rows`, up to `limit` for each."""
     subject = func.unnest(ROWS).table_valued("id").render_derived(name="subject")
     changes = select(*SHOWN).where(AuditLog.entity_id == subject.c.id, *WHOSE, *where)
     page = changes.order_by(*order).limit(limit).lateral("page")
@@ -62,6 +76,6 @@ def changes_of_each(
 
 
 def counts_of_changes() -> Select[*tuple[Any, ...]]:
-    """How many changes there are of each of the `rows`."""
+    """Return a statement of the number of changes of each of the `rows`."""
     counted = select(AuditLog.entity_id, func.count().label("count"))
     return counted.where(AuditLog.entity_id == any_(ROWS), *WHOSE).group_by(AuditLog.entity_id)

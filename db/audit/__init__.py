@@ -1,1 +1,1 @@
-"""The chain of hashes over the record of changes: made, verified, exported."""
+"""The hash chain over the audit log: sealing, verification and export."""

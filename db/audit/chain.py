@@ -1,4 +1,4 @@
-"""How one hash follows from another: the same in the database, in `verify` and over an export."""
+"""Hashes of the audit chain, computed alike in the database, in `verify` and over an export."""
 
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -7,17 +7,17 @@ from uuid import UUID
 
 
 def genesis(organization_id: UUID) -> bytes:
-    """What stands before the first event of a chain, so that no chain passes for another."""
+    """Return the hash before a chain's first event, so that no chain passes for another."""
     return sha256(str(organization_id).encode()).digest()
 
 
 def following(previous: bytes, seq: int, line: bytes) -> bytes:
-    """The hash of the event with this number and line, as `ctx.seal_audit_logs` makes it."""
+    """Return the hash of an event by its number and line, as `ctx.seal_audit_logs` computes it."""
     return sha256(b"%b%d\n%b" % (previous, seq, line)).digest()
 
 
 class ChainBrokenError(Exception):
-    """Something was done to the record; the message says in one sentence to what, and what."""
+    """The audit log was changed; the message says in one sentence which event, and how."""
 
 
 class Link(NamedTuple):
@@ -31,5 +31,5 @@ class Link(NamedTuple):
 
 
 def clock(time: datetime) -> str:
-    """A time as the lines write it: UTC, with microseconds."""
+    """Return a time in the format of the lines: UTC, with microseconds."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,4 +1,4 @@
-"""Checkpoints: the heads of the chains at a time, to be kept where nobody can rewrite them."""
+"""Checkpoints: the heads of the chains at a time, to be stored where nobody can rewrite them."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -57,12 +57,12 @@ async def make_checkpoints(connection: asyncpg.Connection) -> list[Checkpoint]:
 async def kept_checkpoints(
     connection: asyncpg.Connection, organization_id: UUID
 ) -> list[Checkpoint]:
-    """The checkpoints of a chain that the database holds."""
+    """Return the checkpoints of a chain in the database."""
     return [Checkpoint(**row) for row in await connection.fetch(KEPT, organization_id)]
 
 
 def read_checkpoints(file: Path) -> list[Checkpoint]:
-    """The checkpoints of a file, one in a line. Raises Problem."""
+    """Return the checkpoints of a file, one in a line. Raises Problem."""
     try:
         lines = file.read_bytes().splitlines()
     except OSError as error:
@@ -78,14 +78,14 @@ def _read(file: Path, number: int, line: bytes) -> Checkpoint:
 
 
 class Witnesses:
-    """What the checkpoints of one chain say of its events, which are shown to them in order."""
+    """The checkpoints of one chain, compared with its events in order."""
 
     def __init__(self, checkpoints: Iterable[Checkpoint]) -> None:
         self._to_come = deque(sorted(checkpoints, key=lambda one: (one.seq, one.made_at)))
         self._seen_at: datetime | None = None
 
     def contradict(self, seq: int, hash: bytes) -> Checkpoint | None:
-        """The checkpoint that knows another hash at this place."""
+        """Return the checkpoint with another hash for this sequence number, if there is one."""
         while self._to_come and self._to_come[0].seq <= seq:
             checkpoint = self._to_come.popleft()
             if checkpoint.seq == seq and checkpoint.hash != hash:
@@ -95,10 +95,10 @@ class Witnesses:
 
     @property
     def seen_at(self) -> datetime | None:
-        """When the newest checkpoint was made that lies before what is to come."""
+        """Return the time of the newest checkpoint that was compared, None before the first."""
         return self._seen_at
 
     @property
     def missed(self) -> Checkpoint | None:
-        """A checkpoint that is still to come when the chain has ended."""
+        """Return a checkpoint past the last event that was compared, None when there is none."""
         return self._to_come[-1] if self._to_come else None

@@ -1,4 +1,4 @@
-"""Exporting a chain: its lines, one an event, beside a manifest that says what they prove."""
+"""Export of a chain: a file with a line for each event, and a manifest to verify it."""
 
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -28,7 +28,7 @@ WHERE organization_id = $1
 
 
 class Manifest(BaseModel):
-    """What an export holds. As JSON, hashes are hexadecimal.
+    """The contents of an export. As JSON, hashes are hexadecimal.
 
     `previous_hash` is the chain's before the first line, `head_hash` behind the last one.
     """
@@ -66,7 +66,7 @@ class Draft:
 
 
 def manifest_of(file: Path) -> Path:
-    """Where the manifest of an export stands."""
+    """Return the path of an export's manifest."""
     return file.with_name(file.name + ".manifest.json")
 
 
@@ -79,11 +79,12 @@ async def drafted(
     target: Path,
     version: str,
 ) -> AsyncIterator[Draft]:
-    """Write a part of the chain beside `target`; it is gone at the end unless it was published.
+    """Write a part of the chain beside `target`; remove it at the end unless it was published.
 
     The part reaches from the first to the last event of these times, and holds all that was
-    sealed in between. Every event is proved as it is written: raises ChainBrokenError at the first
-    that is not what was sealed, and Problem when there is nothing to export or nowhere to put it.
+    sealed in between. Every event is verified as it is written: raises ChainBrokenError at the
+    first that does not match its seal, and Problem when there is nothing to export or the file
+    cannot be written.
     """
     if taken := [file for file in (target, manifest_of(target)) if file.exists()]:
         raise Problem("ALREADY_EXISTS", f"{taken[0]} is there already.")
@@ -122,7 +123,7 @@ async def drafted(
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    """A file in the same folder, for its owner alone, that is removed unless it was renamed."""
+    """Yield a new file in the same folder, for its owner alone; remove it unless it was renamed."""
     try:
         descriptor, name = mkstemp(dir=target.parent, prefix=f".{target.name}.")
     except OSError as error:
@@ -136,7 +137,7 @@ def _beside(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def _lasting(path: Path) -> Iterator[BinaryIO]:
-    """The file, to be written; what was written is on the disk before it gets its name."""
+    """Yield the file to write; sync it to disk before it is given its name."""
     with path.open("wb") as file:
         yield file
         file.flush()

@@ -1,4 +1,4 @@
-"""What the chain of hashes consists of: seals, how far they reach, and checkpoints of their heads.
+"""Tables of the chain of hashes: seals, the cursor of sealing, and checkpoints of chain heads.
 
 Each organization has a chain of its own. Events outside of every organization form one more, under
 `NO_ORGANIZATION`: a null would be equal to nothing, in keys as well as in policies.
@@ -26,7 +26,7 @@ class Snapshot(UserDefinedType[str]):
     cache_ok = True
 
     def get_col_spec(self, **_: Any) -> str:
-        """Its name in DDL."""
+        """Return the type's name in DDL."""
         return "pg_snapshot"
 
 
@@ -34,7 +34,7 @@ class AuditSeal(Base, kw_only=True):
     """One event's place in its chain: the SHA-256 of the place before it, the number, the event.
 
     `not_before` is null, or a time at which the event's transaction had not yet begun to write:
-    an event that says it is older was dated back. Rows are only added.
+    an event with an earlier time was backdated. Rows are only added.
     """
 
     __tablename__ = "audit_seals"
@@ -57,12 +57,12 @@ class AuditSeal(Base, kw_only=True):
 
 
 class AuditSealCursor(Base, kw_only=True):
-    """How far the seals reach: one row, which only `ctx.seal_audit_logs` changes.
+    """The cursor of sealing: one row, which only `ctx.seal_audit_logs` changes.
 
-    Everything that was over in the snapshot `sealed` has its seal, unless that is null: then
-    nothing is known, and every event is looked at. While `sealing` is not null, what was over in
-    it but not in `sealed` is being sealed, and `reached_*` is the last event of that looked at.
-    `cluster` says where the snapshots come from, since elsewhere they mean nothing.
+    Every event of a transaction that had ended in the snapshot `sealed` has its seal; while that is
+    null, every event is examined. While `sealing` is not null, events that had ended in it but not
+    in `sealed` are being sealed, and `reached_*` is the last of them that was examined. `cluster`
+    identifies the cluster of the snapshots, which are valid nowhere else.
     """
 
     __tablename__ = "audit_seal_cursor"
@@ -81,9 +81,9 @@ class AuditSealCursor(Base, kw_only=True):
 
 
 class AuditCheckpoint(Base, kw_only=True):
-    """The head of a chain at a time. Rows are only added, and worth most where they are copied to.
+    """The head of a chain at a time. Rows are only added; copies outside the database prove most.
 
-    A signature of somebody who has seen the head may stand beside it.
+    A witness who has seen the head may sign it.
     """
 
     __tablename__ = "audit_checkpoints"

@@ -1,27 +1,25 @@
-"""Sealing: giving the events of the record their places in the chains, beside whoever writes."""
+"""Sealing: add the events of the audit log to the chains, concurrently with writers."""
 
 import asyncio
 from typing import NamedTuple
 
 import asyncpg
-import structlog
 
+from db.attempts import Attempts
 from db.pool import NOBODY, Database, Lent
 
-log = structlog.get_logger(__name__)
-
 BATCH = 2000
-"""Events a call looks at: a fraction of a second, which any statement timeout allows."""
+"""Events examined in a call: a fraction of a second, which any statement timeout allows."""
 SEALING = 7_310_942_026_112_003
-"""The key of the advisory lock that whoever seals holds, here and in `ctx.seal_audit_logs`."""
+"""The key of the advisory lock for sealing, here and in `ctx.seal_audit_logs`."""
 BUSY_PAUSE, IDLE_PAUSE = 1.0, 10.0
-"""Seconds between two looks while events come, and at most when none do."""
+"""Seconds between two calls while events arrive, and at most when none do."""
 
 
 class Sealed(NamedTuple):
-    """How many events a call has sealed, and whether it came to the end of what is due.
+    """The number of events that a call has sealed, and whether none is left to seal.
 
-    It also came to the end when somebody else is sealing.
+    `done` is also true when another process is sealing.
     """
 
     events: int
@@ -29,16 +27,16 @@ class Sealed(NamedTuple):
 
 
 async def seal(connection: "asyncpg.Connection | Lent", batch: int = BATCH) -> Sealed:
-    """Seal some of what has been committed. The connection must not be in a transaction."""
+    """Seal a batch of committed events. The connection must not be in a transaction."""
     row = await connection.fetchrow("SELECT sealed, done FROM ctx.seal_audit_logs($1)", batch)
     assert row is not None  # noqa: S101 (a function's OUT parameters are one row)
     return Sealed(row["sealed"], row["done"])
 
 
 async def seal_everything(connection: asyncpg.Connection) -> int:
-    """Seal all that was committed before the call, waiting for whoever is sealing now.
+    """Seal all events committed before the call, waiting for another sealer; return their number.
 
-    How many events that were. A server needs no help with this; its next second may be too late.
+    A running server seals by itself within seconds; this is for callers that cannot wait.
     """
     total = 0
     await connection.execute(f"SELECT pg_advisory_lock({SEALING})")
@@ -54,18 +52,17 @@ async def seal_everything(connection: asyncpg.Connection) -> int:
 
 
 async def keep_sealing(database: Database) -> None:
-    """Seal what is written, for ever; for a task that ends by being cancelled.
+    """Seal new events until the task is cancelled.
 
-    In every process of every node: one seals, the others find it at work and look more rarely.
+    It runs in every process of every node: one seals, the others find the lock taken and poll less
+    often.
     """
-    pause = BUSY_PAUSE
+    pause, attempts = BUSY_PAUSE, Attempts("sealing")
     while True:
-        try:
+        events, done = 0, True
+        with attempts.attempt():
             async with database.app.lend(NOBODY) as connection:
                 events, done = await seal(connection)
-        except Exception:
-            log.exception("sealing")
-            events, done = 0, True
         if not done:
             continue
         pause = BUSY_PAUSE if events else min(2 * pause, IDLE_PAUSE)

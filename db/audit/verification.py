@@ -15,19 +15,21 @@ from db.audit.seal import NO_ORGANIZATION
 PAGE = 1000
 """Events in memory at a time."""
 CLOCK_STEP = timedelta(minutes=1)
-"""How far the server's clock may have been set back without an event seeming dated back."""
+"""The largest step back of the server's clock that is not reported as a backdated event."""
 LONGEST_TRANSACTION = timedelta(days=1)
-"""Nobody writes for longer before they commit: what is older than a checkpoint was in it."""
+"""The longest transaction that is assumed: an event sealed after a checkpoint is not older than it
+by more."""
 AUDIT_LINE = "99a0ba79368f3015b24e29b256c0d88f082c9d559ba99ed65550c7a4563dec6c"
-"""SHA-256 of the source of ctx.audit_line, which another would make say whatever it likes."""
+SEALED_LINE = "bdfef1894205b033e7193339431928d88c9bf4ed9d54fb5c2e25694637116fd8"
+"""SHA-256 of the sources of ctx.audit_line and ctx.sealed_line, so that no others are trusted."""
 
-LINE_SOURCE = """
+SOURCE = """
 SELECT encode(sha256(convert_to(prosrc, 'UTF8')), 'hex') FROM pg_proc
-WHERE oid = 'ctx.audit_line(public.audit_logs)'::regprocedure
+WHERE oid = to_regprocedure($1)
 """
 WALK = f"""
 SELECT s.seq, s.event_id, s.event_at, s.hash, s.not_before,
-    CASE WHEN e.id IS NOT NULL THEN ctx.audit_line(e) END AS line
+    CASE WHEN e.id IS NOT NULL THEN ctx.sealed_line(e) END AS line
 FROM (
     SELECT * FROM public.audit_seals
     WHERE organization_id = $1 AND seq > $2 AND seq <= coalesce($3::bigint, 9223372036854775807)
@@ -77,7 +79,7 @@ ORDER BY chain, created_at, id
 
 @dataclass(frozen=True)
 class Chain:
-    """Whose events a chain holds."""
+    """The organization whose events a chain holds."""
 
     id: UUID
     slug: str | None
@@ -90,7 +92,7 @@ class Chain:
 
 @dataclass
 class Unsealed:
-    """The events of a chain that have no seal: how many, since when, and what is wrong with one."""
+    """The events of a chain without a seal: their number, the oldest, and a fault of one if any."""
 
     count: int = 0
     oldest: datetime | None = None
@@ -99,7 +101,7 @@ class Unsealed:
 
 @dataclass
 class Verdict:
-    """What became of one chain: how many of its events hold, and the first fault that was found."""
+    """The result for one chain: the number of its verified events, and the first fault found."""
 
     chain: Chain
     verified: int = 0
@@ -110,10 +112,10 @@ class Verdict:
 async def verify(
     connection: asyncpg.Connection, organization_id: UUID | None, witnesses: Sequence[Checkpoint]
 ) -> AsyncIterator[Verdict]:
-    """Walk one chain or all, in one snapshot of the database, of which a page is in memory.
+    """Verify one chain or all, in one snapshot of the database, a page in memory at a time.
 
-    The checkpoints that the database holds count as well as those given. Raises ChainBrokenError
-    when the database cannot be asked at all.
+    The checkpoints in the database count as well as those given. Raises ChainBrokenError when the
+    database cannot be trusted at all.
     """
     async with reading(connection):
         unsealed = await _unsealed(connection, organization_id)
@@ -139,23 +141,24 @@ async def verify(
 
 @asynccontextmanager
 async def reading(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    """One snapshot for as long as it takes, in which names mean what PostgreSQL means by them.
+    """Hold one snapshot for the block, with a search path of PostgreSQL's own names.
 
     Raises ChainBrokenError when the database would not render events as this version does.
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
         await connection.execute("SET LOCAL statement_timeout = 0")
-        if await connection.fetchval(LINE_SOURCE) != AUDIT_LINE:
-            raise ChainBrokenError(
-                "The function ctx.audit_line is not the one of this version of the gateway: what"
-                " the database says about events proves nothing."
-            )
+        for name, known in (("audit_line", AUDIT_LINE), ("sealed_line", SEALED_LINE)):
+            if await connection.fetchval(SOURCE, f"ctx.{name}(public.audit_logs)") != known:
+                raise ChainBrokenError(
+                    f"The function ctx.{name} is not the one of this version of the gateway: what"
+                    " the database says about events proves nothing."
+                )
         yield
 
 
 async def named(connection: asyncpg.Connection, organization_id: UUID) -> Chain:
-    """The chain of an organization, which may have gone since."""
+    """Return the chain of an organization, which may have been deleted since."""
     slug = "SELECT slug FROM public.organizations WHERE id = $1"
     return Chain(organization_id, await connection.fetchval(slug, organization_id))
 
@@ -168,10 +171,10 @@ async def proven(
     until: int | None = None,
     witnesses: Iterable[Checkpoint] = (),
 ) -> AsyncIterator[Link]:
-    """The events of a chain behind this number, each proved to be the one that was sealed.
+    """Yield the events of a chain after this number, each proved to be the one that was sealed.
 
-    Raises ChainBrokenError at the first that is not. Without `until` the end of the chain, too,
-    has to be where the checkpoints say.
+    Raises ChainBrokenError at the first that is not. Without `until` the chain must also reach the
+    last checkpoint.
     """
     known = Witnesses(witnesses)
     seq, previous = after, await hash_at(connection, chain, after)
@@ -182,8 +185,8 @@ async def proven(
                 raise _missing(chain, seq, row)
             if row["line"] is None:
                 raise await _gone(connection, chain, row)
-            line = row["line"].encode()
-            if following(previous, seq, line) != row["hash"]:
+            line = sealed(previous, row)
+            if line is None:
                 raise await _altered(connection, chain, row)
             if fault := _contradicted(chain, row, known):
                 raise fault
@@ -196,8 +199,22 @@ async def proven(
         )
 
 
+def sealed(previous: bytes, row: asyncpg.Record) -> bytes | None:
+    """Return the line from which the event's hash was made; None when no line matches it.
+
+    The first releases hashed lines without the number of the transaction.
+    """
+    if row["line"] is None:
+        return None
+    line: bytes = row["line"].encode()
+    for known in (line, line.rpartition(b', "xid" : ')[0] + b"}"):
+        if following(previous, row["seq"], known) == row["hash"]:
+            return known
+    return None
+
+
 async def hash_at(connection: asyncpg.Connection, chain: Chain, seq: int) -> bytes:
-    """The hash at a place of the chain, which begins before number 1."""
+    """Return the chain's hash at this number; at 0, the hash before the first event."""
     if seq == 0:
         return genesis(chain.id)
     stored = "SELECT hash FROM public.audit_seals WHERE organization_id = $1 AND seq = $2"
@@ -222,7 +239,7 @@ def _missing(chain: Chain, seq: int, row: asyncpg.Record) -> ChainBrokenError:
 async def _gone(
     connection: asyncpg.Connection, chain: Chain, row: asyncpg.Record
 ) -> ChainBrokenError:
-    """An event that is not where its seal says: deleted, unless it stands under another time."""
+    """Return the fault of an event that is not where its seal says: deleted, or at another time."""
     now: datetime | None = await connection.fetchval(ELSEWHEN, row["event_id"])
     what = f"its time was changed to {clock(now)}" if now else "it was deleted"
     return ChainBrokenError(
@@ -233,12 +250,12 @@ async def _gone(
 async def _altered(
     connection: asyncpg.Connection, chain: Chain, row: asyncpg.Record
 ) -> ChainBrokenError:
-    """An event that does not fit its hash. If the next hash builds on this one, it is genuine."""
+    """Return the fault of an event that does not match its hash.
+
+    The hash is genuine if the next one builds on it.
+    """
     heir = await connection.fetchrow(WALK, chain.id, row["seq"], row["seq"] + 1)
-    genuine = heir is None or (
-        heir["line"] is not None
-        and following(row["hash"], heir["seq"], heir["line"].encode()) == heir["hash"]
-    )
+    genuine = heir is None or sealed(row["hash"], heir) is not None
     if not genuine:
         what = "from here on the chain was re-hashed or reordered"
     elif row["seq"] == 1:
@@ -254,7 +271,7 @@ async def _altered(
 
 
 def _contradicted(chain: Chain, row: asyncpg.Record, known: Witnesses) -> ChainBrokenError | None:
-    """An event that fits its seal, but not the times it is between, or a checkpoint."""
+    """Return the fault of an event that matches its seal, but not the times or a checkpoint."""
     limits = [
         row["not_before"] and row["not_before"] - CLOCK_STEP,
         known.seen_at and known.seen_at - LONGEST_TRANSACTION,
@@ -275,7 +292,7 @@ def _contradicted(chain: Chain, row: asyncpg.Record, known: Witnesses) -> ChainB
 async def _unsealed(
     connection: asyncpg.Connection, organization_id: UUID | None
 ) -> dict[UUID, Unsealed]:
-    """What has no seal, by chain."""
+    """Return the events without a seal, by chain."""
     arguments: list[object] = [NO_ORGANIZATION, CLOCK_STEP]
     if organization_id is None:
         condition = "true"

@@ -1,4 +1,4 @@
-"""Billing: Stripe's view of an organization, and what the organization has used."""
+"""Billing: an organization's data in Stripe, and its usage."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.base import Base, InOrganization, organization_key
 from db.constraints import check, json_objects, later, not_blank, not_negative, unique_live
 from db.fields import choice, flag, identity, json_object
+from db.traits import ResourceType, Traits
 
 
 class SubscriptionStatus(StrEnum):
@@ -27,9 +28,10 @@ class SubscriptionStatus(StrEnum):
 
 
 class StripeCustomer(InOrganization, kw_only=True):
-    """The organization as Stripe knows it."""
+    """The organization's customer in Stripe."""
 
     __tablename__ = "stripe_customers"
+    traits = Traits(ResourceType.BILLING, named_by="stripe_customer_id")
 
     stripe_customer_id: Mapped[str | None] = mapped_column(default=None)
     stripe_subscription_id: Mapped[str | None] = mapped_column(default=None)
@@ -65,6 +67,7 @@ class BillingCache(InOrganization, kw_only=True):
     """The last known state and usage of the current period."""
 
     __tablename__ = "billing_cache"
+    traits = Traits(ResourceType.BILLING, named_by=None)
 
     billing_status: Mapped[dict[str, Any]] = json_object()
     current_period_usage: Mapped[dict[str, Any]] = json_object()

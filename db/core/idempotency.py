@@ -1,4 +1,4 @@
-"""Requests that carry a key, and the answer that each repeat of one is given."""
+"""Idempotency keys of requests, with the answer for every repeat."""
 
 from datetime import datetime
 from uuid import UUID
@@ -16,9 +16,9 @@ LONGEST_KEY = 255
 class IdempotencyKey(Base, kw_only=True):
     """The first request with this key of a principal: a person, by way of one client or of none.
 
-    The row is inserted before the request's effect and completed after it, in one transaction: who
-    reads it finds the answer, and who inserts the same key waits until the first is over. The key
-    is free again after 24 hours. There is no foreign key: the row outlives nobody by more.
+    The row is inserted before the request's effect and completed after it, in one transaction: a
+    reader finds the answer, and an insert of the same key waits until the first request ends. The
+    key is free again after 24 hours, so there is no foreign key to the person.
     """
 
     __tablename__ = "idempotency_keys"

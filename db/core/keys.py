@@ -8,23 +8,25 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Entity, InOrganization, member_key, organization_key
 from db.constraints import check, later, not_blank, unique
-from db.fields import words
+from db.fields import secret, words
+from db.text import Name
+from db.traits import ResourceType, Traits
 
 LONGEST_LIFE = 366
 """Days from its making until a key expires, at most."""
 
 
 class Key(Entity, kw_only=True):
-    """What a program shows with each request, in place of a person's session.
+    """A credential that a program sends with each request, in place of a person's session.
 
-    `key_hash` is the SHA-256 of a secret of 256 random bits. Whoever serves requests writes it and
-    never reads it. `hint` is how the secret ends. `last_used_at` is exact to a minute.
+    `key_hash` is the SHA-256 of a secret of 256 random bits. The role that serves requests writes
+    it and never reads it. `hint` is the end of the secret. `last_used_at` is exact to a minute.
     """
 
     __abstract__ = True
 
-    name: Mapped[str]
-    key_hash: Mapped[bytes] = mapped_column(deferred=True)
+    name: Mapped[Name]
+    key_hash: Mapped[bytes] = secret(deferred=True)
     hint: Mapped[str]
     scopes: Mapped[list[str]] = words()
     expires_at: Mapped[datetime]
@@ -33,7 +35,7 @@ class Key(Entity, kw_only=True):
 
 
 def _rules() -> tuple[object, ...]:
-    """What holds for every key."""
+    """Return the constraints and indexes of every table of keys."""
     return (
         *not_blank(longest=100),
         unique("key_hash"),
@@ -55,6 +57,7 @@ class ApiKey(Key, InOrganization, kw_only=True):
     """A server's key: it acts as one service account of its organization."""
 
     __tablename__ = "api_keys"
+    traits = Traits(ResourceType.TOKEN, node="ApiKey", grants=True)
 
     service_account_id: Mapped[UUID]
 
@@ -71,6 +74,7 @@ class PersonalToken(Key, kw_only=True):
     """A person's key for their own scripts: it acts as they do, within its scopes."""
 
     __tablename__ = "personal_tokens"
+    traits = Traits(ResourceType.TOKEN, node="PersonalToken", grants=True)
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("profiles.id"))
 

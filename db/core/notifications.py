@@ -1,4 +1,4 @@
-"""Notifications: what the product tells a person."""
+"""Notifications to people."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,10 +11,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.base import InOrganization, organization_key, project_key
 from db.constraints import json_objects, not_blank
 from db.fields import choice, flag, json_object
+from db.text import Name
+from db.traits import ResourceType, Traits
 
 
 class NotificationType(StrEnum):
-    """The tone of a notification, or what it is about."""
+    """The kind of a notification."""
 
     INFO = "info"
     SUCCESS = "success"
@@ -29,11 +31,12 @@ class Notification(InOrganization, kw_only=True):
     """A message to one person, from within an organization, perhaps about a project."""
 
     __tablename__ = "notifications"
+    traits = Traits(ResourceType.NOTIFICATION, node="Notification", named_by="title")
 
     project_id: Mapped[UUID | None] = mapped_column(default=None)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("profiles.id"))
     type: Mapped[NotificationType] = choice(NotificationType.INFO)
-    title: Mapped[str]
+    title: Mapped[Name]
     message: Mapped[str | None] = mapped_column(default=None)
     unread: Mapped[bool] = flag(default=True)
     metadata_: Mapped[dict[str, Any]] = json_object("metadata")

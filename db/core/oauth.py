@@ -1,6 +1,6 @@
-"""OAuth 2.0: registered clients, and the codes and tokens they were given.
+"""OAuth 2.0: registered clients, and the codes and tokens issued to them.
 
-No secret is kept. `oauth_clients.client_secret` and `.registration_token`,
+No secret is stored. `oauth_clients.client_secret`, `.former_secret` and `.registration_token`,
 `oauth_authorization_codes.code`, `oauth_access_tokens.token_hash`, `oauth_refresh_tokens.token` and
 `oauth_pushed_requests.request_uri` hold SHA-256 digests as 64 lower-case hexadecimal digits, and so
 do the two codes of `oauth_device_codes`, the short one under a key. What one consent has led to
@@ -31,6 +31,7 @@ from db.constraints import (
     unique,
 )
 from db.fields import flag, identity, json_list, json_object, word, words
+from db.text import StrictName
 
 
 class Identified(Base, kw_only=True):
@@ -50,21 +51,24 @@ class OAuthClient(Identified, kw_only=True):
     __tablename__ = "oauth_clients"
 
     client_id: Mapped[str]
-    client_name: Mapped[str]
+    client_name: Mapped[StrictName]
     client_secret: Mapped[str | None] = mapped_column(default=None)
+    former_secret: Mapped[str | None] = mapped_column(default=None)
+    """The one before, which is good as well until `former_secret_expires_at`."""
+    former_secret_expires_at: Mapped[datetime | None] = mapped_column(default=None)
     redirect_uris: Mapped[list[Any]] = json_list()
     grant_types: Mapped[list[Any]] = json_list()
     response_types: Mapped[list[Any]] = json_list()
     scope: Mapped[str] = word("")
     is_public: Mapped[bool] = flag(default=False)
     is_first_party: Mapped[bool] = flag(default=False)
-    """One of our own, which people are not asked about."""
+    """True for the gateway's own applications, which need no consent."""
     is_resource_server: Mapped[bool] = flag(default=False)
-    """May ask what the tokens of other clients stand for (RFC 7662)."""
+    """True if it may introspect the tokens of other clients (RFC 7662)."""
     require_pushed_authorization_requests: Mapped[bool] = flag(default=False)
     """Asks people in requests alone that it has pushed (RFC 9126, section 6)."""
     dpop_bound_access_tokens: Mapped[bool] = flag(default=False)
-    """Is given tokens that are bound to a key of its own, and no others (RFC 9449, 5.2)."""
+    """True if it is issued only tokens that are bound to a key of its own (RFC 9449, 5.2)."""
     token_endpoint_auth_method: Mapped[str] = word("client_secret_basic")
     metadata_: Mapped[dict[str, Any]] = json_object("metadata")
     """Whatever else the client registered (RFC 7591, section 2)."""
@@ -76,13 +80,13 @@ class OAuthClient(Identified, kw_only=True):
     service_account_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("profiles.id"), index=True, default=None
     )
-    """As whom it acts when it acts for itself; nobody when null."""
+    """The account as which it acts for itself; null if it may not."""
     is_self_registered: Mapped[bool] = flag(default=False)
-    """Nobody has looked at it: whoever sent its registration calls it what they like (RFC 7591)."""
+    """True if it registered itself (RFC 7591): its name is unverified."""
     registration_token: Mapped[str | None] = mapped_column(default=None)
     """With it the client reads and changes its registration (RFC 7592)."""
     consented_at: Mapped[datetime | None] = mapped_column(default=None)
-    """When somebody first let it act in their name."""
+    """The time at which a user first allowed it to act in their name."""
     updated_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
     disabled_at: Mapped[datetime | None] = mapped_column(default=None)
 
@@ -95,6 +99,13 @@ class OAuthClient(Identified, kw_only=True):
             "fits_type",
             "is_public = (client_secret IS NULL)",
             "Confidential clients have a secret, public ones have none.",
+        ),
+        digest("former_secret"),
+        check(
+            "former_secret",
+            "expires",
+            "former_secret IS NULL OR (former_secret_expires_at IS NOT NULL AND NOT is_public)",
+            "A former secret is a confidential client's, and expires.",
         ),
         digest("registration_token"),
         check(
@@ -111,7 +122,7 @@ class OAuthClient(Identified, kw_only=True):
 
 
 class Issued(Identified, kw_only=True):
-    """Something a client holds until it expires or is revoked."""
+    """A credential of a client, valid until it expires or is revoked."""
 
     __abstract__ = True
 
@@ -124,7 +135,11 @@ class Issued(Identified, kw_only=True):
     resource: Mapped[list[str]] = words()
     """The addresses it is meant for (RFC 8707); none means the API."""
     jkt: Mapped[str | None] = mapped_column(default=None)
-    """The thumbprint of the key that it is of use with (RFC 9449); null asks for none."""
+    """The thumbprint of the key that it is bound to (RFC 9449); null if it is bound to none."""
+    session_id: Mapped[UUID | None] = mapped_column(default=None)
+    """The session with which it ends, perhaps deleted before; null if it outlives sessions."""
+    confined_to: Mapped[UUID | None] = mapped_column(default=None)
+    """The only organization that it reaches, if its person has chosen one."""
     expires_at: Mapped[datetime]
 
 
@@ -162,8 +177,8 @@ class OAuthAuthorizationCode(Issued, kw_only=True):
 class OAuthDeviceCode(Issued, kw_only=True):
     """A device that waits for somebody to allow it on another (RFC 8628).
 
-    `user_id` is whoever has decided, and `allowed` what. Address and agent are the device's, for
-    that person to compare.
+    `user_id` is the person who decided, and `allowed` the decision. Address and user agent are the
+    device's, for that person to compare.
     """
 
     __tablename__ = "oauth_device_codes"
@@ -172,7 +187,7 @@ class OAuthDeviceCode(Issued, kw_only=True):
     user_code: Mapped[str]
     """A keyed digest: there are few enough codes of eight letters to try them all."""
     poll_interval: Mapped[int] = mapped_column(default=5, server_default="5")
-    """Seconds between two polls; it grows with each that comes too early."""
+    """Seconds between two polls, raised by each poll that comes too early."""
     polled_at: Mapped[datetime | None] = mapped_column(default=None)
     ip_address: Mapped[IPv4Address | IPv6Address | None] = mapped_column(INET, default=None)
     user_agent: Mapped[str | None] = mapped_column(default=None)
@@ -210,7 +225,7 @@ class OAuthDeviceCode(Issued, kw_only=True):
 
 
 class OAuthAccessToken(Issued, kw_only=True):
-    """What an application shows with each request; without a user it acts for itself."""
+    """A token that an application sends with each request; without a user it acts for itself."""
 
     __tablename__ = "oauth_access_tokens"
 
@@ -233,10 +248,9 @@ class OAuthAccessToken(Issued, kw_only=True):
 
 
 class OAuthRefreshToken(Issued, kw_only=True):
-    """What an application exchanges, once, for the next pair of tokens.
+    """A token that an application exchanges, once, for the next pair of tokens.
 
-    `expires_at` is that of the first of its grant: exchanging prolongs nothing. One that was
-    withdrawn, because its application never got it, is revoked without having been rotated.
+    Several may have the same parent: tabs that shared it and exchanged it at the same moment.
     """
 
     __tablename__ = "oauth_refresh_tokens"
@@ -246,11 +260,13 @@ class OAuthRefreshToken(Issued, kw_only=True):
     parent_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("oauth_refresh_tokens.id", ondelete="SET NULL"), index=True, default=None
     )
-    """The one it was exchanged for."""
+    """The token it was exchanged for."""
     access_token_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("oauth_access_tokens.id", ondelete="SET NULL"), index=True, default=None
     )
-    """The access token that was given out with it."""
+    """The access token that was issued with it."""
+    granted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    """The time at which the first token of its grant was issued."""
     last_used_at: Mapped[datetime | None] = mapped_column(default=None)
     rotated_at: Mapped[datetime | None] = mapped_column(default=None)
     revoked_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -292,7 +308,7 @@ class OAuthPushedRequest(Identified, kw_only=True):
 
 
 class OAuthConsent(Identified, kw_only=True):
-    """What somebody has let an application do, so that they are not asked again."""
+    """The scopes that a user has granted to an application, so that consent is requested once."""
 
     __tablename__ = "oauth_consents"
 
@@ -300,16 +316,18 @@ class OAuthConsent(Identified, kw_only=True):
     client_id: Mapped[str] = mapped_column(ForeignKey("oauth_clients.client_id"))
     scope: Mapped[str]
     """Every scope they have agreed to, separated by spaces."""
+    confined_to: Mapped[UUID | None] = mapped_column(default=None)
+    """The only organization that it reaches, if they have chosen one."""
     updated_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
 
     __table_args__ = (unique("user_id", "client_id"), Index(None, "client_id"))
 
 
 class OAuthProof(Base, kw_only=True):
-    """A proof of possession that has been shown, until nobody could show it again (RFC 9449, 11.1).
+    """A proof of possession that was used, kept until it could not be replayed (RFC 9449, 11.1).
 
-    `proof` is the digest of its key and its id. What is lost in a crash of the server is what was
-    shown in the minute before: so nothing is written ahead.
+    `proof` is the digest of its key and its ID. The table is unlogged: a crash of the server loses
+    only proofs of the minute before.
     """
 
     __tablename__ = "oauth_proofs"

@@ -1,11 +1,12 @@
-"""Organizations: the tenants, their members, and who has been invited."""
+"""Organizations: the tenants, their members, and invitations."""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, text
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, func, select, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Entity, InOrganization, organization_key
@@ -23,12 +24,14 @@ from db.constraints import (
     unique,
     unique_live,
 )
-from db.core.people import UserStatus
-from db.fields import choice, json_object, number
+from db.core.people import Profile, UserStatus
+from db.fields import choice, json_object, number, secret
+from db.text import Identifier, Name
+from db.traits import ResourceType, Traits, Trash
 
 
 class OrganizationType(StrEnum):
-    """Who stands behind an organization."""
+    """The kind of an organization."""
 
     PERSONAL = "personal"
     TEAM = "team"
@@ -36,7 +39,7 @@ class OrganizationType(StrEnum):
 
 
 class BillingPlan(StrEnum):
-    """What an organization has subscribed to."""
+    """The plan that an organization has subscribed to."""
 
     FREE = "free"
     PRO = "pro"
@@ -45,7 +48,7 @@ class BillingPlan(StrEnum):
 
 
 class PricingPlanInterval(StrEnum):
-    """How often an organization pays."""
+    """The interval at which an organization pays."""
 
     MONTHLY = "monthly"
     QUARTERLY = "quarterly"
@@ -53,7 +56,7 @@ class PricingPlanInterval(StrEnum):
 
 
 class UserRoleType(StrEnum):
-    """What a person is in an organization."""
+    """The role of a person in an organization."""
 
     OWNER = "owner"
     ADMIN = "admin"
@@ -64,7 +67,7 @@ class UserRoleType(StrEnum):
 
 
 class InvitationStatus(StrEnum):
-    """What has become of an invitation."""
+    """The status of an invitation."""
 
     PENDING = "pending"
     ACCEPTED = "accepted"
@@ -74,19 +77,30 @@ class InvitationStatus(StrEnum):
 
 
 LONGEST_RETENTION = 36_500
-"""Days: a century; what is to be kept longer is kept for ever (null)."""
+"""The longest retention in days, a century; null keeps rows for ever."""
+
+
+MOST_ALLOWED_CLIENTS = 200
+"""Applications that an organization may name as those that reach it."""
 
 
 class Organization(Entity, kw_only=True):
     """A tenant: its projects, people, plan and limits. Storage is in bytes.
 
-    What was deleted `trash_retention_days` ago may be purged; null keeps it for ever.
+    What was deleted `trash_retention_days` ago may be purged; null keeps it for ever. The
+    applications in `allowed_clients`, and the organization's own, reach it; null allows any.
     """
 
     __tablename__ = "organizations"
-    is_scope: ClassVar[bool] = True
+    traits = Traits(
+        ResourceType.ORGANIZATION,
+        node="Organization",
+        trash=Trash.PURGED,
+        scope_key="organization_id",
+        opens=True,
+    )
 
-    name: Mapped[str]
+    name: Mapped[Name]
     slug: Mapped[str]
     type: Mapped[OrganizationType] = choice(OrganizationType.TEAM)
     billing_plan: Mapped[BillingPlan] = choice(BillingPlan.FREE)
@@ -94,6 +108,7 @@ class Organization(Entity, kw_only=True):
     max_members: Mapped[int] = number(25)
     max_monthly_requests: Mapped[int] = number(100_000, BigInteger)
     trash_retention_days: Mapped[int | None] = mapped_column(default=30, server_default="30")
+    allowed_clients: Mapped[list[str] | None] = mapped_column(default=None)
     settings: Mapped[dict[str, Any]] = json_object()
     member_count: Mapped[int] = mapped_column(init=False, default=0, server_default="0")
     storage_used: Mapped[int] = number(0, BigInteger)
@@ -112,6 +127,12 @@ class Organization(Entity, kw_only=True):
             f"trash_retention_days BETWEEN 1 AND {LONGEST_RETENTION}",
             f"A retention is 1 to {LONGEST_RETENTION} days, or null to keep everything.",
         ),
+        check(
+            "allowed_clients",
+            "length",
+            f"cardinality(allowed_clients) <= {MOST_ALLOWED_CLIENTS}",
+            f"An organization allows at most {MOST_ALLOWED_CLIENTS} applications.",
+        ),
         not_negative("member_count"),
         not_negative("storage_used"),
         *json_objects("settings"),
@@ -122,15 +143,33 @@ class Organization(Entity, kw_only=True):
 
 
 class OrganizationMember(InOrganization, kw_only=True):
-    """A person's membership. Who joins again gets the same row back."""
+    """A person's membership. A person who joins again has the same row restored."""
 
     __tablename__ = "organization_members"
+    traits = Traits(
+        ResourceType.MEMBER,
+        node="OrganizationMember",
+        named_by="person_name",
+        trash=Trash.KEPT,
+        grants=True,
+    )
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("profiles.id"))
     role: Mapped[UserRoleType] = choice(UserRoleType.MEMBER)
     status: Mapped[UserStatus] = choice(UserStatus.ACTIVE)
     permissions: Mapped[dict[str, Any]] = json_object()
     last_active_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    @hybrid_property
+    def person_name(self) -> str:
+        raise AttributeError("`person_name` exists in statements only.")
+
+    @person_name.inplace.expression
+    @classmethod
+    def _person_name(cls) -> ColumnElement[str]:
+        """Return the expression for a member's name, or their address where they have none."""
+        name = func.coalesce(Profile.full_name, Profile.email)
+        return select(name).where(Profile.id == cls.user_id).scalar_subquery()
 
     __table_args__ = (
         organization_key(),
@@ -143,13 +182,14 @@ class OrganizationMember(InOrganization, kw_only=True):
 
 
 class OrganizationInvitation(InOrganization, kw_only=True):
-    """An address that may join, once, in a role. `token` is what the link in the mail proves."""
+    """An invitation of an address to join, once, in a role. `token` is in the mailed link."""
 
     __tablename__ = "organization_invitations"
+    traits = Traits(ResourceType.INVITATION, node="OrganizationInvitation", named_by="email")
 
-    email: Mapped[str]
+    email: Mapped[Identifier]
     role: Mapped[UserRoleType] = choice(UserRoleType.MEMBER)
-    token: Mapped[UUID]
+    token: Mapped[UUID] = secret()
     status: Mapped[InvitationStatus] = choice(InvitationStatus.PENDING)
     expires_at: Mapped[datetime]
 

@@ -1,4 +1,4 @@
-"""People: their profile, and what proves that it is them."""
+"""People: their profiles and credentials."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +20,8 @@ from db.constraints import (
     unique_live,
 )
 from db.fields import choice, flag, identity, json_object, labels
+from db.text import Identifier, Name
+from db.traits import ResourceType, Traits
 
 
 class UserStatus(StrEnum):
@@ -32,7 +34,7 @@ class UserStatus(StrEnum):
 
 
 class LinkPurpose(StrEnum):
-    """What a link in a mail is for."""
+    """The purpose of a link in a mail."""
 
     SIGN_UP = "sign_up"
     PASSWORD_RESET = "password_reset"  # noqa: S105 (a purpose)
@@ -47,21 +49,22 @@ SERVICE_DOMAIN = "service-accounts.invalid"
 class Profile(Entity, kw_only=True):
     """A person, who belongs to no tenant: one account works in many organizations.
 
-    Or a service account, in whose name servers act for one organization, `service_of`. That never
-    changes, and has no foreign key: who acted is known when the organization is no longer.
+    Or a service account, as which servers act for one organization, `service_of`. That never
+    changes, and has no foreign key: the actor remains known when the organization is gone.
     """
 
     __tablename__ = "profiles"
+    traits = Traits(ResourceType.USER, node="Profile", named_by="full_name", grants=True)
 
-    email: Mapped[str]
-    full_name: Mapped[str | None] = mapped_column(default=None)
+    email: Mapped[Identifier]
+    full_name: Mapped[Name | None] = mapped_column(default=None)
     personal_organization_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("organizations.id", use_alter=True), index=True, default=None
     )
     current_organization_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("organizations.id", use_alter=True), index=True, default=None
     )
-    job_title: Mapped[str | None] = mapped_column(default=None)
+    job_title: Mapped[Name | None] = mapped_column(default=None)
     preferences: Mapped[dict[str, Any]] = json_object()
     status: Mapped[UserStatus] = choice(UserStatus.ACTIVE)
     is_approved: Mapped[bool] = flag(default=False)
@@ -92,7 +95,7 @@ class Profile(Entity, kw_only=True):
 
     @classmethod
     def scope_keys(cls) -> tuple[str, ...]:
-        """A service account is administered where it serves; a person, nowhere."""
+        """Return the scope at which a service account is administered; a person has none."""
         return ("service_of",)
 
 
@@ -109,9 +112,9 @@ class ProfileCredential(Base, kw_only=True):
 
 
 class MailedLink(Base, kw_only=True):
-    """A link that was mailed to somebody: whoever opens it reads the mail of that address.
+    """A link that was mailed to an address, and proves that its user reads mail there.
 
-    Only the SHA-256 digest of its secret is kept. It works once, until it expires. A link for
+    Only the SHA-256 digest of its secret is stored. It works once, until it expires. A link for
     signing up has no person yet; an invitation may be for somebody without an account.
     """
 
@@ -120,7 +123,7 @@ class MailedLink(Base, kw_only=True):
     id: Mapped[UUID] = identity()
     token_hash: Mapped[bytes]
     purpose: Mapped[LinkPurpose] = mapped_column(labels(LinkPurpose))
-    email: Mapped[str]
+    email: Mapped[Identifier]
     user_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("profiles.id"), index=True, default=None
     )
@@ -154,10 +157,11 @@ class MailedLink(Base, kw_only=True):
 
 
 class SecondFactor(Base, kw_only=True):
-    """The authenticator app of somebody who signs in with one (RFC 6238).
+    """The authenticator app of a person (RFC 6238).
 
     Its secret is encrypted with a key of the gateway. A code is good once: `last_step` is the time
-    step, 30 seconds each since 1970, of the last one that was.
+    step, 30 seconds each since 1970, of the last one that was. `failures` are the wrong codes until
+    `failed_at`, of which one is forgotten a day.
     """
 
     __tablename__ = "second_factors"
@@ -165,16 +169,19 @@ class SecondFactor(Base, kw_only=True):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("profiles.id"), primary_key=True)
     secret: Mapped[bytes]
     last_step: Mapped[int] = mapped_column(BigInteger)
+    failures: Mapped[float] = mapped_column(init=False, server_default=text("0"))
+    failed_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
     created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
 
     __table_args__ = (
         check("secret", "encrypted", "octet_length(secret) = 48", "This is not encrypted."),
         not_negative("last_step"),
+        not_negative("failures"),
     )
 
 
 class RecoveryCode(Base, kw_only=True):
-    """A code in place of the authenticator app's, for whoever lost it; only its digest is kept."""
+    """A code that replaces the authenticator app's when that is lost; only its digest is stored."""
 
     __tablename__ = "recovery_codes"
 

@@ -1,4 +1,4 @@
-"""What each billing plan includes: the one table of its limits."""
+"""The limits of each billing plan, in one table."""
 
 from typing import NamedTuple
 
@@ -11,17 +11,23 @@ class Plan(NamedTuple):
     members: int | None
     projects: int | None
     monthly_requests: int | None
+    storage: int | None = None
+    """Bytes."""
 
+
+GB = 1_000_000_000
 
 PLANS = {
-    BillingPlan.FREE: Plan(members=25, projects=20, monthly_requests=100_000),
-    BillingPlan.PRO: Plan(members=100, projects=200, monthly_requests=2_000_000),
-    BillingPlan.BUSINESS: Plan(members=1_000, projects=2_000, monthly_requests=20_000_000),
-    BillingPlan.ENTERPRISE: Plan(members=None, projects=None, monthly_requests=None),
+    BillingPlan.FREE: Plan(members=25, projects=20, monthly_requests=100_000, storage=GB),
+    BillingPlan.PRO: Plan(members=100, projects=200, monthly_requests=2_000_000, storage=20 * GB),
+    BillingPlan.BUSINESS: Plan(
+        members=1_000, projects=2_000, monthly_requests=20_000_000, storage=200 * GB
+    ),
+    BillingPlan.ENTERPRISE: Plan(members=None, projects=None, monthly_requests=None, storage=None),
 }
 
 
 def smaller(one: int | None, other: int | None) -> int | None:
-    """The limit that holds where two do: an organization's own, and its plan's."""
+    """Return the smaller of two limits: an organization's own, and its plan's."""
     known = [limit for limit in (one, other) if limit is not None]
     return min(known) if known else None

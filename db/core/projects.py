@@ -1,8 +1,8 @@
-"""Projects, and the roles people hold in them."""
+"""Projects, and the roles of people in them."""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index, text
@@ -33,6 +33,8 @@ from db.core.people import UserStatus
 from db.fields import (
     Searchable,
     choice,
+    content_version,
+    flag,
     json_object,
     labels,
     number,
@@ -40,10 +42,12 @@ from db.fields import (
     words,
 )
 from db.gin import gin_index
+from db.text import Lines, Name, Names
+from db.traits import ResourceType, Traits, Trash
 
 
 class ProjectStatus(StrEnum):
-    """Where a project is in its life."""
+    """The status of a project."""
 
     PLANNING = "planning"
     DRAFT = "draft"
@@ -54,7 +58,7 @@ class ProjectStatus(StrEnum):
 
 
 class ProjectRole(StrEnum):
-    """What a person is in a project or a document."""
+    """The role of a person in a project or a document."""
 
     OWNER = "owner"
     ADMIN = "admin"
@@ -63,9 +67,10 @@ class ProjectRole(StrEnum):
 
 
 class Visibility(StrEnum):
-    """Who reads a project besides those named in it.
+    """The people who read a project without a role that reaches it.
 
-    Nobody (private, restricted), every member of its organization, or everyone signed in.
+    None (private, restricted), the members of its organization, or everyone signed in. A role at
+    the organization other than member and billing reaches all its projects.
     """
 
     PRIVATE = "private"
@@ -78,19 +83,29 @@ class Project(Searchable, InOrganization, kw_only=True):
     """A container of documents, tests and diagrams."""
 
     __tablename__ = "projects"
-    is_scope: ClassVar[bool] = True
+    traits = Traits(
+        ResourceType.PROJECT,
+        node="Project",
+        trash=Trash.PURGED,
+        content=("name", "description"),
+        scope_key="project_id",
+        opens=True,
+    )
 
-    name: Mapped[str]
+    name: Mapped[Name]
     slug: Mapped[str]
-    description: Mapped[str | None] = mapped_column(default=None)
+    description: Mapped[Lines | None] = mapped_column(default=None)
     visibility: Mapped[Visibility] = choice(Visibility.PRIVATE)
     status: Mapped[ProjectStatus] = choice(ProjectStatus.ACTIVE)
     settings: Mapped[dict[str, Any]] = json_object()
-    tags: Mapped[list[str]] = words()
+    strict_properties: Mapped[bool] = flag(default=False)
+    """True if its requirements have no properties but those that are defined."""
+    tags: Mapped[Names] = words()
     star_count: Mapped[int] = number(0)
 
     __table_args__ = (
         search_of(name="A", description="B"),
+        content_version(),
         organization_key(),
         unique("organization_id", "id"),
         *not_blank(),
@@ -112,9 +127,10 @@ class Project(Searchable, InOrganization, kw_only=True):
 
 
 class ProjectMember(InProject, kw_only=True):
-    """A member of the organization who holds a role in the project."""
+    """The role of a member of the organization in the project."""
 
     __tablename__ = "project_members"
+    traits = Traits(ResourceType.ROLE, node="ProjectMember", named_by=None, grants=True)
 
     user_id: Mapped[UUID]
     role: Mapped[ProjectRole] = choice(ProjectRole.VIEWER)
@@ -145,6 +161,7 @@ class UserRole(InOrganization, kw_only=True):
     """
 
     __tablename__ = "user_roles"
+    traits = Traits(ResourceType.ROLE, named_by=None, grants=True)
 
     user_id: Mapped[UUID]
     project_id: Mapped[UUID | None] = mapped_column(default=None)

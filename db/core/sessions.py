@@ -24,7 +24,7 @@ class Session(Base, kw_only=True):
     created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
     last_used_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
     proved_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
-    """When the person last showed their password, and code if they use one."""
+    """The time at which the person last gave their password, and code if they use one."""
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     ip_address: Mapped[IPv4Address | IPv6Address | None] = mapped_column(INET, default=None)
@@ -40,11 +40,11 @@ class Session(Base, kw_only=True):
 
 
 class SignInAttempts(Base, kw_only=True):
-    """How often signing in has lately failed for an address, a network, or the one from the other.
+    """The rate of failed sign-ins of an address, a network, or an address from a network.
 
-    `subject` is an HMAC of it: whether the address has an account makes no difference, and who
-    reads the table learns no address. `level` was the number of failures at `counted_at`; it sinks
-    with time, which is why it is no whole number.
+    `subject` is an HMAC of it: whether the address has an account makes no difference, and a
+    reader of the table learns no address. `level` is the number of failures at `counted_at`; it
+    decays with time, so it is no whole number.
     """
 
     __tablename__ = "sign_in_attempts"

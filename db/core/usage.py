@@ -1,4 +1,4 @@
-"""What organizations have used of their plan: counters that many writers can raise at once."""
+"""Usage of an organization's plan: counters that many writers can raise at once."""
 
 from datetime import date
 from uuid import UUID
@@ -14,7 +14,7 @@ from db.fields import number
 class UsageCounter(Base, kw_only=True):
     """One slot of an organization's writing requests in a month (its first day, in UTC).
 
-    The slots share out what the organization may do, `maximum`, so that one writer seldom waits for
+    The slots divide the organization's limit, `maximum`, so that one writer seldom waits for
     another: `used` of each stays within its `share`. Only `ctx.count_requests` changes them.
     """
 

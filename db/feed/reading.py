@@ -1,4 +1,4 @@
-"""Reading the feed: events in their order, of everything or of what one reader follows."""
+"""Read the feed: events in their order, of everything or of one stream."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,18 +14,19 @@ from db.pool import Lent
 COLUMNS = """
 position, event_id, event_at, organization_id, project_id, document_id, sequence, departed,
 entity_type, entity_id, action, version, changed_fields, actor_id, user_id, session_id, client_id,
-correlation_id, resource_type, event_type, renumbered
+correlation_id, resource_type, event_type, renumbered, row_project_id
 """
 FOLLOWED: Mapping[str, str] = {
     "everything": "true",
     "organization": "organization_id = $4 AND departed IS NULL",
-    "project": "project_id = $4 AND departed IS DISTINCT FROM 'document'",
+    "project": "project_id = $4"
+    " AND (departed IS NULL OR departed IN ('project', 'linked_project'))",
     "document": "document_id = $4",
     "entity": "event_id = ANY (ARRAY(SELECT ctx.events_of($4, now() - interval '8 days')))"
     " AND departed IS NULL",
     "person": "event_id = ANY (ARRAY(SELECT ctx.notices_to($4, now() - interval '8 days')))",
 }
-"""What can be followed, and which events each hears of; $4 is its id."""
+"""The condition on events, by the kind of stream; $4 is the ID of what it follows."""
 READ = {
     kind: f"SELECT {COLUMNS} FROM feed_events"  # noqa: S608 (ours)
     f" WHERE position > $1 AND position <= $2 AND {condition} ORDER BY position LIMIT $3"
@@ -46,7 +47,8 @@ class Event:
     sequence: int | None
     """Its number in the document, without gaps."""
     departed: Departed | None
-    """What the row has left behind, in the event as those hear it who follow that."""
+    """The document or project that the row has left, in the event for followers of that; or that
+    of the target of a link, whose row is elsewhere."""
     entity_type: str
     entity_id: UUID
     action: str
@@ -60,6 +62,11 @@ class Event:
     resource_type: str | None
     event_type: str | None
     renumbered: bool
+    row_project_id: UUID | None
+    """The project of the row after the event, wherever the event is told."""
+    via: UUID | None = None
+    """The ancestor whose deletion or restoration has hidden or shown the row: no feed holds such
+    events, they are derived from the event of the ancestor."""
 
 
 async def read(
@@ -71,7 +78,7 @@ async def read(
     up_to: int,
     most: int,
 ) -> list[Event]:
-    """The first `most` events after one position, up to and with another, that `kind` hears of."""
+    """Return the first `most` events of a stream after one position, up to another."""
     arguments: list[Any] = [after, up_to, most]
     if kind != "everything":
         arguments.append(id)

@@ -1,8 +1,8 @@
-"""What the feed consists of: entries that writers leave, their order, and how far it reaches.
+"""Tables of the feed: entries that writers add, their order, and the cursor.
 
-The record of changes says what has happened; an entry only points to it. Writers leave entries at
-their commit and wait for nobody but another commit in the same document; the sequencer, of which
-one is at work in the whole cluster, then gives them their positions.
+An entry only refers to an event of the audit log. Writers add entries at their commit and wait for
+nobody; the sequencer, of which one works in the whole cluster, then gives them their positions, and
+sequence numbers in their documents.
 """
 
 from datetime import datetime
@@ -20,17 +20,33 @@ from db.fields import labels, number
 
 
 class Departed(StrEnum):
-    """What a row has left behind by being moved: its document, or its project as well."""
+    """The reason why an entry is at another place than its row, and which streams have it.
+
+    A moved row has left its document, or its project as well. A link's target is in another
+    document, or in another project as well.
+    """
 
     DOCUMENT = "document"
     PROJECT = "project"
+    LINKED_DOCUMENT = "linked_document"
+    LINKED_PROJECT = "linked_project"
+
+    @property
+    def is_linked(self) -> bool:
+        """Return whether the entry is at the place of a link's target."""
+        return self in (Departed.LINKED_DOCUMENT, Departed.LINKED_PROJECT)
+
+    @property
+    def in_project(self) -> bool:
+        """Return whether the stream of the entry's project has it, besides that of its document."""
+        return self in (Departed.PROJECT, Departed.LINKED_PROJECT)
 
 
 class FeedDocument(Base, kw_only=True):
-    """How many entries a document has had: the number of its newest, and no number was left out.
+    """The number of a document's entries, which is the sequence number of its newest, without gaps.
 
-    Only `ctx.enter_feed` changes it, at a commit. There is no foreign key: whoever follows a
-    document that is purged still hears that it was deleted.
+    Only `ctx.sequence_feed` changes it. There is no foreign key: followers of a purged document
+    still receive the event of its deletion.
     """
 
     __tablename__ = "feed_documents"
@@ -42,10 +58,11 @@ class FeedDocument(Base, kw_only=True):
 
 
 class Entry(Base, kw_only=True):
-    """An event of the record, as one document, project and organization hear of it.
+    """An entry of the feed: an event, in the document, project and organization it is shown in.
 
-    A row that is moved away makes two: one where it is now, and one, `departed`, where it was.
-    `sequence` counts the entries of the document without gaps.
+    A row that is moved adds two: one where it is now, and one, `departed`, where it was. So does a
+    trace link between two documents: one where its source is, and one where its target is.
+    `sequence` counts the entries of the document without gaps; it is null until it has a position.
     """
 
     __abstract__ = True
@@ -93,12 +110,12 @@ class FeedPosition(Entry, kw_only=True):
 
 
 class FeedCursor(Base, kw_only=True):
-    """How far the feed reaches: one row, which only `ctx.sequence_feed` changes.
+    """The cursor of the feed: one row, which only `ctx.sequence_feed` changes.
 
-    Every entry whose transaction was over in `snapshot` has its position; the newest is `position`.
-    `epoch` names this order. It is another one where the order may have been lost in part, and a
-    position then means nothing any more: in another cluster, or on another timeline of this one,
-    which is what a replica begins when it is promoted.
+    Entries whose transactions had ended in `snapshot` have positions; the newest is `position`.
+    `epoch` names this order. It changes where the order may have been lost in part, so that old
+    positions are invalid: in another cluster, or on another timeline of this one, which a replica
+    begins when it is promoted.
     """
 
     __tablename__ = "feed_cursor"

@@ -1,4 +1,4 @@
-"""Baselines: what a document or a project held at one moment, frozen and never changed."""
+"""Baselines: snapshots of a document or a project, never changed."""
 
 from typing import Any, ClassVar
 from uuid import UUID
@@ -13,6 +13,8 @@ from db.requirements.collaboration import TraceLink
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
 from db.requirements.testing import TestCase, TestExecution
+from db.text import Lines, Name
+from db.traits import ResourceType, Traits, Trash
 
 FROZEN: tuple[type[Entity], ...] = (
     Document,
@@ -22,21 +24,22 @@ FROZEN: tuple[type[Entity], ...] = (
     TestExecution,
     TraceLink,
 )
-"""What a baseline holds, by the names of the models in `baseline_items.entity_type`."""
+"""The models whose rows a baseline holds, named in `baseline_items.entity_type`."""
 
 
 class Baseline(InProject, kw_only=True):
-    """What a document, or without one a whole project, held when the baseline was made.
+    """A snapshot of a document, or without one of a whole project.
 
     Deleting one hides it. Neither it nor its items are ever changed: triggers refuse that to
     everybody. `content_hash` is the SHA-256 of its items' lines, see docs/writing.md.
     """
 
     __tablename__ = "baselines"
+    traits = Traits(ResourceType.BASELINE, node="Baseline", trash=Trash.PURGED)
 
     document_id: Mapped[UUID | None] = mapped_column(default=None)
-    name: Mapped[str]
-    description: Mapped[str | None] = mapped_column(default=None)
+    name: Mapped[Name]
+    description: Mapped[Lines | None] = mapped_column(default=None)
     content_hash: Mapped[bytes] = mapped_column(LargeBinary)
     item_counts: Mapped[dict[str, Any]] = json_object()
 
@@ -62,10 +65,10 @@ class Baseline(InProject, kw_only=True):
 
 
 class BaselineItem(Part, kw_only=True):
-    """One row as it was: `data` holds its columns at `version`. Only added, with its baseline.
+    """One row of a snapshot: `data` holds its columns at `version`. Only added, with its baseline.
 
-    What it froze may change and be purged, and so has no key to it. `document_id`, `parent_id` (the
-    block it stands in) and `position` repeat what `data` says, for indexes.
+    The row itself may change and be purged, so there is no foreign key to it. `document_id`,
+    `parent_id` (its block) and `position` repeat values in `data`, for indexes.
     """
 
     __tablename__ = "baseline_items"

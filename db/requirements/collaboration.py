@@ -1,20 +1,22 @@
-"""Collaboration: who works on what, and how things relate."""
+"""Collaboration: assignments and trace links."""
 
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import InProject, member_key, project_key
-from db.constraints import check, unique_live
-from db.fields import choice, labels
+from db.constraints import check, positive, trash_index, unique_live
+from db.fields import any_key, choice, labels, number
 from db.requirements.requirements import RequirementStatus
+from db.text import Lines
+from db.traits import ResourceType, Traits, Trash
 
 
 class EntityType(StrEnum):
-    """What an assignment or an end of a trace link is."""
+    """The kind of an assignment's entity, or of an end of a trace link."""
 
     PROJECT = "project"
     DOCUMENT = "document"
@@ -26,9 +28,15 @@ class EntityType(StrEnum):
     REACT_FLOW_DIAGRAM = "react_flow_diagram"
     EXTERNAL_DOCUMENT = "external_document"
 
+    @property
+    def entity(self) -> str:
+        """Return the name of the model of such rows."""
+        name = "test_case" if self is EntityType.TEST else self.value
+        return "".join(word.title() for word in name.split("_"))
+
 
 class AssignmentRole(StrEnum):
-    """What is expected of the person assigned."""
+    """The role of the person assigned."""
 
     ASSIGNEE = "assignee"
     REVIEWER = "reviewer"
@@ -37,7 +45,7 @@ class AssignmentRole(StrEnum):
 
 
 class TraceLinkType(StrEnum):
-    """How the source of a link relates to its target."""
+    """The relation of a link's source to its target."""
 
     DERIVED_FROM = "derived_from"
     SATISFIES = "satisfies"
@@ -55,8 +63,9 @@ class Assignment(InProject, kw_only=True):
     """A member's task at an entity, which has no foreign key because it may be of any type."""
 
     __tablename__ = "assignments"
+    traits = Traits(ResourceType.ASSIGNMENT, node="Assignment", named_by=None)
 
-    entity_id: Mapped[UUID]
+    entity_id: Mapped[UUID] = any_key()
     entity_type: Mapped[EntityType] = mapped_column(labels(EntityType))
     assignee_id: Mapped[UUID]
     role: Mapped[AssignmentRole] = choice(AssignmentRole.ASSIGNEE)
@@ -84,19 +93,30 @@ class Assignment(InProject, kw_only=True):
 
 
 class TraceLink(InProject, kw_only=True):
-    """A relation of two entities of one organization, kept in the project of its source."""
+    """A relation of two entities of one organization, kept in the project of its source.
+
+    The link was made or last confirmed at the versions `source_version` and `target_version` of its
+    ends. An end whose content has changed since makes it suspect.
+    """
 
     __tablename__ = "trace_links"
+    traits = Traits(ResourceType.TRACE_LINK, node="TraceLink", named_by=None, trash=Trash.PURGED)
 
-    source_id: Mapped[UUID]
+    source_id: Mapped[UUID] = any_key()
     source_type: Mapped[EntityType] = mapped_column(labels(EntityType))
-    target_id: Mapped[UUID]
+    target_id: Mapped[UUID] = any_key()
     target_type: Mapped[EntityType] = mapped_column(labels(EntityType))
     link_type: Mapped[TraceLinkType] = choice(TraceLinkType.RELATES_TO)
-    description: Mapped[str | None] = mapped_column(default=None)
+    description: Mapped[Lines | None] = mapped_column(default=None)
+    source_version: Mapped[int] = number(1, BigInteger)
+    target_version: Mapped[int] = number(1, BigInteger)
+    confirmed_at: Mapped[datetime | None] = mapped_column(default=None)
+    confirmed_by: Mapped[UUID | None] = mapped_column(default=None)
 
     __table_args__ = (
         project_key(),
+        positive("source_version"),
+        positive("target_version"),
         check("target_id", "other", "target_id <> source_id", "A link joins two different things."),
         unique_live(
             "trace_links",
@@ -110,4 +130,5 @@ class TraceLink(InProject, kw_only=True):
         Index(None, "target_id", "created_at", "id"),
         Index(None, "project_id", "created_at", "id"),
         Index(None, "organization_id", "created_at", "id"),
+        trash_index("trace_links"),
     )

@@ -9,14 +9,17 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.base import InProject, project_key, tenant_key
 from db.constraints import json_arrays, json_objects, not_blank, unique, unique_live
 from db.fields import json_list, json_object
+from db.text import Identifier, Lines, Name
+from db.traits import ResourceType, Traits
 
 
 class ExcalidrawDiagram(InProject, kw_only=True):
     """A drawing, in the format of Excalidraw."""
 
     __tablename__ = "excalidraw_diagrams"
+    traits = Traits(ResourceType.DIAGRAM)
 
-    name: Mapped[str | None] = mapped_column(default=None)
+    name: Mapped[Name | None] = mapped_column(default=None)
     diagram_data: Mapped[dict[str, Any]] = json_object()
     thumbnail_url: Mapped[str | None] = mapped_column(default=None)
 
@@ -31,14 +34,15 @@ class ExcalidrawDiagram(InProject, kw_only=True):
 
 
 class DiagramElementLink(InProject, kw_only=True):
-    """An element of a drawing that stands for a requirement."""
+    """A link from an element of a diagram to a requirement."""
 
     __tablename__ = "diagram_element_links"
+    traits = Traits(ResourceType.DIAGRAM, named_by="element_id")
 
     diagram_id: Mapped[UUID]
     requirement_id: Mapped[UUID]
-    element_id: Mapped[str]
-    link_type: Mapped[str | None] = mapped_column(default=None)
+    element_id: Mapped[Identifier]
+    link_type: Mapped[Name | None] = mapped_column(default=None)
     metadata_: Mapped[dict[str, Any]] = json_object("metadata")
 
     __table_args__ = (
@@ -66,15 +70,16 @@ class ReactFlowDiagram(InProject, kw_only=True):
     """A diagram of nodes and edges, in the format of React Flow."""
 
     __tablename__ = "react_flow_diagrams"
+    traits = Traits(ResourceType.DIAGRAM)
 
-    name: Mapped[str]
-    description: Mapped[str | None] = mapped_column(default=None)
+    name: Mapped[Name]
+    description: Mapped[Lines | None] = mapped_column(default=None)
     nodes: Mapped[list[Any]] = json_list()
     edges: Mapped[list[Any]] = json_list()
     viewport: Mapped[dict[str, Any]] = json_object()
-    diagram_type: Mapped[str | None] = mapped_column(default=None)
-    layout_algorithm: Mapped[str | None] = mapped_column(default=None)
-    theme: Mapped[str | None] = mapped_column(default=None)
+    diagram_type: Mapped[Name | None] = mapped_column(default=None)
+    layout_algorithm: Mapped[Name | None] = mapped_column(default=None)
+    theme: Mapped[Name | None] = mapped_column(default=None)
     settings: Mapped[dict[str, Any]] = json_object()
     metadata_: Mapped[dict[str, Any]] = json_object("metadata")
 

@@ -5,18 +5,21 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import InOrganization, organization_key
 from db.constraints import check, not_blank, not_negative
+from db.text import Name
+from db.traits import ResourceType, Traits
 
 
 class ExternalDocument(InOrganization, kw_only=True):
     """A document outside the product. Size is in bytes; `gumloop_name` is its name in Gumloop."""
 
     __tablename__ = "external_documents"
+    traits = Traits(ResourceType.EXTERNAL_DOCUMENT)
 
-    name: Mapped[str]
+    name: Mapped[Name]
     url: Mapped[str | None] = mapped_column(default=None)
-    type: Mapped[str | None] = mapped_column(default=None)
+    type: Mapped[Name | None] = mapped_column(default=None)
     size: Mapped[int | None] = mapped_column(BigInteger, default=None)
-    gumloop_name: Mapped[str | None] = mapped_column(default=None)
+    gumloop_name: Mapped[Name | None] = mapped_column(default=None)
 
     __table_args__ = (
         organization_key(),

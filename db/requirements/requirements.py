@@ -1,11 +1,11 @@
-"""Requirements: what a document asks for, one verifiable statement at a time."""
+"""Requirements: the verifiable statements of a document."""
 
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, ScalarSelect, select
-from sqlalchemy.orm import Mapped, aliased, mapped_column
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import InDocument, document_key, tenant_key
 from db.constraints import (
@@ -17,13 +17,24 @@ from db.constraints import (
     unique,
     unique_live,
 )
-from db.fields import Searchable, choice, json_object, number, search_of, words
+from db.fields import (
+    Searchable,
+    choice,
+    content_version,
+    json_object,
+    number,
+    order_of,
+    search_of,
+    words,
+)
 from db.gin import gin_index
 from db.requirements.documents import WITHIN_DOCUMENT
+from db.text import Identifier, Lines, Name, Names
+from db.traits import ResourceType, Traits, Trash
 
 
 class RequirementStatus(StrEnum):
-    """Where a requirement, or the work on an assignment, is in its life."""
+    """The status of a requirement, or of the work on an assignment."""
 
     DRAFT = "draft"
     IN_REVIEW = "in_review"
@@ -36,7 +47,7 @@ class RequirementStatus(StrEnum):
 
 
 class RequirementFormat(StrEnum):
-    """How a requirement is worded."""
+    """The format in which a requirement is worded."""
 
     NATURAL_LANGUAGE = "natural_language"
     STRUCTURED = "structured"
@@ -46,7 +57,7 @@ class RequirementFormat(StrEnum):
 
 
 class RequirementPriority(StrEnum):
-    """How much depends on a requirement, least first."""
+    """The priority of a requirement, least first."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -56,7 +67,7 @@ class RequirementPriority(StrEnum):
 
 
 class RequirementLevel(StrEnum):
-    """At which level of the product a requirement stands, widest first."""
+    """The level of the product that a requirement concerns, widest first."""
 
     BUSINESS = "business"
     SYSTEM = "system"
@@ -70,18 +81,26 @@ class Requirement(Searchable, InDocument, kw_only=True):
     """One statement that can be verified. `external_id` is its name in another system."""
 
     __tablename__ = "requirements"
+    traits = Traits(
+        ResourceType.REQUIREMENT,
+        node="Requirement",
+        parents=("block_id",),
+        trash=Trash.PURGED,
+        ordered_in="document_id",
+        content=("name", "description", "format", "level", "original_requirement", "properties"),
+    )
 
     block_id: Mapped[UUID | None] = mapped_column(default=None)
-    external_id: Mapped[str | None] = mapped_column(default=None)
-    name: Mapped[str]
-    description: Mapped[str | None] = mapped_column(default=None)
+    external_id: Mapped[Identifier | None] = mapped_column(default=None)
+    name: Mapped[Name]
+    description: Mapped[Lines | None] = mapped_column(default=None)
     status: Mapped[RequirementStatus] = choice(RequirementStatus.DRAFT)
     format: Mapped[RequirementFormat] = choice(RequirementFormat.NATURAL_LANGUAGE)
     priority: Mapped[RequirementPriority] = choice(RequirementPriority.MEDIUM)
     level: Mapped[RequirementLevel] = choice(RequirementLevel.SYSTEM)
     position: Mapped[float] = number(0.0)
-    tags: Mapped[list[str]] = words()
-    original_requirement: Mapped[str | None] = mapped_column(default=None)
+    tags: Mapped[Names] = words()
+    original_requirement: Mapped[Lines | None] = mapped_column(default=None)
     enhanced_requirement: Mapped[str | None] = mapped_column(default=None)
     ai_analysis: Mapped[dict[str, Any]] = json_object()
     properties: Mapped[dict[str, Any]] = json_object()
@@ -94,6 +113,9 @@ class Requirement(Searchable, InDocument, kw_only=True):
             original_requirement="C",
             enhanced_requirement="C",
         ),
+        content_version(),
+        order_of("name"),
+        order_of("external_id"),
         document_key(),
         tenant_key("blocks", "project_id", "document_id", "block_id", **WITHIN_DOCUMENT),
         unique("organization_id", "id"),
@@ -113,15 +135,11 @@ class Requirement(Searchable, InDocument, kw_only=True):
         Index(None, "project_id", "created_at", "id"),
         Index(None, "organization_id", "created_at", "id"),
         Index(None, "organization_id", "external_id"),
+        Index(None, "project_id", "name_order", "id"),
+        Index(None, "project_id", "external_id_order", "id"),
         deleted_index("requirements"),
         trash_index("requirements"),
         gin_index("requirements", "search"),
         gin_index("requirements", "tags"),
         gin_index("requirements", "properties", postgresql_ops={"properties": "jsonb_path_ops"}),
     )
-
-
-def position_of(id: UUID) -> ScalarSelect[float]:
-    """The position of a requirement when a statement that asks for it runs."""
-    row = aliased(Requirement)
-    return select(row.position).where(row.id == id).scalar_subquery()

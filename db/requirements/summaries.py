@@ -1,4 +1,4 @@
-"""The view document_summary: how much each document holds."""
+"""The view document_summary: counts of each document's contents."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, MetaData
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
+from db.text import Name
 
 
 class DocumentSummary(Base, kw_only=True):
@@ -18,7 +19,7 @@ class DocumentSummary(Base, kw_only=True):
     document_id: Mapped[UUID] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID]
     project_id: Mapped[UUID]
-    document_name: Mapped[str]
+    document_name: Mapped[Name]
     block_count: Mapped[int] = mapped_column(BigInteger)
     requirement_count: Mapped[int] = mapped_column(BigInteger)
     updated_at: Mapped[datetime]

@@ -1,11 +1,11 @@
-"""Tests: how requirements are verified, what came of it, and views of the whole."""
+"""Tests of requirements, their executions, and views that summarize them."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import InProject, member_key, project_key, tenant_key
@@ -14,12 +14,15 @@ from db.constraints import (
     json_arrays,
     json_objects,
     not_blank,
+    positive,
+    trash_index,
     unique,
     unique_live,
 )
 from db.fields import (
     Searchable,
     choice,
+    content_version,
     flag,
     json_list,
     json_object,
@@ -27,10 +30,12 @@ from db.fields import (
     words,
 )
 from db.gin import gin_index
+from db.text import Identifier, Lines, Name, Names
+from db.traits import ResourceType, Traits, Trash
 
 
 class TestType(StrEnum):
-    """What a test exercises."""
+    """The kind of a test."""
 
     __test__ = False
 
@@ -45,7 +50,7 @@ class TestType(StrEnum):
 
 
 class TestPriority(StrEnum):
-    """How much depends on a test, least first."""
+    """The priority of a test, least first."""
 
     __test__ = False
 
@@ -56,7 +61,7 @@ class TestPriority(StrEnum):
 
 
 class TestStatus(StrEnum):
-    """Where a test is in its life, or how it last ended."""
+    """The status of a test, or the result of its last execution."""
 
     __test__ = False
 
@@ -70,7 +75,7 @@ class TestStatus(StrEnum):
 
 
 class TestMethod(StrEnum):
-    """How a requirement is verified."""
+    """The method by which a requirement is verified."""
 
     __test__ = False
 
@@ -83,7 +88,7 @@ class TestMethod(StrEnum):
 
 
 class ExecutionStatus(StrEnum):
-    """What came of one execution of a test."""
+    """The status of one execution of a test; those after IN_PROGRESS are final."""
 
     NOT_RUN = "not_run"
     IN_PROGRESS = "in_progress"
@@ -99,10 +104,18 @@ class TestCase(Searchable, InProject, kw_only=True):
 
     __test__ = False
     __tablename__ = "test_req"
+    traits = Traits(
+        ResourceType.TEST,
+        node="TestCase",
+        named_by="title",
+        trash=Trash.PURGED,
+        derived=("status", "result"),
+        content=("title", "description", "preconditions", "test_steps", "expected_results"),
+    )
 
-    test_id: Mapped[str | None] = mapped_column(default=None)
-    title: Mapped[str]
-    description: Mapped[str | None] = mapped_column(default=None)
+    test_id: Mapped[Identifier | None] = mapped_column(default=None)
+    title: Mapped[Name]
+    description: Mapped[Lines | None] = mapped_column(default=None)
     test_type: Mapped[TestType] = choice(TestType.SYSTEM)
     priority: Mapped[TestPriority] = choice(TestPriority.MEDIUM)
     status: Mapped[TestStatus] = choice(TestStatus.PLANNED)
@@ -112,13 +125,14 @@ class TestCase(Searchable, InProject, kw_only=True):
     preconditions: Mapped[str | None] = mapped_column(default=None)
     test_steps: Mapped[list[Any]] = json_list()
     estimated_duration: Mapped[timedelta | None] = mapped_column(default=None)
-    category: Mapped[list[str]] = words()
-    test_environment: Mapped[str | None] = mapped_column(default=None)
+    category: Mapped[Names] = words()
+    test_environment: Mapped[Name | None] = mapped_column(default=None)
     attachments: Mapped[list[Any]] = json_list()
     is_active: Mapped[bool] = flag(default=True)
 
     __table_args__ = (
         search_of(test_id="A", title="A", description="B", expected_results="C"),
+        content_version(),
         project_key(),
         unique("organization_id", "project_id", "id"),
         *not_blank("title"),
@@ -135,16 +149,26 @@ class TestCase(Searchable, InProject, kw_only=True):
         ),
         Index(None, "project_id", "created_at", "id"),
         Index(None, "organization_id", "created_at", "id"),
+        trash_index("test_req"),
         gin_index("test_req", "search"),
         gin_index("test_req", "category"),
     )
 
 
 class TestExecution(InProject, kw_only=True):
-    """One run of a test for a requirement, in the project of the test."""
+    """One run of a test for a requirement, in the project of the test.
+
+    `requirement_version` is the version of the requirement that the run was against.
+    """
 
     __test__ = False
     __tablename__ = "requirement_tests"
+    traits = Traits(
+        ResourceType.TEST_EXECUTION,
+        node="TestExecution",
+        named_by=None,
+        content=("execution_status", "result_notes"),
+    )
 
     requirement_id: Mapped[UUID]
     test_id: Mapped[UUID]
@@ -152,21 +176,25 @@ class TestExecution(InProject, kw_only=True):
     result_notes: Mapped[str | None] = mapped_column(default=None)
     executed_at: Mapped[datetime | None] = mapped_column(default=None)
     executed_by: Mapped[UUID | None] = mapped_column(default=None)
-    execution_environment: Mapped[str | None] = mapped_column(default=None)
-    execution_version: Mapped[str | None] = mapped_column(default=None)
+    execution_environment: Mapped[Name | None] = mapped_column(default=None)
+    execution_version: Mapped[Name | None] = mapped_column(default=None)
     defects: Mapped[list[Any]] = json_list()
     evidence_artifacts: Mapped[list[Any]] = json_list()
-    external_test_id: Mapped[str | None] = mapped_column(default=None)
-    external_req_id: Mapped[str | None] = mapped_column(default=None)
+    external_test_id: Mapped[Identifier | None] = mapped_column(default=None)
+    external_req_id: Mapped[Identifier | None] = mapped_column(default=None)
+    requirement_version: Mapped[int | None] = mapped_column(BigInteger, default=None)
 
     __table_args__ = (
+        content_version(),
         project_key(),
         tenant_key("requirements", "requirement_id"),
         tenant_key("test_req", "project_id", "test_id", onupdate="CASCADE"),
         member_key("executed_by"),
         *json_arrays("defects", "evidence_artifacts"),
+        positive("requirement_version"),
         Index(None, "requirement_id", "created_at", "id"),
         Index(None, "test_id", "created_at", "id"),
+        Index(None, "test_id", "executed_at", "id"),
         Index(None, "executed_by"),
         Index(None, "project_id", "created_at", "id"),
         Index(None, "organization_id", "created_at", "id"),
@@ -178,8 +206,9 @@ class TestMatrixView(InProject, kw_only=True):
 
     __test__ = False
     __tablename__ = "test_matrix_views"
+    traits = Traits(ResourceType.TEST_MATRIX_VIEW, node="TestMatrixView", trash=Trash.PURGED)
 
-    name: Mapped[str]
+    name: Mapped[Name]
     configuration: Mapped[dict[str, Any]] = json_object()
     is_active: Mapped[bool] = flag(default=True)
     is_default: Mapped[bool] = flag(default=False)
@@ -198,4 +227,5 @@ class TestMatrixView(InProject, kw_only=True):
         ),
         Index(None, "project_id", "created_at", "id"),
         Index(None, "organization_id", "created_at"),
+        trash_index("test_matrix_views"),
     )

@@ -1,4 +1,4 @@
-"""What there is to say to `gateway audit`: the work is in `graph.commands.evidence`."""
+"""The commands of `gateway audit`; `graph.commands.evidence` does their work."""
 
 from datetime import datetime
 from pathlib import Path
@@ -9,28 +9,27 @@ import typer
 if TYPE_CHECKING:
     from graph.settings import Settings
 
-app = typer.Typer(
-    help="The record of changes: prove that nobody has altered it.", no_args_is_help=True
-)
+app = typer.Typer(help="Verify and export the audit log.", no_args_is_help=True)
 
-NOBODYS = "00000000-0000-0000-0000-000000000000 is that of events outside of every organization."
+NOBODYS = "00000000-0000-0000-0000-000000000000 stands for events without an organization."
 Checkpoints = Annotated[
     Path | None,
-    typer.Option(help="A file of lines that `gateway audit checkpoint` has printed before."),
+    typer.Option(help="A file with the output of earlier runs of `gateway audit checkpoint`."),
 ]
 
 
 @app.command()
 def verify(
     organization: Annotated[
-        str | None, typer.Option(help=f"Its slug or id; by default all. {NOBODYS}")
+        str | None,
+        typer.Option(help=f"The slug or ID of the organization. All by default. {NOBODYS}"),
     ] = None,
     checkpoints: Checkpoints = None,
     file: Annotated[
-        Path | None, typer.Option(help="An export, verified without a database.")
+        Path | None, typer.Option(help="An export to verify. Needs no database.")
     ] = None,
 ) -> None:
-    """Compare every event with the chain of hashes; name the first that does not fit."""
+    """Verify the hash chain of the audit log. Prints the first event that does not match."""
     from graph.commands import evidence
 
     if file:
@@ -41,7 +40,7 @@ def verify(
 
 @app.command()
 def checkpoint() -> None:
-    """Print the head of every chain, a line each; keep them where nobody can change them."""
+    """Print the head of every hash chain, one per line. Store the output in another place."""
     from graph.commands import evidence
 
     for line in evidence.checkpoint(_settings()):
@@ -50,14 +49,20 @@ def checkpoint() -> None:
 
 @app.command()
 def export(
-    organization: Annotated[str, typer.Option(help=f"Its slug or id. {NOBODYS}")],
-    output: Annotated[Path, typer.Option(help="The file; its manifest is put beside it.")],
+    organization: Annotated[
+        str, typer.Option(help=f"The slug or ID of the organization. {NOBODYS}")
+    ],
+    output: Annotated[
+        Path, typer.Option(help="The file to write. Its manifest is written to the same folder.")
+    ],
     from_: Annotated[
-        datetime | None, typer.Option("--from", help="Events since this time (UTC).")
+        datetime | None, typer.Option("--from", help="The time of the first event (UTC).")
     ] = None,
-    to: Annotated[datetime | None, typer.Option(help="Events before this time (UTC).")] = None,
+    to: Annotated[
+        datetime | None, typer.Option(help="The time after the last event (UTC).")
+    ] = None,
 ) -> None:
-    """Write the events of an organization into a file that proves itself."""
+    """Export the events of an organization to a file that can be verified without a database."""
     from graph.commands import evidence
 
     typer.echo(evidence.export(_settings(), organization, from_, to, output))

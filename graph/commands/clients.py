@@ -5,45 +5,54 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Applications that act for people (OAuth).", no_args_is_help=True)
+app = typer.Typer(help="Manage OAuth clients.", no_args_is_help=True)
 
 
 @app.command("add")
 def add(
-    name: Annotated[str, typer.Argument(help="What people are told it is called.")],
-    redirect: Annotated[
-        list[str] | None, typer.Option(help="Address that answers may be sent to; repeatable.")
-    ] = None,
+    name: Annotated[str, typer.Argument(help="The name that is shown to users.")],
+    redirect: Annotated[list[str] | None, typer.Option(help="A redirect URI. Repeatable.")] = None,
     scope: Annotated[
-        str | None, typer.Option(help="Scopes it may ask for, separated by spaces; all, if none.")
+        str | None,
+        typer.Option(
+            help="The scopes it may request, separated by spaces. The default is all except admin."
+        ),
     ] = None,
     public: Annotated[
-        bool, typer.Option("--public", help="It keeps no secret: it runs at its users.")
+        bool, typer.Option("--public", help="A public client, which has no secret.")
     ] = False,
     itself: Annotated[
-        bool, typer.Option("--itself", help="It acts for itself, not for people.")
+        bool,
+        typer.Option(
+            "--itself", help="Use the client credentials grant instead of acting for users."
+        ),
     ] = False,
     first_party: Annotated[
-        bool, typer.Option("--first-party", help="It is ours: people are not asked.")
+        bool,
+        typer.Option(
+            "--first-party", help="A first-party client, which needs no consent of users."
+        ),
     ] = False,
     resource_server: Annotated[
-        bool, typer.Option("--resource-server", help="It may introspect tokens of others.")
+        bool,
+        typer.Option(
+            "--resource-server", help="Allow it to introspect the tokens of other clients."
+        ),
     ] = False,
     device: Annotated[
         bool,
-        typer.Option("--device", help="It runs on devices that show a code, without a browser."),
+        typer.Option("--device", help="Allow the device authorization grant."),
     ] = False,
     require_pushed: Annotated[
-        bool, typer.Option("--require-pushed", help="It may ask in pushed requests alone.")
+        bool, typer.Option("--require-pushed", help="Accept pushed authorization requests only.")
     ] = False,
-    dpop: Annotated[
-        bool, typer.Option("--dpop", help="Its tokens are bound to a key of its own.")
-    ] = False,
+    dpop: Annotated[bool, typer.Option("--dpop", help="Bind its tokens to a key (DPoP).")] = False,
 ) -> None:
-    """Register an application; print its client_id and, this once, its secret."""
+    """Register a client, and print its client_id and secret. The secret cannot be shown again."""
     from auth.oauth.clients import DEVICE_CODE
     from auth.oauth.registry import Registered, register
-    from auth.oauth.scopes import SCOPES
+    from auth.policy.scope_names import OPEN_SCOPES
+    from db.logins import Logins
     from graph.commands.database import opened, running
     from graph.settings import Settings
 
@@ -54,13 +63,13 @@ def add(
     elif device:
         grant_types = (DEVICE_CODE, "refresh_token", *grant_types[: bool(redirect)])
 
-    async def work(dsn: str) -> Registered:
-        async with opened(dsn, settings) as database:
+    async def work(at: Logins) -> Registered:
+        async with opened(at) as database:
             return await register(
                 database,
                 name,
                 tuple(redirect or ()),
-                scope=" ".join(SCOPES) if scope is None else scope,
+                scope=" ".join(OPEN_SCOPES) if scope is None else scope,
                 grant_types=grant_types,
                 public=public,
                 first_party=first_party,
@@ -69,29 +78,103 @@ def add(
                 dpop=dpop,
             )
 
-    with running(settings) as dsn:
-        made = asyncio.run(work(dsn))
+    with running(settings) as at:
+        made = asyncio.run(work(at))
     typer.echo(f"client_id      {made.client_id}")
     if made.secret:
         typer.echo(f"client_secret  {made.secret}")
 
 
-@app.command("disable")
-def disable(
-    client_id: Annotated[str, typer.Argument(help="The application.")],
-) -> None:
-    """End an application and, from the next request on, all its tokens."""
+@app.command("list")
+def list_() -> None:
+    """List the registered clients: client_id, name, state and scopes."""
     from auth.oauth import registry
+    from db.logins import Logins
+    from graph.commands.database import opened, running
+    from graph.settings import Settings
+
+    settings = Settings()
+
+    async def work(at: Logins) -> None:
+        async with opened(at) as database:
+            for row in await registry.listed(database):
+                state = "disabled" if row["is_disabled"] else "enabled"
+                typer.echo(f"{row['client_id']}\t{row['client_name']}\t{state}\t{row['scope']}")
+
+    with running(settings) as at:
+        asyncio.run(work(at))
+
+
+@app.command("rotate")
+def rotate(
+    client_id: Annotated[str, typer.Argument(help="The client_id.")],
+    revoke_former: Annotated[
+        bool,
+        typer.Option("--revoke-former", help="Revoke the previous secrets immediately."),
+    ] = False,
+) -> None:
+    """Create a new secret, and print it. The previous secret stays valid for 24 hours."""
+    from auth.oauth import registry
+    from db.logins import Logins
     from db.problem import Problem
     from graph.commands.database import opened, running
     from graph.settings import Settings
 
     settings = Settings()
 
-    async def work(dsn: str) -> bool:
-        async with opened(dsn, settings) as database:
+    async def work(at: Logins) -> registry.Rotated | None:
+        async with opened(at) as database:
+            return await registry.rotate(database, client_id, revoke_former=revoke_former)
+
+    with running(settings) as at:
+        rotated = asyncio.run(work(at))
+    if rotated is None:
+        raise Problem("NOT_FOUND", f"There is no application {client_id} of yours with a secret.")
+    typer.echo(f"client_secret  {rotated.secret}")
+    if rotated.former_until:
+        typer.echo(f"former_until   {rotated.former_until.isoformat(timespec='seconds')}")
+
+
+@app.command("revoke-former-secret")
+def revoke_former_secret(
+    client_id: Annotated[str, typer.Argument(help="The client_id.")],
+) -> None:
+    """Revoke the previous secret of a client."""
+    from auth.oauth import registry
+    from db.logins import Logins
+    from db.problem import Problem
+    from graph.commands.database import opened, running
+    from graph.settings import Settings
+
+    settings = Settings()
+
+    async def work(at: Logins) -> bool:
+        async with opened(at) as database:
+            return await registry.revoke_former_secret(database, client_id)
+
+    with running(settings) as at:
+        if not asyncio.run(work(at)):
+            message = f"There is no application {client_id} of yours with a former secret."
+            raise Problem("NOT_FOUND", message)
+
+
+@app.command("disable")
+def disable(
+    client_id: Annotated[str, typer.Argument(help="The client_id.")],
+) -> None:
+    """Disable a client, and revoke all its tokens."""
+    from auth.oauth import registry
+    from db.logins import Logins
+    from db.problem import Problem
+    from graph.commands.database import opened, running
+    from graph.settings import Settings
+
+    settings = Settings()
+
+    async def work(at: Logins) -> bool:
+        async with opened(at) as database:
             return await registry.disable(database, client_id)
 
-    with running(settings) as dsn:
-        if not asyncio.run(work(dsn)):
+    with running(settings) as at:
+        if not asyncio.run(work(at)):
             raise Problem("NOT_FOUND", f"There is no application {client_id} that could be ended.")

@@ -5,9 +5,16 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from db.embedded import Embedded
-from db.pool import APPLICATION, Database
-from db.server import UnreachableError, connected, require_supported_server, require_usable
+from db.embedded.cluster import Embedded
+from db.logins import APPLICATION, Logins
+from db.pool import Database
+from db.server import (
+    UnreachableError,
+    connected,
+    pools_transactions,
+    require_supported_server,
+    require_usable,
+)
 from graph.settings import Settings
 
 
@@ -16,62 +23,65 @@ class NotMigratedError(Exception):
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[str]:
-    """The address of a database that answers. An embedded server stops with whoever started it.
+def running(settings: Settings) -> Iterator[Logins]:
+    """Yield the logins of a database that answers; stop an embedded server at the end.
 
     Raises EmbeddedError and UnreachableError.
     """
     if settings.database_url:
-        dsn = settings.database_url.get_secret_value()
-        asyncio.run(require_supported_server(dsn))
-        yield dsn
+        asyncio.run(require_supported_server(settings.logins))
+        yield settings.logins
         return
     directory = settings.gateway_data_dir / "postgres"
     with Embedded(directory, binaries=settings.gateway_pg_bin) as embedded:
-        yield embedded.dsn()
+        yield Logins(embedded.dsn())
 
 
 @asynccontextmanager
-async def opened(dsn: str, settings: Settings) -> AsyncIterator[Database]:
-    """The few connections that one command needs. Raises UnreachableError, NotMigratedError."""
-    await require_usable(dsn)
-    async with connected(dsn, APPLICATION) as connection:
+async def opened(at: Logins) -> AsyncIterator[Database]:
+    """Yield a database with few connections. Raises UnreachableError, NotMigratedError."""
+    await require_usable(at)
+    async with connected(at, APPLICATION) as connection:
         if not await connection.fetchval("SELECT to_regclass('profiles') IS NOT NULL"):
             raise NotMigratedError("The database has no tables yet: run `gateway migrate`.")
     async with Database(
-        dsn,
+        at,
         app_connections=2,
         auth_connections=1,
         orm_connections=2,
         statement_timeout=60,
-        pooler=settings.gateway_pooler,
     ) as database:
         yield database
 
 
-def migrated(dsn: str) -> bool:
-    """Whether the tables are those of this version."""
+def migrated(at: Logins) -> bool:
+    """Return whether the tables are those of this version."""
     from migrations.run import current, head
 
-    return current(dsn) == head()
+    return current(at.dsn) == head()
 
 
-def migrate(dsn: str) -> None:
+def migrate(at: Logins) -> None:
     """Bring the tables to this version. Raises UnreachableError."""
     from migrations.roles import NotPreparedError
     from migrations.run import upgrade
 
+    if at.pooler == "transaction" and at.owner_dsn is None:
+        raise UnreachableError(
+            "Migrations need a connection of their own: set OWNER_DATABASE_URL to an address that"
+            " leads past the proxy."
+        )
     try:
-        upgrade(dsn)
+        upgrade(at.owner_dsn or at.dsn, serves=at.owner_dsn is None)
     except NotPreparedError as error:
         raise UnreachableError(str(error)) from error
 
 
-def require_migrated(dsn: str) -> None:
+def require_migrated(at: Logins) -> None:
     """Refuse tables of another version, which a newer or older gateway may have made."""
     from migrations.run import current, head
 
-    found, needed = current(dsn), head()
+    found, needed = current(at.dsn), head()
     if found != needed:
         raise NotMigratedError(
             f"The database is at revision {found or 'none'}, this version needs {needed}: run"
@@ -79,6 +89,17 @@ def require_migrated(dsn: str) -> None:
         )
 
 
+def require_pooler(at: Logins) -> None:
+    """Refuse a proxy that pools by transaction where GATEWAY_POOLER is `session`.
+
+    Raises UnreachableError. Behind such a proxy, session settings leak to other clients.
+    """
+    if at.pooler == "session" and asyncio.run(pools_transactions(at)):
+        raise UnreachableError(
+            "A proxy before the database pools by transaction: set GATEWAY_POOLER=transaction."
+        )
+
+
 def say(line: str) -> None:
-    """Tell a person what goes on; the result of a command alone goes to standard output."""
+    """Write a progress line to standard error; only results go to standard output."""
     sys.stderr.write(f"{line}\n")

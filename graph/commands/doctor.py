@@ -1,34 +1,66 @@
-"""What is wrong with an installation, and what to do about it."""
+"""The checks of `gateway doctor`: faults of an installation, each with its remedy."""
 
 import asyncio
 import os
+from ipaddress import ip_address
 from typing import NamedTuple
 
-from db.embedded_programs import EmbeddedError
-from db.pool import APPLICATION
+import asyncpg
+
+from db.logins import APPLICATION, AUTHENTICATION, Login, Logins, find, refused_login
+from db.problem import Problem
 from db.row_security import lint, lint_login
 from db.server import (
-    UnreachableError,
+    allowed_connections,
     connected,
     missing_partitions,
     missing_roles,
+    pools_transactions,
     require_supported_server,
 )
 from graph.commands.database import running
+from graph.commands.failure import sentence
 from graph.explorer.bundle import Bundle
-from graph.settings import Settings, SettingsError, with_secret
+from graph.server_secret import with_secret
+from graph.settings import Settings, SettingsError
 
 OTHER_VARIABLES = {
+    "GATEWAY_APP_PASSWORD",
+    "GATEWAY_AUTH_PASSWORD",
     "GATEWAY_DATABASE_PASSWORD",
     "GATEWAY_NO_SKIP",
     "GATEWAY_SAMPLE_DATA",
     "GATEWAY_WRITE_GOLDEN",
 }
-"""Variables with our prefix that are no settings: for the roles' script and for the tests."""
+"""Variables with our prefix that are not settings: for the roles' script and for the tests."""
+
+
+READ_ONLY = (
+    "Let DATABASE_URL lead to the primary, or undo what makes it read-only (a full disk,"
+    " default_transaction_read_only). Meanwhile what has been written can be read."
+)
+LISTENING = 2
+"""Connections of a process that LISTEN: to the feed, and to other nodes."""
+READS_ONLY = "SELECT current_setting('transaction_read_only')::boolean"
+OWN_LOGIN = (
+    "Row level security does not hold by itself, only with the policy before it: let a superuser"
+    " run db/roles.sql, so that gateway_app has a login of its own."
+)
+
+
+FEW = 3
+"""The fewest people from one address that are reported; fewer may be one household."""
+SIGN_INS = """
+SELECT count(DISTINCT user_id),
+    CASE WHEN count(DISTINCT ip_address) = 1 THEN min(host(ip_address)) END
+FROM sessions
+WHERE created_at > now() - interval '7 days' AND NOT ip_address <<= '127.0.0.0/8'
+    AND ip_address <> '::1'
+"""
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at; without advice it is in order."""
+    """The result of one check; without advice nothing is wrong."""
 
     subject: str
     state: str
@@ -36,13 +68,15 @@ class Finding(NamedTuple):
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Everything that can be looked at; what depends on a failed check is left out."""
+    """Return the results of all checks; checks that depend on a failed one are left out."""
     findings = [*_settings(settings), _explorer(), *_redis(settings)]
     try:
-        with running(settings) as dsn:
-            return findings + asyncio.run(_database(dsn)) + _migrations(dsn)
-    except (UnreachableError, EmbeddedError) as error:
-        return [*findings, Finding("Database", str(error), "Start it, or correct DATABASE_URL.")]
+        with running(settings) as at:
+            return findings + asyncio.run(_database(at)) + _migrations(settings, at)
+    except Exception as error:
+        if (told := sentence(error)) is None:
+            raise
+        return [*findings, Finding("Database", told, "Start it, or correct DATABASE_URL.")]
 
 
 def _settings(settings: Settings) -> list[Finding]:
@@ -55,6 +89,9 @@ def _settings(settings: Settings) -> list[Finding]:
         with_secret(settings)
     except SettingsError as error:
         return [Finding("Settings", "there is no secret", str(error))]
+    if settings.in_production and not settings.url.startswith("https:"):
+        advice = "Set PUBLIC_URL to an https address: cookies and tokens are sent in the clear."
+        return [Finding("Settings", f"production at {settings.url}", advice)]
     return [Finding("Settings", f"{settings.gateway_env}, {settings.url}")]
 
 
@@ -75,34 +112,94 @@ def _redis(settings: Settings) -> list[Finding]:
     return [Finding("Redis", "in order")]
 
 
-async def _database(dsn: str) -> list[Finding]:
-    await require_supported_server(dsn)
-    async with connected(dsn) as connection:
+async def _database(at: Logins) -> list[Finding]:
+    await require_supported_server(at)
+    if at.pooler == "session" and await pools_transactions(at):
+        state = "a proxy pools by transaction"
+        return [Finding("Pooler", state, "Set GATEWAY_POOLER=transaction.")]
+    async with connected(at) as connection:
         version = connection.get_server_version()
         findings = [Finding("Server", f"PostgreSQL {version.major}.{version.micro}")]
         run = "Let a superuser run db/roles.sql."
-        if missing := await missing_roles(connection):
+        if missing := await missing_roles(connection, at):
             return [*findings, Finding("Roles", f"may not act as {', '.join(missing)}", run)]
-        if lines := await lint_login(connection):
-            return [
-                *findings,
-                Finding("Roles", " ".join(lines), "Let another login be the gateway's."),
-            ]
     return [*findings, Finding("Roles", "in order")]
 
 
-def _migrations(dsn: str) -> list[Finding]:
+async def _login(settings: Settings, at: Logins) -> list[Finding]:
+    """Return findings on the database login: whether row level security holds for all its SQL."""
+    try:
+        return await _logins(settings, (await find(at)).logins)
+    except Problem as problem:
+        return [Finding("Login", problem.message, "See the settings DATABASE_URL and others.")]
+
+
+async def _logins(settings: Settings, logins: dict[str, Login]) -> list[Finding]:
+    findings = []
+    for role, login in logins.items():
+        with refused_login(login):
+            connection = await asyncpg.connect(**login.options, statement_cache_size=0)
+        try:
+            if role == APPLICATION:
+                lines = await lint_login(connection)
+                findings += [Finding("Login", line, OWN_LOGIN) for line in lines]
+                if await connection.fetchval(READS_ONLY):
+                    findings.append(Finding("Server", "takes no writes", READ_ONLY))
+            allowed = await allowed_connections(connection)
+        finally:
+            connection.terminate()
+        findings += _connections(settings, role, allowed, shared=len({*logins.values()}) == 1)
+    return findings or [
+        Finding("Login", f"requests are served by {logins[APPLICATION].user or APPLICATION}"),
+        Finding("Connections", "in order"),
+    ]
+
+
+def _connections(settings: Settings, role: str, allowed: int, *, shared: bool) -> list[Finding]:
+    wanted = {
+        APPLICATION: settings.app_connections + settings.orm_connections,
+        AUTHENTICATION: settings.auth_connections + settings.oauth_connections + LISTENING,
+    }
+    number = sum(wanted.values()) if shared else wanted[role]
+    if number <= allowed:
+        return []
+    state = f"a process may open {number} as {role}, the database allows {allowed}"
+    advice = (
+        "Lower APP_CONNECTIONS, ORM_CONNECTIONS and others, or raise what it allows; each worker is"
+        " a process."
+    )
+    return [Finding("Connections", state, advice)]
+
+
+def _migrations(settings: Settings, at: Logins) -> list[Finding]:
     from migrations.run import current, head
 
-    found, needed = current(dsn), head()
+    found, needed = current(at.dsn), head()
     if found != needed:
         state = f"at {found or 'no revision'}, this version needs {needed}"
         return [Finding("Tables", state, "Run `gateway migrate`.")]
-    return [Finding("Tables", f"at {found}"), *asyncio.run(_tables(dsn))]
+    findings = [*asyncio.run(_login(settings, at)), *asyncio.run(_tables(at))]
+    findings += asyncio.run(_proxy(at))
+    return [Finding("Tables", f"at {found}"), *findings]
 
 
-async def _tables(dsn: str) -> list[Finding]:
-    async with connected(dsn, APPLICATION) as connection:
+async def _proxy(at: Logins) -> list[Finding]:
+    """Return a finding if everybody signed in this week from one private address: a proxy's."""
+    async with connected(at, AUTHENTICATION) as connection:
+        row = await connection.fetchrow(SIGN_INS)
+    people, address = row or (0, None)
+    if people < FEW or address is None or not ip_address(address).is_private:
+        return []
+    state = f"all {people} people who signed in this week did from {address}"
+    advice = (
+        "If that is a proxy, name it in TRUSTED_PROXIES: limits count everybody behind it as one"
+        " network."
+    )
+    return [Finding("Proxy", state, advice)]
+
+
+async def _tables(at: Logins) -> list[Finding]:
+    async with connected(at, APPLICATION) as connection:
         holes = await lint(connection)
         months = await missing_partitions(connection, "audit_logs")
     advice = "Undo what changed the tables beside the migrations."

@@ -1,7 +1,7 @@
-"""Evidence for auditors: verifying, exporting and witnessing the record of changes.
+"""Evidence for auditors: verifying, exporting and witnessing the audit log.
 
-The commands work as the owner of the tables, across tenants, and change nothing of the record:
-what they add is the event of an export, and checkpoints.
+The commands work as the owner of the tables, across tenants, and never change the log. They only
+append: the event of an export, and checkpoints.
 """
 
 import asyncio
@@ -23,13 +23,14 @@ from db.audit.checkpoint import Checkpoint, make_checkpoints, read_checkpoints
 from db.audit.export import Manifest, check_export, drafted, manifest_of
 from db.audit.seal import NO_ORGANIZATION
 from db.audit.sealing import seal_everything
-from db.change import AuditEventType, AuditSeverity, ResourceType
+from db.change import AuditEventType, AuditSeverity
+from db.logins import OWNER, Logins
 from db.problem import Problem
 from db.server import connected
+from db.traits import ResourceType
 from graph import VERSION
 from graph.commands.database import require_migrated, running
 from graph.settings import Settings
-from migrations.roles import OWNER
 
 # An id before a slug, which its organization has chosen and which may look like another's id.
 FIND = """
@@ -42,42 +43,42 @@ SELECT coalesce(
 
 
 def verify(settings: Settings, organization: str | None, checkpoints: Path | None) -> None:
-    """Verify one chain or all and say how many events hold. Raises ChainBrokenError, Problem."""
+    """Verify one chain or all, and print how many events hold. Raises ChainBrokenError, Problem."""
     witnesses = read_checkpoints(checkpoints) if checkpoints else []
 
-    async def work(dsn: str) -> list[verification.Verdict]:
-        async with connected(dsn, OWNER) as connection:
+    async def work(at: Logins) -> list[verification.Verdict]:
+        async with connected(at, OWNER) as connection:
             chain = await _chain(connection, organization) if organization else None
             return [one async for one in verification.verify(connection, chain, witnesses)]
 
-    with running(settings) as dsn:
-        require_migrated(dsn)
-        verdicts = asyncio.run(work(dsn))
+    with running(settings) as at:
+        require_migrated(at)
+        verdicts = asyncio.run(work(at))
     typer.echo(_summary(verdicts))
     if faults := [verdict.fault for verdict in verdicts if verdict.fault]:
         raise ChainBrokenError("\n".join(faults))
 
 
 def verify_export(file: Path, checkpoints: Path | None) -> str:
-    """Verify an export by itself, and say what it holds. Raises ChainBrokenError, Problem."""
+    """Verify an export by itself, and return a summary of it. Raises ChainBrokenError, Problem."""
     manifest = check_export(file, read_checkpoints(checkpoints) if checkpoints else [])
     return f"{file} holds {_content(manifest)}."
 
 
 def checkpoint(settings: Settings) -> list[str]:
-    """The heads of all chains as JSON, with everything sealed; the database keeps them, too.
+    """Seal everything, and return the heads of all chains as JSON; the database stores them, too.
 
     Raises Problem.
     """
 
-    async def work(dsn: str) -> list[Checkpoint]:
-        async with _writing(dsn) as connection:
+    async def work(at: Logins) -> list[Checkpoint]:
+        async with _writing(at) as connection:
             await seal_everything(connection)
             return await make_checkpoints(connection)
 
-    with running(settings) as dsn:
-        require_migrated(dsn)
-        return [one.model_dump_json() for one in asyncio.run(work(dsn))]
+    with running(settings) as at:
+        require_migrated(at)
+        return [one.model_dump_json() for one in asyncio.run(work(at))]
 
 
 def export(
@@ -87,13 +88,13 @@ def export(
     to_time: datetime | None,
     output: Path,
 ) -> str:
-    """Export a chain, and say what the file holds. Times without a zone are UTC.
+    """Export a chain, and return a summary of the file. Times without a zone are UTC.
 
     The export is itself recorded before the file gets its name. Raises ChainBrokenError, Problem.
     """
 
-    async def work(dsn: str) -> Manifest:
-        async with _writing(dsn) as connection:
+    async def work(at: Logins) -> Manifest:
+        async with _writing(at) as connection:
             await seal_everything(connection)
             id = await _chain(connection, organization)
             chain = await verification.named(connection, id)
@@ -103,17 +104,17 @@ def export(
                 draft.publish()
             return draft.manifest
 
-    with running(settings) as dsn:
-        require_migrated(dsn)
-        manifest = asyncio.run(work(dsn))
+    with running(settings) as at:
+        require_migrated(at)
+        manifest = asyncio.run(work(at))
     return f"{output} and {manifest_of(output).name} hold {_content(manifest)}."
 
 
 @asynccontextmanager
-async def _writing(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection for what is itself recorded. Raises UnreachableError, Problem."""
+async def _writing(at: Logins) -> AsyncIterator[asyncpg.Connection]:
+    """Yield a connection that can write. Raises UnreachableError; INVALID on a replica."""
     try:
-        async with connected(dsn, OWNER) as connection:
+        async with connected(at, OWNER) as connection:
             yield connection
     except asyncpg.ReadOnlySQLTransactionError as error:
         raise Problem(
@@ -124,7 +125,7 @@ async def _writing(dsn: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def _chain(connection: asyncpg.Connection, organization: str) -> UUID:
-    """The id of the organization with this slug or id, even if it has been deleted since."""
+    """Return the ID of the organization with this slug or ID, also of a deleted one."""
     try:
         id = UUID(organization)
     except ValueError:

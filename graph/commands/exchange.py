@@ -1,4 +1,4 @@
-"""Importing a file from the command line, in the name of somebody who may write."""
+"""Import a file from the command line, as a person who may write."""
 
 import asyncio
 from pathlib import Path
@@ -14,17 +14,21 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from auth.identify import act_for, act_for_owner
+from auth.credentials.identify import act_for, act_for_owner
 from auth.session import Origin, ViewerSession
 from db.core.projects import Project
+from db.logins import Logins
 from db.problem import Problem
 from graph.commands.database import opened, running
 from graph.requirements.exchange import (
+    Draft,
     Format,
     ImportOptions,
     ImportResult,
-    import_file,
+    import_draft,
+    load,
     parse_map,
+    read,
 )
 from graph.settings import Settings
 
@@ -38,29 +42,52 @@ def import_requirements(
     document: str | None,
     format: Format | None,
     columns: list[str],
+    delimiter: str | None,
+    encoding: str | None,
     dry_run: bool,
 ) -> None:
-    """Import the file and tell what became of it. Raises Problem when it cannot be imported."""
+    """Import the file and print the result. Raises Problem when it cannot be imported."""
     document_id = _uuid(document)
     options = ImportOptions(
         document=None if document_id else document,
         document_id=document_id,
         format=format,
         columns=parse_map(columns),
+        delimiter=_delimiter(delimiter),
+        encoding=encoding,
         dry_run=dry_run,
     )
 
-    async def work(dsn: str) -> ImportResult:
-        async with opened(dsn, settings) as database:
+    async def work(at: Logins) -> ImportResult:
+        async with opened(at) as database:
             viewer = await (act_for(email, database) if email else act_for_owner(project, database))
             session = ViewerSession(database, viewer, Origin(source="cli"))
+            target = await find_project(session, project)
+            source = await asyncio.to_thread(load, file, options.limits)
+            draft = await asyncio.to_thread(read, source, options)
+            _warn(draft)
             with _Bar() as bar:
-                return await import_file(
-                    session, await _project(session, project), file, options, bar.show
-                )
+                return await import_draft(session, target, source, draft, options, bar.show)
 
-    with running(settings) as dsn:
-        _tell(asyncio.run(work(dsn)))
+    with running(settings) as at:
+        _tell(asyncio.run(work(at)))
+
+
+MANY = 2_000
+"""The number of rows from which an import blocks other writers for a noticeable time."""
+
+
+def _warn(draft: Draft) -> None:
+    """Print to standard error, before a large import, which documents nobody else can write."""
+    rows = sum(len(each.blocks) + len(each.requirements) for each in draft.documents)
+    if rows >= MANY:
+        names = ", ".join(repr(each.name) for each in draft.documents[:3])
+        more = " and others" if len(draft.documents) > 3 else ""  # noqa: PLR2004 (as sliced above)
+        Console(stderr=True).print(
+            f"{rows:,} rows: until they are written, nobody else can write in {names}{more}.",
+            highlight=False,
+            markup=False,
+        )
 
 
 class _Bar(Progress):
@@ -72,13 +99,14 @@ class _Bar(Progress):
         self._steps: dict[str, TaskID] = {}
 
     def show(self, what: str, done: int, of: int) -> None:
-        """Show how far a step is."""
+        """Update the progress of a step."""
         if what not in self._steps:
             self._steps[what] = self.add_task(what, total=of)
         self.update(self._steps[what], completed=done, total=of)
 
 
-async def _project(session: ViewerSession, name: str) -> UUID:
+async def find_project(session: ViewerSession, name: str) -> UUID:
+    """Return the ID of the project with this ID or slug. Raises NOT_FOUND or INVALID."""
     if id := _uuid(name):
         return id
     found = await session.rows(Project, Project.slug == name)
@@ -89,6 +117,14 @@ async def _project(session: ViewerSession, name: str) -> UUID:
     id = found[0]["id"]
     assert isinstance(id, UUID)  # noqa: S101 (a row's values are untyped)
     return id
+
+
+def _delimiter(text: str | None) -> str | None:
+    """Return the delimiter: one character, or a tab for `tab`. Raises INVALID for anything else."""
+    character = "\t" if text == "tab" else text
+    if character is not None and (len(character) != 1 or character in '"\r\n'):
+        raise Problem("INVALID", "A delimiter is one character, such as ';', or tab.")
+    return character
 
 
 def _uuid(text: str | None) -> UUID | None:
@@ -103,6 +139,8 @@ def _tell(result: ImportResult) -> None:
     read = ", ".join(f"{count} {what}" for what, count in result.read.items())
     console.print(f"read: {read}", highlight=False)
     for kind, counts in result.by_kind.items():
+        if counts is result.properties and not counts.written:
+            continue
         console.print(f"{kind}: {counts}", highlight=False)
     if not any(counts.created or counts.updated for counts in result.by_kind.values()):
         console.print("Nothing has changed: the project holds all of it already.")

@@ -1,15 +1,23 @@
-"""Failures that whoever typed a command can mend, in one sentence each."""
+"""Failures that the person at the command line can correct, in one sentence each."""
 
+import asyncpg
 from pydantic import ValidationError
 
 from db.audit.chain import ChainBrokenError
-from db.embedded_programs import EmbeddedError
+from db.embedded.programs import EmbeddedError
 from db.problem import Problem
 from db.server import UnreachableError
+from db.sqlstates import chain, meaning
 from graph.commands.database import NotMigratedError
 from graph.commands.server import ServeError
 from graph.settings import SettingsError
 
+NOT_OURS = (
+    asyncpg.InsufficientPrivilegeError.sqlstate,
+    asyncpg.UndefinedTableError.sqlstate,
+    asyncpg.InvalidSchemaNameError.sqlstate,
+)
+"""Further SQLSTATEs that are no defects: missing privileges, tables or schemas."""
 MENDABLE = (
     UnreachableError,
     EmbeddedError,
@@ -21,7 +29,7 @@ MENDABLE = (
 
 
 def sentence(error: Exception) -> str | None:
-    """What to tell the person; None when the failure is a defect and needs its traceback."""
+    """Return the sentence to print, or None for a defect, which needs its traceback."""
     if isinstance(error, Problem):
         return error.message
     if isinstance(error, ValidationError) and error.title == "Settings":
@@ -29,4 +37,16 @@ def sentence(error: Exception) -> str | None:
             f"{str(part['loc'][0]).upper() if part['loc'] else 'Settings'}: {part['msg']}."
             for part in error.errors()
         )
-    return str(error) if isinstance(error, MENDABLE) else None
+    return str(error) if isinstance(error, MENDABLE) else _refused(error)
+
+
+def _refused(error: Exception) -> str | None:
+    """Return the sentence for a refusal or a lost connection, or None for a defect of ours."""
+    for link in chain(error):
+        state = getattr(link, "sqlstate", None)
+        if isinstance(link, asyncpg.PostgresError) and isinstance(state, str):
+            ours = meaning(state) is None and state not in NOT_OURS
+            return None if ours else f"The database refuses: {str(link).partition(chr(10))[0]}."
+        if isinstance(link, ConnectionError | TimeoutError | asyncpg.InterfaceError):
+            return f"The connection to the database was lost: {link or 'it does not answer'}."
+    return None

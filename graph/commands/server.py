@@ -1,4 +1,4 @@
-"""Running the gateway: `gateway dev` for developers, `gateway serve` for everyone else."""
+"""Start the gateway: `gateway dev` for developers, `gateway serve` for everyone else."""
 
 import multiprocessing
 import os
@@ -15,15 +15,25 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from graph.commands.database import migrate, migrated, require_migrated, running, say
+from db.logins import Logins
+from graph.commands.database import (
+    migrate,
+    migrated,
+    require_migrated,
+    require_pooler,
+    running,
+    say,
+)
 from graph.commands.demo import Account, accounts
-from graph.http.garbage import keep_looks_short
-from graph.http.server import Config
+from graph.http.server.config import Config
+from graph.http.server.gc_tuning import freeze_after_collect
 from graph.logs import set_up
-from graph.settings import Settings, SettingsError, with_secret
+from graph.server_secret import with_secret
+from graph.settings import Settings, SettingsError
 
 APPLICATION = "graph.commands.server:application"
 SOURCE = [str(Path(__file__).parents[2] / name) for name in ("auth", "db", "graph")]
+NOT_STARTED = "The gateway could not start; the log above says why."
 READY_LIMIT = 60
 """Seconds to wait for the first answer before the greeting is given up."""
 
@@ -33,16 +43,16 @@ class ServeError(Exception):
 
 
 def dev(settings: Settings, *, reload: bool) -> None:
-    """Run on a database with demo data and, unless told otherwise, reload changed source."""
+    """Run on a database with demo data and, with `reload`, restart when the source changes."""
     with _ended_by_sigterm(), _listening(settings) as listener:
         ours = _with_port(with_secret(settings), listener, drain_delay=0)  # nobody balances load
         say("Starting PostgreSQL ...")
-        with running(ours) as dsn:
-            if not migrated(dsn):
+        with running(ours) as at:
+            if not migrated(at):
                 say("Creating the tables ...")
-                migrate(dsn)
-            people = accounts(dsn, ours)
-            _hand_down(ours, dsn)
+                migrate(at)
+            people = accounts(at, ours)
+            _hand_down(ours, at)
             _when_it_answers(ours, lambda: _greet(ours, people))
             watched = SOURCE if reload else None
             _run(
@@ -52,27 +62,28 @@ def dev(settings: Settings, *, reload: bool) -> None:
 
 
 def serve(settings: Settings, *, migrate_first: bool, workers: int) -> None:
-    """Run for others: on migrated tables, draining when told to stop."""
+    """Run on migrated tables; drain requests on SIGTERM. Raises SettingsError, ServeError."""
     settings = with_secret(settings)
     if settings.in_production and not settings.database_url:
         raise SettingsError("Set DATABASE_URL: the embedded PostgreSQL is for development.")
-    with _ended_by_sigterm(), _listening(settings) as listener, running(settings) as dsn:
+    with _ended_by_sigterm(), _listening(settings) as listener, running(settings) as at:
+        require_pooler(at)
         if migrate_first:
-            migrate(dsn)
-        require_migrated(dsn)
-        _hand_down(_with_port(settings, listener), dsn)
+            migrate(at)
+        require_migrated(at)
+        _hand_down(_with_port(settings, listener), at)
         _run(Config(APPLICATION, settings, factory=True, workers=workers), listener)
 
 
 def application() -> ASGIApp:
-    """The application of one server process, with the settings of its environment."""
+    """Return the application of one server process, with the settings of its environment."""
     from graph.app import create_app
 
     settings = Settings()
     set_up(settings)
     _end_with_parent()
     app = create_app(settings)
-    keep_looks_short()
+    freeze_after_collect()
     return app
 
 
@@ -84,18 +95,21 @@ def _run(config: Config, listener: socket.socket) -> None:
 
         ChangeReload(config, target=server.run, sockets=[listener]).run()
     elif config.workers > 1:
-        from uvicorn.supervisors import Multiprocess
+        from graph.commands.workers import Workers
 
-        Multiprocess(config, sockets=[listener]).run()
+        workers = Workers(config, sockets=[listener])
+        workers.run()
+        if workers.failed:
+            raise ServeError(NOT_STARTED)
     else:
         server.run(sockets=[listener])
         if not server.started:
-            raise ServeError("The gateway could not start; the log above says why.")
+            raise ServeError(NOT_STARTED)
 
 
 @contextmanager
 def _listening(settings: Settings) -> Iterator[socket.socket]:
-    """The socket of the gateway: whether it can be had shows before anything is started."""
+    """Yield the listening socket; bound first, so that a port in use fails before any start."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
@@ -112,10 +126,10 @@ def _with_port(settings: Settings, listener: socket.socket, **others: Any) -> Se
     return settings.model_copy(update={"port": listener.getsockname()[1], **others})
 
 
-def _hand_down(settings: Settings, dsn: str) -> None:
-    """Tell the server processes through the environment what this one has found out."""
+def _hand_down(settings: Settings, at: Logins) -> None:
+    """Pass the database, the secret and the port on to server processes by the environment."""
     os.environ |= {
-        "DATABASE_URL": dsn,
+        "DATABASE_URL": at.dsn,
         "GATEWAY_SECRET": settings.gateway_secret.get_secret_value(),
         "PORT": str(settings.port),
         "DRAIN_DELAY": str(settings.drain_delay),
@@ -124,7 +138,7 @@ def _hand_down(settings: Settings, dsn: str) -> None:
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """Leave through every `finally` on SIGTERM, which uvicorn raises again once it has drained."""
+    """Turn SIGTERM into SystemExit, so that `finally` runs; uvicorn re-raises it once drained."""
 
     def leave(*_: object) -> None:
         raise SystemExit(0)
@@ -137,7 +151,7 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """End a server process whose supervisor was killed, so that it does not keep the port."""
+    """End a server process whose supervisor was killed, so that it does not hold the port."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

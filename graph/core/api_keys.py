@@ -1,34 +1,36 @@
-"""API keys: how servers act as a service account of an organization."""
+"""API keys, with which servers act as a service account of an organization."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import strawberry
-from strawberry import UNSET
+from strawberry import UNSET, Maybe
 
-from auth import keys
+from auth.accounts import keys
 from db.core import keys as db
 from db.core import organizations
 from db.core.people import Profile as ProfileRow
-from graph.core.keys import SECRET, Key, KeyFilter, KeyOrder, KeyUpdate
+from graph.core.keys import SECRET, Credential, credential_filter, credential_order
 from graph.core.organizations import Organization
 from graph.core.people import Authored, Profile
 from graph.kit.connection import connection
 from graph.kit.context import Info
-from graph.kit.fields import extend_type, to_one
-from graph.kit.mutations import ExpectedVersion, Force, Id, Payload, answer, given, writing
-from graph.kit.scopes import SCOPE
+from graph.kit.fields import Id, described, extend_type, to_one
+from graph.kit.inputs import input_for
+from graph.kit.mutations import ExpectedVersion, Force, Input, given, mutation, writing
+from graph.kit.payloads import answer, payload_of
 
 
-@strawberry.type(description="A server's key. It acts as a service account, within its scopes.")
-class ApiKey(Authored, Key):
+@strawberry.type(description="A credential of a service account, for servers.")
+class ApiKey(Authored, Credential):
     model = db.ApiKey
 
     service_account: Profile | None = to_one(
-        "service_account_id", ProfileRow, Profile, "Whom it acts as."
+        "service_account_id", ProfileRow, Profile, "The service account that the key acts as."
     )
     organization: Organization | None = to_one(
-        "organization_id", organizations.Organization, Organization, "Where."
+        "organization_id", organizations.Organization, Organization, "The organization of the key."
     )
 
 
@@ -37,36 +39,40 @@ extend_type(
     api_keys=connection(
         db.ApiKey,
         ApiKey,
-        KeyFilter,
-        KeyOrder,
-        "Keys of its service accounts; visible to owners.",
+        credential_filter(ApiKey),
+        credential_order(ApiKey),
+        "The API keys of the organization; empty for viewers who are not owners.",
         key="organization_id",
     ),
 )
 
 
-@strawberry.type
-class ApiKeyPayload(Payload):
-    api_key: ApiKey
+@strawberry.type(description="The result of the creation of an API key.")
+class ApiKeyCreatePayload:
+    api_key: ApiKey = described("The API key.")
+    secret: str = described(SECRET)
 
 
-@strawberry.type
-class ApiKeyCreatePayload(Payload):
-    api_key: ApiKey
-    secret: str = strawberry.field(description=SECRET)
-
-
-@strawberry.input
-class ApiKeyCreate:
+@input_for(ApiKey, "An API key to create.")
+class ApiKeyCreateInput:
     service_account_id: UUID
     name: str
     scopes: list[str]
     expires_at: datetime | None = strawberry.field(
-        default=UNSET, description="In 90 days unless given; within a year."
+        default=UNSET,
+        description="The date and time when the key expires, within a year. The default is 90 days"
+        " from now.",
     )
 
 
-async def api_key_create(info: Info, input: ApiKeyCreate) -> ApiKeyCreatePayload | None:
+@input_for(ApiKey, "The fields of an API key to change.")
+class ApiKeyUpdateInput:
+    name: Maybe[str]
+    scopes: Maybe[list[str]]
+    expires_at: Maybe[datetime]
+
+
+async def api_key_create(info: Info, input: Input[ApiKeyCreateInput]) -> ApiKeyCreatePayload | None:
     given(input)
     async with writing(info) as transaction:
         key, text = await keys.new_api_key(
@@ -85,38 +91,42 @@ async def api_key_update(
     info: Info,
     id: Id,
     expected_version: ExpectedVersion,
-    input: KeyUpdate,
+    input: Input[ApiKeyUpdateInput],
     force: Force = False,
-) -> ApiKeyPayload | None:
+) -> Any:
     values = given(input)
     async with writing(info) as transaction:
         await keys.require_may_issue(info.context.session, transaction)
         key = await transaction.find(db.ApiKey, id)
         values = keys.checked(transaction, values)
-        await transaction.update(key, expected_version, values, force=force)
-    return answer(ApiKeyPayload, key, transaction.merged.get(key.id, ()))  # type: ignore[no-any-return]
+        await transaction.edits.update(key, expected_version, values, force=force)
+    return answer(payload_of(ApiKey, merges=True), key, transaction.edits.merged.get(key.id, ()))
 
 
-async def api_key_revoke(info: Info, id: Id) -> ApiKeyPayload | None:
+async def api_key_revoke(info: Info, id: Id) -> Any:
     async with writing(info, None) as transaction:
         key = await keys.revoke(transaction, db.ApiKey, id)
-    return answer(ApiKeyPayload, key)  # type: ignore[no-any-return]
+    return answer(payload_of(ApiKey), key)
 
 
 @strawberry.type
 class Mutation:
-    api_key_create = strawberry.mutation(
+    api_key_create = mutation(
         api_key_create,
-        description="A new key of a service account, for owners: in a session with a fresh proof,"
-        " or with a token for everything. A mail tells all owners of it.",
-        metadata={SCOPE: "admin"},
+        ApiKeyCreatePayload,
+        "Create an API key of a service account. Requires an owner, with a recent authentication in"
+        " a session or a token with the scope `admin`. All owners are notified by email.",
+        scope="admin",
     )
-    api_key_update = strawberry.mutation(
+    api_key_update = mutation(
         api_key_update,
-        description="Change a key's name, scopes or end, which is within a year of its making, for"
-        " owners, like making one.",
-        metadata={SCOPE: "admin"},
+        payload_of(ApiKey, merges=True),
+        "Update an API key. It expires within a year of its creation. It takes the same"
+        " authentication as `apiKeyCreate`.",
+        scope="admin",
     )
-    api_key_revoke = strawberry.mutation(
-        api_key_revoke, description="End a key from the next request on, for good."
+    api_key_revoke = mutation(
+        api_key_revoke,
+        payload_of(ApiKey),
+        "Revoke an API key permanently. The next request with it is refused.",
     )

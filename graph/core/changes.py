@@ -1,4 +1,4 @@
-"""What is told of an event to those who follow something: the GraphQL types of the feed."""
+"""The GraphQL types of change events, and the subscriptions to organizations and projects."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -8,51 +8,55 @@ from typing import Annotated, Any, cast
 from uuid import UUID
 
 import strawberry
-from strawberry.utils.str_converters import to_camel_case, to_snake_case
 
+from auth.policy import ENTITIES, entity_of
+from auth.policy.scopes import scopes_beneath
 from auth.session import Row
-from auth.session.record import SECRETS
+from auth.session.row import model_of
+from auth.session.versions import Version
 from db.base import Entity
 from db.core.organizations import Organization
 from db.core.people import Profile as ProfileRow
 from db.core.projects import Project
 from db.feed.reading import Event
+from db.fields import secrets
 from db.problem import Problem
 from graph.core.people import Profile
 from graph.kit.context import Context, Info
-from graph.kit.fields import described
+from graph.kit.entity_types import EntityType
+from graph.kit.fields import Id, described
+from graph.kit.named import columns_named, field_names, followed_models
 from graph.kit.node import NODES, Node
 from graph.kit.scalars import BigInt
 from graph.kit.stream import Kind, Stream
 
-MOVED_BY = frozenset({"position", "parent_id", "block_id", "document_id", "project_id"})
-"""Columns that say where a row stands: who changes one of them has moved it."""
 MOST_NAMES = 50
 
 
-@strawberry.enum(description="What has happened, or what the stream says of itself.")
+@strawberry.enum(description="The kind of a change event.")
 class ChangeKind(Enum):
     READY = strawberry.enum_value(
-        "ready", description="The first event: from its cursor on, everything is told."
+        "ready", description="The subscription is active. This is always the first event."
     )
-    CREATED = "created"
-    UPDATED = "updated"
-    DELETED = "deleted"
-    RESTORED = "restored"
+    CREATED = strawberry.enum_value("created", description="The object was created.")
+    UPDATED = strawberry.enum_value("updated", description="Fields of the object were changed.")
+    DELETED = strawberry.enum_value("deleted", description="The object was deleted.")
+    RESTORED = strawberry.enum_value("restored", description="The object was restored.")
     MOVED = strawberry.enum_value(
         "moved",
-        description="It stands elsewhere. A stream that it has left hears no more of it.",
+        description="The object was moved. A subscription to the place that it left receives no"
+        " further events of it.",
     )
     RESYNC = strawberry.enum_value(
         "resync",
-        description="What happened since the cursor that was given is not known any more: read"
-        " again what is shown, and go on from here.",
+        description="The events after the given cursor are no longer available. Read the data"
+        " again, and continue from the cursor of this event.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One event as a stream tells it; without an event it speaks of itself."""
+    """One event as a stream delivers it; without an `event` it is about the stream itself."""
 
     kind: ChangeKind
     cursor: str
@@ -61,7 +65,7 @@ class Told:
 
 
 def kind_of(event: Event) -> ChangeKind:
-    """What an event is called."""
+    """Return the kind of an event."""
     match event.action:
         case "create":
             return ChangeKind.CREATED
@@ -70,35 +74,32 @@ def kind_of(event: Event) -> ChangeKind:
         case "restore":
             return ChangeKind.RESTORED
         case _:
-            moved = not MOVED_BY.isdisjoint(event.changed_fields)
-            return ChangeKind.MOVED if moved else ChangeKind.UPDATED
+            model = ENTITIES.get(event.entity_type)
+            place = model.place_keys() if model else ()
+            is_moved = not set(place).isdisjoint(event.changed_fields)
+            return ChangeKind.MOVED if is_moved else ChangeKind.UPDATED
 
 
 def model_named(entity_type: str) -> type[Entity] | None:
-    """The model of this name, if the API has a type for it."""
+    """Return the model of this name, or None when the API has no type for it."""
     return next((model for model in NODES if model.__name__ == entity_type), None)
 
 
 async def row_told(event: Event | None, context: Context) -> Row | None:
-    """The row that an event is about, at its version; None when it was deleted, or is not shown."""
+    """Return the row of an event at its version, or None when it was deleted or is not shown."""
     if event is None or event.action == "delete" or event.version is None:
         return None
     model = model_named(event.entity_type)
     if model is None:
         return None
     row = await context.one(model, event.entity_id)
-    if row is None or row.version != event.version:
-        try:
-            row = await context.get_then(model, event.entity_id, event.version, None)
-        except Problem as problem:
-            if problem.code != "NOT_FOUND":
-                raise
-            return None
-    return row
+    if row is not None and row.version == event.version:
+        return row
+    return await context.at_version(model, Version(event.entity_id, event.version, event.at))
 
 
 def of_event(name: str, type_: Any, text: str) -> Any:
-    """A field that is null where the stream speaks of itself."""
+    """Return a field of the event, null when the stream reports on itself."""
 
     def resolve(root: strawberry.Parent[Any]) -> type_:
         return root.event and getattr(root.event, name)
@@ -106,53 +107,79 @@ def of_event(name: str, type_: Any, text: str) -> Any:
     return strawberry.field(resolve, description=text)
 
 
-@strawberry.type(description="Something that has happened, in the order in which it did.")
+@strawberry.type(description="A change of an object, as a subscription delivers it.")
 class ChangeEvent:
-    cursor: str = described("Give it back as `after` to go on right after this event.")
-    kind: ChangeKind = described("What has happened.")
-    at: datetime = described("When it was recorded.")
-    entity_type: str | None = of_event("entity_type", str | None, "Its type: Requirement, say.")
-    entity_id: UUID | None = of_event("entity_id", UUID | None, "Its id.")
-    version: BigInt | None = of_event("version", BigInt | None, "Its version since this event.")
+    cursor: str = described(
+        "The cursor of the event. Pass it as `after` to continue after this event."
+    )
+    kind: ChangeKind = described("The kind of the event.")
+    at: datetime = described("The date and time of the event.")
+    entity_id: UUID | None = of_event("entity_id", UUID | None, "The ID of the object.")
+    version: BigInt | None = of_event(
+        "version", BigInt | None, "The version of the object after the change."
+    )
     correlation_id: UUID | None = of_event(
         "correlation_id",
         UUID | None,
-        "That of the request which did it, by which a client knows its own changes.",
+        "The correlation ID of the request that made the change. A client recognizes its own"
+        " changes by it.",
     )
     sequence: BigInt | None = of_event(
         "sequence",
         BigInt | None,
-        "The event's number in its document, counted without gaps; filters and rights leave out"
-        " events, never numbers.",
+        "The number of the event in its document, without gaps. Events that a filter or the access"
+        " of the viewer leave out keep their numbers.",
     )
 
+    @strawberry.field(description="The type of the object.")
+    def entity_type(root: strawberry.Parent[Any]) -> EntityType | None:  # noqa: N805
+        return root.event and root.event.entity_type
+
     @strawberry.field(
-        description="What it happened to, at the version of this event; null when it is deleted,"
-        " or no longer to be seen."
+        description="The object at the version of this event; null if it was deleted or the viewer"
+        " can no longer read it."
     )
     async def entity(root: strawberry.Parent[Any], info: Info) -> Node | None:  # noqa: N805
         return await row_told(root.event, info.context)  # type: ignore[return-value]
 
-    @strawberry.field(description="The fields that it set.")
+    @strawberry.field(
+        description="The names of the fields that were changed. Can be empty for a deletion."
+    )
     def changed_fields(root: strawberry.Parent[Any]) -> list[str]:  # noqa: N805
         event: Event | None = root.event
         if event is None:
             return []
-        return [to_camel_case(name) for name in event.changed_fields if name not in SECRETS]
+        model = model_named(event.entity_type)
+        names = field_names(model) if model else {}
+        hidden = secrets(model) if model else frozenset()
+        shown = (column for column in event.changed_fields if column not in hidden)
+        return [names[column] for column in shown if column in names]
 
     @strawberry.field(
-        description="Whether it left the project or document that is followed: the last it hears."
+        description="Whether the object left the project or document of the subscription,"
+        " which receives"
+        " no further events of it."
     )
     def departed(root: strawberry.Parent[Any]) -> bool:  # noqa: N805
-        return root.event is not None and root.event.departed is not None
+        departed = root.event.departed if root.event else None
+        return departed is not None and not departed.is_linked
+
+    via: UUID | None = of_event(
+        "via",
+        UUID | None,
+        "The ID of the block, document or project whose deletion or restoration included"
+        " the object."
+        " Such events are delivered if `types` names the type of the object, but not that of its"
+        " container.",
+    )
 
     @strawberry.field(
-        description="Whether its position changed only because another was moved next to it."
+        description="Whether only the position changed, to make room for another object."
     )
     def renumbered(root: strawberry.Parent[Any]) -> bool:  # noqa: N805
         return root.event is not None and root.event.renumbered
 
-    @strawberry.field(description="Who did it; null for the gateway itself.")
+    @strawberry.field(description="The user who made the change; null for the system.")
     async def actor(root: strawberry.Parent[Any], info: Info) -> Profile | None:  # noqa: N805
         id = root.event.actor_id if root.event else None
         return await info.context.one(ProfileRow, id) if id else None  # type: ignore[return-value]
@@ -160,66 +187,86 @@ class ChangeEvent:
 
 After = Annotated[
     str | None,
-    strawberry.argument(description="The cursor of the last event that was received, to go on."),
+    strawberry.argument(description="The cursor of the last event received, to continue after it."),
 ]
 Types = Annotated[
-    list[str] | None,
-    strawberry.argument(description="Tell only of these types: Requirement, say."),
+    list[EntityType] | None,
+    strawberry.argument(description="Deliver only events of objects of these types."),
 ]
 Fields = Annotated[
     list[str] | None,
-    strawberry.argument(description="Of updates, tell only those that set one of these fields."),
+    strawberry.argument(
+        description="Deliver updates only if they change one of these fields, named as in"
+        " `changedFields`."
+    ),
 ]
+
+
+def followed(
+    kind: Kind,
+    row: Any,
+    after: str | None,
+    types: list[EntityType] | None = None,
+    fields: list[str] | None = None,
+) -> Stream:
+    """Return the stream of a row that these arguments describe. Raises INVALID for a bad filter."""
+    for name, given in (("types", types), ("fields", fields)):
+        if given is not None and not 0 < len(given) <= MOST_NAMES:
+            raise Problem(
+                "INVALID", f"Must have 1 to {MOST_NAMES} items, or be left out.", field=[name]
+            )
+    model = entity_of(model_of(row))
+    among = [model] if kind == "entity" else [*NODES]
+    models = followed_models(types, "types") if types else among
+    scopes = scopes_beneath(model, row)
+    return Stream(
+        kind,
+        row.id,
+        scopes.get("organization_id"),
+        after,
+        frozenset(model.__name__ for model in models) if types else None,
+        columns_named(fields, models, "fields") if fields else None,
+        entity_type=model.__name__,
+        project_id=scopes.get("project_id"),
+        document_id=scopes.get("document_id"),
+    )
 
 
 def stream(
     kind: Kind,
-    id: UUID,
-    organization_id: UUID | None,
+    row: Any,
     after: str | None,
-    types: list[str] | None = None,
+    types: list[EntityType] | None = None,
     fields: list[str] | None = None,
 ) -> AsyncGenerator[ChangeEvent, None]:
-    """What a root field of Subscription answers. Raises INVALID for a filter nothing could pass."""
-    for name, given in (("types", types), ("fields", fields)):
-        if given is not None and not 0 < len(given) <= MOST_NAMES:
-            raise Problem("INVALID", f"Name 1 to {MOST_NAMES}, or none.", field=[name])
-    known = {model.__name__ for model in NODES}
-    if types and (unknown := [name for name in types if name not in known]):
-        raise Problem("INVALID", f"There is no type {unknown[0]}.", field=["types"])
-    followed = Stream(
-        kind,
-        id,
-        organization_id,
-        after,
-        frozenset(types) if types else None,
-        frozenset(map(to_snake_case, fields)) if fields else None,
-    )
-    return cast("AsyncGenerator[ChangeEvent, None]", followed)
+    """Return the stream in place of an async generator; the hub follows it."""
+    return cast("AsyncGenerator[ChangeEvent, None]", followed(kind, row, after, types, fields))
 
 
 @strawberry.type
 class Subscription:
-    @strawberry.subscription(description="What happens in an organization, as far as one may see.")
+    @strawberry.subscription(
+        description="The changes of the objects in an organization that the viewer can read."
+    )
     async def organization_changed(
         self,
         info: Info,
-        id: UUID,
+        id: Id,
         after: After = None,
         types: Types = None,
         fields: Fields = None,
     ) -> AsyncGenerator[ChangeEvent, None]:
         row = await info.context.get(Organization, id)
-        return stream("organization", row.id, row.id, after, types, fields)
+        return stream("organization", row, after, types, fields)
 
-    @strawberry.subscription(description="What happens in a project.")
+    @strawberry.subscription(description="The changes of the objects in a project.")
     async def project_changed(
         self,
         info: Info,
-        id: UUID,
+        id: Id,
         after: After = None,
         types: Types = None,
         fields: Fields = None,
     ) -> AsyncGenerator[ChangeEvent, None]:
         row = await info.context.get(Project, id)
-        return stream("project", row.id, row.organization_id, after, types, fields)
+        return stream("project", row, after, types, fields)

@@ -1,84 +1,69 @@
 """Applications that an organization manages (OAuth clients)."""
 
-from enum import Enum
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
 from strawberry import UNSET, Maybe
 
-from auth.oauth import managed
+from auth.accounts import keys, owner_mail
+from auth.oauth import managed, reach
+from auth.viewer import Role
 from db.core import organizations as db
 from db.core.clients import OrganizationClient
+from db.core.organizations import MOST_ALLOWED_CLIENTS
 from db.core.organizations import UserRoleType as OrganizationRole
 from db.core.people import Profile as ProfileRow
+from db.problem import Problem
 from graph.core.organizations import Organization
 from graph.core.people import Authored, Profile
-from graph.kit.connection import Direction, connection
+from graph.kit.connection import connection
 from graph.kit.context import Info
-from graph.kit.fields import described, extend_type, to_one
-from graph.kit.filters import DateTimeFilter, Filter, StringFilter, UUIDFilter, named
+from graph.kit.fields import Id, computed, described, extend_type, to_one
+from graph.kit.inputs import filter_input, input_for, order_input
 from graph.kit.mutations import (
     ExpectedVersion,
     Force,
-    Id,
-    Payload,
-    answer,
+    Input,
     delete,
     given,
+    mutation,
     writing,
 )
 from graph.kit.node import Node
-from graph.kit.scopes import SCOPE
+from graph.kit.payloads import answer, payload_of
 
 
-@strawberry.type(description="An application that an organization manages, for owners.")
+@strawberry.type(description="An OAuth client that an organization manages.")
 class OAuthClient(Authored, Node):
     model = OrganizationClient
 
-    name: str = described("What people are told it is called.")
-    redirect_uris: list[str] = described("Where answers to it may be sent; none if it asks nobody.")
-    scopes: list[str] = described("What it may ask for, at most.")
-    is_public: bool = described("Whether it keeps no secret, because it runs at its users.")
-    is_disabled: bool = described("Whether it and its tokens are switched off.")
-    secret_version: int = described("How many secrets it has had.")
+    name: str = described("The name of the client, as users see it.")
+    redirect_uris: list[str] = described(
+        "The URIs to which users may be redirected; empty for clients that act only for themselves."
+    )
+    scopes: list[str] = described("The scopes that the client may request.")
+    is_public: bool = described("Whether the client is public: it has no secret.")
+    is_disabled: bool = described("Whether the client and its tokens are disabled.")
+    secret_version: int = described("The number of secrets that the client has had.")
+    former_secret_expires_at: datetime | None = described(
+        "The date and time when the former secret expires; null if there is none."
+    )
     organization: Organization | None = to_one(
-        "organization_id", db.Organization, Organization, "Which organization manages it."
+        "organization_id", db.Organization, Organization, "The organization that manages it."
     )
     service_account: Profile | None = to_one(
         "service_account_id",
         ProfileRow,
         Profile,
-        "As what it acts when it acts for itself; null when it only acts for people.",
+        "The service account that the client acts as with the client credentials grant; null if it"
+        " acts only for users.",
     )
 
-    @strawberry.field(description="By what it names itself in requests.")
-    def client_id(self) -> str:
-        return managed.client_id(self.id)
-
-
-@strawberry.input
-class OAuthClientFilter:
-    id: UUIDFilter | None = UNSET
-    name: StringFilter | None = UNSET
-    is_disabled: Filter[bool] | None = UNSET
-    service_account_id: UUIDFilter | None = UNSET
-    created_at: DateTimeFilter | None = UNSET
-    and_: list["OAuthClientFilter"] | None = named("and")
-    or_: list["OAuthClientFilter"] | None = named("or")
-    not_: "OAuthClientFilter | None" = named("not")
-
-
-@strawberry.enum
-class OAuthClientSort(Enum):
-    NAME = "name"
-    CREATED_AT = "created_at"
-    UPDATED_AT = "updated_at"
-
-
-@strawberry.input
-class OAuthClientOrder:
-    by: OAuthClientSort
-    direction: Direction = Direction.ASC
+    @computed("id", text="The `client_id` of the client in OAuth requests.")
+    def client_id(root: strawberry.Parent[Any]) -> str:  # noqa: N805
+        return managed.client_id(root.id)
 
 
 extend_type(
@@ -86,53 +71,56 @@ extend_type(
     oauth_clients=connection(
         OrganizationClient,
         OAuthClient,
-        OAuthClientFilter,
-        OAuthClientOrder,
-        "The applications that it manages; visible to owners.",
+        filter_input(OAuthClient, "id", "name", "is_disabled", "service_account_id", "created_at"),
+        order_input(OAuthClient, "name", "created_at", "updated_at"),
+        "The OAuth clients of the organization; empty for viewers who are not owners.",
         key="organization_id",
     ),
 )
 
 
-@strawberry.type
-class OAuthClientPayload(Payload):
-    client: OAuthClient
-
-
-@strawberry.type
-class OAuthClientSecretPayload(Payload):
-    client: OAuthClient
-    secret: str | None = strawberry.field(
-        description="Its secret, which is shown this once and kept by nobody; a public"
-        " application has none."
+@strawberry.type(description="An OAuth client with its secret.")
+class OAuthClientSecretPayload:
+    oauth_client: OAuthClient = described("The OAuth client.")
+    secret: str | None = described(
+        "The secret, which is shown only once; null for a public client."
     )
 
 
-@strawberry.input
-class OAuthClientCreate:
+@input_for(OAuthClient, "An OAuth client to create.")
+class OAuthClientCreateInput:
     organization_id: UUID
     name: str
     redirect_uris: list[str] | None = UNSET
     scopes: list[str]
     is_public: bool = False
-    service_account_id: UUID | None = strawberry.field(
-        default=UNSET, description="As which service account it acts for itself."
-    )
+    service_account_id: UUID | None = UNSET
     service_account_role: OrganizationRole | None = strawberry.field(
-        default=UNSET, description="Instead: the role of a new service account of its name."
+        default=UNSET,
+        description="The role of a service account to create for the client, instead of an existing"
+        " one.",
     )
 
 
-@strawberry.input
-class OAuthClientUpdate:
+@input_for(OAuthClient, "The fields of an OAuth client to change.")
+class OAuthClientUpdateInput:
     name: Maybe[str]
     redirect_uris: Maybe[list[str]]
     scopes: Maybe[list[str]]
     is_disabled: Maybe[bool]
 
 
+RevokeFormer = Annotated[
+    bool,
+    strawberry.argument(
+        description="Whether to revoke both the current and the former secret at once, because they"
+        " may be known to others."
+    ),
+]
+
+
 async def oauth_client_create(
-    info: Info, input: OAuthClientCreate
+    info: Info, input: Input[OAuthClientCreateInput]
 ) -> OAuthClientSecretPayload | None:
     values = given(input)
     organization, account, role = (
@@ -152,59 +140,110 @@ async def oauth_client_update(
     info: Info,
     id: Id,
     expected_version: ExpectedVersion,
-    input: OAuthClientUpdate,
+    input: Input[OAuthClientUpdateInput],
     force: Force = False,
-) -> OAuthClientPayload | None:
+) -> Any:
     values, session = given(input), info.context.session
     async with writing(info) as transaction:
         row, did = await managed.update(
             session, transaction, id, expected_version, values, force=force
         )
     managed.tell_owners(session, info.context.outbox, row, did)
-    versions = transaction.merged.get(row.id, ())
-    return answer(OAuthClientPayload, row, versions)  # type: ignore[no-any-return]
+    versions = transaction.edits.merged.get(row.id, ())
+    return answer(payload_of(OAuthClient, merges=True), row, versions)
 
 
 async def oauth_client_secret_rotate(
-    info: Info, id: Id, expected_version: ExpectedVersion
+    info: Info, id: Id, expected_version: ExpectedVersion, revoke_former: RevokeFormer = False
 ) -> OAuthClientSecretPayload | None:
     session = info.context.session
     async with writing(info, None) as transaction:
-        row, secret = await managed.rotate(session, transaction, id, expected_version)
+        row, secret = await managed.rotate(
+            session, transaction, id, expected_version, revoke_former=revoke_former
+        )
     managed.tell_owners(session, info.context.outbox, row, managed.ROTATED)
     return await _shown(info, row, secret)
+
+
+async def oauth_client_former_secret_revoke(info: Info, id: Id) -> Any:
+    async with writing(info, None) as transaction:
+        row = await managed.revoke_former_secret(transaction, id)
+    return answer(payload_of(OAuthClient), row)
+
+
+@strawberry.input(description="The applications that can reach an organization.")
+class OrganizationAllowedClientsInput:
+    client_ids: list[str] | None = strawberry.field(
+        description="The client IDs of the applications to allow; null allows every application."
+    )
+
+
+async def organization_allowed_clients_set(
+    info: Info,
+    id: Id,
+    expected_version: ExpectedVersion,
+    input: Input[OrganizationAllowedClientsInput],
+) -> Any:
+    session, outbox = info.context.session, info.context.outbox
+    listed = None if input.client_ids is None else list(dict.fromkeys(input.client_ids))
+    async with writing(info) as transaction:
+        await keys.require_may_issue(session, transaction)
+        organization = await transaction.find(db.Organization, id)
+        if not transaction.rights.require_role(Role.OWNER, id):
+            raise Problem("FORBIDDEN", "Only owners say which applications reach it.")
+        if len(listed or ()) > MOST_ALLOWED_CLIENTS:
+            message = f"An organization allows at most {MOST_ALLOWED_CLIENTS} applications."
+            raise Problem("INVALID", message, field=["client_ids"])
+        await reach.require_known(session.database, listed or (), "client_ids")
+        await transaction.edits.update(organization, expected_version, {"allowed_clients": listed})
+    versions = transaction.edits.merged.get(organization.id, ())
+    owner_mail.tell(session, outbox, "allowed_clients", organization.id, None, clients=listed)
+    return answer(payload_of(Organization, merges=True), organization, versions)
 
 
 async def _shown(
     info: Info, row: OrganizationClient, secret: str | None
 ) -> OAuthClientSecretPayload:
     read = await info.context.one(OrganizationClient, row.id) or row
-    return OAuthClientSecretPayload(client=read, secret=secret)  # type: ignore[arg-type]
+    return OAuthClientSecretPayload(oauth_client=read, secret=secret)  # type: ignore[arg-type]
 
 
 @strawberry.type
 class Mutation:
-    oauth_client_create = strawberry.mutation(
+    oauth_client_create = mutation(
         oauth_client_create,
-        description="Register an application of the organization or of a partner, for owners, under"
-        " the rules of apiKeyCreate. Its secret is in this answer and nowhere else.",
-        metadata={SCOPE: "admin"},
+        OAuthClientSecretPayload,
+        "Create an OAuth client of an organization. It takes the same authentication as"
+        " `apiKeyCreate`.",
+        scope="admin",
     )
-    oauth_client_update = strawberry.mutation(
+    oauth_client_update = mutation(
         oauth_client_update,
-        description="Change what an application is registered with, or disable it: fewer scopes,"
-        " other addresses and the switch take effect with the next request. Under the rules of"
-        " apiKeyCreate, as registering one.",
-        metadata={SCOPE: "admin"},
+        payload_of(OAuthClient, merges=True),
+        "Update an OAuth client. Changes apply from the next request on. It takes the same"
+        " authentication as `apiKeyCreate`.",
+        scope="admin",
     )
-    oauth_client_secret_rotate = strawberry.mutation(
+    oauth_client_secret_rotate = mutation(
         oauth_client_secret_rotate,
-        description="Give an application another secret; the one before is good no more. Under the"
-        " rules of apiKeyCreate, as registering one.",
-        metadata={SCOPE: "admin"},
+        OAuthClientSecretPayload,
+        "Create a new secret of an OAuth client. The current secret is valid for another 24 hours,"
+        " a former one is revoked. It takes the same authentication as `apiKeyCreate`.",
+        scope="admin",
+    )
+    oauth_client_former_secret_revoke = mutation(
+        oauth_client_former_secret_revoke,
+        payload_of(OAuthClient),
+        "Revoke the former secret of an OAuth client.",
+    )
+    organization_allowed_clients_set = mutation(
+        organization_allowed_clients_set,
+        payload_of(Organization, merges=True),
+        "Set the applications that can reach an organization. Its own clients and those of the"
+        " gateway always can. All others lose their access at once. Requires an owner, and takes"
+        " the same authentication as `apiKeyCreate`.",
+        scope="admin",
     )
     oauth_client_delete = delete(
-        OrganizationClient,
-        OAuthClientPayload,
-        "Delete an application for good, and end its tokens at once.",
+        OAuthClient, "Delete an OAuth client permanently, and revoke its tokens."
     )

@@ -1,60 +1,41 @@
-"""What both kinds of keys show and take: API keys of organizations and people's personal tokens."""
+"""The fields, filters and orders that API keys and personal tokens share."""
 
 from datetime import datetime
-from enum import Enum
+from typing import Any
 
 import strawberry
-from strawberry import UNSET, Maybe
 
-from graph.kit.connection import Direction
 from graph.kit.fields import described
-from graph.kit.filters import DateTimeFilter, StringFilter, UUIDFilter, named
+from graph.kit.inputs import filter_input, order_input
 from graph.kit.node import Node
 
 
-@strawberry.interface(description="What a program shows with each request, as a bearer token.")
-class Key(Node):
-    name: str = described("What it is called.")
-    hint: str = described("The last four characters of its text, by which to know it again.")
-    scopes: list[str] = described("What it is narrowed to.")
-    expires_at: datetime = described("When it ends by itself.")
-    last_used_at: datetime | None = described("When it was last shown, exact to a minute.")
-    revoked_at: datetime | None = described("When it was ended.")
+@strawberry.interface(
+    description="A secret that a program sends as a bearer token in place of a session."
+)
+class Credential(Node):
+    name: str = described("The name of the credential.")
+    hint: str = described("The last four characters of the secret, by which to recognize it.")
+    scopes: list[str] = described("The scopes that limit the access of the credential.")
+    expires_at: datetime = described("The date and time when the credential expires.")
+    last_used_at: datetime | None = described(
+        "The date and time when the credential was last used, to the minute."
+    )
+    revoked_at: datetime | None = described(
+        "The date and time when the credential was revoked; null if it was not."
+    )
 
 
-@strawberry.input
-class KeyFilter:
-    id: UUIDFilter | None = UNSET
-    name: StringFilter | None = UNSET
-    hint: StringFilter | None = UNSET
-    expires_at: DateTimeFilter | None = UNSET
-    last_used_at: DateTimeFilter | None = UNSET
-    revoked_at: DateTimeFilter | None = UNSET
-    created_at: DateTimeFilter | None = UNSET
-    and_: list["KeyFilter"] | None = named("and")
-    or_: list["KeyFilter"] | None = named("or")
-    not_: "KeyFilter | None" = named("not")
+def credential_filter(type_: Any) -> Any:
+    """Return the input that filters credentials of this type."""
+    return filter_input(
+        type_, "id", "name", "hint", "expires_at", "last_used_at", "revoked_at", "created_at"
+    )
 
 
-@strawberry.enum
-class KeySort(Enum):
-    NAME = "name"
-    EXPIRES_AT = "expires_at"
-    CREATED_AT = "created_at"
-    UPDATED_AT = "updated_at"
+def credential_order(type_: Any) -> Any:
+    """Return the input that sorts credentials of this type."""
+    return order_input(type_, "name", "expires_at", "created_at", "updated_at")
 
 
-@strawberry.input
-class KeyOrder:
-    by: KeySort
-    direction: Direction = Direction.ASC
-
-
-@strawberry.input
-class KeyUpdate:
-    name: Maybe[str]
-    scopes: Maybe[list[str]]
-    expires_at: Maybe[datetime]
-
-
-SECRET = "Its text, shown this once; `Authorization: Bearer` takes it."  # noqa: S105 (a description)
+SECRET = "The secret, to send as `Authorization: Bearer`. It is shown only once."  # noqa: S105 (a description)

@@ -1,21 +1,22 @@
-"""Changing who belongs to an organization, and as what: invite, accept, change, leave.
+"""Changes of memberships and their roles: invite, accept, change, leave.
 
 Nobody grants a role above their own, or changes someone who holds one; an organization keeps at
 least one owner.
 """
 
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import strawberry
 from strawberry import UNSET, Maybe
 from strawberry.scalars import JSON
 
-from auth import invitations, service_accounts
-from auth.mailed_links import LIVES
-from auth.notices import tell
-from auth.people import address
+from auth.accounts import invitations, keys, memberships, owner_mail, service_accounts
+from auth.accounts.mailed_links import LIVES
+from auth.accounts.notify import tell
+from auth.credentials.people import address
 from auth.session import Transaction
-from auth.session.limits import require_seat
+from auth.session.write.plan_limits import require_seat
 from auth.viewer import Role
 from db.core import organizations as db
 from db.core.notifications import NotificationType
@@ -26,133 +27,90 @@ from db.core.people import LinkPurpose, UserStatus
 from db.problem import Problem
 from graph.core.organizations import Organization, OrganizationInvitation, OrganizationMember
 from graph.kit.context import Info
+from graph.kit.fields import Id
+from graph.kit.inputs import input_for
 from graph.kit.mutations import (
     ExpectedVersion,
-    Id,
-    Payload,
-    answer,
+    Input,
     delete,
     given,
+    mutation,
+    patch,
     restore,
     update,
     writing,
 )
+from graph.kit.payloads import answer, payload_of
 
 
-@strawberry.type
-class OrganizationPayload(Payload):
-    organization: Organization
-
-
-@strawberry.type
-class OrganizationMemberPayload(Payload):
-    member: OrganizationMember
-
-
-@strawberry.type
-class OrganizationInvitationPayload(Payload):
-    invitation: OrganizationInvitation
-
-
-@strawberry.input
-class OrganizationCreate:
+@input_for(Organization, "An organization to create.")
+class OrganizationCreateInput:
     name: str
     slug: str
     type: OrganizationType = OrganizationType.TEAM
     settings: JSON | None = UNSET
 
 
-@strawberry.input
-class OrganizationUpdate:
+@input_for(Organization, "The fields of an organization to change.")
+class OrganizationUpdateInput:
     name: Maybe[str]
     slug: Maybe[str]
     type: Maybe[OrganizationType]
     billing_cycle: Maybe[BillingCycle]
     trash_retention_days: Maybe[int | None]
     settings: Maybe[JSON]
+    settings_patch: Maybe[JSON] = patch("settings")
 
 
-@strawberry.input
-class OrganizationInvite:
+@input_for(OrganizationInvitation, "An invitation to send.")
+class OrganizationInviteInput:
     organization_id: UUID
     email: str
     role: OrganizationRole = OrganizationRole.MEMBER
 
 
-@strawberry.input
-class OrganizationMemberUpdate:
+@input_for(OrganizationMember, "The fields of a member to change.")
+class OrganizationMemberUpdateInput:
     role: Maybe[OrganizationRole]
     status: Maybe[UserStatus]
 
 
+OWNER_RULE = "To {} takes the same authentication as `apiKeyCreate`."
+
+
 def role_of(label: OrganizationRole) -> Role:
-    """The role of the policy behind a role of the table."""
+    """Return the policy's role for a role of the table."""
     return Role[label.name]
 
 
 def require_rank(transaction: Transaction, organization_id: UUID, *roles: Role) -> None:
-    """FORBIDDEN when one of these roles is above the viewer's own there."""
-    own = transaction.viewer.grants.get(organization_id, Role.ANYONE)
-    if any(role > own for role in roles):
-        message = "You may not grant, change or end a role above your own."
+    """Refuse a role above the viewer's own in the organization. Raises FORBIDDEN."""
+    if not transaction.rights.require_role(max(roles), organization_id):
+        message = "You cannot grant, change or remove a role above your own."
         raise Problem("FORBIDDEN", message, field=["role"])
 
 
-async def owner_leaves(transaction: Transaction, member: db.OrganizationMember) -> None:
-    """LAST_OWNER when this member is the only active owner.
-
-    Where the organization names them as its owner, it names the earliest remaining one from now on.
-    """
-    if member.role is not OrganizationRole.OWNER:
-        return
-    owners = await transaction.find_all(
-        db.OrganizationMember,
-        db.OrganizationMember.organization_id == member.organization_id,
-        db.OrganizationMember.role == OrganizationRole.OWNER,
-        db.OrganizationMember.status == UserStatus.ACTIVE,
-    )
-    remaining = [owner for owner in owners if owner.id != member.id]
-    if not remaining:
-        raise Problem("LAST_OWNER", "An organization keeps at least one owner.")
-    organization = await transaction.find(db.Organization, member.organization_id)
-    if organization.owner_id == member.user_id:
-        first = min(remaining, key=lambda owner: (owner.created_at, owner.id))
-        transaction.change(organization, None, owner_id=first.user_id)
-
-
-async def organization_create(info: Info, input: OrganizationCreate) -> OrganizationPayload | None:
-    values = given(input)
-    if info.context.viewer.is_service:
-        raise Problem("FORBIDDEN", "A service account belongs to one organization.")
+async def organization_create(info: Info, input: Input[OrganizationCreateInput]) -> Any:
     async with writing(info) as transaction:
-        organization = db.Organization(**values, owner_id=info.context.viewer.id)
-        await transaction.act_as(transaction.viewer.granted(organization.id, Role.OWNER))
-        transaction.add(organization)
-        await transaction.flush()
-        transaction.add(
-            db.OrganizationMember(
-                organization_id=organization.id,
-                user_id=transaction.person,
-                role=OrganizationRole.OWNER,
-            )
-        )
+        organization = await memberships.found(transaction, given(input))
         founder = transaction.viewer
     info.context.become(founder)
     founded = await info.context.get(db.Organization, organization.id)  # PostgreSQL has counted
-    return answer(OrganizationPayload, founded)  # type: ignore[no-any-return]
+    return answer(payload_of(Organization), founded)
 
 
-async def organization_invite(
-    info: Info, input: OrganizationInvite
-) -> OrganizationInvitationPayload | None:
+async def organization_invite(info: Info, input: Input[OrganizationInviteInput]) -> Any:
     values, session, outbox = given(input), info.context.session, info.context.outbox
     async with writing(info) as transaction:
         email = address(input.email)
+        if input.role is OrganizationRole.OWNER:
+            await keys.require_may_issue(session, transaction)
         organization = await transaction.find(
             db.Organization, input.organization_id, lock=False, field=["organization_id"]
         )
         require_rank(transaction, organization.id, role_of(input.role))
         require_seat(organization)  # pending invitations do not count, but who could not join now?
+        await invitations.replace_expired(transaction, organization.id, email)
         invitation = db.OrganizationInvitation(
             **(values | {"email": email}),
             token=uuid4(),  # random, where a UUIDv7 would tell when it was made
@@ -164,47 +122,60 @@ async def organization_invite(
             await invitations.admit(session, outbox, email, organization.id)
     if outbox:
         invitations.announce(session, outbox, invitation.id)
-    return answer(OrganizationInvitationPayload, invitation)  # type: ignore[no-any-return]
+    if invitation.role is OrganizationRole.OWNER:
+        place = invitation.organization_id
+        owner_mail.tell(session, outbox, "owner_invited", place, None, invited=invitation.email)
+    return answer(payload_of(OrganizationInvitation), invitation)
 
 
 async def organization_invitation_accept(
-    info: Info, token: UUID
-) -> OrganizationMemberPayload | None:
+    info: Info,
+    token: Annotated[UUID, strawberry.argument(description="The token of the invitation.")],
+) -> Any:
     viewer = info.context.viewer
     invitation = await invitations.for_token(info.context.session.database, viewer, token)
     async with writing(info) as transaction:
         member = await invitations.join(transaction, invitation)
     info.context.become(viewer.granted(invitation.organization_id, role_of(member.role)))
-    return answer(OrganizationMemberPayload, member)  # type: ignore[no-any-return]
+    return answer(payload_of(OrganizationMember), member)
 
 
 async def organization_invitation_cancel(
     info: Info, id: Id, expected_version: ExpectedVersion
-) -> OrganizationInvitationPayload | None:
+) -> Any:
     async with writing(info) as transaction:
         invitation = await transaction.find(db.OrganizationInvitation, id)
         if invitation.status is not InvitationStatus.PENDING:
             raise Problem("CONFLICT", invitations.ANSWERED)
         cancelled = {"status": InvitationStatus.CANCELLED}
-        await transaction.update(invitation, expected_version, cancelled)
-    return answer(OrganizationInvitationPayload, invitation)  # type: ignore[no-any-return]
+        await transaction.edits.update(invitation, expected_version, cancelled)
+    return answer(payload_of(OrganizationInvitation), invitation)
 
 
 async def organization_member_update(
-    info: Info, id: Id, expected_version: ExpectedVersion, input: OrganizationMemberUpdate
-) -> OrganizationMemberPayload | None:
+    info: Info,
+    id: Id,
+    expected_version: ExpectedVersion,
+    input: Input[OrganizationMemberUpdateInput],
+) -> Any:
     values = given(input)
     async with writing(info) as transaction:
-        organization, member = await _locked(transaction, id)
+        organization, member = await memberships.locked(transaction, id)
         before, new = member.role, values.get("role", member.role)
         require_rank(transaction, member.organization_id, role_of(member.role), role_of(new))
         status = values.get("status", member.status)
         resumes = status is UserStatus.ACTIVE and member.status is not status
-        if resumes or role_of(new) > role_of(before):
+        becomes_owner = new is OrganizationRole.OWNER and (resumes or before is not new)
+        if becomes_owner:
+            await keys.require_may_issue(info.context.session, transaction)
+        elif resumes or role_of(new) > role_of(before):
             await service_accounts.require_may_widen(info.context.session, transaction, member)
         if new is not OrganizationRole.OWNER or status is not UserStatus.ACTIVE:
-            await owner_leaves(transaction, member)
-        await transaction.update(member, expected_version, values)
+            await memberships.owner_leaves(transaction, member)
+        await transaction.edits.update(member, expected_version, values)
+        active = member.status is UserStatus.ACTIVE
+        rank = role_of(member.role) if active else Role.ANYONE
+        await invitations.withdraw_those_of(transaction, member, rank)
         if member.role is not before:
             tell(
                 transaction,
@@ -215,79 +186,88 @@ async def organization_member_update(
                 member,
                 organization_id=organization.id,
             )
-    versions = transaction.merged.get(member.id, ())
-    return answer(OrganizationMemberPayload, member, versions)  # type: ignore[no-any-return]
+    if becomes_owner:
+        _tell_of_owner(info, member)
+    versions = transaction.edits.merged.get(member.id, ())
+    return answer(payload_of(OrganizationMember, merges=True), member, versions)
 
 
-async def organization_member_remove(
-    info: Info, id: Id, expected_version: ExpectedVersion
-) -> OrganizationMemberPayload | None:
+async def organization_member_remove(info: Info, id: Id, expected_version: ExpectedVersion) -> Any:
     async with writing(info) as transaction:
-        _, member = await _locked(transaction, id)
+        _, member = await memberships.locked(transaction, id)
         if member.user_id != info.context.viewer.id:
             require_rank(transaction, member.organization_id, role_of(member.role))
-        await owner_leaves(transaction, member)
-        await transaction.delete(member, expected_version)
-    return answer(OrganizationMemberPayload, member)  # type: ignore[no-any-return]
+        await memberships.end(transaction, member, expected_version)
+    return answer(payload_of(OrganizationMember), member)
 
 
-async def organization_member_restore(
-    info: Info, id: Id, expected_version: ExpectedVersion
-) -> OrganizationMemberPayload | None:
+async def organization_member_restore(info: Info, id: Id, expected_version: ExpectedVersion) -> Any:
     async with writing(info) as transaction:
         member = await transaction.find(db.OrganizationMember, id, deleted=True)
         require_rank(transaction, member.organization_id, role_of(member.role))
-        await service_accounts.require_may_widen(info.context.session, transaction, member)
-        await transaction.restore(member, expected_version)
-    return answer(OrganizationMemberPayload, member)  # type: ignore[no-any-return]
+        is_owner = member.role is OrganizationRole.OWNER
+        if is_owner:
+            await keys.require_may_issue(info.context.session, transaction)
+        else:
+            await service_accounts.require_may_widen(info.context.session, transaction, member)
+        await transaction.edits.restore(member, expected_version)
+    if is_owner:
+        _tell_of_owner(info, member)
+    return answer(payload_of(OrganizationMember), member)
 
 
-async def _locked(
-    transaction: Transaction, id: UUID
-) -> tuple[db.Organization, db.OrganizationMember]:
-    """The membership and its organization, locked before it: changes of members take turns.
-
-    Two owners who leave at once must neither find the other still there nor wait for each other.
-    """
-    member = await transaction.find(db.OrganizationMember, id, lock=False)
-    organization = await transaction.find(db.Organization, member.organization_id)
-    return organization, await transaction.find(db.OrganizationMember, id)
+def _tell_of_owner(info: Info, member: db.OrganizationMember) -> None:
+    session, outbox = info.context.session, info.context.outbox
+    owner_mail.tell(session, outbox, "owner_made", member.organization_id, member.user_id)
 
 
 @strawberry.type
 class Mutation:
-    organization_create = strawberry.mutation(
-        organization_create, description="A new organization, of which the viewer is the owner."
+    organization_create = mutation(
+        organization_create,
+        payload_of(Organization),
+        "Create an organization, with the viewer as its owner.",
     )
-    organization_update = update(
-        db.Organization, OrganizationPayload, OrganizationUpdate, "Change an organization."
-    )
+    organization_update = update(Organization, OrganizationUpdateInput, "Update an organization.")
     organization_delete = delete(
-        db.Organization, OrganizationPayload, "Delete an organization, and hide all it holds."
-    )
-    organization_invite = strawberry.mutation(
-        organization_invite, description="Invite an address into an organization."
-    )
-    organization_invitation_accept = strawberry.mutation(
-        organization_invitation_accept,
-        description="Join the organization that this token invites the viewer's address to.",
-    )
-    organization_invitation_cancel = strawberry.mutation(
-        organization_invitation_cancel, description="Withdraw an invitation."
-    )
-    organization_member_update = strawberry.mutation(
-        organization_member_update,
-        description="Change a member's role or status. What has a service account reach further is"
-        " under the rules of apiKeyCreate.",
+        Organization, "Delete an organization with everything in it. It can be restored."
     )
     organization_restore = restore(
-        db.Organization, OrganizationPayload, "Bring a deleted organization back."
+        Organization, "Restore a deleted organization with everything in it."
     )
-    organization_member_restore = strawberry.mutation(
+    organization_invite = mutation(
+        organization_invite,
+        payload_of(OrganizationInvitation),
+        "Invite an email address to an organization. The invitation is cancelled if its"
+        " sender loses"
+        f" the right to send it. {OWNER_RULE.format('invite an owner')}",
+    )
+    organization_invitation_accept = mutation(
+        organization_invitation_accept,
+        payload_of(OrganizationMember),
+        "Accept an invitation to the email address of the viewer.",
+    )
+    organization_invitation_cancel = mutation(
+        organization_invitation_cancel,
+        payload_of(OrganizationInvitation),
+        "Cancel an invitation.",
+    )
+    organization_member_update = mutation(
+        organization_member_update,
+        payload_of(OrganizationMember, merges=True),
+        "Update the role or the status of a member. Invitations that the member sent and can no"
+        " longer send are cancelled."
+        f" {OWNER_RULE.format('make an owner, or to extend the access of a service account')}",
+    )
+    organization_member_restore = mutation(
         organization_member_restore,
-        description="Bring an ended membership back, as it was. That of a service account is under"
-        " the rules of apiKeyCreate.",
+        payload_of(OrganizationMember),
+        "Restore a removed member with the former role."
+        f" {OWNER_RULE.format('restore an owner or a service account')}",
     )
-    organization_member_remove = strawberry.mutation(
-        organization_member_remove, description="End a membership, or leave."
+    organization_member_remove = mutation(
+        organization_member_remove,
+        payload_of(OrganizationMember),
+        "Remove a member from an organization, or leave it. Invitations that the member sent are"
+        " cancelled.",
     )

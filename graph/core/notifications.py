@@ -1,18 +1,16 @@
-"""Notifications: what a person is told, read by them alone, and followed by them as it comes."""
+"""Notifications of a person: read by them alone, and followed as they arrive."""
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from enum import Enum
 from typing import Annotated, Any, cast
 from uuid import UUID
 
 import strawberry
-from strawberry import UNSET
 from strawberry.scalars import JSON
 
-from auth.policy import require_signed_in, require_token_scope
+from auth.policy import ENTITIES, require_signed_in, require_token_scope
 from auth.session import Transaction
-from auth.session.refusal import missing
+from auth.session.write.db_errors import missing
 from db.core import notifications as db
 from db.core.notifications import NotificationType
 from db.core.organizations import Organization as OrganizationRow
@@ -24,51 +22,76 @@ from graph.core.organizations import Organization
 from graph.core.people import Profile, Viewer
 from graph.core.projects import Project
 from graph.kit.bulk import MOST_ITEMS
-from graph.kit.connection import Direction, connection
+from graph.kit.connection import connection
 from graph.kit.context import Context, Info
-from graph.kit.fields import described, extend_type, to_one
-from graph.kit.filters import (
-    BooleanFilter,
-    DateTimeFilter,
-    Filter,
-    StringFilter,
-    UUIDFilter,
-    named,
-)
-from graph.kit.mutations import Id, Payload, answer, writing
+from graph.kit.entity_types import label_of
+from graph.kit.enums import describe_enum
+from graph.kit.fields import Id, computed, described, extend_type, to_one
+from graph.kit.inputs import filter_input, order_input
+from graph.kit.mutations import mutation, writing
 from graph.kit.node import NODES, Node
+from graph.kit.payloads import answer, payload_of
 from graph.kit.scopes import SCOPE
 from graph.kit.stream import Stream
 
-strawberry.enum(NotificationType, description="The tone of a notification, or what it is about.")
+describe_enum(
+    NotificationType,
+    "The type of a notification.",
+    {
+        "INFO": "Information.",
+        "SUCCESS": "Something has succeeded.",
+        "WARNING": "Something needs attention.",
+        "ERROR": "Something has failed.",
+        "INVITATION": "An invitation.",
+        "ASSIGNMENT": "An assignment to a requirement.",
+        "MENTION": "A mention of the user.",
+    },
+)
 SHOWN = {SCOPE: "organizations:read"}
 
 
-@strawberry.type(description="What one person is told; nobody else sees that it is there.")
+@strawberry.type(description="A message to one user, which only that user can read.")
 class Notification(Node):
     model = db.Notification
 
-    type: NotificationType = described("Its tone, or what it is about.")
-    title: str = described("What has happened, in a line.")
-    message: str | None = described("More of it.")
-    unread: bool = described("Whether it is still to be read.")
-    read_at: datetime | None = described("When it was read.")
-    metadata_: JSON = described(
-        "Of what it tells, for programs: `event`, `entityType` and `entityId`.", name="metadata"
-    )
-    organization_id: UUID = described("The organization it comes from.")
-    project_id: UUID | None = described("The project it is about, if it is about one.")
+    type: NotificationType = described("The type of the notification.")
+    title: str = described("The title of the notification.")
+    message: str | None = described("The text of the notification.")
+    unread: bool = described("Whether the notification is unread.")
+    read_at: datetime | None = described("The date and time when the notification was read.")
+    organization_id: UUID = described("The ID of the organization of the notification.")
+    project_id: UUID | None = described("The ID of the project of the notification, if any.")
     organization: Organization | None = to_one(
-        "organization_id", OrganizationRow, Organization, "The organization it comes from."
+        "organization_id", OrganizationRow, Organization, "The organization of the notification."
     )
     project: Project | None = to_one(
-        "project_id", ProjectRow, Project, "The project it is about; null where it is not shown."
+        "project_id",
+        ProjectRow,
+        Project,
+        "The project of the notification; null if there is none or the viewer cannot read it.",
     )
     actor: Profile | None = to_one(
-        "created_by", ProfileRow, Profile, "Who did what it tells of; null for the gateway itself."
+        "created_by",
+        ProfileRow,
+        Profile,
+        "The user who caused the notification; null for the system.",
     )
 
-    @strawberry.field(description="What it is about; null when that is gone, or is not shown.")
+    @computed(
+        "metadata_",
+        text="The cause of the notification, for programs: `event`, `entityType` and `entityId`.",
+    )
+    def metadata(root: strawberry.Parent[Any]) -> JSON:  # noqa: N805
+        recorded = root.metadata_
+        if model := ENTITIES.get(recorded.get("entityType", "")):
+            return {**recorded, "entityType": label_of(model)}  # type: ignore[return-value]
+        return recorded  # type: ignore[no-any-return]
+
+    @computed(
+        "metadata_",
+        text="The object that the notification is about; null if it was deleted or"
+        " the viewer cannot read it.",
+    )
     async def entity(root: strawberry.Parent[Any], info: Info) -> Node | None:  # noqa: N805
         try:
             id = UUID(str(root.metadata_.get("entityId")))
@@ -78,40 +101,11 @@ class Notification(Node):
         return row  # type: ignore[return-value]
 
 
-@strawberry.input
-class NotificationFilter:
-    id: UUIDFilter | None = UNSET
-    type: Filter[NotificationType] | None = UNSET
-    title: StringFilter | None = UNSET
-    unread: BooleanFilter | None = UNSET
-    organization_id: UUIDFilter | None = UNSET
-    project_id: UUIDFilter | None = UNSET
-    created_by: UUIDFilter | None = UNSET
-    created_at: DateTimeFilter | None = UNSET
-    read_at: DateTimeFilter | None = UNSET
-    and_: list["NotificationFilter"] | None = named("and")
-    or_: list["NotificationFilter"] | None = named("or")
-    not_: "NotificationFilter | None" = named("not")
-
-
-@strawberry.enum
-class NotificationSort(Enum):
-    TYPE = "type"
-    CREATED_AT = "created_at"
-    READ_AT = "read_at"
-
-
-@strawberry.input
-class NotificationOrder:
-    by: NotificationSort
-    direction: Direction = Direction.ASC
-
-
 async def _unread(context: Context) -> int:
     return await context.session.count(db.Notification, db.Notification.unread.is_(True))
 
 
-@strawberry.field(description="How many of them are unread.", metadata=SHOWN)
+@strawberry.field(description="The number of unread notifications.", metadata=SHOWN)
 async def unread_notifications(info: Info) -> int:
     return await _unread(info.context)
 
@@ -121,59 +115,67 @@ extend_type(
     notifications=connection(
         db.Notification,
         Notification,
-        NotificationFilter,
-        NotificationOrder,
-        "What the viewer was told, the newest first unless asked otherwise.",
+        filter_input(
+            Notification,
+            "id",
+            "type",
+            "title",
+            "unread",
+            "organization_id",
+            "project_id",
+            "created_by",
+            "created_at",
+            "read_at",
+        ),
+        order_input(Notification, "type", "created_at", "read_at"),
+        "The notifications of the viewer, by default the newest first.",
         newest_first=True,
     ),
     unread_notifications=unread_notifications,
 )
 
 
-@strawberry.type
-class NotificationPayload(Payload):
-    notification: Notification
-
-
-@strawberry.type(description="What became of many notifications.")
+@strawberry.type(description="The result of marking notifications as read.")
 class NotificationsPayload:
-    notifications: list[Notification] = described("Those that were asked for, as they are now.")
+    notifications: list[Notification] = described("The notifications after the mutation.")
 
-    @strawberry.field(description="How many are still unread.", metadata=SHOWN)
+    @strawberry.field(description="The number of unread notifications that remain.", metadata=SHOWN)
     async def unread_count(self, info: Info) -> int:
         return await _unread(info.context)
 
 
-Read = Annotated[bool, strawberry.argument(description="False has it count as unread again.")]
+Read = Annotated[bool, strawberry.argument(description="Whether to mark it as read, or as unread.")]
 Ids = Annotated[
     list[UUID] | None,
     strawberry.argument(
-        description=f"Which ones, up to {MOST_ITEMS}; unless given, all that are unread, the oldest"
-        f" {MOST_ITEMS} of them at a time."
+        description=f"The IDs of the notifications, at most {MOST_ITEMS}. The default is the oldest"
+        f" {MOST_ITEMS} unread ones."
     ),
 ]
 
 
 def _mark(transaction: Transaction, row: db.Notification, *, read: bool) -> None:
-    """Leave it as it was when it says so already.
+    """Set whether the notification is read; one that is in this state already stays unchanged.
 
-    There is no version to expect: it is one's own, and what was said last counts.
+    No version is expected: only its owner changes it, and the last request wins.
     """
     if row.unread is read:
         read_at = transaction.now if read else None
         transaction.change(row, None, unread=not read, read_at=read_at)
 
 
-async def notification_read(info: Info, id: Id, read: Read = True) -> NotificationPayload | None:
+async def notification_read(info: Info, id: Id, read: Read = True) -> Any:
     async with writing(info, None) as transaction:
         row = await transaction.find(db.Notification, id)
         _mark(transaction, row, read=read)
-    return answer(NotificationPayload, row)  # type: ignore[no-any-return]
+    return answer(payload_of(Notification), row)
 
 
 async def notifications_read(info: Info, ids: Ids = None) -> NotificationsPayload | None:
     if ids is not None and not 0 < len(ids) <= MOST_ITEMS:
-        raise Problem("INVALID", f"Name 1 to {MOST_ITEMS}, or none.", field=["ids"])
+        raise Problem(
+            "INVALID", f"Must have 1 to {MOST_ITEMS} items, or be left out.", field=["ids"]
+        )
     async with writing(info, None) as transaction:
         if ids is None:
             unread = db.Notification.unread.is_(True)
@@ -189,36 +191,39 @@ async def notifications_read(info: Info, ids: Ids = None) -> NotificationsPayloa
     return NotificationsPayload(notifications=cast("list[Notification]", rows))
 
 
-async def notification_delete(info: Info, id: Id) -> NotificationPayload | None:
+async def notification_delete(info: Info, id: Id) -> Any:
     async with writing(info, None) as transaction:
         row = await transaction.find(db.Notification, id)
-        transaction.hide(row, row.version, ())
-    return answer(NotificationPayload, row)  # type: ignore[no-any-return]
+        transaction.edits.hide(row, row.version, ())
+    return answer(payload_of(Notification), row)
 
 
 @strawberry.type
 class Mutation:
-    notification_read = strawberry.mutation(
-        notification_read, description="Mark a notification of one's own as read."
+    notification_read = mutation(
+        notification_read,
+        payload_of(Notification),
+        "Mark a notification of the viewer as read or unread.",
     )
-    notifications_read = strawberry.mutation(
-        notifications_read, description="Mark many of them as read, or all."
+    notifications_read = mutation(
+        notifications_read, NotificationsPayload, "Mark notifications of the viewer as read."
     )
-    notification_delete = strawberry.mutation(
-        notification_delete, description="Remove a notification of one's own."
+    notification_delete = mutation(
+        notification_delete,
+        payload_of(Notification),
+        "Delete a notification of the viewer permanently.",
     )
 
 
-@strawberry.type(description="What has happened to somebody's notifications.")
+@strawberry.type(description="A change of the notifications of the viewer.")
 class NotificationEvent(ChangeEvent):
     @strawberry.field(
-        description="The notification; null when it was removed, and where the stream speaks of"
-        " itself."
+        description="The notification; null if it was deleted, and for READY and RESYNC."
     )
     async def notification(root: strawberry.Parent[Any], info: Info) -> Notification | None:  # noqa: N805
         return await row_told(root.event, info.context)  # type: ignore[return-value]
 
-    @strawberry.field(description="How many are unread now.", metadata=SHOWN)
+    @strawberry.field(description="The number of unread notifications.", metadata=SHOWN)
     async def unread_count(root: strawberry.Parent[Any], info: Info) -> int:  # noqa: N805
         return await _unread(info.context)
 
@@ -236,15 +241,14 @@ def _own(
 
 @strawberry.type
 class Subscription:
-    @strawberry.subscription(description="The viewer's new notifications.", metadata=SHOWN)
+    @strawberry.subscription(description="New notifications of the viewer.", metadata=SHOWN)
     async def notification_received(
         self, info: Info, after: After = None
     ) -> AsyncGenerator[NotificationEvent, None]:
         return _own(info, after, frozenset({"create"}))
 
     @strawberry.subscription(
-        description="All that happens to the viewer's notifications: that there are new ones, and"
-        " that some were read or removed, here or in another window.",
+        description="Changes of the notifications of the viewer: new, read and deleted ones.",
         metadata=SHOWN,
     )
     async def notification_changed(

@@ -1,11 +1,10 @@
 """Organizations: the tenants, their members and invitations."""
 
 from datetime import datetime
-from enum import Enum
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
-from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from db.core import organizations as db
@@ -16,150 +15,150 @@ from db.core.people import Profile as ProfileRow
 from db.core.people import UserStatus
 from db.problem import Problem
 from graph.core.people import Authored, Profile
-from graph.kit.connection import Direction, connection
+from graph.kit.connection import connection
 from graph.kit.context import Info
+from graph.kit.enums import describe_enum
 from graph.kit.fields import AsOf, AtVersion, described, extend_type, to_one
-from graph.kit.filters import DateTimeFilter, Filter, StringFilter, UUIDFilter, named
+from graph.kit.inputs import filter_input, order_input
 from graph.kit.node import Node
 from graph.kit.scalars import BigInt
 
-strawberry.enum(OrganizationType, description="Who stands behind it.")
-strawberry.enum(BillingPlan, description="What it has subscribed to.")
-strawberry.enum(BillingCycle, name="BillingCycle", description="How often it pays.")
-strawberry.enum(
-    OrganizationRole,
-    name="OrganizationRole",
-    description="What a person is in an organization. MEMBER reads what is visible to the"
-    " organization and works where they hold a project or document role; BILLING sees billing"
-    " alone; the others hold for everything beneath.",
+describe_enum(
+    OrganizationType,
+    "The type of an organization.",
+    {
+        "PERSONAL": "The organization of one person.",
+        "TEAM": "The organization of a team.",
+        "ENTERPRISE": "The organization of an enterprise.",
+    },
 )
-strawberry.enum(InvitationStatus, description="What has become of an invitation.")
+describe_enum(
+    BillingPlan,
+    "The plan of an organization, which sets its limits.",
+    {
+        "FREE": "The free plan.",
+        "PRO": "The plan for professionals.",
+        "BUSINESS": "The plan for businesses.",
+        "ENTERPRISE": "The plan for enterprises.",
+    },
+)
+describe_enum(
+    BillingCycle,
+    "How often an organization is billed.",
+    {
+        "MONTHLY": "Every month.",
+        "QUARTERLY": "Every three months.",
+        "YEARLY": "Every year.",
+    },
+    name="BillingCycle",
+)
+describe_enum(
+    OrganizationRole,
+    "The role of a user in an organization.",
+    {
+        "OWNER": "Full access, including owners, keys, applications and deletion.",
+        "ADMIN": "Can change the organization, its members and every project.",
+        "EDITOR": "Can read every project, and create and change documents and their content.",
+        "MEMBER": "Can read the organization, its members, and projects whose visibility is"
+        " ORGANIZATION or PUBLIC, and has further access by roles in projects and documents.",
+        "VIEWER": "Can read the organization, its members and every project.",
+        "BILLING": "Can read the organization, its billing, and PUBLIC projects.",
+    },
+    name="OrganizationRole",
+)
+describe_enum(
+    InvitationStatus,
+    "The status of an invitation.",
+    {
+        "PENDING": "The invitation can be accepted.",
+        "ACCEPTED": "The invitation was accepted.",
+        "DECLINED": "The invitation was declined.",
+        "EXPIRED": "The invitation has expired.",
+        "CANCELLED": "The invitation was cancelled.",
+    },
+)
 
 
-@strawberry.type(description="A tenant: its people, its projects, its plan and limits.")
+@strawberry.type(description="A tenant: its members, projects, plan and limits.")
 class Organization(Authored, Node):
     model = db.Organization
 
-    name: str = described("What it is called.")
-    slug: str = described("Its name in addresses, unique everywhere.")
-    type: OrganizationType = described("Who stands behind it.")
-    billing_plan: BillingPlan = described("What it has subscribed to.")
-    billing_cycle: BillingCycle = described("How often it pays.")
-    max_members: int = described("How many members the plan allows.")
-    max_monthly_requests: BigInt = described("How many requests a month the plan allows.")
+    name: str = described("The name of the organization.")
+    slug: str = described("The name of the organization in URLs, unique among all organizations.")
+    type: OrganizationType = described("The type of the organization.")
+    billing_plan: BillingPlan = described("The plan of the organization.")
+    billing_cycle: BillingCycle = described("How often the organization is billed.")
+    max_members: int = described("The maximum number of members of the plan.")
+    max_monthly_requests: BigInt = described("The maximum number of requests a month of the plan.")
     trash_retention_days: int | None = described(
-        "Days until what was deleted may be purged; null keeps everything."
+        "The number of days until deleted objects can be purged; null if they cannot be."
     )
-    member_count: int = described("How many active members it has.")
-    storage_used: BigInt = described("Bytes stored.")
-    settings: JSON = described("Its configuration.")
-    owner: Profile | None = to_one("owner_id", ProfileRow, Profile, "Its primary administrator.")
+    member_count: int = described("The number of active members.")
+    storage_used: BigInt = described("The storage that baselines use, in bytes.")
+    allowed_clients: list[str] | None = described(
+        "The client IDs of the applications that can reach the organization, besides its own and"
+        " those of the gateway; null allows every application."
+    )
+    settings: JSON = described("The settings of the organization.")
+    owner: Profile | None = to_one(
+        "owner_id", ProfileRow, Profile, "The primary owner of the organization."
+    )
 
 
-@strawberry.type(description="A person's membership in an organization.")
+@strawberry.type(description="The membership of a user in an organization.")
 class OrganizationMember(Authored, Node):
     model = db.OrganizationMember
 
-    role: OrganizationRole = described("What they are in the organization.")
-    status: UserStatus = described("Whether the membership is in force.")
-    last_active_at: datetime | None = described("When they were last seen there.")
-    organization: Organization | None = to_one(
-        "organization_id", db.Organization, Organization, "Where."
+    role: OrganizationRole = described("The role of the member in the organization.")
+    status: UserStatus = described("The status of the membership.")
+    last_active_at: datetime | None = described(
+        "The date and time when the member was last active in the organization."
     )
-    user: Profile | None = to_one("user_id", ProfileRow, Profile, "Who.")
+    organization: Organization | None = to_one(
+        "organization_id", db.Organization, Organization, "The organization of the membership."
+    )
+    user: Profile | None = to_one(
+        "user_id", ProfileRow, Profile, "The user or service account that is the member."
+    )
 
 
-@strawberry.type(description="An address that may join an organization, once.")
+@strawberry.type(description="An invitation of an email address to an organization.")
 class OrganizationInvitation(Authored, Node):
     model = db.OrganizationInvitation
 
-    email: str = described("Whose invitation it is.")
-    role: OrganizationRole = described("The role they are to have.")
-    status: InvitationStatus = described("What has become of it.")
-    expires_at: datetime = described("Until when it can be accepted.")
-    token: UUID = described("What to accept it with, signed in under the same address.")
+    email: str = described("The email address that is invited.")
+    role: OrganizationRole = described("The role that the new member will have.")
+    status: InvitationStatus = described("The status of the invitation.")
+    expires_at: datetime = described("The date and time when the invitation expires.")
+    token: UUID = described(
+        "The token that accepts the invitation, for a viewer with the invited email address."
+    )
     organization: Organization | None = to_one(
-        "organization_id", db.Organization, Organization, "Where to."
+        "organization_id", db.Organization, Organization, "The organization of the invitation."
     )
 
 
-@strawberry.input
-class OrganizationFilter:
-    id: UUIDFilter | None = UNSET
-    name: StringFilter | None = UNSET
-    slug: StringFilter | None = UNSET
-    type: Filter[OrganizationType] | None = UNSET
-    billing_plan: Filter[BillingPlan] | None = UNSET
-    created_at: DateTimeFilter | None = UNSET
-    updated_at: DateTimeFilter | None = UNSET
-    and_: list["OrganizationFilter"] | None = named("and")
-    or_: list["OrganizationFilter"] | None = named("or")
-    not_: "OrganizationFilter | None" = named("not")
-
-
-@strawberry.enum
-class OrganizationSort(Enum):
-    NAME = "name"
-    SLUG = "slug"
-    CREATED_AT = "created_at"
-    UPDATED_AT = "updated_at"
-
-
-@strawberry.input
-class OrganizationOrder:
-    by: OrganizationSort
-    direction: Direction = Direction.ASC
-
-
-@strawberry.input
-class OrganizationMemberFilter:
-    id: UUIDFilter | None = UNSET
-    user_id: UUIDFilter | None = UNSET
-    role: Filter[OrganizationRole] | None = UNSET
-    status: Filter[UserStatus] | None = UNSET
-    created_at: DateTimeFilter | None = UNSET
-    and_: list["OrganizationMemberFilter"] | None = named("and")
-    or_: list["OrganizationMemberFilter"] | None = named("or")
-    not_: "OrganizationMemberFilter | None" = named("not")
-
-
-@strawberry.enum
-class OrganizationMemberSort(Enum):
-    ROLE = "role"
-    CREATED_AT = "created_at"
-    UPDATED_AT = "updated_at"
-
-
-@strawberry.input
-class OrganizationMemberOrder:
-    by: OrganizationMemberSort
-    direction: Direction = Direction.ASC
-
-
-@strawberry.input
-class OrganizationInvitationFilter:
-    id: UUIDFilter | None = UNSET
-    email: StringFilter | None = UNSET
-    role: Filter[OrganizationRole] | None = UNSET
-    status: Filter[InvitationStatus] | None = UNSET
-    expires_at: DateTimeFilter | None = UNSET
-    created_at: DateTimeFilter | None = UNSET
-    and_: list["OrganizationInvitationFilter"] | None = named("and")
-    or_: list["OrganizationInvitationFilter"] | None = named("or")
-    not_: "OrganizationInvitationFilter | None" = named("not")
-
-
-@strawberry.enum
-class OrganizationInvitationSort(Enum):
-    EMAIL = "email"
-    EXPIRES_AT = "expires_at"
-    CREATED_AT = "created_at"
-
-
-@strawberry.input
-class OrganizationInvitationOrder:
-    by: OrganizationInvitationSort
-    direction: Direction = Direction.ASC
+OrganizationFilterInput = filter_input(
+    Organization,
+    "id",
+    "name",
+    "slug",
+    "type",
+    "billing_plan",
+    "created_at",
+    "updated_at",
+)
+OrganizationOrderInput = order_input(Organization, "name", "slug", "created_at", "updated_at")
+OrganizationMemberFilterInput = filter_input(
+    OrganizationMember, "id", "user_id", "role", "status", "created_at"
+)
+OrganizationMemberOrderInput = order_input(OrganizationMember, "role", "created_at", "updated_at")
+OrganizationInvitationFilterInput = filter_input(
+    OrganizationInvitation, "id", "email", "role", "status", "expires_at", "created_at"
+)
+OrganizationInvitationOrderInput = order_input(
+    OrganizationInvitation, "email", "expires_at", "created_at"
+)
 
 
 extend_type(
@@ -167,17 +166,17 @@ extend_type(
     members=connection(
         db.OrganizationMember,
         OrganizationMember,
-        OrganizationMemberFilter,
-        OrganizationMemberOrder,
-        "Who belongs to it.",
+        OrganizationMemberFilterInput,
+        OrganizationMemberOrderInput,
+        "The members of the organization.",
         key="organization_id",
     ),
     invitations=connection(
         db.OrganizationInvitation,
         OrganizationInvitation,
-        OrganizationInvitationFilter,
-        OrganizationInvitationOrder,
-        "Who has been invited; visible to administrators.",
+        OrganizationInvitationFilterInput,
+        OrganizationInvitationOrderInput,
+        "The invitations to the organization; empty for viewers who are not administrators.",
         key="organization_id",
     ),
 )
@@ -185,13 +184,17 @@ extend_type(
 
 async def _organization(
     info: Info,
-    id: UUID | None = None,
-    slug: str | None = None,
+    id: Annotated[
+        UUID | None, strawberry.argument(description="The ID of the organization.")
+    ] = None,
+    slug: Annotated[
+        str | None, strawberry.argument(description="The slug of the organization.")
+    ] = None,
     at_version: AtVersion = None,
     as_of: AsOf = None,
 ) -> Organization | None:
     if (id is None) == (slug is None):
-        raise Problem("INVALID", "Give either the id or the slug.", field=["id"])
+        raise Problem("INVALID", "Give either `id` or `slug`.", field=["id"])
     if id is None:
         id = (await info.context.get_by(db.Organization, "slug", slug)).id  # of now
     return await info.context.get_then(db.Organization, id, at_version, as_of)  # type: ignore[return-value]
@@ -200,12 +203,12 @@ async def _organization(
 @strawberry.type
 class Query:
     organization = strawberry.field(
-        _organization, description="One organization, by its id or its slug."
+        _organization, description="Look up an organization by its ID or slug."
     )
     organizations = connection(
         db.Organization,
         Organization,
-        OrganizationFilter,
-        OrganizationOrder,
-        "The organizations the viewer belongs to.",
+        OrganizationFilterInput,
+        OrganizationOrderInput,
+        "List the organizations of the viewer.",
     )

@@ -10,82 +10,103 @@ from strawberry.scalars import JSON
 from db.core import people as db
 from db.core.people import UserStatus
 from graph.kit.context import Info
-from graph.kit.fields import described, extend_type, to_one
+from graph.kit.enums import describe_enum
+from graph.kit.fields import computed, described, extend_type, to_one
 from graph.kit.history import HistoryEntry
-from graph.kit.mutations import Payload, update
+from graph.kit.inputs import input_for
+from graph.kit.mutations import patch, update
 from graph.kit.node import Node
 
-strawberry.enum(UserStatus, description="The state of an account or membership.")
+describe_enum(
+    UserStatus,
+    "The status of an account or a membership.",
+    {
+        "ACTIVE": "In use.",
+        "INACTIVE": "No longer in use.",
+        "SUSPENDED": "Blocked by an administrator.",
+        "PENDING": "Waiting for approval.",
+    },
+)
 
 
 @strawberry.type(
-    description="A person, who may work in many organizations; or a service account, in whose name"
-    " servers act for one."
+    description="A user, who can be a member of many organizations, or a service account of one"
+    " organization."
 )
 class Profile(Node):
     model = db.Profile
 
     email: str = described(
-        "The address they sign in with; of a service account, one that no mail reaches."
+        "The email address of the user. That of a service account receives no mail."
     )
-    full_name: str | None = described("What others see them called.")
-    job_title: str | None = described("What they do.")
-    status: UserStatus = described("The state of the account.")
+    full_name: str | None = described("The full name of the user.")
+    job_title: str | None = described("The job title of the user.")
+    status: UserStatus = described("The status of the account.")
 
-    @strawberry.field(description="Whether this is a service account, and no person.")
+    @computed("service_of", text="Whether the profile is of a service account.")
     def is_service(root: strawberry.Parent[Any]) -> bool:  # noqa: N805
         return root.service_of is not None
 
-    @strawberry.field(description="Where they last worked; null for everybody else's profile.")
+    @computed(
+        "id",
+        "current_organization_id",
+        text="The ID of the organization that the viewer used last; null for other users.",
+    )
     def current_organization_id(root: strawberry.Parent[Any], info: Info) -> UUID | None:  # noqa: N805
         return root.current_organization_id if root.id == info.context.viewer.id else None
 
-    @strawberry.field(description="Settings of the front end; null for everybody else's profile.")
+    @computed(
+        "id", "preferences", text="The front end settings of the viewer; null for other users."
+    )
     def preferences(root: strawberry.Parent[Any], info: Info) -> JSON | None:  # noqa: N805
         return root.preferences if root.id == info.context.viewer.id else None
 
 
-extend_type(HistoryEntry, actor=to_one("actor_id", db.Profile, Profile, "Who made the change."))
+extend_type(
+    HistoryEntry, actor=to_one("actor_id", db.Profile, Profile, "The user who made the change.")
+)
 
 
-@strawberry.interface(description="A row that people write; it says who.")
+@strawberry.interface(description="An object that records its author.")
 class Authored(Node):
-    created_by: Profile | None = to_one("created_by", db.Profile, Profile, "Who created it.")
-    updated_by: Profile | None = to_one("updated_by", db.Profile, Profile, "Who last changed it.")
+    created_by: Profile | None = to_one(
+        "created_by", db.Profile, Profile, "The user who created the object."
+    )
+    updated_by: Profile | None = to_one(
+        "updated_by", db.Profile, Profile, "The user who last changed the object."
+    )
 
 
-@strawberry.type(description="Whoever is asking.")
+@strawberry.type(description="The user or service account that makes the request.")
 class Viewer:
-    @strawberry.field(description="The viewer's profile.")
+    @strawberry.field(description="The profile of the viewer.")
     async def profile(self, info: Info) -> Profile | None:
         viewer = info.context.viewer
         return await info.context.one(db.Profile, viewer.id) if viewer.id else None  # type: ignore[return-value]
 
-    @strawberry.field(description="What the viewer's token is narrowed to; null for a person.")
+    @strawberry.field(description="The scopes of the token; null without a token.")
     def scopes(self, info: Info) -> list[str] | None:
         scopes = info.context.viewer.scopes
         return None if scopes is None else sorted(scopes)
 
 
-@strawberry.input
-class ProfileUpdate:
+@input_for(Profile, "The fields of a profile to change.")
+class ProfileUpdateInput:
     full_name: Maybe[str | None]
     job_title: Maybe[str | None]
     preferences: Maybe[JSON]
-
-
-@strawberry.type
-class ProfilePayload(Payload):
-    profile: Profile
+    preferences_patch: Maybe[JSON] = patch("preferences")
 
 
 @strawberry.type
 class Query:
-    @strawberry.field(description="Whoever is asking; null when nobody is signed in.")
+    @strawberry.field(
+        description="The user or service account that makes the request; null if signed out."
+    )
     def viewer(self, info: Info) -> Viewer | None:
         return Viewer() if info.context.viewer.id else None
 
 
 @strawberry.type
 class Mutation:
-    profile_update = update(db.Profile, ProfilePayload, ProfileUpdate, "Change one's own profile.")
+    profile_update = update(Profile, ProfileUpdateInput, "Update the profile of the viewer.")

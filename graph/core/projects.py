@@ -1,7 +1,6 @@
 """Projects, and the roles people hold in them."""
 
 from datetime import datetime
-from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +8,7 @@ import strawberry
 from strawberry import UNSET, Maybe
 from strawberry.scalars import JSON
 
-from auth.notices import tell
+from auth.accounts.notify import tell
 from auth.session import Transaction
 from auth.viewer import Role
 from db.base import Entity
@@ -23,30 +22,58 @@ from db.core.projects import ProjectRole, ProjectStatus, Visibility
 from db.problem import Problem
 from graph.core.organizations import Organization
 from graph.core.people import Authored, Profile
-from graph.kit.connection import Direction, connection
+from graph.kit.connection import connection
 from graph.kit.context import Info
-from graph.kit.fields import by_id, described, extend_type, to_one
-from graph.kit.filters import DateTimeFilter, Filter, StringFilter, TagsFilter, UUIDFilter, named
+from graph.kit.enums import describe_enum
+from graph.kit.fields import Id, by_id, described, extend_type, to_one
+from graph.kit.inputs import filter_input, input_for, order_input
 from graph.kit.mutations import (
     ExpectedVersion,
-    Id,
-    Payload,
-    answer,
+    Input,
     create,
     delete,
     given,
+    mutation,
+    patch,
     restore,
     update,
     writing,
 )
 from graph.kit.node import Node
+from graph.kit.payloads import answer, payload_of
 
-strawberry.enum(ProjectStatus, description="Where a project is in its life.")
-strawberry.enum(ProjectRole, description="What a person is in a project.")
-strawberry.enum(
+describe_enum(
+    ProjectStatus,
+    "The status of a project.",
+    {
+        "PLANNING": "The project is being planned.",
+        "DRAFT": "The project is a draft.",
+        "ACTIVE": "Work on the project is in progress.",
+        "ON_HOLD": "Work on the project is paused.",
+        "COMPLETED": "The project is completed.",
+        "ARCHIVED": "The project is archived.",
+    },
+)
+describe_enum(
+    ProjectRole,
+    "The role of a user in a project or a document.",
+    {
+        "OWNER": "Full access, including owners.",
+        "ADMIN": "Can change the project, its members and its content.",
+        "EDITOR": "Can read the project, and create and change documents and their content.",
+        "VIEWER": "Can read the project.",
+    },
+)
+describe_enum(
     Visibility,
-    description="Who reads a project besides those named in it: nobody (PRIVATE, RESTRICTED),"
-    " every member of its organization, or everyone signed in.",
+    "Who can read a project without a role in it. Owners, admins, editors and viewers of the"
+    " organization can read every project.",
+    {
+        "PRIVATE": "No one else.",
+        "RESTRICTED": "No one else; the same as PRIVATE.",
+        "ORGANIZATION": "All members of the organization.",
+        "PUBLIC": "All signed-in users.",
+    },
 )
 
 
@@ -54,89 +81,60 @@ strawberry.enum(
 class Project(Authored, Node):
     model = db.Project
 
-    name: str = described("What it is called.")
-    slug: str = described("Its name in addresses, unique in its organization.")
-    description: str | None = described("What it is about.")
-    visibility: Visibility = described("Who reads it besides those named in it.")
-    status: ProjectStatus = described("Where it is in its life.")
-    settings: JSON = described("Its configuration.")
-    tags: list[str] = described("Words to find it by.")
-    star_count: int = described("How many people have marked it.")
-    organization_id: UUID = described("The organization it belongs to.")
+    name: str = described("The name of the project.")
+    slug: str = described("The name of the project in URLs, unique within the organization.")
+    description: str | None = described("The description of the project.")
+    visibility: Visibility = described("Who can read the project without a role in it.")
+    status: ProjectStatus = described("The status of the project.")
+    settings: JSON = described("The settings of the project.")
+    strict_properties: bool = described(
+        "Whether the requirements of the project can have only properties that are defined."
+    )
+    tags: list[str] = described("The tags of the project.")
+    star_count: int = described("The number of users who have starred the project.")
+    organization_id: UUID = described("The ID of the organization of the project.")
     organization: Organization | None = to_one(
-        "organization_id", OrganizationRow, Organization, "The organization it belongs to."
+        "organization_id", OrganizationRow, Organization, "The organization of the project."
     )
 
 
-@strawberry.type(description="The role a member of the organization holds in a project.")
+@strawberry.type(description="The role of a member of the organization in a project.")
 class ProjectMember(Authored, Node):
     model = db.ProjectMember
 
-    role: ProjectRole = described("What they are in the project.")
-    status: UserStatus = described("Whether the role is in force.")
-    last_accessed_at: datetime | None = described("When they were last seen there.")
-    project: Project | None = to_one("project_id", db.Project, Project, "Where.")
-    user: Profile | None = to_one("user_id", ProfileRow, Profile, "Who.")
+    role: ProjectRole = described("The role of the member in the project.")
+    status: UserStatus = described("The status of the role.")
+    last_accessed_at: datetime | None = described(
+        "The date and time when the member last opened the project."
+    )
+    project: Project | None = to_one("project_id", db.Project, Project, "The project of the role.")
+    user: Profile | None = to_one(
+        "user_id", ProfileRow, Profile, "The user or service account that is the member."
+    )
 
 
-@strawberry.input
-class ProjectFilter:
-    id: UUIDFilter | None = UNSET
-    organization_id: UUIDFilter | None = UNSET
-    name: StringFilter | None = UNSET
-    slug: StringFilter | None = UNSET
-    description: StringFilter | None = UNSET
-    visibility: Filter[Visibility] | None = UNSET
-    status: Filter[ProjectStatus] | None = UNSET
-    tags: TagsFilter | None = UNSET
-    created_at: DateTimeFilter | None = UNSET
-    updated_at: DateTimeFilter | None = UNSET
-    and_: list["ProjectFilter"] | None = named("and")
-    or_: list["ProjectFilter"] | None = named("or")
-    not_: "ProjectFilter | None" = named("not")
+ProjectFilterInput = filter_input(
+    Project,
+    "id",
+    "organization_id",
+    "name",
+    "slug",
+    "description",
+    "visibility",
+    "status",
+    "tags",
+    "created_at",
+    "updated_at",
+)
+ProjectOrderInput = order_input(Project, "name", "status", "created_at", "updated_at")
+ProjectMemberFilterInput = filter_input(
+    ProjectMember, "id", "user_id", "role", "status", "created_at"
+)
+ProjectMemberOrderInput = order_input(ProjectMember, "role", "created_at", "updated_at")
 
 
-@strawberry.enum
-class ProjectSort(Enum):
-    NAME = "name"
-    STATUS = "status"
-    CREATED_AT = "created_at"
-    UPDATED_AT = "updated_at"
-
-
-@strawberry.input
-class ProjectOrder:
-    by: ProjectSort
-    direction: Direction = Direction.ASC
-
-
-@strawberry.input
-class ProjectMemberFilter:
-    id: UUIDFilter | None = UNSET
-    user_id: UUIDFilter | None = UNSET
-    role: Filter[ProjectRole] | None = UNSET
-    status: Filter[UserStatus] | None = UNSET
-    created_at: DateTimeFilter | None = UNSET
-    and_: list["ProjectMemberFilter"] | None = named("and")
-    or_: list["ProjectMemberFilter"] | None = named("or")
-    not_: "ProjectMemberFilter | None" = named("not")
-
-
-@strawberry.enum
-class ProjectMemberSort(Enum):
-    ROLE = "role"
-    CREATED_AT = "created_at"
-    UPDATED_AT = "updated_at"
-
-
-@strawberry.input
-class ProjectMemberOrder:
-    by: ProjectMemberSort
-    direction: Direction = Direction.ASC
-
-
-@strawberry.input
-class ProjectCreate:
+@input_for(Project, "A project to create in an organization.")
+class ProjectCreateInput:
     organization_id: UUID
     name: str
     slug: str
@@ -144,78 +142,67 @@ class ProjectCreate:
     visibility: Visibility = Visibility.PRIVATE
     status: ProjectStatus = ProjectStatus.ACTIVE
     settings: JSON | None = UNSET
+    strict_properties: bool | None = UNSET
     tags: list[str] | None = UNSET
 
 
-@strawberry.input
-class ProjectUpdate:
+@input_for(Project, "The fields of a project to change.")
+class ProjectUpdateInput:
     name: Maybe[str]
     slug: Maybe[str]
     description: Maybe[str | None]
     visibility: Maybe[Visibility]
     status: Maybe[ProjectStatus]
     settings: Maybe[JSON]
+    settings_patch: Maybe[JSON] = patch("settings")
+    strict_properties: Maybe[bool]
     tags: Maybe[list[str]]
 
 
-@strawberry.input
-class ProjectMemberAdd:
+@input_for(ProjectMember, "A role in a project to give to a member of the organization.")
+class ProjectMemberAddInput:
     project_id: UUID
     user_id: UUID
     role: ProjectRole = ProjectRole.VIEWER
 
 
-@strawberry.input
-class ProjectMemberUpdate:
+@input_for(ProjectMember, "The fields of a project member to change.")
+class ProjectMemberUpdateInput:
     role: Maybe[ProjectRole]
     status: Maybe[UserStatus]
 
 
-@strawberry.type
-class ProjectPayload(Payload):
-    project: Project
-
-
-@strawberry.type
-class ProjectMemberPayload(Payload):
-    member: ProjectMember
-
-
 def require_rank(transaction: Transaction, member: db.ProjectMember, *labels: Any) -> None:
-    """FORBIDDEN when one of these roles is above the viewer's own in the project."""
-    grants = transaction.viewer.grants
-    held = (grants.get(scope) for scope in (member.organization_id, member.project_id))
-    own = max(role or Role.ANYONE for role in held)
-    if any(Role[label.name] > own for label in labels):
-        message = "You may not grant, change or end a role above your own."
+    """Refuse a role above the viewer's own in the project. Raises FORBIDDEN."""
+    highest = max(Role[label.name] for label in labels)
+    if not transaction.rights.require_role(highest, member.organization_id, member.project_id):
+        message = "You cannot grant, change or remove a role above your own."
         raise Problem("FORBIDDEN", message, field=["role"])
 
 
-async def project_member_add(info: Info, input: ProjectMemberAdd) -> ProjectMemberPayload | None:
+async def project_member_add(info: Info, input: Input[ProjectMemberAddInput]) -> Any:
     values = given(input)
     async with writing(info) as transaction:
-        project = await transaction.find(
-            db.Project, input.project_id, lock=False, field=["project_id"]
-        )
+        project = await transaction.find(db.Project, input.project_id, field=["project_id"])
         await require_member(transaction, project.organization_id, input.user_id, "user_id")
         same = (
             db.ProjectMember.project_id == project.id,
             db.ProjectMember.user_id == input.user_id,
         )
         if await transaction.find_all(db.ProjectMember, *same):
-            message = "They hold a role in this project already."
+            message = "The user already has a role in this project."
             raise Problem("ALREADY_EXISTS", message, field=["userId"])
         former = await transaction.find_all(db.ProjectMember, *same, deleted=True)
         member = db.ProjectMember(organization_id=project.organization_id, **values)
         require_rank(transaction, member, input.role)
         if former:
             member = former[0]
-            await transaction.restore(member, None)
+            await transaction.edits.restore(member, None)
             transaction.change(member, None, role=input.role, status=UserStatus.ACTIVE)
         else:
             transaction.add(member)
         _tell_of_role(transaction, project, member)
-    return answer(ProjectMemberPayload, member)  # type: ignore[no-any-return]
+    return answer(payload_of(ProjectMember), member)
 
 
 def _tell_of_role(transaction: Transaction, project: db.Project, member: db.ProjectMember) -> None:
@@ -238,9 +225,10 @@ async def require_member(
     field: str,
     to_create: type[Entity] = db.ProjectMember,
 ) -> None:
-    """NOT_FOUND, naming the field, unless they belong to the organization.
+    """Refuse a person who is not in the organization. Raises NOT_FOUND with the field.
 
-    `to_create` is what they are named in, by a token that need not see members.
+    `to_create` is the model whose creation allows a token to look a member up without the scope to
+    read members.
     """
     membership = (
         OrganizationMemberRow.organization_id == organization_id,
@@ -250,35 +238,43 @@ async def require_member(
         OrganizationMemberRow, *membership, lock=False, to_create=to_create
     )
     if not members:
-        message = "There is no such member of the organization."
+        message = "The user is not a member of the organization."
         raise Problem("NOT_FOUND", message, field=[field])
 
 
 async def project_member_update(
-    info: Info, id: Id, expected_version: ExpectedVersion, input: ProjectMemberUpdate
-) -> ProjectMemberPayload | None:
+    info: Info, id: Id, expected_version: ExpectedVersion, input: Input[ProjectMemberUpdateInput]
+) -> Any:
     values = given(input)
     async with writing(info) as transaction:
-        member = await transaction.find(db.ProjectMember, id)
+        member = await _locked(transaction, id)
         before = member.role
         require_rank(transaction, member, before, values.get("role", before))
-        await transaction.update(member, expected_version, values)
+        await transaction.edits.update(member, expected_version, values)
         if member.role is not before:
             project = await transaction.find(db.Project, member.project_id, lock=False)
             _tell_of_role(transaction, project, member)
-    versions = transaction.merged.get(member.id, ())
-    return answer(ProjectMemberPayload, member, versions)  # type: ignore[no-any-return]
+    versions = transaction.edits.merged.get(member.id, ())
+    return answer(payload_of(ProjectMember, merges=True), member, versions)
 
 
-async def project_member_remove(
-    info: Info, id: Id, expected_version: ExpectedVersion
-) -> ProjectMemberPayload | None:
+async def _locked(transaction: Transaction, id: UUID) -> db.ProjectMember:
+    """Return the role; lock its project first, so that changes of roles take turns.
+
+    Two administrators who remove each other at once must not wait for each other.
+    """
+    member = await transaction.find(db.ProjectMember, id, lock=False)
+    await transaction.find_by_id(db.Project, {member.project_id})
+    return await transaction.find(db.ProjectMember, id)
+
+
+async def project_member_remove(info: Info, id: Id, expected_version: ExpectedVersion) -> Any:
     async with writing(info) as transaction:
-        member = await transaction.find(db.ProjectMember, id)
+        member = await _locked(transaction, id)
         if member.user_id != info.context.viewer.id:
             require_rank(transaction, member, member.role)
-        await transaction.delete(member, expected_version)
-    return answer(ProjectMemberPayload, member)  # type: ignore[no-any-return]
+        await transaction.edits.delete(member, expected_version)
+    return answer(payload_of(ProjectMember), member)
 
 
 extend_type(
@@ -286,9 +282,9 @@ extend_type(
     projects=connection(
         db.Project,
         Project,
-        ProjectFilter,
-        ProjectOrder,
-        "Its projects, as far as the viewer may see them.",
+        ProjectFilterInput,
+        ProjectOrderInput,
+        "The projects of the organization that the viewer can read.",
         key="organization_id",
     ),
 )
@@ -297,9 +293,9 @@ extend_type(
     members=connection(
         db.ProjectMember,
         ProjectMember,
-        ProjectMemberFilter,
-        ProjectMemberOrder,
-        "Who holds a role in it.",
+        ProjectMemberFilterInput,
+        ProjectMemberOrderInput,
+        "The members of the project.",
         key="project_id",
     ),
 )
@@ -307,30 +303,39 @@ extend_type(
 
 @strawberry.type
 class Query:
-    project = by_id(db.Project, Project, "One project.")
+    project = by_id(db.Project, Project, "Look up a project by its ID.")
     projects = connection(
-        db.Project, Project, ProjectFilter, ProjectOrder, "The projects the viewer may see."
+        db.Project,
+        Project,
+        ProjectFilterInput,
+        ProjectOrderInput,
+        "List projects that the viewer can read.",
     )
 
 
 @strawberry.type
 class Mutation:
     project_create = create(
-        db.Project,
-        ProjectPayload,
-        ProjectCreate,
-        "A new project in an organization.",
+        Project,
+        ProjectCreateInput,
+        "Create a project in an organization.",
         within=(OrganizationRow, "organization_id"),
     )
-    project_update = update(db.Project, ProjectPayload, ProjectUpdate, "Change a project.")
-    project_delete = delete(db.Project, ProjectPayload, "Delete a project, and hide all it holds.")
-    project_restore = restore(db.Project, ProjectPayload, "Bring a deleted project back.")
-    project_member_add = strawberry.mutation(
-        project_member_add, description="Give a member of the organization a role in a project."
+    project_update = update(Project, ProjectUpdateInput, "Update a project.")
+    project_delete = delete(Project, "Delete a project with everything in it. It can be restored.")
+    project_restore = restore(Project, "Restore a deleted project with everything in it.")
+    project_member_add = mutation(
+        project_member_add,
+        payload_of(ProjectMember),
+        "Give a member of the organization a role in a project.",
     )
-    project_member_update = strawberry.mutation(
-        project_member_update, description="Change someone's role in a project."
+    project_member_update = mutation(
+        project_member_update,
+        payload_of(ProjectMember, merges=True),
+        "Update the role of a project member.",
     )
-    project_member_remove = strawberry.mutation(
-        project_member_remove, description="End someone's role in a project, or one's own."
+    project_member_remove = mutation(
+        project_member_remove,
+        payload_of(ProjectMember),
+        "Remove a member from a project, or leave it.",
     )

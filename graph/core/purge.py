@@ -1,4 +1,4 @@
-"""Purging: removing for good what has been in the trash for as long as its organization wants."""
+"""Purging: permanent removal of rows deleted longer ago than the retention period."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -7,30 +7,32 @@ from uuid import UUID
 
 import strawberry
 
-from auth.policy import require_purge
 from auth.session import Transaction
-from auth.session.purge import MOST_TOPS, Top, due, named
+from auth.session.write.purge import MOST_TOPS, Top, due, named
 from db.core.organizations import Organization
 from db.problem import Problem
 from graph.kit.context import Info
+from graph.kit.entity_types import EntityType
 from graph.kit.mutations import writing
 
 
-@strawberry.type(description="How many rows of an entity.")
+@strawberry.type(description="The number of objects of one type.")
 class EntityCount:
-    type: str = strawberry.field(description="The entity, as the record of changes names it.")
-    count: int = strawberry.field(description="How many.")
+    entity_type: EntityType = strawberry.field(description="The type of the objects.")
+    count: int = strawberry.field(description="The number of objects.")
 
 
-@strawberry.type(description="What was removed for good, or would be.")
+@strawberry.type(description="The result of a purge.")
 class PurgePayload:
-    dry_run: bool = strawberry.field(description="Whether nothing was removed.")
-    purged: list[EntityCount] = strawberry.field(
-        description="The rows with all that was beneath them and hung on them, by entity."
+    dry_run: bool = strawberry.field(
+        description="Whether nothing was purged, because `dryRun` was set."
     )
-    total: int = strawberry.field(description="How many rows these are.")
+    purged: list[EntityCount] = strawberry.field(
+        description="The numbers of purged objects, including everything in them, by type."
+    )
+    total: int = strawberry.field(description="The number of purged objects.")
     remaining: int = strawberry.field(
-        description="How much of what was asked for is left in the trash, for further calls."
+        description="The number of objects that are left to be purged by further calls."
     )
 
 
@@ -39,20 +41,23 @@ def _says(text: str) -> Any:
 
 
 Ids = Annotated[
-    list[UUID] | None, _says(f"These rows of the trash, of any type, up to {MOST_TOPS}.")
+    list[UUID] | None, _says(f"The IDs of the deleted objects to purge, at most {MOST_TOPS}.")
 ]
 OrganizationId = Annotated[
     UUID | None,
-    _says(f"Instead of ids: all that may be purged in it, the {MOST_TOPS} first deleted first."),
+    _says(
+        "The ID of an organization, instead of `ids`, to purge everything that can be purged in it:"
+        f" the oldest {MOST_TOPS} deletions."
+    ),
 ]
-DryRun = Annotated[bool, _says("Only say what would go.")]
+DryRun = Annotated[bool, _says("Whether to count the objects without purging them.")]
 
 
 async def purge(
     info: Info, ids: Ids = None, organization_id: OrganizationId = None, dry_run: DryRun = False
 ) -> PurgePayload | None:
     if (ids is None) == (organization_id is None):
-        raise Problem("INVALID", "Give either ids or an organization.", field=["ids"])
+        raise Problem("INVALID", "Give either `ids` or `organizationId`.", field=["ids"])
     async with writing(info, None) as transaction:
         if organization_id is not None:
             tops, asked = await _due(transaction, organization_id)
@@ -62,33 +67,38 @@ async def purge(
         done = await transaction.purge(tops, dry_run=dry_run)
     return PurgePayload(
         dry_run=dry_run,
-        purged=[EntityCount(type=type_, count=count) for type_, count in done.counts.items()],
+        purged=[
+            EntityCount(entity_type=type_, count=count) for type_, count in done.counts.items()
+        ],
         total=sum(done.counts.values()),
         remaining=asked - done.tops,
     )
 
 
 async def _named(transaction: Transaction, ids: Sequence[UUID]) -> list[Top]:
-    """The rows with these ids; NOT_FOUND, FORBIDDEN, or INVALID for what is to be kept longer."""
+    """Return the deleted rows with these IDs.
+
+    Raises NOT_FOUND, FORBIDDEN, or INVALID for a row whose retention period has not ended.
+    """
     if len(ids) > MOST_TOPS:
         raise Problem("INVALID", f"At most {MOST_TOPS} ids.", field=["ids"])
     found = {top.id: top for top in await transaction.trashed(named(transaction.viewer, ids))}
     for place, id in enumerate(ids):
         if id not in found:
-            message = "There is nothing with this id in the trash."
+            message = "No deleted object has this ID."
             raise Problem("NOT_FOUND", message, field=["ids", place])
         at = found[id].purgeable_at
         if at is None or at > transaction.now:
-            message = "The organization still wants this kept; purgeableAt says until when."
+            message = "The retention period of the object has not ended; see `purgeableAt`."
             told = at.isoformat() if at else None
             raise Problem("INVALID", message, field=["ids", place], purgeableAt=told)
     return list(found.values())
 
 
 async def _due(transaction: Transaction, organization_id: UUID) -> tuple[list[Top], int]:
-    """What may be purged in an organization, as much as one call takes; and how much there is."""
+    """Return what can be purged in an organization by one call, and the number of all of it."""
     organization = await _organization(transaction, organization_id)
-    require_purge(transaction.viewer, organization.id, Organization)
+    transaction.rights.require_purge(organization.id, Organization)
     days = organization.trash_retention_days
     if days is None:
         return [], 0
@@ -109,7 +119,6 @@ async def _organization(transaction: Transaction, id: UUID) -> Organization:
 class Mutation:
     purge = strawberry.mutation(
         purge,
-        description="Remove for good what was deleted, with all that is beneath it and hangs"
-        " on it, once its organization's trashRetentionDays are over; for its owners. The record of"
-        " changes stays.",
+        description="Permanently remove deleted objects with everything in them, after the"
+        " `trashRetentionDays` of their organization. Requires an owner. The audit log is kept.",
     )

@@ -1,63 +1,39 @@
-"""Service accounts: members of one organization in whose name servers act."""
+"""Service accounts: members of one organization as which servers act."""
 
-from enum import Enum
+from typing import Any
 from uuid import UUID
 
 import strawberry
-from strawberry import UNSET, Maybe
+from strawberry import Maybe
 
-from auth import service_accounts
+from auth.accounts import service_accounts
 from db.core import organizations as db
 from db.core.organizations import UserRoleType as OrganizationRole
 from db.core.people import Profile as ProfileRow
 from graph.core.organizations import Organization, OrganizationMember
 from graph.core.people import Profile
-from graph.kit.connection import Direction, connection
+from graph.kit.connection import connection
 from graph.kit.context import Info
-from graph.kit.fields import extend_type, to_one
-from graph.kit.filters import DateTimeFilter, StringFilter, UUIDFilter, named
+from graph.kit.fields import Id, described, extend_type, to_one
+from graph.kit.inputs import filter_input, input_for, order_input
 from graph.kit.mutations import (
     ExpectedVersion,
     Force,
-    Id,
-    Payload,
-    answer,
+    Input,
     given,
+    mutation,
     writing,
 )
-
-
-@strawberry.input
-class ServiceAccountFilter:
-    id: UUIDFilter | None = UNSET
-    full_name: StringFilter | None = UNSET
-    created_at: DateTimeFilter | None = UNSET
-    and_: list["ServiceAccountFilter"] | None = named("and")
-    or_: list["ServiceAccountFilter"] | None = named("or")
-    not_: "ServiceAccountFilter | None" = named("not")
-
-
-@strawberry.enum
-class ServiceAccountSort(Enum):
-    FULL_NAME = "full_name"
-    CREATED_AT = "created_at"
-    UPDATED_AT = "updated_at"
-
-
-@strawberry.input
-class ServiceAccountOrder:
-    by: ServiceAccountSort
-    direction: Direction = Direction.ASC
-
+from graph.kit.payloads import answer, payload_of
 
 extend_type(
     Organization,
     service_accounts=connection(
         ProfileRow,
         Profile,
-        ServiceAccountFilter,
-        ServiceAccountOrder,
-        "The servers that act in it; each is a member, too.",
+        filter_input(Profile, "id", "full_name", "created_at", name="ServiceAccount"),
+        order_input(Profile, "full_name", "created_at", "updated_at", name="ServiceAccount"),
+        "The service accounts of the organization. Each is also a member.",
         key="service_of",
     ),
 )
@@ -67,82 +43,78 @@ extend_type(
         "service_of",
         db.Organization,
         Organization,
-        "Of a service account, the organization that it serves.",
+        "The organization of a service account; null for users.",
     ),
 )
+CHANGED = payload_of(Profile, name="ServiceAccount", merges=True)
+DELETED = payload_of(Profile, name="ServiceAccount")
 
 
-@strawberry.type
-class ServiceAccountPayload(Payload):
-    service_account: Profile
+@strawberry.type(description="The result of the creation of a service account.")
+class ServiceAccountCreatePayload:
+    service_account: Profile = described("The service account.")
+    organization_member: OrganizationMember = described("The membership, with the role.")
 
 
-@strawberry.type
-class ServiceAccountCreatePayload(Payload):
-    service_account: Profile
-    member: OrganizationMember = strawberry.field(description="Its membership, with its role.")
-
-
-@strawberry.input
-class ServiceAccountCreate:
+@input_for(OrganizationMember, "A service account to create.")
+class ServiceAccountCreateInput:
     organization_id: UUID
-    name: str
+    name: str = strawberry.field(description="The full name of the service account.")
     role: OrganizationRole = OrganizationRole.MEMBER
 
 
-@strawberry.input
-class ServiceAccountUpdate:
-    name: Maybe[str]
+@strawberry.input(description="The fields of a service account to change.")
+class ServiceAccountUpdateInput:
+    name: Maybe[str] = strawberry.field(description="The full name of the service account.")
 
 
 async def service_account_create(
-    info: Info, input: ServiceAccountCreate
+    info: Info, input: Input[ServiceAccountCreateInput]
 ) -> ServiceAccountCreatePayload | None:
     given(input)
     async with writing(info) as transaction:
         account, member = await service_accounts.create(
             transaction, input.organization_id, input.name, input.role
         )
-    return ServiceAccountCreatePayload(service_account=account, member=member)  # type: ignore[arg-type]
+    return ServiceAccountCreatePayload(service_account=account, organization_member=member)  # type: ignore[arg-type]
 
 
 async def service_account_update(
     info: Info,
     id: Id,
     expected_version: ExpectedVersion,
-    input: ServiceAccountUpdate,
+    input: Input[ServiceAccountUpdateInput],
     force: Force = False,
-) -> ServiceAccountPayload | None:
+) -> Any:
     values = given(input)
     async with writing(info) as transaction:
         if "name" in values:
             values = {"full_name": service_accounts.service_name(values["name"])}
         account = await service_accounts.find(transaction, id)
-        await transaction.update(account, expected_version, values, force=force)
-    versions = transaction.merged.get(account.id, ())
-    return answer(ServiceAccountPayload, account, versions)  # type: ignore[no-any-return]
+        await transaction.edits.update(account, expected_version, values, force=force)
+    versions = transaction.edits.merged.get(account.id, ())
+    return answer(CHANGED, account, versions)
 
 
-async def service_account_delete(
-    info: Info, id: Id, expected_version: ExpectedVersion
-) -> ServiceAccountPayload | None:
+async def service_account_delete(info: Info, id: Id, expected_version: ExpectedVersion) -> Any:
     async with writing(info, None) as transaction:
         account = await service_accounts.delete(transaction, id, expected_version)
-    return answer(ServiceAccountPayload, account)  # type: ignore[no-any-return]
+    return answer(DELETED, account)
 
 
 @strawberry.type
 class Mutation:
-    service_account_create = strawberry.mutation(
+    service_account_create = mutation(
         service_account_create,
-        description="A new service account, for owners: a member without a password, in whose name"
-        " servers act. Its role is changed by organizationMemberUpdate, and is never OWNER.",
+        ServiceAccountCreatePayload,
+        "Create a service account: a member without a password, as which servers act. Requires an"
+        " owner. The role can be changed with `organizationMemberUpdate`, and cannot be OWNER.",
     )
-    service_account_update = strawberry.mutation(
-        service_account_update, description="Call a service account something else."
+    service_account_update = mutation(
+        service_account_update, CHANGED, "Update the name of a service account."
     )
-    service_account_delete = strawberry.mutation(
+    service_account_delete = mutation(
         service_account_delete,
-        description="Delete a service account and end its membership; what acts in its name stops"
-        " at once, and does not come back.",
+        DELETED,
+        "Delete a service account permanently. Its credentials stop working at once.",
     )

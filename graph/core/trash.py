@@ -1,58 +1,56 @@
-"""The trash: what was deleted and can be restored, of every kind, newest deletion first."""
+"""The trash: deleted rows of every type that can be restored, newest deletion first."""
 
-import re
+from collections.abc import Sequence
 from datetime import datetime
-from enum import Enum
 from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
 
-from auth.session.trash import RESTORABLE, kinds
+from auth.policy import ENTITIES
+from auth.session.trash import kinds, restorable_models
+from db.base import Entity
 from db.core.people import Profile as ProfileRow
+from db.problem import Problem
 from graph.core.people import Profile
 from graph.kit.connection import After, Before, Connection, First, Last, asked_for
 from graph.kit.context import Info
 from graph.kit.cursor import Key
-from graph.kit.fields import described, to_one
+from graph.kit.entity_types import EntityType, label_of
+from graph.kit.fields import computed, described, to_one
 from graph.kit.node import Node
 from graph.kit.scopes import ACTION
 
-BY_NAME = {model.__name__: model for model in RESTORABLE}
 
-TrashType: Any = strawberry.enum(
-    Enum(  # type: ignore[call-overload]
-        "TrashType", {re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): name for name in BY_NAME}
-    ),
-    description="What can be deleted and restored.",
-)
-
-
-@strawberry.type(description="Something deleted that the viewer can restore, with all beneath it.")
+@strawberry.type(description="A deleted object that the viewer can restore, with everything in it.")
 class TrashItem:
-    id: UUID = described("The id of the deleted row.")
-    type: TrashType = described("What it is.")
-    name: str | None = described("What it is called.")
-    deleted_at: datetime = described("When it was deleted.")
-    deleted_by: Profile | None = to_one("deleted_by", ProfileRow, Profile, "Who deleted it.")
+    id: strawberry.ID = described("The ID of the object.")
+    type: EntityType = described("The type of the object.", name="entityType")
+    name: str | None = described("The name of the object.")
+    deleted_at: datetime = described("The date and time when the object was deleted.")
+    deleted_by: Profile | None = to_one(
+        "deleted_by", ProfileRow, Profile, "The user who deleted the object."
+    )
     purgeable_at: datetime | None = described(
-        "From when on it may be purged: its organization's trashRetentionDays after its deletion;"
-        " null while these are unlimited, and for memberships, which are kept."
+        "The date and time from which the object can be purged: `trashRetentionDays` after its"
+        " deletion. Null if that is null, and for memberships, which are kept."
     )
 
-    @strawberry.field(description="The deleted row; of what is beneath it nothing is to be seen.")
+    @computed("type", "id", text="The deleted object. What was in it cannot be read.")
     async def node(root: strawberry.Parent[Any], info: Info) -> Node | None:  # noqa: N805
-        return await info.context.deleted(BY_NAME[root.type], root.id)  # type: ignore[return-value]
+        return await info.context.deleted(ENTITIES[root.type], root.id)  # type: ignore[return-value]
 
 
 def _says(text: str) -> Any:
     return strawberry.argument(description=text)
 
 
-OrganizationId = Annotated[UUID | None, _says("Only this organization, or what is in it.")]
-ProjectId = Annotated[UUID | None, _says("Only this project, or what is in it.")]
-DocumentId = Annotated[UUID | None, _says("Only this document, or what is in it.")]
-Types = Annotated[list[TrashType] | None, _says("Only these; everything unless given.")]
+OrganizationId = Annotated[
+    UUID | None, _says("Return only objects in this organization, or itself.")
+]
+ProjectId = Annotated[UUID | None, _says("Return only objects in this project, or itself.")]
+DocumentId = Annotated[UUID | None, _says("Return only objects in this document, or itself.")]
+Types = Annotated[list[EntityType] | None, _says("Return only objects of these types.")]
 
 
 async def _trash(
@@ -69,7 +67,7 @@ async def _trash(
     session = info.context.session
     places = (organization_id, project_id, document_id)
     asked = asked_for(first, after, last, before, _keys(ProfileRow))
-    wanted = None if types is None else [BY_NAME[type_.value] for type_ in types]
+    wanted = None if types is None else _restorable(types)
     among = kinds(session.viewer, wanted, places)
     rows = await session.trash(
         among,
@@ -85,8 +83,18 @@ async def _trash(
     return Connection[TrashItem](page=asked.page(rows, count))
 
 
+def _restorable(types: Sequence[Any]) -> list[type[Entity]]:
+    """Return the models of these types. Raises INVALID for the first that cannot be restored."""
+    models = [ENTITIES[type_.value] for type_ in types]
+    for place, model in enumerate(models):
+        if model not in restorable_models():
+            message = f"{label_of(model)} cannot be restored."
+            raise Problem("INVALID", message, field=["types", place])
+    return models
+
+
 def _keys(columns: Any) -> tuple[Key, ...]:
-    """The order of the trash, in these columns."""
+    """Return the sort keys of the trash, made of these columns."""
     return (Key(columns.deleted_at, descending=True), Key(columns.id, descending=True))
 
 
@@ -94,6 +102,8 @@ def _keys(columns: Any) -> tuple[Key, ...]:
 class Query:
     trash = strawberry.field(
         _trash,
-        description="What the viewer can restore: deleted itself, beneath nothing deleted.",
+        description="List deleted objects that the viewer can restore, except those in"
+        " another deleted"
+        " object.",
         metadata={ACTION: "delete"},
     )

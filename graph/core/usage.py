@@ -1,4 +1,4 @@
-"""What an organization has used of its limits, for those who see its billing."""
+"""The usage of an organization's limits, for those who can read its billing."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -8,35 +8,38 @@ import strawberry
 
 from auth.policy import allows
 from auth.session import Row
-from auth.session.limits import most_members, most_requests
+from auth.session.write.plan_limits import most_members, most_requests
 from db.core.billing import BillingCache
 from db.core.organizations import BillingPlan
 from db.core.plans import PLANS
 from graph.core.organizations import Organization
 from graph.kit.context import Info
-from graph.kit.fields import extend_type
+from graph.kit.fields import computed, extend_type
 from graph.kit.scalars import BigInt
 
 
-@strawberry.type(description="How much of a limit is used.")
-class Used:
-    current: BigInt = strawberry.field(description="How many there are.")
+@strawberry.type(description="The use of one limit.")
+class UsageLimit:
+    current: BigInt = strawberry.field(description="The current value.")
     maximum: BigInt | None = strawberry.field(
-        description="How many there may be; null for as many as one likes. What would exceed it is"
-        " LIMIT_REACHED."
+        description="The maximum value; null if there is no limit. A request that would exceed it"
+        " fails with `LIMIT_REACHED`."
     )
 
 
-@strawberry.type(description="What an organization has used of its limits.")
-class Usage:
-    members: Used = strawberry.field(description="Active members.")
-    projects: Used = strawberry.field(description="Projects that are not deleted.")
-    monthly_requests: Used = strawberry.field(
-        description="Requests that have written something since the first of this month (UTC)."
+@strawberry.type(description="The use of the limits of an organization.")
+class OrganizationUsage:
+    members: UsageLimit = strawberry.field(description="The number of active members.")
+    projects: UsageLimit = strawberry.field(
+        description="The number of projects that are not deleted."
     )
+    monthly_requests: UsageLimit = strawberry.field(
+        description="The number of requests that wrote something in this calendar month (UTC)."
+    )
+    storage: UsageLimit = strawberry.field(description="The storage that baselines use, in bytes.")
 
 
-async def _usage(root: strawberry.Parent[Any], info: Info) -> Usage | None:
+async def _usage(root: strawberry.Parent[Any], info: Info) -> OrganizationUsage | None:
     place = SimpleNamespace(organization_id=root.id)
     if not allows(info.context.viewer, "read", BillingCache, place):
         return None
@@ -49,22 +52,25 @@ async def _usage(root: strawberry.Parent[Any], info: Info) -> Usage | None:
     if row is None:
         return None
     plan = BillingPlan(row.billing_plan)
-    return Usage(
+    return OrganizationUsage(
         members=_used(row.member_count, most_members(plan, row.max_members)),
         projects=_used(row.project_count, PLANS[plan].projects),
         monthly_requests=_used(row.request_count, most_requests(plan, row.max_monthly_requests)),
+        storage=_used(row.storage_used, PLANS[plan].storage),
     )
 
 
-def _used(current: int, maximum: int | None) -> Used:
-    return Used(current=BigInt(current), maximum=BigInt(maximum) if maximum is not None else None)
+def _used(current: int, maximum: int | None) -> UsageLimit:
+    return UsageLimit(
+        current=BigInt(current), maximum=BigInt(maximum) if maximum is not None else None
+    )
 
 
 extend_type(
     Organization,
-    usage=strawberry.field(
-        _usage,
-        description="What it has used of its limits; null for those who see neither its billing nor"
-        " its administration.",
-    ),
+    usage=computed(
+        "id",
+        text="The use of the limits of the organization; null if the viewer has no access to"
+        " billing.",
+    )(_usage),
 )

@@ -1,13 +1,14 @@
-"""Creates the demonstration through the doors that everybody uses, so that it is recorded too."""
+"""Create the demonstration through the same sessions as every write, so that it is audited."""
 
 import json
 import secrets
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from auth.identify import act_for
-from auth.people import create_person, set_password
+from auth.credentials.identify import act_for
+from auth.credentials.people import create_person, set_password
 from auth.policy.scopes import scopes_beneath
 from auth.session import Origin, Transaction, ViewerSession
 from auth.viewer import Role
@@ -15,13 +16,17 @@ from db.core.organizations import Organization, OrganizationMember, UserRoleType
 from db.core.projects import Project, ProjectRole, UserRole, Visibility
 from db.pool import Database
 from db.problem import Problem
+from db.requirements.collaboration import EntityType, TraceLink, TraceLinkType
 from db.requirements.documents import Block, Document
+from db.requirements.numbering import NumberingRule
+from db.requirements.properties import Column, Property, PropertyType
 from db.requirements.requirements import (
     Requirement,
     RequirementLevel,
     RequirementPriority,
     RequirementStatus,
 )
+from graph.demo.tests import add_tests
 
 SET = Path(__file__).with_name("harbour.json")
 ORIGIN = Origin(source="demo")
@@ -33,11 +38,11 @@ MEMBERS = {
     "member": UserRoleType.MEMBER,
     "viewer": UserRoleType.VIEWER,
 }
-"""Who is what in the demonstration's organization; `outsider` is the owner of another one."""
+"""The roles in the demonstration's organization; `outsider` is the owner of another one."""
 
 
 class Account(NamedTuple):
-    """Somebody to sign in as."""
+    """A person to sign in as."""
 
     email: str
     password: str
@@ -45,7 +50,7 @@ class Account(NamedTuple):
 
 
 async def create_demo(database: Database) -> list[Account]:
-    """Create what is missing of the demonstration, and give its people fresh passwords."""
+    """Create the parts of the demonstration that are missing, and set fresh passwords."""
     accounts = [await _account(database, name, role.value) for name, role in MEMBERS.items()]
     accounts.append(await _account(database, "outsider", "owner of another organization"))
     await _found(database, "outsider", "Other Works", "other-works")
@@ -66,7 +71,7 @@ async def _account(database: Database, name: str, role: str) -> Account:
 
 
 async def _found(database: Database, founder: str, name: str, slug: str) -> bool:
-    """Found the organization unless it is there; whether it was founded."""
+    """Create the organization unless it exists; return whether it was created."""
     viewer = await act_for(f"{founder}@demo.example", database)
     session = ViewerSession(database, viewer, ORIGIN)
     if await session.rows(Organization, Organization.slug == slug):
@@ -101,12 +106,19 @@ async def _fill(database: Database) -> None:
         await transaction.flush()
         member_id = people["member"].id
         assert member_id is not None  # noqa: S101 (they have just been created)
-        for project in json.loads(SET.read_text())["projects"]:
-            await _project(transaction, organization.id, member_id, project)
+        described = json.loads(SET.read_text())
+        place: dict[str, Any] = {"organization_id": organization.id}
+        defined = _define(transaction, described["properties"], place)
+        for project in described["projects"]:
+            await _project(transaction, organization.id, member_id, project, defined)
 
 
 async def _project(
-    transaction: Transaction, organization_id: UUID, member_id: UUID, described: dict[str, Any]
+    transaction: Transaction,
+    organization_id: UUID,
+    member_id: UUID,
+    described: dict[str, Any],
+    defined: dict[str, UUID],
 ) -> None:
     project = Project(
         organization_id=organization_id,
@@ -116,6 +128,9 @@ async def _project(
     transaction.add(project)
     # Rows are sent parents first: the models have foreign keys, but no relationships to sort by.
     await transaction.flush()
+    requirements: dict[str, Requirement] = {}
+    here: dict[str, Any] = {"organization_id": organization_id, "project_id": project.id}
+    defined = defined | _define(transaction, described.get("properties", ()), here)
     for number, part in enumerate(described["documents"], start=1):
         document = Document(
             organization_id=organization_id,
@@ -125,7 +140,9 @@ async def _project(
         )
         transaction.add(document)
         await transaction.flush()
-        await _content(transaction, document, part["blocks"])
+        place: dict[str, Any] = scopes_beneath(Document, document)
+        transaction.add(NumberingRule(**place, prefix=part["prefix"]))
+        requirements |= await _content(transaction, document, part["blocks"], defined)
         if part["slug"] == "energy":  # so that one document shows what a document role is
             transaction.add(
                 UserRole(
@@ -136,31 +153,85 @@ async def _project(
                     document_role=ProjectRole.EDITOR,
                 )
             )
+    await transaction.flush()
+    await add_tests(transaction, project)
+
+    await transaction.flush()
+    await _links(transaction, project, requirements, described)
+
+
+async def _links(
+    transaction: Transaction,
+    project: Project,
+    requirements: Mapping[str, Requirement],
+    described: dict[str, Any],
+) -> None:
+    """Link requirements, then revise some, so that their links are suspect."""
+    for link in described.get("links", ()):
+        source, target = (requirements[link[end]] for end in ("source", "target"))
+        transaction.add(
+            TraceLink(
+                organization_id=project.organization_id,
+                project_id=project.id,
+                source_id=source.id,
+                source_type=EntityType.REQUIREMENT,
+                source_version=source.version,
+                target_id=target.id,
+                target_type=EntityType.REQUIREMENT,
+                target_version=target.version,
+                link_type=TraceLinkType(link["type"]),
+            )
+        )
+    await transaction.flush()
+    for external_id, description in described.get("revised", {}).items():
+        transaction.change(requirements[external_id], None, description=description)
+
+
+def _define(
+    transaction: Transaction, described: Iterable[dict[str, Any]], place: dict[str, Any]
+) -> dict[str, UUID]:
+    """Create properties at this place; return their IDs by key."""
+    found = {}
+    for one in described:
+        type_ = PropertyType(one["property_type"])
+        property = Property(**place, **one | {"property_type": type_})
+        transaction.add(property)
+        found[property.key] = property.id
+    return found
 
 
 async def _content(
-    transaction: Transaction, document: Document, blocks: list[dict[str, Any]]
-) -> None:
+    transaction: Transaction,
+    document: Document,
+    blocks: list[dict[str, Any]],
+    defined: dict[str, UUID],
+) -> dict[str, Requirement]:
+    """Add these blocks with their requirements; return the requirements by external ID."""
+    added: dict[str, Requirement] = {}
     scopes: dict[str, Any] = scopes_beneath(Document, document)
     position = 0.0
     for number, part in enumerate(blocks, start=1):
         block = Block(**scopes, type="table", name=part["name"], position=float(number))
         transaction.add(block)
         await transaction.flush()
+        for place, key in enumerate(part.get("columns", ()), start=1):
+            transaction.add(
+                Column(**scopes, block_id=block.id, property_id=defined[key], position=float(place))
+            )
         for stated in part["requirements"]:
             position += 1
-            transaction.add(
-                Requirement(
-                    **scopes,
-                    block_id=block.id,
-                    position=position,
-                    external_id=stated["externalId"],
-                    name=stated["name"],
-                    description=stated["description"],
-                    status=RequirementStatus(stated["status"]),
-                    priority=RequirementPriority(stated["priority"]),
-                    level=RequirementLevel(stated["level"]),
-                    tags=stated["tags"],
-                    properties=stated["properties"],
-                )
+            requirement = added[stated["externalId"]] = Requirement(
+                **scopes,
+                block_id=block.id,
+                position=position,
+                external_id=stated["externalId"],
+                name=stated["name"],
+                description=stated["description"],
+                status=RequirementStatus(stated["status"]),
+                priority=RequirementPriority(stated["priority"]),
+                level=RequirementLevel(stated["level"]),
+                tags=stated["tags"],
+                properties=stated["properties"],
             )
+            transaction.add(requirement)
+    return added

@@ -1,1 +1,1 @@
-"""The page on which people work on one document together, and a reference for live clients."""
+"""The page for editing one document together, which is also a reference for live clients."""

@@ -1,6 +1,7 @@
-"""Serves the page of a document at /live, which talks to the API as any client does.
+"""Serve the page of a document at /live, which calls the API as any client does.
 
-It is the same for every document, seen or not: whether there is one, the API tells its script.
+It is the same for every document, shared with the viewer or not: its script learns that from the
+API.
 """
 
 from pathlib import Path
@@ -10,8 +11,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from auth.mail import Outbox
-from auth.pages.site import Site, answering
+from auth.accounts.mail import Outbox
+from auth.web.site import Site, answering
 from db.pool import Database
 from graph.settings import Settings
 
@@ -29,25 +30,25 @@ HEADERS = {
 
 
 class Assets(StaticFiles):
-    """The modules and styles of the page, as they are written: there is no build.
+    """The modules and styles of the page, served as they are written: there is no build.
 
-    Browsers keep them and ask whether they are still good, since modules name each other.
+    Browsers cache them and revalidate each use, since modules name each other.
     """
 
     def file_response(self, *args: object, **kwargs: object) -> Response:
-        """One file, or that it has not changed."""
+        """Return a file, or 304 when it has not changed."""
         response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
         response.headers["Cache-Control"] = "no-cache"
         return response
 
 
 def routes(database: Database, settings: Settings, outbox: Outbox) -> list[BaseRoute]:
-    """What is served beneath /live."""
+    """Return the routes beneath /live."""
     site = Site(database, settings, outbox)
     page = (HERE / "page.html").read_text(encoding="utf-8")
 
     async def document(request: Request) -> Response:
-        """The page, for whoever is signed in; others do that first, and come back."""
+        """Return the page; redirect a visitor who is not signed in to sign-in, and back."""
         await site.signed_in(request)
         return HTMLResponse(page, headers={**HEADERS, "Cache-Control": "no-store"})
 

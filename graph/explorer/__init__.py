@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def routes(settings: "Settings") -> "list[BaseRoute]":
-    """What is served beneath /explorer."""
+    """Return the routes beneath /explorer."""
     # Imported here because the build, which is in this package, is to start without a framework.
     from graph.explorer.page import Explorer  # noqa: PLC0415
 

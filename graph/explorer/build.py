@@ -101,7 +101,7 @@ def _digest(files: Sequence[Path]) -> str:
 
 
 def _node() -> tuple[str, list[str]]:
-    """The commands that start Node.js and npm."""
+    """Return the commands that start Node.js and npm; install Node.js where it is missing."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and _major(node) >= OLDEST_NODE:
         return node, [npm]
@@ -126,7 +126,7 @@ def _major(node: str) -> int:
 
 
 def _installer() -> list[str]:
-    """The command that installs into this environment, which need not have pip."""
+    """Return the command that installs into this environment, which need not have pip."""
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip", "install", "--quiet"]
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
@@ -144,7 +144,7 @@ def _run(command: Sequence[str], failure: str) -> None:
 
 
 def _compress(directory: Path) -> None:
-    """Put a gzip copy beside each file that is worth it, so that serving costs no time."""
+    """Write a gzip copy beside each file that compresses, so that serving costs no CPU."""
     for file in list(directory.iterdir()):
         if file.suffix in COMPRESSED:
             packed = gzip.compress(file.read_bytes(), mtime=0)

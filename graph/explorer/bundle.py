@@ -10,7 +10,7 @@ STATIC = SOURCE / "static"
 
 @dataclass(frozen=True)
 class Bundle:
-    """One complete build; a build without a manifest does not exist."""
+    """One complete build; a build without a manifest does not count."""
 
     inputs: str  # digest of what it was built from
     script: str
@@ -20,7 +20,7 @@ class Bundle:
 
     @classmethod
     def read(cls, directory: Path = STATIC) -> "Bundle | None":
-        """The bundle in a directory, or None when nothing was built there."""
+        """Return the bundle in a directory, or None when nothing was built there."""
         try:
             manifest = json.loads((directory / "manifest.json").read_text())
         except FileNotFoundError:
@@ -28,7 +28,7 @@ class Bundle:
         return cls(**{**manifest, "files": frozenset(manifest["files"])})
 
     def write(self, directory: Path) -> None:
-        """Publish the bundle: from now on it is the one that is served."""
+        """Write the manifest in one step: from then on this bundle is served."""
         draft = directory / "manifest.json.new"
         draft.write_text(json.dumps({**asdict(self), "files": sorted(self.files)}, indent=1))
         draft.replace(directory / "manifest.json")

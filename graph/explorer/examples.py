@@ -31,7 +31,7 @@ class Examples(TypedDict):
 
 
 def read_examples() -> Examples:
-    """The examples as they are on disk; ValueError names a file that is none."""
+    """Return the examples on disk. Raises ValueError with the name of a malformed file."""
     files = sorted(DIRECTORY.glob("[0-9]*.graphql"))
     lookup = (DIRECTORY / "lookup.graphql").read_text(encoding="utf-8")
     return Examples(lookup=lookup, examples=[_read(file) for file in files])

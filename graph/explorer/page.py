@@ -1,6 +1,6 @@
-"""Serves the explorer: the page, its files and its examples, all from here and nowhere else.
+"""Serve the explorer: the page, its files and its examples, all from this origin alone.
 
-People sign in to it by OAuth, as an application of our own; the page tells its script as which.
+People sign in to it by OAuth, as a first-party application; the page holds its client_id.
 """
 
 import json
@@ -19,7 +19,7 @@ from starlette.responses import (
 from starlette.routing import BaseRoute, Route
 
 from auth.oauth.clients import EXPLORER
-from auth.oauth.scopes import SCOPES
+from auth.policy.scope_names import SCOPES
 from graph.explorer.bundle import STATIC, Bundle
 from graph.explorer.examples import read_examples
 from graph.settings import Settings
@@ -69,7 +69,7 @@ class Explorer:
     def __init__(self, settings: Settings, static: Path = STATIC) -> None:
         self._static = static
         self._examples = JSONResponse(read_examples(), headers=HEADERS)
-        # Whoever tries the gateway out has the demo data and its people; nobody else has.
+        # Only development has the demo data and its people.
         demo = "" if settings.in_production else DEMO
         told = {
             "product": PRODUCT,
@@ -81,7 +81,7 @@ class Explorer:
         self._told = {name: escape(value) for name, value in told.items()}
 
     def routes(self) -> list[BaseRoute]:
-        """The page, its examples and its files."""
+        """Return the routes of the page, its examples and its files."""
         return [
             Route("/explorer", self.page),
             Route("/explorer/callback", self.page),
@@ -90,7 +90,7 @@ class Explorer:
         ]
 
     def page(self, _: Request) -> Response:
-        """The page; the bundle is looked up anew, so that a rebuild needs no restart."""
+        """Return the page; the bundle is read each time, so that a rebuild needs no restart."""
         bundle = Bundle.read(self._static)
         if bundle is None:
             return PlainTextResponse(NOT_BUILT, status_code=503, headers=HEADERS)
@@ -101,11 +101,11 @@ class Explorer:
         )
 
     def examples(self, _: Request) -> Response:
-        """The examples and what fills their variables."""
+        """Return the examples and the query that fills their variables."""
         return self._examples
 
     def asset(self, request: Request) -> Response:
-        """One file of the bundle, already compressed where the browser takes it so."""
+        """Return a file of the bundle, compressed where the browser accepts gzip."""
         name = request.path_params["name"]
         bundle = Bundle.read(self._static)
         if bundle is None or name not in bundle.files:

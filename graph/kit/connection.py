@@ -3,6 +3,7 @@
 Follows the GraphQL Cursor Connections Specification, with `nodes` beside `edges`.
 """
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -14,29 +15,43 @@ import strawberry
 from sqlalchemy import ColumnElement
 from strawberry import UNSET
 
-from auth.session import Past, Row
-from db.base import Entity, Readable
-from db.gin import by_index
+from auth.session import Past, Row, Select, outputs_of
+from db.base import Readable
+from db.gin import served
 from db.problem import Problem
 from graph.kit.context import LARGEST_PAGE, Context, Info
 from graph.kit.cursor import Key, beyond, encode
-from graph.kit.filters import matches, searched
+from graph.kit.edges import EDGE, ToMany, Within
+from graph.kit.filters import matches
+from graph.kit.search import searched
 
 T = TypeVar("T")
 
 DEFAULT_PAGE = 20
-LARGEST_REQUIREMENTS_PAGE = 1_000
+MOST_KEYS = 8
+"""Keys of one sort order; a cursor compares each with all before it."""
 
 
-@strawberry.enum(description="Which way to sort. Nulls come last ascending, first descending.")
-class Direction(Enum):
-    ASC = "asc"
-    DESC = "desc"
+@strawberry.enum(
+    description="The direction of a sort. Texts are sorted without regard to case and accents, with"
+    " numbers by their value: SYS-2 comes before SYS-10."
+)
+class OrderDirection(Enum):
+    ASC = strawberry.enum_value("asc", description="Ascending; nulls come last.")
+    DESC = strawberry.enum_value("desc", description="Descending; nulls come first.")
+
+
+class SortInput:
+    """An input to sort by what is no column."""
+
+    def keys(self, model: Readable, descending: bool, field: Sequence[str | int]) -> Sequence[Key]:
+        """Return the sort keys. Raises INVALID with the path of the input, which is `field`."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Page:
-    """The rows of one page, in the order asked for, and what is around them."""
+    """The rows of one page, in the requested order, and whether there are pages around it."""
 
     rows: Sequence[Row]
     keys: Sequence[Key]
@@ -45,34 +60,42 @@ class Page:
     count: Callable[[], Awaitable[int]]
 
 
-@strawberry.type(description="What is around a page.")
+@strawberry.type(description="Information about pagination in a connection.")
 class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether rows follow this page.")
-    has_previous_page: bool = strawberry.field(description="Whether rows precede this page.")
-    start_cursor: str | None = strawberry.field(description="The first row's place.")
-    end_cursor: str | None = strawberry.field(description="The last row's place.")
+    has_next_page: bool = strawberry.field(description="Whether there are items after this page.")
+    has_previous_page: bool = strawberry.field(
+        description="Whether there are items before this page."
+    )
+    start_cursor: str | None = strawberry.field(
+        description="The cursor of the first item of this page."
+    )
+    end_cursor: str | None = strawberry.field(
+        description="The cursor of the last item of this page."
+    )
 
 
-@strawberry.type(description="A row and its place in the list.")
+@strawberry.type(description="An item of a connection, with its cursor.")
 class Edge(Generic[T]):
-    cursor: str = strawberry.field(description="Give it back as `after` or `before`.")
-    node: T = strawberry.field(description="The row.")
+    cursor: str = strawberry.field(
+        description="The cursor of the item, for use as `after` or `before`."
+    )
+    node: T = strawberry.field(description="The item.")
 
 
-@strawberry.type(description="One page of a list.")
+@strawberry.type(description="A page of a list.")
 class Connection(Generic[T]):
     page: strawberry.Private[Page]
 
-    @strawberry.field(description="The rows with their cursors.")
+    @strawberry.field(description="The items of this page, with their cursors.")
     def edges(self) -> list[Edge[T]]:
         page = self.page
         return [Edge(cursor=encode(page.keys, row), node=cast(T, row)) for row in page.rows]
 
-    @strawberry.field(description="The rows.")
+    @strawberry.field(description="The items of this page.")
     def nodes(self) -> list[T]:
         return self.page.rows  # type: ignore[return-value]
 
-    @strawberry.field(description="What is around this page.")
+    @strawberry.field(description="Information about pagination.")
     def page_info(self) -> PageInfo:
         page = self.page
         return PageInfo(
@@ -82,7 +105,7 @@ class Connection(Generic[T]):
             end_cursor=encode(page.keys, page.rows[-1]) if page.rows else None,
         )
 
-    @strawberry.field(description="How many rows there are on all pages; counted when asked for.")
+    @strawberry.field(description="The number of items on all pages.")
     async def total_count(self) -> int:
         return await self.page.count()
 
@@ -107,7 +130,7 @@ class Asked:
         return self.last is not None
 
     def bounds(self, keys: Sequence[Key] | None = None) -> list[ColumnElement[bool]]:
-        """The rows between the cursors, in these columns of the same names instead if given."""
+        """Return conditions for the rows between the cursors, on the columns of `keys` if given."""
         keys, found = keys or self.keys, []
         if self.after is not None:
             found.append(beyond(keys, self.after, "after", backwards=False))
@@ -119,7 +142,7 @@ class Asked:
         return [key.ordered(backwards=self.backwards) for key in keys or self.keys]
 
     def page(self, rows: list[Row], count: Callable[[], Awaitable[int]]) -> Page:
-        """Of one row more than the page holds, the page; that row says whether there are more."""
+        """Return the page of rows, read with one row more that tells if there is a next page."""
         more, rows = len(rows) > self.size, rows[: self.size]
         if self.backwards:
             return Page(rows[::-1], self.keys, self.before is not None, more, count)
@@ -137,17 +160,21 @@ def connection(
     by: Sequence[str] = ("created_at",),
     largest: int = LARGEST_PAGE,
     narrowed: Sequence[str] = (),
-    within: Callable[[Any], tuple[UUID, Past]] | None = None,
+    within: Within | None = None,
     newest_first: bool = False,
+    where: Sequence[ColumnElement[bool]] = (),
 ) -> Any:
-    """A list of `type_` in pages, ordered `by` these columns unless the client says otherwise.
+    """Declare a connection of `type_`, ordered `by` these columns unless the client says otherwise.
 
-    `newest_first` is the other way round.
+    `newest_first` reverses the order.
 
     `key` is the column that names the parent, for a list beneath one; without it the list is a
     root field. `narrowed` names the columns that allow the larger page at the root when the filter
-    equates one of them. `within` says which parent in which past a row stands for, if not itself.
+    equates one of them. `within` gives the parent and the past of a row, if not the row itself.
+    `where` are conditions of every read.
     """
+    order = tuple(Key(getattr(model, name), descending=newest_first) for name in by)
+    edge = ToMany(model, key, order, largest, tuple(narrowed), within, tuple(where))
 
     async def resolve(
         root: strawberry.Parent[Any],
@@ -156,27 +183,26 @@ def connection(
         after: After = None,
         last: Last = None,
         before: Before = None,
-        filter: filter_ | None = None,
+        filter: Filter[filter_ | None] = None,
         search: Search = None,
-        order_by: list[order_] | None = None,
+        order_by: OrderBy[list[order_] | None] = None,
     ) -> Connection[type_] | None:
         arguments = (first, after, last, before, filter, search, order_by)
         shape = (model, key, repr(arguments))
-        order = [Key(getattr(model, name), descending=newest_first) for name in by]
-        ask = partial(_asked, model, order, largest, narrowed if key is None else None, *arguments)
-        asked = info.context.once(shape, ask)
+        asked = info.context.once(shape, partial(read_arguments, edge, *arguments))
         if key is None:
             return Connection[type_](page=await _at_root(info.context, model, asked))
-        parent, past = within(root) if within else (root.id, info.context.past_of(root))
-        if past and search:
-            raise Problem("INVALID", "Words are found in the present only.", field=["search"])
+        parent, past = within.place(root) if within else (root.id, info.context.past_of(root))
+        if past and search and search.strip():
+            raise Problem("INVALID", "A past state cannot be searched.", field=["search"])
         page = await _beneath(info.context, model, key, parent, asked, (shape, past), past)
         return Connection[type_](page=page)
 
     field = strawberry.field(
         resolve,
         description=text,
-        metadata={"largest_page": largest},  # graph.http.cost counts no more rows than these
+        # graph.http.operation.cost counts no more rows than the largest page
+        metadata={EDGE: edge, "largest_page": largest},
     )
     if not hasattr(model, "search"):
         field.arguments = [a for a in field.arguments if a.python_name != "search"]
@@ -187,11 +213,24 @@ def _says(text: str) -> Any:
     return strawberry.argument(description=text)
 
 
-First = Annotated[int | None, _says(f"How many rows from the start; {DEFAULT_PAGE} unless given.")]
-After = Annotated[str | None, _says("Only rows after this cursor.")]
-Last = Annotated[int | None, _says("How many rows from the end, instead of `first`.")]
-Before = Annotated[str | None, _says("Only rows before this cursor.")]
-Search = Annotated[str | None, _says("Words to find, as in a web search engine.")]
+First = Annotated[
+    int | None,
+    _says(f"The number of items to return from the start. The default is {DEFAULT_PAGE}."),
+]
+After = Annotated[str | None, _says("Return only items after this cursor.")]
+Last = Annotated[
+    int | None, _says("The number of items to return from the end, instead of `first`.")
+]
+Before = Annotated[str | None, _says("Return only items before this cursor.")]
+Filter = Annotated[T, _says("Return only items that match this filter.")]
+OrderBy = Annotated[T, _says("The fields to sort by, the most significant first.")]
+Search = Annotated[
+    str | None,
+    _says(
+        'Return only items that contain these words, in any form or as prefixes. Use "quotes" for'
+        " an exact phrase, `or` between alternatives, and `-` before a word to exclude it."
+    ),
+]
 
 
 def asked_for(
@@ -203,22 +242,19 @@ def asked_for(
     where: Sequence[ColumnElement[bool]] = (),
     largest: int = LARGEST_PAGE,
 ) -> Asked:
-    """The arguments of a page in the order of these keys; INVALID for those that are none."""
+    """Return the arguments of a page in the order of these keys. Raises INVALID."""
     if first is not None and last is not None:
-        raise Problem("INVALID", "Ask for the first or for the last rows.", field=["last"])
+        raise Problem("INVALID", "Give either `first` or `last`.", field=["last"])
     for name, size in (("first", first), ("last", last)):
         if size is not None and not 0 <= size <= largest:
-            raise Problem("INVALID", f"A page holds 0 to {largest} rows.", field=[name])
+            raise Problem("INVALID", f"Must be from 0 to {largest}.", field=[name])
     if first is None and last is None:
         first = DEFAULT_PAGE
     return Asked(first, after, last, before, tuple(where), keys)
 
 
-def _asked(
-    model: Readable,
-    order: Sequence[Key],
-    largest: int,
-    narrowed: Sequence[str] | None,
+def read_arguments(
+    edge: ToMany,
     first: int | None,
     after: str | None,
     last: int | None,
@@ -227,21 +263,54 @@ def _asked(
     search: str | None,
     order_by: Sequence[Any] | None,
 ) -> Asked:
-    within = narrowed is None or _is_narrowed(filter, narrowed)
+    """Return the arguments of a declared connection, checked. Raises INVALID."""
+    model, order, largest = edge.model, edge.order, edge.largest
+    within = edge.key is not None or _is_narrowed(filter, edge.narrowed)
     if not within:
         largest = min(largest, LARGEST_PAGE)
-    where = [matches(model, filter)] if filter else []
-    if search:
-        where.append(searched(model, search))
-    if not within:
-        where = by_index(cast(type[Entity], model), where)  # parts are not read at the root
-    keys = [
-        Key(getattr(model, asked.by.value), descending=asked.direction is Direction.DESC)
-        for asked in order_by or ()
-    ] or [*order]
+    where = [*edge.where, *([matches(model, filter)] if filter else [])]
+    words = searched(model, search) if search else None
+    if words is not None:
+        where.append(words)
+    keys = _keys(model, order_by or ()) or [*order]
     unique = any(key.name == "id" for key in keys)
     tie = [] if unique else [Key(model.id, descending=keys[-1].descending)]
     return asked_for(first, after, last, before, (*keys, *tie), where, largest)
+
+
+def _keys(model: Readable, order_by: Sequence[Any]) -> list[Key]:
+    """Return the sort keys requested. Raises INVALID for too many, or one of them twice."""
+    if len(order_by) > MOST_KEYS:
+        raise Problem("INVALID", f"At most {MOST_KEYS} sort keys.", field=["orderBy"])
+    keys: dict[str, Key] = {}
+    for place, asked in enumerate(order_by):
+        descending = asked.direction is OrderDirection.DESC
+        for key in _keys_of(model, asked, descending, ("orderBy", place)):
+            if key.name in keys:
+                field: list[str | int] = ["orderBy", place, "by"]
+                raise Problem("INVALID", "The list is already sorted by this field.", field=field)
+            keys[key.name] = key
+    return [*keys.values()]
+
+
+def _keys_of(
+    model: Readable, asked: Any, descending: bool, field: Sequence[str | int]
+) -> Sequence[Key]:
+    """Return the keys of one member of `orderBy`: a column, or what an input of its own computes.
+
+    Raises INVALID unless it names exactly one.
+    """
+    given = [
+        value
+        for name, value in vars(asked).items()
+        if name != "direction" and value is not UNSET and value is not None
+    ]
+    if len(given) != 1:
+        raise Problem("INVALID", "Give exactly one field to sort by.", field=field)
+    (by,) = given
+    if isinstance(by, SortInput):
+        return by.keys(model, descending, field)
+    return [Key(getattr(model, by.value), descending=descending)]
 
 
 def _is_narrowed(filter: Any, columns: Sequence[str]) -> bool:
@@ -250,10 +319,31 @@ def _is_narrowed(filter: Any, columns: Sequence[str]) -> bool:
 
 
 async def _at_root(context: Context, model: Readable, asked: Asked) -> Page:
+    if _may_use_index(model, asked):
+        select, counted = _selects(model, None, asked)
+        rows = await context.session.fetch(select, {"limit": asked.size + 1})
+
+        async def count() -> int:
+            ((number,),) = await context.session.fetch(counted, {})
+            return int(number)
+
+        return asked.page(rows, count)
     rows = await context.session.rows(
         model, *asked.where, *asked.bounds(), order=asked.order(), limit=asked.size + 1
     )
     return asked.page(rows, partial(context.session.count, model, *asked.where))
+
+
+def _may_use_index(model: Readable, asked: Asked) -> bool:
+    """Return whether a GIN index may find the rows; such reads are the same as those of plans."""
+    return served(model, asked.where).ids is not None
+
+
+def _selects(model: Readable, key: str | None, asked: Asked) -> tuple[Select, Select]:
+    """Return the reads of a page and of the number of rows."""
+    order, where = tuple(asked.order()), (*asked.where, *asked.bounds())
+    page = Select(model, outputs_of(model), key, where, order, limited=True)
+    return page, Select(model, parents=key, where=asked.where, counted=True)
 
 
 async def _beneath(
@@ -265,7 +355,15 @@ async def _beneath(
     shape: Hashable,
     past: Past | None,
 ) -> Page:
+    selects = None if past else _may_use_index(model, asked) and _selects(model, key, asked)
+
     async def pages(parents: list[UUID]) -> list[list[Row]]:
+        if selects:
+            groups: dict[UUID, list[Row]] = defaultdict(list)
+            values = {"parents": parents, "limit": asked.size + 1}
+            for row in await context.session.fetch(selects[0], values):
+                groups[row[key]].append(row)
+            return [groups.get(parent, []) for parent in parents]
         found = await context.session.pages(
             model,
             key,
@@ -279,6 +377,10 @@ async def _beneath(
         return [found.get(parent, []) for parent in parents]
 
     async def counts(parents: list[UUID]) -> list[int]:
+        if selects:
+            records = await context.session.fetch(selects[1], {"parents": parents})
+            numbers = {record[0]: record[1] for record in records}
+            return [numbers.get(parent, 0) for parent in parents]
         found = await context.session.counts(model, key, parents, *asked.where, past=past)
         return [found.get(parent, 0) for parent in parents]
 

@@ -1,4 +1,4 @@
-"""One request: the viewer's session and the loaders that batch what its resolvers ask for."""
+"""The context of one request: the viewer's session, and loaders that batch reads of resolvers."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Sequence
@@ -14,25 +14,28 @@ from sqlalchemy import Uuid, any_, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from uuid_utils.compat import uuid7
 
-from auth.mail import Outbox
+from auth.accounts.mail import Outbox
 from auth.session import Past, Row, ViewerSession
-from auth.session.refusal import missing
+from auth.session.versions import Version
+from auth.session.write.db_errors import missing
 from auth.viewer import Viewer
 from db.base import Entity
 from db.problem import Problem
+from graph.kit.feed import Feed, Place
 from graph.kit.presence import Presence
 
 T = TypeVar("T")
 LARGEST_PAGE = 100
-"""Rows that one field answers with, where it says nothing else."""
+"""Rows of a page, at most, where the field declares no other number."""
 
 Batch = Callable[[list[UUID]], Coroutine[Any, Any, list[Any]]]
 
 
 class Context:
-    """What resolvers are given: the viewer's own session, and loaders that live for one request.
+    """The context of resolvers: the viewer's own session, and loaders that live for one request.
 
-    Mail goes into `outbox`, where there is one; `presence` knows who is in which document.
+    Mail goes into `outbox`, where there is one; `presence` is that of all documents. `began` is the
+    position of the feed before anything was read for this request.
     """
 
     def __init__(
@@ -40,8 +43,12 @@ class Context:
         session: ViewerSession,
         outbox: Outbox | None = None,
         presence: Presence | None = None,
+        feed: Feed | None = None,
+        began: Place | None = None,
     ) -> None:
         self.session, self.outbox, self.presence = session, outbox, presence
+        self._feed = feed
+        self._began = began or (feed.here() if feed else None)
         self.loaders: dict[Hashable, DataLoader[UUID, Any]] = {}
         self.prepared: dict[Hashable, Any] = {}
 
@@ -51,41 +58,48 @@ class Context:
 
     @property
     def rows_read(self) -> int:
-        """Rows that PostgreSQL has sent for this request so far."""
+        """Return the number of rows that PostgreSQL has sent for this request so far."""
         return self.session.rows_read
 
+    @property
+    def feed(self) -> tuple[Feed, Place]:
+        """Return the feed, and its position before this request read anything. Raises BUSY."""
+        if self._feed is None or self._began is None:
+            raise Problem("BUSY", "The gateway is starting, and does not follow changes yet.")
+        return self._feed, self._began
+
     def correlate(self, id: UUID | None) -> UUID:
-        """Have what is changed from now on recorded under this id, or a new one; which it is."""
+        """Record later changes under this correlation ID, or a new one; return it."""
         origin = self.session.origin = replace(self.session.origin, correlation_id=id or uuid7())
         return origin.correlation_id
 
     def loader(self, key: Hashable, batch: Batch) -> DataLoader[UUID, Any]:
-        """The request's loader of this name; `batch` answers many keys with one statement."""
+        """Return the request's loader of this key; `batch` reads many rows with one statement."""
         if key not in self.loaders:
             self.loaders[key] = DataLoader(batch)
         return self.loaders[key]
 
     def once(self, key: Hashable, prepare: Callable[[], T]) -> T:
-        """What `prepare` makes, made once a request: many parents share one field's arguments."""
+        """Return the result of `prepare`, called once a request for all parents of a field."""
         if key not in self.prepared:
             self.prepared[key] = prepare()
         made: T = self.prepared[key]
         return made
 
     async def one(self, model: type[Entity], id: UUID, past: Past | None = None) -> Row | None:
-        """The row, or None when there is none that the viewer may read; in the past, if given."""
+        """Return the row, in the past if given, or None when the viewer may not read it."""
         loader = self.loader((model, past), partial(self._rows_by_id, model, past=past))
         row: Row | None = await loader.load(id)
         return row
 
     async def deleted(self, model: type[Entity], id: UUID) -> Row | None:
-        """The deleted row, or None when there is none that the viewer may have read."""
+        """Return the deleted row, or None when the viewer might not have read it."""
         loader = self.loader((model, "deleted"), partial(self._rows_by_id, model, deleted=True))
         row: Row | None = await loader.load(id)
         return row
 
     async def get(self, model: type[Entity], id: UUID, past: Past | None = None) -> Row:
-        """The row, or NOT_FOUND."""
+        """Return the row. Raises NOT_FOUND."""
         if row := await self.one(model, id, past):
             return row
         raise missing(model)
@@ -93,34 +107,62 @@ class Context:
     async def get_then(
         self, model: type[Entity], id: UUID, at_version: int | None, as_of: datetime | None
     ) -> Row:
-        """The row at this version or time, or as it is where neither is given; or NOT_FOUND."""
+        """Return the row at this version or time, else as it is now. Raises NOT_FOUND."""
         if at_version is None and as_of is None:
             return await self.get(model, id)
-        if at_version is None:
-            assert as_of is not None  # noqa: S101 (one of them is)
-            past, argument = await self.session.moment(as_of), "asOf"
-        elif as_of is None:
-            if at_version < 1:
-                raise Problem("INVALID", "Versions count from 1.", field=["atVersion"])
-            past, argument = await self.session.moment_of(model, id, at_version), "atVersion"
-        else:
+        if at_version is not None and as_of is not None:
             raise Problem("INVALID", "Give a version or a time, not both.", field=["asOf"])
-        if row := await self.one(model, id, past):
+        if at_version is not None:
+            return await self._at_version(model, id, at_version)
+        assert as_of is not None  # noqa: S101 (one of them is)
+        if row := await self.one(model, id, await self.session.moment(as_of)):
             return row
-        raise missing(model, [argument])
+        raise missing(model, ["asOf"])
+
+    async def _at_version(self, model: type[Entity], id: UUID, version: int) -> Row:
+        """Return the row at this version. Raises NOT_FOUND.
+
+        A viewer who may not read the row has the same error whether it had the version, was another
+        row, or does not exist.
+        """
+        if version < 1:
+            raise Problem("INVALID", "Must be at least 1.", field=["atVersion"])
+        moment = await self.session.moment_of(model, id, version)
+        if row := await self.one(model, id, moment):
+            if moment is not None:
+                return row
+            message = f"There is no such version of this {model.__name__}."
+            raise Problem("NOT_FOUND", message, field=["atVersion"])
+        raise missing(model, ["atVersion"])
+
+    async def at_version(self, model: type[Entity], version: Version) -> Row | None:
+        """Return the row at a version, or None when the viewer may not read it; batched."""
+        loader = self.loader((model, "versions"), partial(self._rows_at_versions, model))
+        row: Row | None = await loader.load(version)  # type: ignore[arg-type]
+        if row is None and (
+            moment := await self.session.moment_of(model, version.id, version.number)
+        ):
+            row = await self.one(model, version.id, moment)
+        return row
+
+    async def _rows_at_versions(
+        self, model: type[Entity], versions: list[Version]
+    ) -> list[Row | None]:
+        found = await self.session.at_versions(model, versions)
+        return [found.get((version.id, version.number)) for version in versions]
 
     def past_of(self, row: Any) -> Past | None:
-        """The past in which a row was read, for what is read beneath it; None for the present."""
+        """Return the past in which a row was read, for rows beneath it; None for the present."""
         return self.session.past_of(row)
 
     async def get_by(self, model: type[Entity], column: str, value: object) -> Row:
-        """The row with this value in a column that is unique, or NOT_FOUND."""
+        """Return the row with this value in a unique column. Raises NOT_FOUND."""
         if rows := await self.session.rows(model, getattr(model, column) == value, limit=1):
             return rows[0]
         raise missing(model)
 
     async def nodes(self, ids: Sequence[UUID], among: Sequence[type[Entity]]) -> list[Row | None]:
-        """The rows with these ids, of whichever of these models; two statements a model at most."""
+        """Return the rows with these IDs, of any of these models; at most two statements each."""
         if len(ids) > LARGEST_PAGE:
             raise Problem("INVALID", f"At most {LARGEST_PAGE} ids.", field=["ids"])
         loader = self.loader(("models", *among), partial(self._models_of, among))
@@ -133,20 +175,25 @@ class Context:
         )
 
     async def node(self, id: UUID, among: Sequence[type[Entity]]) -> Row:
-        """The row with this id, of whichever of these models, or NOT_FOUND."""
+        """Return the row with this ID, of any of these models. Raises NOT_FOUND."""
         (row,) = await self.nodes([id], among)
         if row is None:
-            raise Problem("NOT_FOUND", "There is nothing with this id.")
+            raise Problem("NOT_FOUND", "No object has this ID.")
         return row
 
     def become(self, viewer: Viewer) -> None:
-        """Go on with the grants that the viewer has just been given."""
+        """Replace the viewer by one with grants that were just given."""
         self.session.viewer = viewer
         self.forget()
 
     def forget(self) -> None:
-        """Drop what was read before a write; it may no longer hold."""
+        """Drop rows that were read before a write, as they may be outdated."""
         self.loaders.clear()
+
+    def end(self) -> None:
+        """Release the loaders of an operation, which refer to the context that has them."""
+        self.loaders.clear()
+        self.prepared.clear()
 
     async def _models_of(
         self, among: Sequence[type[Entity]], ids: list[UUID]
@@ -173,7 +220,7 @@ class Context:
 
 
 async def _nothing() -> None:
-    """In the place of a row that no model has."""
+    """Return None, in place of a row that no model has."""
 
 
 Info = strawberry.Info[Context, None]

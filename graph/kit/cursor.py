@@ -2,7 +2,7 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, and_, false, literal, or_
 
+from db.fields import is_text, sorted_by
+from db.functions import sort_key_of
 from db.problem import Problem
 from db.text import fault_in
 from graph.kit.scalars import moment
@@ -18,35 +20,68 @@ NUMBER = (int, float)
 
 
 @dataclass(frozen=True)
+class Computed:
+    """A value that a sort key computes of a column."""
+
+    name: str
+    reads: str
+    """The column."""
+    value: Callable[[Any], Any]
+    """Computes the same of the column's value as the key's expression does in SQL."""
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
 class Key:
     """One sort key. Nulls sort as PostgreSQL sorts them: after everything else."""
 
     column: Any
+    """A column, or an expression, which `computed` describes."""
     descending: bool = False
+    computed: Computed | None = None
 
     @property
     def name(self) -> str:
-        return str(self.column.key)
+        return self.computed.name if self.computed else str(self.column.key)
+
+    @property
+    def reads(self) -> str:
+        """Return the column that is read for the value of the key."""
+        return self.computed.reads if self.computed else self.name
+
+    @property
+    def nullable(self) -> bool:
+        return self.computed.nullable if self.computed else bool(self.column.nullable)
+
+    def of(self, row: Any) -> Any:
+        """Return the value of the key in a row."""
+        value = getattr(row, self.reads)
+        return self.computed.value(value) if self.computed else value
+
+    @property
+    def sorted(self) -> Any:
+        """Return the expression by which PostgreSQL sorts."""
+        return sorted_by(self.column)
 
     def ordered(self, *, backwards: bool) -> ColumnElement[Any]:
         ordered: ColumnElement[Any] = (
-            self.column.desc() if self.descending != backwards else self.column.asc()
+            self.sorted.desc() if self.descending != backwards else self.sorted.asc()
         )
         return ordered
 
     def beyond(self, value: Any, *, backwards: bool) -> ColumnElement[bool]:
-        """Rows that this key alone puts after a row with this value."""
-        column, descending = self.column, self.descending != backwards
+        """Return the condition for rows that this key alone puts after a row with this value."""
+        column, descending = self.sorted, self.descending != backwards
         if value is None:
             return column.is_not(None) if descending else false()
         if descending:
             return column < value
-        return or_(column > value, column.is_(None)) if column.nullable else column > value
+        return or_(column > value, column.is_(None)) if self.nullable else column > value
 
 
 def encode(keys: Sequence[Key], row: Any) -> str:
-    """The row's place in this order, opaque to clients."""
-    values = [getattr(row, key.name) for key in keys]
+    """Return a cursor: the row's place in this order, opaque to clients."""
+    values = [key.of(row) for key in keys]
     return (
         urlsafe_b64encode(orjson.dumps([_shape(keys), *values], default=str)).decode().rstrip("=")
     )
@@ -55,7 +90,7 @@ def encode(keys: Sequence[Key], row: Any) -> str:
 def beyond(
     keys: Sequence[Key], cursor: str, argument: str, *, backwards: bool
 ) -> ColumnElement[bool]:
-    """The rows after the cursor (before it when `backwards`), whether or not its row still is."""
+    """Return the condition for rows after the cursor, or before it if `backwards`."""
     values = _decoded(keys, cursor, argument)
     arms = [
         and_(
@@ -65,15 +100,20 @@ def beyond(
         for i, key in enumerate(keys)
     ]
     first, bound = keys[0], values[0]
-    if bound is None or first.column.nullable:
+    if bound is None or first.nullable:
         return or_(*arms)
     # Implied by the arms; as a plain bound on the first key it lets an index start at the cursor.
-    at_first = first.column <= bound if first.descending != backwards else first.column >= bound
+    at_first = first.sorted <= bound if first.descending != backwards else first.sorted >= bound
     return and_(at_first, or_(*arms))
 
 
+def decode(keys: Sequence[Key], cursor: str, argument: str) -> list[Any]:
+    """Return the values of the keys at a cursor, for rows in memory; the keys are no texts."""
+    return [None if value is None else value.value for value in _decoded(keys, cursor, argument)]
+
+
 def _equal(key: Key, value: Any) -> ColumnElement[bool]:
-    return key.column.is_(None) if value is None else key.column == value
+    return key.sorted.is_(None) if value is None else key.sorted == value
 
 
 def _shape(keys: Sequence[Key]) -> str:
@@ -81,24 +121,28 @@ def _shape(keys: Sequence[Key]) -> str:
 
 
 def _decoded(keys: Sequence[Key], cursor: str, argument: str) -> list[Any]:
-    wrong = Problem("INVALID", "This is no cursor of this list in this order.", field=[argument])
+    wrong = Problem("INVALID", "This cursor is of another list or sort order.", field=[argument])
     try:
         shape, *values = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if shape != _shape(keys) or len(values) != len(keys):
             raise wrong
         return [_typed(key, value) for key, value in zip(keys, values, strict=True)]
-    except (NotBase64, ValueError, TypeError, UnicodeError) as error:
+    except (NotBase64, ArithmeticError, ValueError, TypeError, UnicodeError) as error:
         raise wrong from error
 
 
 def _typed(key: Key, value: Any) -> Any:
-    """The value as the key's column has it. Raises ValueError for what it cannot have."""
+    """Return the value in the type of the sort key. Raises ValueError if it does not fit."""
     type_ = key.column.type
     python: type = type_.python_type
-    if value is None and key.column.nullable:
+    if value is None and key.nullable:
         return None
+    if python is bool and isinstance(value, bool):
+        return literal(value, type_)
     if python in NUMBER and isinstance(value, NUMBER) and not isinstance(value, bool):
         return literal(python(value), type_)
     if not isinstance(value, str) or python in NUMBER or fault_in(value):
         raise ValueError(value)
+    if is_text(key.column):
+        return sort_key_of(value)
     return literal(moment(value) if python is datetime else python(value), type_)

@@ -1,5 +1,6 @@
 """Fields that most types have: described columns, edges to one row, edges declared by the child."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -9,56 +10,76 @@ from strawberry.types.base import get_object_definition
 from strawberry.types.field import StrawberryField
 
 from auth.session import Row
-from db.base import Entity
+from db.base import Entity, Readable
 from graph.kit.context import Info
+from graph.kit.edges import COLUMNS, EDGE, ById, ToOne
 from graph.kit.scalars import BigInt
 
 AtVersion = Annotated[
     BigInt | None,
-    strawberry.argument(
-        description="Read it as it was at this version, and what is beneath it as it was then."
-    ),
+    strawberry.argument(description="Read the object, and everything in it, as of this version."),
 ]
 AsOf = Annotated[
     datetime | None,
     strawberry.argument(
-        description="Read it as it was at this time, and what is beneath it as well; people, and"
-        " roles, are those of now."
+        description="Read the object, and everything in it, as of this time. Users and roles"
+        " are the"
+        " current ones."
     ),
 ]
 
 
+Id = Annotated[UUID, strawberry.argument(description="The ID of the object.")]
+
+
 def described(text: str, *, name: str | None = None) -> Any:
-    """A plain field: the column of the same name, and what it means."""
+    """Declare a plain field: the column of the same name, and its description."""
     return strawberry.field(description=text, name=name)
 
 
+def computed(
+    *columns: str,
+    text: str,
+    of_model: Callable[[Readable], tuple[str, ...]] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Any:
+    """Return the decorator of a resolver written by hand that reads these columns of its row.
+
+    `of_model` returns them where they differ by the model of the row.
+    """
+    return strawberry.field(
+        description=text, metadata={**(metadata or {}), COLUMNS: of_model or columns}
+    )
+
+
 def to_one(key: str, model: type[Entity], type_: Any, text: str) -> Any:
-    """The row that a foreign key names; null when there is none the viewer may see."""
+    """Declare an edge to the row of a foreign key; null when the viewer may not see it."""
+    edge = ToOne(model, key)
 
     async def resolve(root: strawberry.Parent[Any], info: Info) -> type_ | None:
-        id: UUID | None = getattr(root, key)
+        id: UUID | None = getattr(root, edge.key)
         past = info.context.past_of(root)
-        return await info.context.one(model, id, past) if id else None
+        return await info.context.one(edge.model, id, past) if id else None
 
-    return strawberry.field(resolve, description=text)
+    return strawberry.field(resolve, description=text, metadata={EDGE: edge})
 
 
 def by_id(model: type[Entity], type_: Any, text: str) -> Any:
-    """A root field: one row by its id, now or at a point in the past, or NOT_FOUND."""
+    """Declare a root field: one row by its ID, now or at a point in the past, or NOT_FOUND."""
+    edge = ById(model)
 
     async def resolve(
-        info: Info, id: UUID, at_version: AtVersion = None, as_of: AsOf = None
+        info: Info, id: Id, at_version: AtVersion = None, as_of: AsOf = None
     ) -> type_ | None:
-        return await info.context.get_then(model, id, at_version, as_of)
+        return await info.context.get_then(edge.model, id, at_version, as_of)
 
-    return strawberry.field(resolve, description=text)
+    return strawberry.field(resolve, description=text, metadata={EDGE: edge})
 
 
 def extend_type(type_: type, **fields: StrawberryField) -> None:
     """Add fields to a type declared elsewhere, as `extend type` does in the schema language.
 
-    A child declares the edge that leads to it, so that a parent knows none of its products.
+    The child declares the edge that leads to it, so that a parent imports none of its children.
     """
     definition = get_object_definition(type_, strict=True)
     for name, field in fields.items():
@@ -68,5 +89,5 @@ def extend_type(type_: type, **fields: StrawberryField) -> None:
 
 
 def same(row: Row, *names: str) -> dict[str, Any]:
-    """These columns of a row, for a row beneath it."""
+    """Return these columns of a row, for a row beneath it."""
     return {name: getattr(row, name) for name in names}

@@ -1,21 +1,30 @@
 """Filters: comparators for each scalar, combined with `and`, `or` and `not`, as SQL."""
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import ColumnElement, and_, any_, bindparam, func, not_, or_, true
+from sqlalchemy import ColumnElement, Numeric, String, and_, any_, bindparam, func, not_, or_, true
+from sqlalchemy import Enum as EnumType
 from sqlalchemy.dialects.postgresql import ARRAY
 from strawberry import UNSET
 from strawberry.scalars import JSON
+from strawberry.types.base import get_object_definition
 from strawberry.utils.str_converters import to_camel_case
 
 from db.base import Readable
+from db.fields import is_text, sorted_by
+from db.functions import sort_key_of
 from db.problem import Problem
-from db.text import fault_in
+from db.text import NameText, fault_in
+from graph.kit.entity_types import EntityType
+from graph.kit.json_numbers import REFUSAL, is_inexact
 
 T = TypeVar("T")
 Field = Sequence[str | int]
@@ -24,66 +33,110 @@ LONGEST_LIST = 250
 """Values in one `in`; longer lists belong in a join, or in several requests."""
 
 
-TERM = re.compile(r'(-*)("[^"]*"?|[^\s"]+)')
-"""A word or a quoted phrase of a search, and whether it is to be absent."""
+LONGEST_PATH = 20
+"""Steps of a path into a JSON column."""
 
 
-def named(name: str) -> Any:
-    """An input whose name is a word of Python, or that needs no word of its own."""
-    return strawberry.field(name=name, default=UNSET)
+EQ = "The value equals this one."
+NE = "The value is null or differs from this one."
+IN = f"The value is one of these, at most {LONGEST_LIST}."
+NOT_IN = f"The value is null or none of these, at most {LONGEST_LIST}."
+LT = "The value is less than this one."
+LTE = "The value is less than or equal to this one."
+GT = "The value is greater than this one."
+GTE = "The value is greater than or equal to this one."
+IS_NULL = "Whether the value is null."
 
 
-@strawberry.input(description="Compares text. `contains` and `startsWith` ignore case.")
-class StringFilter:
-    eq: str | None = UNSET
-    ne: str | None = UNSET
-    in_: list[str] | None = named("in")
-    not_in: list[str] | None = UNSET
-    lt: str | None = UNSET
-    lte: str | None = UNSET
-    gt: str | None = UNSET
-    gte: str | None = UNSET
-    contains: str | None = UNSET
-    starts_with: str | None = UNSET
-    is_null: bool | None = UNSET
+EXPRESSIONS = "expressions"
+"""The attribute of a filter's class with the SQL of its fields that are no columns."""
 
 
-@strawberry.input(description="Compares values; those of an enumeration are in its order.")
-class Filter(Generic[T]):
-    eq: T | None = UNSET
-    ne: T | None = UNSET
-    in_: list[T] | None = named("in")
-    not_in: list[T] | None = UNSET
-    lt: T | None = UNSET
-    lte: T | None = UNSET
-    gt: T | None = UNSET
-    gte: T | None = UNSET
-    is_null: bool | None = UNSET
+def operator(text: str, *, name: str | None = None) -> Any:
+    """Return a field that compares, and may be left out; `name` is that in the API."""
+    return strawberry.field(name=name, default=UNSET, description=text)
 
 
-@strawberry.input(description="Compares yes and no.")
-class BooleanFilter:
-    eq: bool | None = UNSET
-    is_null: bool | None = UNSET
+@strawberry.input(
+    description="Compares texts. `contains` and `startsWith` ignore case. `lt`, `lte`, `gt` and"
+    " `gte` compare as lists are sorted: without regard to case and accents, numbers by value."
+)
+class StringFilterInput:
+    eq: str | None = operator(EQ)
+    ne: str | None = operator(NE)
+    in_: list[str] | None = operator(IN, name="in")
+    not_in: list[str] | None = operator(NOT_IN)
+    lt: str | None = operator(LT)
+    lte: str | None = operator(LTE)
+    gt: str | None = operator(GT)
+    gte: str | None = operator(GTE)
+    contains: str | None = operator("The value contains this text.")
+    starts_with: str | None = operator("The value starts with this text.")
+    is_null: bool | None = operator(IS_NULL)
 
 
-@strawberry.input(description="Compares a set of tags.")
-class TagsFilter:
-    has_any: list[str] | None = UNSET
-    has_all: list[str] | None = UNSET
-    is_empty: bool | None = UNSET
+@strawberry.input(description="Compares values. Enum values are compared in their order.")
+class FilterInput(Generic[T]):
+    eq: T | None = operator(EQ)
+    ne: T | None = operator(NE)
+    in_: list[T] | None = operator(IN, name="in")
+    not_in: list[T] | None = operator(NOT_IN)
+    lt: T | None = operator(LT)
+    lte: T | None = operator(LTE)
+    gt: T | None = operator(GT)
+    gte: T | None = operator(GTE)
+    is_null: bool | None = operator(IS_NULL)
 
 
-@strawberry.input(description="Finds rows whose JSON holds this value at this path.")
-class PathFilter:
-    path: list[str]
-    eq: JSON
+@strawberry.input(description="Compares types of objects.")
+class EntityTypeFilterInput:
+    eq: EntityType | None = operator(EQ)
+    ne: EntityType | None = operator(NE)
+    in_: list[EntityType] | None = operator(IN, name="in")
+    not_in: list[EntityType] | None = operator(NOT_IN)
 
 
-UUIDFilter = Filter[UUID]
-IntFilter = Filter[int]
-FloatFilter = Filter[float]
-DateTimeFilter = Filter[datetime]
+@strawberry.input(description="Compares booleans.")
+class BooleanFilterInput:
+    eq: bool | None = operator(EQ)
+    is_null: bool | None = operator(IS_NULL)
+
+
+@strawberry.input(description="Compares lists of tags.")
+class TagsFilterInput:
+    has_any: list[str] | None = operator("The list contains at least one of these tags.")
+    has_all: list[str] | None = operator("The list contains all of these tags.")
+    is_empty: bool | None = operator("Whether the list is empty.")
+
+
+@strawberry.input(description="Compares a value within a JSON object.")
+class PathFilterInput:
+    path: list[str] = strawberry.field(
+        description=f"The keys that lead to the value, at most {LONGEST_PATH}."
+    )
+    eq: JSON = strawberry.field(description="The value at the path contains this one.")
+
+
+class ConditionInput:
+    """An input that filters by what is no column."""
+
+    def conditions(self, model: Readable, field: Field) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions. Raises INVALID with the path of the input, which is `field`."""
+        raise NotImplementedError
+
+
+UUIDFilterInput = FilterInput[UUID]
+FloatFilterInput = FilterInput[float]
+
+
+@strawberry.input(description="Compares dates.")
+class DateFilterInput(FilterInput[date]):
+    pass
+
+
+@strawberry.input(description="Compares dates and times.")
+class DateTimeFilterInput(FilterInput[datetime]):
+    pass
 
 
 def _array(column: Any, values: Sequence[Any]) -> Any:
@@ -91,8 +144,12 @@ def _array(column: Any, values: Sequence[Any]) -> Any:
 
 
 def _bound(column: Any, value: Any) -> Any:
-    """The value as one of the column's type, whatever it looks like."""
+    """Return the value bound as the column's type, whatever it looks like."""
     return bindparam(None, value, type_=column.type, unique=True)
+
+
+def _place(column: Any, value: Any) -> Any:
+    return sort_key_of(value) if is_text(column) else value
 
 
 OPERATORS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
@@ -102,10 +159,10 @@ OPERATORS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "not_in": lambda column, values: not_(
         func.coalesce(column == any_(_array(column, values)), False)
     ),
-    "lt": lambda column, value: column < value,
-    "lte": lambda column, value: column <= value,
-    "gt": lambda column, value: column > value,
-    "gte": lambda column, value: column >= value,
+    "lt": lambda column, value: sorted_by(column) < _place(column, value),
+    "lte": lambda column, value: sorted_by(column) <= _place(column, value),
+    "gt": lambda column, value: sorted_by(column) > _place(column, value),
+    "gte": lambda column, value: sorted_by(column) >= _place(column, value),
     "contains": lambda column, value: column.icontains(value, autoescape=True),
     "starts_with": lambda column, value: column.istartswith(value, autoescape=True),
     "is_null": lambda column, value: column.is_(None) if value else column.is_not(None),
@@ -116,64 +173,84 @@ OPERATORS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
 
 
 def matches(model: Readable, filter: Any, field: Field = ("filter",)) -> ColumnElement[bool]:
-    """The rows that a filter input describes; its fields are columns of the same name."""
+    """Return the condition of a filter input, whose fields are columns of the same name."""
     return and_(True, *_conditions(model, filter, field))
 
 
+@cache
+def _api_names(filter: Any) -> Mapping[str, str]:
+    """Return the names in the API of a filter's fields."""
+    fields = get_object_definition(filter, strict=True).fields
+    return {
+        field.python_name: field.graphql_name or to_camel_case(field.python_name)
+        for field in fields
+    }
+
+
 def _conditions(model: Readable, filter: Any, field: Field) -> Iterator[ColumnElement[bool]]:
+    class_: Any = type(filter)
     for name, value in vars(filter).items():
         if value is UNSET or value is None:
             continue
-        place = (*field, to_camel_case(name.rstrip("_")))
+        place = (*field, _api_names(class_)[name])
         match name:
             case "and_" | "or_":
                 parts = [matches(model, part, (*place, i)) for i, part in enumerate(value)]
                 yield and_(True, *parts) if name == "and_" else or_(False, *parts)
             case "not_":
                 yield not_(func.coalesce(matches(model, value, place), False))
+            case _ if name in getattr(class_, EXPRESSIONS, {}):
+                yield from compared(getattr(class_, EXPRESSIONS)[name], value, place)
             case _ if isinstance(value, list):
-                column = getattr(model, name)
-                yield from (column.contains(_bound(column, _nested(part))) for part in value)
+                for i, part in enumerate(value):
+                    if isinstance(part, ConditionInput):
+                        yield from part.conditions(model, (*place, i))
+                    else:
+                        column = getattr(model, name)
+                        nested = _nested(part, (*place, i))
+                        yield column.contains(_bound(column, nested))
             case _:
-                yield from _compared(getattr(model, name), value, place)
+                yield from compared(getattr(model, name), value, place)
 
 
-def _compared(column: Any, comparison: Any, field: Field) -> Iterator[ColumnElement[bool]]:
+def compared(column: Any, comparison: Any, field: Field) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions of a comparison of this column or expression. Raises INVALID."""
     for operator, value in vars(comparison).items():
         if value is UNSET:
             continue
         place = (*field, to_camel_case(operator.rstrip("_")))
         if value is None:
-            message = "Null compares with nothing; use isNull."
+            message = "Must not be null; use `isNull`."
             raise Problem("INVALID", message, field=place)
         if isinstance(value, list) and len(value) > LONGEST_LIST:
             raise Problem("INVALID", f"At most {LONGEST_LIST} values.", field=place)
         for text in value if isinstance(value, list) else (value,):
             if isinstance(text, str) and (fault := fault_in(text)):
                 raise Problem("INVALID", fault, field=place)
-        yield OPERATORS[operator](column, value)
+        yield OPERATORS[operator](column, _as_stored(column, value))
 
 
-def _nested(part: PathFilter) -> Any:
+def _as_stored(column: Any, value: Any) -> Any:
+    """Return the value as it is stored: names in NFC, labels of texts that name a type."""
+    if isinstance(value, list):
+        return [_as_stored(column, member) for member in value]
+    if isinstance(value, Enum) and not isinstance(column.type, EnumType):
+        return value.value
+    if isinstance(value, str) and isinstance(column.type, NameText):
+        return unicodedata.normalize("NFC", value)
+    if isinstance(value, UUID | date) and isinstance(column.type, String):
+        return str(value)
+    if isinstance(value, float) and isinstance(column.type, Numeric):
+        return Decimal(str(value))
+    return value
+
+
+def _nested(part: PathFilterInput, field: Field) -> Any:
+    if len(part.path) > LONGEST_PATH:
+        raise Problem("INVALID", f"At most {LONGEST_PATH} keys.", field=(*field, "path"))
+    if is_inexact(part.eq):
+        raise Problem("INVALID", REFUSAL, field=(*field, "eq"))
     value: Any = part.eq
     for step in reversed(part.path):
         value = {step: value}
     return value
-
-
-def searched(model: Any, text: str) -> ColumnElement[bool]:
-    """The rows whose text holds these words, in the language of web search engines.
-
-    Texts are kept as English, identifiers as they are written: a row is found when either reading
-    of the words finds it, and not found when either reading of those with a minus does.
-    """
-    terms = [(bool(minus), term) for minus, term in TERM.findall(text)]
-    query = _read_both_ways(" ".join(term for excluded, term in terms if not excluded))
-    if excluded := " or ".join(term for excluded, term in terms if excluded):
-        query = query.op("&&")(func.tsquery_not(_read_both_ways(excluded)))
-    return model.search.bool_op("@@")(query)
-
-
-def _read_both_ways(text: str) -> ColumnElement[Any]:
-    english = func.websearch_to_tsquery("english", text)
-    return english.op("||")(func.websearch_to_tsquery("simple", text))

@@ -1,7 +1,8 @@
-"""The history of a row: each recorded change, by whom and when, what was before and what since."""
+"""The history of a row: its changes, with actor, time, and the values before and after."""
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from enum import Enum
 from functools import cache
@@ -10,117 +11,180 @@ from uuid import UUID
 
 import strawberry
 from sqlalchemy import Enum as EnumType
-from sqlalchemy import Text
+from sqlalchemy import Text, inspect
 from strawberry.scalars import JSON
 from strawberry.utils.str_converters import to_camel_case
 
+from auth.policy import ENTITIES
 from auth.session import Row
-from auth.session.record import SECRETS
-from db.base import Base
+from auth.session.diff import STEPS, Budget
 from db.change import AuditLog
+from db.fields import secrets
 from graph.kit.connection import (
     After,
     Before,
     Connection,
-    Direction,
     First,
     Last,
+    OrderDirection,
     asked_for,
 )
 from graph.kit.context import Info
 from graph.kit.cursor import Key
-from graph.kit.fields import described
+from graph.kit.enums import describe_enum
+from graph.kit.fields import computed, described
 from graph.kit.scalars import BigInt
-from graph.kit.word_diff import Kind, word_diff
+from graph.kit.word_diff import Kind, Part, whole, word_diff
 
-FIELDS, PARTS = 5, 5
-"""What a change is taken to have, fields and parts of a text, where an operation's cost is told."""
-AT_ONCE = 20_000
-"""Characters of both texts that are compared without letting other requests go on meanwhile."""
+FIELDS, PARTS = 5, 20
+"""The numbers of fields and of parts of a text in a change that an operation's cost assumes."""
+AT_ONCE, STEPS_AT_ONCE = 5_000, 5_000
+"""Characters of both texts, and comparisons, for which a thread is not worth while."""
+REQUEST_STEPS = 4 * STEPS
+"""Comparisons of all the diffs of one request, at most: two fifths of a second."""
+CHARACTERS_A_STEP = 16
+"""Reading so many characters takes as long as one comparison."""
+
+_THREAD = ThreadPoolExecutor(1, "diff")
+"""One thread: more of them would only take the processor from the loop more often."""
 
 
-@strawberry.enum(description="What was done to a row.")
+class Diffs:
+    """The diffs of one request, one after the other, with a bounded number of steps for all."""
+
+    def __init__(self) -> None:
+        self._left = REQUEST_STEPS
+        self._turn = asyncio.Lock()
+
+    async def between(self, old: str, new: str) -> list[Part]:
+        """Return the parts of both texts; both texts whole when no steps are left."""
+        size = len(old) + len(new)
+        async with self._turn:  # so that each request has one diff at most in the thread
+            self._left -= size // CHARACTERS_A_STEP
+            if self._left <= 0:
+                return whole(old, new)
+            if size <= AT_ONCE:
+                await asyncio.sleep(0)
+                parts = word_diff(old, new, budget := Budget(STEPS_AT_ONCE))
+                if budget.left >= 0:
+                    return parts
+            given = min(self._left, STEPS)
+            budget = Budget(given)
+            loop = asyncio.get_running_loop()
+            parts = await loop.run_in_executor(_THREAD, word_diff, old, new, budget)
+            self._left -= given - max(budget.left, 0)
+            return parts
+
+
+@strawberry.enum(description="The kind of a recorded change.")
 class ChangeAction(Enum):
-    CREATE = "create"
-    UPDATE = "update"
-    DELETE = "delete"
-    RESTORE = "restore"
+    CREATE = strawberry.enum_value("create", description="The object was created.")
+    UPDATE = strawberry.enum_value("update", description="Fields of the object were changed.")
+    DELETE = strawberry.enum_value("delete", description="The object was deleted.")
+    RESTORE = strawberry.enum_value("restore", description="The object was restored.")
 
 
-strawberry.enum(Kind, name="DiffKind", description="What became of a part of a text.")
+describe_enum(
+    Kind,
+    "The kind of a part of a text diff.",
+    {
+        "EQUAL": "The part is in both texts.",
+        "DELETED": "The part is only in the old text.",
+        "INSERTED": "The part is only in the new text.",
+    },
+    name="DiffKind",
+)
 
 
-@strawberry.type(description="A part of a text before and after, of one of them, or of both.")
+@strawberry.type(description="A part of a text diff.")
 class DiffPart:
-    kind: Kind = strawberry.field(description="In which of the texts it is.")
-    text: str = strawberry.field(description="The part itself.")
+    kind: Kind = strawberry.field(
+        description="Whether the part is in the old text, the new text, or both."
+    )
+    text: str = strawberry.field(description="The text of the part.")
 
 
-@strawberry.type(description="One field that a change has set. Values are as the API shows them.")
+@strawberry.type(description="The change of one field. Values have the format of the API.")
 class FieldChange:
-    field: str = strawberry.field(description="The field's name.")
-    old: JSON | None = strawberry.field(description="What it held before.")
-    new: JSON | None = strawberry.field(description="What it has held since.")
+    field: str = strawberry.field(description="The name of the field.")
+    old: JSON | None = strawberry.field(description="The value before the change.")
+    new: JSON | None = strawberry.field(description="The value after the change.")
     is_text: strawberry.Private[bool]
 
     @strawberry.field(
         metadata={"largest_page": PARTS},
-        description="Texts word by word, in order. Parts that are not INSERTED are the old text,"
-        " those not DELETED the new one. Null for what is no text, before or after.",
+        description="The diff of the two texts, word by word. Texts that differ too much, or come"
+        " after many others in the same request, are one deleted and one inserted part. Null if a"
+        " value is not a text.",
     )
-    async def diff(self) -> list[DiffPart] | None:
+    async def diff(self, info: Info) -> list[DiffPart] | None:
         old, new = self.old, self.new
         if not (self.is_text and isinstance(old, str) and isinstance(new, str)):
             return None
-        if len(old) + len(new) > AT_ONCE:
-            parts = await asyncio.to_thread(word_diff, old, new)
-        else:
-            parts = word_diff(old, new)
+        parts = await info.context.once(Diffs, Diffs).between(old, new)
         return [DiffPart(kind=part.kind, text=part.text) for part in parts]
 
 
-@strawberry.type(description="One recorded change of a row.")
+@strawberry.type(description="A recorded change of an object.")
 class HistoryEntry:
-    id: UUID = described("Its name in the record of changes.")
-    version: BigInt = described("The row's version since this change; see `atVersion`.")
-    at: datetime = strawberry.field(
-        resolver=lambda root: root.created_at, description="When it was recorded."
+    id: strawberry.ID = described("The ID of the entry in the audit log.")
+    version: BigInt = described(
+        "The version of the object after the change, for use as `atVersion`."
     )
-    correlation_id: UUID | None = described("What one request has changed has one of these.")
+    at: datetime = computed("created_at", text="The date and time of the change.")(
+        lambda root: root.created_at
+    )
+    correlation_id: UUID | None = described(
+        "The ID that all changes of one request have in common."
+    )
 
-    @strawberry.field(description="What was done.")
+    @computed("action", text="The kind of the change.")
     def action(root: strawberry.Parent[Any]) -> ChangeAction:  # noqa: N805
         return ChangeAction(root.action)
 
-    @strawberry.field(description="The fields it has set.")
+    @computed("changed_fields", text="The names of the fields that were changed.")
     def changed_fields(root: strawberry.Parent[Any]) -> list[str]:  # noqa: N805
-        return [to_camel_case(name) for name in root.changed_fields if name not in SECRETS]
+        return [to_camel_case(name) for name in _shown(root)]
 
-    @strawberry.field(
-        description="The fields it has set, with what they held before and since.",
+    @computed(
+        "entity_type",
+        "changed_fields",
+        "old_data",
+        "new_data",
+        text="The fields that were changed, with their values before and after.",
         metadata={"largest_page": FIELDS},
     )
     def changes(root: strawberry.Parent[Any]) -> list[FieldChange]:  # noqa: N805
         return list(_changes(root))
 
-    @strawberry.field(description="Whether it overwrote what others had changed, deliberately.")
+    @computed(
+        "details", text="Whether `force` was set, so that changes by others were overwritten."
+    )
     def forced(root: strawberry.Parent[Any]) -> bool:  # noqa: N805
         return root.details.get("forced") is True
 
-    @strawberry.field(description="The version whose content it brought back, if it is a revert.")
+    @computed(
+        "details",
+        text="The version whose content was restored; null if the change is not a revert.",
+    )
     def reverted_to(root: strawberry.Parent[Any]) -> BigInt | None:  # noqa: N805
         return root.details.get("reverted_to")
 
 
 def _changes(entry: Row) -> Iterator[FieldChange]:
     old, new = entry.old_data or {}, entry.new_data or {}
-    for name in entry.changed_fields:
-        if name not in SECRETS:
-            yield field_change(entry.entity_type, name, old.get(name), new.get(name))
+    for name in _shown(entry):
+        yield field_change(entry.entity_type, name, old.get(name), new.get(name))
+
+
+def _shown(entry: Row) -> list[str]:
+    """Return the columns that a change has set, without secrets."""
+    hidden = secrets(ENTITIES[entry.entity_type])
+    return [name for name in entry.changed_fields if name not in hidden]
 
 
 def field_change(entity: str, name: str, old: Any, new: Any) -> FieldChange:
-    """A column of this entity with two values, as they are recorded."""
+    """Return the change of a column from one recorded value to another."""
     return FieldChange(
         field=to_camel_case(name),
         old=shown(entity, name, old),
@@ -131,15 +195,13 @@ def field_change(entity: str, name: str, old: Any, new: Any) -> FieldChange:
 
 @cache
 def _columns(entity: str) -> dict[str, Any]:
-    """The types of a model's columns."""
-    for mapper in Base.registry.mappers:
-        if mapper.class_.__name__ == entity:
-            return {attribute.key: attribute.columns[0].type for attribute in mapper.column_attrs}
-    return {}
+    """Return the types of a model's columns."""
+    attributes = inspect(ENTITIES[entity]).column_attrs
+    return {attribute.key: attribute.columns[0].type for attribute in attributes}
 
 
 def shown(entity: str, name: str, value: Any) -> Any:
-    """A column's recorded value as the API spells it: the record has the labels of enumerations."""
+    """Return a recorded value as the API has it: of an enumeration, the name for the label."""
     type_ = _columns(entity).get(name)
     if isinstance(type_, EnumType) and type_.enum_class and value is not None:
         return type_.enum_class(value).name
@@ -154,11 +216,14 @@ async def _history(
     last: Last = None,
     before: Before = None,
     direction: Annotated[
-        Direction, strawberry.argument(description="Newest first, unless ASC.")
-    ] = Direction.DESC,
+        OrderDirection,
+        strawberry.argument(
+            description="The direction of the sort by version. The default is the newest first."
+        ),
+    ] = OrderDirection.DESC,
 ) -> Connection[HistoryEntry] | None:
     shape = ("history", first, after, last, before, direction)
-    key = Key(AuditLog.version, descending=direction is Direction.DESC)
+    key = Key(AuditLog.version, descending=direction is OrderDirection.DESC)
     session = info.context.session
     asked = info.context.once(shape, lambda: asked_for(first, after, last, before, (key,)))
 
@@ -180,8 +245,9 @@ async def _history(
 
 
 def history() -> Any:
-    """The field of a row that leads to its history."""
-    return strawberry.field(
-        _history,
-        description="Its recorded changes, newest first; for members of its organization.",
-    )
+    """Declare the field of a row that leads to its history."""
+    return computed(
+        "id",
+        text="The recorded changes of the object. They are empty for viewers outside of the"
+        " organization.",
+    )(_history)

@@ -1,64 +1,81 @@
 """Mutations that most entities offer: create, update, delete and restore, each in one transaction.
 
-Each factory returns an ordinary Strawberry field around an ordinary closure. A mutation answers
-with a payload whose one field is the row; what a write may say besides has its place there.
+Each factory returns an ordinary Strawberry field around an ordinary closure. A mutation returns a
+payload with a field for the row; other results of a write are further fields.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
-from functools import cache
-from sys import float_info
-from typing import Annotated, Any, cast
-from uuid import UUID
+from typing import Annotated, Any, TypeVar, cast
 
 import strawberry
 from strawberry import UNSET, Some
 from strawberry.utils.str_converters import to_camel_case
 
 from auth.session import Transaction
+from auth.session.write.patch import Patch
 from db.base import Entity
 from db.constraints import LONGEST_NAME
 from db.problem import Problem
-from db.text import fault_in
+from db.text import as_name, fault_in
 from graph.kit.context import Info
-from graph.kit.items import Find, Item, Prepare, create_rows, delete_rows, update_rows
+from graph.kit.fields import Id
+from graph.kit.items import (
+    Find,
+    Finish,
+    Item,
+    Numbering,
+    Prepare,
+    create_numbered_rows,
+    delete_rows,
+    update_rows,
+)
+from graph.kit.json_items import STORE
+from graph.kit.json_numbers import REFUSAL, Inexact
+from graph.kit.payloads import answer, payload_of
 from graph.kit.scalars import BigInt
+from graph.kit.scopes import SCOPE
+from graph.kit.words import spoken
 
+PATCH = "_patch"
+"""The end of the name of a field that patches the column of the name before it."""
 Place = tuple[str | int, ...]
-"""Where the client has named something, outermost first, in the names of the API."""
+"""The path of an input, outermost first, in the names of the API."""
 
 LONGEST_TEXT = 1_000_000
 """Characters in one text."""
-LARGEST_NUMBER = float_info.max
-"""JSON carries larger ones, which would make the row unreadable for parsers that use doubles."""
 
-Id = Annotated[UUID, strawberry.argument(description="Which one.")]
-ExpectedVersion = Annotated[
-    BigInt,
-    strawberry.argument(
-        description="The version you have seen. What others have changed since is merged when it is"
-        " in other fields (or other lines of long texts), and else a CONFLICT."
-    ),
-]
-Force = Annotated[
-    bool,
-    strawberry.argument(
-        description="Overwrite what others have changed since; for administrators, and recorded."
-    ),
-]
+EXPECTED_VERSION = (
+    "The version of the object on which the change is based. If others have changed the object"
+    " since, the changes are merged when they affect different fields, lines of a long text, keys"
+    " of a JSON object, or tags; otherwise the error is `CONFLICT`."
+)
+FORCE = (
+    "Whether to overwrite changes that others have made since `expectedVersion`. Requires the role"
+    " ADMIN; the overwrite is recorded."
+)
 
-
+T = TypeVar("T")
+Input = Annotated[T, strawberry.argument(description="The fields to write.")]
+ExpectedVersion = Annotated[BigInt, strawberry.argument(description=EXPECTED_VERSION)]
+Force = Annotated[bool, strawberry.argument(description=FORCE)]
 ToVersion = Annotated[
-    BigInt, strawberry.argument(description="The version whose content to bring back.")
+    BigInt, strawberry.argument(description="The version whose content is restored.")
 ]
+
+
+class Verbatim(str):
+    """A step of a path that is a key of data, and not the name of a column."""
+
+    __slots__ = ()
 
 
 def given(input: Any, within: Place = ("input",)) -> dict[str, Any]:
-    """The fields the client sent, by their column; INVALID for what no column could hold.
+    """Return the fields sent, by column. Raises INVALID for a value that no column can hold.
 
-    `within` is where the client has sent them. Null says as little of a new row as nothing does; in
-    a change (`Maybe`) it empties the field.
+    `within` is the path of the input. In a new row null is the same as an absent field; in a change
+    (`Maybe`) it empties the field.
     """
     sent: dict[str, Any] = {}
     for field in fields(input):
@@ -68,41 +85,80 @@ def given(input: Any, within: Place = ("input",)) -> dict[str, Any]:
         elif value is UNSET or value is None:
             continue
         place = (*within, to_camel_case(field.name))
-        _require_storable(value, place)
+        if store := field.metadata.get(STORE):
+            sent[field.name] = store(value, place)
+            continue
+        if isinstance(value, Inexact):
+            value = float(value)  # of a Float, which is a double
+        require_storable(value, place)
         if isinstance(value, list):
             _require_words(value, place)
         sent[field.name] = value
+    for name in [name for name in sent if name.endswith(PATCH)]:
+        column, place = name.removesuffix(PATCH), (*within, to_camel_case(name))
+        keys = sent.pop(name)
+        if not isinstance(keys, dict):
+            message = "A merge patch is a JSON object."
+            raise Problem("INVALID", message, field=place)
+        if column in sent:
+            message = f"Send either `{to_camel_case(column)}` or `{to_camel_case(name)}`."
+            raise Problem("INVALID", message, field=place)
+        sent[column] = Patch(column, keys)
     return sent
 
 
-def _require_storable(value: Any, field: Place) -> None:
+def patch(column: str) -> Any:
+    """Declare the field of an update that sets keys of this column: `NAME_patch: Maybe[JSON]`."""
+    return strawberry.field(
+        description=f"A JSON Merge Patch (RFC 7396) of `{to_camel_case(column)}`: keys to set, with"
+        " null for keys to remove."
+    )
+
+
+STORABLE = frozenset({int, float, bool, type(None)})
+"""The types of values that can always be stored, so that long lists need no check of each."""
+
+
+def require_storable(value: Any, field: Place) -> None:
+    """Raise INVALID, with the path, for a value that no column can hold."""
     match value:
         case str():
             if fault := fault_in(value):
                 raise Problem("INVALID", fault, field=field)
             if len(value) > LONGEST_TEXT:
                 raise Problem("INVALID", f"At most {LONGEST_TEXT} characters.", field=field)
-        case int() | float() if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
-            raise Problem("INVALID", "A number must be finite and fit a double.", field=field)
+        case Inexact():
+            raise Problem("INVALID", REFUSAL, field=field)
         case dict():
-            for key, member in value.items():
-                _require_storable(key, field)
-                _require_storable(member, (*field, key))
+            for key in value:
+                require_storable(key, field)
+            _require_all_storable(value.items(), field)
         case list():
-            for i, member in enumerate(value):
-                _require_storable(member, (*field, i))
+            _require_all_storable(enumerate(value), field)
+
+
+def _require_all_storable(members: Iterable[tuple[str | int, Any]], field: Place) -> None:
+    for step, member in members:
+        if type(member) not in STORABLE:
+            require_storable(member, (*field, step))
 
 
 def _require_words(values: list[Any], field: Place) -> None:
     for i, word in enumerate(values):
-        if isinstance(word, str) and not (word.strip() and len(word) <= LONGEST_NAME):
-            message = f"A word is not blank and has at most {LONGEST_NAME} characters."
+        if not isinstance(word, str):
+            continue
+        try:
+            name = as_name(word)
+        except Problem as problem:
+            raise Problem("INVALID", problem.message, field=(*field, i)) from None
+        if not (name and len(word) <= LONGEST_NAME):
+            message = f"Must not be blank, and have at most {LONGEST_NAME} characters."
             raise Problem("INVALID", message, field=(*field, i))
 
 
 @asynccontextmanager
 async def writing(info: Info, argument: str | None = "input") -> AsyncIterator[Transaction]:
-    """The viewer's transaction; a refused column is named as the field of `argument`.
+    """Open the viewer's transaction; a refused column is named as the field of `argument`.
 
     Without one the column is named as the API calls it.
     """
@@ -121,63 +177,60 @@ def name_fields(problem: Problem, within: Place, argument: str | None) -> None:
     """Name columns as the API does: as fields of `argument`, which is in `within`."""
     for conflict in cast("list[dict[str, Any]]", problem.extensions.get("conflicts", [])):
         conflict["field"] = to_camel_case(conflict["field"])
-    named = [to_camel_case(step) if isinstance(step, str) else step for step in problem.field]
-    if argument is not None and named != ["expectedVersion"]:
+        conflict["path"] = [conflict["field"], *conflict["path"][1:]]
+    if within or problem.field:
+        problem.extensions["field"] = _named(problem.field, within, argument)
+    for error in cast("list[dict[str, Any]]", problem.extensions.get("errors", [])):
+        error["field"] = _named(error["field"], within, argument)
+
+
+def _named(field: Sequence[str | int], within: Place, argument: str | None) -> list[str | int]:
+    """Return the path of a column in the names of the API."""
+    named = [to_camel_case(step) if type(step) is str else step for step in field]
+    if argument is not None and named and named != ["expectedVersion"]:
         named = [argument, *named]
-    if not problem.field:
-        named = []
-    if within or named:
-        problem.extensions["field"] = [*within, *named]
+    return [*within, *named]
 
 
 def path_of(problem: Problem) -> list[str | int]:
-    """The path of the input at fault, as the client is told it."""
+    """Return the path of the input at fault, as errors give it."""
     return cast("list[str | int]", problem.extensions.get("field", []))
 
 
-@strawberry.type(description="What became of a write.")
-class Payload:
-    merged: bool = strawberry.field(
-        default=False,
-        description="Whether others had changed the row since expectedVersion, in other fields.",
+def mutation(
+    resolve: Callable[..., Any], payload: Any, text: str, *, scope: str | None = None
+) -> Any:
+    """Return the mutation of a hand-written resolver that returns this payload.
+
+    `scope` is the one that a token needs, where it does not follow from the policy.
+    """
+    metadata = {SCOPE: scope} if scope else {}
+    return strawberry.mutation(
+        resolve, graphql_type=payload | None, description=text, metadata=metadata
     )
-    merged_versions: list[BigInt] = strawberry.field(
-        default_factory=list, description="The versions of others that the change was merged with."
-    )
-
-
-@cache
-def _row_of(payload: Any) -> str:
-    """The payload's field of its own."""
-    (name,) = {field.name for field in fields(payload)} - {field.name for field in fields(Payload)}
-    return name
-
-
-def answer(payload: Any, row: Any, merged_versions: Sequence[int] = ()) -> Any:
-    """The payload with the row as it was written, whatever others have made of it since."""
-    versions = [BigInt(version) for version in merged_versions]
-    return payload(**{_row_of(payload): row}, merged=bool(versions), merged_versions=versions)
 
 
 def create(
-    model: type[Entity],
-    payload: Any,
+    type_: Any,
     input_: Any,
     text: str,
     *,
     within: tuple[type[Entity], str],
     prepare: Prepare | None = None,
+    numbering: Numbering | None = None,
     ordered: bool = False,
 ) -> Any:
-    """A row beneath the parent that the input names; it takes the parent's scopes.
+    """Return the mutation that creates a row beneath the parent that the input names.
 
-    `ordered` rows have a position among those of their parent.
+    `ordered` rows have a position among those of their parent; `numbering` gives identifiers.
     """
+    model, payload = type_.model, payload_of(type_)
 
-    async def resolve(info: Info, input: input_) -> payload | None:
+    async def resolve(info: Info, input: Input[input_]) -> payload | None:
         item = Item(given(input))
         async with writing(info) as transaction:
-            await create_rows(transaction, model, within, [item], prepare, ordered=ordered)
+            arguments: Any = (transaction, model, within, [item], prepare, numbering)
+            await create_numbered_rows(*arguments, ordered=ordered)
             row = item.require()
             transaction.add(row)
         return answer(payload, row)
@@ -186,49 +239,68 @@ def create(
 
 
 def update(
-    model: type[Entity],
-    payload: Any,
+    type_: Any,
     input_: Any,
     text: str,
     *,
     prepare: Prepare | None = None,
     find: Find | None = None,
+    finish: Finish | None = None,
 ) -> Any:
-    """Changes the fields that are sent and leaves the others."""
+    """Return the mutation that changes the fields that are sent and leaves the others.
+
+    `finish` writes what follows from the change, once it is sent.
+    """
+    model, payload = type_.model, payload_of(type_, merges=True)
 
     async def resolve(
         info: Info,
         id: Id,
         expected_version: ExpectedVersion,
-        input: input_,
+        input: Input[input_],
         force: Force = False,
     ) -> payload | None:
         item = Item(given(input), id, expected_version, force)
         async with writing(info) as transaction:
             await update_rows(transaction, model, [item], prepare, find)
             row = item.require()
-        return answer(payload, row, transaction.merged.get(row.id, ()))
+            await _finish(transaction, item, finish)
+        return answer(payload, row, transaction.edits.merged.get(row.id, ()))
 
     return strawberry.mutation(resolve, description=text)
 
 
-def delete(model: type[Entity], payload: Any, text: str) -> Any:
-    """Hides the row, and with it everything beneath, from every read."""
+def delete(
+    type_: Any, text: str, *, prepare: Prepare | None = None, finish: Finish | None = None
+) -> Any:
+    """Return the mutation that hides a row, and with it everything beneath, from every read.
+
+    `finish` writes what follows from the deletion, once it is sent.
+    """
+    model, payload = type_.model, payload_of(type_)
 
     async def resolve(
         info: Info, id: Id, expected_version: ExpectedVersion, force: Force = False
     ) -> payload | None:
         item = Item({}, id, expected_version, force)
         async with writing(info, None) as transaction:
-            await delete_rows(transaction, model, [item])
+            await delete_rows(transaction, model, [item], prepare)
             row = item.require()
+            await _finish(transaction, item, finish)
         return answer(payload, row)
 
     return strawberry.mutation(resolve, description=text)
 
 
-def revert(model: type[Entity], payload: Any) -> Any:
-    """Gives a row back the content of an earlier version; its place stays."""
+async def _finish(transaction: Transaction, item: Item, finish: Finish | None) -> None:
+    if finish:
+        await transaction.flush()
+        await finish(transaction, [item])
+
+
+def revert(type_: Any) -> Any:
+    """Return the mutation that restores the content of an earlier version; the place stays."""
+    model, payload = type_.model, payload_of(type_, merges=True)
 
     async def resolve(
         info: Info,
@@ -239,23 +311,24 @@ def revert(model: type[Entity], payload: Any) -> Any:
     ) -> payload | None:
         async with writing(info, None) as transaction:
             row = await transaction.find(model, id)
-            await transaction.revert(row, expected_version, to_version, force=force)
-        return answer(payload, row, transaction.merged.get(row.id, ()))
+            await transaction.edits.revert(row, expected_version, to_version, force=force)
+        return answer(payload, row, transaction.edits.merged.get(row.id, ()))
 
     return strawberry.mutation(
         resolve,
-        description="Write again what it held at an earlier version, as a change like any other."
-        " Where it stands, and whether it is deleted, stays as it is.",
+        description=f"Restore the content of a {spoken(type_.__name__)} from an earlier version, as"
+        " a new version. Its place does not change.",
     )
 
 
-def restore(model: type[Entity], payload: Any, text: str) -> Any:
-    """Brings a deleted row back, and with it what its deletion hid."""
+def restore(type_: Any, text: str) -> Any:
+    """Return the mutation that restores a deleted row, and the rows that its deletion hid."""
+    model, payload = type_.model, payload_of(type_)
 
     async def resolve(info: Info, id: Id, expected_version: ExpectedVersion) -> payload | None:
         async with writing(info, None) as transaction:
             row = await transaction.find(model, id, deleted=True)
-            await transaction.restore(row, expected_version)
+            await transaction.edits.restore(row, expected_version)
         return answer(payload, row)
 
     return strawberry.mutation(resolve, description=text)

@@ -1,21 +1,20 @@
-"""The Node interface: an identity, a version, and what the viewer may do with it."""
+"""The Node interface: identity, version, and the viewer's permissions."""
 
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Annotated, Any, ClassVar
-from uuid import UUID
 
 import strawberry
 
-from auth.policy import allows, entity_of
+from auth.policy import ENTITIES, allows, deciding_columns, entity_of
 from auth.policy.scopes import STANDS_FOR, scopes_beneath
 from auth.session.row import model_of
 from auth.viewer import Viewer
 from db.base import SCOPES, Entity
-from db.problem import Problem
 from graph.kit.connection import Connection
 from graph.kit.context import Info
-from graph.kit.fields import described
+from graph.kit.entity_types import EntityType
+from graph.kit.fields import computed, described
 from graph.kit.history import HistoryEntry, history
 from graph.kit.scalars import BigInt
 
@@ -23,45 +22,49 @@ NODES: dict[type[Entity], type["Node"]] = {}
 """The GraphQL type of each model that `node` finds; `graph.schema` fills it, in its order."""
 
 
-@strawberry.type(description="What the viewer may do, so that a front end can grey out a button.")
+@strawberry.type(description="The actions that the viewer can perform.")
 class ViewerCan:
     viewer: strawberry.Private[Viewer]
     model: strawberry.Private[type[Entity]]
     row: strawberry.Private[Any]
     past: strawberry.Private[bool]
 
-    @strawberry.field(description="Whether the viewer may change it.")
+    @strawberry.field(description="Whether the viewer can update the object.")
     def update(self) -> bool:
         return not self.past and allows(self.viewer, "update", self.model, self.row)
 
-    @strawberry.field(description="Whether the viewer may delete it, and restore it.")
+    @strawberry.field(description="Whether the viewer can delete and restore the object.")
     def delete(self) -> bool:
         return not self.past and allows(self.viewer, "delete", self.model, self.row)
 
-    @strawberry.field(description="Whether the viewer may create a Requirement, say, within it.")
+    @strawberry.field(description="Whether the viewer can create objects of a type in the object.")
     def create(
-        self, type: Annotated[str, strawberry.argument(description="The name of a type.")]
+        self,
+        type: Annotated[EntityType, strawberry.argument(description="The type of the objects.")],
     ) -> bool:
-        for model, candidate in NODES.items():
-            if candidate.__name__ == type:
-                within = dict.fromkeys([*SCOPES, "id"]) | scopes_beneath(self.model, self.row)
-                within |= {key: within[scope] for key, scope in STANDS_FOR.items()}
-                row = SimpleNamespace(**within)
-                return not self.past and allows(self.viewer, "create", model, row)
-        raise Problem("INVALID", f"There is no type {type} to create.", field=["type"])
+        within = dict.fromkeys([*SCOPES, "id"]) | scopes_beneath(self.model, self.row)
+        within |= {key: within[scope] for key, scope in STANDS_FOR.items()}
+        # A row that belongs to one person would be the viewer's.
+        row = SimpleNamespace(**within, user_id=self.viewer.id)
+        return not self.past and allows(self.viewer, "create", ENTITIES[type.value], row)
 
 
-@strawberry.interface(description="Anything with an identity. `node(id:)` finds it again.")
+@strawberry.interface(description="An object with an ID.")
 class Node:
     model: ClassVar[type[Entity]]
 
-    id: UUID = described("A UUIDv7: ids sort by creation.")
-    version: BigInt = described("Grows by one with each change; give it back as expectedVersion.")
-    created_at: datetime = described("When it was created.")
-    updated_at: datetime = described("When it was last changed.")
+    id: strawberry.ID = described("The ID of the object. IDs sort by the time of creation.")
+    version: BigInt = described(
+        "The version of the object, which increases by one with each change. Pass it as"
+        " `expectedVersion`."
+    )
+    created_at: datetime = described("The date and time when the object was created.")
+    updated_at: datetime = described("The date and time when the object was last changed.")
     history: Connection[HistoryEntry] | None = history()
 
-    @strawberry.field(description="What the viewer may do with it.")
+    @computed(
+        of_model=deciding_columns, text="The actions that the viewer can perform on the object."
+    )
     def viewer_can(root: strawberry.Parent[Any], info: Info) -> ViewerCan:  # noqa: N805
         past = info.context.past_of(root) is not None
         model = entity_of(model_of(root))

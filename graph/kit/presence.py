@@ -1,4 +1,4 @@
-"""Who is in a document, as resolvers and the hub speak of it."""
+"""Presence in a document: the types that resolvers and the hub share."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from graph.kit.stream import Announcement
+
 LEASED = timedelta(seconds=30)
-"""How long a lease lasts when it is not taken again."""
+"""The duration of a lease that is not renewed."""
 
 
 class Focus(NamedTuple):
-    """Where somebody is: at a row, in one of its fields, at these characters of it."""
+    """The focus of a client: a row, one of its fields, a range of its characters."""
 
     entity_id: UUID
     field: str | None = None
@@ -20,7 +22,7 @@ class Focus(NamedTuple):
 
 
 class Place(NamedTuple):
-    """What is leased: one field of one row."""
+    """The object of a lease: one field of one row."""
 
     entity_id: UUID
     field: str
@@ -35,12 +37,12 @@ class Lease(NamedTuple):
 
     @property
     def entity_id(self) -> UUID:
-        """The row."""
+        """Return the ID of the row."""
         return self.place.entity_id
 
     @property
     def field(self) -> str:
-        """The field of it."""
+        """Return the name of its field."""
         return self.place.field
 
 
@@ -54,7 +56,7 @@ class Client(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """Somebody who is there; replaced by another one whenever anything about them changes."""
+    """A client present in a document, immutable: each change replaces it."""
 
     client: Client
     since: datetime
@@ -63,59 +65,57 @@ class Present:
 
     @property
     def client_id(self) -> UUID:
-        """Their tab."""
+        """Return the ID of the client's tab."""
         return self.client.client_id
 
     def again(self, since: datetime) -> "Present":
-        """The same one, who has come again."""
+        """Return a copy with a later `since`, for a client that has reconnected."""
         return replace(self, since=since)
 
     def at(self, focus: Focus | None) -> "Present":
-        """The same one, elsewhere."""
+        """Return a copy with this focus."""
         return replace(self, focus=focus)
 
     def only(self, leases: Collection[Lease]) -> "Present":
-        """The same one, with none but these of their leases."""
+        """Return a copy with no leases but these."""
         return replace(self, leases=tuple(one for one in self.leases if one in leases))
 
     def without(self, place: Place) -> "Present":
-        """The same one, without a lease of this field."""
+        """Return a copy without a lease of this field."""
         return replace(self, leases=tuple(one for one in self.leases if one.place != place))
 
     def holding(self, lease: Lease) -> "Present":
-        """The same one, with this lease in the place of the one before."""
+        """Return a copy with this lease in place of an earlier one of the field."""
         return replace(self, leases=(*self.without(lease.place).leases, lease))
 
     def lease_of(self, place: Place, now: datetime) -> Lease | None:
-        """Their lease of this field, unless it is over."""
+        """Return the client's lease of this field, unless it has expired."""
         return next((one for one in self.leases if one.place == place and one.until > now), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Announcement:
-    """Who is in a document now. `position` orders the announcements of one node."""
+class PresentPeople(Announcement):
+    """The people present in a document."""
 
-    position: int
-    at: datetime
     present: tuple[Present, ...] = field(repr=False)
 
 
 class Presence(Protocol):
-    """What people do who are present. What they do is counted: RATE_LIMITED when it is too much.
+    """Actions of people who are present. They are counted: RATE_LIMITED when there are too many.
 
-    Everything raises NOT_FOUND for who is not present in this document as this client.
+    Every method raises NOT_FOUND for a client that is not present in this document.
     """
 
     def require(self, client: Client) -> None:
-        """Count something that this client is about to do."""
+        """Count an action that this client is about to take."""
 
     def point(self, client: Client, focus: Focus | None) -> Present:
-        """Be there."""
+        """Move the client's focus."""
 
     def take(self, client: Client, place: Place) -> tuple[Lease, Present]:
-        """Lease a field, or go on leasing it: the lease there is now, and who holds it.
+        """Take or renew the lease of a field; return the lease in force, and its holder.
 
-        It is counted by `require` before. RATE_LIMITED as well for who holds too many.
+        `require` counts it before. RATE_LIMITED as well for a client that holds too many.
         """
 
     def release(self, client: Client, place: Place) -> bool:

@@ -1,7 +1,7 @@
-"""Which scope a token needs for a field: derived from the policy, shown, and asked for at the root.
+"""Token scopes of fields: derived from the policy, shown in the schema, required at the root.
 
-What leads to rows needs a scope of the product that these belong to. Where they may be of several
-products, one of their scopes is enough to ask: the rows of the others are refused one by one.
+A field that leads to rows needs a scope of the product that these belong to. Where they may be of
+several products, one of their scopes is enough: rows of the others are refused one by one.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,24 +23,29 @@ from auth.policy.rule import Action
 from graph.kit.connection import Connection, Edge
 
 ACTION = "action"
-"""What the policy is asked about a field, in its metadata, where that is not what is usual."""
+"""The key in a field's metadata of the policy's action, where that is not the default."""
 SCOPE = "scope"
-"""The scope that a field needs, in its metadata, where its rows do not say it."""
+"""The key in a field's metadata of its scope, where that does not follow from its rows."""
+
+
+REQUIRED = "required-scopes"
+"""The key in a root field's extensions of the scopes of which a token needs one."""
 
 
 @strawberry.schema_directive(
     locations=[Location.FIELD_DEFINITION],
-    description="A token needs all scopes of one of these lists. A `write` scope includes that for"
-    " reading, and `admin` every other.",
+    description="The scopes that a token needs for the field: all scopes of one of the"
+    " lists. A `write`"
+    " scope includes the `read` scope, and `admin` includes every scope.",
 )
 class RequiresScopes:
     scopes: list[list[str]]
 
 
 def require_scopes(schema: strawberry.Schema) -> None:
-    """Have every field say which scope it needs, and those at the root ask for it.
+    """Add the required scopes to every field, and check them at the fields of the root.
 
-    In introspection, which knows no applied directives, a line of the description says it.
+    Introspection has no applied directives, so a line of the description names the scopes.
     """
     core = schema._schema  # noqa: SLF001 (Strawberry has no other door to it)
     roots = (core.query_type, core.mutation_type, core.subscription_type)
@@ -53,6 +58,7 @@ def require_scopes(schema: strawberry.Schema) -> None:
             if scopes := _scopes(core, type_, field):
                 _show(field, scopes)
                 if type_ in roots:
+                    field.extensions[REQUIRED] = tuple(scopes)
                     field.resolve = _asking(field.resolve, scopes)
 
 
@@ -74,7 +80,7 @@ def _asking(resolve: Callable[..., Any] | None, scopes: Sequence[str]) -> Callab
 
 
 def _scopes(core: GraphQLSchema, type_: GraphQLNamedType, field: GraphQLField) -> list[str]:
-    """The scopes of which a token needs one for this field; none for what leads to no rows."""
+    """Return the scopes of which a token needs one for this field; none if it leads to no rows."""
     said = field.extensions["strawberry-definition"].metadata
     if SCOPE in said:
         return [said[SCOPE]]
@@ -87,7 +93,7 @@ def _scopes(core: GraphQLSchema, type_: GraphQLNamedType, field: GraphQLField) -
 
 
 def _products(core: GraphQLSchema, types: Iterable[GraphQLNamedType]) -> set[str]:
-    """The products that rows of these types are of; of an interface, whatever implements it."""
+    """Return the products of rows of these types; of an interface, of all its implementations."""
     concrete = set(types)
     for type_ in types:
         if isinstance(type_, GraphQLInterfaceType):
@@ -97,7 +103,7 @@ def _products(core: GraphQLSchema, types: Iterable[GraphQLNamedType]) -> set[str
 
 
 def _written(core: GraphQLSchema, type_: GraphQLNamedType) -> set[str]:
-    """The products of the rows that an answer tells of first; all, when it tells of none."""
+    """Return the products of the rows that an answer leads to first; all if it leads to none."""
     near, seen = {type_}, {type_}
     while near:
         if products := _products(core, near):
@@ -108,7 +114,7 @@ def _written(core: GraphQLSchema, type_: GraphQLNamedType) -> set[str]:
 
 
 def _row_types(type_: GraphQLNamedType) -> Sequence[GraphQLNamedType]:
-    """The type, or that of the rows of which it is a list."""
+    """Return the type, or the type of the rows of a list."""
     if isinstance(type_, GraphQLObjectType) and _is_of(type_, Connection):
         return [get_named_type(type_.fields["nodes"].type)]
     return [type_]
@@ -121,7 +127,7 @@ def _field_types(type_: GraphQLNamedType) -> Iterable[GraphQLNamedType]:
 
 
 def _origin(type_: GraphQLNamedType) -> Any:
-    """The class that was declared for it."""
+    """Return the class that declares the type."""
     definition = (type_.extensions or {}).get("strawberry-definition")
     return getattr(definition, "origin", None)
 

@@ -1,1 +1,1 @@
-"""Real time: what happens is told to those who follow it, in order, once, while they may see it."""
+"""Live queries: events are sent to followers in order, once, while they may see them."""

@@ -1,7 +1,7 @@
-"""How nodes hear of each other: a bus that carries short messages, and may lose some.
+"""The message bus between nodes: it carries short messages, and may lose some.
 
-What it carries is never the only copy of anything. Whoever uses it must come to the right end, if
-later, when messages are lost, or when nothing is carried for a while.
+A message is never the only copy of anything. Its users must reach the right state, if later, when
+messages are lost, or when none arrive for a while.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ LARGEST = 7900
 MOST_WAITING = 1000
 """Messages that wait to be sent; more are lost."""
 LOOK = 5.0
-"""Seconds without a message after which the connection is asked whether it still lives."""
+"""Seconds without a message after which the connection is checked."""
 FAREWELL = 1.0
-"""Seconds that a node which stops takes to send what waits."""
+"""Seconds for which a stopping node sends pending messages."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds until a lost connection is opened again: twice as many after each failure."""
 
@@ -31,31 +31,31 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 class Bus(Protocol):
     """Carries messages of at most LARGEST bytes from each node to all, in the sender's order.
 
-    The sender hears them, too.
+    The sender receives them, too.
     """
 
     async def run(self, hear: Callable[[str], None], connected: Callable[[], None]) -> None:
-        """Carry for ever; for a task that ends by being cancelled, after sending what waits.
+        """Carry messages until the task is cancelled, then send pending ones.
 
-        `connected` is called whenever messages are heard from now on: some may have been lost.
+        `connected` is called after each connection: messages before it may have been lost.
         """
 
     def publish(self, message: str) -> None:
-        """Send it, as soon as that is possible. It neither waits nor fails."""
+        """Send a message as soon as possible. It neither waits nor fails."""
 
 
 class Backoff:
-    """How long to wait before a connection is tried again."""
+    """The pauses between attempts to connect."""
 
     def __init__(self) -> None:
         self._next = SHORTEST_PAUSE
 
     def reset(self) -> None:
-        """It has worked."""
+        """Start again with the shortest pause, after a success."""
         self._next = SHORTEST_PAUSE
 
     async def wait(self) -> None:
-        """Wait, and longer the next time."""
+        """Wait, and double the next pause up to the longest."""
         pause, self._next = self._next, min(2 * self._next, LONGEST_PAUSE)
         await asyncio.sleep(pause)
 
@@ -67,16 +67,16 @@ class Outgoing:
         self._queue = asyncio.Queue[str](MOST_WAITING)
 
     def put(self, message: str) -> None:
-        """Send this one after the others; when too many wait, it is lost."""
+        """Queue a message; when too many are pending, drop it."""
         if not self._queue.full():
             self._queue.put_nowait(message)
 
     async def send(
         self, carry: Callable[[str], Awaitable[None]], look: Callable[[], Awaitable[None]]
     ) -> None:
-        """Have each one carried, for ever; whoever cancels it has those carried that still wait.
+        """Send messages until cancelled, then those that are pending.
 
-        `look` is called when there was none for LOOK seconds, to see whether there is anybody.
+        `look` is called when there was none for LOOK seconds, to check the connection.
         """
         try:
             while True:
@@ -97,14 +97,14 @@ class Outgoing:
             return None
 
     def rest(self) -> list[str]:
-        """All that wait, which are taken away."""
+        """Return all messages that wait, and remove them."""
         return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
 
 
 class PostgresBus:
     """NOTIFY and LISTEN of the database itself, on a connection of its own.
 
-    Behind a proxy that pools by transaction nothing can be heard: each node then knows of itself.
+    Behind a proxy that pools by transaction nothing is received: each node is then on its own.
     """
 
     def __init__(self, database: Database, channel: str) -> None:

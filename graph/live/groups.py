@@ -1,200 +1,200 @@
-"""Groups of followers, each of which is told by one execution, written once."""
+"""Groups of followers: those with the same rights at an event's place share one execution of it."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Hashable, Sequence
-from dataclasses import replace
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
 from uuid import UUID
 
-from auth.viewer import Viewer
 from db.feed.reading import Event
 from db.problem import Problem
-from graph.core.changes import Told, kind_of
-from graph.http.live import Subscribing
-from graph.http.operations import Operations
-from graph.kit.presence import Announcement
-from graph.live.follower import (
-    SHARED,
-    Group,
-    Member,
-    News,
-    concerns,
-    group_key,
-    is_personal,
-)
-from graph.live.made import Made
+from graph.http.operation.operations import NotRun, Operations
+from graph.kit.stream import Announcement, Kind
+from graph.live.audience import cohort_of, split, split_all
+from graph.live.executions import AHEAD, Executions, Telling
+from graph.live.follower import Audience, Cohort, Group, Member, News, group_key
+from graph.live.hiding import may_hide
 from graph.live.tasks import Tasks
-
-EXECUTIONS = 8
-"""Executions at one time; more would only wait for each other's connections."""
-AHEAD = 8
-"""Events of one group that are executed while those before them are."""
-PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0)
-"""Seconds after which an event is told again when the database could not be asked about it."""
 
 
 class Groups:
-    """Everybody's groups, by what they follow.
+    """The groups of all members, by stream.
 
-    `cursor_of` says what clients are given for a position of the feed; `failed` is called with
-    whoever cannot be told any more, and why.
+    `failed` is called with members whose execution failed, now in no group, and the error; `ended`
+    with a member who may no longer follow, and the refusal.
     """
 
     def __init__(
         self,
         operations: Operations,
+        executions: Executions,
         tasks: Tasks,
-        cursor_of: Callable[[int], str],
-        failed: Callable[[Member, Exception], None],
+        failed: Callable[[list[Member], Exception], None],
+        ended: Callable[[Member, Problem | NotRun], None],
     ) -> None:
-        self._operations, self._tasks = operations, tasks
-        self._cursor_of, self._failed = cursor_of, failed
+        self._operations, self._executions, self._tasks = operations, executions, tasks
+        self._failed, self._ended = failed, ended
         self._groups: dict[tuple[str, UUID], dict[Hashable, Group]] = defaultdict(dict)
-        self._made = Made()
-        self._executing = asyncio.Semaphore(EXECUTIONS)
 
     def following(self, key: tuple[str, UUID]) -> list[Group]:
-        """Those of whoever follows this."""
+        """Return the groups of subscriptions to a stream."""
         return list(self._groups.get(key, {}).values())
 
     def of(self, member: Member, told_to: int) -> Group:
-        """The group that a member belongs to; a new one has been told everything up to here.
+        """Return the group that a member belongs to; a new one is at position `told_to`.
 
-        Nobody else hears of a new one before somebody joins it.
+        A new one is known to nobody else before somebody joins it.
         """
         key = group_key(member)
         if group := self._groups.get(member.stream.key, {}).get(key):
             return group
-        viewer = member.access.viewer
-        if not is_personal(member):
-            viewer = replace(viewer, id=SHARED, email=None, session_id=None, client_id=None)
-        return Group(key, member.stream, member.subscribing, viewer, told_to)
+        return Group(key, member.stream, member.subscribing, member.reach, told_to)
 
     def join(self, member: Member, group: Group) -> None:
-        """From now on it is told with the others."""
-        self._groups[group.stream.key][group.key] = group
-        group.members.add(member)
-        member.group = group
+        """Add a member to a group."""
+        for key in group.stream.keys:
+            self._groups[key][group.key] = group
+        cohort = cohort_of(member)
+        known = group.cohorts.setdefault(cohort.key, cohort)
+        if known is cohort:
+            group.splits.clear()
+        known.members.add(member)
+        member.group, member.cohort = group, known
 
     def leave(self, member: Member) -> None:
-        """It is told with the others no more."""
-        group, member.group = member.group, None
-        if group:
-            group.members.discard(member)
-            if not (group.members or group.working):
+        """Remove a member from its group."""
+        group, cohort = member.group, member.cohort
+        member.group = member.cohort = None
+        if group and cohort:
+            cohort.members.discard(member)
+            if not cohort.members:
+                group.cohorts.pop(cohort.key, None)
+                group.splits.clear()
+            if not (group.cohorts or group.working):
                 self._drop(group)
 
     def abandon(self, group: Group) -> list[Member]:
-        """What is on its way through it reaches nobody. Its members, who are in no group now.
+        """Discard a group and its queue; return its members, which are in no group now.
 
-        They do not come back to it: whoever relies on what it has been told would miss the rest.
+        They do not return to it: they would miss the events that were queued.
         """
         members = list(group.members)
         for member in members:
-            member.group = None
-        group.members.clear()
+            member.group = member.cohort = None
+        for cohort in group.cohorts.values():
+            cohort.members.clear()
+        group.cohorts.clear()
+        group.splits.clear()
         group.waiting.clear()
         self._drop(group)
         return members
 
     def clear(self) -> None:
-        """There are none any more, nor anything that they were told."""
+        """Discard all groups."""
         for groups in list(self._groups.values()):
             for group in list(groups.values()):
                 self.abandon(group)
-        self.forget()
-
-    def forget(self) -> None:
-        """Execute anew what comes from now on: others may be told something else of it."""
-        self._made.clear()
 
     def put(self, group: Group, news: News) -> None:
-        """Tell this after what waits already."""
+        """Queue an item behind those that wait."""
         group.waiting.append(news)
         if not group.working:
             group.working = True
             self._tasks.start(self._tell(group))
 
-    def announce(self, document_id: UUID, announcement: Announcement) -> None:
-        """Tell those who follow it who is in a document, in the place of what still waits."""
-        for group in self.following(("presence", document_id)):
+    def announce(self, kind: Kind, id: UUID, announcement: Announcement) -> None:
+        """Queue an announcement for the followers of a place, in place of those that wait."""
+        for group in self.following((kind, id)):
             group.waiting.clear()
             self.put(group, announcement)
 
-    async def told(
-        self, group: Group, news: News, apart: object = None
-    ) -> tuple[bytes, str | None]:
-        """What the group's operation says of it, and the cursor to give with it.
-
-        An event is executed once for as long as that is remembered, however many come back for it;
-        but what is told to one person, for each who catches up `apart` from the group: such as the
-        number of what is unread now.
-        """
-        if isinstance(news, Announcement):
-            return await self.executed(group.subscribing, group.viewer, news), None
-        cursor, key, execute = self._execution(group, news, apart)
-        return await self._made.get(key, execute), cursor
-
-    def prepare(self, group: Group, several: Sequence[News], apart: object = None) -> None:
-        """Begin to execute what is to be told next, so that one need not wait for the other."""
-        if len(several) > 1:
-            for news in several:
-                if isinstance(news, Event) and concerns(group.stream, group.viewer, news):
-                    _, key, execute = self._execution(group, news, apart)
-                    self._made.begin(key, execute)
-
-    def _execution(
-        self, group: Group, event: Event, apart: object
-    ) -> tuple[str, Hashable, Callable[[], Coroutine[Any, Any, bytes]]]:
-        """The event's cursor, whose and what it is that is executed, and how to do that."""
-        cursor = self._cursor_of(event.position)
-        told = Told(kind_of(event), cursor, event.at, event)
-        whose = None if group.viewer.id == SHARED else apart
-        key = (group.key, whose, cursor, event.event_id)
-        return cursor, key, partial(self.executed, group.subscribing, group.viewer, told)
-
-    async def executed(
-        self, subscribing: Subscribing, viewer: Viewer, root: Told | Announcement
-    ) -> bytes:
-        """What the operation says of it. Raises BUSY when the database cannot be asked for long."""
-        for pause in PAUSES:
-            async with self._executing:
-                context = subscribing.make_context(viewer)
-                payload, retryable = await self._operations.tell(subscribing, context, root)
-            if not retryable:
-                return payload
-            await asyncio.sleep(pause)
-        raise Problem("BUSY", "The database cannot be asked. Go on from the last cursor.")
-
     async def _tell(self, group: Group) -> None:
-        """Tell the group what waits for it, one after the other."""
+        """Send the items of a group's queue, one after the other."""
         try:
             while group.waiting:
                 several = [group.waiting.popleft() for _ in range(min(AHEAD, len(group.waiting)))]
-                if group.members:
-                    self.prepare(group, several)
+                self._prepare(group, several)
                 for news in several:
                     await self._tell_one(group, news)
         except Exception as error:  # noqa: BLE001 (whatever it was, clients must hear of it)
-            for member in list(group.members):
-                self._failed(member, error)
-            group.waiting.clear()
+            self._failed(self.abandon(group), error)
         finally:
             group.working = False
             self._drop(group)
 
+    def _prepare(self, group: Group, several: list[News]) -> None:
+        """Start the executions of several events together, for each audience."""
+        if len(several) == 1:
+            return  # it is executed when its turn comes
+        wanted: dict[Audience, list[News]] = {}
+        for news in several:
+            for audience, _ in split_all(group, news):
+                wanted.setdefault(audience, []).append(news)
+        for audience, all_news in wanted.items():
+            self._executions.prepare(audience, all_news)
+
     async def _tell_one(self, group: Group, news: News) -> None:
-        if group.members and concerns(group.stream, group.viewer, news):
-            payload, cursor = await self.told(group, news)
-            for member in list(group.members):
-                member.tell(news.position, payload, cursor)
+        """Send one item to all members at once, including those that join during the execution."""
+        answers: dict[Cohort, list[Telling] | BaseException] = {}
+        audiences = split_all(group, news) if group.cohorts else []
+        while audiences:
+            found = await self._execute([audience for audience, _ in audiences], news)
+            for (_, cohorts), answer in zip(audiences, found, strict=True):
+                answers |= dict.fromkeys(cohorts, answer)
+            new = [each for each in group.cohorts.values() if each not in answers]
+            audiences = split(group, new, news) if new else []
         group.told_to = news.position
+        for cohort, answer in answers.items():
+            if isinstance(answer, Exception):
+                self._failed(self._part(cohort.members), answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+            elif answer:
+                for member in list(cohort.members):
+                    member.tell(news.position, answer)
+        if isinstance(news, Event) and may_hide(group.stream, news):
+            for audience, cohorts in list(split_all(group, news)):
+                await self._end_if_hidden(audience, cohorts, news)
+
+    async def _execute(
+        self, audiences: list[Audience], news: News
+    ) -> list[list[Telling] | BaseException]:
+        if len(audiences) == 1:
+            try:
+                return [await self._executions.of(audiences[0], news)]
+            except Exception as error:  # noqa: BLE001 (whoever it was for is told)
+                return [error]
+        executing = (self._executions.of(audience, news) for audience in audiences)
+        return await asyncio.gather(*executing, return_exceptions=True)
+
+    def _part(self, members: Iterable[Member]) -> list[Member]:
+        """Remove these members from their groups, and return them."""
+        parted = list(members)
+        for member in parted:
+            self.leave(member)
+        return parted
+
+    async def _end_if_hidden(self, audience: Audience, cohorts: list[Cohort], event: Event) -> None:
+        """End subscriptions to a row that may no longer be seen, after they were sent the event."""
+        context = audience.subscribing.make_context(audience.viewer)
+        try:
+            await self._operations.follow(audience.subscribing, context)
+        except (Problem, NotRun) as refused:
+            tellings = []
+            if event.entity_id != audience.stream.id:
+                telling = await self._executions.of_hidden(audience, event)
+                if telling is None:
+                    return  # it was another event, which comes
+                tellings = [telling]
+            for member in self._part([each for cohort in cohorts for each in cohort.members]):
+                member.tell(event.position, tellings)
+                self._ended(member, refused)
 
     def _drop(self, group: Group) -> None:
-        groups = self._groups.get(group.stream.key, {})
-        if groups.get(group.key) is group and not (group.members or group.waiting):
-            del groups[group.key]
-            if not groups:
-                self._groups.pop(group.stream.key, None)
+        if group.cohorts or group.waiting:
+            return
+        for key in group.stream.keys:
+            groups = self._groups.get(key, {})
+            if groups.get(group.key) is group:
+                del groups[group.key]
+                if not groups:
+                    self._groups.pop(key, None)

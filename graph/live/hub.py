@@ -1,77 +1,104 @@
-"""The hub of one node: it tells what happens to whoever follows it, once, and while they may.
+"""The hub of one node: it sends each event once to every follower who may see it.
 
-Events are pushed. A subscription costs an entry in a set, and neither a task nor a generator; what
-many are told alike is executed and written once. Who resumes, or whose rights are being read again,
-stands apart from the others, is told what it has missed by executions of its own, and joins those
-who follow live when it has caught up with them.
+Events are pushed. A subscription costs an entry in a set, and neither a task nor a generator; a
+payload that many share is executed and serialized once. A member that resumes, or whose rights are
+being loaded again, is outside of its group, catches up by executions of its own, and then joins the
+group.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
 from auth.viewer import Viewer
-from db.feed.reading import Event, read
-from db.feed.sequencing import Head, reach
-from db.pool import NOBODY, Database
+from db.feed.reading import Event
+from db.feed.sequencing import Head
+from db.pool import Database
 from db.problem import Problem
 from graph.core.changes import ChangeKind, Told
-from graph.http.errors import Reporter, described
-from graph.http.live import Access, Sink, Subscribing
-from graph.http.operations import NotRun, Operations
+from graph.http.operation.errors import Reporter, described
+from graph.http.operation.operations import NotRun, Operations
+from graph.http.operation.ports import Access, Sink, Subscribing
 from graph.kit.stream import Stream
-from graph.live.accesses import Accesses
+from graph.live.access_index import Accesses
 from graph.live.bus import Bus, PostgresBus
-from graph.live.cursor import Cursor, read_cursor
-from graph.live.follower import SHARED, Group, Member, concerns, group_key
-from graph.live.groups import AHEAD, Groups
+from graph.live.catchup import Catchup, keys_of
+from graph.live.cursor import Cursor, Cursors
+from graph.live.executions import Executions
+from graph.live.follower import SHARED, Group, Member, may_concern
+from graph.live.groups import Groups
 from graph.live.presence import Presence
-from graph.live.rights import ANYWHERE, Mark, Renewals, concerned_by
+from graph.live.reach import Reaches
+from graph.live.recounts import Recounts
+from graph.live.rights import ANYWHERE, AccessKey, Renewals, concerned_by, keeps_rights, opened_by
 from graph.live.tail import Tail
 from graph.live.tasks import Tasks, together
+from graph.live.waiting import Waiting
 
 log = structlog.get_logger(__name__)
 
-PAGE = 200
-"""Missed events that are read by one statement."""
 ANEW = 1.0
-"""Seconds after a defect until the hub begins anew."""
+"""Seconds after an internal error until the hub restarts."""
 MOST_WAITING = 10_000
-"""Events that may wait for a group; it then begins anew instead."""
+"""Events that may wait for a group, at most; past that its members are sent RESYNC."""
 
 
 class Hub:
-    """Follows the feed for this node, and keeps everybody's subscriptions.
+    """Follows the feed for this node, and has all its subscriptions.
 
-    `bus` carries between nodes who is present, by default through NOTIFY of the database; `waking`
-    that there are events, beside what the database says of it.
+    `bus` carries presence between nodes, by default through NOTIFY of the database; `waking`
+    carries wake-ups for new events, beside NOTIFY. `rights_changed` is called with the marks of
+    people whose rights an event may have changed, before the event is sent.
     """
 
     def __init__(
         self,
         database: Database,
         operations: Operations,
+        cursors: Cursors,
         bus: Bus | None = None,
         waking: Bus | None = None,
+        *,
+        rights_changed: Callable[[frozenset[AccessKey]], None] = lambda _: None,
     ) -> None:
-        self._database, self._operations = database, operations
+        self._rights_changed = rights_changed
+        self._database, self._operations, self._cursors = database, operations, cursors
         self.tail = Tail(database, self, waking)
         self._tasks = Tasks()
-        self._groups = Groups(operations, self._tasks, self._cursor_of, self._fail)
-        self.presence = Presence(bus or PostgresBus(database, "presence"), self._groups.announce)
+        self._reaches = Reaches(operations.documents.schema)
+        self._executions = Executions(operations, self._cursor_of)
+        self._groups = Groups(operations, self._executions, self._tasks, self._fail_all, self._end)
+        announce = self._groups.announce
+        self.presence = Presence(
+            bus or PostgresBus(database, "presence"), partial(announce, "presence")
+        )
+        self._recounts = Recounts(partial(announce, "statistics"))
         self._accesses = Accesses()
         self._renewals = Renewals(self._stand_still, self._renewed)
+        self.waiting = Waiting()
+        self._catchup = Catchup(
+            database,
+            self.tail,
+            self._groups,
+            self._executions,
+            self._renewals,
+            position=lambda: self.position,
+            greet=self._greet,
+            asked=lambda member: self._stream(member.subscribing, member.access.viewer),
+            end=self._end,
+        )
         self.position = 0
         """The newest event that everybody's groups have been handed."""
 
     async def run(self) -> None:
-        """Follow for ever; for a task that ends by being cancelled.
+        """Follow the feed until the task is cancelled.
 
-        After a defect it begins anew, and so does whoever follows: nobody stands still in silence.
+        After an internal error it restarts, and all subscriptions are sent RESYNC.
         """
         try:
             while True:
@@ -82,13 +109,14 @@ class Hub:
                 self.tail.begin_anew()
                 await asyncio.sleep(ANEW)
         finally:
+            self._recounts.close()
             self._renewals.close()
             self._tasks.cancel()
 
     async def subscribe(self, subscribing: Subscribing, access: Access, sink: Sink) -> "Following":
-        """Follow what the operation asks for. Raises Problem, or NotRun with what is wrong.
+        """Start a subscription. Raises Problem, or NotRun with the errors.
 
-        Rights are read once more after the hub knows of it, so that no change of them is missed.
+        Rights are loaded again after it is registered, so that no change of them is missed.
         """
         await self.tail.started.wait()
         member = Member(subscribing, access, sink, Stream("document", SHARED, None), self.position)
@@ -97,7 +125,7 @@ class Hub:
             await self._renewals.now(access)
             kind, resumed = await self._begin(member)
             self._accesses.put(member)
-            if member.is_present:
+            if member.is_announced:
                 self._enter(member)
                 return Following(self, member)
         except BaseException:
@@ -112,8 +140,11 @@ class Hub:
         """Take note of these, which follow those before."""
         for event in events:
             if marks := concerned_by(event):
-                self._renew(marks)
-            for key in _keys(event):
+                self._rights_changed(marks)
+                self._renew(marks, event)
+            for key in keys_of(event):
+                self.waiting.wake(key)
+                self._recounts.changed(key[1])
                 for group in self._groups.following(key):
                     if len(group.waiting) >= MOST_WAITING:
                         self._begin_anew(group)
@@ -122,41 +153,48 @@ class Hub:
             self.position = event.position
 
     def restart(self, now: Head) -> None:
-        """The feed begins anew: whoever follows is told so, and goes on from here.
+        """Send RESYNC to all subscriptions, since the feed starts anew at this position.
 
-        What was passed over may have changed rights, too.
+        Events that were skipped may have changed rights, too.
         """
         self.position = now.position
+        self._rights_changed(frozenset({ANYWHERE}))
+        self.waiting.wake_all()
         self._groups.clear()  # events of the old order may still be on their way through them
+        self._executions.forget()
         for member in self._accesses:
             member.group = None
             if not member.begun:
                 member.outdated = True
-            elif member.is_present:
+            elif member.is_announced:
                 self._settle(member)
             else:
                 self._greet(member, ChangeKind.RESYNC)
         for access in {member.access for member in self._accesses}:
+            self._stand_still(access)
             self._renewals.begin(access)
 
     def cancel(self, member: Member) -> None:
-        """Nothing more is wanted."""
+        """Cancel the subscription."""
         member.over = True
         self._forget(member)
 
     # One member
 
     async def _begin(self, member: Member) -> tuple[ChangeKind, int | None]:
-        """Ask what it follows: how to greet it, and where it goes on if it resumes.
+        """Determine its stream; return the kind of the first payload, and the position to resume.
 
-        Ask again when rights have changed meanwhile, or the feed has begun anew.
+        The stream is determined again when rights have changed meanwhile, or the feed started anew.
         """
         subscribing, kind, resumed = member.subscribing, ChangeKind.READY, None
+        member.reach = self._reaches.of(subscribing.document)
         while member.outdated:
             member.outdated = False
             member.stream = await self._stream(subscribing, member.access.viewer)
-            if after := subscribing.after or member.stream.after:
-                resumed = await self._resumes(read_cursor(after))
+            given = subscribing.after
+            after = member.stream.after if given is None else given
+            if after is not None:
+                resumed = await self._catchup.resumes(self._cursors.read(after, member.stream))
                 kind = ChangeKind.RESYNC if resumed is None else ChangeKind.READY
             await self._renewals.over(member.access)
         member.begun = True
@@ -170,24 +208,17 @@ class Hub:
         return stream
 
     def _enter(self, member: Member) -> None:
-        """It is present from now on, and is told so with the others."""
-        self.presence.enter(member)
-        member.position = self.presence.position
+        """Add a member to those of a place; it receives the announcement with the others."""
+        announcer = self._announcer(member)
+        announcer.enter(member)
+        member.position = announcer.position
         self._settle(member)
 
-    async def _resumes(self, cursor: Cursor) -> int | None:
-        """Where to go on; None when what came after it is not known any more."""
-        here = cursor.epoch == self.tail.epoch and cursor.position <= self.position
-        if here and self.tail.remembers(cursor.position):
-            return cursor.position
-        async with self._database.auth.lend(NOBODY) as connection:
-            feed = await reach(connection)  # another node may be ahead of this one
-        kept = feed.oldest <= cursor.position + 1 <= feed.position + 1
-        same = cursor.epoch == feed.epoch == self.tail.epoch
-        return cursor.position if same and kept else None
+    def _announcer(self, member: Member) -> Presence | Recounts:
+        return self.presence if member.is_present else self._recounts
 
     def _greet(self, member: Member, kind: ChangeKind) -> None:
-        """Say where it stands: here."""
+        """Set its position to the newest one, and the payload to send first."""
         member.position, member.greeting = self.position, kind
         self._settle(member)
 
@@ -198,114 +229,85 @@ class Hub:
             self._tasks.start(self._settling(member))
 
     async def _settling(self, member: Member) -> None:
+        failed: Exception | None = None
         try:
             while not member.over and member.group is None:
                 if await self._renewals.over(member.access):
                     continue
-                if member.is_present:
+                if member.is_announced:
                     self._groups.join(member, self._groups.of(member, 0))
-                    self.presence.changed(member.stream.id)
+                    self._announcer(member).changed(member.stream.id)
                 elif member.greeting:
                     await self._say_hello(member, member.greeting)
                 else:
-                    await self._approach(member)
+                    await self._catchup.approach(member)
         except Exception as error:  # noqa: BLE001 (whatever it was, the client must hear of it)
-            self._fail(member, error)
+            failed = error
         finally:
             member.settling = False
+        if failed:
+            self._fail(member, failed)
 
     async def _say_hello(self, member: Member, kind: ChangeKind) -> None:
         position = member.position
-        cursor = self._cursor_of(position)
+        cursor = self._cursors.of_place(member.stream, self._at(position))
         told = Told(kind, cursor, datetime.now(UTC))
-        payload = await self._groups.executed(member.subscribing, member.access.viewer, told)
+        payload = await self._executions.alone(member.subscribing, member.access.viewer, told)
         if member.position == position and member.greeting is kind and not member.over:
             member.greeting = None
             member.sink.next(payload, cursor)
 
-    async def _approach(self, member: Member) -> None:
-        """Tell it a page of what it has missed, or let it join when there is nothing."""
-        group = self._groups.of(member, self.position)
-        told_to = group.told_to if group.working else self.position
-        if member.position >= told_to:
-            self._groups.join(member, group)
-            return
-        events = await self._missed(member, told_to)
-        if self._disturbed(member, group):
-            return
-        if events is None:
-            self._greet(member, ChangeKind.RESYNC)
-            return
-        concerning = [event for event in events if concerns(member.stream, group.viewer, event)]
-        apart = object()
-        for i, event in enumerate(concerning):
-            await member.sink.ready()
-            if i % AHEAD == 0:
-                self._groups.prepare(group, concerning[i : i + AHEAD], apart)
-            payload, cursor = await self._groups.told(group, event, apart)
-            if self._disturbed(member, group):
-                return
-            member.tell(event.position, payload, cursor)
-        if not self._disturbed(member, group):
-            reached = told_to if len(events) < PAGE else events[-1].position
-            member.position = max(member.position, reached)
-
-    def _disturbed(self, member: Member, group: Group) -> bool:
-        """Whether what was executed for it is from another order, or by rights that have ended."""
-        return (
-            member.over
-            or member.greeting is not None
-            or self._renewals.pending(member.access)
-            or group_key(member) != group.key
-        )
-
-    async def _missed(self, member: Member, up_to: int) -> list[Event] | None:
-        """The next of what it has missed; None when some of that was forgotten meanwhile."""
-        stream, after = member.stream, member.position
-        if self.tail.remembers(after):
-            return [
-                event for event in self.tail.between(after, up_to) if stream.key in _keys(event)
-            ][:PAGE]
-        async with self._database.auth.lend(NOBODY) as connection:
-            events = await read(
-                connection, stream.kind, stream.id, after=after, up_to=up_to, most=PAGE
-            )
-            feed = await reach(connection)  # read last: what is kept now was kept before
-        return events if feed.epoch == self.tail.epoch and feed.oldest <= after + 1 else None
-
     # Groups
 
     def _begin_anew(self, group: Group) -> None:
-        """It cannot keep up: its members go on from here, and are told so.
+        """Discard a group that cannot keep up; its members are sent RESYNC, and continue from here.
 
-        Of the event that was too many they are told like of any that they have missed.
+        They catch up with the event that overflowed the queue like with any that they missed.
         """
         for member in self._groups.abandon(group):
             self._greet(member, ChangeKind.RESYNC)
 
     def _forget(self, member: Member) -> None:
         self._groups.leave(member)
-        self.presence.leave(member)
+        if member.is_announced:
+            self._announcer(member).leave(member)
         self._accesses.drop(member)
         if member.access not in self._accesses:
             self._renewals.forget(member.access)
 
     # Rights
 
-    def _renew(self, marks: frozenset[Mark]) -> None:
-        """Have the rights of these people read again; until then they are told nothing."""
+    def _renew(self, marks: frozenset[AccessKey], event: Event) -> None:
+        """Load the rights of the people with these marks again; until then they are sent nothing.
+
+        Rights at a project that do not depend on its visibility are kept; where they may, only
+        subscriptions that may depend on them pause.
+        """
         if ANYWHERE in marks:
             self._renewals.outdate()
-            self._groups.forget()  # who may see as much as before may see other rows
+            self._executions.forget()  # who may see as much as before may see other rows
+        project = opened_by(event)
         for access in self._accesses.marked(marks):
+            if project and self._keeps(access, event.organization_id, project):
+                continue
+            self._stand_still(access, project)
             self._renewals.begin(access)
 
-    def _stand_still(self, access: Access) -> None:
+    def _keeps(self, access: Access, organization_id: UUID | None, project_id: UUID) -> bool:
+        """Return whether the rights of this access are known and do not depend on a visibility."""
+        if not keeps_rights(access.viewer, organization_id, project_id):
+            return False
+        known = not self._renewals.pending(access)
+        return known and all(member.begun for member in self._accesses.of(access))
+
+    def _stand_still(self, access: Access, project_id: UUID | None = None) -> None:
+        """Take its subscriptions out of their groups; of an opened project, those it concerns."""
         for member in self._accesses.of(access):
-            self._groups.leave(member)
+            if project_id is None or may_concern(member, project_id):
+                self._groups.leave(member)
 
     async def _renewed(self, access: Access) -> bool:
-        """Let go on with what may still be followed, by the rights that were just read."""
+        """Resume the subscriptions that are still allowed, by the rights that were just read."""
         members = self._accesses.of(access)
         for member in members:
             self._accesses.put(member)  # its person may be in other organizations now
@@ -314,7 +316,7 @@ class Hub:
                 member.outdated = True
                 continue
             try:
-                await self._stream(member.subscribing, access.viewer)
+                member.stream = await self._stream(member.subscribing, access.viewer)
             except (Problem, NotRun) as refused:
                 self._end(member, refused)
             else:
@@ -327,18 +329,37 @@ class Hub:
         self.cancel(member)
         member.sink.error(errors)
 
-    def _fail(self, member: Member, error: Exception) -> None:
-        request_id = member.subscribing.request_id
-        with bound_contextvars(request_id=request_id):
-            self._end(member, Reporter(request_id).of_exception(error))
+    def _fail_all(self, members: list[Member], error: Exception) -> None:
+        for member in members:
+            self._fail(member, error)
 
-    def _cursor_of(self, position: int) -> str:
+    def _fail(self, member: Member, error: Exception) -> None:
+        """End a member with its error; after an internal error it is sent RESYNC, if possible.
+
+        A client that resumed from its last cursor would fail at the same event again.
+        """
+        if isinstance(error, NotRun):
+            code = error.errors[0]["extensions"]["code"]
+        else:
+            request_id = member.subscribing.request_id
+            with bound_contextvars(request_id=request_id):
+                error = Reporter(request_id).of_exception(error)
+            code = error.code
+        if code == "INTERNAL" and member.greeting is None and not member.is_announced:
+            self._greet(member, ChangeKind.RESYNC)
+        else:
+            self._end(member, error)
+
+    def _cursor_of(self, stream: Stream, position: int) -> str:
+        return self._cursors.of_event(stream, self._at(position))
+
+    def _at(self, position: int) -> Cursor:
         assert self.tail.epoch is not None  # noqa: S101 (the tail has started)
-        return str(Cursor(self.tail.epoch, position))
+        return Cursor(self.tail.epoch, position)
 
 
 class Following:
-    """A subscription, as its transport holds it."""
+    """The handle of a subscription for its transport."""
 
     __slots__ = ("_hub", "_member")
 
@@ -346,20 +367,5 @@ class Following:
         self._hub, self._member = hub, member
 
     def cancel(self) -> None:
-        """Nothing more is wanted."""
+        """Cancel the subscription."""
         self._hub.cancel(self._member)
-
-
-def _keys(event: Event) -> Iterable[tuple[str, UUID]]:
-    """The streams that hear of an event."""
-    departed = event.departed
-    if event.organization_id and departed is None:
-        yield "organization", event.organization_id
-    if event.project_id and departed != "document":
-        yield "project", event.project_id
-    if event.document_id:
-        yield "document", event.document_id
-    if departed is None:
-        yield "entity", event.entity_id
-        if event.entity_type == "Notification" and event.user_id:
-            yield "person", event.user_id

@@ -1,7 +1,7 @@
-"""The other nodes: what they say of who is present, and what this one tells them.
+"""Exchange of presence with the other nodes.
 
-Each node tells of its own clients, and numbers its messages. Who misses one asks for everything
-again; a node that says nothing for a while is dead, and its clients are gone.
+Each node sends its own clients, and numbers its messages. A node that misses one requests all
+clients again; a node that is silent for a while is taken for dead, and its clients are removed.
 """
 
 import asyncio
@@ -14,76 +14,76 @@ import structlog
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from graph.kit.presence import Client, Focus, Lease, Place, Present
-from graph.live.board import Board
 from graph.live.bus import LARGEST, Bus
-from graph.live.pace import Pace
+from graph.live.debounce import Debounce
+from graph.live.presence_registry import PresenceRegistry
 from graph.live.tasks import stop
 
 log = structlog.get_logger(__name__)
 
 PAUSE = 0.1
-"""Seconds between two times that the others are told, at least."""
+"""Seconds between two messages to the others, at least."""
 BEAT = 3.0
-"""Seconds after which a node says that it lives, if it has clients and nothing else to say."""
+"""Seconds after which a node with clients sends a heartbeat, if it has no other message."""
 SILENT = 9.0
-"""Seconds without a word after which a node is dead."""
+"""Seconds without a message after which a node is taken for dead."""
 LOOK = 0.5
-"""Seconds between two looks for who is dead."""
+"""Seconds between two checks for dead nodes."""
 ASKED_AGAIN = 1.0
-"""Seconds until a node is asked again for everything."""
+"""Seconds until a node is requested again to send all its clients."""
 MOST_GONE = 50
 """Clients that have left, in one message."""
 HEAD = 400
-"""Bytes of a message beside what it lists, at most."""
+"""Bytes of a message besides its entries, at most."""
 ENTRY = TypeAdapter(Present)
 
 
 class Focused(BaseModel):
-    """A client is elsewhere."""
+    """A client has moved its focus."""
 
     kind: Literal["focused"] = "focused"
     focus: Focus | None
 
     def upon(self, present: Present) -> Present:
-        """What becomes of them."""
+        """Return the state of the client after it."""
         return present.at(self.focus)
 
 
 class Taken(BaseModel):
-    """A client leases a field."""
+    """A client has taken the lease of a field."""
 
     kind: Literal["taken"] = "taken"
     lease: Lease
 
     def upon(self, present: Present) -> Present:
-        """What becomes of them."""
+        """Return the state of the client after it."""
         return present.holding(self.lease)
 
 
 class Released(BaseModel):
-    """A client gives a lease back."""
+    """A client has released a lease."""
 
     kind: Literal["released"] = "released"
     place: Place
 
     def upon(self, present: Present) -> Present:
-        """What becomes of them."""
+        """Return the state of the client after it."""
         return present.without(self.place)
 
 
-Deed = Focused | Taken | Released
-"""What a client does, which may reach the gateway through any node."""
+PresenceCommand = Focused | Taken | Released
+"""A command of a client, which may reach the gateway through any node."""
 
 
 Kind = Literal["all", "some", "alive", "bye", "who", "did"]
 
 
 class Message(BaseModel):
-    """What a node says to the others.
+    """A message from a node to the others.
 
-    `all`: these are all my clients, from the `first` message to the `last`. `some`: these have
-    changed, those are `gone`. `alive`: nothing is new. `bye`: I stop. `who`: let all tell me of all
-    their clients, or let `to` do so. `did`: a client of the node `to` has done something.
+    `all`: all clients of the node, from the `first` message to the `last`. `some`: clients that
+    have changed, and those that are `gone`. `alive`: a heartbeat. `bye`: the node stops. `who`: a
+    request for all clients of all nodes, or of `to`. `did`: a command of a client of the node `to`.
     """
 
     node: UUID
@@ -95,35 +95,35 @@ class Message(BaseModel):
     last: bool = False
     to: UUID | None = None
     client: Client | None = None
-    deed: Deed | None = None
+    deed: PresenceCommand | None = None
 
 
 @dataclass(slots=True)
 class Peer:
-    """Another node, as far as it is known."""
+    """The state known of another node."""
 
     heard_at: float
     number: int | None = None
-    """That of its last message; None before it has told everything."""
+    """The number of its last message; None before it has sent all its clients."""
     asked_at: float = float("-inf")
     listed: set[Client] = field(default_factory=set)
-    """Those that it has named while telling everything."""
+    """The participants that it has named in a full announcement."""
 
 
 class Peers:
-    """The others, and what they are told. `changed` is called with each document they change."""
+    """The other nodes, and messages to them. `changed` is called with each document they change."""
 
-    def __init__(self, board: Board, bus: Bus, changed: Callable[[UUID], None]) -> None:
+    def __init__(self, board: PresenceRegistry, bus: Bus, changed: Callable[[UUID], None]) -> None:
         self.node = uuid4()
         self._board, self._bus, self._changed = board, bus, changed
         self._peers: dict[UUID, Peer] = {}
         self._news: set[Client] = set()
-        self._pace = Pace(self._tell_news, lambda: PAUSE)
+        self._pace = Debounce(self._tell_news, lambda: PAUSE)
         self._number = 0
         self._said_at = 0.0
 
     async def run(self) -> None:
-        """Listen and tell for ever; for a task that ends by being cancelled."""
+        """Receive and send messages until the task is cancelled."""
         carrying = asyncio.create_task(self._bus.run(self.hear, self._tell_all_and_ask))
         try:
             while not carrying.done():
@@ -136,12 +136,12 @@ class Peers:
             await stop(carrying)
 
     def tell(self, client: Client) -> None:
-        """Something about this client, which is at this node, has changed."""
+        """Send a change of a client of this node to the others."""
         self._news.add(client)
         self._pace.ask()
 
-    def pass_on(self, node: UUID, client: Client, deed: Deed) -> None:
-        """Tell the node at which this client is what it does."""
+    def pass_on(self, node: UUID, client: Client, deed: PresenceCommand) -> None:
+        """Send a client's command to the node that it is at."""
         self._say("did", to=node, client=client, deed=deed)
 
     def hear(self, text: str) -> None:
@@ -185,7 +185,7 @@ class Peers:
                 self._forget(message.node, but=peer.listed)
         self._drop(message.node, message.gone)
 
-    def _do(self, client: Client, deed: Deed) -> None:
+    def _do(self, client: Client, deed: PresenceCommand) -> None:
         present = self._board.get(self.node, client)
         if present and self._board.put(self.node, deed.upon(present)):
             self._changed(client.document_id)
@@ -241,7 +241,7 @@ class Peers:
 
 
 def _portions(present: list[Present]) -> list[tuple[Present, ...]]:
-    """The same ones, in messages that the bus can carry."""
+    """Yield the same entries in messages that the bus can carry."""
     portions: list[tuple[Present, ...]] = []
     portion: list[Present] = []
     room = LARGEST - HEAD

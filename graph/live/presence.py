@@ -1,7 +1,7 @@
-"""Presence: being in a document is following it, and everybody who follows it is told who is there.
+"""Presence: a client that follows a document's presence is present, and is sent who else is.
 
-Nothing of it is written anywhere. It lives in the memory of the nodes, and ends with what it
-describes: with the subscription, with the lease, with the node.
+Nothing is stored in the database. Presence is in the memory of the nodes, and ends with the
+subscription, the lease or the node.
 """
 
 import asyncio
@@ -12,12 +12,14 @@ from typing import cast
 from uuid import UUID
 
 from db.problem import Problem
-from graph.kit.presence import LEASED, Announcement, Client, Focus, Lease, Place, Present
-from graph.live.board import Board
+from graph.kit.presence import LEASED, Client, Focus, Lease, Place, Present, PresentPeople
+from graph.kit.stream import Announcement
+from graph.kit.token_bucket import TokenBucket
 from graph.live.bus import Bus
+from graph.live.debounce import Debounce
 from graph.live.follower import Member
-from graph.live.pace import Pace
-from graph.live.peers import Deed, Focused, Peers, Released, Taken
+from graph.live.peers import Focused, Peers, PresenceCommand, Released, Taken
+from graph.live.presence_registry import PresenceRegistry
 from graph.live.tasks import stop
 
 OFTEN, EACH = 0.1, 0.005
@@ -27,37 +29,37 @@ MOST_PRESENT, MOST_TABS = 500, 20
 MOST_LEASES = 10
 """Leases of one client."""
 AT_ONCE, A_SECOND = 30, 15
-"""What one client may do at once, and how much of that it may do again after each second."""
+"""The burst of actions that a client may take, and the actions that each second adds."""
 SOONEST = timedelta(microseconds=1)
-"""By which whoever comes again does so later, also where the clocks of nodes differ."""
+"""The least by which a client that reconnects is later, also where the clocks of nodes differ."""
 LOOK = 0.5
-"""Seconds between two looks for what is over."""
+"""Seconds between two checks for expired leases."""
 
 
 class Presence:
-    """Who is where, for one node of many. `announce` tells the followers of a document."""
+    """Presence on one node of many. `announce` sends announcements to followers of a document."""
 
     def __init__(self, bus: Bus, announce: Callable[[UUID, Announcement], None]) -> None:
-        self._board = Board()
+        self._board = PresenceRegistry()
         self._peers = Peers(self._board, bus, self.changed)
         self._announce = announce
         self._clients: dict[Member, Client] = {}
         self._tabs = Counter[Client]()
-        self._allowances: dict[Client, Allowance] = {}
-        self._paces: dict[UUID, Pace] = {}
+        self._buckets: dict[Client, TokenBucket] = {}
+        self._paces: dict[UUID, Debounce] = {}
         self.position = 0
-        """The newest announcement of this node."""
+        """The position of this node's newest announcement."""
 
     async def run(self) -> None:
-        """Keep it true for ever; for a task that ends by being cancelled."""
+        """Keep it up to date until the task is cancelled."""
         sharing = asyncio.create_task(self._peers.run())
         try:
             while not sharing.done():
                 await asyncio.wait([sharing], timeout=LOOK)
                 for document_id in self._board.expire(datetime.now(UTC)):
                     self.changed(document_id)
-                now, known = asyncio.get_running_loop().time(), self._allowances
-                self._allowances = {one: each for one, each in known.items() if not each.full(now)}
+                now, known = asyncio.get_running_loop().time(), self._buckets
+                self._buckets = {one: each for one, each in known.items() if not each.is_full(now)}
             await sharing
         finally:
             for pace in self._paces.values():
@@ -67,7 +69,7 @@ class Presence:
     # Coming and going
 
     def enter(self, member: Member) -> None:
-        """Somebody follows who is in a document, and so is there. Raises Problem."""
+        """Add a client that follows presence in a document, and so is present. Raises Problem."""
         stream, person = member.stream, member.access.viewer.id
         client = Client(stream.id, cast(UUID, stream.client_id), cast(UUID, person))
         if client not in self._tabs:
@@ -82,7 +84,7 @@ class Presence:
         self._clients[member] = client
 
     def leave(self, member: Member) -> None:
-        """They do not follow any more."""
+        """Remove a member that no longer follows."""
         client = self._clients.pop(member, None)
         if client is None:
             return
@@ -94,9 +96,9 @@ class Presence:
         self.changed(client.document_id)
 
     def changed(self, document_id: UUID) -> None:
-        """Have the followers of this document told soon who is there."""
+        """Schedule an announcement to the followers of this document."""
         if document_id not in self._paces:
-            self._paces[document_id] = Pace(
+            self._paces[document_id] = Debounce(
                 lambda: self._tell(document_id),
                 lambda: max(OFTEN, EACH * len(self._board.occupants(document_id))),
             )
@@ -108,13 +110,13 @@ class Presence:
         present = self._board.shown(document_id, now)
         if not present:
             del self._paces[document_id]
-        self._announce(document_id, Announcement(self.position, now, present))
+        self._announce(document_id, PresentPeople(self.position, now, present))
 
     def _require_room(self, client: Client) -> None:
         there = self._board.occupants(client.document_id)
         clients = [one.client for one in there if one.client != client]
         if any(one.client_id == client.client_id for one in clients):
-            message = "Somebody else has this clientId: choose one by chance."
+            message = "Another participant uses this `clientId`. Choose a random one."
             raise Problem("ALREADY_EXISTS", message, field=["clientId"])
         _require_fewer(len(clients), MOST_PRESENT, "clients in a document")
         own = sum(one.person_id == client.person_id for one in clients)
@@ -126,15 +128,19 @@ class Presence:
         """Count something that this client is about to do. Raises NOT_FOUND and RATE_LIMITED."""
         self._find(client)
         now = asyncio.get_running_loop().time()
-        self._allowances.setdefault(client, Allowance(now)).spend(now)
+        bucket = self._buckets.setdefault(client, TokenBucket(A_SECOND, AT_ONCE, now))
+        if bucket.wait(1, now):
+            message = f"A client may do {AT_ONCE} things at once, and {A_SECOND} a second then."
+            raise Problem("RATE_LIMITED", message, limit="updates", maximum=AT_ONCE, retryAfter=1)
+        bucket.take(1, now)
 
     def point(self, client: Client, focus: Focus | None) -> Present:
-        """Be there. Raises NOT_FOUND and RATE_LIMITED."""
+        """Move the client's focus. Raises NOT_FOUND and RATE_LIMITED."""
         self.require(client)
         return self._do(client, Focused(focus=focus))
 
     def take(self, client: Client, place: Place) -> tuple[Lease, Present]:
-        """Lease a field, or go on leasing it: the lease there is now, and who holds it."""
+        """Take or renew the lease of a field; return the lease in force, and its holder."""
         now = datetime.now(UTC)
         held = self._board.lease(client.document_id, place, now)
         if held and held[1].client != client:
@@ -157,11 +163,11 @@ class Presence:
     def _find(self, client: Client) -> tuple[UUID, Present]:
         found = self._board.find(client)
         if found is None:
-            message = "Nobody is present in this document as this client of yours."
+            message = "You do not follow the presence in this document with this `clientId`."
             raise Problem("NOT_FOUND", message, field=["input", "clientId"])
         return found
 
-    def _do(self, client: Client, deed: Deed) -> Present:
+    def _do(self, client: Client, deed: PresenceCommand) -> Present:
         node, present = self._find(client)
         done = deed.upon(present)
         if self._board.put(node, done):
@@ -171,28 +177,6 @@ class Presence:
             else:
                 self._peers.pass_on(node, client, deed)
         return done
-
-
-class Allowance:
-    """How much a client may still do: a bucket of tokens that fills again."""
-
-    __slots__ = ("_at", "_left")
-
-    def __init__(self, now: float) -> None:
-        self._left, self._at = float(AT_ONCE), now
-
-    def full(self, now: float) -> bool:
-        """Whether it has not been used lately."""
-        return self._left + (now - self._at) * A_SECOND >= AT_ONCE
-
-    def spend(self, now: float) -> None:
-        """Use one token. Raises RATE_LIMITED."""
-        self._left = min(self._left + (now - self._at) * A_SECOND, AT_ONCE)
-        self._at = now
-        if self._left < 1:
-            message = f"A client may do {AT_ONCE} things at once, and {A_SECOND} a second then."
-            raise Problem("RATE_LIMITED", message, limit="updates", maximum=AT_ONCE, retryAfter=1)
-        self._left -= 1
 
 
 def _require_fewer(count: int, most: int, what: str) -> None:

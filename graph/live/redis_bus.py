@@ -21,9 +21,9 @@ ANSWER = 3.0
 
 
 def connect(url: str) -> Redis:
-    """A client of this Redis that tells at once when it cannot be reached, and does not try again.
+    """Return a client of this Redis that fails at once when it cannot be reached, without a retry.
 
-    Whether it still lives is asked whenever LOOK seconds have passed in silence.
+    It checks the connection whenever LOOK seconds have passed without traffic.
     """
     return Redis.from_url(
         url,
@@ -35,7 +35,7 @@ def connect(url: str) -> Redis:
 
 
 async def ping(url: str) -> str:
-    """What is wrong with this Redis; nothing when it answers."""
+    """Return the name of the error with which this Redis fails; "" when it answers."""
     try:
         async with connect(url) as redis:
             await redis.ping()

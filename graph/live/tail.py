@@ -1,9 +1,11 @@
-"""The tail of the feed: a node's one connection that hears of new events and hands them on.
+"""The tail of the feed: a node's one connection that reads new events and passes them on.
 
 One node of the cluster also sequences: the one whose connection holds the advisory lock. When it
-dies or falls silent, the server ends its connection, and the next node that asks becomes it. The
-others are woken by NOTIFY, and look from time to time all the same. Behind a proxy that pools by
-transaction a lock would outlive its node, and nothing is heard: there every node sequences.
+dies or hangs, the server closes its connection, and the next node that tries takes the lock. The
+others are woken by NOTIFY, and also poll from time to time. Behind a proxy that pools by
+transaction a lock would outlive its node, and there are no notifications: there every node
+sequences. A standby takes no writes and carries no NOTIFY: a node on it polls, and sequences once
+the standby is promoted.
 """
 
 import asyncio
@@ -16,8 +18,9 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from db.attempts import Attempts
 from db.feed.reading import Event, read
-from db.feed.sequencing import Head, head, lead, sequence
+from db.feed.sequencing import Head, head, lead, sequence, takes_writes
 from db.pool import UNREACHABLE, Database
 from graph.live.bus import Bus
 from graph.live.tasks import together
@@ -27,31 +30,31 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 1000
 """Events that are read by one statement."""
 REMEMBERED = 10_000
-"""The newest events, kept for whoever was away for a moment."""
+"""The number of newest events in memory, for clients that reconnect soon."""
 BUSY_PAUSE, IDLE_PAUSE = 0.01, 0.05
-"""Seconds between two looks of the sequencing node while events come, and while none do."""
+"""Seconds between two polls of the sequencing node while events arrive, and while none do."""
 BUSY_FOR = 2.0
 """Seconds after an event in which more are expected."""
 SAFETY = 0.5
-"""Seconds after which a node looks without having been woken, and asks whether to sequence."""
+"""Seconds after which a node polls without a wake-up, and tries to take the sequencer's lock."""
 RECONNECT = 0.2
 """Seconds until a lost connection is opened again."""
 
 
 class Follower(Protocol):
-    """Whoever is handed the events."""
+    """The receiver of the events."""
 
     def dispatch(self, events: list[Event]) -> None:
-        """Take note of these, which follow those before."""
+        """Receive the next events, in order."""
 
     def restart(self, now: Head) -> None:
-        """Begin anew here: what came before means nothing any more, or cannot be known."""
+        """Restart at this position: earlier events are lost, or of another order."""
 
 
 class Tail:
-    """Reads the feed for this node, for as long as `run` runs.
+    """Reads the feed for this node while `run` runs.
 
-    `bus` wakes the nodes, too, where there is one. What it loses only comes later.
+    `bus` wakes the nodes, too, where there is one. A lost message only delays events.
     """
 
     def __init__(self, database: Database, follower: Follower, bus: Bus | None = None) -> None:
@@ -63,62 +66,76 @@ class Tail:
         self.epoch: UUID | None = None
         self.position = 0
         self.started = asyncio.Event()
-        """Set once it is known how far the feed reaches."""
+        """Set once the newest position of the feed is known."""
 
     def wake(self) -> None:
         """Look now: something may have been committed."""
         self._woken.set()
 
     def begin_anew(self) -> None:
-        """Go on from what is newest then: it is not known any more what was handed on."""
+        """Continue from the newest position: it is not known which events were passed on."""
         self._anew = True
 
     def remembers(self, position: int) -> bool:
-        """Whether everything after this position is at hand."""
+        """Return whether every event after this position is in memory."""
         return position >= self.position or (
             bool(self.recent) and self.recent[0].position <= position + 1
         )
 
     def between(self, after: int, up_to: int) -> list[Event]:
-        """What is remembered of these positions. They have no gaps, so each is where it must be."""
+        """Return the events in memory of these positions, which have no gaps."""
         if not self.recent:
             return []
         first = self.recent[0].position
         return list(islice(self.recent, max(0, after + 1 - first), max(0, up_to + 1 - first)))
 
     async def run(self) -> None:
-        """Follow for ever; for a task that ends by being cancelled."""
+        """Follow the feed until the task is cancelled."""
         works = [self._follow_always()]
         if self._bus:
             works.append(self._bus.run(lambda _: self._hear(), self.wake))
         await together(*works)
 
     async def _follow_always(self) -> None:
+        attempts = Attempts("feed")
         while True:
             try:
-                connection = await self._database.listen("feed", lambda _: self.wake())
+                connection, hears = await self._connected()
             except (*UNREACHABLE, asyncpg.PostgresError):
                 await asyncio.sleep(RECONNECT)
                 continue
             try:
-                await self._follow(connection)
+                await self._follow(connection, attempts, hears=hears)
             except UNREACHABLE:
                 log.info("the feed's connection was lost")
-            except asyncpg.PostgresError:
-                log.exception("feed")
+            except asyncpg.PostgresError as error:
+                attempts.failed(error)
             finally:
                 self._leads = False
                 connection.terminate()
             await asyncio.sleep(RECONNECT)
 
-    async def _follow(self, connection: asyncpg.Connection) -> None:
+    async def _connected(self) -> tuple[asyncpg.Connection, bool]:
+        """Return a connection, and whether it has notifications."""
+        try:
+            return await self._database.listen("feed", lambda _: self.wake()), True
+        except asyncpg.ReadOnlySQLTransactionError:
+            return await self._database.look(), False
+
+    async def _follow(
+        self, connection: asyncpg.Connection, attempts: Attempts, *, hears: bool
+    ) -> None:
         asked = 0.0
         loop = asyncio.get_running_loop()
         while True:
             self._woken.clear()
             if not self._leads and loop.time() - asked >= SAFETY:
-                asked, self._leads = loop.time(), await self._may_lead(connection)
+                asked, writes = loop.time(), await takes_writes(connection)
+                if writes and not hears:  # the standby has been promoted
+                    return
+                self._leads = writes and await self._may_lead(connection)
             now = await (sequence if self._leads else head)(connection)
+            attempts.succeeded()
             if self._bus and self._leads and now.position > self.position:
                 self._bus.publish(str(now.position))
             await self._catch_up(connection, now)

@@ -1,4 +1,4 @@
-"""Tasks that run beside each other: held until they end, and ended for certain."""
+"""Concurrent tasks: referenced until they end, and reliably cancelled."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -13,7 +13,7 @@ STUBBORN = 2.0
 
 
 async def together(*works: Coroutine[Any, Any, None]) -> None:
-    """Run these beside each other until one of them ends, and raise what it has failed with."""
+    """Run coroutines concurrently until one of them ends, and raise its exception."""
     tasks = [asyncio.create_task(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -24,9 +24,9 @@ async def together(*works: Coroutine[Any, Any, None]) -> None:
 
 
 async def stop(*tasks: "asyncio.Task[None]") -> None:
-    """Cancel these until they have ended, whatever they end with.
+    """Cancel tasks until they have ended, whatever their result.
 
-    Once is not enough: a driver may lose a cancellation that comes while its own work ends.
+    Once is not enough: a driver may lose a cancellation that arrives while its own work ends.
     """
     running = {task for task in tasks if not task.done()}
     while running:
@@ -37,7 +37,7 @@ async def stop(*tasks: "asyncio.Task[None]") -> None:
 
 
 class Tasks:
-    """Whatever runs beside; what goes wrong in it is logged."""
+    """Background tasks, whose exceptions are logged."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()

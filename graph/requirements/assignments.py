@@ -1,33 +1,44 @@
-"""Assignments: who is to do what with a requirement, and until when."""
+"""Assignments: the roles, due dates and states of people's work on a requirement."""
 
 from datetime import datetime
-from enum import Enum
 from typing import Any
 from uuid import UUID
 
 import strawberry
 from strawberry import UNSET, Maybe
 
-from auth.notices import tell
+from auth.accounts.notify import tell
 from db.core.notifications import NotificationType
 from db.core.people import Profile as ProfileRow
 from db.core.projects import Project as ProjectRow
 from db.requirements import collaboration as db
-from db.requirements.collaboration import AssignmentRole, EntityType
+from db.requirements.collaboration import AssignmentRole
+from db.requirements.collaboration import EntityType as EntityLabel
 from db.requirements.requirements import Requirement as RequirementRow
 from db.requirements.requirements import RequirementStatus
 from graph.core.people import Authored, Profile
 from graph.core.projects import Project, require_member
-from graph.kit.connection import Direction, connection
+from graph.kit.connection import connection
 from graph.kit.context import Info
-from graph.kit.fields import described, extend_type, same, to_one
-from graph.kit.filters import DateTimeFilter, Filter, UUIDFilter, named
-from graph.kit.mutations import Payload, answer, delete, given, update, writing
+from graph.kit.entity_types import EntityType
+from graph.kit.enums import describe_enum
+from graph.kit.fields import computed, described, extend_type, same, to_one
+from graph.kit.inputs import filter_input, input_for, order_input
+from graph.kit.mutations import Input, delete, given, mutation, update, writing
 from graph.kit.node import NODES, Node
+from graph.kit.payloads import answer, payload_of
 from graph.requirements.requirements import Requirement
 
-strawberry.enum(AssignmentRole, description="What is expected of the person assigned.")
-strawberry.enum(EntityType, description="What an assignment is about.")
+describe_enum(
+    AssignmentRole,
+    "The part that a user has in the work on a requirement.",
+    {
+        "ASSIGNEE": "Does the work.",
+        "REVIEWER": "Reviews the requirement.",
+        "APPROVER": "Approves the requirement.",
+        "OBSERVER": "Follows the requirement.",
+    },
+)
 
 ASKED = {
     AssignmentRole.ASSIGNEE: "A requirement has been assigned to you.",
@@ -35,71 +46,66 @@ ASKED = {
     AssignmentRole.APPROVER: "You are asked to approve a requirement.",
     AssignmentRole.OBSERVER: "You are asked to follow a requirement.",
 }
-"""What the person assigned is told."""
+"""The message to the person assigned, by role."""
 
 
-@strawberry.type(description="A member's task at a requirement.")
+@strawberry.type(description="The assignment of a member of the organization to a requirement.")
 class Assignment(Authored, Node):
     model = db.Assignment
 
-    role: AssignmentRole = described("What is expected of them.")
-    status: RequirementStatus = described("How far it is.")
-    comment: str | None = described("What they are told besides.")
-    due_date: datetime | None = described("When it is to be done.")
-    completed_at: datetime | None = described("When it was done.")
-    entity_type: EntityType = described("What it is about.")
-    entity_id: UUID = described("The id of what it is about.")
-    project_id: UUID = described("The project it belongs to.")
-    assignee: Profile | None = to_one("assignee_id", ProfileRow, Profile, "Who is to do it.")
-    project: Project | None = to_one("project_id", ProjectRow, Project, "Its project.")
+    role: AssignmentRole = described("The role of the assignee.")
+    status: RequirementStatus = described("The status of the work.")
+    comment: str | None = described("The comment for the assignee.")
+    due_date: datetime | None = described("The date and time when the work is due.")
+    completed_at: datetime | None = described("The date and time when the work was completed.")
+    entity_id: UUID = described("The ID of the assigned object.")
+    project_id: UUID = described("The ID of the project of the assigned object.")
+    assignee: Profile | None = to_one(
+        "assignee_id", ProfileRow, Profile, "The user who is assigned."
+    )
+    project: Project | None = to_one(
+        "project_id", ProjectRow, Project, "The project of the assigned object."
+    )
 
-    @strawberry.field(description="What it is about; null when that is gone, or is not shown.")
+    @computed("entity_type", text="The type of the assigned object.")
+    def entity_type(root: strawberry.Parent[Any]) -> EntityType:  # noqa: N805
+        return EntityLabel(root.entity_type).entity
+
+    @computed(
+        "entity_id",
+        text="The assigned object; null if it was deleted or the viewer cannot read it.",
+    )
     async def entity(root: strawberry.Parent[Any], info: Info) -> Node | None:  # noqa: N805
         (row,) = await info.context.nodes([root.entity_id], list(NODES))
         return row  # type: ignore[return-value]
 
 
-@strawberry.input
-class AssignmentFilter:
-    id: UUIDFilter | None = UNSET
-    entity_id: UUIDFilter | None = UNSET
-    project_id: UUIDFilter | None = UNSET
-    assignee_id: UUIDFilter | None = UNSET
-    role: Filter[AssignmentRole] | None = UNSET
-    status: Filter[RequirementStatus] | None = UNSET
-    due_date: DateTimeFilter | None = UNSET
-    completed_at: DateTimeFilter | None = UNSET
-    created_at: DateTimeFilter | None = UNSET
-    and_: list["AssignmentFilter"] | None = named("and")
-    or_: list["AssignmentFilter"] | None = named("or")
-    not_: "AssignmentFilter | None" = named("not")
+AssignmentFilterInput = filter_input(
+    Assignment,
+    "id",
+    "entity_id",
+    "project_id",
+    "assignee_id",
+    "role",
+    "status",
+    "due_date",
+    "completed_at",
+    "created_at",
+)
+AssignmentOrderInput = order_input(Assignment, "role", "due_date", "created_at", "updated_at")
 
 
-@strawberry.enum
-class AssignmentSort(Enum):
-    ROLE = "role"
-    DUE_DATE = "due_date"
-    CREATED_AT = "created_at"
-    UPDATED_AT = "updated_at"
-
-
-@strawberry.input
-class AssignmentOrder:
-    by: AssignmentSort
-    direction: Direction = Direction.ASC
-
-
-@strawberry.input
-class AssignmentCreate:
-    requirement_id: UUID
+@input_for(Assignment, "An assignment to create.")
+class AssignmentCreateInput:
+    requirement_id: UUID = strawberry.field(description="The ID of the requirement.")
     assignee_id: UUID
     role: AssignmentRole = AssignmentRole.ASSIGNEE
     comment: str | None = UNSET
     due_date: datetime | None = UNSET
 
 
-@strawberry.input
-class AssignmentUpdate:
+@input_for(Assignment, "The fields of an assignment to change.")
+class AssignmentUpdateInput:
     role: Maybe[AssignmentRole]
     status: Maybe[RequirementStatus]
     comment: Maybe[str | None]
@@ -107,12 +113,7 @@ class AssignmentUpdate:
     completed_at: Maybe[datetime | None]
 
 
-@strawberry.type
-class AssignmentPayload(Payload):
-    assignment: Assignment
-
-
-async def assignment_create(info: Info, input: AssignmentCreate) -> AssignmentPayload | None:
+async def assignment_create(info: Info, input: Input[AssignmentCreateInput]) -> Any:
     values = given(input)
     async with writing(info) as transaction:
         requirement = await transaction.find(
@@ -120,7 +121,7 @@ async def assignment_create(info: Info, input: AssignmentCreate) -> AssignmentPa
         )
         place = same(requirement, "organization_id", "project_id")  # type: ignore[arg-type]
         assignment = db.Assignment(
-            **place, entity_id=requirement.id, entity_type=EntityType.REQUIREMENT, **values
+            **place, entity_id=requirement.id, entity_type=EntityLabel.REQUIREMENT, **values
         )
         transaction.require_create(assignment)  # before anything is said of the assignee
         await require_member(
@@ -141,28 +142,32 @@ async def assignment_create(info: Info, input: AssignmentCreate) -> AssignmentPa
             message=assignment.comment,
             **place,
         )
-    return answer(AssignmentPayload, assignment)  # type: ignore[no-any-return]
+    return answer(payload_of(Assignment), assignment)
 
 
 def _assignments(key: str, text: str) -> Any:
-    return connection(db.Assignment, Assignment, AssignmentFilter, AssignmentOrder, text, key=key)
+    return connection(
+        db.Assignment, Assignment, AssignmentFilterInput, AssignmentOrderInput, text, key=key
+    )
 
 
-extend_type(Requirement, assignments=_assignments("entity_id", "Who is to do what with it."))
+extend_type(
+    Requirement, assignments=_assignments("entity_id", "The assignments of the requirement.")
+)
 extend_type(
     Profile,
-    assignments=_assignments("assignee_id", "What they are to do, as far as the viewer sees it."),
+    assignments=_assignments(
+        "assignee_id", "The assignments of the user, as the viewer sees them."
+    ),
 )
 
 
 @strawberry.type
 class Mutation:
-    assignment_create = strawberry.mutation(
-        assignment_create, description="Assign a requirement to a member of the organization."
+    assignment_create = mutation(
+        assignment_create,
+        payload_of(Assignment),
+        "Assign a requirement to a member of the organization.",
     )
-    assignment_update = update(
-        db.Assignment, AssignmentPayload, AssignmentUpdate, "Change an assignment."
-    )
-    assignment_delete = delete(
-        db.Assignment, AssignmentPayload, "End an assignment; assign again to bring it back."
-    )
+    assignment_update = update(Assignment, AssignmentUpdateInput, "Update an assignment.")
+    assignment_delete = delete(Assignment, "Delete an assignment.")

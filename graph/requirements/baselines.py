@@ -1,8 +1,7 @@
-"""Baselines: frozen states of a document or a project, and what has become of them."""
+"""Baselines: frozen states of a document or a project, and their differences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -14,7 +13,6 @@ from strawberry.utils.str_converters import to_camel_case
 
 from auth.policy import allows
 from auth.policy.scopes import scopes_beneath
-from auth.session import Frozen
 from auth.viewer import Role
 from db.core.projects import Project as ProjectRow
 from db.problem import Problem
@@ -23,43 +21,65 @@ from db.requirements.documents import Document as DocumentRow
 from db.requirements.requirements import Requirement as RequirementRow
 from graph.core.people import Authored
 from graph.core.projects import Project
-from graph.kit.connection import LARGEST_REQUIREMENTS_PAGE, Direction, connection
+from graph.kit.connection import connection
 from graph.kit.context import Context, Info
-from graph.kit.fields import by_id, described, extend_type, same
-from graph.kit.filters import DateTimeFilter, StringFilter, UUIDFilter, named
+from graph.kit.edges import Within
+from graph.kit.entity_types import EntityType
+from graph.kit.fields import by_id, computed, described, extend_type, same
+from graph.kit.filters import EntityTypeFilterInput
 from graph.kit.history import shown
-from graph.kit.mutations import Payload, answer, delete, given, restore, writing
+from graph.kit.inputs import filter_input, input_for, order_input
+from graph.kit.mutations import Input, delete, given, mutation, restore, writing
 from graph.kit.node import Node
+from graph.kit.payloads import answer, payload_of
 from graph.kit.scalars import BigInt
-from graph.requirements.documents import Document, DocumentFilter, DocumentOrder
-from graph.requirements.requirements import Requirement, RequirementFilter, RequirementOrder
+from graph.requirements.documents import Document, DocumentFilterInput, DocumentOrderInput
+from graph.requirements.requirements import (
+    LARGEST_REQUIREMENTS_PAGE,
+    Requirement,
+    RequirementFilterInput,
+    RequirementOrderInput,
+)
+from graph.requirements.sql.baseline_contents import freezing
+from graph.requirements.sql.baseline_diff import Comparison
+from graph.requirements.sql.baseline_past import Frozen
 
 IN_PROJECT = frozenset({"TestCase", "TestExecution", "TraceLink"})
-"""What belongs to a project, also in the baseline of a document."""
-PEOPLE = frozenset({"created_by", "updated_by", "executed_by"})
-"""Columns that name people, of whom readers of a public project do not learn."""
+"""The types that belong to a project, also in the baseline of a document."""
+MOST_BASELINES = 1_000
+"""The most baselines, except deleted ones, of a document or of a whole project, on any plan."""
+PEOPLE = frozenset({"created_by", "updated_by", "executed_by", "confirmed_by"})
+"""Columns that name people, hidden from readers of a public project."""
 
 
-@strawberry.type(description="How many items of one type there are.")
+@strawberry.type(description="The number of items of one type in a baseline.")
 class BaselineCount:
-    entity_type: str = described("The name of the type, such as Requirement.")
-    count: int = described("How many.")
+    entity_type: EntityType = described("The type of the items.")
+    count: int = described("The number of items.")
 
 
-@strawberry.type(description="One row as it was when the baseline was made.")
+@strawberry.type(description="An object as it was when a baseline was created.")
 class BaselineItem:
-    entity_type: str = described("The name of its type, such as Requirement.")
-    id: UUID = described("Its id; the item itself has none.", name="entityId")
-    version: BigInt = described("The version it was at.")
+    entity_type: EntityType = described("The type of the object.")
+    id: UUID = described("The ID of the object.", name="entityId")
+    version: BigInt = described("The version of the object.")
 
-    @strawberry.field(description="Its columns by the names of the API's fields.")
+    @computed(
+        "entity_type",
+        "data",
+        "organization_id",
+        text="The fields of the object, by their names in the API.",
+    )
     def data(root: strawberry.Parent[Any], info: Info) -> JSON:  # noqa: N805
         people = sees_people(info, root)
         return spelled(root.entity_type, root.data, people=people)  # type: ignore[no-any-return]
 
-    @strawberry.field(
-        description="Its columns as they are hashed: JSON as PostgreSQL writes it. Null for readers"
-        " from outside of the organization, since it names people."
+    @computed(
+        "organization_id",
+        "baseline_id",
+        "id",
+        text="The text of which `contentHash` is the hash: the columns as JSON, in the format of"
+        " PostgreSQL. Null for viewers outside of the organization, because it names users.",
     )
     async def canonical(root: strawberry.Parent[Any], info: Info) -> str | None:  # noqa: N805
         if not sees_people(info, root):
@@ -67,27 +87,32 @@ class BaselineItem:
         load: Any = info.context.loader("canonical", partial(_canonical, info.context)).load
         return str(await load((root.baseline_id, root.id)))
 
-    @strawberry.field(description="The SHA-256 of `canonical` in UTF-8, in hexadecimal.")
+    @computed("content_hash", text="The SHA-256 hash of `canonical` in UTF-8, in hexadecimal.")
     def content_hash(root: strawberry.Parent[Any]) -> str:  # noqa: N805
         return str(root.content_hash.hex())
 
 
-@strawberry.type(description="What a document or a project held at one moment. It never changes.")
+@strawberry.type(description="An immutable snapshot of a document or a project at a point in time.")
 class Baseline(Authored, Node):
     model = db.Baseline
 
-    name: str = described("What it is called.")
-    description: str | None = described("What it is for.")
-    organization_id: UUID = described("The organization it belongs to.")
-    project_id: UUID = described("The project it belongs to.")
-    document_id: UUID | None = described("The document that was frozen; null for the project.")
+    name: str = described("The name of the baseline.")
+    description: str | None = described("The description of the baseline.")
+    organization_id: UUID = described("The ID of the organization of the baseline.")
+    project_id: UUID = described("The ID of the project of the baseline.")
+    document_id: UUID | None = described(
+        "The ID of the document of which this is a baseline; null for a baseline of a project."
+    )
 
-    @strawberry.field(description="The SHA-256 over its items, in hexadecimal.")
+    @computed("content_hash", text="The SHA-256 hash of the items, in hexadecimal.")
     def content_hash(root: strawberry.Parent[Any]) -> str:  # noqa: N805
         return str(root.content_hash.hex())
 
-    @strawberry.field(
-        description="The document as it was, and beneath it what it held; null for a project."
+    @computed(
+        "id",
+        "document_id",
+        text="The document as it was when the baseline was created; null for a"
+        " baseline of a project.",
     )
     async def document(root: strawberry.Parent[Any], info: Info) -> Document | None:  # noqa: N805
         if root.document_id is None:
@@ -95,7 +120,13 @@ class Baseline(Authored, Node):
         past = Frozen(root.id)
         return await info.context.one(DocumentRow, root.document_id, past)  # type: ignore[return-value]
 
-    @strawberry.field(description="How many items of each type it has that the viewer may see.")
+    @computed(
+        "item_counts",
+        "organization_id",
+        "project_id",
+        "document_id",
+        text="The number of items of each type that the viewer can read.",
+    )
     def counts(root: strawberry.Parent[Any], info: Info) -> list[BaselineCount]:  # noqa: N805
         return [
             BaselineCount(entity_type=name, count=root.item_counts[name])
@@ -103,9 +134,11 @@ class Baseline(Authored, Node):
             if name in root.item_counts and _may_see(info, root, name)
         ]
 
-    @strawberry.field(
-        description="Whether its items, and what the record of changes says of them, still fit its"
-        " hash; computed anew from all of them."
+    @computed(
+        "id",
+        text="Whether the items, and the audit log entries about them, still match"
+        " `contentHash`. It"
+        " is computed from all items.",
     )
     async def verified(root: strawberry.Parent[Any], info: Info) -> bool:  # noqa: N805
         found: bool = await info.context.loader("verified", partial(_verified, info.context)).load(
@@ -129,27 +162,27 @@ class _Place:
 
 
 async def _canonical(context: Context, keys: list[Any]) -> list[str]:
-    found = await context.session.comparison.canonical(
+    found = await Comparison(context.session).canonical(
         {baseline for baseline, _ in keys}, {id for _, id in keys}
     )
     return [found[key] for key in keys]
 
 
 async def _verified(context: Context, ids: list[UUID]) -> list[bool]:
-    found = await context.session.comparison.verified(ids)
+    found = await Comparison(context.session).verified(ids)
     return [found.get(id, False) for id in ids]
 
 
 def sees_people(info: Info, row: Any) -> bool:
-    """Whether the viewer may know who works in the row's organization."""
+    """Return whether the viewer may see who works in the row's organization."""
     held = info.context.viewer.grants.get(row.organization_id, Role.ANYONE)
     return held >= Role.MEMBER
 
 
 def spelled(entity: str, data: Mapping[str, Any] | None, *, people: bool) -> Any:
-    """Columns by the names of the API's fields; what is in JSON keeps its names.
+    """Return the data by the names of the API's fields; keys within JSON stay as they are.
 
-    Without `people` those that name one are left out.
+    Without `people`, columns that name a person are left out.
     """
     left = frozenset() if people else PEOPLE
     return data and {
@@ -157,70 +190,43 @@ def spelled(entity: str, data: Mapping[str, Any] | None, *, people: bool) -> Any
     }
 
 
-@strawberry.input
-class BaselineFilter:
-    id: UUIDFilter | None = UNSET
-    document_id: UUIDFilter | None = UNSET
-    name: StringFilter | None = UNSET
-    description: StringFilter | None = UNSET
-    created_at: DateTimeFilter | None = UNSET
-    and_: list["BaselineFilter"] | None = named("and")
-    or_: list["BaselineFilter"] | None = named("or")
-    not_: "BaselineFilter | None" = named("not")
+BaselineFilterInput = filter_input(
+    Baseline, "id", "document_id", "name", "description", "created_at"
+)
+BaselineOrderInput = order_input(Baseline, "name", "created_at")
+BaselineItemFilterInput = filter_input(
+    BaselineItem,
+    "id",
+    "entity_type",
+    "document_id",
+    model=db.BaselineItem,
+    comparisons={"entity_type": EntityTypeFilterInput},
+    texts={"document_id": ("documentId", "The ID of the document of the object.")},
+)
+BaselineItemOrderInput = order_input(
+    BaselineItem,
+    "entity_type",
+    "position",
+    texts={"position": ("position", "The position of the object in its document.")},
+)
 
 
-@strawberry.enum
-class BaselineSort(Enum):
-    NAME = "name"
-    CREATED_AT = "created_at"
-
-
-@strawberry.input
-class BaselineOrder:
-    by: BaselineSort
-    direction: Direction = Direction.ASC
-
-
-@strawberry.input
-class BaselineItemFilter:
-    id: UUIDFilter | None = named("entityId")
-    entity_type: StringFilter | None = UNSET
-    document_id: UUIDFilter | None = UNSET
-    and_: list["BaselineItemFilter"] | None = named("and")
-    or_: list["BaselineItemFilter"] | None = named("or")
-    not_: "BaselineItemFilter | None" = named("not")
-
-
-@strawberry.enum
-class BaselineItemSort(Enum):
-    ENTITY_TYPE = "entity_type"
-    POSITION = "position"
-
-
-@strawberry.input
-class BaselineItemOrder:
-    by: BaselineItemSort
-    direction: Direction = Direction.ASC
-
-
-@strawberry.input(description="What to freeze: a document, or a project with all of its documents.")
-class BaselineCreate:
+@input_for(Baseline, "A baseline to create, of either a document or a project.")
+class BaselineCreateInput:
     name: str
     document_id: UUID | None = UNSET
-    project_id: UUID | None = UNSET
+    project_id: UUID | None = strawberry.field(
+        default=UNSET,
+        description="The ID of the project of which this is a baseline, with all its documents.",
+    )
     description: str | None = UNSET
 
 
-@strawberry.type
-class BaselinePayload(Payload):
-    baseline: Baseline
-
-
-async def baseline_create(info: Info, input: BaselineCreate) -> BaselinePayload | None:
+async def baseline_create(info: Info, input: Input[BaselineCreateInput]) -> Any:
     values = given(input)
     named_ = [key for key in ("document_id", "project_id") if key in values]
     if len(named_) != 1:
-        message = "Name a document or a project, one of them."
+        message = "Give either `documentId` or `projectId`."
         raise Problem("INVALID", message, field=["input", "documentId"])
     async with writing(info) as transaction:
         (key,) = named_
@@ -235,52 +241,67 @@ async def baseline_create(info: Info, input: BaselineCreate) -> BaselinePayload 
             description=values.get("description"),
             content_hash=b"",
         )
-        await transaction.freeze(baseline)
-    return answer(BaselinePayload, baseline)  # type: ignore[no-any-return]
+        baseline.content_hash, baseline.item_counts, others = await transaction.insert_parts(
+            baseline, freezing(baseline)
+        )
+        if others >= MOST_BASELINES:
+            message = f"There are at most {MOST_BASELINES} baselines of one document or project."
+            raise Problem(
+                "LIMIT_REACHED",
+                message,
+                limit="baselines",
+                current=others,
+                maximum=MOST_BASELINES,
+            )
+        transaction.add(baseline)
+    return answer(payload_of(Baseline), baseline)
 
 
 def _baselines(key: str, text: str) -> Any:
-    return connection(db.Baseline, Baseline, BaselineFilter, BaselineOrder, text, key=key)
+    return connection(db.Baseline, Baseline, BaselineFilterInput, BaselineOrderInput, text, key=key)
 
 
-def _within(baseline: Any) -> tuple[UUID, Frozen]:
+def _frozen_project(baseline: Any) -> tuple[UUID, Frozen]:
     return baseline.project_id, Frozen(baseline.id)
+
+
+FROZEN_PROJECT = Within(("id", "project_id"), _frozen_project)
 
 
 extend_type(
     Project,
-    baselines=_baselines("project_id", "Its baselines, and those of its documents."),
+    baselines=_baselines("project_id", "The baselines of the project and of its documents."),
 )
-extend_type(Document, baselines=_baselines("document_id", "Its baselines."))
+extend_type(Document, baselines=_baselines("document_id", "The baselines of the document."))
 extend_type(
     Baseline,
     documents=connection(
         DocumentRow,
         Document,
-        DocumentFilter,
-        DocumentOrder,
-        "The documents it holds, and beneath them what they held.",
+        DocumentFilterInput,
+        DocumentOrderInput,
+        "The documents of the baseline, as they were when it was created.",
         key="project_id",
         by=("position",),
-        within=_within,
+        within=FROZEN_PROJECT,
     ),
     requirements=connection(
         RequirementRow,
         Requirement,
-        RequirementFilter,
-        RequirementOrder,
-        "All requirements that it holds.",
+        RequirementFilterInput,
+        RequirementOrderInput,
+        "The requirements of the baseline, as they were when it was created.",
         key="project_id",
         by=("document_id", "position"),
         largest=LARGEST_REQUIREMENTS_PAGE,
-        within=_within,
+        within=FROZEN_PROJECT,
     ),
     items=connection(
         db.BaselineItem,
         BaselineItem,
-        BaselineItemFilter,
-        BaselineItemOrder,
-        "What it holds, as far as the viewer may see it.",
+        BaselineItemFilterInput,
+        BaselineItemOrderInput,
+        "The items of the baseline that the viewer can read.",
         key="baseline_id",
         by=("entity_type",),
         largest=LARGEST_REQUIREMENTS_PAGE,
@@ -290,15 +311,17 @@ extend_type(
 
 @strawberry.type
 class Query:
-    baseline = by_id(db.Baseline, Baseline, "One baseline.")
+    baseline = by_id(db.Baseline, Baseline, "Look up a baseline by its ID.")
 
 
 @strawberry.type
 class Mutation:
-    baseline_create = strawberry.mutation(
-        baseline_create, description="Freeze what a document or a project holds now, for good."
+    baseline_create = mutation(
+        baseline_create,
+        payload_of(Baseline),
+        "Create a baseline of the current state of a document or a project.",
     )
     baseline_delete = delete(
-        db.Baseline, BaselinePayload, "Hide a baseline; what it holds is not touched."
+        Baseline, "Delete a baseline. It can be restored; its items do not change."
     )
-    baseline_restore = restore(db.Baseline, BaselinePayload, "Bring a deleted baseline back.")
+    baseline_restore = restore(Baseline, "Restore a deleted baseline.")

@@ -1,33 +1,39 @@
 """Following documents and requirements."""
 
 from collections.abc import AsyncGenerator
-from uuid import UUID
 
 import strawberry
 
 from db.requirements.documents import Document
 from db.requirements.requirements import Requirement
 from graph.core.changes import After, ChangeEvent, Fields, Types, stream
+from graph.core.feed import followable
 from graph.kit.context import Info
+from graph.kit.fields import Id
+from graph.requirements import documents, requirements
 
 
 @strawberry.type
 class Subscription:
-    @strawberry.subscription(description="What happens in a document.")
+    @strawberry.subscription(description="The changes of the objects in a document.")
     async def document_changed(
         self,
         info: Info,
-        id: UUID,
+        id: Id,
         after: After = None,
         types: Types = None,
         fields: Fields = None,
     ) -> AsyncGenerator[ChangeEvent, None]:
         row = await info.context.get(Document, id)
-        return stream("document", row.id, row.organization_id, after, types, fields)
+        return stream("document", row, after, types, fields)
 
-    @strawberry.subscription(description="What happens to a requirement, wherever it is moved.")
+    @strawberry.subscription(description="The changes of a requirement, wherever it is moved.")
     async def requirement_changed(
-        self, info: Info, id: UUID, after: After = None, fields: Fields = None
+        self, info: Info, id: Id, after: After = None, fields: Fields = None
     ) -> AsyncGenerator[ChangeEvent, None]:
         row = await info.context.get(Requirement, id)
-        return stream("entity", row.id, row.organization_id, after, None, fields)
+        return stream("entity", row, after, None, fields)
+
+
+followable("document", documents.Document)
+followable("entity", requirements.Requirement)

@@ -1,6 +1,8 @@
-"""What has become of a baseline: compared with another one, or with what there is now."""
+"""The differences of a baseline: to another one, or to the current state."""
 
+import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,121 +10,162 @@ from uuid import UUID
 import strawberry
 from strawberry.scalars import JSON
 
+from db.change import AuditLog
 from db.problem import Problem
 from db.requirements import baselines as db
-from graph.kit.context import LARGEST_PAGE, Context, Info
-from graph.kit.fields import described, extend_type
+from db.requirements.collaboration import EntityType as EntityLabel
+from graph.kit.connection import After, Before, Connection, First, Last, asked_for
+from graph.kit.context import Context, Info
+from graph.kit.cursor import Key, decode
+from graph.kit.entity_types import EntityType
+from graph.kit.enums import describe_enum
+from graph.kit.fields import computed, described, extend_type
 from graph.kit.history import FIELDS, FieldChange, field_change
 from graph.requirements.baselines import PEOPLE, Baseline, sees_people, spelled
 from graph.requirements.differences import ChangeKind, Difference, classified, fields
+from graph.requirements.sql.baseline_diff import Comparison
 
 LARGEST_DIFFERENCE = 500
+BY_ID = Key(AuditLog.entity_id)
+"""The order of differences; any column of this name and type would do."""
+AT_ONCE = 2_000
+"""The most items that are compared on the event loop, in 20 ms; more go to a thread."""
 
-strawberry.enum(
-    ChangeKind, name="BaselineChangeKind", description="What became of an item; it may be two."
+describe_enum(
+    ChangeKind,
+    "The difference of an item between two states.",
+    {
+        "ADDED": "The item exists only in the second state.",
+        "REMOVED": "The item exists only in the first state.",
+        "CHANGED": "The item has different fields.",
+        "MOVED": "The item is in another document or block, or at another place among the items"
+        " there. A new `position` alone is no move.",
+    },
+    name="BaselineChangeKind",
 )
-ENDS = {"test": "TestCase"}
-"""The types at the ends of links that are called otherwise in the API."""
-
 Pair = tuple[UUID, UUID | None, bool]
-"""A baseline, what it is compared with, and whether they are of a whole project."""
+"""A baseline, the other one (None: the current state), and whether they are of a project."""
 
 
-@strawberry.type(description="What a link, or a run of a test, joins.")
+@strawberry.type(description="One end of a trace link, or of the execution of a test case.")
 class BaselineEnd:
-    entity_type: str = described("The name of its type, such as Requirement.")
-    entity_id: UUID = described("Its id.")
-    name: str | None = described("What it is called; null when the viewer may not see it.")
+    entity_type: EntityType = described("The type of the object at this end.")
+    entity_id: UUID = described("The ID of the object at this end.")
+    name: str | None = described("The name of the object; null if the viewer cannot read it.")
 
 
-@strawberry.type(description="One item, and what became of it.")
+@strawberry.type(description="An item that differs between two states.")
 class BaselineChange:
-    kinds: list[ChangeKind] = described("What became of it: it may have changed and moved.")
-    entity_type: str = described("The name of its type, such as Requirement.")
-    entity_id: UUID = described("Its id.")
-    name: str | None = described("What it is, or was, called; null for links and runs of tests.")
-    source: BaselineEnd | None = described("Where a link starts; the test that was run.")
-    target: BaselineEnd | None = described("Where a link leads; what the test was run for.")
-    before: JSON | None = described("All its fields before; null when it was not there.")
-    after: JSON | None = described("All its fields after; null when it is not there.")
+    kinds: list[ChangeKind] = described("The differences; an item can be both changed and moved.")
+    entity_type: EntityType = described("The type of the item.")
+    entity_id: UUID = described("The ID of the item.")
+    name: str | None = described("The name of the item; null if its type has no names.")
+    source: BaselineEnd | None = described(
+        "The source of a trace link, or the test case of an execution."
+    )
+    target: BaselineEnd | None = described(
+        "The target of a trace link, or the requirement of an execution."
+    )
+    before: JSON | None = described("The fields in the first state; null if the item was added.")
+    after: JSON | None = described("The fields in the second state; null if it was removed.")
     fields: list[FieldChange] = strawberry.field(
         description="The fields that differ.", metadata={"largest_page": FIELDS}
     )
 
 
-First = Annotated[
-    int, strawberry.argument(description=f"How many, at most {LARGEST_DIFFERENCE}, by their ids.")
-]
-After = Annotated[
-    UUID | None, strawberry.argument(description="Only items whose ids come after this one.")
-]
 Kinds = Annotated[
-    list[ChangeKind] | None, strawberry.argument(description="Only these; all unless given.")
+    list[ChangeKind] | None,
+    strawberry.argument(description="Return only items with these differences."),
 ]
 Types = Annotated[
-    list[str] | None, strawberry.argument(description="Only items of these types, by name.")
+    list[EntityType] | None, strawberry.argument(description="Return only items of these types.")
 ]
 
 
-@strawberry.type(description="What became of the items of a baseline.")
+@strawberry.type(description="The differences between a baseline and another state.")
 class BaselineDiff:
     pair: strawberry.Private[Pair]
     people: strawberry.Private[bool]
     differences: strawberry.Private[list[Difference]]
 
-    @strawberry.field(description="How many items are new.")
+    @strawberry.field(description="The number of items that were added.")
     def added(self) -> int:
         return self._count(ChangeKind.ADDED)
 
-    @strawberry.field(description="How many items are there no more.")
+    @strawberry.field(description="The number of items that were removed.")
     def removed(self) -> int:
         return self._count(ChangeKind.REMOVED)
 
-    @strawberry.field(description="How many items have other values.")
+    @strawberry.field(description="The number of items with different fields.")
     def changed(self) -> int:
         return self._count(ChangeKind.CHANGED)
 
     @strawberry.field(
-        description="How many items stand in another document or block, or have another place among"
-        " those around them. New numbers alone are no move."
+        description="The number of items in another document or block, or at another place there."
     )
     def moved(self) -> int:
         return self._count(ChangeKind.MOVED)
 
     @strawberry.field(
-        description="The items, by their ids; what is as it was is not among them.",
+        description="The items that differ, in the order of their IDs.",
         metadata={"largest_page": LARGEST_DIFFERENCE},
     )
     async def changes(
         self,
         info: Info,
-        first: First = LARGEST_PAGE,
+        first: First = None,
         after: After = None,
+        last: Last = None,
+        before: Before = None,
         kinds: Kinds = None,
         entity_types: Types = None,
-    ) -> list[BaselineChange]:
-        if not 0 <= first <= LARGEST_DIFFERENCE:
-            message = f"A page holds 0 to {LARGEST_DIFFERENCE} items."
-            raise Problem("INVALID", message, field=["first"])
-        wanted = [
+    ) -> Connection[BaselineChange]:
+        arguments = (first, after, last, before)
+        asked = asked_for(*arguments, (BY_ID,), largest=LARGEST_DIFFERENCE)
+        names = None if entity_types is None else {type_.value for type_ in entity_types}
+        matching = [
             found
             for found in self.differences
-            if (after is None or found.entity_id > after)
-            and (kinds is None or not set(kinds).isdisjoint(found.kinds))
-            and (entity_types is None or found.entity_type in entity_types)
-        ][:first]
-        return await _changes(info.context, self.pair, wanted, people=self.people)
+            if (kinds is None or not set(kinds).isdisjoint(found.kinds))
+            and (names is None or found.entity_type in names)
+        ]
+
+        async def count() -> int:
+            return len(matching)
+
+        lowest, highest = (
+            _id_at(cursor, name) for cursor, name in ((after, "after"), (before, "before"))
+        )
+        between = [
+            found
+            for found in matching
+            if (lowest is None or found.entity_id > lowest)
+            and (highest is None or found.entity_id < highest)
+        ]
+        rows: list[Any] = between[::-1] if asked.backwards else between
+        page = asked.page(rows[: asked.size + 1], count)
+        wanted: list[Any] = list(page.rows)
+        shown: list[Any] = await _changes(info.context, self.pair, wanted, people=self.people)
+        return Connection[BaselineChange](page=replace(page, rows=shown))
 
     def _count(self, kind: ChangeKind) -> int:
         return sum(kind in found.kinds for found in self.differences)
+
+
+def _id_at(cursor: str | None, argument: str) -> UUID | None:
+    """Return the ID at a cursor, if one is given. Raises INVALID."""
+    if cursor is None:
+        return None
+    (id,) = decode((BY_ID,), cursor, argument)
+    return id  # type: ignore[no-any-return]
 
 
 With = Annotated[
     UUID | None,
     strawberry.argument(
         name="with",
-        description="Another baseline of the same document or project, of which it is said what is"
-        " there instead; what is there now, unless given.",
+        description="The ID of another baseline of the same document or project, to compare with."
+        " The default is the current state.",
     ),
 ]
 
@@ -132,7 +175,7 @@ async def diff(root: strawberry.Parent[Any], info: Info, with_: With = None) -> 
     if with_ is not None:
         other = await context.get(db.Baseline, with_)
         if (other.project_id, other.document_id) != (root.project_id, root.document_id):
-            message = "A baseline is compared with one of the same document or project."
+            message = "The other baseline is of another document or project."
             raise Problem("INVALID", message, field=["with"])
     whole_project = root.document_id is None
     batch = partial(_differences, context, with_, whole_project)
@@ -147,14 +190,21 @@ async def diff(root: strawberry.Parent[Any], info: Info, with_: With = None) -> 
 async def _differences(
     context: Context, other: UUID | None, whole_project: bool, ids: list[UUID]
 ) -> list[list[Difference]]:
-    rows = await context.session.comparison.differences(ids, other, whole_project=whole_project)
-    return [classified(rows.get(id, [])) for id in ids]
+    rows = await Comparison(context.session).differences(ids, other, whole_project=whole_project)
+    found = []
+    for id in ids:
+        of_one = rows.get(id, [])
+        if len(of_one) > AT_ONCE:
+            found.append(await asyncio.to_thread(classified, of_one))
+        else:
+            found.append(classified(of_one))
+    return found
 
 
 async def _changes(
     context: Context, pair: Pair, wanted: list[Difference], *, people: bool
 ) -> list[BaselineChange]:
-    """The items with their data and names, in two statements for all pairs of a level."""
+    """Return the items with their data and names, in two statements for all pairs of a level."""
     baseline, other, whole_project = pair
     asked: Any = context.loader(
         ("sides", other, whole_project), partial(_sides, context, other, whole_project)
@@ -189,18 +239,16 @@ async def _changes(
             ],
         )
 
-    # What others have deleted since the differences were read has no side left.
+    # Items that others have deleted since the differences were read have no side left.
     there = (found for found in wanted if any(sides[found.entity_id]))
     return [change(found, *sides[found.entity_id]) for found in there]
 
 
 def _ends(data: Any) -> Iterable[tuple[str, UUID]]:
-    """The types and ids that a link, or the run of a test, joins."""
+    """Yield the types and IDs that a link, or the execution of a test, joins."""
     if data and "link_type" in data:
         for end in ("source", "target"):
-            type_ = data[f"{end}_type"]
-            name = ENDS.get(type_) or "".join(word.title() for word in type_.split("_"))
-            yield name, UUID(data[f"{end}_id"])
+            yield EntityLabel(data[f"{end}_type"]).entity, UUID(data[f"{end}_id"])
     elif data and "execution_status" in data:
         yield "TestCase", UUID(data["test_id"])
         yield "Requirement", UUID(data["requirement_id"])
@@ -210,7 +258,7 @@ async def _sides(
     context: Context, other: UUID | None, whole_project: bool, keys: list[Any]
 ) -> list[Any]:
     baselines, ids = {key[0] for key in keys}, {id for key in keys for id in key[1]}
-    found = await context.session.comparison.both_sides(
+    found = await Comparison(context.session).both_sides(
         baselines, other, ids, whole_project=whole_project
     )
     nothing = (None, None)
@@ -219,13 +267,17 @@ async def _sides(
 
 async def _names(context: Context, other: UUID | None, keys: list[Any]) -> list[Any]:
     baselines, ids = {key[0] for key in keys}, {id for key in keys for id in key[1]}
-    found = await context.session.comparison.names(baselines | ({other} if other else set()), ids)
+    found = await Comparison(context.session).names(baselines | ({other} if other else set()), ids)
     return [found for _ in keys]
 
 
 extend_type(
     Baseline,
-    diff=strawberry.field(
-        diff, description="What has become of it in another baseline, or until now."
-    ),
+    diff=computed(
+        "id",
+        "organization_id",
+        "project_id",
+        "document_id",
+        text="The differences between this baseline and another one, or the current state.",
+    )(diff),
 )

@@ -1,4 +1,4 @@
-"""What became of the items of a baseline: added, removed, changed, moved."""
+"""The classification of a baseline's differences: added, removed, changed, moved."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -8,11 +8,12 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from auth.session.comparing import BOOKKEEPING, PLACE
+from db.base import BOOKKEEPING
+from graph.requirements.sql.baseline_diff import PLACE
 
 
 class ChangeKind(Enum):
-    """What became of an item. It may have changed and moved."""
+    """The kind of a difference. An item can be both changed and moved."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -22,7 +23,7 @@ class ChangeKind(Enum):
 
 @dataclass(frozen=True)
 class Difference:
-    """One item, and what became of it."""
+    """One item that differs, and the kinds of its differences."""
 
     entity_type: str
     entity_id: UUID
@@ -31,7 +32,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class FieldDifference:
-    """A column with two values."""
+    """A column whose value differs."""
 
     column: str
     old: Any
@@ -39,11 +40,11 @@ class FieldDifference:
 
 
 def classified(rows: Iterable[Any]) -> list[Difference]:
-    """What became of the items of these rows (see `Comparison.differences`), by their ids.
+    """Return the differences of these rows (see `Comparison.differences`), by their IDs.
 
     An item has moved when it stands in another document or block, or when its order among those
-    that stood in the same block before and after is another: as few as possible are taken for
-    moved, and new numbers alone are no move.
+    that stood in the same block before and after differs: as few as possible count as
+    moved, and a new position alone is no move.
     """
     rows = sorted(rows, key=lambda row: row["entity_id"])
     moved = _moved(rows)
@@ -84,7 +85,7 @@ def _moved(rows: Iterable[Any]) -> set[UUID]:
 
 
 def longest_increasing(values: Sequence[Any]) -> set[int]:
-    """The indexes of one of the longest subsequences whose values increase."""
+    """Return the indexes of one of the longest subsequences whose values increase."""
     ends: list[Any] = []  # the smallest value that ends a subsequence of each length
     at: list[int] = []  # where that value is
     before: list[int | None] = []
@@ -104,7 +105,7 @@ def longest_increasing(values: Sequence[Any]) -> set[int]:
 def fields(
     difference: Difference, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
 ) -> list[FieldDifference]:
-    """The columns of an item that differ; those of its place too when it moved."""
+    """Return the columns of an item that differ; those of its place only when it moved."""
     if before is None or after is None:
         return []
     left = BOOKKEEPING if ChangeKind.MOVED in difference.kinds else BOOKKEEPING | PLACE

@@ -1,90 +1,65 @@
 """Documents: specifications within a project."""
 
-from enum import Enum
 from uuid import UUID
 
 import strawberry
-from strawberry import UNSET, Maybe
+from strawberry import Maybe
 
 from db.core.projects import Project as ProjectRow
 from db.requirements import documents as db
 from graph.core.people import Authored
 from graph.core.projects import Project
-from graph.kit.connection import Direction, connection
+from graph.kit.connection import connection
 from graph.kit.fields import by_id, described, extend_type, to_one
-from graph.kit.filters import (
-    DateTimeFilter,
-    FloatFilter,
-    StringFilter,
-    TagsFilter,
-    UUIDFilter,
-    named,
-)
-from graph.kit.mutations import Payload, delete, restore, revert, update
+from graph.kit.inputs import filter_input, input_for, order_input
+from graph.kit.moving import move
+from graph.kit.mutations import delete, restore, revert, update
 from graph.kit.node import Node
 
 
-@strawberry.type(description="A specification: blocks in order, with requirements in them.")
+@strawberry.type(description="A specification: an ordered tree of blocks that hold requirements.")
 class Document(Authored, Node):
     model = db.Document
 
-    name: str = described("What it is called.")
-    slug: str = described("Its name in addresses, unique in its project.")
-    description: str | None = described("What it specifies.")
-    tags: list[str] = described("Words to find it by.")
-    external_id: str | None = described("Its name in another system.")
-    position: float = described("Its place among the project's documents.")
-    organization_id: UUID = described("The organization it belongs to.")
-    project_id: UUID = described("The project it belongs to.")
+    name: str = described("The name of the document.")
+    slug: str = described("The name of the document in URLs, unique within the project.")
+    description: str | None = described("The description of the document.")
+    tags: list[str] = described("The tags of the document.")
+    external_id: str | None = described("The identifier of the document in another system.")
+    position: float = described("The position of the document in its project.")
+    organization_id: UUID = described("The ID of the organization of the document.")
+    project_id: UUID = described("The ID of the project of the document.")
     project: Project | None = to_one(
-        "project_id", ProjectRow, Project, "Its project; null when only the document is shared."
+        "project_id",
+        ProjectRow,
+        Project,
+        "The project of the document; null if only the document is shared with the viewer.",
     )
 
 
-@strawberry.input
-class DocumentFilter:
-    id: UUIDFilter | None = UNSET
-    project_id: UUIDFilter | None = UNSET
-    name: StringFilter | None = UNSET
-    slug: StringFilter | None = UNSET
-    description: StringFilter | None = UNSET
-    external_id: StringFilter | None = UNSET
-    tags: TagsFilter | None = UNSET
-    position: FloatFilter | None = UNSET
-    created_at: DateTimeFilter | None = UNSET
-    updated_at: DateTimeFilter | None = UNSET
-    and_: list["DocumentFilter"] | None = named("and")
-    or_: list["DocumentFilter"] | None = named("or")
-    not_: "DocumentFilter | None" = named("not")
+DocumentFilterInput = filter_input(
+    Document,
+    "id",
+    "project_id",
+    "name",
+    "slug",
+    "description",
+    "external_id",
+    "tags",
+    "position",
+    "created_at",
+    "updated_at",
+)
+DocumentOrderInput = order_input(Document, "position", "name", "created_at", "updated_at")
 
 
-@strawberry.enum
-class DocumentSort(Enum):
-    POSITION = "position"
-    NAME = "name"
-    CREATED_AT = "created_at"
-    UPDATED_AT = "updated_at"
-
-
-@strawberry.input
-class DocumentOrder:
-    by: DocumentSort
-    direction: Direction = Direction.ASC
-
-
-@strawberry.input
-class DocumentUpdate:
+@input_for(Document, "The fields of a document to change.")
+class DocumentUpdateInput:
     name: Maybe[str]
     slug: Maybe[str]
     description: Maybe[str | None]
     tags: Maybe[list[str]]
     external_id: Maybe[str | None]
-    position: Maybe[float]
-
-
-@strawberry.type
-class DocumentPayload(Payload):
-    document: Document
 
 
 extend_type(
@@ -92,9 +67,9 @@ extend_type(
     documents=connection(
         db.Document,
         Document,
-        DocumentFilter,
-        DocumentOrder,
-        "Its documents.",
+        DocumentFilterInput,
+        DocumentOrderInput,
+        "The documents of the project, in order.",
         key="project_id",
         by=("position",),
     ),
@@ -103,17 +78,22 @@ extend_type(
 
 @strawberry.type
 class Query:
-    document = by_id(db.Document, Document, "One document.")
+    document = by_id(db.Document, Document, "Look up a document by its ID.")
     documents = connection(
-        db.Document, Document, DocumentFilter, DocumentOrder, "The documents the viewer may see."
+        db.Document,
+        Document,
+        DocumentFilterInput,
+        DocumentOrderInput,
+        "List documents that the viewer can read.",
     )
 
 
 @strawberry.type
 class Mutation:
-    document_update = update(db.Document, DocumentPayload, DocumentUpdate, "Change a document.")
-    document_revert = revert(db.Document, DocumentPayload)
+    document_update = update(Document, DocumentUpdateInput, "Update a document.")
+    document_move = move(Document, "Move a document within its project.")
+    document_revert = revert(Document)
     document_delete = delete(
-        db.Document, DocumentPayload, "Delete a document, and hide all it holds."
+        Document, "Delete a document with everything in it. It can be restored."
     )
-    document_restore = restore(db.Document, DocumentPayload, "Bring a deleted document back.")
+    document_restore = restore(Document, "Restore a deleted document with everything in it.")

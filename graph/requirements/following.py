@@ -1,7 +1,7 @@
-"""What follows a row to another document: what stands in a block, and links to another project."""
+"""The rows that move along with a row to another document: block contents and links."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -9,26 +9,25 @@ from uuid import UUID
 from auth.session import Transaction
 from db.base import Entity
 from db.requirements.collaboration import Assignment, TraceLink
-from db.requirements.documents import Block, Column
+from db.requirements.documents import Block
+from db.requirements.properties import Column
 from db.requirements.requirements import Requirement
-from graph.requirements.positions import Line, spaced
+from graph.kit.moving import Scopes
+from graph.kit.positions import Line, spaced
 
 LINKS: tuple[tuple[type[Any], str], ...] = ((TraceLink, "source_id"), (Assignment, "entity_id"))
-"""What is kept in the project of the thing it is about, by the column that names the thing."""
-
-Scopes = Callable[[UUID], Mapping[str, UUID]]
-"""The scopes of a row in a document."""
+"""The models kept in the project of the row they refer to, and the column that refers to it."""
 
 
 @dataclass
 class Followers:
-    """Rows that follow others, by the row that each follows, and requirements that made room."""
+    """Rows that move along, each with the row it follows, and rows that are renumbered."""
 
     rows: list[tuple[UUID, Entity, Mapping[str, Any]]] = field(default_factory=list)
     renumbered: list[tuple[Entity, float]] = field(default_factory=list)
 
     def change(self, transaction: Transaction, moved: Collection[UUID]) -> None:
-        """Take along what follows one of those that have been moved."""
+        """Change the rows that follow one of those that have been moved, and renumber others."""
         for leader, row, values in self.rows:
             if leader in moved:
                 transaction.change(row, None, **values)
@@ -41,12 +40,11 @@ async def followers(
     model: type[Block | Requirement],
     crossed: Mapping[UUID, UUID],
     scopes: Scopes,
-    *,
     other_project: bool,
 ) -> Followers:
-    """What follows the rows that go to other documents, deleted or not, locked.
+    """Return the rows that follow others to other documents, deleted ones too, locked.
 
-    `crossed` says which document each goes to. Links follow to an `other_project` alone.
+    `crossed` maps each row to its new document. Links follow only to an `other_project`.
     """
     found = Followers()
     leaders = {id: id for id in crossed}
@@ -73,7 +71,7 @@ async def _requirements(
     scopes: Scopes,
     found: Followers,
 ) -> None:
-    """Requirements come last in their new documents, in their order."""
+    """Put requirements last in their new documents, in their order."""
     arriving: dict[UUID, list[Requirement]] = defaultdict(list)
     for row in sorted(inside.values(), key=lambda row: (row.document_id, row.position, row.id)):
         if row.block_id:
@@ -99,7 +97,7 @@ def _leader(row: Requirement) -> UUID:
 async def _at_end(
     transaction: Transaction, document_id: UUID, ids: list[UUID], last: float | None
 ) -> dict[UUID, float]:
-    """Positions behind all others, which are renumbered where nothing is left behind them."""
+    """Return positions behind all others; those are renumbered if no room is left behind them."""
     found = spaced(last, None, len(ids))
     if found is not None:
         return dict(zip(ids, found, strict=True))

@@ -1,4 +1,4 @@
-"""A whole document in one mutation: its blocks, the blocks in them, and the requirements in all."""
+"""The creation of a whole document in one mutation, with its blocks and requirements."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,48 +17,61 @@ from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
 from graph.kit.bulk import MOST_ITEMS
 from graph.kit.context import Info
-from graph.kit.items import Item, create_rows, send_items
-from graph.kit.mutations import Place, answer, given, name_fields, path_of, writing
-from graph.requirements.documents import DocumentPayload
-from graph.requirements.requirements import NestedRequirement
+from graph.kit.inputs import input_for
+from graph.kit.items import Found, Item, create_rows, send_items
+from graph.kit.mutations import Input, Place, given, mutation, name_fields, path_of, writing
+from graph.kit.ordering import put_at_end
+from graph.kit.payloads import answer, payload_of
+from graph.requirements.blocks import Block as BlockType
+from graph.requirements.documents import Document as DocumentType
+from graph.requirements.numbers import NUMBERS
+from graph.requirements.property_values import check_new
+from graph.requirements.requirements import NestedRequirementInput
 
 DEEPEST = 10
-"""Levels of blocks that stand in each other."""
+"""The most levels of nested blocks."""
 
 INSIDE = ("blocks", "requirements")
 """The fields of an input that hold other rows."""
 
 
-@strawberry.input(description="A new block with what stands in it, in its order.")
-class NestedBlock:
+@input_for(BlockType, "A block to create within a new document or block, with everything in it.")
+class NestedBlockInput:
     name: str
     type: str | None = UNSET
     content: JSON | None = UNSET
     external_id: str | None = UNSET
-    blocks: list["NestedBlock"] | None = UNSET
-    requirements: list[NestedRequirement] | None = UNSET
+    blocks: list["NestedBlockInput"] | None = strawberry.field(
+        default=UNSET, description="The blocks in the block, in order."
+    )
+    requirements: list[NestedRequirementInput] | None = strawberry.field(
+        default=UNSET, description="The requirements in the block, in order."
+    )
 
 
-@strawberry.input
-class DocumentCreate:
+@input_for(DocumentType, "A document to create in a project.")
+class DocumentCreateInput:
     project_id: UUID
     name: str
     slug: str
     description: str | None = UNSET
     tags: list[str] | None = UNSET
     external_id: str | None = UNSET
-    position: float | None = UNSET
-    blocks: list[NestedBlock] | None = strawberry.field(
-        default=UNSET, description="Its blocks, in their order, with what stands in them."
+    position: float | None = strawberry.field(
+        default=UNSET,
+        description="The position of the document in its project. The default is the end.",
     )
-    requirements: list[NestedRequirement] | None = strawberry.field(
-        default=UNSET, description="Its requirements in no block; they come first."
+    blocks: list[NestedBlockInput] | None = strawberry.field(
+        default=UNSET, description="The blocks of the document, in order."
+    )
+    requirements: list[NestedRequirementInput] | None = strawberry.field(
+        default=UNSET, description="The requirements outside of any block, which come first."
     )
 
 
 @dataclass(eq=False)
 class Part:
-    """A block or requirement of the new document, and where the client has said it."""
+    """A block or requirement of the new document, and its path in the input."""
 
     model: type[Block | Requirement]
     input: Any
@@ -70,40 +83,53 @@ class Part:
 def parts_of(
     input: Any, place: Place, inside: Part | None = None, depth: int = 0
 ) -> Iterator[Part]:
-    """What is in a document or block, in order: requirements, then blocks, each with its own."""
+    """Yield the contents of a document or block in order: requirements, then blocks, recursively.
+
+    Raises INVALID for blocks that are nested too deep.
+    """
     for index, requirement in enumerate(input.requirements or ()):
         yield Part(Requirement, requirement, (*place, "requirements", index), inside)
     for index, block in enumerate(input.blocks or ()):
         part = Part(Block, block, (*place, "blocks", index), inside)
         if depth == DEEPEST:
-            message = f"Blocks stand in each other {DEEPEST} deep at most."
+            message = f"Blocks can be nested at most {DEEPEST} levels deep."
             raise Problem("INVALID", message, field=part.place)
         yield part
         yield from parts_of(block, part.place, part, depth + 1)
 
 
-async def document_create(info: Info, input: DocumentCreate) -> DocumentPayload | None:
+async def _prepare(transaction: Transaction, items: Sequence[Item], _: Found) -> None:
+    await put_at_end(transaction, items)
+
+
+async def document_create(info: Info, input: Input[DocumentCreateInput]) -> Any:
     document = Item(_said(input, ("input",)))
     parts = list(parts_of(input, ("input",)))
     if len(parts) > MOST_ITEMS:
-        message = f"A new document has {MOST_ITEMS} blocks and requirements at most."
+        message = f"At most {MOST_ITEMS} blocks and requirements."
         raise Problem("INVALID", message, field=["input"])
     for part in parts:
         part.item = Item(_said(part.input, part.place))
     async with writing(info) as transaction:
-        await create_rows(transaction, Document, (Project, "project_id"), [document])
+        question = NUMBERS.question([input.project_id]) if parts else None
+        within = (Project, "project_id")
+        is_numbered = await create_rows(
+            transaction, Document, within, [document], _prepare, question=question
+        )
         row = document.require()
         if not parts:
             transaction.add(row)
         else:
             await send_items(transaction, [document])
             document.require()
-            await _send(transaction, row, parts)
-    return answer(DocumentPayload, row)  # type: ignore[no-any-return]
+            await _send(transaction, row, parts, is_numbered=is_numbered)
+    return answer(payload_of(DocumentType), row)
 
 
-async def _send(transaction: Transaction, document: Document, parts: Sequence[Part]) -> None:
-    """Send the parts, numbered in their order; the first that is refused stops all."""
+async def _send(
+    transaction: Transaction, document: Document, parts: Sequence[Part], *, is_numbered: bool
+) -> None:
+    """Send the parts, numbered in their order; raise the first refusal, with its path."""
     scopes = scopes_beneath(Document, document)
     numbers: dict[type[Block | Requirement], int] = {}
     for part in parts:
@@ -113,7 +139,14 @@ async def _send(transaction: Transaction, document: Document, parts: Sequence[Pa
         key = "parent_id" if model is Block else "block_id"
         place = {key: above, "position": float(numbers[model])}
         part.item.row = model(**{**scopes, **part.item.values, **place})
-    await send_items(transaction, [part.item for part in parts])
+    new = [part.item for part in parts if part.model is Requirement]
+    with transaction.unsent():
+        await check_new(transaction, new)
+    left = [part.item for part in parts if not part.item.problem]
+    nameless = [item.row for item in new if item.row.external_id is None and not item.problem]
+    if is_numbered and nameless:
+        await NUMBERS.give(transaction, nameless)
+    await send_items(transaction, left)
     for part in parts:
         if problem := part.item.problem:
             name_fields(problem, part.place, None)
@@ -121,15 +154,15 @@ async def _send(transaction: Transaction, document: Document, parts: Sequence[Pa
 
 
 def _said(input: Any, place: Place) -> dict[str, Any]:
-    """The columns of the row itself."""
+    """Return the columns of the row itself."""
     values = given(input, place)
     return {name: value for name, value in values.items() if name not in INSIDE}
 
 
 @strawberry.type
 class Mutation:
-    document_create = strawberry.mutation(
+    document_create = mutation(
         document_create,
-        description="A new document in a project, with blocks and requirements: up to 500 of them,"
-        " all or nothing.",
+        payload_of(DocumentType),
+        f"Create a document with up to {MOST_ITEMS} blocks and requirements, all or nothing.",
     )

@@ -1,7 +1,6 @@
-"""Requirements: what a document asks for, one verifiable statement at a time."""
+"""Requirements: the statements of a document, each of them verifiable."""
 
 from collections.abc import Sequence
-from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from strawberry import UNSET, Maybe
 from strawberry.scalars import JSON
 
 from auth.session import Transaction
-from auth.session.refusal import missing
+from auth.session.write.db_errors import missing
 from db.core.projects import Project as ProjectRow
 from db.requirements import requirements as db
 from db.requirements.documents import Block as BlockRow
@@ -23,113 +22,166 @@ from db.requirements.requirements import (
 )
 from graph.core.people import Authored
 from graph.core.projects import Project
-from graph.kit.bulk import BulkPayload, BulkResult, creates, deletes, updates
-from graph.kit.connection import LARGEST_REQUIREMENTS_PAGE, Direction, connection
+from graph.kit.bulk import creates, deletes, updates
+from graph.kit.connection import connection
+from graph.kit.enums import describe_enum
 from graph.kit.fields import by_id, described, extend_type, to_one
-from graph.kit.filters import (
-    DateTimeFilter,
-    Filter,
-    FloatFilter,
-    PathFilter,
-    StringFilter,
-    TagsFilter,
-    UUIDFilter,
-    named,
-)
+from graph.kit.inputs import filter_input, input_for, order_input
 from graph.kit.items import Found, Item, unrefused
+from graph.kit.moving import move, moves
 from graph.kit.mutations import (
-    Payload,
     create,
     delete,
+    patch,
     restore,
     revert,
     update,
 )
 from graph.kit.node import Node
-from graph.kit.scalars import BigInt
+from graph.kit.ordering import PlacementInput, elsewhere, put_at_end
 from graph.requirements.blocks import Block
 from graph.requirements.documents import Document
-from graph.requirements.moving import move, moves
-from graph.requirements.ordering import elsewhere, put_at_end
+from graph.requirements.following import followers
+from graph.requirements.numbers import NUMBERS
+from graph.requirements.property_filters import PropertyValueFilterInput, PropertyValueOrderInput
+from graph.requirements.property_values import check_changed, check_new
 
-strawberry.enum(RequirementStatus, description="Where it is in its life.")
-strawberry.enum(RequirementFormat, description="How it is worded.")
-strawberry.enum(RequirementPriority, description="How much depends on it, least first.")
-strawberry.enum(
-    RequirementLevel, description="At which level of the product it stands, widest first."
+describe_enum(
+    RequirementStatus,
+    "The lifecycle status of a requirement.",
+    {
+        "DRAFT": "The requirement is being written.",
+        "IN_REVIEW": "The requirement is being reviewed.",
+        "APPROVED": "The requirement is approved for implementation.",
+        "REJECTED": "The requirement was reviewed and rejected.",
+        "IN_PROGRESS": "The requirement is being implemented.",
+        "IMPLEMENTED": "The requirement is implemented.",
+        "VERIFIED": "The implementation is verified against the requirement.",
+        "DEPRECATED": "The requirement no longer applies.",
+    },
+)
+describe_enum(
+    RequirementFormat,
+    "The notation in which a requirement is written.",
+    {
+        "NATURAL_LANGUAGE": "Free text.",
+        "STRUCTURED": "Text that follows a template.",
+        "FORMAL": "A formal specification language.",
+        "EARS": "The Easy Approach to Requirements Syntax (EARS).",
+        "GHERKIN": "Gherkin scenarios: given, when, then.",
+    },
+)
+describe_enum(
+    RequirementPriority,
+    "The priority of a requirement, from lowest to highest.",
+    {
+        "LOW": "Low priority.",
+        "MEDIUM": "Medium priority.",
+        "HIGH": "High priority.",
+        "CRITICAL": "Critical priority.",
+        "BLOCKER": "Blocks a release until it is fulfilled.",
+    },
+)
+describe_enum(
+    RequirementLevel,
+    "The level of the product to which a requirement applies, from widest to narrowest.",
+    {
+        "BUSINESS": "The needs of the business.",
+        "SYSTEM": "The system as a whole.",
+        "SUBSYSTEM": "A subsystem.",
+        "COMPONENT": "A component of a subsystem.",
+        "FEATURE": "A feature.",
+        "USER_STORY": "A user story.",
+    },
 )
 
+LARGEST_REQUIREMENTS_PAGE = 1_000
+"""The most requirements on one page: as many as a table shows at once."""
 
-@strawberry.type(description="One statement that a product must satisfy and that can be verified.")
+
+@strawberry.type(description="A single, verifiable statement of what a product must satisfy.")
 class Requirement(Authored, Node):
     model = db.Requirement
 
-    external_id: str | None = described("Its name in another system, unique in its document.")
-    name: str = described("Its title.")
-    description: str | None = described("The statement itself.")
-    status: RequirementStatus = described("Where it is in its life.")
-    format: RequirementFormat = described("How it is worded.")
-    priority: RequirementPriority = described("How much depends on it.")
-    level: RequirementLevel = described("At which level of the product it stands.")
-    position: float = described("Its place in the document, and so in its block.")
-    tags: list[str] = described("Words to find it by.")
-    original_requirement: str | None = described("The wording of its source.")
-    enhanced_requirement: str | None = described("A wording proposed by analysis.")
-    ai_analysis: JSON = described("What analysis found.")
-    properties: JSON = described("Custom fields, by name.")
-    organization_id: UUID = described("The organization it belongs to.")
-    project_id: UUID = described("The project it belongs to.")
-    document_id: UUID = described("The document it belongs to.")
-    block_id: UUID | None = described("The block it stands in.")
-    project: Project | None = to_one("project_id", ProjectRow, Project, "Its project.")
-    document: Document | None = to_one("document_id", DocumentRow, Document, "Its document.")
-    block: Block | None = to_one("block_id", BlockRow, Block, "The block it stands in.")
+    external_id: str | None = described(
+        "The identifier of the requirement in another system, unique within the document."
+    )
+    name: str = described("The title of the requirement.")
+    description: str | None = described("The text of the requirement.")
+    status: RequirementStatus = described("The lifecycle status of the requirement.")
+    format: RequirementFormat = described("The notation in which the requirement is written.")
+    priority: RequirementPriority = described("The priority of the requirement.")
+    level: RequirementLevel = described(
+        "The level of the product to which the requirement applies."
+    )
+    position: float = described("The position of the requirement in its document.")
+    tags: list[str] = described("The tags of the requirement.")
+    original_requirement: str | None = described("The wording of the requirement in its source.")
+    enhanced_requirement: str | None = described("The wording that an analysis has proposed.")
+    ai_analysis: JSON = described("The result of the analysis of the requirement.")
+    properties: JSON = described("The custom properties of the requirement, by name.")
+    organization_id: UUID = described("The ID of the organization of the requirement.")
+    project_id: UUID = described("The ID of the project of the requirement.")
+    document_id: UUID = described("The ID of the document of the requirement.")
+    block_id: UUID | None = described("The ID of the block that contains the requirement.")
+    project: Project | None = to_one(
+        "project_id", ProjectRow, Project, "The project of the requirement."
+    )
+    document: Document | None = to_one(
+        "document_id", DocumentRow, Document, "The document of the requirement."
+    )
+    block: Block | None = to_one(
+        "block_id", BlockRow, Block, "The block that contains the requirement."
+    )
 
 
-@strawberry.input
-class RequirementFilter:
-    id: UUIDFilter | None = UNSET
-    project_id: UUIDFilter | None = UNSET
-    document_id: UUIDFilter | None = UNSET
-    block_id: UUIDFilter | None = UNSET
-    external_id: StringFilter | None = UNSET
-    name: StringFilter | None = UNSET
-    description: StringFilter | None = UNSET
-    status: Filter[RequirementStatus] | None = UNSET
-    format: Filter[RequirementFormat] | None = UNSET
-    priority: Filter[RequirementPriority] | None = UNSET
-    level: Filter[RequirementLevel] | None = UNSET
-    position: FloatFilter | None = UNSET
-    tags: TagsFilter | None = UNSET
-    properties: list[PathFilter] | None = UNSET
-    created_by: UUIDFilter | None = UNSET
-    created_at: DateTimeFilter | None = UNSET
-    updated_at: DateTimeFilter | None = UNSET
-    and_: list["RequirementFilter"] | None = named("and")
-    or_: list["RequirementFilter"] | None = named("or")
-    not_: "RequirementFilter | None" = named("not")
+RequirementFilterInput = filter_input(
+    Requirement,
+    "id",
+    "project_id",
+    "document_id",
+    "block_id",
+    "external_id",
+    "name",
+    "description",
+    "status",
+    "format",
+    "priority",
+    "level",
+    "position",
+    "tags",
+    "properties",
+    "created_by",
+    "created_at",
+    "updated_at",
+    more={
+        "property": (
+            PropertyValueFilterInput,
+            "Filters by the values of properties. All must match.",
+        )
+    },
+)
+RequirementOrderInput = order_input(
+    Requirement,
+    "position",
+    "external_id",
+    "name",
+    "status",
+    "priority",
+    "level",
+    "created_at",
+    "updated_at",
+    more={
+        "property": (
+            PropertyValueOrderInput,
+            "The property to sort by, in place of `by`. Objects without a value come last.",
+        )
+    },
+)
 
 
-@strawberry.enum
-class RequirementSort(Enum):
-    POSITION = "position"
-    EXTERNAL_ID = "external_id"
-    NAME = "name"
-    STATUS = "status"
-    PRIORITY = "priority"
-    LEVEL = "level"
-    CREATED_AT = "created_at"
-    UPDATED_AT = "updated_at"
-
-
-@strawberry.input
-class RequirementOrder:
-    by: RequirementSort
-    direction: Direction = Direction.ASC
-
-
-@strawberry.input(description="A new requirement, in its place by where it is said.")
-class NestedRequirement:
+@input_for(Requirement, "A requirement to create within a new document or block.")
+class NestedRequirementInput:
     name: str
     external_id: str | None = UNSET
     description: str | None = UNSET
@@ -143,15 +195,18 @@ class NestedRequirement:
     properties: JSON | None = UNSET
 
 
-@strawberry.input(description="A new requirement of a document.")
-class RequirementCreate(NestedRequirement):
+@input_for(Requirement, "A requirement to create in a document.")
+class RequirementCreateInput(NestedRequirementInput):
     document_id: UUID
     block_id: UUID | None = UNSET
-    position: float | None = UNSET
+    position: float | None = strawberry.field(
+        default=UNSET,
+        description="The position of the requirement in its document. The default is the end.",
+    )
 
 
-@strawberry.input
-class RequirementUpdate:
+@input_for(Requirement, "The fields of a requirement to change.")
+class RequirementUpdateInput:
     external_id: Maybe[str | None]
     name: Maybe[str]
     description: Maybe[str | None]
@@ -163,60 +218,31 @@ class RequirementUpdate:
     original_requirement: Maybe[str | None]
     enhanced_requirement: Maybe[str | None]
     properties: Maybe[JSON]
+    properties_patch: Maybe[JSON] = patch("properties")
 
 
-@strawberry.input(description="Where to: after or before another one, or at the start or the end.")
-class RequirementPlace:
+@strawberry.input(
+    description="The place of a requirement: a document, a block in it, and a place among the"
+    " others."
+)
+class RequirementPlaceInput:
     document_id: UUID | None = strawberry.field(
-        default=UNSET, description="The document; where it is, unless given."
+        default=UNSET,
+        description="The ID of the document. The default is the current document.",
     )
     block_id: UUID | None = strawberry.field(
         default=UNSET,
-        description="The block; null for none. Unless given the one it is in, and in another"
-        " document none.",
+        description="The ID of the block, or null for no block. The default is the current block"
+        " within the same document, and no block in another document.",
     )
-    after: UUID | None = strawberry.field(
-        default=UNSET, description="Right after this one, which is in the block that is given."
+    at: PlacementInput | None = strawberry.field(
+        default=None,
+        description="Where to place it among the others. The default is the end of the document.",
     )
-    before: UUID | None = strawberry.field(
-        default=UNSET, description="Right before this one, which is in the block that is given."
-    )
-    first: bool = strawberry.field(default=False, description="At the start of the document.")
-    last: bool = strawberry.field(default=False, description="At its end, as when nothing is said.")
-
-
-@strawberry.type
-class RequirementPayload(Payload):
-    requirement: Requirement
-
-
-@strawberry.type
-class RequirementResult(BulkResult):
-    requirement: Requirement | None = described("The row as written; null when it was refused.")
-
-
-@strawberry.type
-class RequirementsPayload(BulkPayload):
-    results: list[RequirementResult]
-
-
-@strawberry.input
-class RequirementsMoveItem:
-    id: UUID
-    expected_version: BigInt
-    place_at: RequirementPlace
-
-
-@strawberry.input
-class RequirementsUpdateItem:
-    id: UUID
-    expected_version: BigInt
-    input: RequirementUpdate
-    force: bool = False
 
 
 async def _prepare(transaction: Transaction, items: Sequence[Item], _: Found) -> None:
-    """New requirements stand in blocks of their documents, and at the end unless they say where."""
+    """Refuse blocks in other documents, and put requirements without a position at the end."""
     ids = {item.row.block_id for item in items if item.row.block_id}
     blocks = await transaction.find_by_id(BlockRow, ids, lock=False)
     for item in items:
@@ -224,16 +250,21 @@ async def _prepare(transaction: Transaction, items: Sequence[Item], _: Found) ->
         if block_id and block_id not in blocks:
             item.refuse(missing(BlockRow, ["block_id"]))
         elif block_id and blocks[block_id].document_id != item.row.document_id:
-            item.refuse(elsewhere(["block_id"]))
+            item.refuse(elsewhere(BlockRow, DocumentRow, ["block_id"]))
+    await check_new(transaction, unrefused(items))
     await put_at_end(transaction, unrefused(items))
+
+
+async def _prepare_changed(transaction: Transaction, items: Sequence[Item], _: Found) -> None:
+    await check_changed(transaction, items)
 
 
 def _requirements(key: str, text: str) -> Any:
     return connection(
         db.Requirement,
         Requirement,
-        RequirementFilter,
-        RequirementOrder,
+        RequirementFilterInput,
+        RequirementOrderInput,
         text,
         key=key,
         by=("document_id", "position") if key == "project_id" else ("position",),
@@ -241,20 +272,26 @@ def _requirements(key: str, text: str) -> Any:
     )
 
 
-extend_type(Project, requirements=_requirements("project_id", "All requirements beneath it."))
-extend_type(Document, requirements=_requirements("document_id", "Its requirements, in order."))
-extend_type(Block, requirements=_requirements("block_id", "The requirements in it, in order."))
+extend_type(Project, requirements=_requirements("project_id", "The requirements of the project."))
+extend_type(
+    Document,
+    requirements=_requirements("document_id", "The requirements of the document, in order."),
+)
+extend_type(
+    Block, requirements=_requirements("block_id", "The requirements in the block, in order.")
+)
 
 
 @strawberry.type
 class Query:
-    requirement = by_id(db.Requirement, Requirement, "One requirement.")
+    requirement = by_id(db.Requirement, Requirement, "Look up a requirement by its ID.")
     requirements = connection(
         db.Requirement,
         Requirement,
-        RequirementFilter,
-        RequirementOrder,
-        "The requirements the viewer may see; up to 1,000 a page within one document or project.",
+        RequirementFilterInput,
+        RequirementOrderInput,
+        "List requirements that the viewer can read. A page has at most 100 requirements, or 1,000"
+        " when the filter names one document, block or project.",
         largest=LARGEST_REQUIREMENTS_PAGE,
         narrowed=("document_id", "project_id", "block_id"),
     )
@@ -263,44 +300,50 @@ class Query:
 @strawberry.type
 class Mutation:
     requirement_create = create(
-        db.Requirement,
-        RequirementPayload,
-        RequirementCreate,
-        "A new requirement, at the end of its document unless it has a position.",
+        Requirement,
+        RequirementCreateInput,
+        "Create a requirement, at the end of its document unless it has a position.",
         within=(DocumentRow, "document_id"),
         prepare=_prepare,
+        numbering=NUMBERS,
         ordered=True,
     )
     requirement_update = update(
-        db.Requirement, RequirementPayload, RequirementUpdate, "Change a requirement."
+        Requirement,
+        RequirementUpdateInput,
+        "Update a requirement.",
+        prepare=_prepare_changed,
     )
     requirement_move = move(
-        db.Requirement,
-        RequirementPayload,
-        RequirementPlace,
-        "Put a requirement elsewhere in its document, or in another one of its organization.",
+        Requirement,
+        "Move a requirement within its document, or to another document of the organization.",
+        place=RequirementPlaceInput,
+        follow=followers,
     )
-    requirement_revert = revert(db.Requirement, RequirementPayload)
-    requirement_delete = delete(db.Requirement, RequirementPayload, "Delete a requirement.")
-    requirement_restore = restore(
-        db.Requirement, RequirementPayload, "Bring a deleted requirement back."
-    )
+    requirement_revert = revert(Requirement)
+    requirement_delete = delete(Requirement, "Delete a requirement. It can be restored.")
+    requirement_restore = restore(Requirement, "Restore a deleted requirement.")
     requirements_create = creates(
-        db.Requirement,
-        RequirementsPayload,
-        RequirementCreate,
-        "New requirements, in the order of the input.",
+        Requirement,
+        RequirementCreateInput,
+        "Create up to 500 requirements, in the order of the items.",
         within=(DocumentRow, "document_id"),
         prepare=_prepare,
+        numbering=NUMBERS,
         ordered=True,
     )
     requirements_update = updates(
-        db.Requirement, RequirementsPayload, RequirementsUpdateItem, "Change requirements."
+        Requirement,
+        RequirementUpdateInput,
+        "Update up to 500 requirements.",
+        prepare=_prepare_changed,
     )
     requirements_move = moves(
-        db.Requirement,
-        RequirementsPayload,
-        RequirementsMoveItem,
-        "Move requirements, in the order of the input: a later one may name an earlier one.",
+        Requirement,
+        "Move up to 500 requirements, one after the other in the order of the items.",
+        place=RequirementPlaceInput,
+        follow=followers,
     )
-    requirements_delete = deletes(db.Requirement, RequirementsPayload, "Delete requirements.")
+    requirements_delete = deletes(
+        Requirement, "Delete up to 500 requirements. They can be restored."
+    )

@@ -1,4 +1,4 @@
-"""What the database does by itself: member counts, insert-only records, partitions, a view."""
+"""Triggers, insert-only tables, partitions and a view that the database maintains by itself."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""The context in which row level security judges, as the pool of connections sets it."""
+"""The context of row level security, as the connection pool sets it."""
 
 from alembic import op
 

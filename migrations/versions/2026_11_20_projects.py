@@ -1,4 +1,4 @@
-"""Projects and documents, the roles people hold in them, and notifications."""
+"""Projects and documents, the roles of people in them, and notifications."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The record of changes and the record of usage."""
+"""The audit log and the usage log."""
 
 import sqlalchemy as sa
 from alembic import op

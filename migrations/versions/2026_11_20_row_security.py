@@ -1,4 +1,4 @@
-"""Who may touch which rows, whatever a statement says: policies, and what each role is granted."""
+"""Row level security: the policies of the tables, and the grants of each role."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -87,7 +87,7 @@ AUTHENTICATION = (
     "oauth_access_tokens",
     "oauth_refresh_tokens",
 )
-# What else it needs: to sign people up, to find out who is a member of what, to note events.
+# Further privileges of gateway_auth: to sign people up, to read memberships, to record events.
 AUTHENTICATION_READS = (
     "organizations",
     "organization_members",
@@ -122,7 +122,7 @@ def upgrade() -> None:
 
 
 def wall(table: str, rule: Rule) -> None:
-    """One policy that lets gateway_app in, and restrictive ones that no further policy opens."""
+    """Create one policy that admits gateway_app, and restrictive ones that no other can widen."""
     op.execute(f"CREATE POLICY application ON {table} TO gateway_app USING (true)")
     for command, condition in (
         ("SELECT", f"USING ({rule.read})"),
@@ -137,7 +137,7 @@ def wall(table: str, rule: Rule) -> None:
 
 
 def grant(role: str, rights: str, tables: Iterable[str]) -> None:
-    """Let the role use these tables."""
+    """Grant the role the use of these tables."""
     op.execute(f"GRANT {rights} ON {', '.join(sorted(tables))} TO {role}")
 
 

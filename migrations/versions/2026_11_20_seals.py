@@ -1,4 +1,4 @@
-"""The chain of hashes over the record of changes: its seals, and the function that makes them."""
+"""The hash chain over the audit log: its seals, and the function that creates them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,20 +14,20 @@ ADDED_ONLY = ("audit_seals", "audit_checkpoints")
 
 
 class Snapshot(UserDefinedType[str]):
-    """pg_snapshot."""
+    """PostgreSQL's type pg_snapshot."""
 
     cache_ok = True
 
     def get_col_spec(self, **_: object) -> str:
-        """Its name in DDL."""
+        """Return the name of the type in DDL."""
         return "pg_snapshot"
 
 
-# What is hashed and exported of an event: every column but its transaction's number, which means
-# nothing in another cluster. It says the same in every session, whatever time zone or format is
-# set there. PostgreSQL inlines it, so it must stay one plain expression. A column that is added to
-# audit_logs later belongs here too, but only where it is not null: the lines of the events that
-# were there before must not change.
+# The hashed and exported text of an event: every column but its transaction ID, which means nothing
+# in another cluster. It is the same in every session, with any time zone or format. PostgreSQL
+# inlines it, so it must stay one plain expression. A column that is added to audit_logs later
+# belongs here too, but only where it is not null: the lines of the events that were there before
+# must not change.
 AUDIT_LINE = """
 CREATE FUNCTION ctx.audit_line(event audit_logs) RETURNS text LANGUAGE sql STABLE AS $$
 SELECT json_build_object(
@@ -72,7 +72,7 @@ $$
 # has a transaction open is in the next difference. `sealed` moves on only when its difference is
 # sealed to the end, which may take several calls: `reached` is the last event looked at.
 #
-# Where `sealed` is null nothing is known, and every event without a seal is sealed: at the
+# If `sealed` is null, nothing is known, and every event without a seal is sealed: at the
 # beginning, and in another cluster, where a dump was restored and transactions count anew. An
 # event that has a seal never gets another, so that nothing depends on the numbers there.
 #
@@ -256,7 +256,7 @@ def upgrade() -> None:
 
 
 def wall_seals() -> None:
-    """Let a tenant see its own seals; one that is in no organization belongs to nobody."""
+    """Let a tenant read its own seals; those outside of any organization are nobody's."""
     own = "organization_id = ANY ((SELECT ctx.organizations())::uuid[])"
     op.execute("CREATE POLICY application ON audit_seals TO gateway_app USING (true)")
     for command, condition in (

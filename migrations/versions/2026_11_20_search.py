@@ -42,7 +42,7 @@ class Find(NamedTuple):
 
     @property
     def signature(self) -> str:
-        """Such as ctx.requirements_tags_overlap(text[])."""
+        """Return the signature, such as ctx.requirements_tags_overlap(text[])."""
         verb = {"@@": "match", "&&": "overlap", "@>": "contain"}[self.operator]
         return f"ctx.{self.table}_{self.column}_{verb}({self.type})"
 

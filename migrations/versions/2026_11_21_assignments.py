@@ -1,4 +1,4 @@
-"""Who works on what in a public project is for its organization alone, as who its members are."""
+"""Assignments in a public project are visible to its organization alone, as members are."""
 
 from alembic import op
 

@@ -163,7 +163,7 @@ def upgrade() -> None:
 
 
 def wall(table: str) -> None:
-    """Let a tenant in, and readers of a public project; items are only added."""
+    """Admit the tenant, and readers of a public project; items can only be inserted."""
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
     op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
     op.execute(f"CREATE POLICY owner ON {table} TO gateway_owner USING (true)")
@@ -182,7 +182,7 @@ def wall(table: str) -> None:
 
 
 def downgrade() -> None:
-    """The label stays in `resource_type`: events may bear it."""
+    """Keep the label in `resource_type`: events may have it."""
     op.execute(LOCK_TIMEOUT)
     for table in reversed(TABLES):
         op.drop_table(table)

@@ -1,4 +1,4 @@
-"""Applications that register themselves, and the token with which they change what they said."""
+"""Dynamic client registration, and the token with which a client changes its metadata."""
 
 import sqlalchemy as sa
 from alembic import op

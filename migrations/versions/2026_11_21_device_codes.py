@@ -1,4 +1,4 @@
-"""Devices that wait for somebody to allow them on another (RFC 8628)."""
+"""Devices that wait for approval on another device (RFC 8628)."""
 
 import sqlalchemy as sa
 from alembic import op

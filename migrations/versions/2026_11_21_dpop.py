@@ -1,4 +1,4 @@
-"""Tokens that are bound to a key, the proofs shown with them, and who is given no others."""
+"""Tokens that are bound to a key (DPoP), used proofs, and clients that require such tokens."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The explorer as an application of our own, which people sign in to by OAuth like to any other."""
+"""The explorer as a first-party application, which people sign in to by OAuth."""
 
 from alembic import op
 
@@ -24,7 +24,7 @@ HELD = (
     "oauth_consents",
     "oauth_clients",
 )
-"""What names it, in the order in which it can go."""
+"""The tables that refer to it, in the order in which their rows can be deleted."""
 
 
 def upgrade() -> None:

@@ -1,4 +1,4 @@
-"""The feed: what commits leave for it, and the functions that order, read and trim it."""
+"""The feed: the entries that commits add, and the functions that order, read and trim them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,16 +14,16 @@ ENUMS = {"departed": ("document", "project")}
 
 
 class Snapshot(UserDefinedType[str]):
-    """pg_snapshot."""
+    """PostgreSQL's type pg_snapshot."""
 
     cache_ok = True
 
     def get_col_spec(self, **_: object) -> str:
-        """Its name in DDL."""
+        """Return the name of the type in DDL."""
         return "pg_snapshot"
 
 
-# Whether an event is one for the feed: a change of a row, or of what somebody may do.
+# True for an event of the feed: a change of a row, or of the rights of a person.
 NEWS = """({row}.version IS NOT NULL OR (
     {row}.resource_type IN ('user', 'session', 'token', 'oauth_client')
     AND {row}.event_type NOT IN ('login', 'login_failed', 'access_denied')))"""
@@ -155,8 +155,8 @@ SELECT e.* FROM pg_snapshot_xip(since) AS flying JOIN public.feed_entries AS e O
 $$
 """
 
-# What a node reads: how far the feed reaches and goes back, and its events. They say whom and what
-# something concerns in every tenant, but hold no value of any row.
+# The reads of a node: the first and last position of the feed, and its events. They have the IDs of
+# people and rows in every tenant, but no value of any row.
 REACH = """
 CREATE FUNCTION ctx.feed_reach(OUT oldest bigint, OUT "position" bigint, OUT epoch uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -1,4 +1,4 @@
-"""What is written because of a session, a token or a key keeps that from ending first."""
+"""A write locks the session, token or key that it was made with, which cannot end before it."""
 
 from alembic import op
 
@@ -7,8 +7,8 @@ from migrations.columns import LOCK_TIMEOUT
 revision = "2026_11_21_held_credentials"
 down_revision = "2026_11_21_assignments"
 
-# Whoever serves requests writes keys and applications, and sees no session. Whoever ends one waits
-# for those that share its row.
+# The roles that serve requests write keys and applications, but cannot read sessions. Ending a
+# credential waits for the transactions that share its row.
 HOLD_CREDENTIAL = """
 CREATE FUNCTION ctx.hold_credential(credential uuid) RETURNS boolean LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -1,4 +1,4 @@
-"""Requests that carry a key, with the answers that their repeats are given."""
+"""Idempotency keys of requests, with the answers that are replayed."""
 
 import sqlalchemy as sa
 from alembic import op

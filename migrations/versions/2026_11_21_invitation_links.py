@@ -1,4 +1,4 @@
-"""Links that are mailed to people who are invited, and to those who change their address."""
+"""Links that are mailed for invitations, and for changes of an address."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -38,7 +38,7 @@ def upgrade() -> None:
 
 
 def become(purposes: tuple[str, ...]) -> None:
-    """Replace the enumeration: a value that is added to one cannot be used at once."""
+    """Replace the enumeration: a value added to one cannot be used in the same transaction."""
     op.execute("ALTER TYPE link_purpose RENAME TO link_purpose_before")
     op.execute(f"CREATE TYPE link_purpose AS ENUM {purposes}")
     op.execute(

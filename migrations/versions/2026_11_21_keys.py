@@ -76,7 +76,7 @@ def upgrade() -> None:
 
 
 def create(table: str) -> None:
-    """A table of keys."""
+    """Create a table of keys."""
     op.create_table(
         table,
         identifier(),
@@ -108,7 +108,7 @@ def create(table: str) -> None:
 
 
 def wall(table: str, mine: str) -> None:
-    """Row level security; and nobody who serves requests reads a digest, or changes one."""
+    """Add row level security; no role that serves requests reads or changes a digest."""
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
     op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
     op.execute(f"CREATE POLICY owner ON {table} TO gateway_owner USING (true)")

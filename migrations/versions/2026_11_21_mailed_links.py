@@ -1,4 +1,4 @@
-"""Links that are mailed to people who sign up or have forgotten their password."""
+"""Links that are mailed for sign-up, and for a forgotten password."""
 
 import sqlalchemy as sa
 from alembic import op

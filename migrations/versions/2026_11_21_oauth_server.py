@@ -1,4 +1,4 @@
-"""What an OAuth 2.0 server keeps besides: consents, audiences, and which token followed which."""
+"""Further state of the OAuth 2.0 server: consents, audiences, and the parents of tokens."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ down_revision = "2026_11_21_mailed_links"
 ISSUED = ("oauth_authorization_codes", "oauth_access_tokens", "oauth_refresh_tokens")
 FLAGS = ("is_first_party", "is_resource_server")
 BEFORE = {"parent_id": "oauth_refresh_tokens", "access_token_id": "oauth_access_tokens"}
-"""What a refresh token points to, and where."""
+"""The references of a refresh token, and their tables."""
 
 
 def upgrade() -> None:

@@ -1,4 +1,4 @@
-"""Applications that an organization manages, and the service accounts in whose name they act."""
+"""Applications that an organization manages, and the service accounts that they act as."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,8 +30,9 @@ WHERE id = c.id
 $$
 """
 
-# What the authorization server keeps follows what owners see. Whoever knew the application by
-# another name or at another address is asked anew. Of one that is purged, nothing is told.
+# The rows of the authorization server follow those that owners edit. A change of the name or an
+# address ends the consents of people. A purged application is disabled, its name and addresses are
+# removed.
 KEEP_CLIENT = """
 CREATE FUNCTION ctx.keep_client() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -151,7 +152,7 @@ def upgrade() -> None:
 
 
 def wall(table: str) -> None:
-    """Let a tenant in, and nobody else."""
+    """Admit the tenant alone."""
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
     op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
     op.execute(f"CREATE POLICY owner ON {table} TO gateway_owner USING (true)")

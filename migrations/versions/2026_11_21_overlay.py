@@ -1,4 +1,4 @@
-"""Old values of a row laid over each other: an aggregate that takes them in their order."""
+"""An aggregate that merges old values of a row in their order."""
 
 from alembic import op
 

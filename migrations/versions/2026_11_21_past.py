@@ -1,4 +1,4 @@
-"""Where rows have been: indexes over the few events that moved a row, and the functions to ask."""
+"""Former places of rows: indexes over the few events that moved a row, and their functions."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,7 +23,7 @@ $$
 
 
 def moved(column: str) -> str:
-    """Whether an event moved its row, told by what is short."""
+    """Return the SQL condition that an event moved its row."""
     return f"action = 'update' AND '{column}' = ANY (changed_fields)"
 
 

@@ -1,4 +1,4 @@
-"""Removing for good what was deleted long enough ago, with everything that hangs on it."""
+"""Purging: permanent removal of rows deleted long enough ago, with all their dependents."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Requests that applications push before they send people to us (RFC 9126)."""
+"""Authorization requests that applications push before they redirect people (RFC 9126)."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""In another cluster the feed takes the entries it finds: their transactions mean nothing there."""
+"""In another cluster the feed accepts the entries it finds: their transaction IDs are invalid."""
 
 from alembic import op
 

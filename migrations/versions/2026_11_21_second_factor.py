@@ -1,4 +1,4 @@
-"""Authenticator apps, recovery codes, and when the person of a session last proved it is them."""
+"""Authenticator apps, recovery codes, and the time of a session's last authentication."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Service accounts: profiles in whose name servers act for one organization."""
+"""Service accounts: profiles as which servers act for one organization."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -45,7 +45,7 @@ BEGIN
     RAISE EXCEPTION 'a profile stays what it is' USING ERRCODE = 'insufficient_privilege';
 END $$
 """
-# Whether this profile is a person's, or that of a service account with a place to serve in.
+# True for the profile of a person, and of a service account with a place to serve in.
 SERVES = """
 CREATE FUNCTION ctx.serves(account uuid, organization uuid) RETURNS boolean
 LANGUAGE sql STABLE AS $$
@@ -66,7 +66,7 @@ SIGNING_IN = (
     "oauth_refresh_tokens",
     "oauth_consents",
 )
-"""What people sign in with, and what they let applications do."""
+"""The tables of people's ways to sign in, and of their grants to applications."""
 
 RESERVED = r"'@service-accounts\.invalid$'"
 
@@ -119,7 +119,7 @@ def upgrade() -> None:
 
 
 def keep(table: str, events: str, column: str, when: str = "") -> None:
-    """Ask about the person of each new row of the table."""
+    """Add the trigger that checks the person of each new row of the table."""
     op.execute(
         f"CREATE TRIGGER keep_service BEFORE {events} ON {table} FOR EACH ROW {when}"
         f" EXECUTE FUNCTION ctx.keep_service('{column}')"
@@ -127,7 +127,7 @@ def keep(table: str, events: str, column: str, when: str = "") -> None:
 
 
 def wall(read: str, insert: str, change: str) -> None:
-    """Which profiles those who serve requests may read, insert, and update or delete."""
+    """Set which profiles the roles that serve requests may read, insert, and update or delete."""
     for command, condition in (
         ("select", f"USING ({read})"),
         ("insert", f"WITH CHECK ({insert})"),

@@ -1,4 +1,4 @@
-"""How long an organization keeps what was deleted, and the way to it in the order of deletion."""
+"""The retention period of an organization's trash, and indexes in the order of deletion."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Counting what organizations use of their plan, without making their writers take turns."""
+"""Counters of organizations' usage of their plan, which do not serialize writers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,8 +21,8 @@ down_revision = "2026_11_21_baselines"
 # Nobody who holds a slot waits for another, or two could wait for each other: PostgreSQL locks a
 # row before it sees that it no longer fits, and so an attempt that finds nothing is undone (GW001).
 #
-# When the maximum has changed since the slots were made, they are shared out anew, under the locks
-# of all of them: what was used stays used, and what is left of the new maximum is shared.
+# If the maximum has changed since the slots were created, it is divided again, under the locks of
+# all slots: used amounts stay used, and the rest of the new maximum is divided.
 COUNT_REQUESTS = """
 CREATE FUNCTION ctx.count_requests(tenants uuid[], plans text[], most bigint[])
 RETURNS TABLE (organization_id uuid, used bigint, maximum bigint)

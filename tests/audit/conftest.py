@@ -1,4 +1,4 @@
-"""A database of records alone, in which tests may do what no gateway does."""
+"""A database of audit records alone, in which tests may do what no gateway does."""
 
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -12,7 +12,7 @@ from tests.conftest import TEMPLATE, _run, dsn_of
 
 @pytest.fixture(scope="session")
 async def ledger(worker_id: str, server_dsn: str) -> AsyncIterator[Ledger]:
-    """The records of this worker; each test has an organization of its own in it."""
+    """Yield the records of this worker; each test has an organization of its own in it."""
     name = f"gateway_audit_{worker_id}"
     await _run(
         f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
@@ -26,13 +26,13 @@ async def ledger(worker_id: str, server_dsn: str) -> AsyncIterator[Ledger]:
 
 @pytest.fixture
 async def organization(ledger: Ledger) -> UUID:
-    """An organization without events."""
+    """Return an organization without events."""
     return await ledger.organization()
 
 
 @pytest.fixture
 async def events(ledger: Ledger, organization: UUID) -> list[UUID]:
-    """Five events of the organization, sealed."""
+    """Return five events of the organization, sealed."""
     events = await ledger.write(organization, *range(5))
     await ledger.seal()
     return events

@@ -1,4 +1,4 @@
-"""A record of changes of a test's own: events written, sealed, verified, and tampered with."""
+"""An audit log of a test's own: events written, sealed, verified, and tampered with."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ VALUES ($1, gen_random_uuid(), 'Requirement', 'update', $2, 1) RETURNING id
 
 @dataclass(frozen=True)
 class Run:
-    """What became of a command: the sentence is the refusal's, the output the result's."""
+    """The result of a command: its exit code and output, or the sentence of its refusal."""
 
     exit_code: int
     output: str
@@ -33,7 +33,7 @@ class Run:
 
 
 class Ledger:
-    """A database with nothing but records in it, and a connection that nothing is refused to."""
+    """A database with only audit records, and a superuser's connection."""
 
     def __init__(self, dsn: str, superuser: asyncpg.Connection) -> None:
         self.dsn, self.superuser = dsn, superuser
@@ -56,7 +56,7 @@ class Ledger:
         return await self.superuser.fetchval(find, organization)
 
     async def write(self, organization: UUID | None, *data: object) -> list[UUID]:
-        """An event for each of these values, in one transaction."""
+        """Write an event for each of these values, in one transaction; return their IDs."""
         async with self.superuser.transaction():
             return [
                 await self.superuser.fetchval(INSERT, organization, json.dumps({"value": value}))
@@ -74,11 +74,11 @@ class Ledger:
         )
 
     async def sealed(self, organization: UUID | None) -> list[UUID]:
-        """The events of a chain in its order."""
+        """Return the events of a chain in its order."""
         return [seal["event_id"] for seal in await self.seals(organization)]
 
     async def tamper(self, *statements: str) -> None:
-        """What a superuser can do, in spite of triggers and policies."""
+        """Run statements as a superuser, in spite of triggers and policies; each changes a row."""
         async with self.superuser.transaction():
             await self.superuser.execute("SET LOCAL session_replication_role = replica")
             for statement in statements:
@@ -86,7 +86,7 @@ class Ledger:
                 assert not changed.endswith(" 0"), statement
 
     async def run(self, *arguments: str | Path | UUID, options: str = "") -> Run:
-        """The command `gateway audit`, on this database; `options` are added to its address."""
+        """Run `gateway audit` on this database; `options` are added to its address."""
         variables = {"DATABASE_URL": self.dsn + options, "GATEWAY_SECRET": SECRET}
         result = await asyncio.to_thread(
             CliRunner().invoke, app, ["audit", *map(str, arguments)], env=variables
@@ -100,15 +100,15 @@ class Ledger:
     async def verify(self, organization: UUID, *options: str | Path) -> Run:
         return await self.run("verify", "--organization", organization, *options)
 
-    async def rehash(self, organization: UUID) -> None:
-        """Make the chain of an organization fit its events as they are now."""
+    async def rehash(self, organization: UUID, line: str = "sealed_line") -> None:
+        """Make the chain of an organization fit its events as they are now, by these lines."""
         await self.tamper(
             f"""
             WITH RECURSIVE link AS (
                 SELECT 0::bigint AS seq, sha256(convert_to('{organization}', 'UTF8')) AS hash
                 UNION ALL
                 SELECT s.seq, sha256(link.hash || convert_to(
-                    s.seq || chr(10) || ctx.audit_line(e), 'UTF8'))
+                    s.seq || chr(10) || ctx.{line}(e), 'UTF8'))
                 FROM link
                 JOIN audit_seals AS s ON s.organization_id = '{organization}'
                     AND s.seq = link.seq + 1
@@ -121,5 +121,5 @@ class Ledger:
 
 
 def positions(hashes: Iterable[asyncpg.Record]) -> list[int]:
-    """The numbers of seals."""
+    """Return the numbers of seals."""
     return [seal["seq"] for seal in hashes]

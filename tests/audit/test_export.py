@@ -1,4 +1,4 @@
-"""`gateway audit export`: a file that proves itself, and that leaves a trace in the record."""
+"""`gateway audit export`: a file that proves itself, and whose creation is recorded."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ from graph import VERSION
 ROOT = Path(__file__).parents[2]
 DOCUMENTATION = ROOT / "docs" / "audit.md"
 LINES = """
-SELECT ctx.audit_line(e) FROM audit_seals AS s
+SELECT ctx.sealed_line(e) FROM audit_seals AS s
 JOIN audit_logs AS e ON e.id = s.event_id AND e.created_at = s.event_at
 WHERE s.organization_id = $1 ORDER BY s.seq
 """
@@ -35,7 +35,7 @@ WHERE event_type = 'export' AND (entity_id = $1 OR organization_id = $1)
 
 @pytest.fixture
 async def export(ledger, organization, events, tmp_path):
-    """Exports the organization, or what else is asked for."""
+    """Return a function that exports the organization, by default."""
 
     async def export(*options, to="record.ndjson", of=organization):
         return await ledger.run("export", "--organization", of, "--output", tmp_path / to, *options)
@@ -45,7 +45,7 @@ async def export(ledger, organization, events, tmp_path):
 
 @pytest.fixture
 async def file(export, tmp_path):
-    """The whole record of the organization."""
+    """Return the whole record of the organization."""
     assert (await export()).exit_code == 0
     return tmp_path / "record.ndjson"
 
@@ -137,7 +137,7 @@ async def test_a_file_that_is_there_is_not_overwritten(ledger, export, file):
 async def test_a_replica_is_verified_but_what_is_recorded_needs_the_primary(
     ledger, organization, events, tmp_path
 ):
-    replica = "?default_transaction_read_only=on"
+    replica = "?options=-c%20default_transaction_read_only%3Don"
     run = await ledger.run("verify", "--organization", organization, options=replica)
     assert run.output == "5 events verified in 1 chain; all are sealed.\n"
     to = ("--organization", organization, "--output", tmp_path / "record.ndjson")
@@ -200,7 +200,7 @@ SOMEBODY = UUID(int=7)
 
 
 def write(file: Path, lines: list[bytes], first: int, **claims: object) -> list[Checkpoint]:
-    """An export of these lines with an honest manifest, but for the claims; a checkpoint a line."""
+    """Write an export of these lines and checkpoints, with an honest manifest except the claims."""
     previous = hash = genesis(SOMEBODY)
     checkpoints = []
     for seq, line in enumerate(lines, start=first):

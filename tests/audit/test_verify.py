@@ -1,4 +1,4 @@
-"""`gateway audit verify`: whatever a superuser does to the record, it names the first bad event."""
+"""`gateway audit verify` names the first bad event after any tampering by a superuser."""
 
 import asyncio
 import json
@@ -28,6 +28,11 @@ TAMPERED = {
     ),
     "a value in JSON is edited": (
         ["""UPDATE audit_logs SET new_data = '{{"value": 20}}' WHERE id = '{2}'"""],
+        "Number 3, event {2}",
+        "the event was edited",
+    ),
+    "its transaction is another": (
+        ["UPDATE audit_logs SET xid = '17' WHERE id = '{2}'"],
         "Number 3, event {2}",
         "the event was edited",
     ),
@@ -153,7 +158,7 @@ async def test_an_event_that_was_dated_back_is_found_after_it_was_sealed(
 
 
 async def test_a_long_transaction_is_not_taken_for_dating_back(ledger, organization):
-    """Its events are older than what was sealed before them, but it was open at that time."""
+    """Its events are older than those sealed before them, but it was open at that time."""
     async with ledger.connected("gateway_owner") as writer:
         transaction = writer.transaction()
         await transaction.start()
@@ -184,7 +189,7 @@ async def test_a_seal_that_was_made_anew_is_found_at_the_next_one(ledger, organi
 
 @pytest.fixture
 async def checkpoints(ledger, events, tmp_path):
-    """A file that an operator has kept elsewhere; the superuser has emptied the table."""
+    """Return a file that an operator has kept elsewhere; the superuser has emptied the table."""
     run = await ledger.run("checkpoint")
     file = tmp_path / "checkpoints.ndjson"
     file.write_text(run.output)
@@ -254,16 +259,34 @@ async def test_dating_back_behind_a_checkpoint_is_found_even_when_the_seal_was_a
     assert "was dated back" in run.sentence
 
 
-async def test_a_function_that_would_hide_an_edit_is_not_believed(ledger, organization, events):
-    source = "SELECT pg_get_functiondef('ctx.audit_line'::regproc)"
-    ours = await ledger.superuser.fetchval(source)
-    await ledger.superuser.execute(ours.replace("event.action", "'update'"))
+@pytest.mark.parametrize(
+    ("name", "column", "lie"),
+    [("audit_line", "event.action", "'update'"), ("sealed_line", "event.xid", "17")],
+)
+async def test_a_function_that_would_hide_an_edit_is_not_believed(
+    ledger, organization, events, name, column, lie
+):
+    ours = await ledger.superuser.fetchval(f"SELECT pg_get_functiondef('ctx.{name}'::regproc)")
+    await ledger.superuser.execute(ours.replace(column, lie))
     try:
         run = await ledger.verify(organization)
     finally:
         await ledger.superuser.execute(ours)
     assert (run.exit_code, run.output) == (1, "")
-    assert "ctx.audit_line is not the one of this version" in run.sentence
+    assert f"ctx.{name} is not the one of this version" in run.sentence
+
+
+async def test_seals_of_the_first_releases_hold_and_the_chain_goes_on_from_them(
+    ledger, organization, events
+):
+    await ledger.rehash(organization, "audit_line")
+    await ledger.write(organization, "sealed by this release")
+    await ledger.seal()
+    assert (await ledger.verify(organization)).exit_code == 0
+    await ledger.tamper(
+        f"UPDATE audit_logs SET actor_id = NULL, action = 'x' WHERE id = '{events[1]}'"
+    )
+    assert "Number 2" in (await ledger.verify(organization)).sentence
 
 
 async def test_all_chains_are_verified_and_each_bad_one_is_named(ledger):

@@ -1,4 +1,4 @@
-"""A site made of the pages alone, people to sign in, and a look at what the database keeps."""
+"""A site made of the pages alone, people to sign in, and the rows that the database stores."""
 
 import asyncio
 import re
@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from auth.identify import InvalidToken, identify
-from auth.mail import Mail, Outbox
+from auth.accounts.mail import Mail, Outbox
+from auth.credentials.identify import InvalidToken, identify
+from auth.credentials.people import create_person
 from auth.pages import routes
-from auth.people import create_person
 from db.pool import Database
 from db.problem import CODES, Problem
 from graph.settings import Settings
@@ -33,7 +33,7 @@ SECURE, LOCAL = "https://gateway.example", "http://localhost:8000"
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with the password above."""
+    """A person with the password above."""
 
     id: UUID
     email: str
@@ -41,7 +41,8 @@ class Person:
 
 @pytest.fixture(scope="session")
 def settings() -> Settings:
-    return Settings(gateway_secret=SecretStr("tests" * 8), sign_in_attempts=3, sign_in_window=900)
+    secret = SecretStr("a secret that the tests of accounts use alone")
+    return Settings(gateway_secret=secret, sign_in_attempts=3, sign_in_window=900)
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ async def person(database: Database) -> Person:
 
 
 class Mailbox(Outbox):
-    """Everybody's mailbox: what is mailed stays here."""
+    """The mailbox of all people: mails are stored here."""
 
     def __init__(self, settings: Settings, shared: "Mailbox | None" = None) -> None:
         super().__init__(settings)
@@ -62,12 +63,12 @@ class Mailbox(Outbox):
         self.mails.append(mail)
 
     async def of(self, email: str) -> list[Mail]:
-        """The mails to this address, oldest first, once all are there."""
+        """Return the mails to this address, oldest first, once all have arrived."""
         await self.settle()
         return [mail for mail in self.mails if mail.to == email]
 
     async def link(self, email: str) -> str:
-        """The path of the link in the last mail to this address."""
+        """Return the path of the link in the last mail to this address."""
         [address] = re.findall(r"https?://\S+", (await self.of(email))[-1].text)[1:]
         return address.partition(":8000")[2]
 
@@ -78,7 +79,7 @@ def mailbox(settings: Settings) -> Mailbox:
 
 
 def site_of(database: Database, settings: Settings, outbox: Outbox) -> Starlette:
-    """The pages, and one resource that says who asks for it."""
+    """Return an application of the pages, and one resource that names its caller."""
 
     async def me(request: Request) -> Response:
         viewer = await identify(request, database, settings)
@@ -101,7 +102,7 @@ Browse = Callable[..., httpx.AsyncClient]
 
 @pytest.fixture
 async def browse(database: Database, settings: Settings, mailbox: Mailbox) -> AsyncIterator[Browse]:
-    """Makes browsers, each in a network of its own unless told otherwise; settings may differ."""
+    """Yield a function that makes browsers, each in a network of its own by default."""
     opened = []
     usual = site_of(database, settings, mailbox)
 
@@ -137,12 +138,12 @@ async def send(
 
 
 def hidden(page: str) -> dict[str, str]:
-    """The hidden fields of the forms on a page."""
+    """Return the hidden fields of the forms on a page."""
     return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
 
 
 async def form_of(browser: httpx.AsyncClient, next: str = "/") -> dict[str, str]:
-    """The hidden fields of the form for signing in, as the page holds them."""
+    """Return the hidden fields of the form for signing in, as the page holds them."""
     page = await browser.get("/sign-in", params={"next": next})
     token = page.text.split('name="csrf_token" value="')[1].split('"')[0]
     return {"csrf_token": token, "next": next}
@@ -151,7 +152,7 @@ async def form_of(browser: httpx.AsyncClient, next: str = "/") -> dict[str, str]
 async def sign_in(
     browser: httpx.AsyncClient, email: str, password: str = PASSWORD, next: str = "/"
 ) -> httpx.Response:
-    """What a person does: open the form, fill it in, send it."""
+    """Sign in as a person does: open the form, fill it in, send it."""
     form = await form_of(browser, next)
     return await browser.post("/sign-in", data={**form, "email": email, "password": password})
 
@@ -161,7 +162,7 @@ Rows = Callable[..., Awaitable[list[asyncpg.Record]]]
 
 @pytest.fixture
 def events(superuser: asyncpg.Connection) -> Rows:
-    """The recorded events about somebody, in order."""
+    """Return the recorded events about somebody, in order."""
 
     async def events(user_id: UUID | None, *types: str) -> list[asyncpg.Record]:
         return await superuser.fetch(
@@ -176,13 +177,13 @@ def events(superuser: asyncpg.Connection) -> Rows:
 
 @pytest.fixture
 async def organization(superuser: asyncpg.Connection, person: Person) -> UUID:
-    """The id of an organization that the person owns."""
+    """Return the ID of an organization that the person owns."""
     return await organization_of(superuser, person.id, "Harbour <b>")
 
 
 @pytest.fixture
 async def owner(browse: Browse, person: Person, organization: UUID) -> httpx.AsyncClient:
-    """The browser of its owner, who has just signed in."""
+    """Return the browser of its owner, who has just signed in."""
     browser = browse()
     await sign_in(browser, person.email)
     return browser
@@ -195,10 +196,10 @@ Overtaken = Callable[..., Awaitable[httpx.Response]]
 async def overtaken(
     browse: Browse, mailbox: Mailbox, person: Person, superuser: asyncpg.Connection
 ) -> Overtaken:
-    """The answer to a request that is on its way while another password is chosen by a link.
+    """Return the answer to a request that runs while its password is reset by a link.
 
-    The row of the password is held, or those of the sessions; the choice waits for it first, and
-    then the request.
+    The row of the password is locked, or those of the sessions; the reset waits for the lock first,
+    and then the request.
     """
     await send(browse(), "/forgotten-password", email=person.email)
     browser, link = browse(), await mailbox.link(person.email)

@@ -5,11 +5,11 @@ from uuid import uuid4
 
 import pytest
 
-from auth import tokens
-from auth.identify import identify_session
+from auth.credentials import tokens
+from auth.credentials.identify import identify_session
+from auth.credentials.people import create_person
 from auth.pages.agents import in_words
-from auth.pages.site import required_step_up
-from auth.people import create_person
+from auth.web.site import required_step_up
 from tests.auth.conftest import PASSWORD, hidden, send, sign_in
 
 PAGES = ("/account/sessions", "/account/second-factor", "/account/email")
@@ -23,7 +23,7 @@ async def clean_slate(superuser):
 
 @pytest.fixture
 async def mine(browse, person):
-    """The person's browser, signed in."""
+    """Return the person's browser, signed in."""
     browser = browse()
     await sign_in(browser, person.email)
     return browser
@@ -31,7 +31,7 @@ async def mine(browse, person):
 
 @pytest.fixture
 def later(superuser, person):
-    """Lets a quarter of an hour go by since the last proof."""
+    """Return a function that lets a quarter of an hour go by since the last authentication."""
 
     async def later():
         await superuser.execute(
@@ -165,7 +165,7 @@ async def test_nobody_signs_other_people_out(browse, mine, superuser, database):
 
 
 async def connect(superuser, person, name, scope):
-    """An application that acts for the person: its id."""
+    """Connect an application that acts for the person; return its ID."""
     client = uuid4().hex
     await superuser.execute(
         "INSERT INTO oauth_clients (client_id, client_name, is_public,"
@@ -203,7 +203,7 @@ async def test_applications_are_listed_with_their_scopes_in_words(mine, person, 
     await connect(superuser, person, "Everything", None)
     page = (await mine.get("/account/applications")).text
     assert "&lt;i&gt;Reader&lt;/i&gt;" in page
-    assert "See your documents, requirements, tests and the links between them" in page
+    assert "See your documents, requirements, assignments and baselines" in page
     assert "Do everything that you may do, in your name" in page
     assert "not used yet" in page
 

@@ -1,4 +1,4 @@
-"""Approval: who is told of people who wait, who lets them in, and what nobody else can do."""
+"""Approval: the notification of approvers, the approval, and the refusal of everybody else."""
 
 import asyncio
 from html import unescape
@@ -6,13 +6,13 @@ from uuid import uuid4
 
 import pytest
 
-from auth.approval import MAILS, tell_approvers
-from auth.people import create_person
+from auth.accounts.approval import MAILS, tell_approvers
+from auth.credentials.people import create_person
 from tests.auth.conftest import PASSWORD, Mailbox, hidden, send, sign_in
 
 HERE = "/account/approvals"
 EARLIEST = "UPDATE profiles SET created_at = '2000-01-01' WHERE email = $1"
-"""Before whoever else waits: the page shows so many, and those first who have waited longest."""
+"""A date before that of anybody else who waits: the page shows a number of people, oldest first."""
 LONG_AGO = "UPDATE sessions SET proved_at = now() - interval '1 hour' WHERE user_id = $1"
 
 
@@ -28,7 +28,7 @@ def email():
 
 @pytest.fixture
 async def approver(browse, person):
-    """The browser of somebody whom the operator has named."""
+    """Return the browser of a person whom the operator has named."""
     browser = browse(sign_up="approval", approvers=(person.email,))
     await sign_in(browser, person.email)
     return browser
@@ -36,7 +36,7 @@ async def approver(browse, person):
 
 @pytest.fixture
 async def waiting(database, email, superuser):
-    """The id of somebody who waits."""
+    """Return the ID of a person who waits."""
     id = await create_person(database, email, "New <b>Person", PASSWORD, approved=False)
     await superuser.execute(EARLIEST, email)
     return id

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from uuid_utils.compat import uuid7
 
-from auth.people import create_person
+from auth.credentials.people import create_person
 from tests.auth.conftest import PASSWORD, hidden, sign_in
 from tests.tenants import join
 
@@ -30,14 +30,14 @@ async def register(browser, organization, **change):
 
 
 async def opened(browser, client_id):
-    """The page of one application, and what its forms carry."""
+    """Return the page of one application, and the hidden fields of its forms."""
     id = client_id.removeprefix("rqc-")
     page = await browser.get(f"{HERE}/change", params={"id": id})
     return page, hidden(page.text)
 
 
 def told(html):
-    """client_id and secret, as a page shows them."""
+    """Return the client_id and secret on a page."""
     return re.findall(r"<code>(rqc-\w+|rqs_[\w-]+)</code>", html)
 
 
@@ -125,7 +125,19 @@ async def test_it_is_changed_switched_rotated_and_deleted(owner, organization, s
     _, form = await opened(owner, client_id)
     _, second = told((await owner.post(f"{HERE}/rotate", data=form)).text)
     assert second != first
-    assert (await stored(superuser, client_id))["client_secret"] != row["client_secret"]
+    rotated = await stored(superuser, client_id)
+    assert rotated["client_secret"] != row["client_secret"]
+    assert rotated["former_secret"] == row["client_secret"]
+    page, form = await opened(owner, client_id)
+    assert "The former secret is good until" in page.text
+    answer = await owner.post(f"{HERE}/revoke-former", data=form)
+    assert answer.headers["location"] == f"{HERE}?news=revoked"
+    assert (await stored(superuser, client_id))["former_secret"] is None
+    page, form = await opened(owner, client_id)
+    assert "The former secret is good until" not in page.text
+    shown = await owner.post(f"{HERE}/rotate", data=form | {"revokeFormer": "on"})
+    assert "The former secret" not in shown.text
+    assert (await stored(superuser, client_id))["former_secret"] is None
 
     for to in ("disabled", "enabled"):
         _, form = await opened(owner, client_id)
@@ -141,7 +153,7 @@ async def test_it_is_changed_switched_rotated_and_deleted(owner, organization, s
     assert client_id not in (await owner.get(HERE)).text
 
 
-PATHS = ("new", "change", "rotate", "switch", "delete")
+PATHS = ("new", "change", "rotate", "revoke-former", "switch", "delete")
 
 
 async def test_nobody_else_finds_anything_there(owner, organization, browse, database, superuser):

@@ -4,7 +4,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from auth import approval
+from auth.accounts import approval
 from tests.auth.conftest import PASSWORD, hidden, send, sign_in
 
 END = "UPDATE sessions SET ended_at = now() WHERE user_id = $1"
@@ -36,6 +36,7 @@ def back_to(path):
         ("/account/clients/new", "/account/clients"),
         ("/account/clients/change", "/account/clients"),
         ("/account/clients/rotate", "/account/clients"),
+        ("/account/clients/revoke-former", "/account/clients"),
         ("/account/clients/switch", "/account/clients"),
         ("/account/clients/delete", "/account/clients"),
         ("/account/approvals/approve", "/account/approvals"),

@@ -1,10 +1,10 @@
-"""What browsers send, and where they are sent afterwards."""
+"""The forms of browsers, and the redirects after them."""
 
 import pytest
 
-from auth.mail import Outbox
+from auth.accounts.mail import Outbox
 from auth.pages import routes
-from auth.pages.forms import FORM, local_path
+from auth.web.forms import FORM, local_path
 from db.pool import Database
 from graph.settings import Settings
 from tests.auth.conftest import form_of, sign_in
@@ -28,7 +28,7 @@ ELSEWHERE = [
 ]
 HERE = ["/", "/explorer", "/explorer?a=//b&c=%2F#d", "/projekte/größe", "/a//b", "/.//evil.example"]
 
-SETTINGS = Settings(gateway_secret="tests" * 8)
+SETTINGS = Settings(gateway_secret="a secret that the tests of forms use alone")
 ROUTES = routes(Database(""), SETTINGS, Outbox(SETTINGS))
 FORMS = [route.path for route in ROUTES if "POST" in (route.methods or ())]
 PAGES = [route.path for route in ROUTES if "GET" in (route.methods or ())]

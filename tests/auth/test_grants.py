@@ -13,8 +13,8 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from auth import tokens
-from auth.identify import act_for, identify_token
+from auth.credentials import tokens
+from auth.credentials.identify import act_for, identify_token
 from auth.viewer import Role
 from db.pool import Database
 
@@ -24,7 +24,7 @@ VISIBILITIES = ("private", "restricted", "organization", "public")
 
 @dataclass(frozen=True)
 class Held:
-    """A role that somebody was given, and what has become of it since."""
+    """A role that was granted, and its later state."""
 
     role: str
     state: str = "current"
@@ -59,12 +59,12 @@ class Organization:
         return not self.deleted or self.member.role == "owner"  # who may restore it
 
     def roles(self) -> set[Role]:
-        """What the person is at the organization."""
+        """Return the person's roles in the organization."""
         given = [held for held in (self.member, self.admin) if held and held.counts]
         return {Role[held.role.upper()] for held in given} if self.is_mine else set()
 
     def sees(self, project: Project) -> bool:
-        """Whether its visibility alone opens the project to the person."""
+        """Return whether the project's visibility alone opens it to the person."""
         if project.deleted or self.deleted:
             return False
         if project.visibility == "organization":
@@ -72,7 +72,7 @@ class Organization:
         return project.visibility == "public"
 
     def grants(self) -> Iterator[tuple[UUID, Role]]:
-        """Everything the person is granted here, by the rules."""
+        """Yield all grants of the person by the rules."""
         for role in self.roles():
             yield self.id, role
         for project in self.projects:
@@ -179,7 +179,7 @@ async def organizations(superuser, person) -> AsyncIterator[list[Organization]]:
 
 
 def told(held: Held) -> tuple[str, str, bool]:
-    """Role, status and whether deleted, as a membership's columns have them."""
+    """Return the role, status and deletion of a membership, as its columns hold them."""
     status = "suspended" if held.state == "suspended" else "active"
     return held.role, status, held.state == "removed"
 

@@ -1,4 +1,4 @@
-"""What it costs the database to find out who is asking."""
+"""The statements that identifying a request takes."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -7,10 +7,10 @@ import asyncpg
 import pytest
 from starlette.requests import HTTPConnection
 
-from auth import grants, tokens
-from auth.identify import act_for, identify
-from auth.session.origin import Origin
-from auth.sign_in import sign_in
+from auth.accounts.sign_in import sign_in
+from auth.credentials import grants, tokens
+from auth.credentials.identify import act_for, identify
+from auth.origin import Origin
 from auth.viewer import ANONYMOUS, Viewer
 from db.pool import NOBODY, Database
 from db.problem import Problem
@@ -21,9 +21,10 @@ Ask = Callable[..., tuple[Viewer, list[str]]]
 
 @pytest.fixture
 async def asked(database: Database, settings) -> AsyncIterator[Ask]:
-    """Identifies the sender of some headers; the viewer, and the statements this took.
+    """Yield a function that identifies the sender of headers: the viewer, and the statements.
 
-    Its one connection has seen the statements before: the first time, asyncpg asks for their types.
+    Its one connection has prepared the statements before: the first time, asyncpg reads their
+    types.
     """
     statements: list[str] = []
 
@@ -55,8 +56,8 @@ async def test_a_token_takes_one_statement(database, person, asked):
         assert len(statements) == 1
 
 
-async def test_a_cookie_takes_one_statement(database, settings, person, asked):
-    started = await sign_in(database, settings, person.email, PASSWORD, Origin())
+async def test_a_cookie_takes_one_statement(database, settings, person, asked, mailbox):
+    started = await sign_in(database, settings, mailbox, person.email, PASSWORD, Origin())
     viewer, statements = await asked(cookie=f"__Host-gateway={started.secret}")
     assert (viewer.id, viewer.session_id) == (person.id, str(started.id))
     assert len(statements) == 1
@@ -78,8 +79,8 @@ async def test_a_mistyped_token_is_refused_without_a_statement(database, person,
     assert (viewer.id, len(statements)) == (person.id, 1)
 
 
-async def test_a_websocket_is_identified_by_the_same_headers(database, settings, person):
-    started = await sign_in(database, settings, person.email, PASSWORD, Origin())
+async def test_a_websocket_is_identified_by_the_same_headers(database, settings, person, mailbox):
+    started = await sign_in(database, settings, mailbox, person.email, PASSWORD, Origin())
     headers = [
         (b"host", b"gateway.example"),
         (b"cookie", f"__Host-gateway={started.secret}".encode()),

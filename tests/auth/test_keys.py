@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from uuid_utils.compat import uuid7
 
-from auth.people import create_person
+from auth.credentials.people import create_person
 from tests.auth.conftest import PASSWORD, hidden, send, sign_in
 from tests.tenants import join
 
@@ -18,7 +18,7 @@ FILLED = {"name": "Report <b>", "scope:requirements:read": "on", "life": "30"}
 
 @pytest.fixture
 async def own(browse, person):
-    """The browser of somebody who has just signed in."""
+    """Return the browser of a person who has just signed in."""
     browser = browse()
     await sign_in(browser, person.email)
     return browser
@@ -34,13 +34,13 @@ async def make_key(browser, organization, **change):
 
 
 def text_of(page):
-    """The key that a page shows."""
+    """Return the key on a page."""
     [text] = re.findall(r"<code>(rq[kp]_live_[\w-]+)</code>", page.text)
     return text
 
 
 async def works(browse, text):
-    """Whether whoever shows this is somebody."""
+    """Return whether this credential is accepted."""
     answer = await browse().get("/me", headers={"authorization": f"Bearer {text}"})
     return answer.status_code == 200
 

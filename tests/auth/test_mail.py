@@ -1,4 +1,4 @@
-"""Mail: what a mail server is handed, what happens when it fails, and what reaches the log."""
+"""Mail: the messages to a mail server, the behavior when it fails, and the log."""
 
 import asyncio
 from email import message_from_bytes, policy
@@ -6,7 +6,7 @@ from email import message_from_bytes, policy
 import pytest
 from structlog.testing import capture_logs
 
-from auth.mail import MOST_WAITING, Mail, Outbox, mail
+from auth.accounts.mail import MOST_WAITING, Mail, Outbox, mail
 from db.problem import Problem
 from graph.settings import Settings
 
@@ -15,7 +15,7 @@ SECRET = "a gateway secret of forty characters ...."
 
 
 class Server:
-    """As much of a mail server as a sender needs: it keeps what it is handed, or refuses it."""
+    """A mail server that stores the mails it receives, or refuses them."""
 
     def __init__(self, *refusals: bytes) -> None:
         self.refusals, self.mails, self.recipients = list(refusals), [], []
@@ -41,7 +41,7 @@ class Server:
 
 @pytest.fixture
 async def smtp():
-    """Starts mail servers, each with the refusals it begins with; settings that lead to it."""
+    """Yield a function that starts a mail server with its first refusals, and returns settings."""
     running = []
 
     async def start(*refusals: bytes) -> tuple[Server, Settings]:
@@ -72,7 +72,7 @@ def confirmation(settings: Settings, to: str = "someone@demo.example") -> Mail:
 
 
 async def posted(settings: Settings, mail: Mail) -> list[dict]:
-    """What is logged when this is mailed."""
+    """Return the log lines of sending this mail."""
     with capture_logs() as logged:
         outbox = Outbox(settings, pauses=(0.01, 0.01))
         outbox.post(mail)

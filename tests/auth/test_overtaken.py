@@ -1,4 +1,4 @@
-"""Whoever shows the old password while another one is chosen: nothing that they write stays."""
+"""Writes made with the old password while another one is set are undone."""
 
 import asyncio
 
@@ -19,13 +19,13 @@ async def clean_slate(superuser):
 
 @pytest.fixture
 async def weak(superuser, person):
-    """The person's hash is one of those that signing in replaces."""
+    """Store a weak hash of the person's password, which signing in replaces."""
     change = "UPDATE profile_credentials SET password_hash = $1 WHERE user_id = $2"
     await superuser.execute(change, WEAK, person.id)
 
 
 async def signing_in(browser, person):
-    """The form for signing in, filled in: to be sent later."""
+    """Return the filled form for signing in, to be sent later."""
     form = await form_of(browser)
     return {**form, "email": person.email, "password": PASSWORD}
 

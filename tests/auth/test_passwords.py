@@ -1,4 +1,4 @@
-"""Which passwords are accepted, and how they are kept."""
+"""The rules for passwords, and their storage."""
 
 import asyncio
 import statistics
@@ -7,7 +7,7 @@ import time
 import pytest
 from argon2 import PasswordHasher
 
-from auth import passwords
+from auth.credentials import passwords
 from db.problem import Problem
 
 EMAIL = "member@demo.example"
@@ -19,6 +19,7 @@ GOOD = "correct horse battery"
     [
         "eleven char",
         "Password1234!",
+        "Butterfly2026!",
         "!!qwertyuiop12",
         "qwertyQWERTYqwerty",
         "abcdefghijklm",

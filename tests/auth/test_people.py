@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from auth.people import address, create_person, set_password
+from auth.credentials.people import address, create_person, set_password
 from db.problem import Problem
 from tests.auth.conftest import PASSWORD, sign_in
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from auth.people import create_person
+from auth.credentials.people import create_person
 from tests.auth.conftest import ANOTHER, PASSWORD, hidden, send, sign_in
 from tests.locks import gate
 
@@ -20,7 +20,7 @@ async def clean_slate(superuser):
 
 @pytest.fixture
 async def mine(browse, person):
-    """The person's browser, signed in."""
+    """Return the person's browser, signed in."""
     browser = browse()
     await sign_in(browser, person.email)
     return browser

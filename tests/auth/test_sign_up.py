@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from auth.people import approve, create_person
+from auth.credentials.people import approve, create_person
 from tests.auth.conftest import PASSWORD, hidden, send, sign_in
 
 WAITS = "waits for approval"
@@ -120,7 +120,7 @@ async def test_an_account_made_meanwhile_is_not_made_twice(browser, mailbox, dat
     await create_person(database, email, None, PASSWORD)
     answer = await confirm(browser, link)
     assert answer.status_code == 409
-    assert "Somebody has this e-mail address already." in answer.text
+    assert "This e-mail address is already in use." in answer.text
 
 
 async def test_a_link_expires(browser, mailbox, email, superuser):

@@ -8,8 +8,8 @@ from math import ceil
 
 import pytest
 
-from auth import passwords, throttle
-from auth.throttle import network_of
+from auth.credentials import passwords, throttle
+from auth.credentials.throttle import network_of
 from tests.auth.conftest import PASSWORD, form_of, sign_in
 
 WRONG = "not the password"
@@ -22,13 +22,13 @@ async def clean_slate(superuser):
 
 @pytest.fixture
 def patient(monkeypatch):
-    """Lets the first wait be a minute, which no machine is so slow as to sit out."""
+    """Set the first wait to a minute, which is longer than the test on any machine."""
     monkeypatch.setattr(throttle, "FIRST_WAIT", 60.0)
 
 
 @pytest.fixture
 def later(superuser):
-    """Lets time go by."""
+    """Return a function that lets time go by."""
 
     async def later(seconds):
         await superuser.execute(
@@ -154,7 +154,7 @@ async def test_attempts_at_the_same_moment_are_not_let_through_together(browse, 
 
 @contextmanager
 def crowd():
-    """So many others wait for their passwords to be checked that there is no place left."""
+    """Fill every place for password checks with other sign-ins that wait."""
     places = passwords.WORKERS + passwords.WAITING
     for _ in range(places):
         assert passwords._places.acquire(blocking=False)

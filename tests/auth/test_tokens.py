@@ -1,13 +1,13 @@
-"""Tokens for scripts: their form, their life, and what is kept of them."""
+"""Tokens for scripts: their form, their lifetime, and their stored digest."""
 
 import string
 from datetime import timedelta
 
 import pytest
 
-from auth import tokens
-from auth.identify import identify_token
-from auth.people import create_person
+from auth.credentials import tokens
+from auth.credentials.identify import identify_token
+from auth.credentials.people import create_person
 from db.problem import Problem
 from tests.auth.conftest import PASSWORD, sign_in
 

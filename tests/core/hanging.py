@@ -1,4 +1,4 @@
-"""A tree with something of every kind hanging on it, and what is left of it in the tables."""
+"""A tree of rows with dependents of every type, and the rows of it that remain."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,8 +14,8 @@ HANGING = {
     " '{documents}', '{o}', '{projects}', 'Other', 'other'",
     "requirements": "id, organization_id, project_id, document_id, name:"
     " '{requirements}', '{o}', '{projects}', '{documents}', 'Elsewhere'",
-    "properties": "id, organization_id, project_id, document_id, name, property_type:"
-    " '{properties}', '{o}', '{p}', '{d}', 'Mass', 'number'",
+    "properties": "id, organization_id, project_id, document_id, key, name, property_type:"
+    " '{properties}', '{o}', '{p}', '{d}', 'mass', 'Mass', 'number'",
     "blocks": "id, organization_id, project_id, document_id, parent_id, name:"
     " '{blocks}', '{o}', '{p}', '{d}', '{b}', 'Within'",
     "columns": "id, organization_id, project_id, document_id, block_id, property_id:"
@@ -43,18 +43,18 @@ ON = {
     "project": ("test_req", "excalidraw_diagrams"),
     "organization": ELSEWHERE,
 }
-"""What hangs on which row of the world, besides all that hangs on what is beneath it."""
+"""The dependents of each row of the world, except those of rows beneath it."""
 
 
 @dataclass
 class Tree:
-    """The world with more on it; `ids` are those of the further rows, by their table."""
+    """The world with further rows; `ids` are theirs, by table."""
 
     world: World
     ids: dict[str, UUID]
 
     async def delete(self, kind: str, days: int = 31) -> UUID:
-        """Delete it as its owner would have, so many days ago."""
+        """Delete the row as its owner would have, this many days ago."""
         id: UUID = getattr(self.world, kind)
         await self.world.superuser.execute(
             f"UPDATE {kind}s SET deleted_at = now() - make_interval(days => $2),"
@@ -65,7 +65,7 @@ class Tree:
         return id
 
     async def rows(self) -> set[UUID]:
-        """The ids of all rows under the policy that the organization has."""
+        """Return the IDs of all rows, read by the policy that the organization has."""
         found = set()
         for table in METADATA.sorted_tables:
             key = "id" if table.name == "organizations" else "organization_id"
@@ -79,7 +79,7 @@ class Tree:
 
 
 async def hang(world: World) -> Tree:
-    """Put something of every kind on the world's requirement, block, document and project."""
+    """Add dependents of every type to the world's requirement, block, document and project."""
     tree = Tree(world, {table: uuid7() for table in HANGING})
     names = {
         "o": world.organization,

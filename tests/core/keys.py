@@ -9,12 +9,13 @@ import httpx
 
 from tests.world import World
 
-EMPLOY = """mutation ($input: ServiceAccountCreate!) { serviceAccountCreate(input: $input) {
-    serviceAccount { id } member { id } } }"""
-CREATE = """mutation ($input: ApiKeyCreate!) { apiKeyCreate(input: $input) { secret
+EMPLOY = """mutation ($input: ServiceAccountCreateInput!) { serviceAccountCreate(input: $input) {
+    serviceAccount { id } member: organizationMember { id } } }"""
+CREATE = """mutation ($input: ApiKeyCreateInput!) { apiKeyCreate(input: $input) { secret
     apiKey { id version name hint scopes expiresAt lastUsedAt revokedAt
         serviceAccount { id } organization { id } createdBy { id } } } }"""
-TOKEN = """mutation ($input: PersonalTokenCreate!) { personalTokenCreate(input: $input) { secret
+TOKEN = """mutation ($input: PersonalTokenCreateInput!) {
+    personalTokenCreate(input: $input) { secret
     personalToken { id version name hint scopes expiresAt lastUsedAt revokedAt } } }"""
 REQUIREMENT = "query ($id: UUID!) { requirement(id: $id) { id } }"
 PROJECT = "query ($id: UUID!) { project(id: $id) { id } }"
@@ -25,7 +26,7 @@ WRITE = """mutation ($id: UUID!, $name: String! = "By a program") {
 
 @dataclass
 class Made:
-    """A key, and what it acts as; `text` is shown this once."""
+    """A key, and the account it acts as; `text` is shown only once."""
 
     text: str
     row: dict[str, Any]
@@ -40,7 +41,7 @@ class Made:
 async def make_key(
     world: World, *scopes: str, role: str = "EDITOR", person: str = "robot", **more: Any
 ) -> Made:
-    """An API key of a new service account; it may be asked for as `person`."""
+    """Create an API key of a new service account, which is known as `person`."""
     input = {"organizationId": world.organization, "name": "Nightly import", "role": role}
     employed = await world.ask("owner", EMPLOY, input=input)
     account = UUID(employed["serviceAccount"]["id"])
@@ -51,7 +52,7 @@ async def make_key(
 
 
 async def make_token(world: World, person: str, *scopes: str, days: float = 30) -> Made:
-    """A personal token; it may be asked for as `<person>'s script`."""
+    """Create a personal token, which is known as `<person>'s script`."""
     expires_at = (datetime.now(UTC) + timedelta(days=days)).isoformat()
     input = {"name": "Script", "scopes": list(scopes or ["admin"]), "expiresAt": expires_at}
     made = await world.ask(person, TOKEN, input=input)
@@ -60,7 +61,7 @@ async def make_token(world: World, person: str, *scopes: str, days: float = 30) 
 
 
 async def shown(world: World, text: str, client: httpx.AsyncClient | None = None) -> httpx.Response:
-    """The response to whoever shows this as a bearer token."""
+    """Return the response to a request with this bearer token."""
     headers = {"Authorization": f"Bearer {text}"}
     body = {"query": "{ viewer { scopes profile { id } } }"}
     return await (client or world.client).post("/graphql", json=body, headers=headers)

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from auth.tokens import check_sum
+from auth.credentials.tokens import check_sum
 from tests.core.keys import CREATE, PROJECT, REQUIREMENT, WRITE, make_key, shown
 from tests.mails import captured
 from tests.world import Refused
@@ -15,18 +15,19 @@ from tests.world import Refused
 REVOKE = "mutation ($id: UUID!) { apiKeyRevoke(id: $id) { apiKey { version revokedAt } } }"
 LIST = """query ($id: UUID!) { organization(id: $id) { apiKeys { totalCount
     nodes { id name hint scopes lastUsedAt revokedAt serviceAccount { fullName } } } } }"""
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: KeyUpdate!) {
+UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: ApiKeyUpdateInput!) {
     apiKeyUpdate(id: $id, expectedVersion: $version, input: $input) {
         apiKey { version name scopes expiresAt } } }"""
 DELETE = """mutation ($id: UUID!) { serviceAccountDelete(id: $id, expectedVersion: 1) {
     serviceAccount { id } } }"""
-MEMBER = """mutation ($id: UUID!, $input: OrganizationMemberUpdate!) {
-    organizationMemberUpdate(id: $id, expectedVersion: 1, input: $input) { member { id } } }"""
+MEMBER = """mutation ($id: UUID!, $input: OrganizationMemberUpdateInput!) {
+    organizationMemberUpdate(id: $id, expectedVersion: 1, input: $input) {
+        member: organizationMember { id } } }"""
 REMOVE = """mutation ($id: UUID!) {
-    organizationMemberRemove(id: $id, expectedVersion: 1) { member { id } } }"""
+    organizationMemberRemove(id: $id, expectedVersion: 1) { member: organizationMember { id } } }"""
 GONE = "mutation ($id: UUID!) { organizationDelete(id: $id, expectedVersion: 1) { __typename } }"
 LEAKED = r"rq[kp]_live_[A-Za-z0-9_-]{43}[0-9A-Za-z]{6}"
-"""What docs/keys.md tells scanners for leaked secrets."""
+"""The pattern for leaked keys, as documented in docs/keys.md."""
 
 
 async def test_a_key_is_shown_once_and_kept_as_a_digest(world, superuser):
@@ -324,9 +325,9 @@ async def test_keys_are_purged_with_their_organization_and_the_account_outlives_
         world.organization,
     )
     purge = """mutation ($id: UUID!) { purge(organizationId: $id) {
-        total remaining purged { type count } } }"""
+        total remaining purged { entityType count } } }"""
     purged = await world.ask("owner", purge, id=world.organization)
-    assert {"type": "ApiKey", "count": 1} in purged["purged"]
+    assert {"entityType": "API_KEY", "count": 1} in purged["purged"]
     assert (await shown(world, key.text)).status_code == 401
     served = "SELECT service_of FROM profiles WHERE id = $1"
     assert await world.superuser.fetchval(served, key.account) == world.organization

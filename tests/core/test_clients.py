@@ -1,8 +1,8 @@
-"""Applications that an organization manages: who may, what they are given, and what ends them."""
+"""Applications of an organization: the rights of their owners, their scopes, and their end."""
 
 import base64
 import hashlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,20 +10,23 @@ import pytest
 from tests.world import Refused
 
 FIELDS = """id version name clientId redirectUris scopes isPublic isDisabled secretVersion
+    formerSecretExpiresAt
     serviceAccount { id fullName isService }"""
-CREATE = f"""mutation ($input: OAuthClientCreate!) {{ oauthClientCreate(input: $input) {{
-    secret client {{ {FIELDS} }} }} }}"""
-UPDATE = f"""mutation ($id: UUID!, $version: BigInt!, $input: OAuthClientUpdate!) {{
+CREATE = f"""mutation ($input: OAuthClientCreateInput!) {{ oauthClientCreate(input: $input) {{
+    secret client: oauthClient {{ {FIELDS} }} }} }}"""
+UPDATE = f"""mutation ($id: UUID!, $version: BigInt!, $input: OAuthClientUpdateInput!) {{
     oauthClientUpdate(id: $id, expectedVersion: $version, input: $input) {{
-        merged client {{ {FIELDS} }} }} }}"""
-ROTATE = f"""mutation ($id: UUID!, $version: BigInt!) {{
-    oauthClientSecretRotate(id: $id, expectedVersion: $version) {{
-        secret client {{ {FIELDS} }} }} }}"""
+        merged client: oauthClient {{ {FIELDS} }} }} }}"""
+ROTATE = f"""mutation ($id: UUID!, $version: BigInt!, $revokeFormer: Boolean! = false) {{
+    oauthClientSecretRotate(id: $id, expectedVersion: $version, revokeFormer: $revokeFormer) {{
+        secret client: oauthClient {{ {FIELDS} }} }} }}"""
+REVOKE_FORMER = f"""mutation ($id: UUID!) {{
+    oauthClientFormerSecretRevoke(id: $id) {{ client: oauthClient {{ {FIELDS} }} }} }}"""
 DELETE = """mutation ($id: UUID!, $version: BigInt!) {
-    oauthClientDelete(id: $id, expectedVersion: $version) { client { id } } }"""
+    oauthClientDelete(id: $id, expectedVersion: $version) { client: oauthClient { id } } }"""
 LIST = """query ($id: UUID!) { organization(id: $id) {
     oauthClients(orderBy: [{ by: NAME }]) { totalCount nodes { name clientId } } } }"""
-ONE = "query ($id: UUID!) { node(id: $id) { ... on OAuthClient { name } } }"
+ONE = "query ($id: ID!) { node(id: $id) { ... on OAuthClient { name } } }"
 WRITE = """mutation ($id: UUID!) { requirementUpdate(id: $id, expectedVersion: 1,
     input: { name: "By a partner" }) { requirement { updatedBy { id fullName } } } }"""
 CALLBACK = "https://partner.example/cb"
@@ -32,7 +35,7 @@ SCOPES = ["requirements:write", "organizations:read"]
 
 @pytest.fixture
 def register(world):
-    """Has an owner register an application, one that acts for itself unless told otherwise."""
+    """Return a function with which an owner registers an application, by default a machine's."""
 
     async def register(person="owner", **change):
         input = {
@@ -48,7 +51,7 @@ def register(world):
 
 
 async def token_of(world, made, **form):
-    """What the application is answered when it asks for a token of its own."""
+    """Return the response to a request of the application for a token of its own."""
     pair = f"{made['client']['clientId']}:{made['secret']}".encode()
     return await world.client.post(
         "/oauth/token",
@@ -58,7 +61,7 @@ async def token_of(world, made, **form):
 
 
 async def act(world, made, person="robot"):
-    """Have the application ask for a token, to be used as this person's."""
+    """Request a token of the application, and use it as this person's."""
     answer = await token_of(world, made)
     assert answer.status_code == 200, answer.text
     world.tokens[person] = answer.json()["access_token"]
@@ -123,7 +126,7 @@ async def test_it_stops_with_its_service_account(world, register):
 
 
 async def status(world, person):
-    """How the API answers whoever shows this person's token."""
+    """Return the status of a request with this person's token."""
     return (await world.post(person, "{ viewer { profile { id } } }")).status_code
 
 
@@ -157,16 +160,68 @@ async def test_fewer_scopes_are_at_once_all_that_its_tokens_have(world, register
     assert wide.json()["error"] == "invalid_scope"
 
 
-async def test_another_secret_ends_the_one_before(world, register):
+async def rotate(world, made, **change):
+    client = made["client"]
+    about = {"id": client["id"], "version": client["version"]}
+    return await world.ask("owner", ROTATE, **about, **change)
+
+
+async def good(world, *given):
+    """Return for each of these secrets whether it gets a token."""
+    return [(await token_of(world, one)).status_code == 200 for one in given]
+
+
+async def test_the_former_secret_is_good_for_a_day_more(world, register):
     made = await register()
-    id, version = made["client"]["id"], made["client"]["version"]
-    rotated = await world.ask("owner", ROTATE, id=id, version=version)
+    assert made["client"]["formerSecretExpiresAt"] is None
+    rotated = await rotate(world, made)
     assert rotated["client"]["secretVersion"] == 2
-    assert (await token_of(world, made)).status_code == 401
-    assert (await token_of(world, rotated)).status_code == 200
+    until = datetime.fromisoformat(rotated["client"]["formerSecretExpiresAt"])
+    left = until - datetime.now(UTC)
+    assert timedelta(hours=23) < left <= timedelta(hours=24)
+    assert await good(world, made, rotated) == [True, True]
+    renamed = await change(world, rotated, name="Renamed")  # keeps both
+    assert await good(world, made, rotated) == [True, True]
     with pytest.raises(Refused, match="CONFLICT"):
-        await world.ask("owner", ROTATE, id=id, version=version)
-    assert (await token_of(world, rotated)).status_code == 200
+        await rotate(world, made)
+    assert await good(world, made, rotated) == [True, True]
+    past = "UPDATE oauth_clients SET former_secret_expires_at = now() WHERE id = $1"
+    await world.superuser.execute(past, UUID(made["client"]["id"]))
+    assert await good(world, made, rotated) == [False, True]
+    kept = renamed["client"]["formerSecretExpiresAt"]
+    assert datetime.fromisoformat(kept) == until
+
+
+async def test_two_secrets_at_most_are_good(world, register):
+    first = await register()
+    second = await rotate(world, first)
+    third = await rotate(world, second)
+    assert await good(world, first, second, third) == [False, True, True]
+
+
+async def test_a_rotation_ends_a_secret_in_wrong_hands_at_once(world, register):
+    first = await register()
+    second = await rotate(world, first)
+    third = await rotate(world, second, revokeFormer=True)
+    assert third["client"]["formerSecretExpiresAt"] is None
+    assert await good(world, first, second, third) == [False, False, True]
+    fourth = await rotate(world, third)
+    assert await good(world, second, third, fourth) == [False, True, True]
+
+
+async def test_the_former_secret_is_ended_at_once(world, register):
+    first = await register()
+    second = await rotate(world, first)
+    for person in ("admin", "editor", "outsider"):
+        with pytest.raises(Refused, match="NOT_FOUND"):
+            await world.ask(person, REVOKE_FORMER, id=first["client"]["id"])
+    assert await good(world, first, second) == [True, True]
+    for _ in range(2):
+        ended = await world.ask("owner", REVOKE_FORMER, id=first["client"]["id"])
+        assert ended["client"]["formerSecretExpiresAt"] is None
+    assert await good(world, first, second) == [False, True]
+    kept = "SELECT former_secret FROM oauth_clients WHERE id = $1"
+    assert await world.superuser.fetchval(kept, UUID(first["client"]["id"])) is None
 
 
 async def test_it_asks_people_with_a_code(world, register):
@@ -266,7 +321,7 @@ async def test_a_secret_is_in_one_answer_and_nowhere_else(world, register):
     )
     assert [row["action"] for row in event] == ["create", "update"]
     assert {row["soc2_control"] for row in event} == {"CC6.3"}
-    assert event[1]["changed_fields"] == ["secret_version"]
+    assert set(event[1]["changed_fields"]) == {"secret_version", "former_secret_expires_at"}
 
 
 async def test_a_repeat_is_given_the_same_secret_which_nobody_can_read(world, register):
@@ -285,7 +340,7 @@ async def test_a_repeat_is_given_the_same_secret_which_nobody_can_read(world, re
     assert not [row for row in kept if row["answer"] and b"rqs_" in row["answer"]]
 
 
-PURGE = "mutation ($ids: [UUID!]) { purge(ids: $ids) { purged { type count } } }"
+PURGE = "mutation ($ids: [UUID!]) { purge(ids: $ids) { purged { entityType count } } }"
 
 
 async def test_nothing_of_it_works_or_tells_when_its_organization_has_gone(world, register):
@@ -296,7 +351,7 @@ async def test_nothing_of_it_works_or_tells_when_its_organization_has_gone(world
     assert await status(world, "robot") == 401
     assert (await token_of(world, made)).status_code == 401
     purged = await world.ask("owner", PURGE, ids=[world.organization])
-    assert {"type": "OrganizationClient", "count": 1} in purged["purged"]
+    assert {"entityType": "OAUTH_CLIENT", "count": 1} in purged["purged"]
     row = await world.superuser.fetchrow(
         "SELECT client_name, redirect_uris, disabled_at FROM oauth_clients WHERE client_id = $1",
         made["client"]["clientId"],

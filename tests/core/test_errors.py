@@ -5,11 +5,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from db.text import as_name
 from tests.world import found
 
-REQUIREMENT = """mutation ($input: RequirementCreate!) {
+REQUIREMENT = """mutation ($input: RequirementCreateInput!) {
     requirementCreate(input: $input) { requirement { id name description properties } } }"""
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdate!) {
+UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdateInput!) {
     requirementUpdate(id: $id, expectedVersion: $version, input: $input) {
         requirement { id version } } }"""
 DELETE = """mutation ($id: UUID!, $version: BigInt!) {
@@ -18,24 +19,24 @@ READ = """query ($id: UUID!) { requirement(id: $id) {
     version name description status tags properties position } }"""
 LITERAL = """mutation {{ requirementCreate(input: {{documentId: "{document}", {field} }}) {{
     requirement {{ id properties }} }} }}"""
-BLOCK = """mutation ($input: BlockCreate!) {
+BLOCK = """mutation ($input: BlockCreateInput!) {
     blockCreate(input: $input) { block { id content } } }"""
-DOCUMENT = """mutation ($input: DocumentCreate!) {
+DOCUMENT = """mutation ($input: DocumentCreateInput!) {
     documentCreate(input: $input) { document { id } } }"""
-PROJECT = """mutation ($input: ProjectCreate!) {
+PROJECT = """mutation ($input: ProjectCreateInput!) {
     projectCreate(input: $input) { project { id } } }"""
-ORGANIZATION = """mutation ($input: OrganizationCreate!) {
+ORGANIZATION = """mutation ($input: OrganizationCreateInput!) {
     organizationCreate(input: $input) { organization { id } } }"""
-INVITE = """mutation ($input: OrganizationInvite!) {
-    organizationInvite(input: $input) { invitation { id email } } }"""
-PROFILE = """mutation ($id: UUID!, $input: ProfileUpdate!) {
+INVITE = """mutation ($input: OrganizationInviteInput!) {
+    organizationInvite(input: $input) { invitation: organizationInvitation { id email } } }"""
+PROFILE = """mutation ($id: UUID!, $input: ProfileUpdateInput!) {
     profileUpdate(id: $id, expectedVersion: 1, input: $input) { profile { id } } }"""
 PAGE = """query ($id: UUID!, $first: Int, $last: Int) { document(id: $id) {
     blocks(first: $first, last: $last) { nodes { id } } } }"""
-PAGE_OF_REQUIREMENTS = """query ($first: Int, $filter: RequirementFilter) {
+PAGE_OF_REQUIREMENTS = """query ($first: Int, $filter: RequirementFilterInput) {
     requirements(first: $first, filter: $filter) { nodes { id } } }"""
 
-EVERYTHING = """SELECT (SELECT count(*) FROM audit_logs),
+EVERYTHING = """SELECT (SELECT count(*) FROM audit_logs WHERE entity_type <> 'Operation'),
     (SELECT count(*) FROM requirements), (SELECT count(*) FROM blocks),
     (SELECT count(*) FROM documents), (SELECT count(*) FROM projects),
     (SELECT count(*) FROM organizations), (SELECT count(*) FROM organization_invitations),
@@ -52,13 +53,13 @@ ADDRESSES += ("a@" + "x" * 253, NUL)
 
 @pytest.fixture(scope="module")
 async def world(superuser, database, client):
-    """One tenant for all of these tests: what they ask for is not done."""
+    """Return one tenant for all of these tests: every request of them is refused."""
     return await found(superuser, database, client)
 
 
 @pytest.fixture
 def refused(world):
-    """Ask for what is refused, and find nothing written; the error's code and field."""
+    """Send a request that must be refused and write nothing; return the error's code and field."""
 
     async def refused(person, query, **variables):
         token = await world.token(person)
@@ -184,13 +185,13 @@ async def test_a_number_too_large_for_a_double_is_refused(world, refused, number
         assert code in {"INVALID", "GRAPHQL_VALIDATION_FAILED"}
 
 
-@pytest.mark.parametrize("number", [str(2**53 + 1), str(2**63), str(10**40), "1e308", "0.1"])
+@pytest.mark.parametrize("number", [str(2**53 + 1), str(2**63), "1e40", "1e308", "0.1"])
 async def test_any_other_number_is_kept_and_read_again(world, number):
     field = f'name: "Stops", properties: {{n: {number}}}'
     query = LITERAL.format(document=world.document, field=field)
     made = (await world.ask("editor", query))["requirement"]
     read = await world.ask("viewer", READ, id=made["id"])
-    assert read["properties"]["n"] == pytest.approx(float(number), rel=1e-12)
+    assert read["properties"]["n"] == json.loads(number)
 
 
 async def test_deeply_nested_json_is_refused_or_read_again(world):
@@ -211,10 +212,8 @@ async def test_deeply_nested_json_is_refused_or_read_again(world):
     "body",
     [
         b'{"input": {"documentId": "%s", "name": "a\\ud800b"}}',
-        b'{"input": {"documentId": "%s", "name": "Stops", "position": 1e999}}',
         b'{"input": {"documentId": "%s", "name": "Stops", "position": NaN}}',
         b'{"input": {"documentId": "%s", "name": "Stops", "position": -Infinity}}',
-        b'{"input": {"documentId": "%s", "name": "Stops", "properties": {"n": 1e999}}}',
         b'{"input": {"documentId": "%s", "name": "\xff"}}',
     ],
     ids=lambda body: repr(body[-22:]),
@@ -245,7 +244,7 @@ async def test_unusual_text_is_kept_as_it_is(world):
     for text in ("\U0001f680 e\u0301 \u202e \x01\x7f \ufeff", "'; DROP TABLE x; --", "x" * 500):
         input = {"documentId": world.document, "name": text, "description": text * 20}
         made = (await world.ask("editor", REQUIREMENT, input=input))["requirement"]
-        assert made.items() >= {"name": text, "description": text * 20}.items()
+        assert made.items() >= {"name": as_name(text), "description": text * 20}.items()
 
 
 async def test_the_longest_words_fit_the_indexes(world):

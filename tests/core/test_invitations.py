@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from auth.browser_sessions import start
-from auth.people import approve
-from auth.session.origin import Origin
+from auth.credentials.browser_sessions import start
+from auth.credentials.people import approve
+from auth.origin import Origin
 from db.pool import NOBODY
 from graph.app import create_app
 from tests import networks
@@ -19,10 +19,12 @@ from tests.mails import captured
 
 INVITE = """mutation ($organization: UUID!, $email: String!, $role: OrganizationRole! = EDITOR) {
     organizationInvite(input: {organizationId: $organization, email: $email, role: $role}) {
-        invitation { id version } } }"""
+        invitation: organizationInvitation { id version } } }"""
 CANCEL = """mutation ($id: UUID!) { organizationInvitationCancel(id: $id, expectedVersion: 1) {
-    invitation { status } } }"""
-DELETE = """mutation ($id: UUID!) { organizationDelete(id: $id, expectedVersion: 1) { merged } }"""
+    invitation: organizationInvitation { status } } }"""
+DELETE = (
+    """mutation ($id: UUID!) { organizationDelete(id: $id, expectedVersion: 1) { __typename } }"""
+)
 RENAME = """mutation ($id: UUID!, $name: String!) {
     organizationUpdate(id: $id, expectedVersion: 1, input: {name: $name}) { merged } }"""
 NO_LINK = "has been used, has expired or is incomplete"
@@ -38,7 +40,7 @@ def mails():
 
 @pytest.fixture
 async def browse(app, database, settings, superuser):
-    """Makes browsers, in which the person with this address is signed in, if it is given."""
+    """Yield a function that makes browsers, in which the person with this address is signed in."""
     opened = []
 
     async def browse(email=None, site=None):
@@ -62,7 +64,7 @@ async def browse(app, database, settings, superuser):
 
 @pytest.fixture
 def invite(world):
-    """Invite an address, by default the outsider's; the invitation's id."""
+    """Invite an address, by default the outsider's; return the invitation's ID."""
 
     async def invite(email=None, role="EDITOR"):
         address = email or world.email("outsider")
@@ -362,7 +364,7 @@ async def test_only_a_digest_of_the_link_is_kept(world, invite, mails, superuser
 
 
 async def test_an_outbox_that_is_full_costs_the_mail_alone(world, invite, superuser, monkeypatch):
-    monkeypatch.setattr("auth.mail.MOST_WAITING", 0)
+    monkeypatch.setattr("auth.accounts.mail.MOST_WAITING", 0)
     id = await invite()
     assert await superuser.fetchval(STATE, id) == "pending"
 

@@ -1,11 +1,11 @@
-"""docs/keys.md shows what the gateway takes and does, from a service account to a leaked key."""
+"""The examples of docs/keys.md run as written, from a service account to a leaked key."""
 
 import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from auth.oauth.scopes import SCOPES
+from auth.policy.scope_names import SCOPES
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "keys.md").read_text()
 EMPLOY, KEY, TOKEN = re.findall(r"```graphql\n(.*?)```", DOCUMENT, re.DOTALL)
@@ -15,7 +15,7 @@ EMPLOY, KEY, TOKEN = re.findall(r"```graphql\n(.*?)```", DOCUMENT, re.DOTALL)
 
 
 async def send(client, text):
-    """The answer to the request that the document shows, with this key."""
+    """Return the answer to the request in the document, with this key."""
     head, _, body = REQUEST.replace("rqk_live_...", text).partition("\n\n")
     first, *lines = head.splitlines()
     method, path, _ = first.split(" ")

@@ -7,20 +7,21 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from auth.session.limits import PLANS
+from auth.session.write.plan_limits import PLANS
 from db.core.organizations import BillingPlan
 from db.core.plans import Plan
+from tests.contexts import enter, read_key, signed
 from tests.kit.asking import run, session_of
 from tests.tenants import organization_of
 from tests.world import Refused
 
-INVITE = """mutation ($input: OrganizationInvite!) { organizationInvite(input: $input) {
-    invitation { token } } }"""
+INVITE = """mutation ($input: OrganizationInviteInput!) { organizationInvite(input: $input) {
+    invitation: organizationInvitation { token } } }"""
 ACCEPT = """mutation ($token: UUID!) { organizationInvitationAccept(token: $token) {
-    member { id } } }"""
+    member: organizationMember { id } } }"""
 MEMBER = """mutation ($id: UUID!, $version: BigInt!, $status: UserStatus!) {
     organizationMemberUpdate(id: $id, expectedVersion: $version, input: {status: $status}) {
-        member { id } } }"""
+        member: organizationMember { id } } }"""
 CHANGE = """mutation ($id: UUID!, $version: BigInt!) {{
     {name}(id: $id, expectedVersion: $version) {{ __typename }} }}"""
 PROJECT = """mutation ($organization: UUID!, $slug: String!) {
@@ -30,7 +31,7 @@ RENAME = """mutation ($id: UUID!, $name: String!) { requirementUpdate(
     id: $id, expectedVersion: 1, input: {name: $name}, force: true) { requirement { id } } }"""
 CREATE = """mutation ($document: UUID!) { requirementCreate(
     input: {documentId: $document, name: "New"}) { requirement { id } } }"""
-BULK = """mutation ($items: [RequirementCreate!]!, $onError: OnError! = ABORT,
+BULK = """mutation ($items: [RequirementCreateInput!]!, $onError: OnError! = ABORT,
         $dryRun: Boolean! = false) {
     requirementsCreate(items: $items, onError: $onError, dryRun: $dryRun) { succeeded failed } }"""
 USAGE = """query ($id: UUID!) { organization(id: $id) { usage {
@@ -40,7 +41,7 @@ SLOTS = "SELECT * FROM usage_counters WHERE organization_id = $1 ORDER BY month,
 
 
 async def limit(world, **columns):
-    """Agree with the organization on other limits, as only an operator can."""
+    """Set other limits for the organization, as only an operator can."""
     for name, value in columns.items():
         await world.superuser.execute(
             f"UPDATE organizations SET {name} = $2 WHERE id = $1", world.organization, value
@@ -48,7 +49,7 @@ async def limit(world, **columns):
 
 
 async def refused(world, person, query, **variables):
-    """Limit, current and maximum of the refusal."""
+    """Return limit, current and maximum of the refusal."""
     with pytest.raises(Refused) as told:
         await world.ask(person, query, **variables)
     extensions = told.value.errors[0]["extensions"]
@@ -61,7 +62,7 @@ async def usage(world, person="owner"):
 
 
 async def written(world):
-    """How much there is of the tenant's rows and of its record."""
+    """Return the numbers of the tenant's events, members, projects, requirements and usage."""
     return await world.superuser.fetchrow(
         "SELECT (SELECT count(*) FROM audit_logs WHERE organization_id = $1),"
         " (SELECT count(*) FROM organization_members WHERE organization_id = $1),"
@@ -73,7 +74,7 @@ async def written(world):
 
 
 async def newcomers(world, number):
-    """People of no organization who are invited: their names here, and what they accept."""
+    """Return people outside of any organization who are invited, and their invitations."""
     invited = {}
     for i in range(number):
         person = f"newcomer{i}"
@@ -122,13 +123,13 @@ async def test_memberships_that_come_back_take_a_seat_and_ended_ones_free_it(wor
     input = {"organizationId": world.organization, "email": f"late@{world.name}.example"}
     assert await refused(world, "admin", INVITE, input=input) == full
     role = """mutation ($id: UUID!) { organizationMemberUpdate(id: $id, expectedVersion: 3,
-        input: {role: MEMBER}) { member { id } } }"""
+        input: {role: MEMBER}) { member: organizationMember { id } } }"""
     await world.ask("admin", role, id=editor)  # whoever is in may be changed
 
 
 @pytest.fixture
 def few_projects(monkeypatch):
-    """A plan of three projects."""
+    """Set a plan of three projects."""
     plan = PLANS[BillingPlan.FREE]
     monkeypatch.setitem(PLANS, BillingPlan.FREE, Plan(plan.members, 3, plan.monthly_requests))
 
@@ -260,7 +261,7 @@ async def test_many_rows_of_one_mutation_are_one_request_or_none(world):
 
 
 async def test_one_writer_does_not_wait_for_another(world, database_dsn):
-    """A transaction that holds a slot keeps nobody from the others."""
+    """A transaction that holds a slot does not block the others."""
     await world.ask("editor", CREATE, document=world.document)
     async with world.superuser.transaction():
         await world.superuser.execute(
@@ -291,10 +292,7 @@ async def test_the_usage_of_many_organizations_is_one_statement(world, superuser
 async def test_the_database_counts_for_nobody_in_another_tenant(world, other_world):
     async def count(organization: UUID):
         async with world.superuser.transaction():
-            await world.superuser.execute("SET LOCAL ROLE gateway_app")
-            await world.superuser.execute(
-                "SELECT set_config('app.organizations', $1, true)", f"{{{world.organization}}}"
-            )
+            await enter(world.superuser, organizations=[world.organization])
             return await world.superuser.fetch(
                 "SELECT * FROM ctx.count_requests($1, '{free}', '{1}')", [organization]
             )
@@ -312,12 +310,11 @@ async def test_what_is_taken_and_given_back_by_many_adds_up_to_the_maximum(world
     """More transactions than there are slots, a third of which are rolled back."""
     await limit(world, max_monthly_requests=100)
     counted = Counter[str]()
+    _, context, _ = signed(await read_key(world.superuser), organizations=[world.organization])
 
     async def writer(number):
         connection = await asyncpg.connect(database_dsn, server_settings={"role": "gateway_app"})
-        await connection.execute(
-            "SELECT set_config('app.organizations', $1, false)", f"{{{world.organization}}}"
-        )
+        await connection.execute("SELECT set_config('app.organizations', $1, false)", context)
         for i in range(12):
             transaction = connection.transaction()
             await transaction.start()

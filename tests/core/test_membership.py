@@ -8,23 +8,24 @@ import pytest
 
 from tests.world import Refused
 
-INVITE = """mutation ($input: OrganizationInvite!) { organizationInvite(input: $input) {
-    invitation { id version email role status token expiresAt
+INVITE = """mutation ($input: OrganizationInviteInput!) { organizationInvite(input: $input) {
+    invitation: organizationInvitation { id version email role status token expiresAt
         organization { id } createdBy { id } } } }"""
 ACCEPT = """mutation ($token: UUID!) { organizationInvitationAccept(token: $token) {
-    member { id version role status user { id } organization { id name memberCount } } } }"""
+    member: organizationMember { id version role status user { id }
+        organization { id name memberCount } } } }"""
 CANCEL = """mutation ($id: UUID!, $version: BigInt!) {
     organizationInvitationCancel(id: $id, expectedVersion: $version) {
-        invitation { version status } } }"""
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: OrganizationMemberUpdate!) {
+        invitation: organizationInvitation { version status } } }"""
+UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: OrganizationMemberUpdateInput!) {
     organizationMemberUpdate(id: $id, expectedVersion: $version, input: $input) {
-        member { version role status updatedBy { id } } } }"""
+        member: organizationMember { version role status updatedBy { id } } } }"""
 REMOVE = """mutation ($id: UUID!, $version: BigInt!) {
     organizationMemberRemove(id: $id, expectedVersion: $version) {
-        member { id version organization { memberCount } } } }"""
+        member: organizationMember { id version organization { memberCount } } } }"""
 RESTORE = """mutation ($id: UUID!, $version: BigInt!) {
     organizationMemberRestore(id: $id, expectedVersion: $version) {
-        member { id version role organization { memberCount } } } }"""
+        member: organizationMember { id version role organization { memberCount } } } }"""
 ORGANIZATION = """query ($id: UUID!) { organization(id: $id) { memberCount
     members(first: 50) { nodes { id role status version } totalCount }
     invitations { nodes { id email status token } totalCount } } }"""
@@ -33,7 +34,7 @@ REQUIREMENT = "query ($id: UUID!) { requirement(id: $id) { id } }"
 
 @pytest.fixture
 def invite(world):
-    """Invite somebody, by default the outsider as an editor; the invitation."""
+    """Invite a person, by default the outsider as an editor; return the invitation."""
 
     async def invite(email=None, role="EDITOR"):
         address = email or world.email("outsider")

@@ -1,4 +1,4 @@
-"""What notifications cost: one more statement for whatever is told, counted on the wire."""
+"""The cost of notifications: one more statement for all of a request, counted on the wire."""
 
 import httpx
 import pytest
@@ -10,7 +10,7 @@ from tests.wire import tapped
 from tests.world import found
 
 WRITING = "WITH recorded"
-"""How a statement begins that writes for somebody."""
+"""The beginning of a statement that writes."""
 MOST = 500
 
 
@@ -22,7 +22,7 @@ async def wire(database_dsn):
 
 @pytest.fixture
 async def world(superuser, database, wire, settings):
-    """A tenant that is asked through the tap."""
+    """Yield a tenant whose requests pass the tap."""
     through = {"database_url": SecretStr(wire.dsn), "orm_connections": 1}
     app = create_app(settings.model_copy(update=through))
     transport = httpx.ASGITransport(app)
@@ -34,7 +34,7 @@ async def world(superuser, database, wire, settings):
 
 
 async def sent(world, wire, person, query, **variables):
-    """The statements of the transaction that writes for this request."""
+    """Return the statements of the transaction that writes for this request."""
     wire.forget()
     await world.ask(person, query, **variables)
     (transaction,) = (sent for sent in wire.transactions() if WRITING in " ".join(sent))

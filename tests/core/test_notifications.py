@@ -1,4 +1,4 @@
-"""Notifications: who is told of what, in the same transaction, and nobody else."""
+"""Notifications: their recipients, written in the transaction of the change."""
 
 from typing import Any
 from uuid import uuid4
@@ -9,7 +9,7 @@ from tests.core.keys import make_token
 from tests.kit.asking import run, session_of
 from tests.world import Refused, World
 
-MINE = """query ($filter: NotificationFilter) { viewer { unreadNotifications
+MINE = """query ($filter: NotificationFilterInput) { viewer { unreadNotifications
   notifications(filter: $filter) { totalCount nodes {
     id version type title message unread readAt metadata actor { fullName }
     organization { id } project { id }
@@ -19,27 +19,29 @@ ASSIGN = """mutation ($requirement: UUID!, $who: UUID!, $comment: String) {
       comment: $comment}) { assignment { id } } }"""
 ROLE = """mutation ($id: UUID!, $role: OrganizationRole!, $version: BigInt! = 1) {
   organizationMemberUpdate(id: $id, expectedVersion: $version, input: {role: $role}) {
-    member { version } } }"""
+    member: organizationMember { version } } }"""
 ADD = """mutation ($project: UUID!, $who: UUID!) {
-  projectMemberAdd(input: {projectId: $project, userId: $who}) { member { id } } }"""
+  projectMemberAdd(input: {projectId: $project, userId: $who}) { member: projectMember { id } } }"""
 PROJECT_ROLE = """mutation ($id: UUID!) {
-  projectMemberUpdate(id: $id, expectedVersion: 1, input: {role: EDITOR}) { member { id } } }"""
+  projectMemberUpdate(id: $id, expectedVersion: 1, input: {role: EDITOR}) {
+      member: projectMember { id } } }"""
 INVITE = """mutation ($organization: UUID!, $email: String!) {
-  organizationInvite(input: {organizationId: $organization, email: $email}) { invitation { id } }
+  organizationInvite(input: {organizationId: $organization, email: $email}) {
+      invitation: organizationInvitation { id } }
 }"""
-ACCEPT = "mutation ($token: UUID!) { organizationInvitationAccept(token: $token) { merged } }"
+ACCEPT = "mutation ($token: UUID!) { organizationInvitationAccept(token: $token) { __typename } }"
 READ = """mutation ($id: UUID!, $read: Boolean! = true) {
   notificationRead(id: $id, read: $read) { notification { version unread readAt } } }"""
 READ_MANY = """mutation ($ids: [UUID!]) {
   notificationsRead(ids: $ids) { unreadCount notifications { id unread } } }"""
 DELETE = "mutation ($id: UUID!) { notificationDelete(id: $id) { notification { id } } }"
 REMOVE = """mutation ($id: UUID!) {
-  organizationMemberRemove(id: $id, expectedVersion: 1) { merged } }"""
-NODE = "query ($id: UUID!) { node(id: $id) { id } }"
+  organizationMemberRemove(id: $id, expectedVersion: 1) { __typename } }"""
+NODE = "query ($id: ID!) { node(id: $id) { id } }"
 
 
 async def mine(world: World, person: str = "viewer", **filter: Any) -> dict[str, Any]:
-    """Somebody's notifications."""
+    """Return the person's notifications."""
     return await world.ask(person, MINE, filter=filter or None)
 
 
@@ -53,7 +55,7 @@ async def assign(world: World, who: str = "viewer", by: str = "editor", **more: 
 
 
 async def told(world: World, times: int) -> list[str]:
-    """Tell the viewer of so many things; the ids of what they were told, oldest first."""
+    """Notify the viewer this often; return the IDs of the notifications, oldest first."""
     return [
         str(row["id"])
         for row in await world.superuser.fetch(
@@ -79,7 +81,7 @@ async def test_who_is_assigned_a_requirement_is_told(world):
         "readAt": None,
         "metadata": {
             "event": "assigned",
-            "entityType": "Requirement",
+            "entityType": "REQUIREMENT",
             "entityId": str(world.requirement),
         },
         "actor": {"fullName": f"editor {world.name}"},
@@ -248,7 +250,7 @@ async def test_a_page_costs_as_many_statements_as_a_notification(world):
 
 
 async def assign_another(world: World) -> None:
-    """Assign a requirement of its own, so that each notification is about another row."""
+    """Assign a requirement of its own, so that each notification has another row."""
     world.requirement = await world.superuser.fetchval(
         "INSERT INTO requirements (organization_id, project_id, document_id, block_id, name,"
         " position) VALUES ($1, $2, $3, $4, 'Another', random() * 1e6) RETURNING id",

@@ -1,12 +1,12 @@
-"""Organizations: founded by anybody, changed by administrators, deleted with all they hold."""
+"""Organizations: created by anybody, changed by administrators, deleted with all they hold."""
 
 import asyncio
 
 import pytest
 
-CREATE = """mutation ($input: OrganizationCreate!) { organizationCreate(input: $input) {
+CREATE = """mutation ($input: OrganizationCreateInput!) { organizationCreate(input: $input) {
     organization { id version name slug type settings } } }"""
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: OrganizationUpdate!) {
+UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: OrganizationUpdateInput!) {
     organizationUpdate(id: $id, expectedVersion: $version, input: $input) {
         organization { version name slug type billingCycle settings updatedBy { id } } } }"""
 DELETE = """mutation ($id: UUID!, $version: BigInt!) {

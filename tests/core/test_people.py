@@ -1,11 +1,11 @@
-"""People: their own profile, and what others see of it."""
+"""People: their own profile, and its visibility to others."""
 
 import pytest
 
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: ProfileUpdate!) {
+UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: ProfileUpdateInput!) {
     profileUpdate(id: $id, expectedVersion: $version, input: $input) {
         profile { id version fullName jobTitle preferences } } }"""
-PROFILE = """query ($id: UUID!) { node(id: $id) { ... on Profile {
+PROFILE = """query ($id: ID!) { node(id: $id) { ... on Profile {
     id version email fullName jobTitle status preferences viewerCan { update delete } } } }"""
 VIEWER = "{ viewer { profile { id email fullName status } scopes } }"
 

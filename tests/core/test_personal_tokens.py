@@ -1,4 +1,4 @@
-"""Personal tokens: a person's own, never wider than what made them, told of by mail."""
+"""Personal tokens: never wider than the credential that created them, with a notice by mail."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -8,8 +8,8 @@ import asyncpg
 import httpx
 import pytest
 
-from auth.oauth.upkeep import clean
-from auth.tokens import check_sum
+from auth.credentials.tokens import check_sum
+from auth.oauth.cleanup import clean
 from tests.core.keys import (
     PROJECT,
     REQUIREMENT,
@@ -24,7 +24,7 @@ from tests.world import Refused
 REVOKE_TOKEN = """mutation ($id: UUID!) { personalTokenRevoke(id: $id) {
     personalToken { version revokedAt } } }"""
 MINE = "{ viewer { personalTokens { totalCount nodes { id name hint scopes revokedAt } } } }"
-NODE = "query ($id: UUID!) { node(id: $id) { id } }"
+NODE = "query ($id: ID!) { node(id: $id) { id } }"
 SUSPEND = "UPDATE profiles SET status = 'suspended' WHERE id = $1"
 
 
@@ -121,7 +121,8 @@ async def test_it_stops_at_once(world, way):
 async def test_roles_are_those_of_the_person_now(world):
     await make_token(world, "editor")
     remove = """mutation ($id: UUID!) {
-        organizationMemberRemove(id: $id, expectedVersion: 1) { member { id } } }"""
+        organizationMemberRemove(id: $id, expectedVersion: 1) {
+            member: organizationMember { id } } }"""
     assert await world.code("editor's script", REQUIREMENT, id=world.requirement) is None
     await world.ask("admin", remove, id=world.members["editor"])
     assert await world.code("editor's script", REQUIREMENT, id=world.requirement) == "NOT_FOUND"

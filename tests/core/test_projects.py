@@ -6,10 +6,10 @@ import pytest
 
 from tests.world import Refused
 
-CREATE = """mutation ($input: ProjectCreate!) { projectCreate(input: $input) { project {
+CREATE = """mutation ($input: ProjectCreateInput!) { projectCreate(input: $input) { project {
     id version name slug description visibility status settings tags starCount
     organizationId createdBy { id } updatedBy { id } } } }"""
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: ProjectUpdate!) {
+UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: ProjectUpdateInput!) {
     projectUpdate(id: $id, expectedVersion: $version, input: $input) { project {
         id version name slug description visibility status settings tags updatedBy { id } } } }"""
 DELETE = """mutation ($id: UUID!, $version: BigInt!) {
@@ -20,13 +20,15 @@ PROJECT = """query ($id: UUID!) { project(id: $id) {
     id version name slug description visibility status settings tags starCount organizationId
     organization { id } createdBy { id } updatedBy { id }
     members { nodes { id role status version user { id } } totalCount } } }"""
-ADD = """mutation ($input: ProjectMemberAdd!) { projectMemberAdd(input: $input) {
-    member { id version role status user { id } project { id } createdBy { id } } } }"""
-CHANGE_MEMBER = """mutation ($id: UUID!, $version: BigInt!, $input: ProjectMemberUpdate!) {
+ADD = """mutation ($input: ProjectMemberAddInput!) { projectMemberAdd(input: $input) {
+    member: projectMember { id version role status user { id }
+        project { id } createdBy { id } } } }"""
+CHANGE_MEMBER = """mutation ($id: UUID!, $version: BigInt!, $input: ProjectMemberUpdateInput!) {
     projectMemberUpdate(id: $id, expectedVersion: $version, input: $input) {
-        member { version role status } } }"""
+        member: projectMember { version role status } } }"""
 REMOVE = """mutation ($id: UUID!, $version: BigInt!) {
-    projectMemberRemove(id: $id, expectedVersion: $version) { member { id version } } }"""
+    projectMemberRemove(id: $id, expectedVersion: $version) {
+        member: projectMember { id version } } }"""
 
 
 @pytest.fixture
@@ -242,7 +244,8 @@ async def test_only_members_of_the_organization_are_given_a_role(world, other_wo
 
 async def test_who_has_left_the_organization_is_given_no_role(world, add):
     leave = """mutation ($id: UUID!) {
-        organizationMemberRemove(id: $id, expectedVersion: 1) { member { id } } }"""
+        organizationMemberRemove(id: $id, expectedVersion: 1) {
+            member: organizationMember { id } } }"""
     await world.ask("member", leave, id=world.members["member"])
     with pytest.raises(Refused) as refused:
         await add("member")

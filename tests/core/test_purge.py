@@ -1,4 +1,4 @@
-"""Purging removes for good what its organization no longer wants kept, and leaves the record."""
+"""Purging removes rows after their organization's retention period, and keeps the audit log."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -7,17 +7,18 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from auth.session import purge as purging
+from auth.session.write import purge as purging
 from db.audit.sealing import seal_everything
 from db.audit.verification import verify
 from db.tables import METADATA
+from tests.contexts import enter
 from tests.core.hanging import ON, hang
 from tests.isolation.founding import FED, found_canaries
 from tests.world import Refused
 
 PURGE = """mutation ($ids: [UUID!], $organization: UUID, $dryRun: Boolean = false) {
     purge(ids: $ids, organizationId: $organization, dryRun: $dryRun) {
-        dryRun total remaining purged { type count } } }"""
+        dryRun total remaining purged { entityType count } } }"""
 CHANGE = """mutation ($id: UUID!, $version: BigInt!) {{
     {name}(id: $id, expectedVersion: $version) {{ __typename }} }}"""
 RETAIN = """mutation ($id: UUID!, $days: Int) { organizationUpdate(
@@ -32,31 +33,31 @@ FOLLOWING = FED | {"audit_seals"}
 """Tables that are filled after the record, while a test runs."""
 COUNTS = {
     "requirement": {
-        "Assignment": 1,
-        "DiagramElementLink": 1,
-        "Requirement": 1,
-        "TestExecution": 1,
-        "TraceLink": 1,
+        "ASSIGNMENT": 1,
+        "DIAGRAM_ELEMENT_LINK": 1,
+        "REQUIREMENT": 1,
+        "TEST_EXECUTION": 1,
+        "TRACE_LINK": 1,
     }
 }
-COUNTS["block"] = {**COUNTS["requirement"], "Block": 2, "Column": 1}
-COUNTS["document"] = {**COUNTS["block"], "Document": 1, "Property": 1, "UserRole": 1}
+COUNTS["block"] = {**COUNTS["requirement"], "BLOCK": 2, "COLUMN": 1}
+COUNTS["document"] = {**COUNTS["block"], "DOCUMENT": 1, "PROPERTY": 1, "USER_ROLE": 1}
 COUNTS["project"] = {
     **COUNTS["document"],
-    "ExcalidrawDiagram": 1,
-    "Project": 1,
-    "ProjectMember": 3,
-    "TestCase": 1,
+    "EXCALIDRAW_DIAGRAM": 1,
+    "PROJECT": 1,
+    "PROJECT_MEMBER": 3,
+    "TEST_CASE": 1,
 }
 COUNTS["organization"] = {
     **COUNTS["project"],
-    "Document": 2,
-    "Organization": 1,
-    "OrganizationMember": 10,
-    "Project": 2,
-    "Requirement": 2,
+    "DOCUMENT": 2,
+    "ORGANIZATION": 1,
+    "ORGANIZATION_MEMBER": 10,
+    "PROJECT": 2,
+    "REQUIREMENT": 2,
 }
-"""What goes, by what is purged."""
+"""The numbers of purged rows by type, for each top row."""
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ async def tree(world):
 
 @pytest.fixture
 async def app_connection(database_dsn):
-    """A connection in the role that seals."""
+    """Yield a connection in the role that seals."""
     connection = await asyncpg.connect(database_dsn, server_settings={"role": "gateway_app"})
     yield connection
     await connection.close()
@@ -74,7 +75,7 @@ async def app_connection(database_dsn):
 
 def counts(purged):
     assert purged["total"] == sum(each["count"] for each in purged["purged"])
-    return {each["type"]: each["count"] for each in purged["purged"]}
+    return {each["entityType"]: each["count"] for each in purged["purged"]}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -208,7 +209,7 @@ async def test_an_ended_membership_is_not_purged_by_itself(tree):
 
 
 async def fill(world, number):
-    """Further requirements, deleted long ago."""
+    """Insert further requirements, deleted long ago."""
     await world.superuser.execute(
         "INSERT INTO requirements (organization_id, project_id, document_id, name, deleted_at)"
         " SELECT $1, $2, $3, 'Old', now() - interval '40 days' - i * interval '1 minute'"
@@ -228,7 +229,7 @@ async def test_an_organizations_trash_is_purged_in_batches(tree, monkeypatch):
     told = []
     for dry_run in (True, False, False, False):
         purged = await world.ask("owner", PURGE, organization=world.organization, dryRun=dry_run)
-        told.append((counts(purged).get("Requirement"), purged["remaining"]))
+        told.append((counts(purged).get("REQUIREMENT"), purged["remaining"]))
     assert told == [(4, 2), (4, 2), (2, 0), (None, 0)]
 
 
@@ -262,7 +263,7 @@ async def test_who_restores_and_who_purges_at_once_do_not_both_succeed(tree):
 
 
 async def test_the_database_itself_keeps_what_is_not_to_be_purged(tree, other_world):
-    """The wall behind the policy: `ctx.purge` called by requests' role, whatever it is asked."""
+    """The wall behind the policy: `ctx.purge`, called by the role of requests."""
     world = tree.world
     recent = await tree.delete("requirement", days=29)
     theirs = await hang(other_world)
@@ -276,10 +277,7 @@ async def test_the_database_itself_keeps_what_is_not_to_be_purged(tree, other_wo
         "no table": ("nothing", recent),
     }
     async with world.superuser.transaction():
-        await world.superuser.execute("SET LOCAL ROLE gateway_app")
-        await world.superuser.execute(
-            "SELECT set_config('app.organizations', $1, true)", f"{{{world.organization}}}"
-        )
+        await enter(world.superuser, organizations=[world.organization])
         for table, id in asked.values():
             purge = "SELECT * FROM ctx.purge($1, $2, 1000, true)"
             assert await world.superuser.fetch(purge, [table], [id]) == []

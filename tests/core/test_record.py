@@ -1,4 +1,4 @@
-"""The record of changes: one row for each changed row, written with the change, never without."""
+"""The audit log: one row for each changed row, written in the same transaction."""
 
 from datetime import datetime
 from ipaddress import ip_address
@@ -8,18 +8,18 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-PROJECT = """mutation ($input: ProjectCreate!) {
+PROJECT = """mutation ($input: ProjectCreateInput!) {
     projectCreate(input: $input) { project { id } } }"""
-REQUIREMENT = """mutation ($input: RequirementCreate!) {
+REQUIREMENT = """mutation ($input: RequirementCreateInput!) {
     requirementCreate(input: $input) { requirement { id } } }"""
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdate!) {
+UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdateInput!) {
     requirementUpdate(id: $id, expectedVersion: $version, input: $input) {
         requirement { version } } }"""
 DELETE = """mutation ($id: UUID!, $version: BigInt!) {
     requirementDelete(id: $id, expectedVersion: $version) { requirement { version } } }"""
 RESTORE = """mutation ($id: UUID!, $version: BigInt!) {
     requirementRestore(id: $id, expectedVersion: $version) { requirement { version } } }"""
-MOVE = """mutation ($id: UUID!, $to: RequirementPlace!) {
+MOVE = """mutation ($id: UUID!, $to: RequirementPlaceInput!) {
     requirementMove(id: $id, expectedVersion: 1, placeAt: $to) { requirement { id } } }"""
 TWO = """mutation ($id: UUID!, $document: UUID!) {
     requirementUpdate(id: $id, expectedVersion: 1, input: {name: "One"}) { __typename }
@@ -27,18 +27,19 @@ TWO = """mutation ($id: UUID!, $document: UUID!) {
 FOUND = """mutation ($slug: String!) { organizationCreate(input: {name: "New", slug: $slug}) {
     organization { id members { nodes { id } } } } }"""
 INVITE = """mutation ($id: UUID!, $email: String!) { organizationInvite(
-    input: {organizationId: $id, email: $email, role: EDITOR}) { invitation { id token } } }"""
+    input: {organizationId: $id, email: $email, role: EDITOR}) {
+        invitation: organizationInvitation { id token } } }"""
 ACCEPT = """mutation ($token: UUID!) {
-    organizationInvitationAccept(token: $token) { member { id } } }"""
+    organizationInvitationAccept(token: $token) { member: organizationMember { id } } }"""
 MEMBER = """mutation ($id: UUID!, $role: OrganizationRole!) { organizationMemberUpdate(
-    id: $id, expectedVersion: 1, input: {role: $role}) { member { id } } }"""
+    id: $id, expectedVersion: 1, input: {role: $role}) { member: organizationMember { id } } }"""
 PROFILE = """mutation ($id: UUID!) { profileUpdate(
     id: $id, expectedVersion: 1, input: {jobTitle: "Engineer"}) { profile { id } } }"""
 
 
 @pytest.fixture
 def recorded(world):
-    """How many events are recorded in the tenant."""
+    """Return a function that returns the number of events of the tenant."""
 
     async def recorded():
         count = "SELECT count(*) FROM audit_logs WHERE organization_id = $1"
@@ -48,7 +49,7 @@ def recorded(world):
 
 
 def values(record):
-    """What the columns in the record held before, and what they hold since."""
+    """Return the old and the new values of the columns in an event."""
     return loads(record["old_data"]), loads(record["new_data"])
 
 
@@ -159,7 +160,7 @@ async def test_numbering_anew_is_recorded_for_each_row_that_it_changes(world):
     make = {"documentId": world.document, "name": "Stops", "position": 1.0}
     made = (await world.ask("editor", REQUIREMENT, input=make))["requirement"]["id"]
     last = (await world.ask("editor", REQUIREMENT, input=make | {"position": 9}))["requirement"]
-    await world.ask("editor", MOVE, id=last["id"], to={"after": world.requirement})
+    await world.ask("editor", MOVE, id=last["id"], to={"at": {"after": world.requirement}})
     (record,) = [r for r in await world.records(made) if r["action"] == "update"]
     assert values(record) == ({"position": 1.0}, {"position": 3.0})
     assert await world.records(world.requirement) == []  # it has been the first before

@@ -1,4 +1,4 @@
-"""Service accounts: members without a person, of one organization, in whose name servers act."""
+"""Service accounts: members of one organization as which servers act."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -7,32 +7,34 @@ import asyncpg
 import pytest
 from uuid_utils.compat import uuid7
 
-from auth import tokens
-from auth.identify import act_for
-from auth.people import set_password
+from auth.credentials import tokens
+from auth.credentials.identify import act_for
+from auth.credentials.people import set_password
 from auth.secret import digest
 from db.problem import Problem
 from tests.world import Refused
 
-CREATE = """mutation ($input: ServiceAccountCreate!) { serviceAccountCreate(input: $input) {
+CREATE = """mutation ($input: ServiceAccountCreateInput!) { serviceAccountCreate(input: $input) {
     serviceAccount { id version email fullName status isService serviceOf { id } }
-    member { id version role status user { id isService } } } }"""
-RENAME = """mutation ($id: UUID!, $version: BigInt!, $input: ServiceAccountUpdate!) {
+    member: organizationMember { id version role status user { id isService } } } }"""
+RENAME = """mutation ($id: UUID!, $version: BigInt!, $input: ServiceAccountUpdateInput!) {
     serviceAccountUpdate(id: $id, expectedVersion: $version, input: $input) {
         serviceAccount { version fullName } } }"""
 DELETE = """mutation ($id: UUID!, $version: BigInt!) {
     serviceAccountDelete(id: $id, expectedVersion: $version) { serviceAccount { id } } }"""
 LIST = """query ($id: UUID!) { organization(id: $id) { memberCount
     serviceAccounts(orderBy: [{ by: FULL_NAME }]) { totalCount nodes { id fullName } } } }"""
-MEMBER = """mutation ($id: UUID!, $version: BigInt!, $input: OrganizationMemberUpdate!) {
+MEMBER = """mutation ($id: UUID!, $version: BigInt!, $input: OrganizationMemberUpdateInput!) {
     organizationMemberUpdate(id: $id, expectedVersion: $version, input: $input) {
-        member { version role status } } }"""
+        member: organizationMember { version role status } } }"""
 REMOVE = """mutation ($id: UUID!, $version: BigInt!) {
-    organizationMemberRemove(id: $id, expectedVersion: $version) { member { id } } }"""
+    organizationMemberRemove(id: $id, expectedVersion: $version) {
+        member: organizationMember { id } } }"""
 RESTORE = """mutation ($id: UUID!, $version: BigInt!) {
-    organizationMemberRestore(id: $id, expectedVersion: $version) { member { id } } }"""
-INVITE = """mutation ($input: OrganizationInvite!) { organizationInvite(input: $input) {
-    invitation { id } } }"""
+    organizationMemberRestore(id: $id, expectedVersion: $version) {
+        member: organizationMember { id } } }"""
+INVITE = """mutation ($input: OrganizationInviteInput!) { organizationInvite(input: $input) {
+    invitation: organizationInvitation { id } } }"""
 REQUIREMENT = "query ($id: UUID!) { requirement(id: $id) { id } }"
 WRITE = """mutation ($id: UUID!) { requirementUpdate(id: $id, expectedVersion: 1,
     input: { name: "By a server" }) { requirement { updatedBy { fullName isService } } } }"""
@@ -40,7 +42,7 @@ WRITE = """mutation ($id: UUID!) { requirementUpdate(id: $id, expectedVersion: 1
 
 @pytest.fixture
 def employ(world):
-    """Create a service account, by default an editor; it may be asked for as `robot`."""
+    """Create a service account, by default an editor, which is known as `robot`."""
 
     async def employ(role="EDITOR", name="Nightly import", person="robot"):
         input = {"organizationId": world.organization, "name": name, "role": role}
@@ -102,8 +104,8 @@ async def test_what_it_does_is_recorded_as_its_own(world, employ):
 async def test_it_may_what_its_role_and_its_roles_in_projects_allow(world, employ):
     await employ("MEMBER")
     assert await world.code("robot", REQUIREMENT, id=world.requirement) == "NOT_FOUND"
-    add = """mutation ($input: ProjectMemberAdd!) { projectMemberAdd(input: $input) {
-        member { id } } }"""
+    add = """mutation ($input: ProjectMemberAddInput!) { projectMemberAdd(input: $input) {
+        member: projectMember { id } } }"""
     input = {"projectId": world.project, "userId": world.people["robot"], "role": "VIEWER"}
     await world.ask("admin", add, input=input)
     assert await world.code("robot", REQUIREMENT, id=world.requirement) is None
@@ -134,7 +136,7 @@ async def test_other_tenants_do_not_know_of_it(world, other_world, employ):
         assert await other_world.code(person, CREATE, input=input) == "NOT_FOUND"
         assert await other_world.code(person, DELETE, **account) == "NOT_FOUND"
         assert await other_world.code(person, RENAME, **account, input={"name": "x"}) == "NOT_FOUND"
-    node = "query ($id: UUID!) { node(id: $id) { id } }"
+    node = "query ($id: ID!) { node(id: $id) { id } }"
     assert await other_world.code("owner", node, id=account["id"]) == "NOT_FOUND"
     assert (await world.ask("viewer", node, id=account["id"])) == {"id": account["id"]}
 
@@ -290,7 +292,7 @@ async def test_it_takes_a_seat_of_the_plan(world, employ):
 
 async def test_a_button_says_who_may_make_one(world):
     can = """query ($id: UUID!) { organization(id: $id) {
-        viewerCan { create(type: "Profile") } } }"""
+        viewerCan { create(type: PROFILE) } } }"""
     for person, may in (("owner", True), ("admin", False)):
         told = await world.ask(person, can, id=world.organization)
         assert told["viewerCan"]["create"] is may

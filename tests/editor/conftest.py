@@ -1,4 +1,4 @@
-"""A gateway behind a network that can be cut, and people in front of a document."""
+"""A gateway behind a network that can be cut, and people who edit a document in browsers."""
 
 import asyncio
 import re
@@ -10,26 +10,24 @@ from functools import partial
 import pytest
 from playwright.async_api import Browser, Locator, Page, Request, expect
 
-from auth.browser_sessions import start
-from auth.session.origin import Origin
+from auth.credentials.browser_sessions import start
+from auth.origin import Origin
 from db.pool import NOBODY
 from graph.app import create_app
-from graph.http.server import Config
+from graph.http.server.config import Config
 from graph.settings import Settings
-from tests.explorer.conftest import OUTPUT, browser
+from tests.explorer.conftest import OUTPUT
 from tests.serving import served
 from tests.world import World
 
-__all__ = ["browser"]
-
 LOST = re.compile("net::ERR_|WebSocket connection to")
-"""What Chromium itself says of a network that is not there."""
-SECONDS = 20_000
-"""Milliseconds that a busy machine may take for what takes a moment."""
+"""Chromium's own messages about a missing network."""
+SECONDS = 60_000
+"""Milliseconds to wait on a busy machine for something that takes a moment."""
 
 
 class Network:
-    """The way to the gateway, which can be cut at any byte."""
+    """A connection to the gateway, which can be cut at any byte."""
 
     def __init__(self) -> None:
         self.target: tuple[str, int] | None = None
@@ -37,18 +35,18 @@ class Network:
         self._server: asyncio.Server | None = None
 
     async def listen(self) -> str:
-        """Be there; the address."""
+        """Listen; return the address."""
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     def cut(self) -> None:
-        """Break every connection, and let none in."""
+        """Break every connection, and accept none."""
         self._cut, self.target = self.target, None
         for writer in [*self._open]:
             writer.transport.abort()
 
     def mend(self) -> None:
-        """Be there again."""
+        """Accept connections again."""
         self.target = self._cut
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -66,7 +64,7 @@ class Network:
             self._open -= both
 
     async def close(self) -> None:
-        """Be gone for good."""
+        """Close for good."""
         assert self._server is not None
         self._server.close()
         self.cut()
@@ -92,7 +90,7 @@ class Gateway:
         self._stack = AsyncExitStack()
 
     async def start(self) -> None:
-        """Serve; at the address of before, if it was served before."""
+        """Start; use the same address as before."""
         if not self.url:
             self.url = await self.network.listen()
         settings = self._settings.model_copy(update={"public_url": self.url})
@@ -103,14 +101,14 @@ class Gateway:
         self.network.target = ("127.0.0.1", int(inner.rpartition(":")[2]))
 
     async def stop(self) -> None:
-        """Stop as a server does that is told to."""
+        """Stop as a server does on SIGTERM."""
         await self._stack.aclose()
         self.network.target = None
 
 
 @pytest.fixture(scope="session")
 async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
-    """The real application, as it is served in production."""
+    """Yield the real application, as it is served in production."""
     gateway = Gateway(settings)
     await gateway.start()
     yield gateway
@@ -120,7 +118,7 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
 @dataclass
 class Window:
-    """One person's window on a document, and what went wrong in it."""
+    """One person's window with a document, and the errors in it."""
 
     page: Page
     world: World
@@ -148,7 +146,7 @@ class Window:
         self.told.append(str(text))
 
     def forgive_the_network(self) -> None:
-        """Chromium may have said that there was none."""
+        """Drop Chromium's messages about a missing network."""
         self.complaints = [text for text in self.complaints if not LOST.search(text)]
 
     async def open(self, document: object | None = None) -> None:
@@ -156,17 +154,17 @@ class Window:
         await self.page.goto(f"{self.url}/live/{document or self.world.document}")
 
     async def is_live(self) -> None:
-        """Wait until the page says that it is."""
+        """Wait until the page shows that it is live."""
         await expect(self.page.locator("#state")).to_have_text("Live", timeout=SECONDS)
         await expect(self.page.locator(".requirement").first).to_be_visible(timeout=SECONDS)
 
     def cell(self, name: str, requirement: object | None = None) -> Locator:
-        """The cell of a field of a requirement, the world's unless another is named."""
+        """Return the cell of a field of a requirement, by default the world's."""
         id = requirement or self.world.requirement
         return self.page.locator(f"#row-{id} > [data-field={name}]")
 
     def value(self, name: str, requirement: object | None = None) -> Locator:
-        """What that cell shows."""
+        """Return the locator of the cell's text."""
         return self.cell(name, requirement).locator(".value")
 
     async def type(self, name: str, text: str, requirement: object | None = None) -> None:
@@ -178,7 +176,7 @@ class Window:
         await self.page.keyboard.press("Enter")
 
     async def shows(self, name: str, text: str, requirement: object | None = None) -> None:
-        """Wait until the cell shows this, and nothing of it waits to be saved."""
+        """Wait until the cell shows this text and nothing in it waits to be saved."""
         value = self.value(name, requirement)
         await expect(value).to_have_text(text, timeout=SECONDS)
         await expect(self.cell(name, requirement)).not_to_have_class(
@@ -186,7 +184,7 @@ class Window:
         )
 
     async def picture(self, name: str) -> None:
-        """Keep what it looks like."""
+        """Save a screenshot."""
         await self.page.screenshot(path=OUTPUT / "editor" / f"{name}.png")
 
 
@@ -200,7 +198,7 @@ async def enter(
     world: World,
     settings: Settings,
 ) -> AsyncIterator[Enter]:
-    """Lets people of the world in, each with a window of their own that must not complain."""
+    """Yield a function that opens a window for a person; it must have no errors at the end."""
     windows: list[Window] = []
 
     async def enter(person: str, **options: object) -> Window:

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import WebSocketRoute, expect
 
-from auth import tokens
-from auth.browser_sessions import start
-from auth.session.origin import Origin
+from auth.credentials import tokens
+from auth.credentials.browser_sessions import start
+from auth.origin import Origin
 from db.pool import NOBODY
 from tests.editor.conftest import SECONDS
 from tests.editor.test_together import UPDATE, both
@@ -22,7 +22,7 @@ SIGN_OUT = """async () => {
     const body = new URLSearchParams({ csrf_token: csrfToken, next: '/' });
     await fetch('/sign-out', { method: 'POST', body });
 }"""
-"""What another tab does."""
+"""The sign-out of another tab."""
 
 FOLLOW = """async ([id, tokens]) => {
     const { Connection } = await import('/live/assets/connection.js');
@@ -39,16 +39,16 @@ FOLLOW = """async ([id, tokens]) => {
     });
     window.told = told;
 }"""
-"""A front end of somebody else, which shows tokens."""
+"""Another front end, which uses tokens."""
 
 
 async def rename(world, name, version):
-    """Somebody changes the name elsewhere."""
+    """Rename the requirement as another client."""
     await world.ask("owner", UPDATE, id=world.requirement, version=version, input={"name": name})
 
 
 async def versions(world):
-    """The versions that the requirement has had since it was made, as the record knows them."""
+    """Return the versions that the requirement has had since its creation, from the audit log."""
     return [record["version"] for record in await world.records(world.requirement)]
 
 

@@ -1,4 +1,4 @@
-"""What the server answers beneath /live, seen without a browser."""
+"""The server's answers beneath /live, without a browser."""
 
 import re
 from uuid import uuid4
@@ -6,15 +6,15 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from auth.browser_sessions import start
-from auth.session.origin import Origin
+from auth.credentials.browser_sessions import start
+from auth.origin import Origin
 from db.pool import NOBODY
 from graph.editor.page import STATIC
 
 
 @pytest.fixture
 async def signed_in(client, world, settings):
-    """The header that says who somebody is."""
+    """Return the header that signs a person in."""
     async with world.database.auth.lend(NOBODY) as lent:
         session = await start(lent, world.people["viewer"], Origin(None, None, None), settings)
     return {"Cookie": f"gateway={session.secret}"}

@@ -1,4 +1,4 @@
-"""Who is in a document is seen by the others: who they are, where, and where they write."""
+"""Participants of a document see each other: their names, locations and edits."""
 
 import re
 

@@ -13,22 +13,22 @@ CLOSED = "There is no such document, or you may not see it."
 CLOSES = 5000
 """Milliseconds; on a machine with nothing else to do it takes a tenth of a second."""
 REMOVE = """mutation ($id: UUID!) {
-    organizationMemberRemove(id: $id, expectedVersion: 1) { merged } }"""
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdate!) {
+    organizationMemberRemove(id: $id, expectedVersion: 1) { __typename } }"""
+UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdateInput!) {
     requirementUpdate(id: $id, expectedVersion: $version, input: $input) {
         requirement { version } } }"""
 CREATE = """mutation ($document: UUID!, $block: UUID!) {
     requirementCreate(input: {documentId: $document, blockId: $block, name: "Made elsewhere"}) {
         requirement { id version } } }"""
 FIRST = """mutation ($id: UUID!, $block: UUID!) {
-    requirementMove(id: $id, expectedVersion: 1, placeAt: {blockId: $block, first: true}) {
+    requirementMove(id: $id, expectedVersion: 1, placeAt: {blockId: $block, at: {end: START}}) {
         requirement { version } } }"""
 DELETE = """mutation ($id: UUID!) {
     requirementDelete(id: $id, expectedVersion: 2) { requirement { id } } }"""
 
 
 async def both(enter, *people):
-    """Windows of these people, live on the document."""
+    """Return windows of these people, live on the document."""
     windows = [await enter(person) for person in people]
     for window in windows:
         await window.open()

@@ -1,4 +1,4 @@
-"""Building the explorer: when it builds, when it does not, and what it says when it cannot."""
+"""Building the explorer: when it runs, when it is skipped, and its messages on failure."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ COMMAND = [sys.executable, "-m", "graph.explorer.build"]
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of the sources in which nothing has been built or installed."""
+    """Return a copy of the sources without a build and without packages."""
     if not shutil.which("npm"):
         pytest.skip("npm is not installed")
     package = tmp_path / "graph"

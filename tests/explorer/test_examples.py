@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from auth import tokens
+from auth.credentials import tokens
 from db.pool import Database
 from graph.explorer.examples import Example, read_examples
 from graph.explorer.page import DEMO
@@ -29,7 +29,7 @@ async def ask(client, database: Database, demo):
 
 
 def filled(variables: Any, found: Any) -> Any:
-    """The variables with what their references stand for, as the explorer's panel fills them."""
+    """Return the variables with their references resolved, as the explorer's panel does."""
     match variables:
         case dict():
             return {key: filled(value, found) for key, value in variables.items()}

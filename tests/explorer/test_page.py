@@ -1,4 +1,4 @@
-"""What the server answers beneath /explorer, seen without a browser."""
+"""The server's answers beneath /explorer, without a browser."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""The explorer as an application of our own: a code with PKCE, tokens in memory, no cookie."""
+"""The explorer as a first-party application: a code with PKCE, tokens in memory, no cookie."""
 
 import re
 from datetime import datetime
@@ -23,23 +23,24 @@ WHERE client_id = 'gateway-explorer' AND revoked_at IS NULL AND rotated_at IS NU
 REVOKE = """
 UPDATE {} SET revoked_at = now() WHERE client_id = 'gateway-explorer' AND created_at > $1
 """
+LONG_AGO = "UPDATE sessions SET proved_at = now() - interval '1 hour'"
 KEPT = "() => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
 
 
 @pytest.fixture
 async def start(superuser: asyncpg.Connection) -> datetime:
-    """When the test begins: what others have been given is theirs."""
+    """Return the time at the start of the test: older tokens are others'."""
     return await superuser.fetchval("SELECT clock_timestamp()")
 
 
 def tokens_of(visitor: Visitor) -> list[str]:
-    """The tokens that operations were sent with, each once, in order."""
+    """Return the tokens that operations were sent with, each once, in order."""
     sent = [r.headers.get("authorization", "") for r in visitor.sent if r.url.endswith("/graphql")]
     return list(dict.fromkeys(sent))
 
 
 async def ask(visitor: Visitor, token: str) -> int:
-    """The status of a request with this value of Authorization, from elsewhere."""
+    """Return the status of a request with this value of Authorization, from another client."""
     async with httpx.AsyncClient() as http:
         headers = {"authorization": token}
         answer = await http.post(
@@ -169,6 +170,25 @@ async def test_with_fewer_scopes_the_explorer_shows_what_a_partner_would_see(vis
 
     await visitor.page.reload()
     await expect(visitor.page.locator(".scopes > summary")).to_have_text("Read only")
+
+
+async def test_everything_takes_a_fresh_proof_and_until_then_it_reads_and_writes(
+    visitor: Visitor, superuser
+):
+    await visitor.sign_in(EDITOR)
+    chosen = visitor.page.locator(".scopes > summary")
+    await expect(chosen).to_have_text("Everything")
+    await superuser.execute(LONG_AGO)
+    await visitor.page.reload()
+    await expect(chosen).to_have_text("Read and write")
+
+    await visitor.page.get_by_role("banner").locator(".scopes > summary").click()
+    await visitor.page.get_by_role("button", name="Everything", exact=True).click()
+    await visitor.page.get_by_role("button", name="Use these scopes").click()
+    await visitor.page.get_by_label("Password", exact=True).fill(visitor.gateway.passwords[EDITOR])
+    await visitor.page.get_by_role("button", name="Continue").click()
+    await expect(chosen).to_have_text("Everything")
+    assert visitor.page.url == f"{visitor.gateway.url}/explorer"
 
 
 async def test_signing_out_ends_the_tokens_and_the_session(visitor: Visitor, superuser, start):

@@ -1,5 +1,6 @@
-"""The toy in this process, and the toy behind a real server in a process of its own."""
+"""A toy schema in this process, and behind a server process of its own."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -26,14 +27,14 @@ NEWER = {"accept": "application/graphql-response+json"}
 
 @dataclass
 class Served:
-    """A server process, and what it has logged so far."""
+    """A server process, and its log so far."""
 
     process: "subprocess.Popen[str]"
     log: Path
 
     @cached_property
     def port(self) -> int:
-        """Known once the process listens, which is waited for."""
+        """Return the port, once the process listens."""
         assert self.process.stdout is not None
         port = self.process.stdout.readline()
         assert port, self.log.read_text()
@@ -46,7 +47,7 @@ class Served:
 
 @contextmanager
 def serving(folder: Path, **settings: object) -> Iterator[Served]:
-    """The toy behind uvicorn, with these settings."""
+    """Yield the toy behind uvicorn, with these settings."""
     log = folder / "log"
     variables = {name.upper(): str(value) for name, value in settings.items()}
     with (
@@ -66,9 +67,15 @@ def serving(folder: Path, **settings: object) -> Iterator[Served]:
             process.kill()
 
 
+async def ended(served: Served) -> None:
+    """Wait until the process has ended."""
+    while served.process.poll() is None:  # noqa: ASYNC110 (it is no child of the loop's)
+        await asyncio.sleep(0.02)
+
+
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server that gives a second to a request's head, and half of one to its body."""
+    """Yield a server with a second for the head of a request, and half of one for its body."""
     folder = tmp_path_factory.mktemp("served")
     limits = {"head_timeout": 1, "body_timeout": 0.5, "drain_delay": 0}
     with serving(folder, gateway_env="production", metrics_token="scraper", **limits) as served:
@@ -77,7 +84,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server for those who stay connected, with narrow limits."""
+    """Yield a server for long connections, with narrow limits."""
     limits = {
         "live_init_timeout": 1,
         "live_subscriptions_per_connection": 5,
@@ -91,7 +98,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 async def client_with() -> AsyncIterator[Callable[..., httpx.AsyncClient]]:
-    """Makes a client of a toy that is set differently."""
+    """Yield a function that makes clients of a toy with other settings."""
     clients: list[httpx.AsyncClient] = []
 
     def client_with(ready: Any = None, contexts: Any = None, **settings: Any) -> httpx.AsyncClient:
@@ -108,7 +115,7 @@ async def client_with() -> AsyncIterator[Callable[..., httpx.AsyncClient]]:
 
 @pytest.fixture
 async def toy(client_with: Callable[..., httpx.AsyncClient]) -> httpx.AsyncClient:
-    """A client of the toy as it is by default, without credentials."""
+    """Return a client of the toy as it is by default, without credentials."""
     seen.cancelled = seen.finished = 0
     seen.release.clear()
     return client_with()
@@ -116,20 +123,20 @@ async def toy(client_with: Callable[..., httpx.AsyncClient]) -> httpx.AsyncClien
 
 @pytest.fixture
 async def signed_in(toy: httpx.AsyncClient) -> httpx.AsyncClient:
-    """The same client, showing a token."""
+    """Return the same client, showing a token."""
     toy.headers.update(SIGNED_IN)
     return toy
 
 
 @pytest.fixture
 def keyed(world: World) -> Keyed:
-    """The requests of an editor, under keys."""
+    """Return the requests of an editor, under keys."""
     return Keyed(world)
 
 
 @pytest.fixture
 def gateway(settings: Settings) -> Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]:
-    """Makes a client of another gateway on the same database, which is set differently."""
+    """Return a function that makes clients of another gateway on the same database."""
 
     @asynccontextmanager
     async def gateway(**changes: Any) -> AsyncIterator[httpx.AsyncClient]:

@@ -1,4 +1,4 @@
-"""Clients that stay connected to the toy: over a WebSocket, and by server-sent events."""
+"""Long connections to the toy: over a WebSocket, and by server-sent events."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -52,7 +52,7 @@ class Socket:
             await self.wire.recv()
 
     async def closed(self) -> tuple[int, str]:
-        """The code and the reason that the server closes with; what it sends before is dropped."""
+        """Return the code and reason with which the server closes; earlier messages are dropped."""
         with pytest.raises(ConnectionClosed) as over:
             await asyncio.wait_for(self._drop(), 25)
         assert over.value.rcvd is not None, "cut off without a goodbye"
@@ -63,7 +63,7 @@ class Socket:
 async def socket(
     served: Served | str, token: str | None = "good", **options: Any
 ) -> AsyncIterator[Socket]:
-    """A WebSocket, welcomed as the owner of this token; without a token it has said nothing yet."""
+    """Yield a WebSocket, acknowledged for the owner of this token, or fresh without a token."""
     options = {"subprotocols": [PROTOCOL], "compression": None} | options
     url = f"{_address(served).replace('http', 'ws', 1)}/graphql"
     async with connect(url, **options) as wire:
@@ -87,7 +87,7 @@ class Events:
         self.lines = self.response.aiter_lines()
 
     async def next(self) -> dict[str, str]:
-        """The next event, without comments; empty at the end of the stream."""
+        """Return the next event, skipping comments; empty at the end of the stream."""
         event: dict[str, str] = {}
         async with asyncio.timeout(15):
             async for line in self.lines:
@@ -99,7 +99,7 @@ class Events:
         return event
 
     async def result(self) -> Any:
-        """The next result."""
+        """Return the next result."""
         event = await self.next()
         assert event["event"] == "next"
         return orjson.loads(event["data"])
@@ -113,7 +113,7 @@ async def events(
     headers: dict[str, str] | None = None,
     **variables: Any,
 ) -> AsyncIterator[Events]:
-    """A stream of what comes of this operation."""
+    """Yield the event stream of this operation."""
     given = {"accept": "text/event-stream", "authorization": "Bearer good"} | (headers or {})
     async with (
         httpx.AsyncClient(base_url=_address(served), timeout=20) as client,
@@ -125,7 +125,7 @@ async def events(
 
 
 async def post(served: Served, query: str, **variables: Any) -> dict[str, Any]:
-    """The data of a plain request."""
+    """Return the data of a plain request."""
     async with httpx.AsyncClient(base_url=served.url, timeout=30) as client:
         headers = {"authorization": "Bearer good"}
         body = {"query": query, "variables": variables}
@@ -134,12 +134,12 @@ async def post(served: Served, query: str, **variables: Any) -> dict[str, Any]:
 
 
 async def publish(served: Served, topic: str, text: str, **more: int) -> int:
-    """How many were told."""
+    """Publish a text; return the number of its receivers."""
     return (await post(served, PUBLISH, topic=topic, text=text, **more))["publish"]
 
 
 async def gauges(served: Served) -> dict[str, float]:
-    """What /metrics says of live connections, such as `subscriptions websocket`."""
+    """Return the gauges of live connections in /metrics, such as `subscriptions websocket`."""
     async with httpx.AsyncClient(base_url=served.url) as client:
         page = await client.get("/metrics", headers={"authorization": "Bearer scraper"})
     found = {}
@@ -152,7 +152,7 @@ async def gauges(served: Served) -> dict[str, float]:
 
 
 async def settled(served: Served, **expected: float) -> None:
-    """Wait until so much is open, at most ten seconds."""
+    """Wait until this many connections are open, at most ten seconds."""
     wanted = {name.replace("_", " "): count for name, count in expected.items()}
     for _ in range(100):
         now = await gauges(served)

@@ -1,4 +1,4 @@
-"""Requests that carry a key, and gates at which their transactions can be stopped."""
+"""Requests with idempotency keys, and gates at which their transactions can be stopped."""
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ STEPS = {
     "in the commit": "CONSTRAINT TRIGGER hold AFTER UPDATE ON idempotency_keys"
     " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW",
 }
-"""Where a keyed update of a requirement can be stopped."""
+"""The triggers that stop a keyed update of a requirement, by step."""
 
 
 @dataclass
 class Keyed:
-    """Somebody's requests under keys."""
+    """One person's requests with keys."""
 
     world: World
     person: str = "editor"
@@ -59,12 +59,12 @@ class Keyed:
         return await self.send(key, UPDATE, name=name, **more)
 
     async def another(self) -> str:
-        """The id of one more requirement."""
+        """Return the ID of one more requirement."""
         ids = {"document": self.world.document, "name": "Another"}
         return (await self.world.ask(self.person, CREATE, **ids))["requirement"]["id"]
 
     async def changes(self, entity: Any = None) -> int:
-        """How often a row has been changed, as the row and as the record have it."""
+        """Return the number of changes of a row, equal in the row and in the audit log."""
         id = entity or self.world.requirement
         records = await self.world.records(id)
         version = await self.world.superuser.fetchval(
@@ -75,7 +75,7 @@ class Keyed:
 
 
 def code_of(response: httpx.Response) -> str | None:
-    """The code of the first error."""
+    """Return the code of the first error."""
     errors = response.json().get("errors")
     return errors[0]["extensions"]["code"] if errors else None
 
@@ -85,7 +85,7 @@ def replayed(response: httpx.Response) -> bool:
 
 
 def same(*responses: httpx.Response) -> bool:
-    """Whether they are equal in status and in each byte of the body."""
+    """Return whether the responses are equal in status and in each byte of the body."""
     return len({(response.status_code, response.content) for response in responses}) == 1
 
 
@@ -94,5 +94,5 @@ def new_key() -> str:
 
 
 def gate_at(dsn: str, step: str) -> AbstractAsyncContextManager[Gate]:
-    """A closed gate at this step, for all transactions of the database."""
+    """Return a closed gate at this step, for all transactions of the database."""
     return gate(dsn, STEPS[step])

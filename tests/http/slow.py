@@ -1,4 +1,4 @@
-"""Clients that read little by little, over a raw connection with a small buffer of its own."""
+"""Clients that read slowly, over a raw connection with a small buffer."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ import orjson
 from tests.http.connected import SAID
 
 LITTLE = 16 * 1024
-"""Bytes of a reader's own buffer, so that the server notices how it reads."""
+"""Bytes of a client's own buffer, small enough for the server to notice slow reading."""
 
 
 class Slow:
@@ -22,12 +22,12 @@ class Slow:
         self.read = b""
 
     async def take(self, size: int) -> None:
-        """Read so many bytes."""
+        """Read this many bytes."""
         async with asyncio.timeout(10):
             self.read += await self.reader.readexactly(size)
 
     async def take_until(self, end: bytes) -> None:
-        """Read all there is up to this."""
+        """Read everything up to this."""
         newest = self.read
         async with asyncio.timeout(60):
             while end not in newest:
@@ -38,7 +38,7 @@ class Slow:
 
     @property
     def texts(self) -> list[int]:
-        """The numbers with which the results begin."""
+        """Return the numbers with which the results begin."""
         return [int(number) for number in re.findall(rb'"text":"(\d+)x', self.read)]
 
 
@@ -46,7 +46,7 @@ class Slow:
 async def slow(
     port: int, transport: str, query: str = SAID, /, token: str = "slow", **variables: str
 ) -> AsyncIterator[Slow]:
-    """Somebody who takes a few kilobytes at a time."""
+    """Yield a client that reads a few kilobytes at a time."""
     shown = f"Bearer {token}"
     raw = sockets.socket()
     raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, LITTLE)

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def gateway(database_dsn: str) -> Iterator[str]:
-    """The address of `gateway serve`, in a process of its own."""
+    """Yield the address of `gateway serve`, in a process of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A client that names its request finds the name again in the record, and in what it is told."""
+"""A client's correlation ID is in the audit log, in the events and in the response."""
 
 from collections.abc import AsyncIterator
 from functools import partial
@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from graph.app import create_app
-from graph.http.server import Config
+from graph.http.server.config import Config
 from graph.settings import Settings
 from tests.http.connected import Socket, socket
 from tests.http.keyed import UPDATE, code_of, new_key, replayed
@@ -18,7 +18,7 @@ from tests.world import World
 
 HEADER, SPA = "X-Correlation-Id", "https://editor.example"
 FOLLOW = """subscription ($id: UUID!) {
-  documentChanged(id: $id, types: ["Requirement"]) { kind correlationId } }"""
+  documentChanged(id: $id, types: [REQUIREMENT]) { kind correlationId } }"""
 READ = "query ($id: UUID!) { requirement(id: $id) { name } }"
 MALFORMED = [
     "",
@@ -33,7 +33,7 @@ MALFORMED = [
 
 @pytest.fixture(scope="module")
 async def gateway(settings: Settings) -> AsyncIterator[str]:
-    """A real server."""
+    """Yield a real server."""
     elsewhere = settings.model_copy(update={"cors_origins": (SPA,)})
     config = partial(Config, settings=elsewhere)
     async with served(lambda _: create_app(elsewhere), config) as url:
@@ -41,7 +41,7 @@ async def gateway(settings: Settings) -> AsyncIterator[str]:
 
 
 class Editor:
-    """Somebody who renames the requirement of a world, over HTTP."""
+    """A person who renames the requirement of a world, over HTTP."""
 
     def __init__(self, world: World, http: httpx.AsyncClient) -> None:
         self.world, self.http = world, http
@@ -57,7 +57,7 @@ class Editor:
         return await self.http.post("/graphql", json=body, headers=sent)
 
     async def recorded(self) -> list[UUID]:
-        """The ids of what was done to the requirement, oldest first."""
+        """Return the correlation IDs of changes of the requirement, oldest first."""
         return [row["correlation_id"] for row in await self.world.records(self.world.requirement)]
 
 
@@ -68,7 +68,7 @@ async def editor(gateway: str, world: World) -> AsyncIterator[Editor]:
 
 
 def told(answer: httpx.Response) -> UUID:
-    """The id that an answer tells, in its header as in its body."""
+    """Return the ID of a response, the same in its header and its body."""
     body = answer.json()["extensions"]["correlationId"]
     assert answer.headers[HEADER] == body
     return UUID(body)

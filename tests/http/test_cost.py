@@ -7,9 +7,9 @@ from graphql import parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.http.cost import Cost
-from graph.http.documents import Documents
-from graph.http.limits import MANY, Limits, Wrappers
+from graph.http.operation.cost import Cost
+from graph.http.operation.documents import Documents
+from graph.http.operation.limits import MANY, Limits, Wrappers
 from tests.http.toy import schema
 
 CORE = schema._schema

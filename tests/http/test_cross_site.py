@@ -1,6 +1,12 @@
 """Another site's page cannot act with a visitor's cookie."""
 
 import pytest
+from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.websockets import WebSocketDisconnect
+
+from graph.http.stream.messages import PROTOCOL
+from graph.settings import Settings
+from tests.http.toy import create_toy
 
 HELLO = {"query": "{ viewer }"}
 COOKIE = {"cookie": "gateway=secret"}
@@ -66,6 +72,17 @@ async def test_no_origin_is_told_that_it_may_read_answers_unless_it_is_trusted(t
     assert "access-control-allow-origin" not in refused.headers
 
 
+async def test_a_page_that_is_traced_may_ask(client_with):
+    client = client_with(cors_origins=("https://app.example",))
+    sent = "authorization,content-type,traceparent,tracestate,baggage,sentry-trace"
+    ask = {
+        "origin": "https://app.example",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": f"{sent},x-datadog-trace-id,apollographql-client-name",
+    }
+    assert (await client.options("/graphql", headers=ask)).status_code == 200
+
+
 @pytest.mark.parametrize(
     "content_type", ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data"]
 )
@@ -74,3 +91,20 @@ async def test_what_a_page_can_send_without_asking_is_not_read(toy, content_type
     body = b'{"query": "mutation { wait }", "x": "="}'
     response = await toy.post("/graphql", content=body, headers=headers)
     assert response.status_code == 415
+
+
+@pytest.mark.parametrize(("origin", "passes"), [("https", True), ("http", False), ("ws", False)])
+def test_a_page_of_the_same_host_that_came_by_http_is_another_site_to_https(origin, passes):
+    """Anybody on the network could have written it."""
+    settings = Settings(public_url="https://gateway.example", allowed_hosts=("*",))
+    headers = COOKIE | {"host": "gateway.example", "origin": f"{origin}://gateway.example"}
+    with TestClient(create_toy(settings), base_url="https://gateway.example") as client:
+        response = client.post("/graphql", json=HELLO, headers=headers)
+        assert response.status_code == (200 if passes else 403)
+        try:
+            with client.websocket_connect(
+                "wss://gateway.example/graphql", subprotocols=[PROTOCOL], headers=headers
+            ):
+                assert passes
+        except (WebSocketDenialResponse, WebSocketDisconnect):
+            assert not passes

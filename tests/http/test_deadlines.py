@@ -1,8 +1,9 @@
-"""An operation ends at its deadline, and when nobody waits for it any more."""
+"""An operation ends at its deadline, and when its client disconnects."""
 
 import asyncio
 from typing import Any
 
+import httpx
 import pytest
 import strawberry
 from starlette.requests import Request
@@ -10,11 +11,11 @@ from starlette.types import Message
 
 from auth.viewer import ANONYMOUS
 from db.pool import NOBODY, Database
-from graph.http.endpoint import GraphQLEndpoint
-from graph.http.operations import Operations
+from graph.http.operation.operations import Operations
+from graph.http.request.endpoint import GraphQLEndpoint
 from graph.settings import Settings
 from tests.http.conftest import NEWER
-from tests.http.toy import make_context, schema, seen
+from tests.http.toy import Context, make_context, schema, seen
 
 SLOW = {"query": "{ slow }"}
 
@@ -46,36 +47,39 @@ class Sleeping:
         return "awake"
 
 
-async def test_the_connection_of_a_late_operation_is_usable_afterwards(
-    database: Database, client_with, monkeypatch
+async def test_the_statement_of_a_late_operation_ends_and_its_connection_is_usable(
+    database: Database, superuser, client_with, monkeypatch
 ):
-    class Context:
-        viewer = ANONYMOUS
-
-    Context.database = database  # type: ignore[attr-defined]
-
     async def contexts(_: Request) -> Context:
-        return Context()
+        context = Context(ANONYMOUS)
+        context.database = database  # type: ignore[attr-defined]
+        return context
 
     monkeypatch.setattr("tests.http.toy.schema", strawberry.Schema(Sleeping))
-    client = client_with(contexts=contexts, operation_timeout=0.3)
+    hasty = client_with(contexts=contexts, operation_timeout=0.3)
+    patient = client_with(contexts=contexts)
 
-    async def sleep(seconds: float) -> dict[str, Any]:
+    async def sleep(seconds: float, client: httpx.AsyncClient) -> dict[str, Any]:
         query = {"query": f"{{ asleep(seconds: {seconds}) }}"}
         return (await client.post("/graphql", json=query)).json()
 
-    late = await asyncio.gather(*(sleep(4) for _ in range(5)))  # all connections of the pool
+    late = await asyncio.gather(*(sleep(60, hasty) for _ in range(5)))  # all of the pool
     assert [answer["errors"][0]["extensions"]["code"] for answer in late] == ["TIMEOUT"] * 5
-    awake = await asyncio.gather(*(sleep(0) for _ in range(5)))
+    awake = await asyncio.gather(*(sleep(0, patient) for _ in range(5)))
     assert [answer.get("data") for answer in awake] == [{"asleep": "awake"}] * 5
+    running = """SELECT count(*) FROM pg_stat_activity WHERE state = 'active'
+        AND datname = current_database() AND query LIKE 'SELECT pg_sleep%'"""
+    assert await superuser.fetchval(running) == 0
 
 
 class Client:
-    """A client at the level of ASGI, who can hang up at any time."""
+    """A client at the level of ASGI, which can disconnect at any time."""
 
     def __init__(self, query: str) -> None:
         settings = Settings(operation_timeout=5)
-        self.endpoint = GraphQLEndpoint(Operations(schema, settings), make_context, settings)
+        self.endpoint = GraphQLEndpoint(
+            Operations(schema, settings), lambda shown, _: make_context(shown), settings
+        )
         self.sent: list[Message] = []
         self.left = asyncio.Event()
         self._messages = [{"type": "http.request", "body": b'{"query": "%s"}' % query.encode()}]
@@ -90,7 +94,7 @@ class Client:
         self.sent.append(message)
 
     async def ask(self) -> None:
-        headers = [(b"content-type", b"application/json")]
+        headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
         scope = {"type": "http", "method": "POST", "path": "/graphql", "headers": headers}
         await self.endpoint(scope, self.receive, self.send)
 

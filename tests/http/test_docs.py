@@ -1,11 +1,11 @@
-"""docs/http.md says what is so."""
+"""The tables in docs/http.md match the code."""
 
 import re
 from pathlib import Path
 
 from db.problem import CODES
-from graph.http.documents import Documents
-from graph.http.limits import Limits
+from graph.http.operation.documents import Documents
+from graph.http.operation.limits import Limits
 from graph.schema import schema
 from graph.settings import Settings
 
@@ -13,7 +13,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
 
 
 def rows(first_cell: str) -> list[list[str]]:
-    """The rows of the table whose first heading this is."""
+    """Return the rows of the table whose first heading this is."""
     table = DOCUMENT.split(f"| {first_cell} |", 1)[1].split("\n\n", 1)[0]
     lines = table.splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]

@@ -1,12 +1,12 @@
-"""A document is read once, for as long as there is room to remember it."""
+"""A document is parsed once, as long as the cache holds it."""
 
 import pytest
 import strawberry
 from strawberry.extensions import MaskErrors
 
-from graph.http.documents import Documents
-from graph.http.limits import Limits
-from graph.http.operations import Operations
+from graph.http.operation.documents import Documents
+from graph.http.operation.limits import Limits
+from graph.http.operation.operations import Operations
 from graph.settings import Settings
 from tests.http.toy import Query, schema
 

@@ -1,4 +1,4 @@
-"""What clients are told of a failure, and what only the log is told."""
+"""Errors: messages for clients, and details for the log alone."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from structlog.testing import capture_logs
 
 from db.problem import CODES, Problem
-from graph.http.errors import MASKED, Reporter
+from graph.http.operation.errors import MASKED, Reporter
 from tests.http.conftest import SIGNED_IN
 from tests.http.toy import SECRET
 

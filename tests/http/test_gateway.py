@@ -1,4 +1,4 @@
-"""The gateway itself behind all this: its own schema, people and rows."""
+"""The gateway itself behind the transport: its own schema, people and rows."""
 
 import pytest
 from graphql import get_introspection_query
@@ -15,9 +15,9 @@ NESTED = """
   }
   fragment Row on Requirement { id version name status priority createdBy { id } }
 """
-FILTERED = "query ($v: RequirementFilter) { requirements(filter: $v) { nodes { id } } }"
+FILTERED = "query ($v: RequirementFilterInput) { requirements(filter: $v) { nodes { id } } }"
 CREATED = (
-    "mutation ($v: RequirementCreate!) { requirementCreate(input: $v) { requirement { id } } }"
+    "mutation ($v: RequirementCreateInput!) { requirementCreate(input: $v) { requirement { id } } }"
 )
 NASTY = ["\0", "a\0b", "'", '"', ";--", "%", "\\", "\u202e", "\U0001f600", "1" * 10_000]
 

@@ -1,11 +1,11 @@
-"""Probes and metrics: what orchestrators and monitoring read."""
+"""Probes and metrics for orchestrators and monitoring."""
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 
 async def samples(client) -> dict[tuple[str, ...], float]:
-    """The metrics, by their name and the values of their labels in the order of the alphabet."""
+    """Return the metrics by name and values of labels, the labels in alphabetical order."""
     text = (await client.get("/metrics")).text
     return {
         (sample.name, *sorted(sample.labels.values())): sample.value

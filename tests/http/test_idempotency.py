@@ -1,4 +1,4 @@
-"""A request with a key has its effect once, and each repeat of it is given the first answer."""
+"""A request with a key takes effect once, and each repeat gets the first response."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -6,9 +6,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from auth import tokens
+from auth.credentials import tokens
 from auth.secret import digest
-from auth.session import ViewerSession, idempotency
+from auth.session import ViewerSession
+from auth.session.write import idempotency
 from db.pool import NOBODY
 from tests.http.keyed import (
     BOTH,
@@ -26,9 +27,9 @@ ORGANIZATION = """mutation ($slug: String!) {
     organization { id name members { nodes { role user { email } } } viewerCan { update } } } }"""
 INVITE = """mutation ($organization: UUID!, $email: String!) {
   organizationInvite(input: {organizationId: $organization, email: $email}) {
-    invitation { id } } }"""
+    invitation: organizationInvitation { id } } }"""
 ACCEPT = """mutation ($token: UUID!) { organizationInvitationAccept(token: $token) {
-    member { role organization { name projects { totalCount } } } } }"""
+    member: organizationMember { role organization { name projects { totalCount } } } } }"""
 
 
 async def test_a_repeat_is_given_the_first_answer_byte_for_byte(keyed):
@@ -77,7 +78,7 @@ async def test_what_a_request_has_written_is_in_its_answer(keyed):
 async def test_answers_are_the_same_with_and_without_a_key(keyed):
     world = keyed.world
     values = {"tags": ["a"], "properties": {"deep": [1.5, 10**18, 1e30, None, "ü"]}}
-    query = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdate!) {
+    query = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdateInput!) {
       requirementUpdate(id: $id, expectedVersion: $version, input: $input) { requirement {
         id name status priority tags properties position createdAt block { id content }
         document { blocks { nodes { id requirements { totalCount nodes { properties } } } } }
@@ -174,7 +175,7 @@ async def test_keys_whose_day_is_over_are_removed_in_batches(keyed, database):
 
 @pytest.mark.parametrize("dry_run", [False, True])
 async def test_many_items_are_done_once_with_the_error_of_each(keyed, dry_run):
-    query = """mutation ($items: [RequirementCreate!]!, $dryRun: Boolean!) {
+    query = """mutation ($items: [RequirementCreateInput!]!, $dryRun: Boolean!) {
       requirementsCreate(items: $items, onError: CONTINUE, dryRun: $dryRun) {
         succeeded failed results { index error { code field } requirement { id version } } } }"""
     place = {"documentId": keyed.world.document, "externalId": "R-1"}
@@ -259,13 +260,24 @@ async def test_a_broken_reference_is_the_fault_of_its_own_field(keyed, other_wor
     assert answer["data"]["b"]["requirement"]["version"] == 2
 
 
+def fail_to_count(monkeypatch, fail):
+    """Have every count of rows end so, in a plan and by a resolver."""
+    fetch = ViewerSession.fetch
+
+    async def fetch_rows(session, asked, values):
+        return await (fail(session) if asked.counted else fetch(session, asked, values))
+
+    monkeypatch.setattr(ViewerSession, "fetch", fetch_rows)
+    monkeypatch.setattr(ViewerSession, "count", fail)
+    monkeypatch.setattr(ViewerSession, "counts", fail)
+
+
 async def test_a_read_that_fails_does_not_undo_what_was_written(keyed, monkeypatch):
     async def too_large(session, *_, **__):
         joined, context = session._joined, session.viewer.context
         await joined.fetch(context, "SELECT power(10::float8, 400)", (), asyncpg.Record)
 
-    monkeypatch.setattr(ViewerSession, "count", too_large)
-    monkeypatch.setattr(ViewerSession, "counts", too_large)
+    fail_to_count(monkeypatch, too_large)
     query = """mutation ($id: UUID!) {
       a: requirementUpdate(id: $id, expectedVersion: 1, input: {name: "Stops"}) {
         requirement { version document { requirements { totalCount } name } } }
@@ -297,7 +309,7 @@ async def test_a_defect_undoes_everything_and_is_not_repeated(keyed, monkeypatch
 
     key, ids = new_key(), {"document": keyed.world.document, "name": "Stops"}
     with monkeypatch.context() as patch:
-        patch.setattr(ViewerSession, "counts", broken)
+        fail_to_count(patch, broken)
         failed = (await keyed.send(key, CREATE, **ids)).json()
     assert failed["data"] is None
     assert [error["extensions"]["code"] for error in failed["errors"]] == ["INTERNAL"]

@@ -1,4 +1,4 @@
-"""Repeats that come while the first request is still running, and requests in each other's way."""
+"""Repeats while the first request is still running, and requests that block each other."""
 
 import asyncio
 from contextlib import nullcontext
@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import asyncpg
 import pytest
 
-from auth.session import idempotency
+from auth.session.write import idempotency
 from tests.http.keyed import (
     BOTH,
     CREATE,
@@ -22,12 +22,12 @@ SELECT count(*) FROM pg_stat_activity
 WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE $1
 """
 READING, CLAIMING = "WITH RECURSIVE gone%", "%INSERT INTO idempotency_keys%"
-"""What requests wait with: for the row they are to change, or for the first with their key."""
+"""The statements with which requests wait: for their row, or for the first with their key."""
 
 
 @pytest.fixture(params=["one process", "several processes"])
 def place(request, monkeypatch):
-    """Where repeats come to: those of several processes meet in the database alone."""
+    """Set the place where repeats meet: in one process, or in the database alone."""
     if request.param == "several processes":
         monkeypatch.setattr(idempotency, "_turn", lambda _: nullcontext())
     return request.param
@@ -41,7 +41,7 @@ async def holder(superuser_dsn):
 
 
 async def hold(holder, *ids):
-    """Lock these requirements; what is returned lets them go."""
+    """Lock these requirements; return a function that releases them."""
     transaction = holder.transaction()
     await transaction.start()
     for id in ids:
@@ -50,8 +50,8 @@ async def hold(holder, *ids):
 
 
 async def waiting(superuser, query, count=1):
-    """Wait until so many backends wait for a lock with such a query."""
-    async with asyncio.timeout(5):
+    """Wait until this many backends wait for a lock with such a query."""
+    async with asyncio.timeout(12):
         while await superuser.fetchval(WAITING, query) < count:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
@@ -96,7 +96,7 @@ async def test_another_body_waits_too_and_is_refused_then(keyed, place, holder, 
 
 
 async def test_waiting_may_take_longer_than_a_statement(keyed, holder, superuser, gateway):
-    """The first gateway gives a statement five seconds, the second one half of one."""
+    """The first gateway gives a statement 15 seconds, the second one half of one."""
     key, release = new_key(), await hold(holder, keyed.world.requirement)
     first = asyncio.create_task(keyed.update(key, "Stops"))
     await waiting(superuser, READING)
@@ -171,7 +171,7 @@ async def test_an_error_that_may_pass_undoes_everything_and_is_not_kept(keyed, h
 async def test_requests_in_each_others_way_end_and_leave_nothing_half_done(
     keyed, holder, superuser
 ):
-    """Each holds what the other wants: PostgreSQL ends one of them."""
+    """Each holds the lock that the other needs: PostgreSQL ends one of them."""
     one, two = str(keyed.world.requirement), await keyed.another()
     keys = new_key(), new_key()
     release = await hold(holder, two)

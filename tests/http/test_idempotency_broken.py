@@ -152,7 +152,7 @@ async def test_any_order_of_repeats_and_failures_has_one_effect_a_key(world, sup
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
-    """A gateway in a process of its own, and its address."""
+    """Yield a gateway in a process of its own, and its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -12,7 +12,7 @@ def items(world, *names):
 
 
 def answer_of(response):
-    """The bulk's own answer."""
+    """Return the bulk's own answer."""
     (found,) = response.json()["data"].values()
     return found
 
@@ -47,8 +47,8 @@ async def test_a_refused_bulk_spares_what_else_is_under_the_key(keyed, world):
     single = SINGLE.partition("{")[2].rpartition("}")[0]
     bulk = CREATE.partition("{")[2].rpartition("}")[0]
     query = f"""mutation ($document: UUID!, $name: String!,
-        $items: [RequirementCreate!]!, $onError: OnError! = ABORT, $dryRun: Boolean! = false) {{
-        {single} {bulk} }}"""
+        $items: [RequirementCreateInput!]!, $onError: OnError! = ABORT,
+        $dryRun: Boolean! = false) {{ {single} {bulk} }}"""
     asked = {"document": world.document, "name": "One", "items": items(world, "A", " ")}
     response = await keyed.send(new_key(), query, **asked)
     assert response.json()["data"]["requirementsCreate"] is None

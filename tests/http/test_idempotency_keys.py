@@ -1,7 +1,8 @@
-"""Idempotency keys: how they are written, whose they are, and when none is needed."""
+"""Idempotency keys: their form, their owners, and operations that need none."""
 
 import pytest
 
+from tests.contexts import enter
 from tests.http.keyed import CREATE, UPDATE, code_of, new_key, replayed, same
 
 
@@ -99,10 +100,7 @@ async def test_keys_are_seen_by_the_one_whose_they_are(keyed, superuser):
     people = keyed.world.people
     for person, count in (("editor", 1), ("admin", 0)):
         async with superuser.transaction():
-            await superuser.execute("SET LOCAL ROLE gateway_app")
-            await superuser.execute(
-                "SELECT set_config('app.user_id', $1, true)", str(people[person])
-            )
+            await enter(superuser, people[person])
             assert await superuser.fetchval(seen, key) == count
 
 

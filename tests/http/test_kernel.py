@@ -1,15 +1,15 @@
-"""What the kernel tells of a peer; where it tells nothing, nobody is let go because of that."""
+"""The kernel's state of a peer; without it no connection is closed."""
 
 import asyncio
 import socket
 
 import pytest
 
-from graph.http.kernel import Pulse, taken, untaken
+from graph.http.server.tcp import PeerProgress, taken, untaken
 
 
 class Told(socket.socket):
-    """A socket of a kernel that says this of it."""
+    """A socket whose kernel reports this state."""
 
     info = b""
 
@@ -18,7 +18,7 @@ class Told(socket.socket):
 
 
 class Transport:
-    """As much of a transport as is asked."""
+    """The part of a transport that is used."""
 
     def __init__(self, connected):
         self.connected = connected
@@ -35,7 +35,7 @@ class Transport:
 
 @pytest.fixture
 async def pair():
-    """Both ends of a connection, of which the second reads nothing."""
+    """Yield both ends of a connection, of which the second reads nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         theirs = socket.create_connection(listener.getsockname())
         accepted, _ = listener.accept()
@@ -48,7 +48,7 @@ async def pair():
 async def test_nobody_is_let_go_where_the_kernel_does_not_tell(pair, info):
     ours, _ = pair
     ours.info = info
-    transport, pulse = Transport(ours), Pulse()
+    transport, pulse = Transport(ours), PeerProgress()
     assert taken(transport) == -7
     assert [pulse.lives(transport) for _ in range(3)] == [True] * 3
 

@@ -5,8 +5,8 @@ from graphql import build_schema, get_introspection_query, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.http.documents import Documents
-from graph.http.limits import Limits, Measure, Wrappers
+from graph.http.operation.documents import Documents
+from graph.http.operation.limits import Limits, Measure, Wrappers
 from tests.http.conftest import SIGNED_IN
 from tests.http.toy import schema
 
@@ -14,7 +14,7 @@ CORE = schema._schema
 
 
 def refusal(query: str, **limits: int) -> dict[str, object]:
-    """The limit that the document exceeds, the value measured and the largest accepted."""
+    """Return the limit that the document exceeds, the value measured and the largest accepted."""
     (error,) = Documents(CORE, Limits(**limits), 0).get(query).errors
     extensions = error["extensions"]
     assert extensions["code"] == "QUERY_TOO_COMPLEX", error
@@ -27,12 +27,12 @@ def errors(query: str, **limits: int) -> tuple[dict[str, object], ...]:
 
 
 def nested(levels: int, field: str = "self", inner: str = "id") -> str:
-    """A query of so many levels, the root field and the innermost one among them."""
+    """Return a query of this many levels, with the root field and the innermost one among them."""
     return "{ item { " + f"{field} {{ " * (levels - 2) + inner + " }" * (levels - 1) + " }"
 
 
 def spreading(levels: int, times: int = 2) -> str:
-    """Fragments that each spread the next one several times: times ** levels fields."""
+    """Return fragments that each spread the next one several times: times ** levels fields."""
     spreads = " ".join("... on Item { ...F%d }" for _ in range(times))
     fragments = " ".join(
         f"fragment F{level} on Item {{ {spreads % ((level + 1,) * times)} }}"

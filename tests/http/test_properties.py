@@ -1,4 +1,4 @@
-"""Whatever is sent, the gateway answers, and never with a failure of its own."""
+"""Random requests are answered without an internal error."""
 
 import json
 from typing import Any

@@ -1,11 +1,11 @@
-"""What a request must look like, and how its answer is sent: GraphQL over HTTP."""
+"""The form of requests and of responses: GraphQL over HTTP."""
 
 import gzip
 
 import httpx
 import pytest
 
-from graph.http.negotiate import GRAPHQL, JSON, answer_type
+from graph.http.operation.negotiate import GRAPHQL, JSON, answer_type
 from tests.http.conftest import NEWER, SIGNED_IN
 
 HELLO = {"query": "{ hello }"}
@@ -69,7 +69,8 @@ async def test_who_takes_no_json_is_told_so(toy):
 async def test_the_newer_media_type_tells_by_the_status_that_nothing_was_run(
     toy, query, status, code
 ):
-    for headers, expected in ((NEWER, status), ({}, 200)):
+    older = 401 if status == 401 else 200  # that nobody asks is told by the status to everybody
+    for headers, expected in ((NEWER, status), ({}, older)):
         response = await toy.post("/graphql", json={"query": query}, headers=headers)
         assert response.status_code == expected
         assert "data" not in response.json()
@@ -246,7 +247,10 @@ async def test_a_token_that_is_not_valid_is_answered_with_401(toy):
     for accept in ({}, NEWER):
         response = await toy.post("/graphql", json=HELLO, headers=expired | accept)
         assert response.status_code == 401
-        assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+        assert response.headers["www-authenticate"] == (
+            'Bearer error="invalid_token", resource_metadata='
+            '"http://127.0.0.1:8000/.well-known/oauth-protected-resource/graphql"'
+        )
         assert response.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 

@@ -1,4 +1,4 @@
-"""Peers that read, but slowly, are kept; those that are gone are noticed."""
+"""Clients that read slowly stay connected; dead ones are detected."""
 
 import asyncio
 
@@ -7,6 +7,7 @@ import pytest
 from tests.http.conftest import Served
 from tests.http.connected import gauges, publish, settled
 from tests.http.slow import slow
+from tests.loop import within
 
 pytestmark = pytest.mark.processes
 
@@ -49,10 +50,9 @@ async def test_who_has_missed_much_is_told_it_as_fast_as_they_read(live: Served,
 
 async def test_a_stream_on_which_nothing_happens_is_asked_whether_it_lives(live: Served):
     """Each comment is to be acknowledged before the next one would be sent, five seconds later."""
-    async with slow(live.port, "sse", topic="silent") as client:
-        async with asyncio.timeout(14):
-            while client.read.count(b":\n\n") < 3:
-                client.read += await client.reader.read(1)
+    async with slow(live.port, "sse", topic="silent") as client, within(14):
+        while client.read.count(b":\n\n") < 3:
+            client.read += await client.reader.read(1)
     await settled(live, subscriptions_sse=0, connections_sse=0)
 
 

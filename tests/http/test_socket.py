@@ -128,7 +128,7 @@ async def test_a_query_ends_when_it_is_not_wanted_any_more_and_so_does_a_beginni
 
 
 async def test_a_mutation_is_done_once_under_the_key_of_its_extensions(live: Served):
-    """The toy has no rows to keep answers in: that the key is looked at is what shows here."""
+    """The toy stores no answers; the test shows that the key is read."""
     async with socket(live) as client:
         query = 'mutation { create(input: {name: "once"}) { name } }'
         payload = {"query": query, "extensions": {"idempotencyKey": 5}}
@@ -145,7 +145,7 @@ async def test_the_log_tells_of_operations_and_not_of_tokens(live: Served):
         await client.receive()
     await asyncio.sleep(0.1)
     log = live.log.read_text()
-    assert '"transport": "websocket"' in log
+    assert '"transport":"websocket"' in log
     assert name not in log
     assert SAID not in log
 

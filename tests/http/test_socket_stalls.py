@@ -1,18 +1,19 @@
-"""Peers that do not read, do not answer, never finish, or all come at once."""
+"""Peers that do not read, do not answer, never finish, or all arrive at once."""
 
 import asyncio
 import os
 import socket as sockets
-import time
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from websockets.frames import Frame, Opcode
 
 from tests.http.conftest import Served, serving
 from tests.http.connected import PUBLISH, Socket, gauges, post, publish, settled, socket
+from tests.loop import within
 
 pytestmark = pytest.mark.processes
 
@@ -28,15 +29,14 @@ async def test_a_reader_that_stalls_is_cut_off_and_slows_nobody(live: Served):
         for client in slow:
             client.wire.transport.pause_reading()
         memory = memory_of(live)
-        started = time.monotonic()
         more = {"topic": "stalled", "text": "", "times": 120, "size": 10_000}
-        sending = asyncio.create_task(post(live, PUBLISH, **more))
-        for _ in range(120):
-            await healthy.receive()
-        await sending
-        assert memory_of(live) - memory < 30_000_000
-        await settled(live, subscriptions_websocket=1, connections_websocket=1)
-        assert time.monotonic() - started < 10
+        async with within(10):
+            sending = asyncio.create_task(post(live, PUBLISH, **more))
+            for _ in range(120):
+                await healthy.receive()
+            await sending
+            assert memory_of(live) - memory < 30_000_000
+            await settled(live, subscriptions_websocket=1, connections_websocket=1)
         assert (await gauges(live))["stalled_total websocket"] == before + 10
         for client in slow:
             client.wire.transport.abort()
@@ -51,7 +51,7 @@ def _reading_little(live: Served) -> AbstractAsyncContextManager[Socket]:
 
 
 async def test_who_is_gone_or_reads_nothing_or_never_finishes_is_let_go(live: Served):
-    """By a ping that is not answered, by the kernel, and by the third round of pings."""
+    """By a ping without an answer, by the kernel, and by the third round of pings."""
     stalled = _reading_little(live)
     async with (
         socket(live, ping_interval=None) as gone,
@@ -66,11 +66,10 @@ async def test_who_is_gone_or_reads_nothing_or_never_finishes_is_let_go(live: Se
         endless.wire.transport.write(begun)
         # Less than what makes the server watch how it is read.
         await publish(live, "little", "", times=3, size=60_000)
-        started = time.monotonic()
-        assert await endless.closed() == (1008, "A message was not finished in time")
-        for _ in range(3):
-            await settled(live, connections_websocket=0)
-        assert time.monotonic() - started < 25
+        async with within(25):
+            assert await endless.closed() == (1008, "A message was not finished in time")
+            for _ in range(3):
+                await settled(live, connections_websocket=0)
         for client in (gone, little):
             client.wire.transport.abort()
 
@@ -83,34 +82,41 @@ async def test_all_who_lost_a_node_are_taken_in_at_once_and_requests_are_still_a
                 client = await clients.enter_async_context(socket(lost, f"person{n}"))
                 await client.subscribe("1", topic="storm")
             lost.process.kill()
-    took: list[float] = []
+    taken_in: list[str] = []
     statuses: list[int] = []
 
     async def come_again(served: Served, person: str, clients: AsyncExitStack) -> None:
-        started = time.monotonic()
-        client = await clients.enter_async_context(socket(served, person))
+        client = await clients.enter_async_context(socket(served, person, open_timeout=60))
         await client.subscribe("1", topic="storm", after="0")
-        took.append(time.monotonic() - started)
+        taken_in.append(person)
 
     async def ask(served: Served) -> None:
-        async with httpx.AsyncClient(base_url=served.url, timeout=10) as client:
-            while len(took) < people:
+        async with httpx.AsyncClient(base_url=served.url, timeout=60) as client:
+            while len(taken_in) < people:
                 statuses.append((await client.get("/graphql?query={hello}")).status_code)
 
     with serving(tmp_path, metrics_token="scraper", **limits) as served:
         async with AsyncExitStack() as clients:
+            await settled(served, subscriptions_websocket=0)
+            before = cpu_of(served)
             coming = [come_again(served, f"person{n}", clients) for n in range(people)]
             await asyncio.gather(ask(served), *coming)
             await settled(served, subscriptions_websocket=people)
             assert await publish(served, "storm", "text") == people
-        assert sorted(took)[int(people * 0.99)] < 5
+            assert cpu_of(served) - before < 5
         assert set(statuses) == {200}
 
 
 def memory_of(served: Served) -> int:
-    """Bytes of memory that the server's process has now (proc(5), statm)."""
+    """Return the bytes of memory that the server's process has now (proc(5), statm)."""
     pages = Path(f"/proc/{served.process.pid}/statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_of(served: Served) -> float:
+    """Return the CPU seconds of the server's process, which no other program's load is in."""
+    times = psutil.Process(served.process.pid).cpu_times()
+    return times.user + times.system
 
 
 async def test_after_all_that_nothing_is_left_behind(live: Served):

@@ -1,15 +1,15 @@
-"""SIGTERM while clients are connected: they are told to come again, and the process ends soon."""
+"""SIGTERM while clients are connected: they are told to reconnect, and the process ends soon."""
 
 import asyncio
 import signal
 import socket as sockets
-import time
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.http.conftest import serving
+from tests.http.conftest import ended, serving
 from tests.http.connected import PUBLISH, events, post, settled, socket
+from tests.loop import within
 
 pytestmark = pytest.mark.processes
 
@@ -29,13 +29,12 @@ async def test_a_stop_sends_everybody_elsewhere_and_waits_for_no_stalled_reader(
             await settled(served, subscriptions_websocket=11, subscriptions_sse=1)
             stalled.wire.transport.pause_reading()
             await post(served, PUBLISH, topic="stalled", text="", times=60, size=10_000)
-            started = time.monotonic()
-            served.process.send_signal(signal.SIGTERM)
-            over = await asyncio.gather(*(client.closed() for client in clients))
-            assert over == [(1012, "Service restart")] * 10
-            assert await stream.next() == {}  # without a `complete`: the client comes again
-            await asyncio.to_thread(served.process.wait, 7)
-            assert time.monotonic() - started < 7
+            async with within(7):
+                served.process.send_signal(signal.SIGTERM)
+                over = await asyncio.gather(*(client.closed() for client in clients))
+                assert over == [(1012, "Service restart")] * 10
+                assert await stream.next() == {}  # without a `complete`: the client comes again
+                await ended(served)
             stalled.wire.transport.abort()
             for client in opened:
                 await client.__aexit__(None, None, None)
@@ -47,10 +46,12 @@ async def test_a_mutation_is_finished_although_its_connection_is_not(tmp_path):
     with serving(tmp_path, drain_delay=0) as served:
         async with socket(served) as client:
             await client.subscribe("1", "mutation Lasting { last(seconds: 1) }")
-            await asyncio.sleep(0.3)
+            await client.send(type="ping")
+            assert await client.receive() == {"type": "pong"}  # what came before it has begun
             served.process.send_signal(signal.SIGTERM)
             assert (await client.closed())[0] == 1012
-        await asyncio.to_thread(served.process.wait, 7)
+        async with within(7):
+            await ended(served)
         lines = [line for line in served.log.read_text().splitlines() if "mutation" in line]
         assert len(lines) == 1
         assert "code=OK" in lines[0]

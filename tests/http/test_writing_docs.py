@@ -1,4 +1,4 @@
-"""docs/writing.md shows operations that the gateway takes."""
+"""The operations in docs/writing.md are accepted."""
 
 import re
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from db.core.plans import PLANS
-from graph.http.documents import Documents
-from graph.http.limits import Limits
+from graph.http.operation.documents import Documents
+from graph.http.operation.limits import Limits
 from graph.schema import schema
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "writing.md").read_text()

@@ -1,4 +1,4 @@
-"""A small schema behind the real endpoint and middleware, for what concerns HTTP and not rows.
+"""A small schema behind the real endpoint and middleware, for tests of HTTP without rows.
 
 Run as a program it serves itself on a free port, which it prints: `python -m tests.http.toy`.
 """
@@ -20,20 +20,21 @@ from starlette.requests import HTTPConnection, Request
 from starlette.routing import Route, WebSocketRoute
 from strawberry.scalars import JSON
 
-from auth.identify import InvalidToken
+from auth.credentials.identify import InvalidToken
 from auth.viewer import ANONYMOUS, Viewer
 from db.problem import Problem
-from graph.http.capacity import Capacity
-from graph.http.drain import Drain
-from graph.http.endpoint import GraphQLEndpoint
-from graph.http.event_stream import EventStreams
-from graph.http.handshake import SocketEndpoint
-from graph.http.health import alive, readiness
-from graph.http.metrics import Metrics
-from graph.http.middleware import compressed, middleware
-from graph.http.operations import Operations
-from graph.http.server import Config
-from graph.http.visit import Live, Visitors
+from graph.http.operation.metrics import Metrics
+from graph.http.operation.operations import Operations
+from graph.http.request.endpoint import GraphQLEndpoint
+from graph.http.server.config import Config
+from graph.http.server.gateway import Gateway
+from graph.http.server.graceful_stop import Drain
+from graph.http.server.health import alive, readiness
+from graph.http.server.middleware import middleware
+from graph.http.stream.capacity import Capacity
+from graph.http.stream.connection import Live, LiveConnections
+from graph.http.stream.event_stream import EventStreams
+from graph.http.stream.handshake import SocketEndpoint
 from graph.logs import set_up
 from graph.settings import Settings
 from tests.http.toy_hub import ToyHub
@@ -44,7 +45,7 @@ SECRET = "hunter2"
 
 @dataclass
 class Context:
-    """Who asks, and what has happened to whom."""
+    """The viewer of a request, and the rows that it has read."""
 
     viewer: Viewer
     rows_read: int = 0
@@ -52,10 +53,13 @@ class Context:
     def correlate(self, id: UUID | None) -> UUID:
         return id or uuid4()
 
+    def end(self) -> None:
+        """Release nothing."""
+
 
 @dataclass
 class Seen:
-    """What the resolvers have been through, for tests to look at."""
+    """The events that the resolvers have recorded, for tests to inspect."""
 
     cancelled: int = 0
     finished: int = 0
@@ -110,7 +114,7 @@ class Item:
 
     @strawberry.field
     def node(self) -> "Item":
-        """Called as an edge's field is, without being one."""
+        """Return the object as an edge's field does, without being one."""
         return self
 
 
@@ -275,15 +279,15 @@ NAMES = uuid4()
 
 
 async def identify(connection: HTTPConnection) -> Viewer:
-    """Whoever shows a token or a cookie is signed in, unless the token is `expired`.
+    """Return the viewer of a token or cookie; refuse the token `expired`.
 
-    Whoever shows `short` is so for a second and a half.
+    The viewer of `short` expires after a second and a half.
     """
     shown = connection.headers.get("authorization")
     if shown == "Bearer expired":
         raise InvalidToken
     if shown == "Bearer busy":
-        raise Problem("BUSY", "The database has no connection to spare.")
+        raise Problem("BUSY", "No connection to the database is available.")
     if not shown and not connection.cookies:
         return ANONYMOUS
     name = (shown or "Bearer cookie").removeprefix("Bearer ")
@@ -292,28 +296,28 @@ async def identify(connection: HTTPConnection) -> Viewer:
 
 
 async def renew(viewer: Viewer) -> Viewer | None:
-    """Nobody becomes anybody else."""
+    """Return the same viewer."""
     return viewer
 
 
 async def make_context(request: HTTPConnection) -> Context:
-    """A context of whoever makes the request."""
+    """Return the context of a request."""
     return Context(await identify(request))
 
 
 def fall_over(request: Request) -> None:
-    """A route with a defect."""
+    """Fail with a defect."""
     raise ValueError(f"password={SECRET}")
 
 
 def create_toy(settings: Settings, ready: Any = None, contexts: Any = make_context) -> Starlette:
-    """The toy as an application, wired as the gateway is."""
+    """Return the toy as an application, composed as the gateway is."""
     metrics = Metrics(lambda: {"app": (3, 1)})
     operations = Operations(schema, settings, metrics)
     seen.hub = ToyHub(operations)
-    visitors = Visitors(identify, renew, lambda viewer, _: Context(viewer))
+    visitors = LiveConnections(identify, renew, lambda viewer, _: Context(viewer))
     live = Live(operations, visitors, seen.hub, Capacity(settings))
-    endpoint = GraphQLEndpoint(operations, contexts, settings)
+    endpoint = GraphQLEndpoint(operations, lambda shown, _: contexts(shown), settings)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -324,9 +328,10 @@ def create_toy(settings: Settings, ready: Any = None, contexts: Any = make_conte
     async def always() -> None:
         return None
 
-    return Starlette(
+    return Gateway(
+        endpoint,
         routes=[
-            Route("/graphql", EventStreams(live, endpoint, compressed(endpoint))),
+            Route("/graphql", EventStreams(live, endpoint)),
             WebSocketRoute("/graphql", SocketEndpoint(live, settings)),
             Route("/healthz", alive),
             Route("/readyz", readiness(ready or always)),

@@ -1,7 +1,7 @@
-"""Stands in for the hub: topics in memory, what is told of them, and who follows.
+"""A replacement for the hub: topics in memory, their events, and their followers.
 
-An event is told once to all who send the same document, and each gets the same bytes. Positions
-count from 1 in each topic; a cursor is a position.
+An event is executed once for all followers with the same document, and each gets the same bytes.
+Positions count from 1 in each topic; a cursor is a position.
 """
 
 import asyncio
@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from db.problem import Problem
-from graph.http.live import Access, Sink, Subscribing
-from graph.http.operations import Operations
+from graph.http.operation.operations import Operations
+from graph.http.operation.ports import Access, Sink, Subscribing
 
 
 @dataclass(eq=False)
@@ -67,7 +67,7 @@ class ToyHub:
         return payload
 
     async def publish(self, topic: str, text: str) -> int:
-        """Tell everybody; how many there are."""
+        """Send an event to all followers; return their number."""
         self.past[topic].append(text)
         cursor = str(len(self.past[topic]))
         made: dict[Any, bytes] = {}

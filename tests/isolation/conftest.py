@@ -1,4 +1,4 @@
-"""Tenants full of canaries, founded once: nothing that is tested here may change them."""
+"""Tenants full of canaries, created once: nothing that is tested here may change them."""
 
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -19,6 +19,7 @@ from graph.settings import Settings
 from tests.conftest import TEMPLATE, _run, dsn_of
 from tests.isolation.founding import found_canaries
 from tests.isolation.world import Canaries
+from tests.writes import Writes, watched_writes
 
 PROTECTED = """
 SELECT oid::regclass::text AS name FROM pg_class
@@ -28,14 +29,14 @@ WHERE relrowsecurity AND relnamespace = 'public'::regnamespace
 
 @pytest.fixture(scope="session")
 async def canaries(database_dsn: str, settings: Settings) -> AsyncIterator[Canaries]:
-    """The tenants, behind both walls."""
+    """Yield the tenants, behind both walls."""
     async with tenants_in(f"{name_of(database_dsn)}_walled", settings) as canaries:
         yield canaries
 
 
 @pytest.fixture(scope="session")
 async def unwalled(database_dsn: str, settings: Settings) -> AsyncIterator[Canaries]:
-    """The like in another database, in which row level security is off."""
+    """Yield the same tenants in another database, in which row level security is off."""
     async with tenants_in(f"{name_of(database_dsn)}_unwalled", settings) as canaries:
         for table in await canaries.superuser.fetch(PROTECTED):
             await canaries.superuser.execute(
@@ -44,15 +45,24 @@ async def unwalled(database_dsn: str, settings: Settings) -> AsyncIterator[Canar
         yield canaries
 
 
+@pytest.fixture(scope="session")
+async def writes(canaries: Canaries) -> AsyncIterator[Writes]:
+    """Yield the writes to the tenants behind both walls."""
+    async with watched_writes(canaries.superuser) as writes:
+        yield writes
+
+
 @asynccontextmanager
 async def tenants_in(name: str, settings: Settings) -> AsyncIterator[Canaries]:
-    """The tenants in a database of their own, of this name, and the application on it.
+    """Yield the tenants in a database of their own, of this name, and the application on it.
 
     Their rows are in every table, where other tests would not expect them.
     """
     drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
     await _run(drop, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
-    app = create_app(settings.model_copy(update={"database_url": SecretStr(dsn_of(name))}))
+    larger = {"max_tokens": 10_000, "max_fields": 10_000, "max_cost": 2_000_000}
+    here = {"database_url": SecretStr(dsn_of(name))}
+    app = create_app(settings.model_copy(update=here | larger))  # walks select every field
     transport = httpx.ASGITransport(app)
     superuser = await asyncpg.connect(dsn_of(name, superuser=True))
     async with (
@@ -71,7 +81,7 @@ def name_of(dsn: str) -> str:
 
 @pytest.fixture
 def without_policy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Everybody may do everything, wherever the policy is asked."""
+    """Allow everybody everything, wherever the policy is used."""
     opened = {policy.allows: lambda *_: True, policy.permitted: lambda *_: true()}
     modules = [
         module
@@ -88,7 +98,7 @@ def without_policy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _forget_statements(modules: Iterable[ModuleType]) -> None:
-    """What has been built once with one policy is not for another."""
+    """Clear the caches of statements: one that was built with one policy is wrong for another."""
     for module in modules:
         for member in vars(module).values():
             if module.__name__.startswith("auth.session") and hasattr(member, "cache_clear"):

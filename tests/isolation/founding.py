@@ -1,4 +1,4 @@
-"""Founding the tenants full of canaries: rows for every table there is, from what it declares."""
+"""Creation of the tenants full of canaries: rows for every table, from its declaration."""
 
 import json
 from collections import defaultdict
@@ -26,7 +26,7 @@ MEANT = {
 """Columns that name a row without a foreign key, and the table it is in."""
 
 MEMBERS = {"ours": "admin", "theirs": "their member", "dissolved": "dissolved member"}
-"""Somebody else than the owner in each tenant."""
+"""Another person than the owner in each tenant."""
 
 TWICE = {"blocks"}
 """Tables whose rows name another one of theirs: the second names the first."""
@@ -36,7 +36,7 @@ FED = {"feed_entries", "feed_positions"}
 
 
 def tenant_tables() -> list[Table]:
-    """The tables whose rows belong to one tenant each, those that are named before the others."""
+    """Return the tables whose rows belong to one tenant, parents before children."""
     tables = [
         table
         for table in METADATA.sorted_tables
@@ -46,7 +46,7 @@ def tenant_tables() -> list[Table]:
 
 
 def zones_of(table: Table) -> Iterator[str]:
-    """The zones that can hold rows of this table."""
+    """Yield the zones that can hold rows of this table."""
     columns = table.columns
     for zone in ZONES:
         if zone == "organization":
@@ -63,7 +63,7 @@ def zones_of(table: Table) -> Iterator[str]:
 
 
 class Founder:
-    """Makes the rows, each after those it names."""
+    """Creates the rows, each after those it refers to."""
 
     def __init__(self) -> None:
         self.register = Register()
@@ -71,7 +71,7 @@ class Founder:
         self.now = datetime.now(UTC)
 
     def found(self) -> None:
-        """Make everything."""
+        """Create all rows."""
         for name, roles in PEOPLE.items():
             self._person(name, roles)
         for tenant in TENANTS:
@@ -138,7 +138,7 @@ class Founder:
         if table.name == "api_keys":
             values["service_account_id"] = self.persons[SERVERS[tenant]].id
         if table.name == "baseline_items":
-            values["version"] = 1
+            values |= {"version": 1, "entity_type": "TestCase"}
         if "deleted_at" in table.columns:
             values["deleted_at"] = self.now if deleted else None
         if table.name == "user_roles":
@@ -154,7 +154,7 @@ class Founder:
             self._add(table.name, tenant, zone, person="guest", **values | {"user_id": guest.id})
 
     def _names(self, table: Table, tenant: str, zone: str) -> dict[str, Any]:
-        """The columns that name other rows: people as the tenant's owner, others in the zone."""
+        """Return the columns that refer to other rows: people as the owner, others by zone."""
         owner = self._owner(tenant).id
         values: dict[str, Any] = {
             key: owner for key in ("created_by", "updated_by") if key in table.columns
@@ -177,7 +177,7 @@ class Founder:
         return values
 
     def _stands_above(self, table: str, tenant: str, zone: str) -> Any:
-        """The row of this table that a row of the zone names."""
+        """Return the row of this table that a row of the zone refers to."""
         in_document = "document_id" in METADATA.tables[table].columns
         match zone:
             case _ if table == "organizations":
@@ -213,7 +213,7 @@ class Founder:
 async def found_canaries(
     superuser: asyncpg.Connection, database: Database, client: httpx.AsyncClient
 ) -> Canaries:
-    """Found the tenants in this database."""
+    """Create the tenants in this database; return them."""
     founder = Founder()
     founder.found()
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)

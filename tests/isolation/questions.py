@@ -1,14 +1,16 @@
-"""Every question that can be put to a schema, made from the schema itself.
+"""Every query that the schema allows, derived from the schema itself.
 
-A new type or field is asked for without being named here. Every row is the start of a way over all
-fields of its type, over those of its neighbours, and to the neighbours of these; longer ways are
-such ways, joined.
+A new type or field is covered without being named here. Every row is the start of a path over all
+fields of its type and over those of its neighbours. One edge to each type is followed further, to
+the neighbours of these; longer paths are such paths, joined. So the queries grow with the number of
+edges, and not with its square.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphql import (
+    GraphQLArgument,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLNamedType,
@@ -30,65 +32,94 @@ assert ROOT is not None
 TYPES: dict[str, str] = {model.__tablename__: type_.__name__ for model, type_ in NODES.items()}
 """The GraphQL type of each table that the API shows."""
 
-SAID = {"type": '"Requirement"'}
-"""What to say to a field that insists on an argument of this name."""
+SAID = {"type": "REQUIREMENT"}
+"""The values of required arguments, by name."""
+
+NAMES = {"projectId": "projects", "viewId": "test_matrix_views"}
+"""The tables of rows that arguments name by their ID, by argument."""
+
+FIRST = 20
+"""The size of the page of a root connection."""
+
+FOLLOWED = "changes"
+"""The field that continues from a cursor, as subscriptions do, which tests/live covers."""
 
 HOPS = 2
 PAGES = {2: 10, 1: 2}
-"""Rows of a page by the hops that are left: all there are near the start, some further away."""
+"""The sizes of pages by the hops that are left: all rows near the start, few further away."""
 
-ALIASES = 20
-"""Root fields of one question; the gateway allows as many."""
+COMPARED, CHANGES = ("history", "changes"), 4
+"""Fields with differences of texts, and the size of their pages: each item is expensive."""
+
+ALIASES = 10
+"""The number of root fields in one query: the gateway bounds the cost of all together."""
 
 Question = tuple[str, dict[str, Any]]
 
 
 def questions(canaries: Canaries) -> Iterator[Question]:
-    """Each root field in each way it can be asked, about rows of every tenant and zone."""
+    """Yield each root field with each argument, for rows of every tenant and zone."""
     for name, field in ROOT.fields.items():
         target = get_named_type(field.type)
         if name == "nodes":
             yield from _by_ids(canaries)
         elif is_connection(target):
-            yield f"{{ {name}(first: 20) {{ {beneath(target, 1)} }} }}", {}
+            yield f"{{ {name}(first: {FIRST}) {{ {beneath(target, 1)} }} }}", {}
         elif field.args:
-            for argument in field.args:
-                yield from _one_by_one(name, argument, _values(canaries, target, argument))
+            for argument, given in field.args.items():
+                if is_leaf_type(get_named_type(given.type)):
+                    yield from _one_by_one(name, argument, _values(canaries, target, argument))
         else:
             yield f"{{ {name} {{ {selection(target, HOPS)} }} }}", {}
 
 
 def leaves(type_name: str) -> list[str]:
-    """The plain fields of a type."""
+    """Return the plain fields of a type."""
     fields = SCHEMA.type_map[type_name].fields.items()
     return [name for name, field in fields if is_leaf_type(get_named_type(field.type))]
 
 
 def selection(type_: GraphQLNamedType, hops: int) -> str:
-    """All plain fields of a type, and what leads to neighbours no further away than this."""
+    """Return the selection of all plain fields of a type, and of neighbours within these hops."""
     assert isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)
     parts = ["__typename"]
     for name, field in type_.fields.items():
+        if name == FOLLOWED and any(map(is_required_argument, field.args.values())):
+            continue
         target = get_named_type(field.type)
-        asked = name + _arguments(field, hops)
+        asked = name + _arguments(name, field, hops)
         if is_leaf_type(target):
             parts.append(asked)
         elif not is_connection(target) and not is_node(target):
             parts.append(f"{asked} {{ {selection(target, hops)} }}")
         elif hops:
-            parts.append(f"{asked} {{ {beneath(target, hops - 1)} }}")
+            further = hops - 1 if (type_.name, name) in FOLLOWED_FURTHER else 0
+            parts.append(f"{asked} {{ {beneath(target, further, near=hops == HOPS)} }}")
     return " ".join(parts)
 
 
-def beneath(target: GraphQLNamedType, hops: int) -> str:
-    """What to ask of an edge or a connection that leads to this type."""
+def beneath(target: GraphQLNamedType, hops: int, *, near: bool = False) -> str:
+    """Return the selection for an edge or a connection to this type; with cursors when near."""
     if is_connection(target):
         row = get_named_type(target.fields["nodes"].type)
         rows = beneath(row, hops)
         name = "id" if "id" in row.fields else "__typename"
-        edges = f"edges {{ cursor node {{ {name} }} }}" if hops else ""
+        edges = f"edges {{ cursor node {{ {name} }} }}" if hops or near else ""
         return f"nodes {{ {rows} }} {edges} totalCount pageInfo {{ endCursor hasNextPage }}"
     return selection(target, hops) if hops else " ".join(["__typename", *leaves(target.name)])
+
+
+def _first_edges() -> set[tuple[str, str]]:
+    """Return one edge to each type: the first one in the schema, as its own type and name."""
+    found: dict[str, tuple[str, str]] = {}
+    for type_ in TYPES.values():
+        for name, field in SCHEMA.type_map[type_].fields.items():
+            target = get_named_type(field.type)
+            if is_connection(target):
+                target = get_named_type(target.fields["nodes"].type)
+            if is_node(target):
+                found.setdefault(target.name, (type_, name))
+    return set(found.values())
 
 
 def is_connection(type_: GraphQLNamedType) -> bool:
@@ -100,9 +131,18 @@ def is_node(type_: GraphQLNamedType) -> bool:
     return type_ is node or (isinstance(type_, GraphQLObjectType) and node in type_.interfaces)
 
 
-def _arguments(field: GraphQLField, hops: int) -> str:
-    said = [f"{n}: {SAID[n]}" for n, given in field.args.items() if is_required_argument(given)]
-    if "first" in field.args and hops:
+def _first_group(given: GraphQLArgument) -> str:
+    """Return the value of a `groupBy` argument that groups by the first there is."""
+    by = get_named_type(get_named_type(given.type).fields["by"].type)
+    return f"{{by: {next(iter(by.values))}}}"
+
+
+def _arguments(name: str, field: GraphQLField, hops: int) -> str:
+    required = {n: given for n, given in field.args.items() if is_required_argument(given)}
+    said = [f"{n}: {SAID.get(n) or _first_group(given)}" for n, given in required.items()]
+    if "first" in field.args and name in COMPARED:
+        said.append(f"first: {CHANGES}")
+    elif "first" in field.args and hops:
         said.append(f"first: {PAGES[hops]}")
     return f"({', '.join(said)})" if said else ""
 
@@ -110,12 +150,14 @@ def _arguments(field: GraphQLField, hops: int) -> str:
 def _by_ids(canaries: Canaries) -> Iterator[Question]:
     for table, name in TYPES.items():
         fields = selection(SCHEMA.type_map[name], HOPS)
-        query = f"query ($ids: [UUID!]!) {{ nodes(ids: $ids) {{ ... on {name} {{ {fields} }} }} }}"
+        query = f"query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {name} {{ {fields} }} }} }}"
         yield query, {"ids": [str(row.id) for row in canaries.rows(table=table)]}
 
 
 def _values(canaries: Canaries, target: GraphQLNamedType, argument: str) -> list[str]:
-    """What rows of this type hold in the column of this name, and one row of each other type."""
+    """Return the values of a column in rows of this type, and in one row of each other type."""
+    if argument in NAMES:
+        return [str(row.id) for row in canaries.rows(table=NAMES[argument])]
     found = []
     for table, name in TYPES.items():
         rows = [row for row in canaries.rows(table=table) if argument in row.values]
@@ -136,3 +178,6 @@ def _one_by_one(name: str, argument: str, values: Sequence[str]) -> Iterator[Que
         asked = " ".join(f"a{v}: {name}({argument}: ${v}) {{ ...all }}" for v in some)
         fragment = f"fragment all on {target.name} {{ {selection(target, 0)} }}"
         yield f"query ({declared}) {{ {asked} }} {fragment}", some
+
+
+FOLLOWED_FURTHER = _first_edges()

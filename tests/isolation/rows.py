@@ -1,8 +1,8 @@
 """Rows full of canaries: every value that can carry its row's code carries it.
 
 A code is twelve hexadecimal digits: eight of the world, four of the row. It is the end of the row's
-id, a word in its texts, tags and JSON, and counted up in its numbers, so that whatever holds a
-value of a row tells which row it was.
+id, a word in its texts, tags and JSON, and counted up in its numbers, so that any
+value of a row identifies the row.
 """
 
 import json
@@ -38,7 +38,7 @@ CURSOR = re.compile(r"[A-Za-z0-9_-]{16,}")
 
 @dataclass(frozen=True, eq=False)
 class CanaryRow:
-    """One row: where it is, to whom it belongs, and what it holds."""
+    """One row: its place, its owner, and its values."""
 
     code: str
     tenant: str
@@ -53,7 +53,7 @@ class CanaryRow:
 
     @property
     def word(self) -> str:
-        """What its texts hold: one word for full-text search, too."""
+        """Return the word in its texts, which full-text search finds, too."""
         return word(self.code)
 
     def __str__(self) -> str:
@@ -65,7 +65,7 @@ def word(code: str) -> str:
 
 
 class Register:
-    """Every canary row of a world, found again by its code."""
+    """Every canary row of a world, by its code."""
 
     def __init__(self) -> None:
         random = SystemRandom()  # worlds share a database
@@ -79,20 +79,20 @@ class Register:
         return f"{self.world}{len(self.rows):04x}"
 
     def enter(self, row: CanaryRow) -> CanaryRow:
-        """Keep a row that was given the next code."""
+        """Add a row that was given the next code."""
         assert row.code == self.next_code()
         self.rows.append(row)
         return row
 
     def id_of(self, code: str) -> UUID:
-        """A UUIDv7 that ends in the code."""
+        """Return a UUIDv7 that ends in the code."""
         return UUID(f"019a0000-0000-7000-8000-{code}")
 
     def number_of(self, code: str) -> int:
         return self.first_number + int(code[8:], 16)
 
     def named(self, value: Any) -> tuple[CanaryRow, ...]:
-        """The rows of which this value, a scalar of an answer, holds something."""
+        """Return the rows whose code this scalar of an answer contains."""
         if value not in self._named:
             self._named[value] = tuple(self._read(value))
         return self._named[value]
@@ -109,7 +109,7 @@ class Register:
 
 
 def _decoded(text: str) -> Iterator[str]:
-    """What is inside a cursor."""
+    """Yield the text inside a cursor."""
     if CURSOR.fullmatch(text):
         try:
             yield urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
@@ -118,7 +118,7 @@ def _decoded(text: str) -> Iterator[str]:
 
 
 def filled(register: Register, table: Table, code: str, fixed: Mapping[str, Any]) -> dict[str, Any]:
-    """Values for every column that a client might ever be shown, `fixed` ones as given."""
+    """Return values for every column that a client might ever be shown; `fixed` ones as given."""
     values = {}
     for column in table.columns:
         if column.name in fixed:
@@ -133,7 +133,7 @@ def filled(register: Register, table: Table, code: str, fixed: Mapping[str, Any]
 
 
 LEFT = {"version", "xid", "created_at", "updated_at", "deleted_at", "deleted_by", "member_count"}
-LEFT |= {"trash_retention_days", "slot"}
+LEFT |= {"trash_retention_days", "slot", "width"}
 """Columns that PostgreSQL fills, those that hide the row, and numbers that are small."""
 
 FORMS = {
@@ -142,8 +142,10 @@ FORMS = {
     "url": "https://canary{code}.test.example/",
     "payment_method_last4": "4242",
     "hint": "4242",
+    "entity_type": "Assignment",
+    "prefix": "canary{code}-",
 }
-"""Columns of text that take no word."""
+"""Columns of text that take no word. A baseline holds no row of the type given here."""
 
 
 def _text(register: Register, column: Column[Any], code: str) -> str:
@@ -160,7 +162,7 @@ def _number(register: Register, column: Column[Any], code: str) -> int:
 
 
 def _time(register: Register, column: Column[Any], code: str) -> datetime:
-    """Soon, for what expires; periods have started."""
+    """Return a time soon for expiry, and a time before now for a start."""
     later = timedelta() if column.name.endswith("start") else timedelta(days=30)
     return datetime.now(UTC) + later
 
@@ -180,4 +182,4 @@ CANARIES: dict[type, Callable[[Register, Column[Any], str], Any]] = {
     LargeBinary: lambda *told: bytes.fromhex(told[-1]).rjust(32),
     Boolean: lambda *_: None,
 }
-"""What a value of each type of column is; None leaves it to the column's default."""
+"""The canary value of each type of column; None leaves it to the column's default."""

@@ -1,4 +1,4 @@
-"""What is sent set-based is stored as the ORM stores it, for every type of column there is."""
+"""Rows sent set-based are stored as the ORM stores them, for every type of column."""
 
 from datetime import UTC, datetime, timedelta
 from struct import pack
@@ -23,13 +23,14 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 
+from auth.origin import Origin
 from auth.policy import RULES
-from auth.session.origin import Origin
-from auth.session.record import record
-from auth.session.sending import Write, columns_of, send
+from auth.session.write.audit import record
+from auth.session.write.flush import PendingWrite, columns_of, send
 from auth.viewer import Viewer
 from db.base import Entity
 from db.requirements.baselines import Baseline
+from db.text import StrictNameText
 from tests.conftest import dsn_of
 from tests.isolation.rows import FORMS
 
@@ -38,6 +39,7 @@ pytestmark = pytest.mark.exhaustive
 WORDS = "ü\"\\'{a,b}\n\t\u2028 NULL null 😀"
 OTHER: dict[type, Any] = {
     Enum: lambda column, _: list(column.type.enum_class)[-1],
+    StrictNameText: lambda _, value: f"{value} ü\"\\'{{a,b}} NULL null",
     Text: lambda column, value: value if column.name in FORMS else f"{value} {WORDS}",
     ARRAY: lambda *_: [WORDS, "NULL", "", "{}"],
     JSONB: lambda _, value: (
@@ -57,7 +59,7 @@ OTHER: dict[type, Any] = {
 LEFT = {"id", "version"}
 SAME = {"created_at", "expires_at", "period_start", "current_period_start", "is_public"}
 ROLES = {"admin_role", "project_role", "document_role"}
-"""Of which one alone is set."""
+"""Columns of which only one is set."""
 
 DOUBLES = (5e-324, -0.0, 1.7976931348623157e308, -1 / 3, 1e22, 123456789.123456789)
 
@@ -75,7 +77,7 @@ def differently(row: Entity) -> None:
 
 @pytest.fixture
 async def engine(canaries):
-    """A connection that nothing is hidden from."""
+    """Yield a connection of a superuser."""
     name = await canaries.superuser.fetchval("SELECT current_database()")
     address = urlsplit(dsn_of(name, superuser=True))
     engine = create_async_engine(urlunsplit(address._replace(scheme="postgresql+asyncpg")))
@@ -84,7 +86,7 @@ async def engine(canaries):
 
 
 async def stored(engine: Any, model: type[Entity], write: Any) -> str:
-    """The first row as PostgreSQL shows it, once this is done to it and before it is undone."""
+    """Return the first row as PostgreSQL shows it after this change, which is rolled back."""
 
     def work(connection: Any) -> str:
         with Session(connection, autoflush=False) as session:
@@ -103,7 +105,7 @@ async def stored(engine: Any, model: type[Entity], write: Any) -> str:
 
 def sent(session: Session, row: Entity) -> None:
     event = record(Viewer(id=row.id), Origin(), "update", row, {}, {}, version=row.version + 1)
-    send(session.connection(), [Write(row, event, is_new=False)])
+    send(session.connection(), [PendingWrite(row, event, is_new=False)])
 
 
 @pytest.mark.parametrize("model", RULES, ids=lambda model: model.__name__)

@@ -1,4 +1,4 @@
-"""Filters, searches, orders and cursors tell nothing of rows that are hidden."""
+"""Filters, searches, orders and cursors reveal nothing about hidden rows."""
 
 import re
 from itertools import product
@@ -22,11 +22,11 @@ LISTS = {
 TABLES = {type_name: table for table, type_name in TYPES.items()}
 
 OPERATORS = {
-    "StringFilter": ("eq", "in", "contains", "startsWith"),
-    "UUIDFilter": ("eq", "in"),
-    "FloatFilter": ("eq", "in", "gte"),
-    "TagsFilter": ("hasAny", "hasAll"),
-    "PathFilter": ("",),
+    "StringFilterInput": ("eq", "in", "contains", "startsWith"),
+    "UUIDFilterInput": ("eq", "in"),
+    "FloatFilterInput": ("eq", "in", "gte"),
+    "TagsFilterInput": ("hasAny", "hasAll"),
+    "PathFilterInput": ("",),
 }
 """The operators that find a row by its own value, of the filters whose values are canaries."""
 
@@ -39,7 +39,7 @@ PLACES = [
     ("theirs", "public"),
     ("dissolved", "shared"),
 ]
-"""Where rows are looked for, some of them hidden from a member."""
+"""The places to search for rows, some of them hidden from a member."""
 
 
 def column(name: str) -> str:
@@ -51,7 +51,7 @@ def camel_case(name: str) -> str:
 
 
 def ways_to_find(canaries: Any, name: str, row: Any) -> list[dict[str, Any]]:
-    """The arguments that find this row by each value that is its own, in each way."""
+    """Return the arguments that find this row by each value that is its own, in each way."""
     arguments = ROOT.fields[name].args
     ways: list[dict[str, Any]] = [{"search": row.word}] if "search" in arguments else []
     for field, input_ in arguments["filter"].type.fields.items():
@@ -67,21 +67,21 @@ def ways_to_find(canaries: Any, name: str, row: Any) -> list[dict[str, Any]]:
 
 def compared(row: Any, kind: str, operator: str, value: Any) -> Any:
     match kind, operator:
-        case "PathFilter", _:
+        case "PathFilterInput", _:
             return [{"path": ["canary"], "eq": row.word}]
-        case "StringFilter", "contains":
+        case "StringFilterInput", "contains":
             return {operator: row.code.upper()}
-        case "StringFilter", "startsWith":
+        case "StringFilterInput", "startsWith":
             return {operator: value[: value.index(row.code) + len(row.code)]}
         case _, "in":
             return {operator: [value]}
-        case "FloatFilter", "gte":
+        case "FloatFilterInput", "gte":
             return {"gte": value, "lte": value}
     return {operator: value}
 
 
 async def ask(canaries: Any, person: str, name: str, asked: list[dict[str, Any]]) -> list[Any]:
-    """What the list finds with each of these arguments."""
+    """Return the rows that the list finds with each of these arguments."""
     arguments = ROOT.fields[name].args
     pages = []
     for start in range(0, len(asked), ALIASES):
@@ -176,7 +176,7 @@ async def test_a_cursor_of_another_tenant_leads_to_ones_own_rows_alone(canaries,
 
 
 def orders(name: str) -> list[list[dict[str, str]]]:
-    """Every order of the list, both ways."""
+    """Return every order of the list, both ways."""
     sort = get_named_type(ROOT.fields[name].args["orderBy"].type).fields["by"].type
     keys = get_named_type(sort).values
     return [[{"by": key, "direction": way}] for key, way in product(keys, ("ASC", "DESC"))]

@@ -1,20 +1,22 @@
-"""The history and the past of every row there is are shown to its readers in its tenant alone."""
+"""The history and the past of every row are visible to its readers in its tenant alone."""
 
 import pytest
 
+from graph.kit.node import NODES
 from tests.isolation.questions import ALIASES, ROOT, TYPES
 
 pytestmark = pytest.mark.exhaustive
 
 OF_PEOPLE = {"profiles", "personal_tokens"}
-"""Whose rows are in no tenant."""
+"""The tables whose rows are in no tenant."""
+MODELS = {model.__tablename__: model.__name__ for model in NODES}
 RECORD = """
     INSERT INTO audit_logs (organization_id, entity_id, entity_type, action, version, actor_id,
         changed_fields, old_data, new_data)
     SELECT $1, $2, $3, 'update', 7, NULL, ARRAY['name'], jsonb_build_object('name', $4::text),
         jsonb_build_object('name', $4::text)
     WHERE NOT EXISTS (SELECT FROM audit_logs WHERE entity_id = $2 AND version = 7)"""
-HISTORIES = """query ($ids: [UUID!]!) { nodes(ids: $ids) { id history(first: 50) {
+HISTORIES = """query ($ids: [ID!]!) { nodes(ids: $ids) { id history(first: 50) {
     totalCount edges { cursor } nodes { changes { old } } } } }"""
 
 
@@ -24,10 +26,10 @@ def tenant_of(row):
 
 @pytest.fixture
 async def recorded(canaries):
-    """Every row that the API shows, with a change of its own in the record."""
+    """Return every row that the API shows, with a change of its own in the record."""
     rows = [r for r in canaries.rows() if r.table in TYPES and r.table not in OF_PEOPLE]
     for row in rows:
-        type_ = TYPES[row.table]
+        type_ = MODELS[row.table]
         said = f"said of {row.id}"
         await canaries.superuser.execute(RECORD, tenant_of(row), row.id, type_, said)
     return rows

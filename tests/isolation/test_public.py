@@ -1,21 +1,21 @@
-"""A public project is read by everybody who is signed in: what it holds, and nothing around it."""
+"""A public project is readable by everybody who is signed in: its contents, and nothing else."""
 
 import pytest
 
 PROJECT = """query ($id: UUID!) { project(id: $id) { name viewerCan { update delete
-    create(type: "Document") } organization { id } createdBy { id } members { totalCount }
+    create(type: DOCUMENT) } organization { id } createdBy { id } members { totalCount }
     documents { nodes { name blocks { nodes { name } } requirements { nodes { name } } } } } }"""
 SEARCH = "query ($word: String!) { requirements(search: $word) { totalCount nodes { id } } }"
 DELETE = """mutation ($id: UUID!) {
     projectDelete(id: $id, expectedVersion: 1) { project { id } } }"""
-CREATE = """mutation ($input: DocumentCreate!) { documentCreate(input: $input) {
+CREATE = """mutation ($input: DocumentCreateInput!) { documentCreate(input: $input) {
     document { id } } }"""
 STRANGERS = ["outsider", "member", "billing"]
 
 
 @pytest.fixture
 def at(canaries):
-    """Rows of the public project of the other tenant."""
+    """Return rows of the public project of the other tenant."""
     return lambda table: canaries.row("theirs", "public", table)
 
 

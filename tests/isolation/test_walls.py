@@ -1,4 +1,4 @@
-"""Each wall holds without the other, and the walk would notice if neither did."""
+"""Each wall holds without the other, and the walk fails when neither does."""
 
 import asyncio
 
@@ -70,12 +70,12 @@ async def test_row_level_security_alone_keeps_concurrent_tenants_apart(canaries)
 
 
 def tenants_of(row):
-    """The tenants a row belongs to; a person's profile belongs to all of theirs, left or not."""
+    """Return the tenants of a row; a person's profile belongs to all of theirs, left or not."""
     if row.table == "profiles":
         return set(PEOPLE[row.person]) | ({"ours"} if row.person == "former" else set())
     return {row.tenant}
 
 
 def is_live(row):
-    """Deletion is no wall: what is deleted stays hidden, but for the trash."""
+    """Return whether the row is not deleted: deletion is no wall."""
     return row.tenant != "dissolved" and not row.zone.startswith("deleted")

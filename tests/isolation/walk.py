@@ -1,4 +1,4 @@
-"""Walking through a schema in somebody's name, and what was seen on the way."""
+"""A walk through a schema as one person, and the rows that it saw."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ EXPECTED_CODES = {"NOT_FOUND"}
 
 @dataclass
 class Seen:
-    """What somebody has seen: rows, also in the trash, fields, and rows not theirs to see."""
+    """The rows and fields that a person has seen, also in the trash, and those they may not see."""
 
     canaries: Canaries
     person: str
@@ -27,7 +27,7 @@ class Seen:
     leaks: dict[CanaryRow, str] = field(default_factory=dict)
 
     def look(self, answer: dict[str, Any]) -> None:
-        """Note what an answer holds: its data, its errors, and what it says besides."""
+        """Record the rows in an answer: in its data, its errors, and its extensions."""
         codes = {error["extensions"]["code"] for error in answer.get("errors") or []}
         assert codes <= EXPECTED_CODES, answer["errors"]
         for place, value, within in _scalars(answer):
@@ -45,7 +45,7 @@ class Seen:
                     self.leaks.setdefault(row, ".".join(place))
 
     def _is_scope(self, within: dict[str, Any], name: str, value: Any) -> bool:
-        """Whether it is the id of a place in which a readable row says that it is."""
+        """Return whether it is the ID of a place that a readable row refers to."""
         column = SCOPE_FIELDS.get(name)
         for row in self.canaries.register.named(within.get("id")):
             if column and self.canaries.may_read(self.person, row):
@@ -56,7 +56,7 @@ class Seen:
 def _scalars(
     value: Any, place: tuple[str, ...] = (), within: dict[str, Any] | None = None
 ) -> Iterator[tuple[tuple[str, ...], Any, dict[str, Any]]]:
-    """Every scalar of an answer, and every name in it, with its place and the object around it."""
+    """Yield every scalar and name in an answer, with its place and the object around it."""
     match value:
         case dict():
             for name, member in value.items():
@@ -70,7 +70,7 @@ def _scalars(
 
 
 async def walk(canaries: Canaries, person: str) -> Seen:
-    """Ask everything in this person's name."""
+    """Run every query as this person."""
     seen = Seen(canaries, person)
     for query, variables in questions(canaries):
         seen.look(await canaries.answer(person, query, **variables))

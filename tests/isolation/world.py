@@ -1,4 +1,4 @@
-"""Tenants full of canaries: their people and places, and which rows each person may see."""
+"""Tenants full of canaries: their people and places, and the rows that each person may see."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +27,7 @@ TOP = {
 """Zones that are hidden because of the row on top of them: it alone is deleted."""
 
 ZONES = ("organization", *PROJECTS, "deleted document", "deleted block", "deleted")
-"""Where a tenant's rows are. In `deleted`, each row is deleted itself; what is above them lives."""
+"""The zones of a tenant's rows. In `deleted`, each row itself is deleted, but none above it."""
 
 PEOPLE: dict[str, dict[str, str]] = {
     "owner": {"ours": "owner", "dissolved": "owner"},
@@ -44,7 +44,7 @@ PEOPLE: dict[str, dict[str, str]] = {
     "outsider": {},
 }
 """People and their roles. The guest has a role in our private project, too. The former one had
-every role in ours, and has left."""
+every role in ours, and has left it."""
 
 SERVERS = {"ours": "our server", "theirs": "their server", "dissolved": "dissolved server"}
 """The service account of each tenant, which is a member there."""
@@ -65,18 +65,23 @@ OF_ONE_PERSON = {
     "personal_tokens",
 }
 FOR_NOBODY = {"audit_logs", "audit_seals", "audit_checkpoints", "usage_logs", "usage_counters"}
-"""No field shows them. Who adds one says here who may see them."""
+"""Tables that no field shows. A field that shows one adds here who may see it."""
 
 RESTORED = {"projects", "documents", "blocks", "requirements", "baselines"}
-"""What a mutation restores, besides organizations and memberships."""
+RESTORED |= {"test_req", "test_matrix_views"}
+RESTORED |= {"properties", "columns", "numbering_rules", "trace_links"}
+"""The tables that a mutation restores, besides organizations and memberships."""
+
+WIDE = {"external_documents", "properties"}
+"""Tables whose rows in no project are for all members of their organization."""
 
 OF_THE_ORGANIZATION = {"project_members", "assignments"}
-"""What is beneath a project and no content of it: no public project shows it to strangers."""
+"""Tables beneath a project that are not its content: no public project shows them to strangers."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody, their address, and their role in each tenant they are a member of."""
+    """A person, their address, and their role in each tenant they are a member of."""
 
     name: str
     email: str
@@ -86,7 +91,7 @@ class Person:
 
 @dataclass
 class Canaries(World):
-    """The tenants, and who may see what of them."""
+    """The tenants, and the rules of visibility."""
 
     register: Register = field(default_factory=Register)
     persons: dict[str, Person] = field(default_factory=dict)
@@ -95,16 +100,16 @@ class Canaries(World):
         return self.persons[person].email
 
     def rows(self, **where: Any) -> list[CanaryRow]:
-        """The rows whose tenant, zone, table or person are these."""
+        """Return the rows with these values of tenant, zone, table or person."""
         found = self.register.rows
         return [r for r in found if all(getattr(r, name) == is_ for name, is_ in where.items())]
 
     def row(self, tenant: str, zone: str, table: str) -> CanaryRow:
-        """The first row there."""
+        """Return the first row of a place."""
         return self.rows(tenant=tenant, zone=zone, table=table)[0]
 
     def may_read(self, person: str, row: CanaryRow) -> bool:
-        """What the product promises: nothing here asks the policy."""
+        """Return whether the person may read the row, without the help of the policy."""
         if row.table in FOR_NOBODY or row.zone.startswith("deleted") or row.tenant == "dissolved":
             return False
         if row.table in OF_ONE_PERSON:
@@ -119,9 +124,9 @@ class Canaries(World):
         return role in ("owner", "admin", "viewer") or _is_open(row, role, person)
 
     def may_restore(self, person: str, row: CanaryRow) -> bool:
-        """Whether the trash shows it: deleted itself, beneath nothing deleted, one's to restore.
+        """Return whether the trash shows the row: deleted itself, with nothing deleted above it.
 
-        With a membership goes the name of its person.
+        A membership brings along the name of its person.
         """
         role = self.persons[person].roles.get(row.tenant)
         if row.table == "organizations":
@@ -135,18 +140,23 @@ class Canaries(World):
 
 
 def _is_open(row: CanaryRow, role: str | None, person: str) -> bool:
-    """Whether content is open to somebody without a role that opens all of it."""
+    """Return whether content is open to a person without a role that opens all of it."""
     if row.zone == "public":
-        return role is not None or row.table not in OF_THE_ORGANIZATION
+        return role not in (None, "billing") or row.table not in OF_THE_ORGANIZATION
     in_private = row.zone == "private" and person == "guest"
-    in_shared = row.zone == "shared" or row.table == "external_documents"
+    in_shared = row.zone == "shared" or _is_wide(row)
     return role == "member" and (in_shared or in_private)
 
 
-def _colleagues(one: Person, other: Person) -> bool:
-    """Whether they are in one tenant, and `one` sees its members.
+def _is_wide(row: CanaryRow) -> bool:
+    """Return whether a row of an organization is for all its members."""
+    return row.table in WIDE and row.zone == "organization"
 
-    Who has deleted an organization, and can bring it back, still knows its people.
+
+def _colleagues(one: Person, other: Person) -> bool:
+    """Return whether they are in one tenant, and `one` sees its members.
+
+    The owner of a deleted organization can restore it, and still sees its people.
     """
     return any(
         one.roles[tenant] == "owner" or (one.roles[tenant] != "billing" and tenant != "dissolved")

@@ -1,4 +1,4 @@
-"""A project full of requirements, and what GraphQL should say of them, worked out in Python."""
+"""A project full of requirements, and the expected results of queries, computed in Python."""
 
 import operator
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ TEXTS = [
     *("100% stop", "100 stop", "a_b", "axb", "a\\b", "A\\B", "a/b", "a//b", "Stop", "stop"),
     *("%", "_", "\\", "it's", 'say "so"', "Ünter", "über", "zz top", "a", " "),
 ]
-"""Short texts, some of which mean something to LIKE."""
+"""Short texts, some with characters that are special in LIKE."""
 TAGS = ["safety", "Safety", "brakes", "a,b", "{x}", 'q"q']
 PROPERTIES: list[dict[str, Any]] = [
     {},
@@ -52,11 +52,11 @@ FIELDS = {
     "tags": "tags",
     "properties": "properties",
     "created_at": "createdAt",
-    "created_by": "createdBy",
+    "created_by": "createdById",
     "updated_at": "updatedAt",
 }
 """The API's name of each column."""
-NULLABLE = {"blockId", "externalId", "description", "createdBy"}
+NULLABLE = {"blockId", "externalId", "description", "createdById"}
 
 Tree = dict[str, Any]
 Order = list[tuple[str, str]]
@@ -72,13 +72,13 @@ class Shelf:
     ranks: dict[str, int]
 
     def rank(self, field: str, value: Any) -> Any:
-        """Something that Python sorts as PostgreSQL sorts the value."""
+        """Return a key that Python sorts as PostgreSQL sorts the value."""
         if field in ENUMS:
             return ENUMS[field].index(value)
         return self.ranks[value] if field in ("externalId", "name", "description") else value
 
     def ordered(self, order: Order) -> list[str]:
-        """The ids in this order: nulls last ascending; ties by id, the way of the last key."""
+        """Return the IDs in this order: nulls last ascending; ties by ID, as the last key."""
         rows = list(self.rows)
         for field, direction in reversed([*order, ("id", order[-1][1])]):
             rows.sort(
@@ -91,7 +91,7 @@ class Shelf:
         return [row["id"] for row in rows]
 
     def found(self, tree: Tree) -> set[str]:
-        """The ids of the rows that this filter describes."""
+        """Return the ids of the rows that this filter describes."""
         return {row["id"] for row in self.rows if self.holds(tree, row)}
 
     def holds(self, tree: Tree, row: dict[str, Any]) -> bool:
@@ -149,7 +149,7 @@ ORDERED: dict[str, Compare] = {
 
 
 def moments(operand: Any) -> Any:
-    """The moments that these texts name."""
+    """Return the times in these texts."""
     match operand:
         case str():
             return datetime.fromisoformat(operand)
@@ -159,14 +159,14 @@ def moments(operand: Any) -> Any:
 
 
 def nested(path: list[str], eq: Any) -> Any:
-    """The JSON that has this value at this path, and nothing else."""
+    """Return the JSON object that has only this value, at this path."""
     for step in reversed(path):
         eq = {step: eq}
     return eq
 
 
 def contains(whole: Any, part: Any) -> bool:
-    """Whether JSON holds JSON, as PostgreSQL's operator @> has it."""
+    """Return whether JSON contains JSON, as PostgreSQL's operator @> defines it."""
     match whole, part:
         case dict(), dict():
             return all(key in whole and contains(whole[key], part[key]) for key in part)
@@ -217,7 +217,9 @@ async def fill(world: World) -> Shelf:
         [row["id"] for row in rows[40:]],
     )
     texts = {*TEXTS, "", *(f"SYS-{i:03}" for i in range(len(rows) // 2))}
-    ranked = await db.fetch("SELECT t FROM unnest($1::text[]) t ORDER BY t", list(texts))
+    ranked = await db.fetch(
+        'SELECT t FROM unnest($1::text[]) t ORDER BY ctx.sort_key(t) COLLATE "C"', list(texts)
+    )
     shown = [
         {
             FIELDS[column]: str(value)

@@ -1,4 +1,4 @@
-"""Filters: any tree of them finds what Python finds by the same rules."""
+"""Filters: any tree of them finds the rows that Python finds by the same rules."""
 
 import time
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.kit.rows import ENUMS, EPOCH, PROPERTIES, TAGS, TEXTS, Shelf, Tree
 from tests.world import Refused
 
-FOUND = """query ($id: UUID!, $filter: RequirementFilter) {
+FOUND = """query ($id: UUID!, $filter: RequirementFilterInput) {
     requirements(first: 100, filter: $filter) { totalCount nodes { id } }
     project(id: $id) { requirements(first: 100, filter: $filter) { totalCount nodes { id } } } }"""
 
@@ -27,11 +27,11 @@ moments = st.sampled_from(
 )
 VALUES = [1.5, 2, 1, True, False, "1.5", "kg", "", [], ["x"], ["y", "x"], {}, {"c": True}]
 PATHS = [[], ["weight"], ["unit"], ["a"], ["a", "b"], ["a", "b", "c"], ["list"]]
-IDS = ("id", "documentId", "blockId", "createdBy")
+IDS = ("id", "documentId", "blockId", "createdById")
 
 
 def comparisons(operands: st.SearchStrategy[Any], **others: Any) -> st.SearchStrategy[Tree]:
-    """One or two comparisons with these operands."""
+    """Return one or two comparisons with these operands."""
     one = dict.fromkeys(("eq", "ne", "lt", "lte", "gt", "gte"), operands)
     some = dict.fromkeys(("in", "notIn"), st.lists(operands, max_size=3))
     return compared(one | some | {"isNull": st.booleans()} | others)
@@ -44,7 +44,7 @@ def compared(operators: dict[str, Any]) -> st.SearchStrategy[Tree]:
 
 
 def leaves(shelf: Shelf) -> st.SearchStrategy[Tree]:
-    """Conditions on one or two fields."""
+    """Return conditions on one or two fields."""
     text = comparisons(texts, contains=pieces, startsWith=pieces)
     ids = {
         field: comparisons(st.sampled_from(sorted({row[field] for row in shelf.rows} - {None})))
@@ -77,10 +77,10 @@ def trees(shelf: Shelf) -> st.SearchStrategy[Tree]:
 
 
 async def check_all(shelf: Shelf, trees: Sequence[Tree]) -> None:
-    """Each of these filters, twenty in one request."""
+    """Check each of these filters, twenty in one request."""
     for start in range(0, len(trees), 20):
         some = trees[start : start + 20]
-        declared = ", ".join(f"$f{i}: RequirementFilter" for i in range(len(some)))
+        declared = ", ".join(f"$f{i}: RequirementFilterInput" for i in range(len(some)))
         lists = " ".join(
             f"a{i}: requirements(first: 100, filter: $f{i}) {{ nodes {{ id }} }}"
             for i in range(len(some))
@@ -96,7 +96,7 @@ async def check_all(shelf: Shelf, trees: Sequence[Tree]) -> None:
 
 
 async def check(shelf: Shelf, tree: Tree) -> None:
-    """At the root, where indexes answer, and beneath a parent the filter finds the same rows."""
+    """Check that the filter finds the same rows at the root, by index, and beneath a parent."""
     expected = shelf.found(tree)
     data = await shelf.world.ask("editor", FOUND, id=shelf.world.project, filter=tree)
     for page in (data["requirements"], data["project"]["requirements"]):
@@ -111,7 +111,7 @@ async def test_a_tree_of_filters_finds_what_python_finds(shelf: Shelf, data: Any
 
 
 def singles(shelf: Shelf, field: str) -> list[Tree]:
-    """Every comparison of this field by itself, with telling operands."""
+    """Return every comparison of this field by itself, with significant operands."""
     known = sorted({row[field] for row in shelf.rows} - {None}, key=str) if field in IDS else []
     operands: dict[str, list[Any]] = {
         "externalId": ["", "SYS-003"],
@@ -170,7 +170,7 @@ REFUSED: list[tuple[Tree, list[Any]]] = [
     ({"name": {"eq": None}}, ["name", "eq"]),
     ({"externalId": {"in": None}}, ["externalId", "in"]),
     ({"externalId": {"notIn": None}}, ["externalId", "notIn"]),
-    ({"createdBy": {"isNull": None}}, ["createdBy", "isNull"]),
+    ({"createdById": {"isNull": None}}, ["createdById", "isNull"]),
     ({"tags": {"hasAny": None}}, ["tags", "hasAny"]),
     ({"name": {"startsWith": None}}, ["name", "startsWith"]),
     ({"and": [{}, {"position": {"gte": None}}]}, ["and", 1, "position", "gte"]),

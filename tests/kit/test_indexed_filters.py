@@ -5,7 +5,7 @@ import json
 import pytest
 from sqlalchemy import not_, or_
 
-from db.gin import by_index
+from db.gin import served
 from db.requirements.requirements import Requirement
 
 TAGGED = {
@@ -44,16 +44,16 @@ FOUND = [
     ),
     ({"not": {"properties": [{"path": ["mass"], "eq": 4}]}}, {"radio", "mirror"}),
 ]
-AT_ROOT = """query ($filter: RequirementFilter, $search: String) {
+AT_ROOT = """query ($filter: RequirementFilterInput, $search: String) {
     requirements(first: 50, filter: $filter, search: $search) { totalCount nodes { name } } }"""
-BENEATH = """query ($id: UUID!, $filter: RequirementFilter, $search: String) {
+BENEATH = """query ($id: UUID!, $filter: RequirementFilterInput, $search: String) {
     document(id: $id) { requirements(first: 50, filter: $filter, search: $search) {
         totalCount nodes { name } } } }"""
 
 
 @pytest.fixture
 async def tagged(world, other_world):
-    """Requirements with tags and properties; those of another tenant have the same."""
+    """Return requirements with tags and properties; those of another tenant have the same."""
     for place in (world, other_world):
         await place.superuser.execute("DELETE FROM requirements WHERE id = $1", place.requirement)
         await place.superuser.executemany(
@@ -111,13 +111,13 @@ def test_the_indexes_are_asked_once_for_all_conditions_that_they_serve():
     tags = Requirement.tags.overlap(["safety"])
     properties = Requirement.properties.contains({"mass": 4})
     name = Requirement.name == "horn"
-    (others, asked) = by_index(Requirement, [tags & properties & name])
-    assert others is name
-    assert str(asked).count("ctx.requirements_") == 2
-    assert "INTERSECT" in str(asked)
+    found = served(Requirement, [tags & properties & name])
+    assert (found.others, found.served) == ([name], [tags, properties])
+    assert str(found.ids).count("ctx.requirements_") == 2
+    assert "INTERSECT" in str(found.ids)
 
 
 def test_what_no_index_serves_is_left_as_it_is():
     tags = Requirement.tags.overlap(["safety"])
     for condition in (not_(tags), or_(tags, Requirement.name == "horn"), Requirement.name == "x"):
-        assert by_index(Requirement, [condition]) == [condition]
+        assert served(Requirement, [condition]) == ([condition], [], None)

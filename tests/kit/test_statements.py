@@ -1,4 +1,4 @@
-"""One statement an edge and level, however many parents there are; none for what is at hand."""
+"""One statement an edge and level, for any number of parents; none for loaded rows."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ INSERT INTO requirements
 SELECT $1, $2, document_id, id, 'Requirement ' || i, i, $3
 FROM block, generate_series(1, 20) i
 """
-ROWS = 'id version name createdAt tags viewerCan { update delete create(type: "Requirement") }'
+ROWS = "id version name createdAt tags viewerCan { update delete create(type: REQUIREMENT) }"
 NESTED = f"""query ($id: UUID!, $documents: Int!) {{
     project(id: $id) {{ id documents(first: $documents) {{
         nodes {{ {ROWS} blocks(first: 5) {{
@@ -33,7 +33,7 @@ NESTED = f"""query ($id: UUID!, $documents: Int!) {{
 
 @pytest.fixture(scope="module")
 async def full(superuser: Any, database: Any, client: Any) -> World:
-    """A tenant with a project of 50 documents, each with a block of 20 requirements, and more."""
+    """Return a tenant with a project of 50 documents, each with a block of 20 requirements."""
     world = await found(superuser, database, client)
     await superuser.execute("DELETE FROM requirements WHERE id = $1", world.requirement)
     await superuser.execute("DELETE FROM blocks WHERE id = $1", world.block)
@@ -68,7 +68,7 @@ async def test_a_level_is_one_statement_whatever_the_number_of_parents(full: Wor
     ("fields", "count"),
     [
         ("id", 1),
-        ('viewerCan { update delete create(type: "Block") }', 1),
+        ("viewerCan { update delete create(type: BLOCK) }", 1),
         ("createdBy { id }", 2),
         ("project { id name }", 2),
         ("createdBy { id } project { id }", 3),
@@ -102,7 +102,7 @@ async def test_rows_are_counted_only_when_asked(full: World):
 
 
 async def test_nodes_of_one_model_are_two_statements_however_many(full: World):
-    query = "query ($ids: [UUID!]!) { nodes(ids: $ids) { __typename id } }"
+    query = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
     rows = await full.superuser.fetch(
         "SELECT id FROM requirements WHERE project_id = $1 LIMIT 99", full.project
     )
@@ -117,7 +117,7 @@ async def test_nodes_of_one_model_are_two_statements_however_many(full: World):
 
 
 async def test_nodes_asked_for_one_by_one_share_their_statements(full: World):
-    query = """query ($one: UUID!, $other: UUID!) {
+    query = """query ($one: ID!, $other: ID!) {
         a: node(id: $one) { id } b: node(id: $other) { id } c: node(id: $one) { __typename } }"""
     rows = await full.superuser.fetch(
         "SELECT id FROM requirements WHERE project_id = $1 LIMIT 2", full.project

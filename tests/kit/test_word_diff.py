@@ -1,4 +1,4 @@
-"""The word-level diff: exact, readable, and quick whatever it is given."""
+"""The word-level diff: exact, readable, and fast for any input."""
 
 from itertools import pairwise
 from time import thread_time
@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auth.session.diff import Budget
 from graph.kit.word_diff import Kind, word_diff
 
 WORDS = st.lists(
@@ -40,7 +41,7 @@ def test_words_that_changed_are_told_from_those_that_did_not(old, new, diff):
 
 @given(st.one_of(WORDS, st.text()), st.one_of(WORDS, st.text()), st.sampled_from([0, 30, 250_000]))
 def test_the_parts_give_back_both_texts(old, new, steps):
-    parts = word_diff(old, new, steps)
+    parts = word_diff(old, new, Budget(steps))
     assert "".join(text for kind, text in parts if kind is not Kind.INSERTED) == old
     assert "".join(text for kind, text in parts if kind is not Kind.DELETED) == new
     assert all(text for _, text in parts)

@@ -1,29 +1,34 @@
-"""A hub of its own for each test, and followers that remember what they were told."""
+"""A hub of its own for each test, and followers that store their events."""
 
 import asyncio
+from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import orjson
 import pytest
 
-from auth.identify import InvalidToken, identify_token
+from auth.credentials.identify import InvalidToken, identify_token
 from auth.session import ViewerSession
 from auth.viewer import ANONYMOUS
 from graph.app import create_app
-from graph.http.live import Subscribing
-from graph.http.metrics import Metrics
-from graph.http.operations import Operations
-from graph.http.server import Config
+from graph.http.operation.metrics import Metrics
+from graph.http.operation.operations import Operations
+from graph.http.operation.ports import Subscribing
+from graph.http.server.config import Config
 from graph.kit.context import Context
+from graph.live.cursor import Cursors
 from graph.live.hub import Hub
 from graph.schema import schema
+from tests.live.replica import Servers, replicated
+from tests.loop import within
 from tests.serving import served
 
 PATIENCE = 20
 
 
 class Follower:
-    """A subscription's transport: it remembers what it is told."""
+    """A subscription's transport: it stores what it receives."""
 
     def __init__(self, world, hub, operations, token):
         self.world, self.hub, self.operations, self.token = world, hub, operations, token
@@ -73,15 +78,15 @@ class Follower:
             self.following.cancel()
 
     async def until(self, condition):
-        """Wait until it is so."""
-        async with asyncio.timeout(PATIENCE):
+        """Wait until the condition is true."""
+        async with within(PATIENCE):
             while not condition(self):
                 self.news.clear()
                 await self.news.wait()
         return self
 
     async def has(self, number):
-        """Wait for so many events after the first, which says where the stream stands."""
+        """Wait for this many events after the first, which holds the position of the stream."""
         await self.until(lambda follower: len(follower.told) > number)
         return self.told[1:]
 
@@ -93,7 +98,7 @@ class Follower:
 
 @pytest.fixture
 async def hub(settings, database):
-    hub = Hub(database, Operations(schema, settings, Metrics()))
+    hub = Hub(database, Operations(schema, settings, Metrics()), Cursors(settings))
     running = asyncio.create_task(hub.run())
     yield hub
     running.cancel()
@@ -102,7 +107,7 @@ async def hub(settings, database):
 
 @pytest.fixture
 async def follow(world, hub):
-    """Follows with an operation, as somebody; with `access` beside it, by the same connection."""
+    """Yield a function that follows an operation as a person; `access` shares a connection."""
     followers = []
 
     async def start(person, query, after=None, access=None, **variables):
@@ -133,6 +138,13 @@ async def follow(world, hub):
 
 @pytest.fixture(scope="module")
 async def gateway(settings):
-    """The address of the gateway on a server, with a hub of its own."""
+    """Yield the address of the gateway on a server, with a hub of its own."""
     async with served(lambda _: create_app(settings), partial(Config, settings=settings)) as url:
         yield url
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[Servers]:
+    """Yield a primary that runs, and its replica, which has no copy yet."""
+    with replicated(tmp_path / "replica") as servers:
+        yield servers

@@ -1,14 +1,16 @@
-"""A gate that holds the first of those who come to it, to have something else happen meanwhile."""
+"""A gate that stops the first call, so that something else can happen meanwhile."""
 
 import asyncio
+
+from tests.loop import within
 
 PATIENCE = 20
 
 
 class Gate:
-    """Whoever comes first waits until it is opened; nobody else does.
+    """Stops the first call until it is opened; no other.
 
-    With a task it is for this one alone, whoever else comes before.
+    With a task it stops only the first call of that task.
     """
 
     def __init__(self, task=None):
@@ -16,16 +18,16 @@ class Gate:
         self._reached, self._opened = asyncio.Event(), asyncio.Event()
 
     async def reached(self):
-        """Wait until somebody has come."""
-        async with asyncio.timeout(PATIENCE):
+        """Wait until a call has been stopped."""
+        async with within(PATIENCE):
             await self._reached.wait()
 
     def open(self):
-        """Let them go on."""
+        """Let the stopped call go on."""
         self._opened.set()
 
     def behind(self, function):
-        """The function, whose first call ends when the gate is opened."""
+        """Return the function, whose first call ends when the gate is opened."""
 
         async def held(*arguments, **named):
             found = await function(*arguments, **named)

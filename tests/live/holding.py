@@ -1,10 +1,10 @@
-"""Holding up what the hub waits for, so that something else can happen meanwhile."""
+"""Delays of calls that the hub waits for, so that something else can happen meanwhile."""
 
 import asyncio
 
 
 class Held:
-    """Stands in the place of a coroutine function: some calls begin when they are let go."""
+    """Replaces a coroutine function: some calls begin only when they are released."""
 
     def __init__(self, function, holds):
         self._function, self._holds = function, holds
@@ -18,7 +18,7 @@ class Held:
 
 
 def hold_events(hub, query, monkeypatch):
-    """What this subscription says of events is held up, its greetings are not."""
+    """Delay the executions of this subscription's events, but not of its first event."""
     document = hub._operations.documents.get(query)
     held = Held(
         hub._operations.tell,

@@ -12,7 +12,7 @@ import pytest
 
 
 class RedisServer:
-    """It keeps its port, and nothing else."""
+    """A Redis that keeps its port, and nothing else."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -45,7 +45,7 @@ class RedisServer:
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[RedisServer]:
-    """A Redis that runs. The test is skipped where there is none to run."""
+    """Yield a running Redis. Skips the test where none is installed."""
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
     server = RedisServer(folder)

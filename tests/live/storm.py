@@ -1,4 +1,4 @@
-"""A cluster that is badly treated: nodes are killed, sockets cut off, the database crashes."""
+"""A cluster under faults: nodes are killed, sockets cut off, the database crashes."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,7 +21,7 @@ import asyncpg
 import httpx
 from websockets.exceptions import WebSocketException
 
-from db.embedded import Embedded
+from db.embedded.cluster import Embedded
 from db.pool import Database
 from migrations.run import upgrade
 from tests.conftest import SECRET, SHARED_MEMORY
@@ -35,11 +36,11 @@ subscription ($id: UUID!, $after: String, $whole: Boolean! = true) {
     entity @include(if: $whole) { ... on Requirement { version name } } } }
 """
 CREATE = """
-mutation ($items: [RequirementCreate!]!) {
+mutation ($items: [RequirementCreateInput!]!) {
   requirementsCreate(items: $items) { results { requirement { id version } } } }
 """
 UPDATE = """
-mutation ($items: [RequirementsUpdateItem!]!) {
+mutation ($items: [RequirementsUpdateItemInput!]!) {
   requirementsUpdate(items: $items) { results { requirement { id version name } } } }
 """
 LOST = (OSError, TimeoutError, WebSocketException, httpx.TransportError, EOFError)
@@ -48,7 +49,7 @@ SETTINGS = {"fsync": "off", "max_connections": "100"}
 
 
 async def until(condition: Callable[[], object], about: object = None) -> None:
-    """Wait until it is so; when that takes too long, say what it is about."""
+    """Wait until the condition is true; on a timeout, report its subject."""
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, about
@@ -73,7 +74,7 @@ class Node:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it, or start it again."""
+        """Start it, or restart it."""
         variables = {
             "DATABASE_URL": self.dsn,
             "PORT": str(self.port),
@@ -92,7 +93,7 @@ class Node:
             )
 
     def kill(self) -> None:
-        """Without a goodbye."""
+        """Kill the process with SIGKILL."""
         assert self.process
         self.process.kill()
         self.process.wait()
@@ -118,7 +119,7 @@ class Cluster:
     nodes: list[Node]
 
     async def crash(self) -> None:
-        """End one of the database's processes so that it must end all of them, and recover."""
+        """Kill one of the database's processes, so that PostgreSQL ends all, and recovers."""
         victim = await asyncpg.connect(self.superuser_dsn)
         os.kill(victim.get_server_pid(), signal.SIGKILL)
         with suppress(*LOST, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -132,14 +133,14 @@ class Cluster:
 
 
 def programs() -> Path | None:
-    """Those of the PostgreSQL that is tested."""
+    """Return the directory of the programs of the tested PostgreSQL."""
     folder = os.environ.get("GATEWAY_PG_BIN")
     return Path(folder) if folder else None
 
 
 @contextmanager
 def database_of_its_own() -> Iterator[Embedded]:
-    """A server that may crash, migrated."""
+    """Yield a server that may crash, migrated."""
     base = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
     with (
         tempfile.TemporaryDirectory(dir=base) as place,
@@ -153,7 +154,8 @@ def database_of_its_own() -> Iterator[Embedded]:
         yield embedded
 
 
-async def _found(embedded: Embedded) -> World:
+async def founded(embedded: Embedded) -> World:
+    """Create a tenant in this database, whose owner, editor and viewer have tokens."""
     superuser = await asyncpg.connect(embedded.superuser_dsn("gateway"))
     async with Database(embedded.dsn()) as database, httpx.AsyncClient() as client:
         world = await found(superuser, database, client)
@@ -167,10 +169,10 @@ async def _found(embedded: Embedded) -> World:
 async def cluster(
     embedded: Embedded, nodes: int, folder: Path, world: World | None = None
 ) -> AsyncIterator[Cluster]:
-    """So many nodes, and a tenant, which may be there already."""
+    """Yield this many nodes, and a tenant, which may exist already."""
     superuser_dsn = embedded.superuser_dsn("gateway")
     running = [Node(embedded.dsn(), folder) for _ in range(nodes)]
-    world = world or await _found(embedded)
+    world = world or await founded(embedded)
     try:
         for node in running:
             node.start()
@@ -183,36 +185,36 @@ async def cluster(
 
 @dataclass
 class Reader:
-    """A client that follows one document, is cut off again and again, and goes on where it was."""
+    """A client that follows one document, is cut off again and again, and resumes."""
 
     cluster: Cluster
     document: UUID
     seed: int
     cuts: int
-    """How often it cuts its own socket off."""
+    """The number of times that it cuts its own socket off."""
     whole: bool = True
-    """Whether it asks for the rows, which have changed again by the time it is told."""
+    """True if it selects the rows, which have changed again when their events arrive."""
     told: list[dict[str, Any]] = field(default_factory=list)
     after: str | None = None
     cut: int = 0
     greeted: int = 0
     broken: list[str] = field(default_factory=list)
-    """What ended its connections, the newest last."""
+    """The reasons why its connections ended, the newest last."""
     strange: list[dict[str, Any]] = field(default_factory=list)
-    """Answers that are neither an event nor a greeting."""
+    """Answers that are neither an event nor a first event."""
 
     def is_through(self, sequence: int) -> bool:
-        """Whether it has been told so many of the document's events, and cut off often enough."""
+        """Return whether it has the events up to this number, and was cut off often enough."""
         read = bool(self.told) and self.told[-1]["sequence"] >= sequence
         return self.cut == self.cuts and read
 
     def __str__(self) -> str:
-        """How far it is, for whoever waits for it."""
+        """Return its progress, for a message on a timeout."""
         last = self.told[-1]["sequence"] if self.told else 0
         return f"{self.cut} cuts, {self.greeted} greetings, up to {last}: {self.broken}"
 
     async def follow(self) -> None:
-        """For ever."""
+        """Follow until cancelled."""
         chance = random.Random(self.seed)
         token = await self.cluster.world.token("viewer")
         while True:
@@ -229,7 +231,7 @@ class Reader:
         return {"id": str(self.document), "after": self.after, "whole": self.whole}
 
     async def _read(self, client: Socket, chance: random.Random) -> None:
-        """Until it cuts itself off, some time after it was greeted, or is cut off."""
+        """Read until it cuts itself off, some time after its first event, or is cut off."""
         if not self._take(await client.receive()):
             return
         patience = asyncio.timeout(chance.random() / 2 if self.cut < self.cuts else None)
@@ -244,7 +246,7 @@ class Reader:
             client.wire.transport.abort()
 
     def _take(self, message: dict[str, Any]) -> bool:
-        """Whether there is more to come."""
+        """Take a message; return whether to read on."""
         payload = message.get("payload")
         if message["type"] == "ping":
             return True
@@ -267,7 +269,7 @@ class Reader:
 
 @dataclass
 class Writer:
-    """A client that edits requirements of one document, several at a time, until it is told so."""
+    """A client that edits requirements of one document, several at a time, until it is stopped."""
 
     cluster: Cluster
     document: UUID
@@ -278,16 +280,20 @@ class Writer:
     repeated: int = 0
     client: httpx.AsyncClient = field(init=False)
 
-    async def write(self, rows: int, times: int) -> None:
-        """Make so many rows, and edit all of them so many times."""
+    async def write(self, rows: int, times: int, storm: "asyncio.Task[None]") -> None:
+        """Create rows and edit each of them this often, and until the storm is over."""
         async with httpx.AsyncClient(timeout=15) as self.client:
-            await self._write(rows, times)
+            await self._write(rows, times, storm)
 
-    async def _write(self, rows: int, times: int) -> None:
+    async def _write(self, rows: int, times: int, storm: "asyncio.Task[None]") -> None:
         place = {"documentId": str(self.document), "blockId": str(self.block)}
         names = [place | {"name": f"Row {self.seed}.{row}"} for row in range(rows)]
         self._take((await self._ask(CREATE, items=names))["requirementsCreate"])
-        for round in range(times):
+        for round in count():
+            if round >= times:
+                if storm.done():
+                    break
+                await asyncio.sleep(0.1)
             items = [
                 {"id": id, "expectedVersion": version, "input": {"name": f"Edit {round} of {id}"}}
                 for id, version in self.versions.items()
@@ -302,7 +308,7 @@ class Writer:
             self.edits += 1
 
     async def _ask(self, query: str, **variables: Any) -> Any:
-        """Under one key, until it is answered."""
+        """Send a request under one key until it is answered."""
         chance = random.Random(uuid4().int)
         headers = {
             "authorization": f"Bearer {await self.cluster.world.token('editor')}",

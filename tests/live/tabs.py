@@ -13,11 +13,12 @@ import httpx
 
 from tests.http.connected import Socket, socket
 from tests.http.test_audits import ROOT
+from tests.loop import within
 
 FOLLOW = """
 subscription ($document: UUID!, $client: UUID!) {
   presence(documentId: $document, clientId: $client) {
-    at present {
+    at present: participants {
       clientId since person { id fullName }
       focus { entityId field start end } leases { entityId field until }
     }
@@ -27,7 +28,7 @@ subscription ($document: UUID!, $client: UUID!) {
 POINT = """
 mutation ($document: UUID!, $client: UUID!, $focus: PresenceFocusInput) {
   presenceUpdate(input: { documentId: $document, clientId: $client, focus: $focus }) {
-    present { clientId focus { entityId field start end } }
+    present: participant { clientId focus { entityId field start end } }
   }
 }
 """
@@ -49,7 +50,7 @@ PATIENCE = 20
 
 
 class Tab:
-    """A client that is present; it remembers whom it was told of last."""
+    """A present client; it stores the last list of participants that it received."""
 
     def __init__(self, wire: Socket, document: UUID, client: UUID) -> None:
         self.wire, self.document, self.client = wire, document, client
@@ -72,23 +73,23 @@ class Tab:
 
     @property
     def present(self) -> dict[str, dict]:
-        """Whoever is there, by client, as last told."""
+        """Return the participants by client, as last received."""
         return {one["clientId"]: one for one in self.told[-1]["present"]} if self.told else {}
 
     async def until(self, condition, patience: float = PATIENCE) -> None:
-        """Wait until it is so."""
-        async with asyncio.timeout(patience):
+        """Wait until the condition is true."""
+        async with within(patience):
             while not condition(self):
                 self._news.clear()
                 await self._news.wait()
 
     async def sees(self, *others: "Tab", patience: float = PATIENCE) -> None:
-        """Wait until exactly these are there."""
+        """Wait until exactly these are present."""
         wanted = {str(other.client) for other in others}
         await self.until(lambda tab: set(tab.present) == wanted, patience)
 
     async def answer(self, query: str, **variables) -> dict:
-        """The whole answer to an operation on the same socket."""
+        """Return the whole answer to an operation on the same socket."""
         id = str(uuid4())
         self._answers[id] = asyncio.get_running_loop().create_future()
         variables = {"document": self.document, "client": self.client} | variables
@@ -98,13 +99,13 @@ class Tab:
         return {"errors": payload} if isinstance(payload, list) else payload
 
     async def ask(self, query: str, **variables) -> dict:
-        """The one root field of the answer."""
+        """Return the one root field of the answer."""
         answer = await self.answer(query, **variables)
         assert "errors" not in answer, answer
         return next(iter(answer["data"].values()))
 
     async def code(self, query: str, **variables) -> str | None:
-        """The code of the first error."""
+        """Return the code of the first error."""
         errors = (await self.answer(query, **variables)).get("errors")
         return errors[0]["extensions"]["code"] if errors else None
 
@@ -118,7 +119,7 @@ class Tab:
 
 @asynccontextmanager
 async def tab(url: str, world, person: str, client: UUID | None = None) -> AsyncIterator[Tab]:
-    """Somebody in the world's document, through the gateway at this address."""
+    """Yield a person's tab in the world's document, through the gateway at this address."""
     async with socket(url, await world.token(person)) as wire:
         opened = Tab(wire, world.document, client or uuid4())
         listening = asyncio.create_task(opened.listen())
@@ -132,7 +133,7 @@ async def tab(url: str, world, person: str, client: UUID | None = None) -> Async
 
 @contextmanager
 def process(settings, **variables: str) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
-    """A node in a process of its own, and its address."""
+    """Yield a node in a process of its own, and its address."""
     with sockets.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -154,7 +155,7 @@ def process(settings, **variables: str) -> Iterator[tuple["subprocess.Popen[byte
 
 async def answering(url: str) -> None:
     """Wait until the server answers."""
-    async with asyncio.timeout(90), httpx.AsyncClient(base_url=url) as client:
+    async with within(90), httpx.AsyncClient(base_url=url) as client:
         while True:
             with suppress(httpx.TransportError):
                 await client.get("/healthz")

@@ -1,4 +1,4 @@
-"""The index of who follows: it finds whom a look at all would find, and keeps nothing else."""
+"""The index of followers: it finds all who are affected, and holds nothing else."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from auth.viewer import Viewer
 from graph.kit.stream import Stream
-from graph.live.accesses import Accesses
+from graph.live.access_index import Accesses
 from graph.live.follower import Member
 from graph.live.rights import ANYWHERE, APPLICATIONS
 

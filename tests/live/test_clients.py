@@ -1,10 +1,10 @@
-"""Clients that nobody here wrote stay connected: graphql-ws, graphql-sse, Apollo, urql of npm."""
+"""Third-party clients stay connected: graphql-ws, graphql-sse, Apollo, urql of npm."""
 
 from datetime import timedelta
 
 import pytest
 
-from auth.tokens import issue
+from auth.credentials.tokens import issue
 from tests.http.conftest import ROOT
 from tests.http.test_live_gateway import RENAME as RENAME_DOCUMENT
 from tests.http.test_live_gateway import VIEWER
@@ -21,7 +21,7 @@ async def _stay(address: str) -> str:
 
 
 async def travel(name: str, **told):
-    """What the journey has seen."""
+    """Return a function that runs a journey and returns the events that it has seen."""
     return await journey("live.mjs", name, {"tokens": []} | told, _stay)
 
 
@@ -52,6 +52,21 @@ async def test_a_client_hears_why_it_is_refused(gateway):
     assert seen == {"closed": 4403, "older": 4406, "status": 401}
 
 
+@pytest.mark.parametrize("count", [40, 400])
+async def test_what_a_client_asks_all_at_once_is_answered_and_it_stays(gateway, world, count):
+    """As a page does that opens a table of many rows, or comes back online."""
+    seen = await travel(
+        "burst",
+        url=f"{gateway}/graphql",
+        token=f"Bearer {await world.token('editor')}",
+        count=count,
+        query={"query": VIEWER},
+        subscription={"query": FOLLOW, "variables": {"id": str(world.document)}},
+        edits=[{"query": RENAME, "variables": renaming(world, "After", 1)}],
+    )
+    assert seen == {"answered": count, "closed": [], "kinds": ["READY", "UPDATED"]}
+
+
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_a_client_misses_nothing_while_its_line_is_cut(gateway, world, client):
     heard = await follow(gateway, world, "cut", client, ["before", "while", "still", "after"])
@@ -67,7 +82,7 @@ async def test_a_client_whose_token_expires_goes_on_with_a_fresh_one(gateway, wo
 
 
 async def follow(gateway, world, name, client, names, **told):
-    """What the client hears on this journey, on which a requirement is renamed so."""
+    """Return the events of a client on this journey, during which a requirement is renamed."""
     seen = await travel(
         name,
         client=client,
@@ -85,6 +100,22 @@ async def follow(gateway, world, name, client, names, **told):
     ]
 
 
+async def test_a_client_for_which_there_is_no_room_comes_again_and_goes_on_where_it_was():
+    seen = await travel("busy")
+    assert seen == {"asked": [None, None, None, *["cursor 3"] * 2], "code": "NOT_FOUND"}
+
+
 def test_the_recipe_is_the_one_that_is_documented():
     recipe = (NODE / "resuming.mjs").read_text()
     assert recipe in (ROOT / "docs" / "live.md").read_text()
+
+
+@pytest.mark.parametrize("by_get", [False, True], ids=["POST", "GET"])
+async def test_a_client_that_sends_hashes_is_asked_for_the_text_once(gateway, world, by_get):
+    query = f"query Who{int(by_get)} {VIEWER}"
+    token = f"Bearer {await world.token('editor')}"
+    told = {"url": f"{gateway}/graphql", "token": token, "query": query, "byGet": by_get}
+    seen = await journey("persisted.mjs", "apollo", told, _stay)
+    assert seen["requests"] == [2, 1, 1]
+    assert len({str(answer) for answer in seen["answers"]}) == 1
+    assert seen["answers"][0]["viewer"]["profile"]["email"] == world.email("editor")

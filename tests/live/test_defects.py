@@ -1,10 +1,10 @@
-"""A defect in what follows the feed is logged, and nobody stands still because of it."""
+"""A defect in a follower of the feed is logged, and stops no other follower."""
 
 from tests.live.test_hub import DOCUMENT, REMOVE, rename
 
 
 def failing(monkeypatch, owner, name):
-    """Have this of one node fail, the next time that it is called and no more."""
+    """Make the next call of this method of a node fail."""
     works, failures = getattr(owner, name), iter(["once"])
 
     def fails(*arguments):

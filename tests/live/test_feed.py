@@ -1,4 +1,4 @@
-"""The feed: every event once, in the order of the commits, whatever happens to who orders them."""
+"""The feed: every event once, in the order of the commits, also when the sequencer is killed."""
 
 import asyncio
 import json
@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 from uuid_utils.compat import uuid7
 
+from db.connection import BROKEN
 from db.feed.reading import read
 from db.feed.sequencing import head, reach, sequence, trim
 from db.feed.tables import Departed
-from db.pool import BROKEN
 from tests.conftest import dsn_of
 
 INSERT = """
@@ -24,7 +24,7 @@ VALUES ($1, $2, $3, $4, $5, 'Requirement', $6, $7, $8, $9, $10)
 
 @pytest.fixture
 async def connect(database_dsn):
-    """Opens connections of a superuser, and closes them."""
+    """Yield a function that opens a superuser's connections; they are closed at the end."""
     opened = []
 
     async def open_one():
@@ -65,7 +65,7 @@ async def events(connection, after, kind="everything", id=None):
 
 
 async def write_some(connection, documents, seed):
-    """Transactions of several changes, some long and some undone; what was committed."""
+    """Commit or roll back transactions of several changes; return the committed ones."""
     chance, written = random.Random(seed), []
     for _ in range(25):
         transaction = connection.transaction()
@@ -86,7 +86,7 @@ async def write_some(connection, documents, seed):
 
 
 async def sequence_and_die(connect, killer, lock, seed):
-    """Sequence for ever, and be killed at every tenth call."""
+    """Sequence until cancelled, and be killed at every tenth call."""
     chance, connection = random.Random(seed), await connect()
     while True:
         with suppress(*BROKEN, asyncpg.InterfaceError):
@@ -136,6 +136,24 @@ async def test_what_is_undone_leaves_no_number_out(connect):
     await write(connection, document)
     await sequence(connection)
     assert [e.sequence for e in await events(connection, 0, "document", document)] == [1, 2]
+
+
+async def test_commits_in_one_document_do_not_wait_for_each_other(connect):
+    """Numbers are given when events are sequenced, in the order of their commits."""
+    slow, quick, document = await connect(), await connect(), uuid7()
+    committing = slow.transaction()
+    await committing.start()
+    first = await write(slow, document)
+    await slow.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as its commit does
+    async with asyncio.timeout(10):
+        second = await write(quick, document)
+    await sequence(quick)
+    await committing.commit()
+    third = await write(quick, document)
+    await sequence(quick)
+    found = await events(quick, 0, "document", document)
+    assert [event.event_id for event in found] == [second, first, third]
+    assert [event.sequence for event in found] == [1, 2, 3]
 
 
 async def test_a_row_that_moves_is_told_of_where_it_was_and_where_it_is(connect):
@@ -189,7 +207,7 @@ async def test_another_timeline_or_cluster_is_another_epoch(connect, elsewhere):
 
 
 async def test_what_a_dump_has_brought_along_has_its_place_once(connect):
-    """Also where the transactions of the other cluster had numbers that are still to come here."""
+    """Also where the transaction IDs of the other cluster are still to come here."""
     connection, document = await connect(), uuid7()
     later = "UPDATE feed_entries SET xid = (xid::text::bigint + $1)::text::xid8 WHERE event_id = $2"
     await write(connection, document)
@@ -234,14 +252,15 @@ async def test_what_is_old_is_forgotten_and_the_feed_says_how_far_it_goes_back(c
 
 
 async def test_a_sign_in_is_no_news_and_a_revoked_token_is(world, client):
-    """Through the gateway: what ends somebody's access reaches the nodes; what fails does not."""
+    """Through the gateway: revocations reach the nodes; failed attempts do not."""
     connection = world.superuser
     await sequence(connection)
     start = (await head(connection)).position
     await client.post("/sign-in", data={"email": "nobody@test.example", "password": "wrong"})
     await world.ask(
         "owner",
-        "mutation($id: UUID!) { organizationMemberRemove(id: $id, expectedVersion: 1) { merged } }",
+        "mutation($id: UUID!) {"
+        " organizationMemberRemove(id: $id, expectedVersion: 1) { __typename } }",
         id=world.members["viewer"],
     )
     await sequence(connection)

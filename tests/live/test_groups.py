@@ -1,5 +1,6 @@
-"""Groups that come to an end while something is on its way through them: nobody is told wrongly."""
+"""Groups that end while an event is on its way through them deliver nothing wrong."""
 
+from tests.live.following import place
 from tests.live.holding import hold_events
 from tests.live.test_hub import DOCUMENT, PROJECT, rename
 
@@ -8,7 +9,7 @@ ELSEWHERE = "UPDATE feed_cursor SET position = $1, timeline = timeline + 1"
 
 
 async def ready(follow, world):
-    """Somebody who follows the document from here on, and one who knows what the hub knows."""
+    """Return a follower of the document from now on, and one with the state of the hub."""
     follower = await follow("viewer", DOCUMENT, id=world.document)
     witness = await follow("viewer", PROJECT, id=world.project)
     for each in (follower, witness):
@@ -20,14 +21,14 @@ def what(follower):
     return [(event["kind"], event["version"]) for event in follower.told]
 
 
-def position(event):
-    return int(event["cursor"].split(".")[1])
+def position(hub, world, event):
+    return place(hub, world, event["cursor"]).position
 
 
 async def test_what_was_lost_is_not_told_in_the_new_order(world, hub, follow, monkeypatch):
-    """Nor does it stand in the way of what has its positions now."""
+    """Nor does it block the events that have its positions now."""
     follower, witness = await ready(follow, world)
-    start = position(follower.told[0])
+    start = position(hub, world, follower.told[0])
     held = hold_events(hub, DOCUMENT, monkeypatch)
     await rename(world, "Lost", 1)
     await held.begun.wait()
@@ -41,11 +42,11 @@ async def test_what_was_lost_is_not_told_in_the_new_order(world, hub, follow, mo
     await rename(world, "Kept", 3)
     await follower.until(lambda f: f.told[-1]["version"] == 4)
     assert what(follower) == [("READY", None), ("RESYNC", None), ("UPDATED", 4)]
-    assert [position(event) for event in follower.told] == [start, start, start + 1]
+    assert [position(hub, world, event) for event in follower.told] == [start, start, start + 1]
 
 
 async def test_who_cannot_keep_up_misses_nothing_after_the_resync(world, hub, follow, monkeypatch):
-    """Nor does somebody who comes back in that moment, and follows the same."""
+    """Nor does a client that resumes at that moment, and follows the same."""
     monkeypatch.setattr("graph.live.hub.MOST_WAITING", 2)
     follower, _ = await ready(follow, world)
     held = hold_events(hub, DOCUMENT, monkeypatch)
@@ -65,7 +66,7 @@ async def test_who_cannot_keep_up_misses_nothing_after_the_resync(world, hub, fo
         ("RESYNC", None),
         *(("UPDATED", version) for version in (5, 6)),
     ]
-    assert position(follower.told[1]) + 1 == position(follower.told[2])
+    assert position(hub, world, follower.told[1]) + 1 == position(hub, world, follower.told[2])
     assert what(back) == [("READY", None), *(("UPDATED", version) for version in range(2, 7))]
 
 

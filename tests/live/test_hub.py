@@ -1,4 +1,4 @@
-"""The hub: what happens is told once, in order, to those who may see it, while they may."""
+"""The hub: each event is delivered once, in order, to those who may see it at that time."""
 
 import asyncio
 import random
@@ -8,8 +8,11 @@ import asyncpg
 import pytest
 
 from db.problem import Problem
-from graph.http.operations import NotRun
+from graph.http.operation.operations import NotRun
 from graph.kit.context import Context
+from graph.kit.stream import Stream
+from graph.live.cursor import Cursor
+from tests.live.following import follow_until_it_ends, place
 
 FIELDS = """{ cursor kind entityType entityId version changedFields sequence departed
     actor { fullName } entity { id version ... on Requirement { name block { id } } } }"""
@@ -26,9 +29,7 @@ CREATE = """mutation($document: UUID!, $block: UUID!, $name: String!) {
 DELETE = """mutation($id: UUID!, $v: BigInt!) {
     requirementDelete(id: $id, expectedVersion: $v) { requirement { id } } }"""
 REMOVE = """mutation($id: UUID!) {
-    organizationMemberRemove(id: $id, expectedVersion: 1) { merged } }"""
-
-ENDING = "UPDATE user_roles SET expires_at = now() + interval '2 seconds' WHERE user_id = $1"
+    organizationMemberRemove(id: $id, expectedVersion: 1) { __typename } }"""
 
 
 async def rename(world, name, version=1, person="editor", requirement=None):
@@ -49,7 +50,7 @@ async def test_a_change_is_told_with_what_it_changed_and_the_row_at_that_version
     assert follower.told[0]["kind"] == "READY"
     assert {key: event[key] for key in event if key != "cursor"} == {
         "kind": "UPDATED",
-        "entityType": "Requirement",
+        "entityType": "REQUIREMENT",
         "entityId": str(world.requirement),
         "version": 2,
         "changedFields": ["name"],
@@ -115,14 +116,20 @@ async def test_who_resumes_is_told_what_it_missed_once_and_in_order(world, follo
     assert numbers == list(range(numbers[0], numbers[0] + 60))
 
 
-async def test_a_cursor_of_another_order_or_of_the_future_is_told_to_resync(world, follow):
+async def test_a_cursor_of_another_order_or_of_the_future_is_told_to_resync(world, hub, follow):
     follower = await follow("viewer", DOCUMENT, id=world.document)
     await follower.until(lambda f: f.told)
-    epoch, position = follower.told[0]["cursor"].split(".")
-    for after in (f"{uuid4().hex}.{position}", f"{epoch}.{int(position) + 1000}", f"{epoch}.0"):
-        if after.endswith(".0"):
+    now = place(hub, world, follower.told[0]["cursor"])
+    cursors = [
+        Cursor(uuid4(), now.position),
+        Cursor(now.epoch, now.position + 1000),
+        Cursor(now.epoch, 0),
+    ]
+    for cursor in cursors:
+        if cursor.position == 0:
             await world.superuser.execute("DELETE FROM feed_positions WHERE position = 1")
             follower.hub.tail.recent.clear()
+        after = hub._cursors.of_place(Stream("organization", world.organization, None), cursor)
         resumed = await follow("viewer", DOCUMENT, id=world.document, after=after)
         await resumed.until(lambda f: f.told)
         assert resumed.told[0]["kind"] == "RESYNC"
@@ -131,10 +138,10 @@ async def test_a_cursor_of_another_order_or_of_the_future_is_told_to_resync(worl
     assert event["entity"]["name"] == "After all"
 
 
-@pytest.mark.parametrize("after", ["", "x", "1.1", f"{'0' * 32}.-1", "\x00"])
+@pytest.mark.parametrize("after", ["", "x", "1.1", f"{'0' * 32}.-1", "A" * 65, "\x00"])
 async def test_what_is_no_cursor_is_refused(world, follow, after):
     with pytest.raises(Problem) as refused:
-        await follow("viewer", DOCUMENT, id=world.document, after=after or " ")
+        await follow("viewer", DOCUMENT, id=world.document, after=after)
     assert refused.value.code == "INVALID"
 
 
@@ -216,11 +223,12 @@ async def test_those_who_come_back_together_share_what_they_have_missed(world, f
         missed = await follower.has(5)
         assert [event["version"] for event in missed] == [2, 3, 4, 5, 6]
     following, greetings, events = 20, 20, 5
-    assert sum(follower.executions for follower in back) == following + greetings + events
+    executions = sum(follower.executions for follower in back)
+    assert 0 < executions - following - greetings <= events
 
 
 async def test_filters_leave_out_what_was_not_asked_for(world, follow):
-    query = DOCUMENT.replace("id: $id", 'id: $id, types: ["Requirement"], fields: ["description"]')
+    query = DOCUMENT.replace("id: $id", 'id: $id, types: [REQUIREMENT], fields: ["description"]')
     follower = await follow("viewer", query, id=world.document)
     await rename(world, "Not told")
     made = await create(world, "Told")
@@ -229,10 +237,15 @@ async def test_filters_leave_out_what_was_not_asked_for(world, follow):
 
 
 async def test_a_role_that_ends_by_itself_ends_what_it_let_see(world, follow):
-    await world.superuser.execute(ENDING, world.people["document_editor"])
-    follower = await follow("document_editor", DOCUMENT, id=world.document)
-    await rename(world, "Before")
-    await follower.has(1)
+    version = 1
+
+    async def change():
+        nonlocal version
+        version = await rename(world, f"Before, {version}", version)
+
+    follower = await follow_until_it_ends(
+        world, follow, "document_editor", DOCUMENT, change, id=world.document
+    )
     await follower.until(lambda f: f.errors)
     assert follower.errors == ["NOT_FOUND"]
 
@@ -263,7 +276,7 @@ async def test_who_cannot_catch_up_in_time_is_told_to_come_again(world, follow, 
     async def takes_too_long(*_, **__):
         raise asyncpg.QueryCanceledError("canceling statement due to statement timeout")
 
-    monkeypatch.setattr("graph.live.hub.read", takes_too_long)
+    monkeypatch.setattr("graph.live.catchup.read", takes_too_long)
     first.hub.tail.recent.clear()
     again = await follow("viewer", DOCUMENT, id=world.document, after=first.told[0]["cursor"])
     await again.until(lambda f: f.errors)

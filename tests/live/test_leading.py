@@ -1,4 +1,4 @@
-"""Who sequences: another node once the one that did is silent, and behind a proxy every one."""
+"""The sequencing node: another one when it falls silent, and every node behind a proxy."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ PATIENCE = 10
 
 
 class Told:
-    """A follower of the feed, which remembers whose changes it was handed."""
+    """A follower of the feed, which stores the actors of the changes it received."""
 
     def __init__(self):
         self.changed = asyncio.Queue()
@@ -32,7 +32,7 @@ class Told:
 
 @asynccontextmanager
 async def tail(dsn, **options):
-    """A node's tail, and what it is told; the node ends with the block."""
+    """Yield a node's tail and its follower; the node ends with the block."""
     async with Database(dsn, app_connections=1, auth_connections=1, **options) as database:
         told = Told()
         following = Tail(database, told)
@@ -46,7 +46,7 @@ async def tail(dsn, **options):
 
 @pytest.fixture(scope="module")
 async def own_dsn(worker_id):
-    """A database on which no other node sequences, whose feed has begun."""
+    """Yield a database on which no other node sequences, whose feed has begun."""
     name = f"gateway_leading_{worker_id}"
     await _run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     await _run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
@@ -65,7 +65,7 @@ async def superuser(own_dsn):
 
 
 async def test_another_node_takes_over_from_one_that_is_silent(own_dsn, superuser, monkeypatch):
-    """Its connection is there still: nobody has closed it, and it answers whatever is asked."""
+    """Its connection is still open: nobody has closed it, and it answers."""
     async with Database(dsn_of(own_dsn)) as database:
         monkeypatch.setattr("db.pool.SILENCE", 1.5)
         silent = await database.listen("feed", lambda _: None)
@@ -79,14 +79,14 @@ async def test_another_node_takes_over_from_one_that_is_silent(own_dsn, superuse
 
 
 async def test_a_node_that_waits_is_not_taken_for_a_silent_one(own_dsn, superuser, monkeypatch):
-    monkeypatch.setattr("db.pool.SILENCE", 1.5)
+    monkeypatch.setattr("db.pool.SILENCE", 4)  # it speaks eight times as often
     connections = (
         "SELECT array_agg(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND backend_type = 'client backend'"
     )
     async with tail(dsn_of(own_dsn)) as leading, tail(dsn_of(own_dsn)) as waiting:
         before = await superuser.fetchval(connections)
-        await asyncio.sleep(4)
+        await asyncio.sleep(5)
         assert set(await superuser.fetchval(connections)) <= set(before)
         written = await write(superuser, uuid7())
         async with asyncio.timeout(PATIENCE):
@@ -94,7 +94,7 @@ async def test_a_node_that_waits_is_not_taken_for_a_silent_one(own_dsn, superuse
 
 
 async def test_behind_a_proxy_that_pools_by_transaction_no_lock_is_waited_for(own_dsn, superuser):
-    """A dead node may have left it on a connection that the proxy keeps; nodes sequence at once."""
+    """A dead node may have left the lock on a connection of the proxy; nodes sequence at once."""
     await superuser.execute("SELECT pg_advisory_lock($1)", SEQUENCING)
     try:
         pooled = {"pooler": "transaction"}

@@ -1,9 +1,9 @@
-"""What is remembered of executions: for a while, and no more than fits."""
+"""The cache of executions: its entries expire, and its size is limited."""
 
 import asyncio
 from uuid import uuid4
 
-from graph.live.made import EACH, MOST, Made
+from graph.live.result_cache import EACH, MOST, ResultCache
 
 
 async def small():
@@ -15,7 +15,7 @@ async def fails():
 
 
 async def test_many_small_payloads_weigh_what_they_take():
-    made = Made()
+    made = ResultCache()
     for number in range(2 * MOST // EACH):
         await made.get((number, uuid4()), small)
     assert MOST - 2 * EACH < made.size <= MOST
@@ -23,14 +23,14 @@ async def test_many_small_payloads_weigh_what_they_take():
 
 
 async def test_what_a_key_says_is_weighed():
-    made = Made(most=200 * EACH)
+    made = ResultCache(most=200 * EACH)
     for number in range(100):
         await made.get((number, "long" * EACH), small)
     assert 200 // 6 <= len(made._entries) < 200 // 5
 
 
 async def test_who_comes_together_shares_also_what_is_still_being_made():
-    made, calls, going = Made(), [], asyncio.Event()
+    made, calls, going = ResultCache(), [], asyncio.Event()
 
     async def once():
         calls.append(1)
@@ -45,7 +45,7 @@ async def test_who_comes_together_shares_also_what_is_still_being_made():
 
 
 async def test_what_is_old_is_let_go_of_and_made_anew():
-    made = Made(kept=0.05)
+    made = ResultCache(kept=0.05)
     for number in range(10):
         await made.get(number, small)
     await asyncio.sleep(0.3)
@@ -56,7 +56,7 @@ async def test_what_is_old_is_let_go_of_and_made_anew():
 
 
 async def test_what_fails_or_is_forgotten_weighs_nothing():
-    made = Made()
+    made = ResultCache()
     results = await asyncio.gather(made.get(1, fails), return_exceptions=True)
     assert [type(result) for result in results] == [ValueError]
     assert made.size == 0

@@ -7,12 +7,15 @@ import socket as sockets
 from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import AsyncExitStack
 from functools import partial
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 
+from auth.oauth.authorize import LONGEST_QUERY
+from auth.oauth.clients import EXPLORER
 from graph.app import create_app
-from graph.http.server import Config
+from graph.http.server.config import Config
 from tests.http.connected import events
 from tests.http.test_audits import ROOT
 from tests.live.following import FOLLOW, rename
@@ -24,7 +27,7 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture(scope="module")
 async def balanced(settings, tmp_path_factory):
-    """The address of nginx, as it is configured for the cluster but for the addresses."""
+    """Yield the address of nginx, as it is configured for the cluster but for the addresses."""
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed")
     config = partial(Config, settings=settings)
@@ -81,3 +84,24 @@ async def test_measurements_are_not_shown_outside(balanced):
     async with httpx.AsyncClient(base_url=balanced) as client:
         assert (await client.get("/metrics")).status_code == 404
         assert (await client.get("/healthz")).status_code == 200
+
+
+@pytest.mark.parametrize("sign", ["é", "/", "x"])
+async def test_a_request_of_an_application_passes_at_its_longest(balanced, settings, sign):
+    """The gateway's answer repeats it, quoted twice, in the address where people sign in."""
+    question = {
+        "client_id": EXPLORER,
+        "redirect_uri": f"{settings.url}/explorer/callback",
+        "response_type": "code",
+        "code_challenge": "x" * 43,
+        "code_challenge_method": "S256",
+        "state": "",
+    }
+    room = LONGEST_QUERY - len(urlencode(question))
+    question["state"] = sign * (room // len(urlencode({"": sign})[1:]))
+    async with httpx.AsyncClient(base_url=balanced) as client:
+        asked = await client.get("/oauth/authorize", params=question)
+        assert asked.status_code == 303
+        assert len(asked.headers["location"]) > LONGEST_QUERY
+        page = await client.get(asked.headers["location"])
+        assert (page.status_code, "Sign in" in page.text) == (200, True)

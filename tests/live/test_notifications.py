@@ -1,11 +1,11 @@
-"""Notifications as they come: to their person alone, each once, also after an interruption."""
+"""Notifications as they arrive: to their person alone, each once, also after an interruption."""
 
 import asyncio
 
 import pytest
 
 from db.problem import Problem
-from graph.http.operations import NotRun
+from graph.http.operation.operations import NotRun
 from tests.core.keys import make_token
 from tests.core.test_notifications import DELETE, READ, READ_MANY, REMOVE, assign, told
 
@@ -17,11 +17,11 @@ RECEIVED = f"subscription {{ notificationReceived {FIELDS} }}"
 CHANGED = f"subscription {{ notificationChanged {FIELDS} }}"
 ORGANIZATION = """subscription ($id: UUID!) {
     organizationChanged(id: $id) { cursor kind entityType entity { viewerCan { update } } } }"""
-LEAVE = "mutation ($id: UUID!) { documentDelete(id: $id, expectedVersion: 1) { merged } }"
+LEAVE = "mutation ($id: UUID!) { documentDelete(id: $id, expectedVersion: 1) { __typename } }"
 
 
 async def again(world, who="viewer"):
-    """Assign the requirement anew; an assignment is there once."""
+    """Assign the requirement again; an assignment exists once."""
     await world.superuser.execute(
         "UPDATE assignments SET deleted_at = now() WHERE entity_id = $1 AND assignee_id = $2",
         world.requirement,
@@ -37,7 +37,7 @@ async def test_a_new_notification_is_told_with_what_it_is_about(world, follow):
     ready = follower.told[0]
     assert (ready["kind"], ready["notification"], ready["unreadCount"]) == ("READY", None, 0)
     assert event["kind"] == "CREATED"
-    assert event["entityType"] == "Notification"
+    assert event["entityType"] == "NOTIFICATION"
     assert event["entityId"] == event["notification"]["id"] == event["entity"]["id"]
     assert event["actor"] == {"fullName": f"editor {world.name}"}
     assert event["unreadCount"] == 1
@@ -112,7 +112,7 @@ async def test_a_notification_costs_its_row_what_it_is_about_and_the_count(world
 
 
 async def test_nobody_hears_of_anothers_in_the_streams_of_places(world, follow):
-    """Also where the operation is executed for each person, who is then told of their rights."""
+    """Also where the operation is executed for each person, with their own rights."""
     followers = [
         await follow(person, ORGANIZATION, id=world.organization) for person in ("owner", "viewer")
     ]
@@ -121,8 +121,8 @@ async def test_nobody_hears_of_anothers_in_the_streams_of_places(world, follow):
     await assign(world)
     await world.ask("owner", LEAVE, id=world.document)
     for follower in followers:
-        await follower.until(lambda f: any(e["entityType"] == "Document" for e in f.told))
-        assert not any(event["entityType"] == "Notification" for event in follower.told)
+        await follower.until(lambda f: any(e["entityType"] == "DOCUMENT" for e in f.told))
+        assert not any(event["entityType"] == "NOTIFICATION" for event in follower.told)
 
 
 async def test_who_has_left_an_organization_is_told_nothing_from_there(world, follow):
@@ -153,9 +153,10 @@ async def test_a_token_without_the_scope_follows_nothing(world, follow):
     await follower.until(lambda f: f.told)
 
 
-async def test_a_cursor_that_is_none_is_refused(follow):
+@pytest.mark.parametrize("after", ["", "x"])
+async def test_a_cursor_that_is_none_is_refused(follow, after):
     with pytest.raises(Problem) as refused:
-        await follow("viewer", RECEIVED, after="x")
+        await follow("viewer", RECEIVED, after=after)
     assert refused.value.code == "INVALID"
 
 

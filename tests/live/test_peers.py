@@ -1,4 +1,4 @@
-"""What nodes tell each other comes to the same end, whatever of it is lost."""
+"""The state of nodes converges, also when messages between them are lost."""
 
 import asyncio
 import random
@@ -9,9 +9,9 @@ import pytest
 
 from graph.kit.presence import LEASED, Client, Focus, Lease, Place, Present
 from graph.live import peers
-from graph.live.board import Board
 from graph.live.bus import LARGEST
 from graph.live.peers import Peers
+from graph.live.presence_registry import PresenceRegistry
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -36,7 +36,7 @@ class Lossy:
 
 @pytest.fixture
 async def cluster(monkeypatch):
-    """Three nodes, on a bus that can be told to lose messages."""
+    """Yield three nodes, on a bus that can lose messages."""
     monkeypatch.setattr(peers, "PAUSE", 0.01)
     monkeypatch.setattr(peers, "LOOK", 0.02)
     monkeypatch.setattr(peers, "BEAT", 0.05)
@@ -44,7 +44,7 @@ async def cluster(monkeypatch):
     bus = Lossy(random.Random(3))
     nodes = []
     for _ in range(3):
-        board = Board()
+        board = PresenceRegistry()
         nodes.append((board, Peers(board, bus, lambda _: None)))
     running = [asyncio.create_task(node.run()) for _, node in nodes]
     yield bus, nodes
@@ -54,7 +54,7 @@ async def cluster(monkeypatch):
 
 
 async def agreed(nodes, document, number=None):
-    """Wait until all nodes see the same, so many if it is said how many."""
+    """Wait until all nodes see the same participants, or this number of them."""
     shown = None
     async with asyncio.timeout(20):
         while shown is None or len(shown) > 1 or number not in (None, *map(len, shown)):
@@ -119,7 +119,7 @@ async def test_the_largest_client_fits_into_a_message(cluster):
 
 
 async def test_of_two_leases_of_a_field_the_first_one_holds_and_then_the_other():
-    board, document, place = Board(), uuid4(), Place(uuid4(), "name")
+    board, document, place = PresenceRegistry(), uuid4(), Place(uuid4(), "name")
     later = there(document, [Lease(place, NOW + timedelta(seconds=1), NOW + LEASED * 2)])
     first = there(document, [Lease(place, NOW, NOW + LEASED)])
     board.put(uuid4(), later)

@@ -1,4 +1,4 @@
-"""Presence on one node: who is there, where they are, what they lease, and who may know."""
+"""Presence on one node: participants, locations, leases, and their visibility."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from auth import tokens
+from auth.credentials import tokens
 from graph.kit import presence as kit
 from graph.live import presence as live
 from tests.http.connected import socket
@@ -14,7 +14,7 @@ from tests.live.tabs import FOLLOW, POINT, RELEASE, TAKE, tab
 from tests.world import Refused
 
 REMOVE = """mutation ($id: UUID!) {
-    organizationMemberRemove(id: $id, expectedVersion: 1) { merged } }"""
+    organizationMemberRemove(id: $id, expectedVersion: 1) { __typename } }"""
 DELETE = """mutation ($id: UUID!) {
     documentDelete(id: $id, expectedVersion: 1) { document { id } } }"""
 
@@ -170,7 +170,7 @@ async def test_a_client_has_so_many_leases_and_updates_and_no_more(gateway, worl
 
 
 async def test_only_whoever_is_present_acts_and_as_nobody_else(gateway, world):
-    """The answer to somebody else's client, one that has left and one that never was is one."""
+    """The answer is the same for another's client, one that has left, and an unknown one."""
     async with tab(gateway, world, "editor") as editor, tab(gateway, world, "owner") as owner:
         async with tab(gateway, world, "editor") as left:
             pass
@@ -245,7 +245,7 @@ async def test_nobody_stays_in_a_document_that_is_deleted(gateway, world):
 
 
 async def test_a_guest_of_a_public_project_sees_nobody_but_themselves(gateway, world, superuser):
-    """Who reads a public project does not learn who works on it, nor they who reads it."""
+    """Readers of a public project do not see its people, nor the people its readers."""
     await superuser.execute(
         "UPDATE projects SET visibility = 'public' WHERE id = $1", world.project
     )

@@ -1,4 +1,4 @@
-"""Presence on many nodes: everybody sees everybody, messages may be lost, and nodes may die."""
+"""Presence on many nodes: everybody sees everybody, also when messages are lost or nodes die."""
 
 import asyncio
 import signal
@@ -9,14 +9,14 @@ from functools import partial
 import pytest
 
 from graph.app import create_app
-from graph.http.server import Config
+from graph.http.server.config import Config
 from tests.live.tabs import PATIENCE, POINT, RELEASE, TAKE, answering, process, tab
 from tests.serving import served
 
 
 @pytest.fixture(scope="module")
 async def nodes(settings):
-    """Two nodes of one gateway."""
+    """Yield two nodes of one gateway."""
     config = partial(Config, settings=settings)
     async with AsyncExitStack() as stack:
         yield [
@@ -72,7 +72,7 @@ async def test_of_two_who_take_a_field_at_the_same_moment_all_agree_on_one(nodes
 
 
 async def test_what_somebody_does_may_come_in_at_another_node(nodes, world):
-    """Behind a balancer, whoever follows by events sends mutations anywhere."""
+    """Behind a balancer, a client that follows by events sends mutations to any node."""
     field = {"entity": world.requirement, "field": "name"}
     focus = {"entityId": str(world.block), "field": None, "start": None, "end": None}
     async with tab(nodes[0], world, "editor") as here, tab(nodes[1], world, "editor") as there:
@@ -130,7 +130,7 @@ async def test_what_is_no_message_is_passed_over(nodes, world, superuser):
 
 @pytest.mark.processes
 async def test_people_at_a_node_that_dies_are_gone_within_ten_seconds(nodes, world, settings):
-    """A node that is told to stop takes its people along at once."""
+    """A node that is stopped with SIGTERM removes its people at once."""
     async with tab(nodes[0], world, "editor") as staying:
         with process(settings) as (running, url):
             await answering(url)

@@ -1,24 +1,21 @@
-"""A replica is promoted that had not heard of the newest commits: whoever had, is told so."""
+"""A replica without the newest commits is promoted: whoever had received them gets RESYNC."""
 
-import subprocess
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import httpx
 import pytest
 
-from db.embedded import Embedded
 from tests.http.connected import socket
-from tests.live.storm import FOLLOW, SETTINGS, Cluster, cluster, database_of_its_own, programs
+from tests.live.storm import FOLLOW, Cluster, cluster
 from tests.live.test_hub import UPDATE
 
 pytestmark = [pytest.mark.processes, pytest.mark.exhaustive]
 
 
 async def follow(tenant: Cluster, document: UUID, after: str | None, events: int) -> list[Any]:
-    """The greeting, and so many events."""
+    """Return the first event, and this many further events."""
     async with socket(tenant.nodes[0].url, await tenant.world.token("viewer")) as client:
         await client.subscribe("1", FOLLOW, id=str(document), after=after)
         answers = [await client.receive() for _ in range(1 + events)]
@@ -26,7 +23,7 @@ async def follow(tenant: Cluster, document: UUID, after: str | None, events: int
 
 
 async def rename(tenant: Cluster, requirement: UUID, version: int) -> None:
-    """One edit."""
+    """Rename the requirement once."""
     headers = {"authorization": f"Bearer {await tenant.world.token('editor')}"}
     variables = {"id": str(requirement), "v": version, "name": f"Name {version}"}
     body = {"query": UPDATE, "variables": variables}
@@ -34,40 +31,22 @@ async def rename(tenant: Cluster, requirement: UUID, version: int) -> None:
         assert "errors" not in (await client.post("/graphql", json=body, headers=headers)).json()
 
 
-@pytest.fixture
-def servers(tmp_path: Path):
-    """A primary, and a way to stop it, to copy it as its replica, and to promote that."""
-    with database_of_its_own() as primary:
-        replica = Embedded(tmp_path / "replica", settings=SETTINGS, binaries=programs())
-
-        def copy() -> None:
-            primary.stop()
-            subprocess.run(["cp", "-a", primary.directory, replica.directory], check=True)
-            (replica.directory / "data" / "standby.signal").touch()
-            primary.start()
-
-        yield primary, replica, copy
-        replica.stop()
-
-
 async def test_a_cursor_of_what_was_lost_is_answered_with_resync(servers, tmp_path: Path):
-    primary, replica, copy = servers
+    primary, replica = servers.primary, servers.replica
     async with cluster(primary, 1, tmp_path) as tenant:
         world = tenant.world
         ids = world.document, world.requirement
         (ready,) = await follow(tenant, ids[0], None, 0)
         await rename(tenant, ids[1], 1)
         _, before = await follow(tenant, ids[0], ready["cursor"], 1)
-    copy()
+    servers.copy()
     async with cluster(primary, 1, tmp_path, world) as tenant:
         await rename(tenant, ids[1], 2)
         greeting, lost = await follow(tenant, ids[0], before["cursor"], 1)
         assert (greeting["kind"], lost["version"]) == ("READY", 3)
     primary.stop()
     replica.start()
-    promoting = await asyncpg.connect(replica.superuser_dsn("gateway"))
-    assert await promoting.fetchval("SELECT pg_promote()")
-    await promoting.close()
+    await servers.promote()
     async with cluster(replica, 1, tmp_path, world) as tenant:
         (ready,) = await follow(tenant, ids[0], None, 0)
         await rename(tenant, ids[1], 2)

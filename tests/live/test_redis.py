@@ -1,4 +1,4 @@
-"""Nodes that hear of each other through Redis: it carries what they say, and they can lose it."""
+"""Nodes that communicate through Redis, which only carries messages, and may be lost."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from db.pool import Database
 from graph.app import create_app
 from graph.commands.doctor import examine
-from graph.http.server import Config
+from graph.http.server.config import Config
 from graph.live.redis_bus import RedisBus
 from tests.conftest import TEMPLATE, _run, dsn_of
 from tests.http.connected import socket
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture(scope="module")
 async def cluster(settings, worker_id, tmp_path_factory):
-    """Two nodes on a database of their own, so that one of them sequences, and a Redis."""
+    """Yield two nodes on a database of their own, so that one of them sequences, and a Redis."""
     name = f"gateway_redis_{worker_id}"
     await _run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     await _run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
@@ -57,7 +57,7 @@ async def world(cluster):
 
 
 async def heard(cluster, channel):
-    """A bus of our own on a channel of the gateway's, and the messages that it hears."""
+    """Return a bus of our own on a channel of the gateway's, and the messages that it receives."""
     messages, connected = asyncio.Queue(), asyncio.Event()
     bus = RedisBus(cluster.settings, channel)
     running = asyncio.create_task(bus.run(messages.put_nowait, connected.set))
@@ -126,7 +126,7 @@ async def test_without_redis_requests_are_answered_and_each_node_knows_its_own(c
 
 
 def state_of_redis(cluster):
-    """What `gateway doctor` says of it, without the reason."""
+    """Return the state of Redis that `gateway doctor` prints, without the reason."""
     (finding,) = [one for one in examine(cluster.settings) if one.subject == "Redis"]
     assert bool(finding.advice) == (finding.state != "in order")
     return finding.state.partition(" (")[0]

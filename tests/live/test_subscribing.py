@@ -1,4 +1,4 @@
-"""What happens while somebody subscribes: rights that change, a feed that begins anew."""
+"""Changes during a subscription's start: rights that change, a feed that begins anew."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -6,9 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from graph.http.operations import NotRun, Operations
-from graph.live import hub as hubs
+from graph.http.operation.operations import NotRun, Operations
+from graph.live import catchup as hubs
 from tests.live import tabs
+from tests.live.following import place
 from tests.live.gate import Gate
 from tests.live.test_hub import DOCUMENT, ORGANIZATION, PROJECT, rename
 
@@ -21,7 +22,7 @@ ANEW = "UPDATE feed_cursor SET epoch = gen_random_uuid()"
 
 @pytest.fixture
 def held(monkeypatch):
-    """Holds a subscription, once it has done what is named, for as long as the block."""
+    """Delay a subscription after the named step until the end of the block."""
 
     @asynccontextmanager
     async def hold(subscribing, target, name):
@@ -37,27 +38,27 @@ def held(monkeypatch):
 
 @pytest.fixture
 async def connection(world, follow):
-    """The viewer's, on which they follow the project already."""
+    """Return the viewer's connection, on which they follow the project already."""
     follower = await follow("viewer", PROJECT, id=world.project)
     return await follower.until(lambda f: f.told)
 
 
 @pytest.fixture
 async def promoted(world, hub, follow, connection):
-    """Makes an editor of the viewer, and waits until their rights have been read again."""
+    """Make the viewer an editor, and wait until their rights have been read again."""
     witness = await follow("owner", ORGANIZATION, id=world.organization)
     await witness.until(lambda f: f.told)
 
     async def promote():
         await world.ask("owner", PROMOTE, id=world.members["viewer"])
-        await witness.until(lambda f: f.told[-1]["entityType"] == "OrganizationMember")
+        await witness.until(lambda f: f.told[-1]["entityType"] == "ORGANIZATION_MEMBER")
         await hub._renewals.over(connection)
 
     return promote
 
 
 async def test_a_place_that_is_closed_meanwhile_is_not_followed(world, follow, held):
-    """By whoever was let in a moment before."""
+    """By a viewer who was granted access a moment before."""
     await world.ask("owner", SHOW, id=world.project, version=1, to="ORGANIZATION")
     witness = await follow("owner", PROJECT, id=world.project)
     coming = follow("member", DOCUMENT, id=world.document)
@@ -146,4 +147,5 @@ async def test_who_resumes_while_the_feed_begins_anew_is_told_so(
     await rename(world, "After all", 2)
     await follower.has(1)
     assert [told["kind"] for told in follower.told] == ["RESYNC", "UPDATED"]
-    assert follower.told[0]["cursor"].split(".")[0] != after.split(".")[0]
+    now = place(hub, world, follower.told[0]["cursor"])
+    assert now.epoch != place(hub, world, after).epoch

@@ -1,18 +1,22 @@
-"""Whose rights are read again, and when: of whom it concerns, always, and of nobody else."""
+"""Rights are read again for those whom an event concerns, always, and for nobody else."""
 
 import pytest
+from uuid_utils.compat import uuid7
 
 from graph.live import rights
 from tests.core.test_clients import CREATE, UPDATE, act
 from tests.core.test_clients import DELETE as END
 from tests.core.test_notifications import READ, assign
 from tests.live.conftest import Follower
+from tests.live.following import follow_until_it_ends
 from tests.live.gate import Gate
 from tests.live.test_hub import DOCUMENT, ORGANIZATION, PROJECT, rename
 from tests.live.test_notifications import CHANGED
 from tests.live.test_subscribing import PROMOTE, SHOW
 
-ENDING = "UPDATE user_roles SET expires_at = now() + interval '3 seconds' WHERE user_id = $1"
+OPEN = "UPDATE projects SET visibility = 'organization' WHERE id = $1"
+HIDDEN = """INSERT INTO projects (id, organization_id, name, slug, visibility)
+    VALUES ($1, $2, 'Other', 'other', 'private')"""
 ENDED = """SELECT pg_sleep(greatest(0, extract(epoch FROM expires_at - clock_timestamp())))
     FROM user_roles WHERE user_id = $1"""
 
@@ -20,20 +24,38 @@ ENDED = """SELECT pg_sleep(greatest(0, extract(epoch FROM expires_at - clock_tim
 async def test_a_role_that_ends_is_noticed_although_another_subscription_came(
     world, follow, monkeypatch
 ):
-    """In the moment in which the database says that it has ended, and the gateway still waits."""
+    """At the moment at which the database reports its end, while the gateway still waits."""
     monkeypatch.setattr(rights, "CLOCKS_DIFFER", 2)
     person = world.people["document_editor"]
-    await world.superuser.execute(ENDING, person)
-    follower = await follow("document_editor", DOCUMENT, id=world.document)
+    follower = await follow_until_it_ends(
+        world, follow, "document_editor", DOCUMENT, id=world.document
+    )
     await world.superuser.execute(ENDED, person)
     await follow("document_editor", CHANGED, access=follower)
     await follower.until(lambda f: f.errors)
     assert follower.errors == ["NOT_FOUND"]
 
 
+async def test_nothing_is_told_after_a_role_has_ended_by_itself(world, follow, monkeypatch):
+    """Nor while the gateway waits until the database has noticed."""
+    monkeypatch.setattr(rights, "CLOCKS_DIFFER", 1)
+    person = world.people["document_editor"]
+    witness = await follow("viewer", DOCUMENT, id=world.document)
+    await witness.until(lambda f: f.told)
+    follower = await follow_until_it_ends(
+        world, follow, "document_editor", DOCUMENT, id=world.document
+    )
+    await world.superuser.execute(ENDED, person)
+    await rename(world, "Too late")
+    await witness.until(lambda f: f.told[-1]["version"] == 2)
+    await follower.until(lambda f: f.errors)
+    assert follower.errors == ["NOT_FOUND"]
+    assert [event["kind"] for event in follower.told] == ["READY"]
+
+
 @pytest.fixture
 async def partner(world, follow):
-    """An application of the organization, and what it follows the document as."""
+    """Return an application of the organization, and a follower of the document as it."""
     input = {
         "organizationId": world.organization,
         "name": "Partner",
@@ -100,7 +122,7 @@ async def test_a_change_of_one_persons_rights_costs_nothing_for_the_others(
 
     monkeypatch.setattr(Follower, "viewer", property(look, replace), raising=False)
     await world.ask("owner", PROMOTE, id=world.members["viewer"])
-    await witness.until(lambda f: f.told[-1]["entityType"] == "OrganizationMember")
+    await witness.until(lambda f: f.told[-1]["entityType"] == "ORGANIZATION_MEMBER")
     assert person in looked_at
     assert looked_at.isdisjoint(others)
 
@@ -124,13 +146,12 @@ async def test_whoever_has_left_is_not_waited_for(world, hub, follow, monkeypatc
 
 
 async def test_nothing_is_told_by_a_role_that_has_just_ended(world, follow, monkeypatch):
-    """While it is being read what is left, whoever had it is told as little as after."""
-    person = world.people["document_editor"]
-    await world.superuser.execute(ENDING, person)
-    follower = await follow("document_editor", DOCUMENT, id=world.document)
+    """While the remaining rights are being read, its former holder receives as little as after."""
     witness = await follow("owner", DOCUMENT, id=world.document)
-    for each in (follower, witness):
-        await each.until(lambda f: f.told)
+    await witness.until(lambda f: f.told)
+    follower = await follow_until_it_ends(
+        world, follow, "document_editor", DOCUMENT, id=world.document
+    )
     gate = Gate()
     monkeypatch.setattr(follower, "renew", gate.behind(follower.renew))
     await gate.reached()
@@ -142,8 +163,9 @@ async def test_nothing_is_told_by_a_role_that_has_just_ended(world, follow, monk
 
 
 async def test_the_rights_of_a_crowd_are_read_a_few_at_a_time(world, follow, monkeypatch):
-    """Otherwise those who ask something meanwhile would wait for a connection in vain."""
-    crowd = [await follow("viewer", PROJECT, id=world.project) for _ in range(3 * rights.AT_ONCE)]
+    """Otherwise other requests would wait for a connection in vain."""
+    await world.ask("owner", SHOW, id=world.project, version=1, to="ORGANIZATION")
+    crowd = [await follow("member", PROJECT, id=world.project) for _ in range(3 * rights.AT_ONCE)]
     for follower in crowd:
         await follower.until(lambda f: f.told)
     renew, reading, most = Follower.renew, set(), 0
@@ -158,7 +180,43 @@ async def test_the_rights_of_a_crowd_are_read_a_few_at_a_time(world, follow, mon
             reading.discard(follower)
 
     monkeypatch.setattr(Follower, "renew", counted)
-    await world.ask("owner", SHOW, id=world.project, version=1, to="ORGANIZATION")
+    await world.ask("owner", SHOW, id=world.project, version=2, to="PUBLIC")
     for follower in crowd:
-        assert (await follower.has(1))[0]["entityType"] == "Project"
+        assert (await follower.has(1))[0]["entityType"] == "PROJECT"
     assert 0 < most <= rights.AT_ONCE
+
+
+async def test_a_visibility_costs_nothing_for_who_has_a_role_all_the_same(
+    world, follow, monkeypatch
+):
+    people = ("viewer", "project_viewer", "owner")
+    followers = [await follow(person, PROJECT, id=world.project) for person in people]
+    for follower in followers:
+        await follower.until(lambda f: f.told)
+    renewed = []
+    monkeypatch.setattr(Follower, "renew", renewed.append)
+    await world.ask("owner", SHOW, id=world.project, version=1, to="ORGANIZATION")
+    await world.ask("owner", SHOW, id=world.project, version=2, to="PRIVATE")
+    for follower in followers:
+        assert [event["version"] for event in await follower.has(2)] == [2, 3]
+    assert not renewed
+
+
+async def test_who_follows_another_project_is_told_while_their_rights_are_read(
+    world, follow, monkeypatch
+):
+    await world.superuser.execute(OPEN, world.project)
+    other = uuid7()
+    await world.superuser.execute(HIDDEN, other, world.organization)
+    member = await follow("member", DOCUMENT, id=world.document)
+    await member.until(lambda f: f.told)
+    gate = Gate()
+    monkeypatch.setattr(member, "renew", gate.behind(member.renew))
+    await world.ask("owner", SHOW, id=other, version=1, to="ORGANIZATION")
+    await gate.reached()
+    await rename(world, "Meanwhile")
+    assert (await member.has(1))[0]["entity"]["name"] == "Meanwhile"
+    gate.open()
+    await rename(world, "Afterwards", 2)
+    assert (await member.has(2))[1]["entity"]["name"] == "Afterwards"
+    assert not member.errors

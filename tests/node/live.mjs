@@ -140,6 +140,48 @@ await travel({
     return { closed: closed.code, older: code, status: answered.response.status };
   },
 
+  /** A subscription for which there was no room twice, and then there was. */
+  async busy() {
+    const asked = [];
+    const busy = { extensions: { code: 'BUSY', retryable: true, retryAfter: 0.01 } };
+    const client = {
+      subscribe({ variables }, sink) {
+        asked.push(variables.after ?? null);
+        const event = { cursor: `cursor ${asked.length}` };
+        setTimeout(() => {
+          if (asked.length === 3) sink.next({ data: { documentChanged: event } });
+          if (asked.length < 5) sink.error([busy]);
+          else sink.error([{ extensions: { code: 'NOT_FOUND', retryable: false } }]);
+        });
+        return () => {};
+      },
+    };
+    const error = await new Promise((resolve) => {
+      resuming(client).subscribe({ query: '', variables: {} }, { next() {}, error: resolve });
+    });
+    return { asked, code: error[0].extensions.code };
+  },
+
+  /** Operations all at once, beside a subscription that is still told of what happens then. */
+  async burst(told) {
+    const closed = [];
+    const client = socketClient(told, { on: { closed: ({ code }) => closed.push(code) } });
+    const events = [];
+    let hear;
+    const heard = new Promise((resolve) => (hear = resolve));
+    client.subscribe(told.subscription, {
+      next: ({ data }) => events.push(Object.values(data)[0]) > 1 && hear(),
+      error: hear,
+      complete() {},
+    });
+    const many = Array.from({ length: told.count }, () => answer(client, told.query));
+    const answers = await Promise.allSettled(many);
+    await edit(told, told.edits[0]);
+    await heard;
+    const answered = answers.filter(({ value }) => value?.data.viewer).length;
+    return { answered, closed, kinds: events.map(({ kind }) => kind) };
+  },
+
   /** Events are told once each, in their order, though the line is cut between them. */
   async cut(told) {
     const line = await Line.to(told.url);

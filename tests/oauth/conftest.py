@@ -1,4 +1,4 @@
-"""The gateway behind https, people in browsers, and applications that want to act in their name."""
+"""The gateway behind https, people in browsers, and applications that act as them."""
 
 import base64
 import hashlib
@@ -17,14 +17,14 @@ import pytest
 from starlette.applications import Starlette
 from uuid_utils.compat import uuid7
 
-from auth.browser_sessions import start
+from auth.credentials.browser_sessions import start
 from auth.oauth.registry import Registered, register
-from auth.session.origin import Origin
+from auth.origin import Origin
 from db.pool import NOBODY, Database
 from graph.app import create_app
 from graph.settings import Settings
 from tests import networks
-from tests.conftest import SECRET
+from tests.conftest import PATIENCE, SECRET
 from tests.serving import served
 
 ISSUER = "https://gateway.example"
@@ -46,6 +46,7 @@ def settings(database_dsn: str) -> Settings:
         public_url=ISSUER,
         auth_connections=5,
         oauth_connections=5,
+        **PATIENCE,
     )
 
 
@@ -61,7 +62,7 @@ Dial = Callable[..., httpx.AsyncClient]
 
 @pytest.fixture
 async def dial(app: Starlette) -> AsyncIterator[Dial]:
-    """Makes HTTP clients, each in a network of its own unless told otherwise."""
+    """Yield a function that makes HTTP clients, each in a network of its own by default."""
     opened = []
 
     def dial(ip: str | None = None, **headers: str) -> httpx.AsyncClient:
@@ -78,7 +79,7 @@ async def dial(app: Starlette) -> AsyncIterator[Dial]:
 
 @pytest.fixture
 def http(dial: Dial) -> httpx.AsyncClient:
-    """What applications call with."""
+    """Return the HTTP client of applications."""
     return dial()
 
 
@@ -93,7 +94,7 @@ class Person:
 def people(
     database: Database, superuser: asyncpg.Connection, settings: Settings, dial: Dial
 ) -> Callable[[], Awaitable[Person]]:
-    """Makes somebody who is signed in, without a password, which would take its time."""
+    """Return a function that makes people who are signed in, without a password for speed."""
 
     async def somebody() -> Person:
         id = uuid7()
@@ -117,7 +118,7 @@ async def person(people) -> Person:
 
 @pytest.fixture
 async def gateway(settings: Settings) -> AsyncIterator[str]:
-    """The address of the gateway, for applications that reach it over the network."""
+    """Yield the address of the gateway, for applications that connect over the network."""
 
     def make(url: str) -> Starlette:
         return create_app(settings.model_copy(update={"public_url": url}))
@@ -128,7 +129,7 @@ async def gateway(settings: Settings) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def visitor(gateway: str, person: Person) -> AsyncIterator[Person]:
-    """Somebody whose browser is signed in to the gateway on this machine."""
+    """Yield a person whose browser is signed in to the gateway on this machine."""
     session = {"gateway": person.browser.cookies["__Host-gateway"]}
     options = {"base_url": gateway, "cookies": session, "headers": {"origin": gateway}}
     async with httpx.AsyncClient(**options) as browser:
@@ -141,7 +142,7 @@ async def sign_in(browser: httpx.AsyncClient, email: str, next: str = "/") -> ht
 
 
 def hidden(html: str) -> dict[str, str]:
-    """The hidden fields of the first form of a page."""
+    """Return the hidden fields of the first form of a page."""
     first = html.partition("</form>")[0]
     return {
         unescape(name): unescape(value)
@@ -151,7 +152,7 @@ def hidden(html: str) -> dict[str, str]:
 
 @dataclass
 class Application:
-    """A registered client, and what it sends."""
+    """A registered client, and its requests."""
 
     http: httpx.AsyncClient
     client_id: str
@@ -160,7 +161,7 @@ class Application:
     tokens: dict[str, Any] = field(default_factory=dict)
 
     def question(self, **change: Any) -> dict[str, Any]:
-        """The parameters of a request for a code; None leaves one out."""
+        """Return the parameters of a request for a code; None leaves one out."""
         asked = {
             "response_type": "code",
             "client_id": self.client_id,
@@ -178,7 +179,7 @@ class Application:
     async def decide(
         self, browser: httpx.AsyncClient, decision: str = "allow", **change: Any
     ) -> httpx.Response:
-        """What a person does: open the page, press a button; or be sent on without one."""
+        """Open the page and press a button, or follow the redirect if there is no page."""
         page = await self.open(browser, **change)
         if page.status_code != 200:
             return page
@@ -197,7 +198,7 @@ class Application:
         return await self.http.post(f"/oauth/{path}", data=data, **self.credentials() | options)
 
     async def token(self, proof: str | list[str] | None = None, **form: Any) -> httpx.Response:
-        """Ask for a token, with a proof in each header `DPoP`."""
+        """Request a token, with a proof in each header `DPoP`."""
         if self.secret is None:
             form.setdefault("client_id", self.client_id)
         proofs = [proof] if isinstance(proof, str) else proof or []
@@ -213,7 +214,7 @@ class Application:
         return await self.token(grant_type="refresh_token", refresh_token=token, **change)
 
     async def connect(self, person: Person, **change: Any) -> dict[str, Any]:
-        """The tokens that somebody lets it have."""
+        """Return the tokens that a person grants it."""
         answer = await self.redeem(await self.code(person, **change))
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -239,7 +240,7 @@ async def press(
 
 
 def told(answer: httpx.Response) -> dict[str, str]:
-    """What a redirect tells the application."""
+    """Return the parameters of a redirect to the application."""
     assert answer.status_code == 303, answer.text
     query = parse_qs(urlsplit(answer.headers["location"]).query, strict_parsing=True)
     assert all(len(values) == 1 for values in query.values())
@@ -247,7 +248,7 @@ def told(answer: httpx.Response) -> dict[str, str]:
 
 
 async def arrive(browser: httpx.AsyncClient, address: str, decision: str = "allow") -> str:
-    """Where a browser ends that opens an authorization request, and presses a button if asked."""
+    """Return the redirect after an authorization request; press a button if there is a page."""
     answer = await browser.get(address)
     if answer.status_code == 200:
         answer = await press(browser, answer, decision)
@@ -260,7 +261,7 @@ Applications = Callable[..., Awaitable[Application]]
 
 @pytest.fixture
 def applications(database: Database, dial: Dial) -> Applications:
-    """Registers applications, confidential ones unless told otherwise."""
+    """Return a function that registers applications, confidential ones by default."""
 
     async def application(*uris: str, name: str = "Planner", **options: Any) -> Application:
         uris = uris or (CALLBACK,)
@@ -272,31 +273,31 @@ def applications(database: Database, dial: Dial) -> Applications:
 
 @pytest.fixture
 async def planner(applications: Applications) -> Application:
-    """A confidential application."""
+    """Return a confidential application."""
     return await applications()
 
 
 @pytest.fixture
 async def spa(applications: Applications) -> Application:
-    """A public application in a browser."""
+    """Return a public application in a browser."""
     return await applications(public=True, name="Board")
 
 
 @pytest.fixture
 async def robot(applications: Applications) -> Application:
-    """A confidential application that acts for itself."""
+    """Return a confidential application that acts for itself."""
     grants = ("client_credentials",)
     return await applications(grant_types=grants, name="Robot")
 
 
 @pytest.fixture
 async def guard(applications: Applications) -> Application:
-    """A resource server."""
+    """Return a resource server."""
     return await applications(grant_types=("client_credentials",), resource_server=True)
 
 
 async def works(http: httpx.AsyncClient, token: str) -> bool:
-    """Whether the API knows who shows this token."""
+    """Return whether the API accepts this token."""
     body = {"query": "{ viewer { profile { email } } }"}
     answer = await http.post("/graphql", json=body, headers={"authorization": f"Bearer {token}"})
     assert answer.status_code in (200, 401), answer.text
@@ -308,7 +309,7 @@ Events = Callable[[str], Awaitable[list[asyncpg.Record]]]
 
 @pytest.fixture
 def events(superuser: asyncpg.Connection) -> Events:
-    """The recorded events about an application, in order."""
+    """Return the recorded events about an application, in order."""
 
     async def events(client_id: str) -> list[asyncpg.Record]:
         return await superuser.fetch(
@@ -329,7 +330,7 @@ WANTED = {
 
 @pytest.fixture
 def announce(dial):
-    """Has an application register itself, each from a network of its own."""
+    """Return a function with which an application registers itself from a network of its own."""
 
     async def announce(**change):
         members = {name: value for name, value in (WANTED | change).items() if value is not None}
@@ -340,7 +341,7 @@ def announce(dial):
 
 @pytest.fixture
 async def canvas(announce, dial):
-    """An application that has registered itself: what it was answered, and what it sends."""
+    """Return an application that has registered itself: its metadata and its requests."""
     made = (await announce()).json()
     application = Application(dial(), made["client_id"], made["client_secret"], CALLBACK)
     return made, application
@@ -355,7 +356,7 @@ def path_of(made):
 
 
 async def send(http, method, path, members, **headers):
-    """Send JSON, also what no JSON should hold."""
+    """Send JSON, also invalid JSON."""
     headers |= {"content-type": "application/json"}
     return await http.request(method, path, content=json.dumps(members), headers=headers)
 

@@ -1,4 +1,4 @@
-"""The authorization endpoint: what is asked for, and what is answered (A01-A16)."""
+"""The authorization endpoint: requests and responses (A01-A16)."""
 
 import pytest
 
@@ -8,14 +8,14 @@ STATE = "s t/a+te&é"
 
 
 def refused(answer):
-    """The page that goes nowhere."""
+    """Return the error page, which redirects nowhere."""
     assert "location" not in answer.headers
     assert "cannot be answered" in answer.text
     return answer.status_code == 400
 
 
 async def error(application, person, **change):
-    """The error that the application is told, with its state and our name."""
+    """Return the error in the redirect to the application, with its state and our issuer."""
     answer = await application.open(person.browser, **change)
     assert answer.headers["location"].startswith(application.callback + "?")
     said = told(answer)

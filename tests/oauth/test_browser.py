@@ -10,19 +10,17 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 
+from auth.credentials.people import create_person
 from auth.oauth.registry import register
-from auth.people import create_person
-from tests.explorer.conftest import browser
 from tests.oauth.conftest import CHALLENGE, PASSWORD
 from tests.serving import served
 
 pytestmark = pytest.mark.processes
-__all__ = ["browser"]
 
 
 @pytest.fixture
 async def application() -> AsyncIterator[str]:
-    """Its callback goes on to another host, as those of real applications do."""
+    """Yield an application whose callback redirects to another host, as real ones do."""
 
     def callback(request):
         return RedirectResponse(f"http://localhost:{request.url.port}/done?{request.url.query}")

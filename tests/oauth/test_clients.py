@@ -1,4 +1,4 @@
-"""Clients that nobody here wrote: Authlib's own, asynchronous and synchronous."""
+"""Third-party clients: Authlib's own, asynchronous and synchronous."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ WHO = {"query": "{ viewer { profile { email } } }"}
 
 
 def options(gateway: str, application: Application, method: str) -> dict[str, object]:
-    """The arguments of a client of the gateway on this machine."""
+    """Return the arguments of a client of the gateway on this machine."""
     return {
         "client_id": application.client_id,
         "client_secret": application.secret,
@@ -35,7 +35,7 @@ def email(answer) -> str | None:
 
 @pytest.fixture(params=["none", "client_secret_basic", "client_secret_post"])
 async def client(gateway, spa, planner, request):
-    """An asynchronous client, and what it was told of each refresh."""
+    """Yield an asynchronous client, and the responses to its refreshes."""
     application = spa if request.param == "none" else planner
     renewed = []
 

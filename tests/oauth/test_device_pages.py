@@ -1,4 +1,4 @@
-"""What people see who let a device act for them (W01, W03, W08; RFC 8628, sections 3.3 and 5)."""
+"""The pages for approving a device (W01, W03, W08; RFC 8628, sections 3.3 and 5)."""
 
 import asyncio
 from html import unescape
@@ -6,8 +6,8 @@ from html import unescape
 import pytest
 from uuid_utils.compat import uuid7
 
-from auth import throttle
-from auth.people import set_password
+from auth.credentials import throttle
+from auth.credentials.people import set_password
 from tests.mails import captured
 from tests.oauth.conftest import ISSUER, PASSWORD, hidden, sign_in
 from tests.oauth.test_tokens import error
@@ -19,7 +19,7 @@ UNKNOWN = "No device waits with this code"
 
 @pytest.fixture
 async def screen(applications, dial):
-    """An application on devices, in a network of its own."""
+    """Return an application on devices, in a network of its own."""
     made = await applications(name="<i>Screen</i>", public=True, grant_types=(DEVICE_CODE,))
     made.http = dial("203.0.113.7", **{"user-agent": AGENT})
     return made

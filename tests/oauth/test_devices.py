@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from auth.oauth.scopes import SCOPES
-from auth.tokens import revoke_all
+from auth.credentials.tokens import revoke_all
+from auth.policy.scope_names import SCOPES
 from db.pool import NOBODY
 from tests.oauth.conftest import API, ISSUER, Application, works
 from tests.oauth.dpop.conftest import Holder
@@ -26,7 +26,7 @@ from tests.oauth.waiting import (
 
 @pytest.fixture
 async def television(applications):
-    """A public application on devices."""
+    """Return a public application on devices."""
     grants = (DEVICE_CODE, "refresh_token")
     return await applications(name="Screen", public=True, grant_types=grants)
 

@@ -1,7 +1,7 @@
-"""What is asked for in a session, or with a token, that ends before it is written.
+"""Requests in a session, or with a token, that ends before they write.
 
-Each request is stopped at a row that it has yet to come to, while its person chooses another
-password by a mailed link: what they gave out before ends with it, and so does this.
+Each request is stopped at a row that it has not reached yet, while its person sets another password
+by a mailed link: all earlier grants end with the password, and so does this request.
 """
 
 import asyncio
@@ -11,8 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from auth import mailed_links
-from auth.people import SET_CREDENTIAL
+from auth.accounts import mailed_links
+from auth.credentials.people import SET_CREDENTIAL
 from db.core.people import LinkPurpose
 from db.pool import NOBODY
 from tests.locks import held
@@ -26,7 +26,7 @@ ANOTHER = "another horse battery"
 
 @pytest.fixture
 async def choose(database, dial, person):
-    """Chooses another password by a mailed link; the page is open already."""
+    """Return a function that sets another password by a mailed link; the page is open already."""
     site, purpose = ISSUER, LinkPurpose.PASSWORD_RESET
     async with database.auth.lend(NOBODY) as lent:
         await lent.execute(SET_CREDENTIAL, person.id, "nobody's")
@@ -43,7 +43,7 @@ async def choose(database, dial, person):
 
 @pytest.fixture
 def stopped(choose, superuser):
-    """The answer to a request that is stopped at these rows while all of its person's ends."""
+    """Return the answer to a request stopped at these rows while its person's grants end."""
 
     async def stopped(request, rows, *values):
         async with held(superuser, rows, *values) as waiting:
@@ -59,7 +59,7 @@ def stopped(choose, superuser):
 
 @pytest.fixture
 def overtaken(choose, person, superuser):
-    """The answer to a request that comes to its session when that is just ending."""
+    """Return the answer to a request that reaches its session while that is ending."""
 
     async def overtaken(request):
         async with held(superuser, "sessions WHERE user_id = $1", person.id) as waiting:
@@ -75,7 +75,7 @@ def overtaken(choose, person, superuser):
 
 @pytest.fixture
 async def waiting(applications):
-    """A device that shows a code."""
+    """Return a device that shows a code."""
     screen = await applications(name="Screen", public=True, grant_types=(DEVICE_CODE,))
     return await device(screen, scope="requirements:read")
 
@@ -160,13 +160,13 @@ KEY_UPDATE = """mutation ($id: UUID!) { apiKeyUpdate(id: $id, expectedVersion: 1
     input: {scopes: ["requirements:read"]}) { apiKey { version } } }"""
 CLIENT = """mutation ($in: UUID!) { made: oauthClientCreate(input: {organizationId: $in,
     name: "Planner", scopes: ["requirements:read"], redirectUris: ["https://planner.example/cb"]}) {
-    row: client { id } secret } }"""
+    row: oauthClient { id } secret } }"""
 CLIENT_UPDATE = """mutation ($id: UUID!) { oauthClientUpdate(id: $id, expectedVersion: 1,
-    input: {redirectUris: ["https://evil.example/cb"]}) { client { version } } }"""
+    input: {redirectUris: ["https://evil.example/cb"]}) { client: oauthClient { version } } }"""
 ROTATE = """mutation ($id: UUID!) { oauthClientSecretRotate(id: $id, expectedVersion: 1) {
     secret } }"""
 MEMBER = """mutation ($member: UUID!) { organizationMemberUpdate(id: $member, expectedVersion: 1,
-    input: {role: ADMIN}) { member { version } } }"""
+    input: {role: ADMIN}) { member: organizationMember { version } } }"""
 LASTING = """
 SELECT (SELECT array_agg(version) FROM api_keys WHERE organization_id = $1),
     (SELECT array_agg(version) FROM organization_clients WHERE organization_id = $1),
@@ -175,7 +175,7 @@ SELECT (SELECT array_agg(version) FROM api_keys WHERE organization_id = $1),
 
 
 async def ask(client, query, **variables):
-    """The answer to a query, with those of these variables that it declares."""
+    """Return the answer to a query, with the variables that it declares."""
     used = {name: str(value) for name, value in variables.items() if f"${name}:" in query}
     body = {"query": query, "variables": used}
     return (await client.post(API, json=body)).json()

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from auth.oauth.clients import EXPLORER
-from auth.oauth.scopes import SCOPES
+from auth.policy.scope_names import SCOPES
 from graph.app import create_app
 from tests.oauth.conftest import ISSUER, Application, told
 from tests.oauth.test_authorize import refused

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is an OAuth error or a page, never a 500 (A17)."""
+"""Any input gets an OAuth error or a page, never a 500 (A17)."""
 
 from urllib.parse import urlencode
 
@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from auth.oauth.clients import GRANT_TYPES
-from auth.pages.forms import MOST_BYTES
+from auth.web.forms import MOST_BYTES
 from tests.oauth.conftest import VERIFIER, told
 
 VALUES = {
@@ -37,7 +37,7 @@ PATHS = ("token", "revoke", "introspect", "par", "device")
 
 
 def harmless(answer):
-    """No failure, no header that was asked for, and nothing that another page could be."""
+    """Check for no failure, no injected header, and nothing that another page could frame."""
     assert 200 <= answer.status_code < 500, answer.text
     headers = dict(answer.headers)
     location = headers.pop("location", "")
@@ -49,7 +49,7 @@ def harmless(answer):
 
 
 async def raw(person, query, path="/oauth/authorize"):
-    """Ask with this query, byte for byte; an HTTP client would encode or refuse it."""
+    """Send this query byte for byte; an HTTP client would encode or refuse it."""
     cookies = "; ".join(f"{name}={value}" for name, value in person.browser.cookies.items())
     scope = {
         "type": "http",
@@ -104,7 +104,7 @@ async def test_a17_so_does_it_what_is_no_text(planner, person, kind):
 
 
 def spoilt(form, name, kind):
-    """The form, in which this field holds something that it should not, as it is sent."""
+    """Return the form as it is sent, with an invalid value in this field."""
     if kind in VALUES:
         return urlencode(form | {name: VALUES[kind]}).encode()
     rest = urlencode({other: value for other, value in form.items() if other != name})
@@ -185,7 +185,7 @@ async def test_a_verifier_that_is_no_text_is_no_verifier(planner, person):
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_two_headers_authorization_are_refused_like_two_of_anything(planner, path):
-    """Whatever stands before the gateway might look at the other one."""
+    """A proxy before the gateway might use the other one."""
     basic = httpx.BasicAuth(planner.client_id, planner.secret)
     right = next(basic.auth_flow(httpx.Request("POST", "https://x"))).headers["authorization"]
     for pair in ((right, "Basic eDp5"), ("Basic eDp5", right), (right, right), (right, "")):

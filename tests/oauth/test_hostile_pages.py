@@ -1,4 +1,4 @@
-"""What browsers send to the pages of applications and devices, whoever has made it up."""
+"""Invalid input from browsers to the pages of applications and devices."""
 
 from urllib.parse import urlencode
 

@@ -1,4 +1,4 @@
-"""What is sent to register an application, or with the token of its registration."""
+"""Invalid input to register an application, or with its registration token."""
 
 import json
 
@@ -14,14 +14,14 @@ JSON = {"content-type": "application/json"}
 
 
 def spoilt(members, name, kind):
-    """The members, of which this one holds something that it should not, as they are sent."""
+    """Return the members as they are sent, with an invalid value in this one."""
     value = "hostile" if kind in RAW else VALUES[kind]
     body = json.dumps(members | {name: [value] if name in LISTS else value}).encode()
     return body.replace(b"hostile", RAW[kind]) if kind in RAW else body
 
 
 def refused_or_kept(answer, status):
-    """A registration, or an error of its own; the values are those that were sent."""
+    """Check for a registration with the values that were sent, or an error of its own."""
     assert harmless(answer).status_code in (status, 400, 413)
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"

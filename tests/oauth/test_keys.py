@@ -1,4 +1,4 @@
-"""Keys beside OAuth: its endpoints know none, and an application makes none that outlives it."""
+"""Keys beside OAuth: its endpoints accept none, and an application's keys do not outlive it."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -8,13 +8,14 @@ from structlog.testing import capture_logs
 from tests.mails import captured
 from tests.oauth.conftest import API, works
 
-TOKEN = """mutation ($input: PersonalTokenCreate!) { personalTokenCreate(input: $input) { secret
+TOKEN = """mutation ($input: PersonalTokenCreateInput!) {
+    personalTokenCreate(input: $input) { secret
     personalToken { id } } }"""
 STALE = "UPDATE sessions SET proved_at = now() - interval '16 minutes' WHERE user_id = $1"
 
 
 async def make(client, authorization=None, scopes=("admin",)):
-    """The answer to whoever asks for a personal token, by a bearer token or a session."""
+    """Return the answer to a request for a personal token, by a bearer token or a session."""
     expires_at = (datetime.now(UTC) + timedelta(days=30)).isoformat()
     input = {"name": "Script", "scopes": list(scopes), "expiresAt": expires_at}
     headers = {"Authorization": f"Bearer {authorization}"} if authorization else {}

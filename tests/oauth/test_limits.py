@@ -1,4 +1,4 @@
-"""How often applications may call (W08), and what is cleaned up behind them."""
+"""The rate limits of applications (W08), and the cleanup of their expired rows."""
 
 import asyncio
 
@@ -6,15 +6,19 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from auth import oauth, throttle
-from auth.mail import Outbox
-from auth.oauth.upkeep import clean
+from auth import oauth
+from auth.accounts.mail import Outbox
+from auth.credentials import throttle
+from auth.oauth.cleanup import clean
+from auth.oauth.registry import rotate
 from tests import networks
-from tests.oauth.conftest import press
+from tests.oauth.conftest import bearer, path_of, press
 from tests.oauth.waiting import DEVICE_CODE, device
 
 
-async def test_w08_wrong_secrets_slow_down_those_that_follow(planner, dial, settings):
+async def test_w08_wrong_secrets_slow_down_wrong_ones_and_never_the_right_one(
+    planner, dial, settings, database
+):
     planner.http, form = dial(), {"grant_type": "client_credentials"}
     wrong = planner.client_id, "wrong"
     for _ in range(settings.sign_in_attempts):
@@ -25,14 +29,47 @@ async def test_w08_wrong_secrets_slow_down_those_that_follow(planner, dial, sett
     assert answer.headers["cache-control"] == "no-store"
     assert answer.json()["error"] == "temporarily_unavailable"
     right = await planner.post("token", form)
-    assert right.status_code == 429  # whoever guesses right in the end is not let in either
-    planner.http = dial()
-    assert (await planner.post("token", form)).status_code == 400  # its owner is elsewhere
+    assert right.json()["error"] == "unauthorized_client"  # known, from the same network
+    posted = {**form, "client_id": planner.client_id, "client_secret": planner.secret}
+    assert (await planner.http.post("/oauth/token", data=posted)).status_code == 400
+    assert await rotate(database, planner.client_id)
+    former = await planner.post("token", form)
+    assert former.json()["error"] == "unauthorized_client"  # good for a while, and waits for none
+
+
+async def test_the_right_secret_waits_for_no_others_of_its_network(robot, strict):
+    robot.http, form = strict, {"grant_type": "client_credentials"}
+    for n in range(60):  # more than a network may send in all
+        wrong = (robot.client_id if n % 2 else f"rqc-{n}", "wrong")
+        await strict.post("/oauth/token", data=form, auth=wrong)
+    assert (await robot.post("token", form, auth=wrong)).status_code == 429
+    calls = [(await robot.post("token", form)).status_code for _ in range(6)]
+    assert calls == [200] * 5 + [429]  # as many as are let through in its own name
+
+
+async def test_a_registration_is_kept_from_nobody_by_wrong_tokens(canvas, strict):
+    made, _ = canvas
+    address = path_of(made)
+    for headers in ({}, bearer("rqg_wrong")):
+        calls = [await strict.get(address, headers=headers) for _ in range(20)]
+        assert 429 in [call.status_code for call in calls]
+    answer = await strict.get(address, headers=bearer(made["registration_access_token"]))
+    assert (answer.status_code, answer.json()["client_id"]) == (200, made["client_id"])
+
+
+async def test_a_public_application_is_kept_out_by_no_wrong_secrets(spa, dial, settings):
+    spa.http = dial()
+    wrong = {"token": "x", "client_id": spa.client_id, "client_secret": "wrong"}
+    for _ in range(settings.sign_in_attempts + 1):
+        await spa.http.post("/oauth/revoke", data=wrong)
+    assert (await spa.http.post("/oauth/revoke", data=wrong)).status_code == 429
+    right = {"token": "x", "client_id": spa.client_id}
+    assert (await spa.http.post("/oauth/revoke", data=right)).status_code == 200
 
 
 @pytest.fixture
 async def dial_strict(database, settings, monkeypatch):
-    """Makes HTTP clients in a network of their own, to endpoints that allow five calls a minute.
+    """Yield a function that makes HTTP clients of endpoints that allow five calls a minute.
 
     The first wait is a minute, which no machine is so slow as to sit out.
     """
@@ -53,7 +90,7 @@ async def dial_strict(database, settings, monkeypatch):
 
 @pytest.fixture
 def strict(dial_strict):
-    """What calls them from one network."""
+    """Return a client in one network."""
     return dial_strict()
 
 

@@ -1,11 +1,11 @@
-"""What applications find out by themselves (M01-M06)."""
+"""The metadata of the authorization server (M01-M06)."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from auth.oauth.scopes import SCOPES
+from auth.policy.scope_names import SCOPES
 from tests.oauth.conftest import API, ISSUER
 
 SERVER = "/.well-known/oauth-authorization-server"

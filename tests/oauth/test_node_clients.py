@@ -1,6 +1,6 @@
-"""Clients that nobody here wrote: oauth4webapi and openid-client of npm, in Node.js.
+"""Third-party clients: oauth4webapi and openid-client of npm, in Node.js.
 
-Both check each answer by the standards themselves, and fail where we would not have looked.
+Both check each answer by the standards themselves, and fail where our own tests would not.
 """
 
 from urllib.parse import parse_qs, urlsplit
@@ -15,12 +15,12 @@ pytestmark = pytest.mark.processes
 
 FORBIDDEN = """mutation {
     organizationCreate(input: { name: "Harbour", slug: "harbour" }) { __typename } }"""
-"""What needs a scope that was not asked for."""
+"""A mutation that needs a scope which was not requested."""
 
 
 @pytest.fixture
 def travel(gateway: str, visitor: Person):
-    """Sends an application on a journey, with the browser of somebody who allows or cancels."""
+    """Return a function that runs an application's journey, with a person who allows or cancels."""
 
     async def travel(program: str, name: str, application: Application, **told):
         decision = told.pop("decision", "allow")
@@ -48,7 +48,7 @@ def travel(gateway: str, visitor: Person):
 
 @pytest.fixture(params=["public", "confidential", "confidential, in the form"])
 def application(request, spa, planner) -> tuple[Application, dict[str, str]]:
-    """An application, and how it proves itself."""
+    """Return an application, and its authentication method."""
     if request.param == "public":
         return spa, {}
     return planner, {"method": "post"} if "form" in request.param else {}
@@ -119,7 +119,7 @@ async def test_oauth4webapi_pushes_its_request(travel, spa, planner, public, vis
 
 @pytest.fixture(params=[True, False], ids=["public", "confidential"])
 async def screen(request, applications) -> Application:
-    """An application on devices."""
+    """Return an application on devices."""
     grants = (DEVICE_CODE, "refresh_token")
     return await applications(public=request.param, grant_types=grants, name="Screen")
 

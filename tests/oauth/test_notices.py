@@ -1,12 +1,12 @@
-"""What people are asked before an application may do everything, and what they are told by mail."""
+"""The consent before an application gets the scope `admin`, and the notices by mail."""
 
 import asyncio
 
 import pytest
 
-from auth.account import disconnect
-from auth.people import set_password
-from auth.session.origin import Origin
+from auth.accounts.access import disconnect
+from auth.credentials.people import set_password
+from auth.origin import Origin
 from auth.viewer import Viewer
 from tests.mails import captured
 from tests.oauth.conftest import PASSWORD, hidden, press, told
@@ -145,7 +145,7 @@ async def test_who_cancels_is_told_nothing(planner, person, mails):
 
 
 async def test_an_outbox_that_is_full_costs_the_mail_alone(planner, person, mails, monkeypatch):
-    monkeypatch.setattr("auth.mail.MOST_WAITING", 0)
+    monkeypatch.setattr("auth.accounts.mail.MOST_WAITING", 0)
     code = await planner.code(person)
     assert (await planner.redeem(code)).status_code == 200
     assert (await planner.redeem(code)).json()["error"] == "invalid_grant"

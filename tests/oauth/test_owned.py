@@ -1,4 +1,4 @@
-"""An application of an organization outlives what registers it: who may, and who is told of it."""
+"""An application of an organization outlives its creator: the rights needed, and the notices."""
 
 import pytest
 
@@ -6,22 +6,24 @@ from tests.mails import captured
 from tests.oauth.conftest import API
 from tests.tenants import join, organization_of
 
-FIELDS = "client { id version clientId scopes redirectUris isDisabled } }"
-CREATE = f"""mutation ($input: OAuthClientCreate!) {{
+FIELDS = "client: oauthClient { id version clientId scopes redirectUris isDisabled } }"
+CREATE = f"""mutation ($input: OAuthClientCreateInput!) {{
     oauthClientCreate(input: $input) {{ secret {FIELDS} }}"""
-UPDATE = f"""mutation ($id: UUID!, $version: BigInt!, $input: OAuthClientUpdate!) {{
+UPDATE = f"""mutation ($id: UUID!, $version: BigInt!, $input: OAuthClientUpdateInput!) {{
     oauthClientUpdate(id: $id, expectedVersion: $version, input: $input) {{ {FIELDS} }}"""
 ROTATE = f"""mutation ($id: UUID!, $version: BigInt!) {{
     oauthClientSecretRotate(id: $id, expectedVersion: $version) {{ secret {FIELDS} }}"""
 DELETE = """mutation ($id: UUID!, $version: BigInt!) {
-    oauthClientDelete(id: $id, expectedVersion: $version) { client { id } } }"""
-MEMBER = """mutation ($id: UUID!, $version: BigInt!, $input: OrganizationMemberUpdate!) {
+    oauthClientDelete(id: $id, expectedVersion: $version) { client: oauthClient { id } } }"""
+MEMBER = """mutation ($id: UUID!, $version: BigInt!, $input: OrganizationMemberUpdateInput!) {
     organizationMemberUpdate(id: $id, expectedVersion: $version, input: $input) {
-        member { id version } } }"""
+        member: organizationMember { id version } } }"""
 REMOVE = """mutation ($id: UUID!, $version: BigInt!) {
-    organizationMemberRemove(id: $id, expectedVersion: $version) { member { id version } } }"""
+    organizationMemberRemove(id: $id, expectedVersion: $version) {
+        member: organizationMember { id version } } }"""
 RESTORE = """mutation ($id: UUID!, $version: BigInt!) {
-    organizationMemberRestore(id: $id, expectedVersion: $version) { member { id version } } }"""
+    organizationMemberRestore(id: $id, expectedVersion: $version) {
+        member: organizationMember { id version } } }"""
 STALE = "UPDATE sessions SET proved_at = now() - interval '16 minutes' WHERE user_id = $1"
 CALLBACK = "https://partner.example/cb"
 NARROW = "organizations:write requirements:write"
@@ -35,12 +37,12 @@ WIDER = [
 
 @pytest.fixture
 async def organization(superuser, person):
-    """An organization that the person owns."""
+    """Return an organization that the person owns."""
     return await organization_of(superuser, person.id)
 
 
 async def ask(http, query, token=None, **variables):
-    """The answer to somebody's session, or to whoever shows this token."""
+    """Return the answer to a person's session, or to this token."""
     headers = {"authorization": f"Bearer {token}"} if token else {}
     body = {"query": query, "variables": variables}
     return (await http.post(API, json=body, headers=headers)).json()
@@ -57,19 +59,19 @@ def wanted(organization, **change):
 
 
 async def made(person, organization, **change):
-    """What an owner is answered who registers an application in a session."""
+    """Return the payload of registering an application in an owner's session."""
     answer = await ask(person.browser, CREATE, input=wanted(organization, **change))
     return answer["data"]["oauthClientCreate"]
 
 
 async def changed(browser, client, **input):
-    """The application once it is registered with this, by its owner in a session."""
+    """Return the application after an update in its owner's session."""
     about = {"id": client["id"], "version": client["version"]}
     return (await ask(browser, UPDATE, **about, input=input))["data"]["oauthClientUpdate"]["client"]
 
 
 def attempts(organization, client):
-    """Everything that makes an application reach further, or hands out a secret of it."""
+    """Yield all attempts to widen an application, or to get a secret of it."""
     about = {"id": client["id"], "version": client["version"]}
     yield CREATE, {"input": wanted(organization)}
     yield CREATE, {"input": wanted(organization, scopes=["admin"], serviceAccountRole="ADMIN")}
@@ -79,7 +81,7 @@ def attempts(organization, client):
 
 
 async def kept(superuser, organization):
-    """All that is stored of the organization's applications and service accounts."""
+    """Return all stored rows of the organization's applications and service accounts."""
     return await superuser.fetch(
         "SELECT c.version, o.* FROM oauth_clients o JOIN organization_clients c USING (id)"
         " WHERE c.organization_id = $1",
@@ -149,7 +151,7 @@ async def test_owners_are_told_by_mail_of_what_an_application_may(
     with captured() as mails:
 
         async def told(did, number):
-            """The text of the mail to both owners that says this."""
+            """Return the text of the mail to both owners with this subject."""
             for owner in (person, other):
                 subject, text = (await mails.arrived(owner.email, number))[-1]
                 assert subject == f"Harbour: an owner has {did}"
@@ -174,6 +176,7 @@ async def test_owners_are_told_by_mail_of_what_an_application_may(
         text = await told("given an application another secret", 5)
         assert rotated["secret"] not in text
         assert "It is called Renamed" in text
+        assert "Its former secret is good until" in text
         assert not mails.to(admin.email)
 
 
@@ -188,7 +191,7 @@ async def test_nothing_is_told_of_what_was_refused(person, organization):
 async def test_a_service_account_reaches_no_further_through_an_application(
     applications, people, person, organization, superuser
 ):
-    """Whoever holds its key would go on with a higher role after they were disconnected."""
+    """The holder of its key would go on with a higher role after being disconnected."""
     await made(person, organization)
     colleague = await people()
     await join(superuser, organization, colleague.id)
@@ -203,7 +206,7 @@ async def test_a_service_account_reaches_no_further_through_an_application(
     token = (await planner.connect(person, scope=NARROW))["access_token"]
 
     async def tried(about, query, **more):
-        """Try it by the application; the scope that is missing, if it is refused."""
+        """Make the attempt through the application; return the missing scope if it is refused."""
         answer = await ask(planner.http, query, token, **about, **more)
         if "errors" in answer:
             return answer["errors"][0]["extensions"]["scope"]

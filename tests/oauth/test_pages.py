@@ -1,28 +1,35 @@
-"""What people see when an application asks (W01-W10), as browsers without script do."""
+"""The consent pages of applications (W01-W10), in browsers without script."""
 
 import asyncio
+import re
 from html import unescape
 
 import pytest
 
-from auth.people import set_password
+from auth.credentials.people import set_password
 from tests.oauth.conftest import CALLBACK, ISSUER, PASSWORD, hidden, press, sign_in, told
 
 DEVICE = "com.example.planner:/cb"
+PAGES_SCRIPT = '<script src="/pages.js" defer></script>'
 
 
 async def test_w01_no_other_site_frames_or_scripts_a_page(planner, person, dial):
-    for answer in (
+    consent = (
         await planner.open(person.browser),
         await planner.open(person.browser, client_id="unknown"),
-        await dial().get("/sign-in"),
         await person.browser.post("/oauth/authorize", data={"csrf_token": "x"}),
-    ):
+    )
+    sign_in = await dial().get("/sign-in")
+    for answer in (*consent, sign_in):
         policy = answer.headers["content-security-policy"]
         for rule in ("default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"):
             assert rule in policy
-        assert "script-src" not in policy
-        assert "<script" not in answer.text
+        if answer is sign_in:  # its script shows the password that is typed
+            assert "script-src 'self'" in policy
+            assert re.findall("<script.*", answer.text) == [PAGES_SCRIPT]
+        else:
+            assert "script-src" not in policy
+            assert "<script" not in answer.text
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["referrer-policy"] == "same-origin"
@@ -120,7 +127,7 @@ async def test_w07_people_are_asked_once_and_again_for_more(planner, person):
 
 
 async def test_what_is_remembered_is_listed_until_it_is_disconnected(planner, person, superuser):
-    """Without a token that lives, too: another one is had without asking."""
+    """Without a live token, too: another one is issued without a prompt."""
     given = await planner.connect(person, scope="requirements:read")
     await superuser.execute(
         "UPDATE oauth_access_tokens SET created_at = now() - interval '2 hours',"

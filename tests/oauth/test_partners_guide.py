@@ -1,4 +1,4 @@
-"""docs/partners.md: every program in it is run as it stands there, against a live gateway."""
+"""docs/partners.md: every program in it runs as written, against a live gateway."""
 
 import asyncio
 import json
@@ -17,8 +17,9 @@ from starlette.applications import Starlette
 from auth.oauth.registry import register
 from graph.app import create_app
 from tests.conftest import SECRET
+from tests.live.test_hub import DELETE, UPDATE, create
 from tests.nodejs import NODE, installed
-from tests.oauth.conftest import Person, arrive
+from tests.oauth.conftest import Person, arrive, told
 from tests.programs import converse
 from tests.serving import served
 from tests.tenants import join
@@ -32,7 +33,7 @@ SCOPE = "organizations:read requirements:read"
 
 
 def programs() -> dict[str, dict[str, str]]:
-    """The programs of the page by section and language; the blocks of a section are one."""
+    """Return the programs of the page by section and language; the blocks of a section are one."""
     found: dict[str, dict[str, str]] = {}
     for section in GUIDE.split("\n## ")[1:]:
         title, _, text = section.partition("\n")
@@ -47,6 +48,8 @@ def programs() -> dict[str, dict[str, str]]:
 
 
 PROGRAMS = programs()
+DELETE_BLOCK = """mutation ($id: UUID!) {
+    blockDelete(id: $id, expectedVersion: 1) { block { id } } }"""
 CURL = PROGRAMS["Register your application"]["sh"] + PROGRAMS["With curl"]["sh"]
 
 Run = Callable[..., Awaitable[str]]
@@ -54,14 +57,14 @@ Run = Callable[..., Awaitable[str]]
 
 @pytest.fixture
 async def member(visitor: Person, world, superuser) -> Person:
-    """Somebody with a project to read."""
+    """Return a person with a project to read."""
     await join(superuser, world.organization, visitor.id)
     return visitor
 
 
 @pytest.fixture
 def run(gateway: str, visitor: Person, database_dsn: str, tmp_path: Path) -> Run:
-    """Runs a program of the page where the gateway's commands are, with somebody at a browser."""
+    """Return a function that runs a program of the page, with a person at a browser."""
     command = tmp_path / ".venv" / "bin" / "gateway"
     command.parent.mkdir(parents=True)
     command.write_text(
@@ -76,7 +79,7 @@ def run(gateway: str, visitor: Person, database_dsn: str, tmp_path: Path) -> Run
     }
 
     async def browse(line: str) -> str | None:
-        """Open the address that the program tells; bring the answer to it, or tell it where."""
+        """Open the address that the program prints; pass the answer on to it."""
         if not line.startswith("Open "):
             return None
         ends = await arrive(visitor.browser, line.removeprefix("Open "))
@@ -103,7 +106,7 @@ def run(gateway: str, visitor: Person, database_dsn: str, tmp_path: Path) -> Run
 
 @pytest.fixture
 async def registered(database) -> dict[str, str | None]:
-    """What an application knows that is registered as the page says."""
+    """Return the credentials of an application registered as the page describes."""
     made = await register(database, "Planner", REDIRECTS, scope=SCOPE)
     return {"CLIENT_ID": made.client_id, "CLIENT_SECRET": made.secret}
 
@@ -114,12 +117,15 @@ def test_every_program_of_the_page_is_run_here():
         ("With curl", "sh"),
         ("In Python", "python"),
         ("In Node.js", "js"),
-        ("How often you may ask", "graphql"),
+        ("Writing once", "sh"),
+        ("Keeping a copy", "sh"),
+        ("Keeping a copy", "json"),
+        ("Keeping a copy", "python"),
         ("Without people", "sh"),
         ("Without people", "python"),
         ("With more care", "js"),
     }
-    blocks = re.findall(r"^```(?:sh|python|js|graphql)$", GUIDE, re.MULTILINE)
+    blocks = re.findall(r"^```(?:sh|python|js|json)$", GUIDE, re.MULTILINE)
     assert GUIDE.count("```") == 2 * len(blocks)
 
 
@@ -159,21 +165,63 @@ async def test_in_node(run: Run, member: Person, world, registered):
     ]
 
 
-async def test_what_has_changed(planner, member: Person, world):
-    query = PROGRAMS["How often you may ask"]["graphql"]
-    headers = {"Authorization": f"Bearer {(await planner.connect(member))['access_token']}"}
+async def test_writing_once(run: Run, world):
+    given = {"ACCESS": await world.token("editor"), "REQUIREMENT": str(world.requirement)}
+    first, _, second, replayed = (
+        await run("sh", PROGRAMS["Writing once"]["sh"], **given)
+    ).splitlines()
+    assert first == second
+    assert json.loads(first)["data"]["requirementUpdate"]["requirement"]["version"] == 2
+    assert replayed == "true"
 
-    async def changed_since(moment: str) -> list[str]:
-        asked = {"query": query, "variables": {"since": moment}}
-        answer = (await planner.http.post("/graphql", json=asked, headers=headers)).json()
-        return [node["id"] for node in answer["data"]["requirements"]["nodes"]]
 
-    assert await changed_since("2000-01-01T00:00:00Z") == [str(world.requirement)]
-    assert await changed_since("2999-01-01T00:00:00Z") == []
+@pytest.mark.parametrize("scope", ["profile", "email"])
+async def test_openid_connect_is_not_spoken(planner, member: Person, scope):
+    ends = await planner.open(member.browser, scope=f"requirements:read {scope}")
+    assert told(ends)["error"] == "invalid_scope"
+
+
+async def test_a_refresh_token_is_given_without_being_asked_for(planner, member: Person):
+    assert "refresh_token" in await planner.connect(member, scope="organizations:read")
+
+
+async def test_keeping_a_copy(run: Run, planner, member: Person, world):
+    """Renamed, created and deleted rows between two runs are in the copy after the second."""
+    access = {"ACCESS": (await planner.connect(member))["access_token"]}
+    headers = {"Authorization": f"Bearer {access['ACCESS']}"}
+    asked = {"project": str(world.project)}
+    start = (await planner.http.get("/changes", params=asked, headers=headers)).json()["cursor"]
+
+    async def holds(*names: str, after: int) -> None:
+        """Wait until this many events are sequenced, run the program, and check its copy."""
+        told: list[object] = []
+        while len(told) < after:
+            page = await planner.http.get(
+                "/changes", params=asked | {"after": start, "wait": 1}, headers=headers
+            )
+            told = page.json()["events"]
+        said = await run("python", PROGRAMS["Keeping a copy"]["python"], **access)
+        assert said == f"Holding {[*names]}\n"
+
+    name = f"Requirement {world.name}"
+    await holds(name, after=0)
+    await world.ask("editor", UPDATE, id=world.requirement, v=1, name="Renamed")
+    made = [await create(world, name) for name in ("A", "B")]
+    await holds("A", "B", "Renamed", after=3)
+    await world.ask("editor", DELETE, id=made[1]["id"], v=made[1]["version"])
+    await holds("A", "Renamed", after=4)
+    await world.ask("editor", DELETE_BLOCK, id=world.block)
+    await holds(after=5)
+    given = access | {"PROJECT": str(world.project), "CURSOR": start}
+    said = await run("sh", PROGRAMS["Keeping a copy"]["sh"], **given)
+    page = json.loads(said)
+    shown = json.loads(PROGRAMS["Keeping a copy"]["json"])
+    assert page.keys() == shown.keys()
+    assert page["events"][0].keys() == shown["events"][0].keys()
 
 
 async def test_without_people(run: Run, settings, world):
-    """The gateway of this test is slow to let in, and somebody else keeps it from doing so."""
+    """The gateway of this test is slow to serve, and others occupy it."""
     source = PROGRAMS["Without people"]["sh"] + "printenv CLIENT_ID CLIENT_SECRET"
     said = await run("sh", source, OWNER=world.email("owner"))
     own = dict(zip(("CLIENT_ID", "CLIENT_SECRET"), said.split(), strict=True))
@@ -190,7 +238,7 @@ async def test_without_people(run: Run, settings, world):
     async with served(make) as url, httpx.AsyncClient(base_url=url) as other:
 
         async def occupy(given: int) -> None:
-            """Take tokens until so many are given, or somebody waits: each makes for more wait."""
+            """Request tokens until this many are granted or somebody waits: each adds load."""
             form = {"grant_type": "client_credentials"}
             while given and not waits.is_set():
                 answer = await other.post("/oauth/token", data=form, auth=tuple(own.values()))

@@ -1,10 +1,10 @@
-"""Requests that applications push before they send people here (A18; RFC 9126)."""
+"""Pushed authorization requests (A18; RFC 9126)."""
 
 import asyncio
 
 import pytest
 
-from auth.people import set_password
+from auth.credentials.people import set_password
 from tests.oauth.conftest import CALLBACK, ISSUER, PASSWORD, hidden, press, sign_in, told
 from tests.oauth.test_authorize import refused
 from tests.oauth.test_tokens import error
@@ -13,12 +13,12 @@ URN = "urn:ietf:params:oauth:request_uri:"
 
 
 async def push(application, **change):
-    """Push a request; the answer. A public application names itself in it anyway."""
+    """Push a request; return the answer. A public application identifies itself in it."""
     return await application.post("par", application.question(**change))
 
 
 async def pushed(application, **change):
-    """What the application sends a browser here with."""
+    """Return the parameters of the authorization request after a push."""
     answer = await push(application, **change)
     assert answer.status_code == 201, answer.text
     uri = answer.json()["request_uri"]
@@ -263,7 +263,7 @@ async def test_whoever_is_not_signed_in_does_that_first(database, planner, perso
     assert sent.headers["location"].startswith("/sign-in?next=")
     assert (await visit(browser, asked)).headers["location"] == sent.headers["location"]
     form = await browser.get(sent.headers["location"])
-    # What the address is stands in the database: signing in may end anywhere on https.
+    # The redirect address is in the database: signing in may end anywhere on https.
     assert "form-action 'self' https:;" in form.headers["content-security-policy"]
     answer = await sign_in(browser, person.email, hidden(form.text)["next"])
     page = await browser.get(answer.headers["location"])

@@ -1,4 +1,4 @@
-"""What is recorded, and what is kept out of the record and the log."""
+"""The audit events of OAuth, and the secrets that neither they nor the log contain."""
 
 import asyncio
 import logging
@@ -79,7 +79,7 @@ async def test_no_secret_reaches_the_log_at_any_level(planner, robot, person, ht
 
 @pytest.fixture
 async def hasty(settings, planner):
-    """The application, at a gateway of which the database takes half a second for a statement."""
+    """Yield the application at a gateway whose statements time out after half a second."""
     app = create_app(settings.model_copy(update={"statement_timeout": 0.5}))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, client=(networks.address(), 50000))

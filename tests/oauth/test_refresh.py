@@ -1,10 +1,11 @@
 """Refresh tokens: exchanged once, and the end of their family when used twice (R01-R08, B09)."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
-from auth.tokens import revoke_all
+from auth.credentials.tokens import revoke_all
 from db.pool import NOBODY
 from tests.oauth.conftest import API, SCOPE, works
 from tests.oauth.test_tokens import error
@@ -26,22 +27,25 @@ async def test_r01_a_public_application_gets_the_next_pair(spa, person, http):
     assert await works(http, second["access_token"])
 
 
-async def test_r02_a_token_used_twice_ends_its_family(planner, person, http):
+async def test_r02_a_token_used_later_once_more_ends_its_family(planner, person, http, superuser):
     first = await planner.connect(person)
     second = (await planner.refresh(first["refresh_token"])).json()
-    assert await works(http, second["access_token"])  # so the answer was not lost
-    assert error(await planner.refresh(first["refresh_token"])) == "invalid_grant"
-    assert not await works(http, second["access_token"])
-    assert not await works(http, first["access_token"])
-    assert error(await planner.refresh(second["refresh_token"])) == "invalid_grant"
-
-
-async def test_r02_after_the_grace_an_unused_answer_is_no_excuse(planner, person, superuser):
-    first = await planner.connect(person)
-    second = (await planner.refresh(first["refresh_token"])).json()
+    beside = (await planner.refresh(first["refresh_token"])).json()
+    assert await works(http, second["access_token"])
     await superuser.execute(AGO, planner.client_id)
     assert error(await planner.refresh(first["refresh_token"])) == "invalid_grant"
-    assert error(await planner.refresh(second["refresh_token"])) == "invalid_grant"
+    for tokens in (first, second, beside):
+        assert not await works(http, tokens["access_token"])
+        assert error(await planner.refresh(tokens["refresh_token"])) == "invalid_grant"
+
+
+async def test_r02_a_moment_is_not_made_longer_by_another_use(planner, person, superuser):
+    first = await planner.connect(person)
+    await planner.refresh(first["refresh_token"])
+    await superuser.execute(AGO.replace("11", "9"), planner.client_id)
+    assert (await planner.refresh(first["refresh_token"])).status_code == 200
+    await superuser.execute(AGO.replace("11", "2"), planner.client_id)
+    assert error(await planner.refresh(first["refresh_token"])) == "invalid_grant"
 
 
 async def test_r02_a_grandparent_has_no_grace(planner, person):
@@ -52,32 +56,40 @@ async def test_r02_a_grandparent_has_no_grace(planner, person):
     assert error(await planner.refresh(third["refresh_token"])) == "invalid_grant"
 
 
+async def test_two_tabs_that_refresh_at_once_both_stay_signed_in(spa, person, http):
+    first = (await spa.connect(person))["refresh_token"]
+    tabs = await asyncio.gather(spa.refresh(first), spa.refresh(first))
+    assert [answer.status_code for answer in tabs] == [200, 200]
+    for _ in range(2):
+        assert all([await works(http, tab.json()["access_token"]) for tab in tabs])
+        tabs = [await spa.refresh(tab.json()["refresh_token"]) for tab in tabs]
+        assert [answer.status_code for answer in tabs] == [200, 200]
+
+
+async def test_a_tab_that_comes_a_moment_later_ends_nothing(spa, person, http):
+    first = (await spa.connect(person))["refresh_token"]
+    one = (await spa.refresh(first)).json()
+    assert await works(http, one["access_token"])  # so that answer was not lost
+    other = (await spa.refresh(first)).json()
+    assert await works(http, one["access_token"])
+    assert await works(http, other["access_token"])
+
+
 @pytest.mark.parametrize("wrong", [{"scope": "admin"}, {"resource": "https://other.example"}])
 async def test_a_refused_repeat_takes_nothing_back(planner, person, http, wrong):
     first = await planner.connect(person)
     second = (await planner.refresh(first["refresh_token"])).json()
     assert (await planner.refresh(first["refresh_token"], **wrong)).status_code == 400
     again = (await planner.refresh(first["refresh_token"])).json()
-    assert not await works(http, second["access_token"])
+    assert await works(http, second["access_token"])
     assert await works(http, again["access_token"])
     assert (await planner.refresh(again["refresh_token"])).status_code == 200
 
 
-async def test_a_lost_answer_is_given_again_and_one_branch_lives(planner, person, http):
-    first = await planner.connect(person)
-    lost = (await planner.refresh(first["refresh_token"])).json()
-    again = (await planner.refresh(first["refresh_token"])).json()
-    assert await works(http, again["access_token"])
-    assert not await works(http, lost["access_token"])
-    assert (await planner.refresh(again["refresh_token"])).status_code == 200
-    assert error(await planner.refresh(lost["refresh_token"])) == "invalid_grant"
-    assert not await works(http, again["access_token"])  # whoever has the lost one is somebody else
-
-
-async def test_r03_only_its_own_family_ends(planner, person, http):
+async def test_r03_only_its_own_family_ends(planner, person, http, superuser):
     one, other = await planner.connect(person), await planner.connect(person)
-    next = (await planner.refresh(one["refresh_token"])).json()
-    await works(http, next["access_token"])
+    await planner.refresh(one["refresh_token"])
+    await superuser.execute(AGO, planner.client_id)
     assert error(await planner.refresh(one["refresh_token"])) == "invalid_grant"
     assert await works(http, other["access_token"])
     assert (await planner.refresh(other["refresh_token"])).status_code == 200
@@ -150,14 +162,30 @@ async def test_what_is_revoked_while_it_is_exchanged_is_over(database, planner, 
                 assert error(refused) == "invalid_grant"
 
 
-async def test_exchanging_prolongs_nothing(planner, person, superuser):
+AGED = """UPDATE oauth_refresh_tokens SET granted_at = now() - $2::interval,
+    created_at = now() - interval '20 days', expires_at = now() + interval '10 days'
+    WHERE client_id = $1"""
+LEFT = """SELECT extract(epoch FROM expires_at - created_at) FROM oauth_refresh_tokens
+    WHERE client_id = $1 AND rotated_at IS NULL"""
+
+
+@pytest.mark.parametrize(("age", "days"), [(20, 30), (300, 30), (340, 25), (364, 1)])
+async def test_use_prolongs_a_connection_up_to_a_year(planner, person, superuser, age, days):
     tokens = await planner.connect(person)
-    await planner.refresh(tokens["refresh_token"])
-    times = await superuser.fetch(
-        "SELECT DISTINCT expires_at FROM oauth_refresh_tokens WHERE client_id = $1",
-        planner.client_id,
-    )
-    assert len(times) == 1
+    await superuser.execute(AGED, planner.client_id, timedelta(days=age))
+    tokens = (await planner.refresh(tokens["refresh_token"])).json()
+    left = await superuser.fetchval(LEFT, planner.client_id)
+    assert float(left) == pytest.approx(days * 86400, abs=60)
+    again = (await planner.refresh(tokens["refresh_token"])).json()  # counts from the same day
+    left = await superuser.fetchval(LEFT, planner.client_id)
+    assert float(left) == pytest.approx(days * 86400, abs=60)
+    assert (await planner.introspect(again["refresh_token"]))["active"]
+
+
+async def test_a_connection_ends_after_a_year_however_much_it_is_used(planner, person, superuser):
+    tokens = await planner.connect(person)
+    await superuser.execute(AGED, planner.client_id, timedelta(days=365))
+    assert error(await planner.refresh(tokens["refresh_token"])) == "invalid_grant"
 
 
 async def test_an_expired_refresh_token_gives_nothing(planner, person, superuser):

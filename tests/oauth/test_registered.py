@@ -1,12 +1,12 @@
-"""Applications read, change and end their registration, and it shows at once (D06-D08)."""
+"""Applications read, change and end their registration, with effect at once (D06-D08)."""
 
 import asyncio
 
 import pytest
 
+from auth.oauth.cleanup import clean
 from auth.oauth.registry import disable
-from auth.oauth.scopes import in_words
-from auth.oauth.upkeep import clean
+from auth.policy.scope_names import in_words
 from tests.oauth.conftest import CALLBACK, REGISTER, Application, bearer, manage, press, told, works
 
 
@@ -175,7 +175,7 @@ WHERE datname = current_database() AND wait_event_type = 'Lock'
 
 
 async def waits(superuser):
-    """Until another connection waits for a lock."""
+    """Wait until another connection waits for a lock."""
     while not await superuser.fetchval(WAITING):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 

@@ -1,4 +1,4 @@
-"""Applications register themselves (D01-D05), and how often they may."""
+"""Applications register themselves (D01-D05), within a rate limit."""
 
 import asyncio
 import json
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from auth import oauth
-from auth.mail import Outbox
+from auth.accounts.mail import Outbox
 from auth.oauth import limits
-from auth.oauth.scopes import SCOPES
+from auth.policy.scope_names import SCOPES
 from tests.oauth.conftest import (
     CALLBACK,
     ISSUER,
@@ -255,7 +255,7 @@ async def test_pages_of_other_sites_may_register(http):
 
 @pytest.fixture
 async def other_settings(database, settings):
-    """Makes the endpoints of a gateway that is set otherwise."""
+    """Yield a function that makes endpoints of a gateway with other settings."""
     opened = []
 
     def changed(**update):

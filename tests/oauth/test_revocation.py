@@ -1,10 +1,10 @@
-"""Giving tokens back (V01-V05), and asking what they stand for (I01-I04)."""
+"""Revocation (V01-V05) and introspection (I01-I04) of tokens."""
 
 import time
 
 import pytest
 
-from auth.tokens import new_token
+from auth.credentials.tokens import new_token
 from tests.oauth.conftest import API, ISSUER, SCOPE, works
 from tests.oauth.test_tokens import error
 

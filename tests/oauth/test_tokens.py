@@ -1,4 +1,4 @@
-"""The token endpoint: codes, credentials, and who may redeem what (T01-T22)."""
+"""The token endpoint: codes, credentials, and client authentication (T01-T22)."""
 
 from base64 import b64encode
 
@@ -8,7 +8,7 @@ from tests.oauth.conftest import API, CALLBACK, SCOPE, VERIFIER, told, works
 
 
 def error(answer, status=400):
-    """The error in an answer, which nobody keeps."""
+    """Return the error in an answer that must not be cached."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"

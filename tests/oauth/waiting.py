@@ -1,4 +1,4 @@
-"""A device that shows a code, and the person who enters it, as browsers without script do."""
+"""A device that shows a code, and the person who enters it, in browsers without script."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ OVER = (
 
 @dataclass
 class Device:
-    """One that has asked for its codes."""
+    """A device that has requested its codes."""
 
     application: Application
     code: str
@@ -32,7 +32,7 @@ class Device:
 
 
 async def ask(application: Application, **form: Any) -> httpx.Response:
-    """The answer to a device that asks for its codes."""
+    """Return the answer to a device that requests its codes."""
     if application.secret is None:
         form.setdefault("client_id", application.client_id)
     return await application.post("device", form)
@@ -46,7 +46,7 @@ async def device(application: Application, **form: Any) -> Device:
 
 
 async def enter(browser: httpx.AsyncClient, code: str) -> httpx.Response:
-    """The page behind a code that somebody types."""
+    """Return the page after a person has entered a code."""
     form = hidden((await browser.get("/device")).text)
     return await browser.post("/device", data=form | {"user_code": code})
 
@@ -59,6 +59,6 @@ async def answer(
 
 
 async def allow(browser: httpx.AsyncClient, code: str, decision: str = "allow") -> None:
-    """What a person does: enter the code, read, and press a button."""
+    """Allow the device: enter the code, read, and press a button."""
     done = await answer(browser, await enter(browser, code), decision)
     assert done.headers["location"] == f"/device/done?decision={decision}", done.text

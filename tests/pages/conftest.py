@@ -1,4 +1,4 @@
-"""The real application on a port of this machine, and people in front of its pages."""
+"""The real application on a port of this machine, and people who visit its pages."""
 
 import re
 from collections.abc import AsyncIterator
@@ -13,17 +13,17 @@ from starlette.routing import Route
 
 from graph.app import create_app
 from graph.settings import Settings
-from tests.explorer.conftest import OUTPUT, browser  # noqa: F401 (a fixture)
+from tests.explorer.conftest import OUTPUT
 from tests.serving import served
 
 PHONE = {"width": 360, "height": 740}
-"""CSS pixels of the narrowest phones that are still about."""
+"""The CSS pixels of the narrowest phones in use."""
 APPROVER = "approver@gateway.example"
 
 
 @pytest.fixture(scope="session")
 async def address(settings: Settings) -> AsyncIterator[str]:
-    """Where the application is served."""
+    """Yield the address of the application."""
 
     def make(url: str) -> Starlette:
         return create_app(settings.model_copy(update={"public_url": url}))
@@ -34,7 +34,7 @@ async def address(settings: Settings) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def approving(settings: Settings) -> AsyncIterator[str]:
-    """Where an application is served whose people are approved."""
+    """Yield the address of an application whose people need approval."""
     changed = {"sign_up": "approval", "approvers": (APPROVER,)}
 
     def make(url: str) -> Starlette:
@@ -46,7 +46,7 @@ async def approving(settings: Settings) -> AsyncIterator[str]:
 
 @dataclass
 class Visitor:
-    """Somebody with a phone that runs no scripts, and what went wrong on its screen."""
+    """A person with a phone without script, and the errors on its screen."""
 
     page: Page
     address: str
@@ -60,7 +60,7 @@ class Visitor:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def _complain(self, message: ConsoleMessage) -> None:
-        """Forms filled in wrong get 400, 401 or 403; what applications serve is their own."""
+        """Note a failed response, except those that the pages intend."""
         ours = message.location["url"].startswith(self.address)
         if ours and not re.search("status of 40[013]", message.text):
             self.complaints.append(message.text)
@@ -69,7 +69,7 @@ class Visitor:
         await self.page.goto(self.address + path)
 
     async def fill(self, **fields: str) -> None:
-        """Fill fields in by their labels, in which `_` stands for a space."""
+        """Fill fields in by their labels, with `_` for spaces."""
         for label, value in fields.items():
             await self.page.get_by_label(label.replace("_", " "), exact=True).fill(value)
 
@@ -85,7 +85,7 @@ class Visitor:
         await self.page.get_by_role("link", name=name, exact=True).click()
 
     async def show(self, name: str) -> None:
-        """Keep a picture of the page, which must fit the screen in its width."""
+        """Save a screenshot of the page, which must fit the screen in its width."""
         self.shown += 1
         picture = OUTPUT / "pages" / f"{self.scheme}-{self.shown:02}-{name}.png"
         await self.page.screenshot(path=picture, full_page=True)
@@ -93,14 +93,14 @@ class Visitor:
 
 
 async def overflow(page: Page) -> int:
-    """CSS pixels by which a page is wider than its screen, and scrolls sideways."""
+    """Return the CSS pixels by which a page is wider than its screen."""
     wide = await page.locator("html").evaluate("root => root.scrollWidth - root.clientWidth")
     return int(wide)
 
 
 @asynccontextmanager
-async def visiting(browser: Browser, address: str, scheme: str = "light") -> AsyncIterator[Visitor]:  # noqa: F811
-    """A visitor with an empty profile, whose page must not have complained in the end."""
+async def visiting(browser: Browser, address: str, scheme: str = "light") -> AsyncIterator[Visitor]:
+    """Yield a visitor with an empty profile, whose page must have no errors at the end."""
     context = await browser.new_context(
         viewport=PHONE, color_scheme=scheme, java_script_enabled=False, is_mobile=True
     )
@@ -114,24 +114,24 @@ async def visiting(browser: Browser, address: str, scheme: str = "light") -> Asy
 @pytest.fixture(params=["light", "dark"])
 async def visitor(
     request: pytest.FixtureRequest,
-    browser: Browser,  # noqa: F811 (the fixture)
+    browser: Browser,
     address: str,
 ) -> AsyncIterator[Visitor]:
-    """Somebody who comes in light and in dark."""
+    """Yield a visitor in light and in dark mode."""
     async with visiting(browser, address, request.param) as visitor:
         yield visitor
 
 
 @pytest.fixture
-async def guest(browser: Browser, address: str) -> AsyncIterator[Visitor]:  # noqa: F811
-    """Somebody who comes once."""
+async def guest(browser: Browser, address: str) -> AsyncIterator[Visitor]:
+    """Yield a visitor in one mode."""
     async with visiting(browser, address) as guest:
         yield guest
 
 
 @pytest.fixture
 async def callback() -> AsyncIterator[str]:
-    """Where an application awaits its answers."""
+    """Yield the redirect address of an application."""
 
     def make(_: str) -> Starlette:
         return Starlette(routes=[Route("/cb", lambda _: PlainTextResponse("Connected."))])

@@ -1,20 +1,20 @@
-"""A phone that is shown every page, and what axe-core and its width find wrong with them."""
+"""A phone that visits every page, and the faults that axe-core and its width find."""
 
 from typing import Any
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from tests.pages.conftest import OUTPUT, overflow
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLORS = ["color-contrast", "link-in-text-block"]
-"""The rules that light and dark can keep apart from each other."""
+"""The rules that depend on light and dark."""
 AGAIN = "options => axe.run(options)"
 
 
 class Looking:
-    """A phone, and what it was shown."""
+    """A phone, and the pages that it has shown."""
 
     def __init__(self, page: Page, address: str) -> None:
         self.page, self.address = page, address
@@ -22,13 +22,16 @@ class Looking:
         self.number = 0
 
     async def at(self, path: str, name: str) -> None:
-        """Go there, and look."""
+        """Open an address, and check the page."""
         await self.page.goto(path if path.startswith("http") else self.address + path)
         await self.here(name)
 
     async def here(self, name: str) -> None:
-        """Look at the page that is shown, in light and in dark, and keep pictures of it."""
+        """Check the current page in light and in dark, and save screenshots of it."""
         self.number += 1
+        passwords = await self.page.locator("input[type=password]").count()
+        if await self.page.get_by_role("button", name="Show password: ").count() != passwords:
+            self.faults.append(f"{name}: a password cannot be shown")
         if wide := await overflow(self.page):
             self.faults.append(f"{name}: {wide} pixels too wide")
         everything = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
@@ -45,6 +48,23 @@ class Looking:
         for fault in judged["violations"]:
             nodes = [node["html"][:80] for node in fault["nodes"]]
             self.faults.append(f"{name}, {scheme}: {fault['id']} {nodes}")
+
+    async def show_password(self) -> None:
+        """Show the password that is typed and hide it again, by the keyboard alone."""
+        typed = self.page.get_by_label("Password", exact=True)
+        await typed.fill("typed")
+        await self.page.keyboard.press("Tab")
+        button = self.page.locator("button:focus")
+        await expect(button).to_have_accessible_name("Show password: Password")
+        assert await button.get_attribute("aria-controls") == await typed.get_attribute("id")
+        for key, text, type_ in (
+            ("Enter", "Hide password", "text"),
+            ("Space", "Show password", "password"),
+        ):
+            await self.page.keyboard.press(key)
+            await expect(button).to_have_text(text)
+            await expect(typed).to_have_attribute("type", type_)
+            await expect(typed).to_have_value("typed")
 
     async def send(self, button: str, **fields: str) -> None:
         """Fill fields in, by their names, and press the button."""

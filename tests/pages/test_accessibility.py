@@ -1,4 +1,4 @@
-"""Every page, as axe-core judges it (WCAG 2.2, AA), and as a narrow phone shows it."""
+"""Every page, checked by axe-core (WCAG 2.2, AA), and on a narrow phone."""
 
 from base64 import b32decode
 from dataclasses import dataclass
@@ -9,32 +9,33 @@ import httpx
 import pytest
 from asyncpg import Connection
 
-from auth import mailed_links, tokens, totp
-from auth.browser_sessions import start
-from auth.mailed_links import PATHS
+from auth.accounts import mailed_links, totp
+from auth.accounts.mailed_links import PATHS
+from auth.credentials import tokens
+from auth.credentials.browser_sessions import start
+from auth.credentials.people import create_person
 from auth.oauth.clients import DEVICE_CODE
 from auth.oauth.registry import register
-from auth.pages import page as making
-from auth.people import create_person
-from auth.session.origin import Origin
+from auth.origin import Origin
+from auth.web import page as making
 from db.core.people import LinkPurpose
 from db.pool import NOBODY, Database
-from tests.pages.conftest import APPROVER, PHONE, browser
+from tests.pages.conftest import APPROVER, PHONE
 from tests.pages.looking import Looking
 from tests.pages.test_connecting import PASSWORD, address_of, client
 
 pytestmark = pytest.mark.processes
-__all__ = ["browser", "client"]
+__all__ = ["client"]
 
 LONG = "Gesellschaft-für-Anforderungsverwaltung-und-Nachverfolgbarkeit " * 2
 LONG_AGO = "UPDATE sessions SET proved_at = now() - interval '1 hour' WHERE user_id = $1"
 PARTS = {"layout.html", "fields.html"}
-"""Templates that are no pages."""
+"""Templates that are not pages."""
 
 
 @pytest.fixture
 def shown(monkeypatch):
-    """The templates of the pages that have been shown."""
+    """Return the templates of the pages that were shown."""
     shown = set()
     get = making._templates.get_template
 
@@ -48,7 +49,7 @@ def shown(monkeypatch):
 
 @dataclass
 class Place:
-    """A gateway, and the people whose pages are looked at."""
+    """A gateway, and the people whose pages are checked."""
 
     looking: Looking
     database: Database
@@ -58,7 +59,7 @@ class Place:
     waiting: str
 
     async def link(self, purpose: LinkPurpose, email: str, **whose: UUID) -> str:
-        """A link as it is mailed."""
+        """Create a link as it is mailed; return its path."""
         async with self.database.auth.lend(NOBODY) as lent:
             gateway = self.looking.address
             address = await mailed_links.create(lent, gateway, purpose, email, **whose)
@@ -66,13 +67,25 @@ class Place:
         return address
 
     async def invitation(self, email: str) -> UUID:
-        """An invitation to an organization with a long name."""
-        organization, id = uuid4(), uuid4()
+        """Return an invitation to an organization with a long name."""
+        organization, id, inviter = uuid4(), uuid4(), uuid4()
         await self.superuser.execute(
             "INSERT INTO organizations (id, name, slug) VALUES ($1, $2, $3)",
             organization,
             LONG,
             f"o-{organization.hex}",
+        )
+        await self.superuser.execute(
+            "INSERT INTO profiles (id, email, full_name, is_approved) VALUES ($1, $2, $3, true)",
+            inviter,
+            f"{inviter.hex}@demo.example",
+            LONG,
+        )
+        await self.superuser.execute(
+            "INSERT INTO organization_members (organization_id, user_id, role)"
+            " VALUES ($1, $2, 'admin')",
+            organization,
+            inviter,
         )
         await self.superuser.execute(
             "INSERT INTO organization_invitations"
@@ -81,14 +94,14 @@ class Place:
             id,
             organization,
             email,
-            self.me,
+            inviter,
         )
         return id
 
 
 @pytest.fixture
 async def place(browser, approving, database, superuser):
-    """People with long names, one of whom approves others and owns an organization."""
+    """Yield people with long names, one of whom approves others and owns an organization."""
     suffix = uuid4().hex
     await superuser.execute(
         "UPDATE profiles SET email = $1 WHERE email = $2", f"{suffix}@demo.example", APPROVER
@@ -110,6 +123,7 @@ async def test_every_page_can_be_read_and_used_by_everybody(place, shown, client
     looking = place.looking
     await walk_signed_out(looking, place)
     await looking.at("/sign-in?news=signed-up", "sign-in")
+    await looking.show_password()
     await looking.send("Sign in", email=APPROVER, password="wrong")
     await looking.here("sign-in-refused")
     await looking.send("Sign in", email=APPROVER, password=PASSWORD)
@@ -137,7 +151,7 @@ async def test_every_page_can_be_read_and_used_by_everybody(place, shown, client
 
 
 async def walk_signed_out(looking: Looking, place: Place) -> None:
-    """What a stranger is shown, and whoever follows a link of a mail."""
+    """Visit the pages for people who are signed out, and those of links in mails."""
     await looking.at("/", "home")
     await looking.at("/nowhere", "missing")
     await looking.at("/sign-up", "sign-up")
@@ -154,7 +168,7 @@ async def walk_signed_out(looking: Looking, place: Place) -> None:
 
 
 async def walk_account(looking: Looking, place: Place) -> None:
-    """The pages on which somebody says who they are, and answers invitations."""
+    """Visit the pages of the profile, and those for answering invitations."""
     await looking.here("home-signed-in")
     await looking.at("/account?news=joined", "account")
     await looking.at("/account/profile", "profile")
@@ -164,11 +178,17 @@ async def walk_account(looking: Looking, place: Place) -> None:
     change = await place.link(LinkPurpose.EMAIL_CHANGE, place.waiting, user_id=place.me)
     await looking.at(change, "email-confirm")
     await looking.at("/account/password", "change-password")
+    await looking.at("/account/organizations", "organizations-none")
+    await looking.send("Found it", name=LONG)
+    await looking.here("organizations")
+    await looking.at("/account/close", "close-account")
+    left = "UPDATE organization_members SET deleted_at = now() WHERE user_id = $1"
+    await place.superuser.execute(left, place.me)
     await walk_invitations(looking, place)
 
 
 async def walk_invitations(looking: Looking, place: Place) -> None:
-    """The page of an invitation, of somebody without an account and of somebody with one."""
+    """Visit the page of an invitation, with and without an account."""
     for email in (place.new, APPROVER):
         invited = await place.invitation(email)
         link = await place.link(LinkPurpose.INVITATION, email, invitation_id=invited)
@@ -176,7 +196,7 @@ async def walk_invitations(looking: Looking, place: Place) -> None:
 
 
 async def walk_access(looking: Looking, place: Place, settings) -> None:
-    """The pages on who waits for approval, and on what has access to an account."""
+    """Visit the pages of people who wait for approval, and of an account's connections."""
     await looking.at("/account/approvals", "approvals")
     await tokens.issue(place.database, APPROVER, timedelta(days=1))
     await looking.at("/account/applications", "applications")
@@ -187,7 +207,7 @@ async def walk_access(looking: Looking, place: Place, settings) -> None:
 
 
 async def walk_clients(looking: Looking, place: Place) -> None:
-    """The pages of an owner."""
+    """Visit the pages of an owner."""
     await place.superuser.execute(
         "INSERT INTO organization_members (organization_id, user_id, role)"
         " SELECT organization_id, $1, 'owner' FROM organization_invitations WHERE email = $2"
@@ -210,7 +230,7 @@ async def walk_clients(looking: Looking, place: Place) -> None:
 
 
 async def walk_keys(looking: Looking) -> None:
-    """The pages of API keys, and of one's own tokens."""
+    """Visit the pages of API keys, and of personal tokens."""
     for path, create, name in (
         ("/account/keys", "Create the key", "api-key"),
         ("/account/tokens", "Create the token", "token"),
@@ -229,7 +249,7 @@ async def walk_keys(looking: Looking) -> None:
 
 
 async def walk_device(looking: Looking, place: Place) -> None:
-    """The pages on which a device is connected."""
+    """Visit the pages on which a device is connected."""
     made = await register(place.database, LONG[:90], grant_types=(DEVICE_CODE,), public=True)
     async with httpx.AsyncClient(base_url=looking.address) as device:
         answer = await device.post("/oauth/device", data={"client_id": made.client_id})
@@ -243,7 +263,7 @@ async def walk_device(looking: Looking, place: Place) -> None:
 
 
 async def walk_second_factor(looking: Looking, place: Place) -> None:
-    """The pages of an authenticator app, and of proving that it is oneself."""
+    """Visit the pages of an authenticator app, and of repeated authentication."""
     await place.superuser.execute(LONG_AGO, place.me)
     await looking.at("/account/second-factor", "prove")
     await looking.send("Continue", current_password=PASSWORD)

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import expect
 
-from auth.people import create_person
+from auth.credentials.people import create_person
 from tests.pages.conftest import Visitor
 from tests.tenants import organization_of
 

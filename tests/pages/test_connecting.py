@@ -1,4 +1,4 @@
-"""Applications and people together: from an application to signing up, consent, and the API."""
+"""Applications and people together: from an application to sign-up, consent, and the API."""
 
 import json
 import re
@@ -8,13 +8,12 @@ import pytest
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from playwright.async_api import Page, expect
 
+from auth.credentials.people import create_person
 from auth.oauth.registry import register
-from auth.people import create_person
 from tests.mails import captured
-from tests.pages.conftest import APPROVER, Visitor, browser, visiting
+from tests.pages.conftest import APPROVER, Visitor, visiting
 
 pytestmark = pytest.mark.processes
-__all__ = ["browser"]
 
 PASSWORD, VERIFIER = "correct horse battery", "v" * 64
 READING = "organizations:read requirements:read"
@@ -28,7 +27,7 @@ def email() -> str:
 
 @pytest.fixture
 async def client(database, callback):
-    """Makes an application's own client of the gateway at this address."""
+    """Yield a function that makes an application's client of the gateway at this address."""
     made = []
 
     async def client(gateway: str, name: str = "Planner", scope: str = READING):
@@ -52,13 +51,13 @@ async def client(database, callback):
 
 
 def address_of(client: AsyncOAuth2Client) -> tuple[str, str]:
-    """Where the application sends a browser, and the state that it expects back."""
+    """Return the address of the authorization request, and its state."""
     gateway = str(client.base_url).rstrip("/")
     return client.create_authorization_url(f"{gateway}/oauth/authorize", code_verifier=VERIFIER)
 
 
 async def who(client: AsyncOAuth2Client, page: Page, state: str) -> dict:
-    """Whom the API knows by the token that the application gets for the answer in this tab."""
+    """Return the API's user of the token that the application gets for the answer in this tab."""
     client.state = state
     await client.fetch_token(authorization_response=page.url, code_verifier=VERIFIER)
     answer = await client.post("/graphql", json=WHO)
@@ -135,7 +134,7 @@ async def test_two_tabs_with_two_requests_are_finished_in_the_other_order(
 
 
 async def focused(page: Page) -> dict:
-    """What has the focus: its name or text, and how thick the line is that shows it."""
+    """Return the focused element: its name or text, and the width of its outline."""
     found = await page.locator(":focus").evaluate(
         """e => JSON.stringify({what: e.name || e.textContent.trim(), text: e.textContent.trim(),
             line: getComputedStyle(e).outlineStyle === 'none' ? 0
@@ -145,7 +144,7 @@ async def focused(page: Page) -> dict:
 
 
 async def tab_to(page: Page, what: str) -> None:
-    """Press Tab until this field, link or button has the focus, which must be seen."""
+    """Press Tab until this field, link or button has the focus, with a visible outline."""
     for _ in range(12):
         if await page.locator(":focus").count():
             found = await focused(page)

@@ -6,9 +6,9 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
+from auth.credentials.people import create_person
 from auth.oauth.clients import DEVICE_CODE
 from auth.oauth.registry import register
-from auth.people import create_person
 from tests.pages.conftest import Visitor
 
 pytestmark = pytest.mark.processes

@@ -8,8 +8,8 @@ import pytest
 from playwright.async_api import expect
 from structlog.testing import capture_logs
 
-from auth import totp
-from auth.people import create_person
+from auth.accounts import totp
+from auth.credentials.people import create_person
 from tests.mails import Mails
 from tests.pages.conftest import Visitor
 

@@ -1,11 +1,11 @@
-"""An owner makes an API key and a token of their own on a phone, and revokes what they lost."""
+"""An owner creates an API key and a token on a phone, and revokes the lost ones."""
 
 from uuid import uuid4
 
 import pytest
 from playwright.async_api import expect
 
-from auth.people import create_person
+from auth.credentials.people import create_person
 from tests.pages.conftest import Visitor
 from tests.tenants import organization_of
 

@@ -11,22 +11,22 @@ import asyncpg
 import psutil
 import pytest
 
-from db.embedded import STOP_LIMIT, Embedded
-from db.embedded_programs import EmbeddedError
+from db.embedded.cluster import STOP_LIMIT, Embedded
+from db.embedded.programs import EmbeddedError
 
 pytestmark = pytest.mark.processes
 
 ATTACH = """
 import sys
 from pathlib import Path
-from db.embedded import Embedded
+from db.embedded.cluster import Embedded
 with Embedded(Path(sys.argv[1])) as embedded:
     print(embedded.owned, embedded.dsn(), flush=True)
 """
 OWN = """
 import sys, time
 from pathlib import Path
-from db.embedded import Embedded
+from db.embedded.cluster import Embedded
 with Embedded(Path(sys.argv[1])) as embedded:
     print(embedded.superuser_dsn(), flush=True)
     time.sleep(60)
@@ -35,7 +35,7 @@ with Embedded(Path(sys.argv[1])) as embedded:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A directory with a space in its name, which tests use one after the other."""
+    """Return a directory with a space in its name, which tests use one after the other."""
     return tmp_path_factory.mktemp("platform") / "a place with spaces"
 
 
@@ -64,7 +64,7 @@ def server_of(place):
 
 
 def ended(process):
-    """Whether it runs no more; where nobody reaps orphans, it stays in the table as a zombie."""
+    """Return whether the process has ended; an orphan that nobody reaps stays as a zombie."""
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 

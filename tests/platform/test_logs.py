@@ -13,7 +13,7 @@ from graph.settings import Settings
 
 @pytest.fixture
 def lines():
-    """Sets logging up for this test alone; the lines that were written."""
+    """Yield a function that sets logging up for this test and returns the written lines."""
     root = logging.getLogger()
     handlers, level, stream = root.handlers, root.level, io.StringIO()
 

@@ -1,11 +1,12 @@
-"""Connections that the server has ended are replaced, and nobody is told of a defect."""
+"""Connections that the server has closed are replaced, without an error to a client."""
 
 import asyncio
 
 import asyncpg
 import pytest
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from db.pool import NOBODY
+from db.pool import NOBODY, Database
 from db.problem import Problem
 
 UPDATE = """mutation ($id: UUID!, $version: BigInt!, $name: String!) {
@@ -48,7 +49,22 @@ async def test_a_server_that_recovers_has_no_connection_to_spare(database, monke
     async def recovers(*_, **__):
         raise asyncpg.CannotConnectNowError("the database system is in recovery mode")
 
+    await database.app.close()  # else it would lend one that is open
     monkeypatch.setattr(asyncpg.Pool, "acquire", recovers)
     with pytest.raises(Problem) as refused:
         await database.app.lend(NOBODY).__aenter__()
     assert refused.value.code == "BUSY"
+
+
+async def test_models_are_configured_before_the_first_request(database_dsn):
+    class Base(DeclarativeBase):
+        pass
+
+    class Ferry(Base):
+        __tablename__ = "ferries"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    assert not Ferry.__mapper__.configured
+    async with Database(database_dsn, app_connections=1, orm_connections=1):
+        assert Ferry.__mapper__.configured
+    Base.registry.dispose()

@@ -1,9 +1,8 @@
-"""What is checked of a server before the gateway relies on it."""
+"""The checks of a server before the gateway uses it."""
 
 import asyncpg
 import pytest
 
-from db.pool import require_supported
 from db.problem import Problem
 from db.server import (
     UnreachableError,
@@ -12,6 +11,7 @@ from db.server import (
     missing_roles,
     require_usable,
 )
+from db.supported import require_supported
 
 
 def version(major, minor):
@@ -33,7 +33,7 @@ async def test_the_server_of_the_tests_is_usable(database_dsn):
     await require_usable(database_dsn)
     async with connected(database_dsn, "gateway_app") as connection:
         assert await connection.fetchval("SELECT current_user") == "gateway_app"
-        assert await missing_roles(connection) == []
+        assert await missing_roles(connection, database_dsn) == []
 
 
 async def test_a_role_that_does_not_exist_is_told_with_the_script_that_makes_it(database_dsn):

@@ -1,11 +1,14 @@
-"""Settings come from the environment, say what is wrong with them, and keep their secret."""
+"""Settings come from the environment, report their faults, and hide their secrets."""
 
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from graph.settings import Settings, SettingsError, table, with_secret
+from db.addresses import place
+from graph.server_secret import with_secret
+from graph.settings import Settings, SettingsError
+from graph.settings_table import table
 
 README = Path(__file__).parents[2] / "README.md"
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -34,6 +37,21 @@ def test_a_variable_is_the_field_in_capitals(monkeypatch):
         ("DATABASE_URL", "mysql://user:hidden@host/db", "it begins with postgresql://"),
         ("GATEWAY_SECRET", "hidden", "it has at least 32 characters"),
         ("PUBLIC_URL", "https://gateway.example/path", "a host and perhaps a port"),
+        ("PUBLIC_URL", "https://gateway.example?hidden", "a host and perhaps a port"),
+        ("CORS_ORIGINS", "https://*.example.com", "a host and perhaps a port"),
+        ("CORS_ORIGINS", "app.example.com", "a host and perhaps a port"),
+        ("CORS_ORIGINS", "https://app.example.com/path", "no path"),
+        ("ALLOWED_HOSTS", "https://api.example.com", "without scheme and port"),
+        ("ALLOWED_HOSTS", "api.example.com:443", "without scheme and port"),
+        ("TRUSTED_PROXIES", "10.0.0.0/99", "IP addresses and networks"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8", "IP addresses and networks"),
+        ("HOST", "http://localhost", "an IP address or the name"),
+        ("METRICS_TOKEN", "hidden token", "no spaces"),
+        ("GATEWAY_PG_BIN", "/nowhere", "no programs of PostgreSQL"),
+        ("GATEWAY_SECRET", "a" * 32, "easily guessed"),
+        ("GATEWAY_SECRET", "password" * 5, "easily guessed"),
+        ("DATABASE_URL", "postgresql://u:hidden@h/d?sslmdoe=require", "sslmdoe is not understood"),
+        ("DATABASE_URL", "postgresql://u:hidden@h/d?schema=app", "schema is not understood"),
     ],
 )
 def test_a_wrong_value_is_refused_without_being_repeated(monkeypatch, name, value, says):
@@ -100,3 +118,49 @@ def test_the_readme_lists_the_settings_as_they_are():
     text = README.read_text()
     listed = text.split("<!-- settings -->")[1].split("<!-- /settings -->")[0]
     assert listed.strip() == table().strip()
+
+
+FREE = {
+    "GATEWAY_DATA_DIR": "a folder is made",
+}
+"""Settings that may have any value, and the reason."""
+
+
+@pytest.mark.parametrize("name", [name.upper() for name in Settings.model_fields])
+def test_what_cannot_do_what_it_says_is_refused(monkeypatch, name):
+    monkeypatch.setenv(name, "no://such thing#\N{SNOWMAN}")
+    if name in FREE:
+        Settings()
+        return
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_origins_are_taken_as_browsers_send_them():
+    given = "https://slash.example.com/,https://UPPER.example.com, https://port.example.com:443,"
+    settings = Settings(cors_origins=f"{given}http://[::1]:3000")
+    assert settings.cors_origins == (
+        "https://slash.example.com",
+        "https://upper.example.com",
+        "https://port.example.com",
+        "http://[::1]:3000",
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("postgresql://u:p@h/d?sslmode=require&channel_binding=require", "?sslmode=require"),
+        ("postgres://u:p@h/d?connect_timeout=5&keepalives=1&pgbouncer=true&schema=public", ""),
+        ("postgresql://u:p@db1:5432,db2:5432/d?target_session_attrs=read-write", None),
+        ("postgresql://u:p%40ss%25w%2Frd@[::1]:5432/d", None),
+    ],
+)
+def test_addresses_of_providers_are_understood(given, kept):
+    expected = given if kept is None else given.partition("?")[0] + kept
+    assert Settings(database_url=given).logins.dsn == expected
+
+
+def test_where_a_database_is_is_told_without_who_logs_in():
+    assert place("postgresql://u:p@db1:5432,db2:5433/d") == "db1:5432,db2:5433/d"
+    assert place("postgresql://u:p@db1/d") == "db1:5432/d"

@@ -1,4 +1,4 @@
-"""A tenant with somebody in every role, and what the policy's table expects of each of them."""
+"""A tenant with a person in every role, and the expected codes by the policy's table."""
 
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -14,39 +14,31 @@ from auth.policy.rule import Action
 from auth.policy.scopes import scopes_beneath
 from auth.viewer import Role
 from db.base import Entity
-from db.core.clients import OrganizationClient
-from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
-from db.core.projects import Project, ProjectMember
+from db.core.organizations import Organization, OrganizationMember
+from db.core.people import Profile
 from db.pool import Database
-from db.requirements.baselines import Baseline
-from db.requirements.documents import Block, Document
-from db.requirements.requirements import Requirement
+from tests.core import samples as core
+from tests.requirements import samples as requirements
+from tests.samples import Sample
 from tests.world import OTHERS, ROLES, World, found
 
 PEOPLE = (*ROLES, *OTHERS, None)
-"""Who tries everything; None is not signed in."""
+"""The people who try everything; None is not signed in."""
 
-ENTITIES: tuple[type[Entity], ...] = (
-    Organization,
-    OrganizationMember,
-    OrganizationInvitation,
-    OrganizationClient,
-    Project,
-    ProjectMember,
-    Document,
-    Block,
-    Requirement,
-    Baseline,
-)
+SAMPLES: dict[type[Entity], Sample] = {**core.SAMPLES, **requirements.SAMPLES}
+ENTITIES = tuple(SAMPLES)
+PARENTS = {model: sample.parent for model, sample in SAMPLES.items() if sample.parent}
+"""The parent of a new row, by model."""
 
 
 class House(World):
-    """The tenant. `rows` holds a row of each entity, by the columns that place it."""
+    """The tenant. `rows` has a row of each entity, by the columns that the policy reads."""
 
     rows: dict[type[Entity], Any]
+    service_account: UUID
 
     def grants(self, person: str) -> Mapping[UUID, Role]:
-        """The roles that `tests.world` has given, read from people's names."""
+        """Return the roles that `tests.world` has granted, from people's names."""
         if person in ROLES:
             return {self.organization: Role[person.upper()]}
         if person == "outsider":
@@ -54,16 +46,26 @@ class House(World):
         place, _, role = person.partition("_")
         return {self.organization: Role.MEMBER, getattr(self, place): Role[role.upper()]}
 
-    def holds(self, person: str, action: Action, model: type[Entity], scopes: Any) -> bool:
-        """Whether one of the person's roles reaches what the model's line in the table asks."""
-        least, grants = RULES[model].least(action), self.grants(person)
+    def holds(self, person: str, action: Action, model: type[Entity], row: Any) -> bool:
+        """Return whether one of the person's roles suffices for the model's line in the table."""
+        rule, grants = RULES[model], self.grants(person)
+        if rule.inside and self.organization not in grants:
+            return False
+        mine = rule.own and getattr(row, rule.own, None) == self.people[person]
+        if mine and action in rule.own_actions:
+            return True
+        least = rule.least(action)
         if least is Role.ANYONE:
             return True
-        held = [grants.get(getattr(scopes, key, None), Role.ANYONE) for key in model.scope_keys()]
+        held = [grants.get(getattr(row, key, None), Role.ANYONE) for key in model.scope_keys()]
+        if rule.inside and grants[self.organization] < Role.MEMBER and max(held) < Role.EDITOR:
+            return False
+        if action == "read" and rule.unplaced and row.project_id is None:
+            least = rule.unplaced
         return any(role >= least for role in held)
 
     def expected(self, person: str | None, action: str, model: type[Entity]) -> str | None:
-        """The code of the error, or None, when this person tries this with this entity's row."""
+        """Return the code of the error, or None, for this person, action and row."""
         if person is None:
             return "UNAUTHENTICATED"
         if action == "create":
@@ -82,42 +84,24 @@ class House(World):
 
     def _expected_create(self, person: str, model: type[Entity]) -> str | None:
         parent = PARENTS.get(model)
-        if parent is None:
-            return None if self.holds(person, "create", model, SimpleNamespace()) else "FORBIDDEN"
-        if not self.holds(person, "read", parent, self.rows[parent]):
-            return "NOT_FOUND"
-        beneath = SimpleNamespace(**scopes_beneath(parent, self.rows[parent]))
+        scopes: dict[str, Any] = {"user_id": self.people[person]}
+        if parent is not None:
+            if not self.holds(person, "read", parent, self.rows[parent]):
+                return "NOT_FOUND"
+            scopes |= scopes_beneath(parent, self.rows[parent])
+            scopes |= {"service_of": self.organization}
+        beneath = SimpleNamespace(**scopes)
         return None if self.holds(person, "create", model, beneath) else "FORBIDDEN"
-
-
-PARENTS: dict[type[Entity], type[Entity]] = {
-    OrganizationMember: Organization,
-    OrganizationInvitation: Organization,
-    OrganizationClient: Organization,
-    Project: Organization,
-    ProjectMember: Project,
-    Document: Project,
-    Block: Document,
-    Requirement: Document,
-    Baseline: Document,
-}
-"""Beneath what a new row is put."""
 
 
 async def found_house(
     superuser: asyncpg.Connection, database: Database, client: httpx.AsyncClient
 ) -> House:
-    """The tenant of `tests.world`, with one more person to add to places and one to remove."""
+    """Return the tenant of `tests.world`, with one more person to add and one to remove."""
     world = await found(superuser, database, client)
     house = House(**vars(world))
-    ids = {model: uuid7() for model in ENTITIES}
-    ids |= {
-        Organization: house.organization,
-        Project: house.project,
-        Document: house.document,
-        Block: house.block,
-        Requirement: house.requirement,
-    }
+    ids = {model: getattr(house, model.__name__.lower(), None) or uuid7() for model in SAMPLES}
+    house.service_account = ids[Profile]
     for person in ("newcomer", "colleague"):
         house.people[person] = uuid7()
         await superuser.execute(
@@ -125,49 +109,27 @@ async def found_house(
             house.people[person],
             house.email(person),
         )
-        house.members[person] = ids[OrganizationMember] if person == "colleague" else uuid7()
-        await superuser.execute(
-            "INSERT INTO organization_members (id, organization_id, user_id) VALUES ($1, $2, $3)",
-            house.members[person],
-            house.organization,
-            house.people[person],
+    house.members["colleague"] = ids[OrganizationMember]
+    house.rows = {}
+    for model, sample in SAMPLES.items():
+        values = sample.row(house) if sample.row else {}
+        if values:
+            await _insert(superuser, model.__tablename__, {"id": ids[model], **values})
+        if model is Profile:  # other rows are of members
+            for person in (house.people["newcomer"], house.service_account):
+                member = {"organization_id": house.organization, "user_id": person}
+                await _insert(superuser, "organization_members", member)
+        place = {"organization_id": house.organization, "project_id": house.project}
+        place |= {"document_id": house.document} | values
+        columns = {*model.scope_keys(), RULES[model].own} & place.keys()
+        house.rows[model] = SimpleNamespace(
+            **{"id": ids[model]} | {column: place[column] for column in columns}
         )
-    await superuser.execute(
-        "INSERT INTO project_members (id, organization_id, project_id, user_id)"
-        " VALUES ($1, $2, $3, $4)",
-        ids[ProjectMember],
-        house.organization,
-        house.project,
-        house.people["colleague"],
-    )
-    await superuser.execute(
-        "INSERT INTO organization_invitations (id, organization_id, email, token, expires_at)"
-        " VALUES ($1, $2, $3, $4, now() + interval '1 day')",
-        ids[OrganizationInvitation],
-        house.organization,
-        "invited@test.example",
-        uuid7(),
-    )
-    await superuser.execute(
-        "INSERT INTO organization_clients (id, organization_id, name, redirect_uris, scopes)"
-        " VALUES ($1, $2, 'Planner', '{https://planner.example/cb}', '{requirements:read}')",
-        ids[OrganizationClient],
-        house.organization,
-    )
-    await superuser.execute(
-        "INSERT INTO baselines (id, organization_id, project_id, document_id, name, content_hash)"
-        " VALUES ($1, $2, $3, $4, 'Release', sha256(''))",
-        ids[Baseline],
-        house.organization,
-        house.project,
-        house.document,
-    )
-    place = {"organization_id": house.organization, "project_id": house.project}
-    place["document_id"] = house.document
-    house.rows = {
-        model: SimpleNamespace(
-            id=id, **{key: place[key] for key in model.scope_keys() if key in place}
-        )
-        for model, id in ids.items()
-    }
     return house
+
+
+async def _insert(superuser: asyncpg.Connection, table: str, values: dict[str, Any]) -> None:
+    places = ", ".join(f"${i}" for i, _ in enumerate(values, start=1))
+    await superuser.execute(
+        f"INSERT INTO {table} ({', '.join(values)}) VALUES ({places})", *values.values()
+    )

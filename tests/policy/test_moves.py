@@ -1,14 +1,14 @@
-"""What moves from one document to another leaves the one and enters the other: both are asked."""
+"""A move to another document is checked against the policy of both documents."""
 
 import pytest
 from uuid_utils.compat import uuid7
 
 from tests.policy.house import PEOPLE
 
-REQUIREMENT = """mutation ($id: UUID!, $version: BigInt!, $to: RequirementPlace!) {
+REQUIREMENT = """mutation ($id: UUID!, $version: BigInt!, $to: RequirementPlaceInput!) {
     moved: requirementMove(id: $id, expectedVersion: $version, placeAt: $to) {
         row: requirement { documentId version } } }"""
-BLOCK = """mutation ($id: UUID!, $version: BigInt!, $to: BlockPlace!) {
+BLOCK = """mutation ($id: UUID!, $version: BigInt!, $to: BlockPlaceInput!) {
     moved: blockMove(id: $id, expectedVersion: $version, placeAt: $to) {
         row: block { documentId version } } }"""
 KINDS = {"requirement": REQUIREMENT, "block": BLOCK}
@@ -18,7 +18,7 @@ READERS = WRITERS | {"viewer", "project_viewer", "document_editor"}
 
 @pytest.fixture
 async def elsewhere(world):
-    """A second document with a block and a requirement, and their ids.
+    """Return a second document with a block and a requirement, and their IDs.
 
     The editor of the first one reads the project around both.
     """
@@ -49,7 +49,7 @@ async def elsewhere(world):
 
 @pytest.fixture
 def move(world):
-    """The code when this person is refused to move a row there."""
+    """Return the code with which a move by this person is refused."""
 
     async def move(person, kind, id, version=1, **to):
         return await world.code(person, KINDS[kind], id=id, version=version, to=to)
@@ -85,12 +85,12 @@ async def test_who_may_write_in_both_may_move(world, elsewhere, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_within_their_document_its_editor_moves(world, elsewhere, move, kind):
-    assert await move("document_editor", kind, getattr(world, kind), last=True) is None
+    assert await move("document_editor", kind, getattr(world, kind), at={"end": "END"}) is None
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_who_moves_is_somebody_who_may_write_in_both(world, elsewhere, move, kind):
-    """Everybody tries; who is refused has changed nothing."""
+    """Everybody tries; a refused move has changed nothing."""
     version = 1
     for person in PEOPLE:
         documents = [world.document, elsewhere["document"]]

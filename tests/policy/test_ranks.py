@@ -9,15 +9,15 @@ from db.core.organizations import UserRoleType
 from db.core.projects import ProjectMember, ProjectRole
 from tests.policy.attempts import prepare
 
-INVITE = """mutation ($input: OrganizationInvite!) {
-    organizationInvite(input: $input) { invitation { id } } }"""
-ADD = """mutation ($input: ProjectMemberAdd!) {
-    projectMemberAdd(input: $input) { member { id } } }"""
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: {kind}Update!) {{
+INVITE = """mutation ($input: OrganizationInviteInput!) {
+    organizationInvite(input: $input) { invitation: organizationInvitation { id } } }"""
+ADD = """mutation ($input: ProjectMemberAddInput!) {
+    projectMemberAdd(input: $input) { member: projectMember { id } } }"""
+UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: {kind}UpdateInput!) {{
     {mutation}Update(id: $id, expectedVersion: $version, input: $input) {{
-        member {{ role }} }} }}"""
+        member: {mutation} {{ role }} }} }}"""
 END = """mutation ($id: UUID!, $version: BigInt!) {{
-    {mutation}{verb}(id: $id, expectedVersion: $version) {{ member {{ role }} }} }}"""
+    {mutation}{verb}(id: $id, expectedVersion: $version) {{ member: {mutation} {{ role }} }} }}"""
 
 PLACES = {
     "organization_members": ("OrganizationMember", "organizationMember", UserRoleType),
@@ -27,7 +27,7 @@ ACTORS = {
     "organization_members": {"owner": Role.OWNER, "admin": Role.ADMIN},
     "project_members": {"owner": Role.OWNER, "admin": Role.ADMIN, "project_admin": Role.ADMIN},
 }
-"""Those whom the table lets change members at all, and their own rank there."""
+"""The people whom the table allows to change members, and their own rank there."""
 
 CASES = [
     (table, actor, role)
@@ -39,7 +39,7 @@ CASES = [
 
 @pytest.fixture
 def colleague(tidy):
-    """Give the colleague a role by other means; the arguments that name their membership."""
+    """Give the colleague a role with plain SQL; return the arguments that name their membership."""
 
     async def colleague(table, role, *, ended=False):
         row = await tidy.superuser.fetchrow(

@@ -1,4 +1,4 @@
-"""`allows` in Python and `permitted` in SQL read the table alike, whatever somebody was granted."""
+"""`allows` in Python and the forms in SQL interpret the policy alike, for any grants."""
 
 from itertools import product
 from types import SimpleNamespace
@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Uuid, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from auth.policy import RULES, allows, parameters, permitted
+from auth.policy import RULES, allows, grant_lists, lists_of, parameters, permitted, permitted_to
+from auth.session.compiled import Compiled
 from auth.session.row import STATEMENTS
-from auth.viewer import Role, Viewer
+from auth.viewer import Place, Role, Viewer
 from db.problem import Problem
 from tests.conftest import dsn_of
 from tests.isolation.rows import Register, filled
@@ -25,22 +26,21 @@ PLACES = {
     key: [UUID(f"019b0000-0000-7000-8000-{name}0000000000{i}") for i in (1, 2)]
     for key, name in {"organization_id": "0", "project_id": "1", "document_id": "2"}.items()
 }
-"""Two organizations, projects and documents; which is in which does not matter to the policy."""
+"""Two organizations, projects and documents; their nesting does not matter to the policy."""
 
 PEOPLE = [UUID(f"019b0000-0000-7000-8000-30000000000{i}") for i in (1, 2)]
 SCOPES = [id for ids in PLACES.values() for id in ids]
 
 
 def placed(model: Any) -> list[dict[str, Any]]:
-    """A row for every combination of places and people; its own id where it is a place."""
+    """Return a row for every combination of places and people; a place's own row has its ID."""
     table = model.__table__
     choices: dict[str, list[Any]] = {}
     for key, ids in PLACES.items():
         if key in table.columns:
             choices[key] = [*ids, None] if table.columns[key].nullable else ids
-    if model.is_scope:
-        (own,) = [k for k in PLACES if k.startswith(table.name.removesuffix("s"))]
-        choices["id"] = PLACES[own]
+    if model.traits.scope_key:
+        choices["id"] = PLACES[model.traits.scope_key]
     if table.name == "profiles":
         choices["id"] = PEOPLE
     if "user_id" in table.columns:
@@ -50,7 +50,7 @@ def placed(model: Any) -> list[dict[str, Any]]:
 
 
 def acceptable(table: str, row: dict[str, Any]) -> dict[str, Any] | None:
-    """The row as the table's constraints want it, or None when they allow no such row."""
+    """Return the row as the table's constraints require, or None when they allow none."""
     if table in ("properties", "user_roles") and row["document_id"] and not row["project_id"]:
         return None
     if table == "user_roles":
@@ -62,7 +62,7 @@ def acceptable(table: str, row: dict[str, Any]) -> dict[str, Any] | None:
 
 @pytest.fixture(scope="module")
 async def rows(database_dsn):
-    """Rows of every model, in a transaction that ends with the module."""
+    """Yield rows of every model, in a transaction that ends with the module."""
     name = urlsplit(database_dsn).path.removeprefix("/")
     connection = await asyncpg.connect(dsn_of(name, superuser=True))
     transaction = connection.transaction()
@@ -95,8 +95,12 @@ async def insert(connection, model):
         yield SimpleNamespace(**values)
 
 
+KINDS = {id: Place(key) for key, ids in PLACES.items() for id in ids}
+"""The kind of each place; a viewer may have been found without it."""
+
 viewers = st.builds(
     Viewer,
+    places=st.sampled_from([KINDS, {}]),
     id=st.sampled_from(PEOPLE),
     grants=st.dictionaries(st.sampled_from(SCOPES), st.sampled_from(GRANTED), max_size=4),
     organizations=st.frozensets(st.sampled_from(PLACES["organization_id"])),
@@ -120,8 +124,29 @@ async def test_python_and_sql_allow_the_same_rows(rows, model, viewer):
         assert found == expected, action
 
 
+@pytest.mark.parametrize("model", RULES, ids=lambda model: model.__name__)
+@given(viewer=viewers)
+@settings(max_examples=15, deadline=None)
+async def test_the_form_for_a_shape_of_grants_reads_the_same_rows(rows, model, viewer):
+    mine = bindparam("mine", type_=ARRAY(Uuid))
+    ids, columns, grants = (
+        [row.id for row in rows.of[model]],
+        model.__table__.c,
+        grant_lists(viewer),
+    )
+    names = lists_of(model)
+    shape = dict(zip(names, grants.shape(names), strict=True))
+    statement = select(model.id).where(permitted_to(model, columns, shape), model.id == any_(mine))
+    form = Compiled(statement, planned_once=False)
+    found = await rows.connection.fetch(form.text, *form.arguments(grants, {"mine": ids}))
+    expected = {row.id for row in rows.of[model] if allows(viewer, "read", model, row)}
+    if RULES[model].seen_with:
+        expected |= seen_with(rows, viewer, *RULES[model].seen_with)
+    assert {row["id"] for row in found} == expected
+
+
 def seen_with(rows, viewer, other, key):
-    """The rows that are open because those of another model, which name them, are."""
+    """Return the rows that are open because rows of another model that refer to them are."""
     return {getattr(row, key) for row in rows.of[other] if allows(viewer, "read", other, row)}
 
 

@@ -1,21 +1,21 @@
-"""A token's scopes narrow what its person may do, and never widen it."""
+"""A token's scopes narrow its person's rights, and never widen them."""
 
 from datetime import timedelta
 
 import pytest
 
-from auth import tokens
+from auth.credentials import tokens
 
 DOCUMENT = """query ($id: UUID!) { document(id: $id) { id
     viewerCan { update } requirements { nodes { name } } } }"""
 AROUND = """query ($id: UUID!) { document(id: $id) { name
     project { id } requirements { totalCount } } }"""
 PROJECT = "query ($id: UUID!) { project(id: $id) { id viewerCan { update } } }"
-NODES = "query ($ids: [UUID!]!) { nodes(ids: $ids) { id } }"
+NODES = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
 SCOPES = "{ viewer { scopes } }"
-CREATE = """mutation ($input: BlockCreate!) {
+CREATE = """mutation ($input: BlockCreateInput!) {
     blockCreate(input: $input) { block { id name } } }"""
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: ProjectUpdate!) {
+UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: ProjectUpdateInput!) {
     projectUpdate(id: $id, expectedVersion: $version, input: $input) { project { id } } }"""
 
 REACH = {
@@ -29,12 +29,12 @@ REACH = {
     "profile": set(),
     "": set(),
 }
-"""What a token with these scopes does with documents, and with the projects around them."""
+"""The access of a token with these scopes to documents, and to the projects around them."""
 
 
 @pytest.fixture
 def narrowed(tidy):
-    """Ask in somebody's name with a token of these scopes."""
+    """Send requests as a person with a token of these scopes."""
 
     async def narrowed(person, scope, query, **variables):
         life = timedelta(minutes=5)
@@ -46,7 +46,7 @@ def narrowed(tidy):
 
 
 def refusal(answer):
-    """The code and the scope that is missing, or None."""
+    """Return the code and the missing scope, or None."""
     errors = answer.get("errors")
     return errors and (errors[0]["extensions"]["code"], errors[0]["extensions"].get("scope"))
 

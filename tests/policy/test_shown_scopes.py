@@ -1,12 +1,12 @@
-"""The schema says which scope a token needs for what, and that is what is asked for."""
+"""The schema documents the scopes that a token needs, and they are the ones required."""
 
 from datetime import timedelta
 
 import pytest
 from graphql import GraphQLList, GraphQLNonNull, get_named_type, is_leaf_type
 
-from auth import tokens
-from auth.oauth.scopes import SCOPES
+from auth.credentials import tokens
+from auth.policy.scope_names import SCOPES
 from graph.schema import schema
 from tests.policy.attempts import ATTEMPTS, attempt, name_of, prepare
 
@@ -23,7 +23,7 @@ UUID = "00000000-0000-7000-8000-000000000000"
 
 
 def needed(root, name):
-    """The scopes of which the field says that one is needed."""
+    """Return the scopes of which the field documents that one is needed."""
     field = root.fields[name]
     (directive,) = field.extensions["strawberry-definition"].directives
     assert all(len(together) == 1 for together in directive.scopes)
@@ -34,7 +34,7 @@ def needed(root, name):
 
 
 def value_of(type_):
-    """A value that the type takes, whatever it means."""
+    """Return any value of the type."""
     if isinstance(type_, GraphQLNonNull):
         return value_of(type_.of_type)
     if isinstance(type_, GraphQLList):
@@ -53,7 +53,7 @@ def value_of(type_):
 
 
 def question(root, name):
-    """An operation that is valid, of this field alone."""
+    """Return a valid operation of this field alone."""
     field = root.fields[name]
     given = [
         f"{argument}: {value_of(of.type)}"
@@ -68,7 +68,7 @@ def question(root, name):
 
 @pytest.fixture
 def with_scopes(tidy):
-    """Have the owner ask from now on with a token of these scopes."""
+    """Send the owner's further requests with a token of these scopes."""
 
     async def with_scopes(scope):
         life = timedelta(minutes=5)
@@ -102,7 +102,7 @@ async def test_a_root_field_asks_for_the_scope_it_says(tidy, with_scopes, root, 
 
 
 def reached_by(scope, wanted):
-    """Whether whoever has this scope has one of those wanted."""
+    """Return whether this scope includes one of those wanted."""
     return scope in wanted or scope.replace(":write", ":read") in wanted
 
 
@@ -121,7 +121,7 @@ async def test_no_more_is_needed_than_the_scope_that_is_said(tidy, with_scopes, 
     await prepare(tidy, model, "read")
 
 
-PROJECT = """mutation ($input: BaselineCreate!) {
+PROJECT = """mutation ($input: BaselineCreateInput!) {
     baselineCreate(input: $input) { baseline { contentHash } } }"""
 
 

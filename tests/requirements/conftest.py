@@ -1,4 +1,4 @@
-"""Documents for tests of their order, and rows of what the API cannot write yet."""
+"""Documents for tests of their order, and rows that the API cannot write yet."""
 
 from collections.abc import Awaitable, Callable
 from uuid import UUID
@@ -12,7 +12,7 @@ from tests.world import World
 
 @pytest.fixture
 def shelf(world: World) -> Callable[..., Awaitable[Shelf]]:
-    """Make a new document with these blocks, in this order."""
+    """Return a function that makes a document with these blocks, in this order."""
 
     async def shelf(blocks: str = "", project: UUID | None = None) -> Shelf:
         shelf = Shelf(world, project or world.project, uuid7())
@@ -32,7 +32,7 @@ def shelf(world: World) -> Callable[..., Awaitable[Shelf]]:
 
 @pytest.fixture
 async def other_project(world: World) -> UUID:
-    """Another project of the organization."""
+    """Return another project of the organization."""
     id = uuid7()
     await world.superuser.execute(
         "INSERT INTO projects (id, organization_id, name, slug) VALUES ($1, $2, 'Other', $3)",
@@ -45,7 +45,7 @@ async def other_project(world: World) -> UUID:
 
 @pytest.fixture
 async def linked(world):
-    """A test that was run for the requirement, and links from and to it and beside it."""
+    """Insert an execution of a test for the requirement, and links from, to and beside it."""
     ids = {name: uuid7() for name in ("test", "run", "unused", "second", "inside", "beside")}
     other_document, stranger = uuid7(), uuid7()
     place = (world.organization, world.project)

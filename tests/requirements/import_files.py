@@ -1,4 +1,4 @@
-"""Files to import: our own small ones, those made on the spot, and the public ones beside us."""
+"""Files to import: our own small ones, generated ones, and the public samples."""
 
 import io
 import os
@@ -17,7 +17,7 @@ SAMPLES = Path(
 
 
 def sample(name: str) -> Path:
-    """A public file by its path in the folder of samples, which a checkout may do without."""
+    """Return a public file by its path in the folder of samples, which a checkout may lack."""
     path = SAMPLES / name
     if not path.is_file():
         pytest.skip(f"There is no {name} in GATEWAY_SAMPLE_DATA ({SAMPLES}).")
@@ -25,18 +25,18 @@ def sample(name: str) -> Path:
 
 
 def drafted(path: Path, **options: object) -> Draft:
-    """What a file on disk says."""
+    """Return the draft of a file on disk."""
     return read(load(path, Limits()), ImportOptions(**options))
 
 
 def drafted_from(data: str | bytes, name: str = "table.csv", **options: object) -> Draft:
-    """What these bytes say, as a file of this name."""
+    """Return the draft of these bytes, as a file of this name."""
     data = data.encode() if isinstance(data, str) else data
     return read(Source(name, data), ImportOptions(**options))
 
 
 def refusal(data: str | bytes, name: str = "table.csv", **options: object) -> str:
-    """Why these bytes are refused: one sentence."""
+    """Return the sentence with which these bytes are refused."""
     with pytest.raises(Problem) as caught:
         drafted_from(data, name, **options)
     assert caught.value.code == "INVALID"
@@ -44,7 +44,7 @@ def refusal(data: str | bytes, name: str = "table.csv", **options: object) -> st
 
 
 def answer(data: str | bytes, name: str = "table.csv") -> str:
-    """Nothing when these bytes are read, or why they are refused; any other end is a defect."""
+    """Return None when these bytes are read, or the refusal; any other error is a defect."""
     try:
         drafted_from(data, name)
     except Problem as problem:
@@ -53,7 +53,7 @@ def answer(data: str | bytes, name: str = "table.csv") -> str:
 
 
 def lift(**replaced):
-    """The text of our own file, with some of its words replaced."""
+    """Return the text of our own file, with some of its words replaced."""
     text = LIFT.read_text()
     for old, new in replaced.items():
         assert old in text
@@ -62,7 +62,7 @@ def lift(**replaced):
 
 
 def archive(**members):
-    """A zip archive of these files."""
+    """Return a zip archive of these files."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as file:
         for name, text in members.items():

@@ -1,15 +1,15 @@
-"""Importing into a test's own tenant, and looking at its rows from outside."""
+"""Imports into a test's own tenant, and its rows read with plain SQL."""
 
 import pytest
 
-from auth.identify import act_for
+from auth.credentials.identify import act_for
 from auth.session import Origin, ViewerSession
 from db.problem import Problem
 from graph.requirements.exchange import ImportOptions, Source, import_file, import_source
 
 
 class Importer:
-    """Imports into the world's project, and looks at the rows from outside."""
+    """Imports into the world's project, and reads the rows with plain SQL."""
 
     def __init__(self, world):
         self.world = world
@@ -48,7 +48,7 @@ class Importer:
         return await self.rows("audit_logs", order="id")
 
     async def everything(self):
-        """All rows that an import may write, and the record of their changes."""
+        """Return all rows that an import may write, and the audit log of their changes."""
         return [
             await self.rows(table, order="id")
             for table in ("documents", "blocks", "requirements", "trace_links", "audit_logs")

@@ -1,17 +1,18 @@
-"""A document for tests of its order, made by plain SQL; its rows are called by their names."""
+"""A document for tests of its order, made by plain SQL; its rows are known by their names."""
 
 from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from tests.requirements.places import place_input
 from tests.world import World
 
 MOVES = {
-    "blocks": """mutation ($id: UUID!, $version: BigInt!, $to: BlockPlace!) {
+    "blocks": """mutation ($id: UUID!, $version: BigInt!, $to: BlockPlaceInput!) {
         moved: blockMove(id: $id, expectedVersion: $version, placeAt: $to) { merged row: block {
             id version position parentId documentId projectId } } }""",
-    "requirements": """mutation ($id: UUID!, $version: BigInt!, $to: RequirementPlace!) {
+    "requirements": """mutation ($id: UUID!, $version: BigInt!, $to: RequirementPlaceInput!) {
         moved: requirementMove(id: $id, expectedVersion: $version, placeAt: $to) {
             merged row: requirement { id version position blockId documentId projectId } } }""",
 }
@@ -29,7 +30,7 @@ class Shelf:
         self.ids: dict[str, UUID] = {}
 
     async def add(self, table: str, *names: str, inside: str | None = None, **given: Any) -> None:
-        """Rows in this order, after those that are there unless `position` says where."""
+        """Insert rows in this order, after the existing ones unless `position` is given."""
         column = {"blocks": "parent_id", "requirements": "block_id"}[table]
         for name in names:
             self.ids[name] = uuid7()
@@ -56,14 +57,14 @@ class Shelf:
     async def move(
         self, table: str, name: str, version: int = 1, person: str = "editor", **to: Any
     ) -> dict[str, Any]:
-        """The payload; neighbours and blocks are given by their ids."""
+        """Move a row, with neighbours and blocks by name; return the payload."""
         return await self.move_by_id(table, self.ids[name], version, person, to)
 
     async def move_by_id(
         self, table: str, id: UUID, version: int, person: str, to: dict[str, Any]
     ) -> dict[str, Any]:
-        """The same for rows of any document."""
-        move = {"id": id, "version": version, "to": to}
+        """Move a row of any document by ID; return the payload."""
+        move = {"id": id, "version": version, "to": place_input(to)}
         moved: dict[str, Any] = await self.world.ask(person, MOVES[table], **move)
         return moved
 
@@ -74,7 +75,7 @@ class Shelf:
         return await self.move("requirements", name, version, **to)
 
     async def listed(self, table: str = "requirements") -> list[dict[str, Any]]:
-        """The document's rows as a viewer reads them, in their order."""
+        """Return the document's rows as a viewer reads them, in their order."""
         nodes: list[dict[str, Any]] = (await self.world.ask("viewer", LISTED, id=self.id))[table][
             "nodes"
         ]

@@ -1,7 +1,7 @@
-"""A storm of edits: many clients in one document, each of which keeps account of what it was told.
+"""A storm of edits: many clients in one document, each of which records its answers.
 
-A client repeats a request under its Idempotency-Key until it is answered, as a good client does;
-what the answer says is what the account holds.
+A client repeats a request under its Idempotency-Key until it is answered, as a good client does,
+and then records the answer.
 """
 
 import asyncio
@@ -18,18 +18,17 @@ import asyncpg
 
 RESULT = "requirement { id version name status tags description position documentId blockId }"
 BEGINNING = "mutation ($id: UUID!, $version: BigInt!"
-CREATE = (
-    f"mutation ($input: RequirementCreate!) {{ requirementCreate(input: $input) {{ {RESULT} }} }}"
-)
-UPDATE = f"""{BEGINNING}, $input: RequirementUpdate!) {{
+CREATE = f"""mutation ($input: RequirementCreateInput!) {{
+  requirementCreate(input: $input) {{ {RESULT} }} }}"""
+UPDATE = f"""{BEGINNING}, $input: RequirementUpdateInput!) {{
   requirementUpdate(id: $id, expectedVersion: $version, input: $input) {{
     mergedVersions {RESULT} }} }}"""
-MOVE = f"""{BEGINNING}, $to: RequirementPlace!) {{
+MOVE = f"""{BEGINNING}, $to: RequirementPlaceInput!) {{
   requirementMove(id: $id, expectedVersion: $version, placeAt: $to) {{
     mergedVersions {RESULT} }} }}"""
 DELETE = f"""{BEGINNING}) {{
   requirementDelete(id: $id, expectedVersion: $version) {{ {RESULT} }} }}"""
-MANY = f"""mutation ($items: [RequirementsUpdateItem!]!) {{
+MANY = f"""mutation ($items: [RequirementsUpdateItemInput!]!) {{
   requirementsUpdate(items: $items, onError: CONTINUE) {{
     results {{ index mergedVersions error {{ code }} {RESULT} }} }} }}"""
 RESTORE = f"""{BEGINNING}) {{
@@ -38,13 +37,13 @@ RESTORE = f"""{BEGINNING}) {{
 STATUSES = ("DRAFT", "IN_REVIEW", "APPROVED", "REJECTED")
 
 REFUSALS = {"CONFLICT", "NOT_FOUND"}
-"""What an edit may meet when others edit the same row."""
+"""The codes that an edit may get when others edit the same row."""
 KILL_EVERY = 0.25
 
 
 @dataclass
 class Ledger:
-    """What the clients were told, and the latest version that any of them has seen of each row."""
+    """The answers of the clients, and the latest version of each row that any of them has seen."""
 
     told: dict[str, dict[int, dict[str, Any]]] = field(default_factory=lambda: defaultdict(dict))
     seen: dict[str, int] = field(default_factory=dict)
@@ -53,7 +52,7 @@ class Ledger:
     repeated: int = 0
 
     def note(self, row: dict[str, Any], sent: dict[str, Any]) -> None:
-        """An answer: the row at this version was made by this client's request."""
+        """Record an answer: the row at this version was written by this client's request."""
         versions = self.told[row["id"]]
         assert row["version"] not in versions, "two clients were told that they made one version"
         versions[row["version"]] = sent
@@ -67,7 +66,7 @@ class Client:
         self.world, self.ledger, self.random = world, ledger, random.Random(seed)
 
     async def edit(self) -> None:
-        """One edit of a random kind, until it is answered."""
+        """Make one edit of a random kind, until it is answered."""
         choice: Callable[[], Awaitable[None]]
         (choice,) = self.random.choices(
             (self.update, self.update_many, self.move, self.create, self.delete, self.restore),
@@ -105,8 +104,8 @@ class Client:
     async def move(self) -> None:
         id, version = self._some()
         other, _ = self._some()
-        places = ({"first": True}, {"last": True}, {"after": other}, {"before": other})
-        await self._send(MOVE, {}, id=id, version=version, to=self.random.choice(places))
+        places = ({"end": "START"}, {"end": "END"}, {"after": other}, {"before": other})
+        await self._send(MOVE, {}, id=id, version=version, to={"at": self.random.choice(places)})
 
     async def create(self) -> None:
         input = {"documentId": str(self.world.document), "name": f"New {self.random.random()}"}
@@ -132,13 +131,13 @@ class Client:
         return response.json()
 
     def _some(self) -> tuple[str, int]:
-        """A row and a version of it; now and then one that is behind."""
+        """Return a row and a version of it; now and then an old one."""
         id = self.random.choice(list(self.ledger.seen))
         behind = self.random.random() < 0.1 and self.ledger.seen[id] > 1
         return id, self.ledger.seen[id] - behind
 
     async def _send(self, query: str, sent: dict[str, Any], **variables: Any) -> bool:
-        """Whether it was accepted."""
+        """Send the request; return whether it was accepted."""
         if payload := await self._answer(query, **variables):
             self._note(payload, variables.get("version", 0), sent)
         return bool(payload)
@@ -150,7 +149,7 @@ class Client:
             self.ledger.note(row, sent)
 
     async def _answer(self, query: str, **variables: Any) -> Any:
-        """The payload, or None when refused. What was not answered is repeated under its key."""
+        """Return the payload, or None when refused; repeat by key until answered."""
         key = str(uuid4())
         while True:
             answer = await self._post(query, key, variables)
@@ -173,13 +172,13 @@ class Client:
         return response.json()
 
     def _some(self) -> tuple[str, int]:
-        """A row and a version of it; now and then one that is behind."""
+        """Return a row and a version of it; now and then an old one."""
         id = self.random.choice(list(self.ledger.seen))
         behind = self.random.random() < 0.1 and self.ledger.seen[id] > 1
         return id, self.ledger.seen[id] - behind
 
     async def _send(self, query: str, sent: dict[str, Any], **variables: Any) -> bool:
-        """Whether it was accepted. A request that was not answered is repeated under its key."""
+        """Send the request, again by key until answered; return whether it was accepted."""
         key = str(uuid4())
         while True:
             answer = await self._post(query, key, variables)
@@ -202,7 +201,7 @@ class Client:
 
 @asynccontextmanager
 async def lightning(superuser: asyncpg.Connection):
-    """Kill a random connection of the gateway every now and then; yields how many, so far."""
+    """Kill random connections of the gateway; yield the number so far."""
     strikes = []
 
     async def strike() -> None:
@@ -224,7 +223,7 @@ async def lightning(superuser: asyncpg.Connection):
 
 
 async def start(world: Any, rows: int) -> Ledger:
-    """A document of so many requirements, made by its clients."""
+    """Create a document of this many requirements with the clients."""
     ledger = Ledger()
     client = Client(world, ledger, 0)
     for _ in range(rows):
@@ -243,7 +242,7 @@ class Event:
 
 
 async def history(superuser: asyncpg.Connection, document: UUID) -> dict[str, list[Event]]:
-    """What is recorded of each requirement of the document, by version."""
+    """Return the recorded events of each requirement of the document, by version."""
     rows = await superuser.fetch(
         "SELECT entity_id::text AS id, version, action, new_data, details ? 'renumbered'"
         " AS renumbered FROM audit_logs WHERE document_id = $1 AND entity_type = 'Requirement'"

@@ -1,4 +1,4 @@
-"""Assignments: who is to do what with a requirement, seen and given by those who may."""
+"""Assignments: people's work on a requirement, visible and given by those who may."""
 
 from typing import Any
 from uuid import uuid4
@@ -7,11 +7,12 @@ import pytest
 
 from tests.world import Refused, World
 
-CREATE = """mutation ($input: AssignmentCreate!) { assignmentCreate(input: $input) { assignment {
+CREATE = """mutation ($input: AssignmentCreateInput!) {
+  assignmentCreate(input: $input) { assignment {
   id version role status comment dueDate completedAt entityType entityId
   entity { ... on Requirement { name } } assignee { fullName } project { id }
   createdBy { fullName } } } }"""
-UPDATE = """mutation ($id: UUID!, $version: BigInt! = 1, $input: AssignmentUpdate!) {
+UPDATE = """mutation ($id: UUID!, $version: BigInt! = 1, $input: AssignmentUpdateInput!) {
   assignmentUpdate(id: $id, expectedVersion: $version, input: $input) {
     assignment { version role comment completedAt } } }"""
 DELETE = """mutation ($id: UUID!) { assignmentDelete(id: $id, expectedVersion: 1) {
@@ -20,7 +21,7 @@ LIST = """query ($requirement: UUID!) { requirement(id: $requirement) {
   assignments { totalCount nodes { id assignee { id } } } } }"""
 MINE = """{ viewer { profile { assignments(orderBy: [{by: DUE_DATE}]) { nodes {
   role entity { id } } } } } }"""
-NODE = "query ($id: UUID!) { node(id: $id) { id } }"
+NODE = "query ($id: ID!) { node(id: $id) { id } }"
 
 
 async def assign(world: World, by: str = "editor", **input: Any) -> dict[str, Any]:
@@ -88,7 +89,7 @@ async def test_who_does_not_see_the_requirement_sees_no_assignment(world, person
 
 
 async def test_only_members_are_assigned(world, other_world):
-    """Somebody of another organization is as little there as nobody."""
+    """A person of another organization is refused like one who does not exist."""
     answers = []
     for stranger in (world.people["outsider"], other_world.people["editor"], uuid4()):
         with pytest.raises(Refused) as refused:

@@ -1,4 +1,4 @@
-"""What has become of a baseline: each difference is found, named and told once, and no others."""
+"""The differences of a baseline: each is found, named and listed once, and no others."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,18 +9,20 @@ from graph.requirements.differences import longest_increasing
 from tests.requirements.test_baselines import frozen
 from tests.world import Refused
 
-DIFF = """query ($id: UUID!, $with: UUID, $first: Int! = 500, $after: UUID,
-    $kinds: [BaselineChangeKind!], $types: [String!]) {
+DIFF = """query ($id: UUID!, $with: UUID, $first: Int = 500, $after: String,
+    $last: Int, $before: String,
+    $kinds: [BaselineChangeKind!], $types: [EntityType!]) {
   baseline(id: $id) { diff(with: $with) { added removed changed moved
-    changes(first: $first, after: $after, kinds: $kinds, entityTypes: $types) {
+    changes(first: $first, after: $after, last: $last, before: $before, kinds: $kinds,
+        entityTypes: $types) { totalCount pageInfo { endCursor hasNextPage } nodes {
       kinds entityType entityId name before after
       source { entityType entityId name } target { entityType entityId name }
-      fields { field old new } } } } }"""
+      fields { field old new } } } } } }"""
 
 
 async def differences(world, baseline, person="editor", **arguments):
-    found = await world.ask(person, DIFF, id=baseline["id"], **arguments)
-    return found["diff"]
+    diff = (await world.ask(person, DIFF, id=baseline["id"], **arguments))["diff"]
+    return diff | {"changes": diff["changes"]["nodes"]}
 
 
 async def run(world, statement, *arguments):
@@ -95,9 +97,9 @@ async def test_links_are_told_with_the_names_of_their_ends(world, linked):
     told = {change["entityId"]: change for change in found["changes"]}
     assert len(told) == 2
     link, test = told[str(linked["inside"])], told[str(linked["run"])]
-    assert (link["kinds"], link["entityType"]) == (["REMOVED"], "TraceLink")
+    assert (link["kinds"], link["entityType"]) == (["REMOVED"], "TRACE_LINK")
     requirement = {
-        "entityType": "Requirement",
+        "entityType": "REQUIREMENT",
         "entityId": str(world.requirement),
         "name": f"Requirement {world.name}",
     }
@@ -148,9 +150,10 @@ async def test_a_text_that_changed_is_told_word_by_word(world):
     await run(
         world, "UPDATE requirements SET name = name || ' now' WHERE id = $1", world.requirement
     )
-    query = """query ($id: UUID!) { baseline(id: $id) { diff { changes {
-      fields { field diff { kind text } } } } } }"""
-    (change,) = (await world.ask("viewer", query, id=baseline["id"]))["diff"]["changes"]
+    query = """query ($id: UUID!) { baseline(id: $id) { diff { changes { nodes {
+      fields { field diff { kind text } } } } } } }"""
+    diff = (await world.ask("viewer", query, id=baseline["id"]))["diff"]
+    (change,) = diff["changes"]["nodes"]
     (name,) = change["fields"]
     parts = [(part["kind"], part["text"]) for part in name["diff"]]
     assert parts == [("EQUAL", f"Requirement {world.name}"), ("INSERTED", " now")]
@@ -177,16 +180,23 @@ async def test_the_changes_come_in_pages_and_by_kind_and_type(world, linked):
     await run(world, "UPDATE blocks SET name = 'Other' WHERE id = $1", world.block)
 
     async def told(**arguments):
-        found = await differences(world, baseline, **arguments)
-        return [change["entityId"] for change in found["changes"]]
+        found = await world.ask("editor", DIFF, id=baseline["id"], **arguments)
+        page = found["diff"]["changes"]
+        return [change["entityId"] for change in page["nodes"]], page
 
-    pages = [await told(first=2, types=["Requirement"])]
-    while page := await told(first=2, after=pages[-1][-1], types=["Requirement"]):
+    pages, cursor = [], None
+    for _ in range(3):
+        page, about = await told(first=2, after=cursor, types=["REQUIREMENT"])
+        assert about["totalCount"] == 5
         pages.append(page)
+        cursor = about["pageInfo"]["endCursor"]
+    assert about["pageInfo"]["hasNextPage"] is False
     assert [len(page) for page in pages] == [2, 2, 1]
     assert [id for page in pages for id in page] == ids
-    assert await told(kinds=["CHANGED"]) == [str(world.block)]
-    assert await told(kinds=["REMOVED"]) == []
+    last, _ = await told(first=None, last=2, before=cursor, types=["REQUIREMENT"])
+    assert last == ids[2:4]
+    assert (await told(kinds=["CHANGED"]))[0] == [str(world.block)]
+    assert (await told(kinds=["REMOVED"]))[0] == []
     with pytest.raises(Refused) as refused:
         await told(first=501)
     assert (refused.value.code, refused.value.field) == ("INVALID", ["first"])
@@ -208,7 +218,7 @@ async def test_who_has_a_role_in_the_document_alone_sees_its_part_of_the_changes
     await run(world, "UPDATE blocks SET name = 'Other' WHERE id = $1", world.block)
     assert len((await differences(world, baseline))["changes"]) == 3
     (change,) = (await differences(world, baseline, "document_editor"))["changes"]
-    assert change["entityType"] == "Block"
+    assert change["entityType"] == "BLOCK"
 
 
 async def test_the_differences_of_many_baselines_are_read_together(world, linked):
@@ -216,14 +226,14 @@ async def test_the_differences_of_many_baselines_are_read_together(world, linked
         await frozen(world, name=f"R{n}")
         await add(world, 10.0 + n)
     query = """query ($id: UUID!) { document(id: $id) { baselines { nodes {
-      name verified diff { added changes { entityId } } } } } }"""
+      name verified diff { added changes { totalCount } } } } } }"""
     nodes = (await world.ask("viewer", query, id=world.document))["baselines"]["nodes"]
     assert [(n["name"], n["diff"]["added"], n["verified"]) for n in nodes] == [
         ("R0", 3, True),
         ("R1", 2, True),
         ("R2", 1, True),
     ]
-    assert [len(n["diff"]["changes"]) for n in nodes] == [3, 2, 1]
+    assert [n["diff"]["changes"]["totalCount"] for n in nodes] == [3, 2, 1]
 
 
 EDITS = st.lists(

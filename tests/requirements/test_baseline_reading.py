@@ -1,4 +1,4 @@
-"""A baseline is read through the ordinary types: its documents, and what was beneath them."""
+"""A baseline is read through the ordinary types: its documents, and the rows beneath them."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ FIELDS = """id name slug tags position version createdAt updatedAt updatedBy { i
     totalCount pageInfo { hasNextPage }
     nodes { id name description status priority level format tags properties position version
       createdAt updatedAt document { name } block { name } project { name } } }"""
-DECLARED = "$id: UUID!, $order: [RequirementOrder!], $filter: RequirementFilter"
+DECLARED = "$id: UUID!, $order: [RequirementOrderInput!], $filter: RequirementFilterInput"
 LIVE = f"query ({DECLARED}) {{ document(id: $id) {{ {FIELDS} }} }}"
 FROZEN = f"query ({DECLARED}) {{ baseline(id: $id) {{ document {{ {FIELDS} }} }} }}"
 PAGE = """query ($id: UUID!, $after: String) { baseline(id: $id) {
@@ -30,7 +30,7 @@ PAGE = """query ($id: UUID!, $after: String) { baseline(id: $id) {
 
 @pytest.fixture
 async def filled(world):
-    """A block within the block, and requirements of all sorts in three places."""
+    """Return a block within the block, and requirements of all sorts in three places."""
     inner = uuid7()
     place = (world.organization, world.project, world.document)
     await world.superuser.execute(
@@ -206,8 +206,8 @@ async def test_freezing_amid_writers_shows_one_state(world):
         ("documents { nodes { requirements { nodes { id block { id } } } } }", 4),
         ("items { nodes { entityId data canonical contentHash } }", 3),
         ("verified counts { count }", 2),
-        ("diff { added changes { name } }", 3),
-        ("diff { changes { name source { name } } }", 4),
+        ("diff { added changes { nodes { name } } }", 3),
+        ("diff { changes { nodes { name source { name } } } }", 4),
     ],
 )
 async def test_a_baseline_is_read_in_few_statements(world, linked, fields, count):

@@ -18,11 +18,13 @@ from tests.requirements.bulk import (
     CREATE_BLOCKS,
     DELETE,
     DELETE_BLOCKS,
+    MOVE_BLOCKS,
     UPDATE,
     UPDATE_BLOCKS,
     change,
     codes,
     gone,
+    moved,
 )
 from tests.world import Refused
 
@@ -112,8 +114,8 @@ async def test_each_for_itself_writes_the_good_ones(world, create):
     )
     assert codes(made) == [None, "INVALID", None, "ALREADY_EXISTS", "INVALID"]
     paths = [result["error"] and result["error"]["field"] for result in made["results"]]
-    assert paths[1] == ["items", "1", "name"]
-    assert paths[4] == ["items", "4", "properties", "deep", "text"]
+    assert paths[1] == ["items", 1, "name"]
+    assert paths[4] == ["items", 4, "properties", "deep", "text"]
     assert (made["succeeded"], made["failed"]) == (2, 3)
     names = [row["name"] for row in await stored(world)]
     assert names[1:] == ["A", "B"]
@@ -180,7 +182,7 @@ async def test_deleted_rows_are_answered_as_they_were_written(world, ids):
     again = await world.ask("editor", DELETE, items=[gone(ids[0])], onError="CONTINUE")
     assert (codes(again), again["results"][0]["error"]["field"]) == (
         ["NOT_FOUND"],
-        ["items", "0", "id"],
+        ["items", 0, "id"],
     )
 
 
@@ -305,13 +307,16 @@ async def test_blocks_are_created_changed_and_deleted_in_bulk(world):
     one, other = (result["block"] for result in made["results"])
     assert (one["parentId"], one["position"]) == (str(world.block), 2)
     assert (other["type"], other["content"], other["position"]) == ("table", {"a": None}, 3)
-    changes = [change(one["id"], parentId=None), change(other["id"], parentId=one["id"])]
+    changes = [change(one["id"], name="One"), change(other["id"], externalId="B-1")]
     answer = await world.ask("editor", UPDATE_BLOCKS, items=changes)
+    assert [result["block"]["name"] for result in answer["results"]] == ["One", "B"]
+    moves = [moved(one["id"], 2, parentId=None), moved(other["id"], 2, parentId=one["id"])]
+    answer = await world.ask("editor", MOVE_BLOCKS, items=moves)
     assert [result["block"]["parentId"] for result in answer["results"]] == [None, one["id"]]
-    answer = await world.ask("editor", DELETE_BLOCKS, items=[gone(one["id"], 2)])
+    answer = await world.ask("editor", DELETE_BLOCKS, items=[gone(one["id"], 3)])
     assert answer["succeeded"] == 1
     answer = await world.ask(
-        "editor", UPDATE_BLOCKS, items=[change(other["id"], 2, name="C")], onError="CONTINUE"
+        "editor", UPDATE_BLOCKS, items=[change(other["id"], 3, name="C")], onError="CONTINUE"
     )
     assert codes(answer) == ["NOT_FOUND"]  # what it stands in is deleted
 
@@ -320,17 +325,17 @@ async def test_blocks_that_would_make_a_circle_together_are_refused(world):
     items = [{"documentId": world.document, "name": name} for name in "ABC"]
     made = await world.ask("editor", CREATE_BLOCKS, items=items)
     a, b, c = (result["block"]["id"] for result in made["results"])
-    changes = [change(a, parentId=b), change(b, parentId=c), change(c, parentId=a)]
-    answer = await world.ask("editor", UPDATE_BLOCKS, items=changes, onError="CONTINUE")
+    moves = [moved(a, parentId=b), moved(b, parentId=c), moved(c, parentId=a)]
+    answer = await world.ask("editor", MOVE_BLOCKS, items=moves, onError="CONTINUE")
     assert codes(answer) == [None, None, "INVALID"]
-    assert answer["results"][2]["error"]["field"] == ["items", "2", "input", "parentId"]
-    turned = [change(b, 2, parentId=None), change(a, 2, parentId=None), change(b, 2)]
-    answer = await world.ask("editor", UPDATE_BLOCKS, items=turned[:2])
+    assert answer["results"][2]["error"]["field"] == ["items", 2, "placeAt", "parentId"]
+    turned = [moved(b, 2, parentId=None), moved(a, 2, parentId=None)]
+    answer = await world.ask("editor", MOVE_BLOCKS, items=turned)
     assert answer["failed"] == 0
 
 
 async def test_the_cost_counts_what_a_bulk_may_answer(world):
-    query = """mutation ($items: [RequirementCreate!]!) { requirementsCreate(items: $items) {
+    query = """mutation ($items: [RequirementCreateInput!]!) { requirementsCreate(items: $items) {
         results { index requirement { id document { id } } } } }"""
     items = [{"documentId": world.document, "name": f"R{n}"} for n in range(40)]
     answer = await world.answer("editor", query, items=items)

@@ -1,4 +1,4 @@
-"""A bulk of any items leaves the rows and the record that the single mutations would leave."""
+"""A bulk of any items leaves the same rows and audit log as the single mutations."""
 
 import json
 from uuid import uuid4
@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from tests.requirements.bulk import CREATE, DELETE, UPDATE, change, codes, gone
 from tests.world import Refused
 
-CREATE_ONE = """mutation ($input: RequirementCreate!) {
+CREATE_ONE = """mutation ($input: RequirementCreateInput!) {
     requirementCreate(input: $input) { requirement { id } } }"""
 UPDATE_ONE = """mutation (
-        $id: UUID!, $expectedVersion: BigInt!, $input: RequirementUpdate!, $force: Boolean!) {
+        $id: UUID!, $expectedVersion: BigInt!, $input: RequirementUpdateInput!, $force: Boolean!) {
     requirementUpdate(
         id: $id, expectedVersion: $expectedVersion, input: $input, force: $force) {
         requirement { id } } }"""
 DELETE_ONE = """mutation ($id: UUID!, $expectedVersion: BigInt!) {
     requirementDelete(id: $id, expectedVersion: $expectedVersion) { requirement { id } } }"""
-DOCUMENT = """mutation ($input: DocumentCreate!) { documentCreate(input: $input) { document {
+DOCUMENT = """mutation ($input: DocumentCreateInput!) { documentCreate(input: $input) { document {
     id requirements { nodes { id } } } } }"""
 
 ROWS = 5
@@ -66,7 +66,7 @@ anything = st.one_of(
 @pytest.fixture
 def document(world):
     async def document():
-        """A new one of rows of which somebody has changed some; their ids."""
+        """Create a document with rows of which others have changed some; return their IDs."""
         parts = [{"name": f"R{n}", "description": "One.\nTwo.\nThree.\n"} for n in range(ROWS)]
         parts[-1]["externalId"] = TAKEN
         input = {"projectId": world.project, "name": "D", "slug": f"d-{uuid4()}"}
@@ -82,7 +82,7 @@ def document(world):
 @pytest.fixture
 def written(world):
     async def written(document):
-        """The rows in their order, without what differs anyway, each with its record."""
+        """Return the rows in order, without fields that always differ, each with its events."""
         rows = await world.superuser.fetch(
             "SELECT * FROM requirements WHERE document_id::text = $1 ORDER BY position, id",
             document,
@@ -99,7 +99,7 @@ def written(world):
 
 
 def _told(event):
-    """What is recorded of one change, without what differs anyway."""
+    """Return the values of one event, without those that always differ."""
     left = {"id", "document_id", "position", "deleted_at"}
     values = [json.loads(event[name] or "{}") for name in ("old_data", "new_data")]
     return (
@@ -109,7 +109,7 @@ def _told(event):
 
 
 async def one_by_one(world, query, items):
-    """The code of each, or None."""
+    """Send one mutation an item; return the code of each, or None."""
     single = {CREATE: CREATE_ONE, UPDATE: UPDATE_ONE, DELETE: DELETE_ONE}[query]
     found = []
     for item in items:

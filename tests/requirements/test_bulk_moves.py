@@ -10,7 +10,7 @@ from tests.world import Refused
 
 
 async def stored(world):
-    """Everything of the tenant that a move writes."""
+    """Return all rows of the tenant that a move writes."""
     return [
         await world.superuser.fetch(
             f"SELECT * FROM {table} WHERE organization_id = $1 ORDER BY id", world.organization
@@ -21,7 +21,7 @@ async def stored(world):
 
 @pytest.fixture
 async def letters(shelf):
-    """A document with the requirements A to H."""
+    """Return a document with the requirements A to H."""
     letters = await shelf()
     await letters.add_requirements(*"ABCDEFGH")
     return letters
@@ -70,7 +70,6 @@ async def test_a_refused_move_stops_all_and_says_where_it_is_wrong(world, letter
     items = [
         moved(letters.ids["A"], last=True),
         moved(letters.ids["B"], after=letters.ids["B"]),
-        moved(letters.ids["C"], first=True, last=True),
         moved(letters.ids["D"], documentId=letters.ids["D"]),
         moved(world.block),
         moved(letters.ids["E"], 7, last=True),
@@ -80,12 +79,11 @@ async def test_a_refused_move_stops_all_and_says_where_it_is_wrong(world, letter
         await move(letters, *items)
     told = refused.value.errors[0]["extensions"]["items"]
     assert [(item["index"], item["code"], item.get("field")) for item in told] == [
-        (1, "INVALID", ["items", 1, "placeAt", "after"]),
-        (2, "INVALID", ["items", 2, "placeAt", "last"]),
-        (3, "NOT_FOUND", ["items", 3, "placeAt", "documentId"]),
-        (4, "NOT_FOUND", ["items", 4, "id"]),
-        (5, "INVALID", ["items", 5, "expectedVersion"]),
-        (6, "NOT_FOUND", ["items", 6, "placeAt", "blockId"]),
+        (1, "INVALID", ["items", 1, "placeAt", "at", "after"]),
+        (2, "NOT_FOUND", ["items", 2, "placeAt", "documentId"]),
+        (3, "NOT_FOUND", ["items", 3, "id"]),
+        (4, "INVALID", ["items", 4, "expectedVersion"]),
+        (5, "NOT_FOUND", ["items", 5, "placeAt", "blockId"]),
     ]
     assert await stored(world) == before
 
@@ -127,6 +125,18 @@ async def test_a_dry_run_tells_and_writes_nothing(world, letters):
     answer = await move(letters, moved(letters.ids["A"]), moved(letters.ids["B"]), dryRun=True)
     assert [result["requirement"]["position"] for result in answer["results"]] == [9, 10]
     assert (answer["dryRun"], await stored(world)) == (True, before)
+
+
+async def test_two_who_move_a_row_at_once_are_told_even_where_both_put_it_last(letters):
+    ids = letters.ids
+    await move(letters, moved(ids["A"], last=True), moved(ids["B"], last=True))
+    items = (moved(ids["B"], last=True), moved(ids["C"], last=True))
+    answer = await move(letters, *items, onError="CONTINUE")
+    assert codes(answer) == ["CONFLICT", None]
+    (conflict,) = answer["results"][0]["error"]["conflicts"]
+    assert (conflict["field"], conflict["base"]) == ("position", 2)
+    assert conflict["current"] == conflict["yours"]
+    assert await letters.order() == "DEFGHABC"
 
 
 async def test_changes_of_other_fields_are_merged(world, letters):

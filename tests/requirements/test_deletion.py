@@ -1,4 +1,4 @@
-"""Deletion hides all that is beneath, on every path; restoring brings exactly that back."""
+"""Deletion hides all rows beneath, on every path; restoring shows exactly these again."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 TREE = """query ($organization: UUID!, $project: UUID!, $document: UUID!,
-        $outer: UUID!, $middle: UUID!, $inner: UUID!, $deep: UUID!, $ids: [UUID!]!) {
+        $outer: UUID!, $middle: UUID!, $inner: UUID!, $deep: UUID!, $node: ID!, $ids: [ID!]!) {
     organization(id: $organization) { projects { nodes { id } totalCount } }
     organizations { nodes { id } totalCount }
     project(id: $project) {
@@ -23,7 +23,7 @@ TREE = """query ($organization: UUID!, $project: UUID!, $document: UUID!,
     requirement(id: $deep) { project { id } document { id } block { id parent { id } } }
     requirements(filter: {projectId: {eq: $project}}) { nodes { id } totalCount }
     search: requirements(search: "gyroscope") { nodes { id } totalCount }
-    node(id: $deep) { id }
+    node(id: $node) { id }
     nodes(ids: $ids) { id }
 }
 fragment beneath on Block {
@@ -53,14 +53,16 @@ class Tree:
     versions: dict[str, int]
 
     async def read(self):
-        """What the owner finds, by every path."""
+        """Return the rows that the owner finds, by every path."""
         places = {level: self.ids[level] for level in LEVELS}
-        answer = await self.world.answer("owner", TREE, **places, ids=list(self.ids.values()))
+        answer = await self.world.answer(
+            "owner", TREE, **places, node=places["deep"], ids=list(self.ids.values())
+        )
         assert {e["extensions"]["code"] for e in answer.get("errors", [])} <= {"NOT_FOUND"}
         return answer["data"]
 
     async def change(self, action, level):
-        """Delete or restore it as the owner; the code when it is refused."""
+        """Delete or restore it as the owner; return the code when it is refused."""
         kind = "block" if level in BLOCKS else level
         kind = kind if level in LEVELS[:-1] else "requirement"
         mutation = CHANGE.format(name=kind + action)
@@ -72,7 +74,7 @@ class Tree:
 
 @pytest.fixture
 async def tree(world):
-    """Three blocks, one in the other, each with a requirement; `gone` has been deleted already."""
+    """Return three nested blocks, each with a requirement; `gone` has been deleted already."""
     places = (world.organization, world.project, world.document)
     ids = dict(zip(LEVELS, places, strict=False)) | {block: uuid7() for block in BLOCKS}
     parents = dict(zip(BLOCKS, (None, *BLOCKS), strict=False))
@@ -116,7 +118,7 @@ BENEATH = {
 
 
 def beneath(level):
-    """The level itself and everything beneath it."""
+    """Return the level itself and everything beneath it."""
     return {level}.union(*(beneath(child) for child in BENEATH.get(level, ())))
 
 
@@ -158,7 +160,7 @@ async def test_what_was_deleted_before_its_parent_is_restored_after_it(tree, lev
 
 @pytest.mark.parametrize("level", LEVELS[:2])
 async def test_what_is_deleted_is_hidden_from_everybody(tree, level):
-    query = "query ($ids: [UUID!]!) { nodes(ids: $ids) { id } }"
+    query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
     ids = [tree.ids[name] for name in sorted(beneath(level))]
     await tree.change("Delete", level)
     for person in ("owner", "admin", "editor", "viewer", "project_editor", "document_editor"):

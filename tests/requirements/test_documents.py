@@ -6,12 +6,15 @@ import pytest
 
 from tests.world import Refused
 
-CREATE = """mutation ($input: DocumentCreate!) { documentCreate(input: $input) { document {
+CREATE = """mutation ($input: DocumentCreateInput!) { documentCreate(input: $input) { document {
     id version name slug description tags externalId position organizationId projectId
     createdBy { id } updatedBy { id } } } }"""
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: DocumentUpdate!) {
+UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: DocumentUpdateInput!) {
     documentUpdate(id: $id, expectedVersion: $version, input: $input) { document {
         id version name slug description tags externalId position updatedBy { id } } } }"""
+MOVE = """mutation ($id: UUID!, $version: BigInt!, $to: DocumentPlaceInput!) {
+    documentMove(id: $id, expectedVersion: $version, placeAt: $to) { document {
+        id version position } } }"""
 DELETE = """mutation ($id: UUID!, $version: BigInt!) {
     documentDelete(id: $id, expectedVersion: $version) { document { id version } } }"""
 RESTORE = """mutation ($id: UUID!, $version: BigInt!) {
@@ -43,7 +46,7 @@ async def test_a_new_document_is_empty_but_for_its_name(world, new):
         "description": None,
         "tags": [],
         "externalId": None,
-        "position": 0,
+        "position": 1,
         "organizationId": str(world.organization),
         "projectId": str(world.project),
         "createdBy": editor,
@@ -64,7 +67,7 @@ async def test_fields_that_are_sent_change_and_the_others_stay(world, new):
     first = {"description": None, "externalId": None}
     changed = await world.ask("editor", UPDATE, id=made["id"], version=1, input=first)
     assert changed["document"].items() >= (first | {"tags": ["safety"], "version": 2}).items()
-    rest = {"name": "Wheels", "slug": "wheels", "tags": [], "position": -1, "externalId": "SRS-2"}
+    rest = {"name": "Wheels", "slug": "wheels", "tags": [], "externalId": "SRS-2"}
     changed = await world.ask("admin", UPDATE, id=made["id"], version=2, input=rest)
     admin = {"id": str(world.people["admin"])}
     assert changed["document"].items() >= (rest | {"version": 3, "updatedBy": admin}).items()
@@ -79,6 +82,47 @@ async def test_documents_stand_in_their_order(world, new):
     listed = (await world.ask("viewer", IN_PROJECT, id=world.project))["documents"]
     names = ["First", f"Document {world.name}", "Second", "Third"]
     assert listed == {"nodes": [{"name": name} for name in names], "totalCount": 4}
+
+
+async def test_a_document_is_moved_among_the_others_of_its_project(world, other_world, new):
+    made = {"W": str(world.document)}
+    for name in "ABC":
+        made[name] = (await new(name=name, slug=name.lower()))["id"]
+    steps = [
+        ("A", {"before": made["W"]}, "AWBC"),
+        ("C", {"after": made["A"]}, "ACWB"),
+        ("C", {"end": "START"}, "CAWB"),
+        ("A", {"end": "END"}, "CWBA"),
+        ("B", {"after": made["W"]}, "CWBA"),  # where it is
+    ]
+    versions = dict.fromkeys(made, 1)
+    for name, at, order in steps:
+        move = {"id": made[name], "version": versions[name], "to": {"at": at}}
+        moved = (await world.ask("editor", MOVE, **move))["document"]
+        versions[name] = moved["version"]
+        listed = (await world.ask("viewer", IN_PROJECT, id=world.project))["documents"]["nodes"]
+        assert [row["name"][0] for row in listed] == [{"W": "D"}.get(each, each) for each in order]
+    assert versions == {"W": 1, "A": 3, "B": 1, "C": 3}
+    for at, field in (
+        ({"after": made["C"]}, ["placeAt", "at", "after"]),
+        ({"before": str(other_world.document)}, ["placeAt", "at", "before"]),
+    ):
+        move = {"id": made["C"], "version": 3, "to": {"at": at}}
+        (error,) = (await world.answer("editor", MOVE, **move))["errors"]
+        assert (error["extensions"]["code"], error["extensions"]["field"]) == ("INVALID", field)
+    stale = {"id": made["C"], "version": 1, "to": {"at": {"end": "END"}}}
+    assert await world.code("editor", MOVE, **stale) == "CONFLICT"
+    assert await world.code("viewer", MOVE, **stale | {"version": 3}) == "FORBIDDEN"
+    foreign = stale | {"id": other_world.document}
+    assert await world.code("editor", MOVE, **foreign) == "NOT_FOUND"
+
+
+async def test_who_sees_a_document_alone_moves_it(world, new):
+    """The project, which orders its documents, cannot be read or locked then."""
+    await new()
+    at = {"end": "END"}
+    move = {"id": world.document, "version": 1, "to": {"at": at}}
+    assert await world.code("document_editor", MOVE, **move) is None
 
 
 async def test_a_stale_version_is_refused(world):

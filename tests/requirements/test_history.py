@@ -1,4 +1,4 @@
-"""The history of rows: what has changed, by whom and when, and going back to a version."""
+"""The history of rows: changed fields, authors and times, and reverting to a version."""
 
 from datetime import datetime
 
@@ -7,15 +7,17 @@ import pytest
 from tests.kit.asking import run, session_of
 from tests.world import Refused
 
-HISTORY = """query ($id: UUID!, $first: Int, $after: String, $last: Int, $direction: Direction) {
+HISTORY = """query ($id: ID!, $first: Int, $after: String, $last: Int,
+    $direction: OrderDirection) {
     node(id: $id) { history(first: $first, after: $after, last: $last, direction: $direction) {
         totalCount
         nodes { version action at forced revertedTo correlationId actor { id } changedFields
             changes { field old new diff { kind text } } }
         pageInfo { hasNextPage endCursor } } } }"""
-CREATE = """mutation ($input: RequirementCreate!) {
+CREATE = """mutation ($input: RequirementCreateInput!) {
     requirementCreate(input: $input) { requirement { id version } } }"""
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdate!, $force: Boolean) {
+UPDATE = """mutation ($id: UUID!, $version: BigInt!,
+    $input: RequirementUpdateInput!, $force: Boolean) {
     requirementUpdate(id: $id, expectedVersion: $version, input: $input, force: $force) {
         requirement { version } } }"""
 CHANGE = """mutation ($id: UUID!, $version: BigInt!) {
@@ -27,7 +29,7 @@ REVERT = """mutation ($id: UUID!, $version: BigInt!, $to: BigInt!) {
 
 @pytest.fixture
 async def requirement(world):
-    """One with three versions."""
+    """Return a requirement with three versions."""
     input = {
         "documentId": world.document,
         "blockId": world.block,
@@ -130,7 +132,8 @@ async def test_history_is_for_members_and_nobody_else(world, other_world, requir
 
 async def test_no_secret_stands_in_a_history(world):
     invite = """mutation ($id: UUID!, $email: String!) { organizationInvite(
-        input: {organizationId: $id, email: $email, role: EDITOR}) { invitation { id } } }"""
+        input: {organizationId: $id, email: $email, role: EDITOR}) {
+            invitation: organizationInvitation { id } } }"""
     made = await world.ask("admin", invite, id=world.organization, email="new@test.example")
     (entry,) = await entries(world, "admin", made["invitation"]["id"])
     assert "email" in entry["changedFields"]
@@ -152,9 +155,9 @@ async def test_histories_are_one_statement_however_many_rows(world, requirement)
 
 
 async def test_a_revert_writes_the_content_of_a_version_again(world, requirement):
-    move = """mutation ($id: UUID!, $first: Boolean!) { requirementMove(
-        id: $id, expectedVersion: 3, placeAt: {first: $first, blockId: null}) { __typename } }"""
-    await world.ask("editor", move, id=requirement, first=True)
+    move = """mutation ($id: UUID!) { requirementMove(
+        id: $id, expectedVersion: 3, placeAt: {at: {end: START}, blockId: null}) { __typename } }"""
+    await world.ask("editor", move, id=requirement)
     reverted = await world.ask("editor", REVERT, id=requirement, version=4, to=1)
     row = reverted["requirement"]
     assert (row["version"], row["name"], row["status"]) == (5, "Stops", "DRAFT")
@@ -204,7 +207,7 @@ async def test_blocks_and_documents_are_reverted_alike(world):
         ("document", "documentRevert", world.document, {"name": "Other", "tags": ["a"]}),
     ):
         name = type_.capitalize()
-        update = f"""mutation ($id: UUID!, $input: {name}Update!) {{
+        update = f"""mutation ($id: UUID!, $input: {name}UpdateInput!) {{
             {type_}Update(id: $id, expectedVersion: 1, input: $input) {{ __typename }} }}"""
         await world.ask("editor", update, id=id, input=change)
         back = f"""mutation ($id: UUID!) {{

@@ -1,4 +1,4 @@
-"""CSV files as drafts: columns, encodings, and the sentences for what is no table."""
+"""CSV files as drafts: columns, encodings, and the refusals of other content."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ CFE = "nasa_cfs_csv/cFE_FunctionalRequirements.csv"
 CF = "nasa_cfs_csv/cf_FunctionalRequirements.csv"
 
 CELLS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=12)
-"""Any text: quotes, delimiters, line ends; only not the NUL that PostgreSQL cannot store."""
+"""Any text: quotes, delimiters, line ends; only no NUL, which PostgreSQL cannot store."""
 
 WORDS = st.text("abcdefghij ", min_size=1, max_size=8)
 
@@ -182,6 +182,7 @@ def test_the_document_can_be_named():
 NO_TEXT = "a NUL character, so this is not text in UTF-8, or in UTF-16 with a byte order mark."
 FIELDS = "external_id, name, description, status, priority, level, format, tags, property, ignore"
 
+OR_NAME_IT = " save the file as UTF-8, or name its encoding, such as --encoding cp1252."
 REFUSED = {
     "a duplicate id": (
         "ID,Name\nR1,a\nR2,b\nR1,c\n",
@@ -219,11 +220,11 @@ REFUSED = {
     ),
     "another encoding": (
         "ID,Name\nR1,ok\nR2,Größe\n".encode("latin-1"),
-        "table.csv: byte 20 (line 3) is not UTF-8; save the file as UTF-8.",
+        "table.csv: byte 20 (line 3) is not UTF-8;" + OR_NAME_IT,
     ),
     "half a UTF-16 character": (
         "ID,Name\nR1,a\n".encode("utf-16")[:-1],
-        "table.csv: byte 27 (line 2) is not UTF-16; save the file as UTF-8.",
+        "table.csv: byte 27 (line 2) is not UTF-16;" + OR_NAME_IT,
     ),
     "UTF-32": (
         "ID,Name\nR1,a\n".encode("utf-32"),

@@ -1,4 +1,4 @@
-"""Files on disk: what is refused before a byte of it is looked at, whatever its format."""
+"""Files on disk: refusals before a byte is read, whatever the format."""
 
 import os
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ def refused(path, limits=None):
 
 @contextmanager
 def as_nobody():
-    """Not as root, whom no permission stops."""
+    """Run without root, whom no permission stops."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)

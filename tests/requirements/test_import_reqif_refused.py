@@ -75,7 +75,7 @@ MALFORMED = {
     "a NUL": (lift(Load="Lo\0ad"), 91),
     "nested too deep": ("<REQ-IF>" + "<CHILDREN>" * 300 + "</CHILDREN>" * 300 + "</REQ-IF>", 1),
 }
-"""What is no XML, and the line where it ceases to be; the rest of the sentence is the parser's."""
+"""Files that are not XML, and the line of the fault; the parser writes the rest of the sentence."""
 
 
 @pytest.mark.parametrize(("data", "line"), MALFORMED.values(), ids=MALFORMED)

@@ -1,4 +1,4 @@
-"""Drafts in the database: what is created, updated, left alone, restored, refused and recorded."""
+"""Drafts in the database: created, updated, unchanged, restored, refused and recorded rows."""
 
 import asyncio
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ def counts(result):
 
 @contextmanager
 def statements(engine):
-    """The statements that are sent meanwhile."""
+    """Collect the statements that are sent during the block."""
     sent = []
 
     def note(_connection, _cursor, statement, *_):
@@ -66,7 +66,7 @@ async def test_flight_software_is_imported(importer):
     assert document["slug"] == "cfe-functionalrequirements"
     stored = list((await importer.requirements()).values())
     assert [row["external_id"] for row in stored[:3]] == ["cES1000", "cES1001", "cES1002"]
-    assert stored[0]["description"].count("\r\n") == 15
+    assert stored[0]["description"].count("\n") == 15
     assert {row["document_id"] for row in stored} == {document["id"]}
 
 
@@ -368,3 +368,20 @@ async def test_progress_is_told_to_the_end(importer):
         ("requirements", 1000, 1200),
         ("requirements", 1200, 1200),
     ]
+
+
+async def test_a_file_is_found_again_by_ids_and_names_as_they_are_stored(importer):
+    text = "ID,Name,Text\nSYS\u00a01,Brake\u200b,It stops.\n,Cafe\u0301,It opens.\n"
+    first = await importer.text(text)
+    assert counts(first)["requirements"].startswith("2 created")
+    rows = await importer.rows("requirements", "(external_id = 'SYS 1' OR name = 'Caf\u00e9')")
+    assert [row["name"] for row in rows] == ["Brake", "Caf\u00e9"]
+    again = await importer.text(text)
+    assert counts(again)["requirements"].startswith("0 created")
+
+
+async def test_two_ids_of_a_file_that_look_alike_are_one(importer):
+    problem = await importer.refused("ID,Name\nSYS\u00a01,One\nSYS 1,Two\n")
+    assert "have the same id" in problem.message
+    problem = await importer.refused("ID,Name\nA,x" + "\u030e" * 9 + "\n")
+    assert "row 2 (line 2): A name has at most 4 combining marks" in problem.message

@@ -21,7 +21,7 @@ MARKUP = {
     ),
     "text as it stands": ("<pre>one\n  two\n</pre>", "one\n  two"),
     "an object": ('see <object data="files/plan.png" type="image/png"/>', "see [files/plan.png]"),
-    "an object with a text": ('<object data="x.png">a plan</object>', "a plan"),
+    "an object with a text": ('<object data="x.png">a plan</object>', "a plan [x.png]"),
     "a picture": ('<img src="x.png" alt="the plan"/>', "[the plan]"),
     "characters": (escape("a < b & c"), "a < b & c"),
     "nothing": ("<div> </div>", ""),

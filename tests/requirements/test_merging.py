@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth.session.merge import merge_lines
+from auth.session.write.merge_parts import merge_lines
 from tests.world import Refused
 
 UPDATE = """mutation (
-    $id: UUID!, $version: BigInt!, $input: RequirementUpdate!, $force: Boolean! = false) {
+    $id: UUID!, $version: BigInt!, $input: RequirementUpdateInput!, $force: Boolean! = false) {
   requirementUpdate(id: $id, expectedVersion: $version, input: $input, force: $force) {
     merged mergedVersions requirement { version name status description tags } } }"""
 DELETE = """mutation ($id: UUID!, $version: BigInt!, $force: Boolean! = false) {
   requirementDelete(id: $id, expectedVersion: $version, force: $force) {
     requirement { version } } }"""
-MOVE = """mutation ($id: UUID!, $version: BigInt!, $place: RequirementPlace!) {
+MOVE = """mutation ($id: UUID!, $version: BigInt!, $place: RequirementPlaceInput!) {
   requirementMove(id: $id, expectedVersion: $version, placeAt: $place) {
     merged mergedVersions requirement { version } } }"""
 READ = "query ($id: UUID!) { requirement(id: $id) { version name status description tags } }"
@@ -133,17 +133,17 @@ async def test_nothing_is_merged_beyond_what_is_recorded(world, update):
 
 
 async def test_of_many_writers_everyone_acknowledged_is_stored_and_recorded(world, update):
-    changes = [{"name": f"N{n}"} if n % 2 else {"tags": [f"t{n}"]} for n in range(10)]
+    changes = [{"name": f"N{n}"} if n % 2 else {"externalId": f"E-{n}"} for n in range(10)]
     attempts = [update("editor", 1, **change) for change in changes]
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
     answers = [outcome for outcome in outcomes if isinstance(outcome, dict)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
     assert {refusal.code for refusal in refused} == {"CONFLICT"}
     assert len(answers) + len(refused) == len(attempts)
-    assert len(answers) == 2  # the first name and the first tags
+    assert len(answers) == 2  # the first name and the first id
     read = await world.ask("owner", READ, id=world.requirement)
     assert read["version"] == 3
-    assert (read["name"], read["tags"]) != (f"Requirement {world.name}", [])
+    assert read["name"] != f"Requirement {world.name}"
     assert [record["version"] for record in await world.records(world.requirement)] == [2, 3]
 
 

@@ -1,4 +1,4 @@
-"""Whatever several people send at once, from whatever versions: the accepted is stored, whole."""
+"""Concurrent changes from any versions: accepted ones are stored whole."""
 
 import asyncio
 
@@ -8,19 +8,20 @@ from hypothesis import strategies as st
 
 from tests.world import Refused
 
-CREATE = """mutation ($input: RequirementCreate!) { requirementCreate(input: $input) {
+CREATE = """mutation ($input: RequirementCreateInput!) { requirementCreate(input: $input) {
     requirement { id } } }"""
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdate!) {
+UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdateInput!) {
     requirementUpdate(id: $id, expectedVersion: $version, input: $input) {
         merged mergedVersions requirement { version } } }"""
 READ = """query ($id: UUID!) { requirement(id: $id) {
-    version name status externalId tags description } }"""
+    version name status externalId tags properties description } }"""
 
 BASE = {
     "name": "The ferry stops",
     "status": "DRAFT",
     "externalId": "F-1",
-    "tags": [],
+    "tags": ["ferry"],
+    "properties": {"Owner": "A", "Sprint": {"from": 1, "to": 2}},
     "description": "One.\nTwo.\nThree.\nFour.\nFive.\n",
 }
 LINES = BASE["description"].splitlines(keepends=True)
@@ -28,7 +29,7 @@ LINES = BASE["description"].splitlines(keepends=True)
 
 @st.composite
 def changes(draw):
-    """What one person sends: some fields, each with one of a few values, so that people meet."""
+    """Return one person's changes: some fields with one of a few values, so that they collide."""
     sent = draw(
         st.fixed_dictionaries(
             {},
@@ -36,7 +37,16 @@ def changes(draw):
                 "name": st.sampled_from(["The ferry halts", "The ferry waits"]),
                 "status": st.sampled_from(["APPROVED", "REJECTED"]),
                 "externalId": st.sampled_from(["F-2", "F-3"]),
-                "tags": st.sampled_from([["quay"], ["berth"]]),
+                "tags": st.sampled_from([["ferry", "quay"], ["ferry", "berth"], []]),
+                "properties": st.sampled_from(
+                    [
+                        {"Owner": "B", "Sprint": {"from": 1, "to": 2}},
+                        {"Owner": "A", "Sprint": {"from": 1, "to": 3}},
+                        {"Owner": "A", "Sprint": {"from": 2, "to": 2}},
+                        {"Owner": "A"},
+                        {"Owner": "C", "Sprint": {"from": 1, "to": 2}, "Cost": 1},
+                    ]
+                ),
             },
         )
     )
@@ -47,8 +57,24 @@ def changes(draw):
     return sent
 
 
+def leaves(value, path=()):
+    """Return the values at each path of nested objects."""
+    if not isinstance(value, dict):
+        return {path: value}
+    return {
+        at: leaf for key, inner in value.items() for at, leaf in leaves(inner, (*path, key)).items()
+    }
+
+
+def keys_changed(sent):
+    """Return the keys of the properties that a change sets, with the values; None removes one."""
+    before, after = leaves(BASE["properties"]), leaves(sent.get("properties", BASE["properties"]))
+    paths = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    return {path: after.get(path) for path in paths}
+
+
 def lines_changed(sent):
-    """The lines that a description changes, and to what."""
+    """Return the lines that a description changes, with the new ones."""
     lines = sent.get("description", BASE["description"]).splitlines(keepends=True)
     return {i: line for i, line in enumerate(lines) if line != LINES[i]}
 
@@ -88,11 +114,21 @@ async def test_writers_at_once_merge_or_conflict_and_nothing_is_lost(world, send
     accepted = [s for s, o in zip(everyone, outcomes, strict=True) if isinstance(o, dict)]
     refused = [(s, o) for s, o in zip(everyone, outcomes, strict=True) if not isinstance(o, dict)]
     stored = await world.ask("viewer", READ, id=base["id"])
-    plain = BASE.keys() - {"description"}
+    plain = BASE.keys() - {"description", "tags", "properties"}
     for field in plain:
         values = [sent[field] for sent in accepted if field in sent]
         assert all(value == values[0] for value in values), "two values were accepted for one field"
         assert stored[field] == (values[0] if values else base[field])
+    sets = [set(sent["tags"]) for sent in accepted if "tags" in sent]
+    assert set(stored["tags"]) == {"ferry"}.intersection(*sets) | set().union(*sets) - {"ferry"}
+    assert len(set(stored["tags"])) == len(stored["tags"])
+    properties = leaves(BASE["properties"])
+    changed = {}
+    for sent in accepted:
+        for path, value in keys_changed(sent).items():
+            assert changed.setdefault(path, value) == value, "two values were accepted for one key"
+    expected = {path: value for path, value in (properties | changed).items() if value is not None}
+    assert leaves(stored["properties"]) == expected
     expected = dict(enumerate(LINES))
     for sent in accepted:
         for line, text in lines_changed(sent).items():
@@ -102,6 +138,7 @@ async def test_writers_at_once_merge_or_conflict_and_nothing_is_lost(world, send
     for sent, conflicts in refused:
         for conflict in conflicts:
             assert conflict["yours"] != conflict["current"]
+            assert conflict["field"] == conflict["path"][0]
             assert conflict["field"] in sent
         assert conflicts
     record = await world.records(base["id"])

@@ -1,4 +1,4 @@
-"""Moves at once, over two documents with blocks: nothing is lost, doubled or out of order."""
+"""Concurrent moves, over two documents with blocks: nothing is lost, doubled or out of order."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ INSIDE = {"blocks": "parent_id", "requirements": "block_id"}
 
 @pytest.fixture
 async def shelves(shelf, other_project):
-    """Two documents of two projects, with requirements in the blocks of the first."""
+    """Return two documents of two projects, with requirements in the blocks of the first."""
     one, other = await shelf(), await shelf(project=other_project)
     for shelf_, letters in ((one, "ABCD"), (other, "WXYZ")):
         await shelf_.add_blocks(*letters)
@@ -35,7 +35,7 @@ async def shelves(shelf, other_project):
 
 
 async def stored(world, shelves, table):
-    """The rows of both documents, in their order, by their ids."""
+    """Return the rows of both documents, in their order, by their ids."""
     rows = await world.superuser.fetch(
         ROWS.format(table=table, inside=INSIDE[table]), [shelf.id for shelf in shelves]
     )
@@ -43,7 +43,7 @@ async def stored(world, shelves, table):
 
 
 class Mover:
-    """One client: moves what it likes to where it likes, and reads again what it has moved."""
+    """One client: makes random moves, and reads the moved rows again."""
 
     def __init__(self, world, shelves, table, number):
         self.world, self.shelves, self.table = world, shelves, table
@@ -79,7 +79,7 @@ class Mover:
 
 
 async def run(world, shelves, moves, tables):
-    """So many moves by many clients at once; how many of them were made."""
+    """Run this many moves by many clients at once; return the number of accepted ones."""
     before = {table: await stored(world, shelves, table) for table in INSIDE}
     movers = [
         Mover(world, shelves, tables[number % len(tables)], number) for number in range(CLIENTS)
@@ -100,7 +100,7 @@ async def run(world, shelves, moves, tables):
 
 
 def require_order(before, after):
-    """Every row is there once, and no two of a document at one position."""
+    """Check that every row exists once, and no two of a document at one position."""
     assert after.keys() == before.keys()
     for document in {row["document_id"] for row in after.values()}:
         line = [row for row in after.values() if row["document_id"] == document]
@@ -108,7 +108,7 @@ def require_order(before, after):
 
 
 async def require_record(world, table, before, after):
-    """What is recorded, made again from the start, gives what is stored."""
+    """Check that the recorded events, applied from the start, give the stored rows."""
     changes = await world.superuser.fetch(
         "SELECT entity_id, version, old_data, new_data FROM audit_logs"
         " WHERE entity_id = ANY($1) ORDER BY entity_id, version",
@@ -153,7 +153,9 @@ async def test_moves_at_once_leave_everything_once_in_its_order(world, shelves):
     assert await run(world, shelves, 48, ["requirements", "blocks"]) > 10
 
 
+@pytest.mark.storm
 @pytest.mark.exhaustive
-async def test_a_thousand_moves_at_once_leave_everything_once_in_its_order(world, shelves):
-    made = await run(world, shelves, 1008, ["requirements", "requirements", "blocks"])
-    assert made > 300
+async def test_many_moves_at_once_leave_everything_once_in_its_order(world, shelves, full):
+    moves = 1008 if full else 240
+    made = await run(world, shelves, moves, ["requirements", "requirements", "blocks"])
+    assert made > moves * 0.3

@@ -1,4 +1,4 @@
-"""Moves tried in memory: over two documents with nested blocks, they are those of plain lists."""
+"""Moves in memory: over two documents with nested blocks, they equal those of plain lists."""
 
 from itertools import pairwise
 from uuid import UUID
@@ -6,11 +6,12 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auth.session.ancestry import ordering
 from db.problem import Problem
 from db.requirements.documents import Block
-from graph.requirements.ordering import Place
-from graph.requirements.outline import Outline, Standing
-from graph.requirements.positions import SMALLEST_GAP
+from graph.kit.ordering import Place
+from graph.kit.outline import Outline, Standing
+from graph.kit.positions import SMALLEST_GAP
 
 DOCUMENTS = UUID(int=1), UUID(int=2)
 COUNT = 10
@@ -29,7 +30,7 @@ moves = st.lists(
 
 
 class Lists:
-    """What is expected: two lists, and the block that each block stands in."""
+    """The expected state: two lists, and the parent of each block."""
 
     def __init__(self):
         self.lists = {DOCUMENTS[0]: BLOCKS[:6], DOCUMENTS[1]: BLOCKS[6:]}
@@ -44,7 +45,7 @@ class Lists:
             block = self.inside[block]
 
     def move(self, block, document, inside, way, beside):
-        """Whether it is moved; `inside` is "" when the client says nothing of it."""
+        """Move a row; return whether it was moved. `inside` is "" when the client gives none."""
         crosses = self.document(block) != document
         inside_given = inside != ""
         inside = inside or None
@@ -77,7 +78,7 @@ def test_moves_in_memory_are_those_of_lists(moves):
         block: Standing(float(number), expected.document(block), None, shown=True)
         for number, block in enumerate(BLOCKS)
     }
-    outline = Outline(Block, found, {})
+    outline = Outline(ordering(Block), found, {})
     for block, document, inside, way, beside in moves:
         to = Place(
             inside=inside or None,
@@ -95,7 +96,7 @@ def test_moves_in_memory_are_those_of_lists(moves):
         for document_id, blocks in expected.lists.items():
             standing = [outline.now[each] for each in blocks]
             positions = [at.position for at in standing]
-            assert {at.document_id for at in standing} <= {document_id}
+            assert {at.container_id for at in standing} <= {document_id}
             assert all(right - left >= SMALLEST_GAP for left, right in pairwise(positions))
         assert {each: at.inside for each, at in outline.now.items()} == expected.inside
         assert {id for id in BLOCKS if outline.now[id] != found[id]} == outline.changed().keys()

@@ -3,6 +3,7 @@
 import pytest
 
 from auth.session.row import STATEMENTS
+from db.connection import Context, enter_locally
 from tests.kit.asking import run, session_of
 from tests.world import Refused
 
@@ -10,7 +11,7 @@ REQUIREMENT = """query ($id: UUID!, $version: BigInt, $time: DateTime) {
     requirement(id: $id, atVersion: $version, asOf: $time) {
         id version name status description tags position properties updatedAt documentId blockId
         createdBy { id } updatedBy { id } document { id name } block { name }
-        viewerCan { update delete create(type: "Requirement") } } }"""
+        viewerCan { update delete create(type: REQUIREMENT) } } }"""
 TREE = """query ($id: UUID!, $time: DateTime, $version: BigInt) {
     document(id: $id, asOf: $time, atVersion: $version) {
         name version
@@ -18,9 +19,9 @@ TREE = """query ($id: UUID!, $time: DateTime, $version: BigInt) {
             requirements { totalCount nodes { id name version document { name } } } } }
         requirements { totalCount nodes { id name version blockId position } }
         project { name organization { name } } } }"""
-CREATE = """mutation ($input: RequirementCreate!) {
+CREATE = """mutation ($input: RequirementCreateInput!) {
     requirementCreate(input: $input) { requirement { id version } } }"""
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdate!) {
+UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdateInput!) {
     requirementUpdate(id: $id, expectedVersion: $version, input: $input) {
         requirement { version } } }"""
 DELETE = """mutation ($id: UUID!, $version: BigInt!) {
@@ -31,7 +32,7 @@ RESTORE = """mutation ($id: UUID!, $version: BigInt!) {
 
 @pytest.fixture
 def now(world):
-    """The time, as the database has it."""
+    """Return the database's time."""
 
     async def now():
         return (await world.superuser.fetchval("SELECT clock_timestamp()")).isoformat()
@@ -74,7 +75,7 @@ async def test_a_version_that_never_was_is_not_found(world):
 
 
 async def test_a_row_that_moved_or_was_deleted_is_seen_where_it_was(world, now):
-    """Also when the document it went to may not be read."""
+    """Also when the document that it moved to may not be read."""
     other = await world.ask(
         "admin",
         """mutation ($project: UUID!) { documentCreate(input: {
@@ -137,10 +138,7 @@ async def test_a_transaction_is_seen_whole_or_not_at_all(world, now):
     start, end = await now(), None
     async with world.database.orm.connect() as one:
         user = world.people["editor"]
-        await one.exec_driver_sql(
-            f"SELECT set_config('app.user_id', '{user}', true),"
-            f" set_config('app.organizations', '{{{world.organization}}}', true)"
-        )
+        await one.run_sync(enter_locally, Context(user, frozenset([world.organization])))
         for table, type_ in (("documents", "Document"), ("blocks", "Block")):
             id = getattr(world, table.removesuffix("s"))
             await one.exec_driver_sql(
@@ -197,7 +195,7 @@ async def test_the_past_is_as_many_statements_whatever_the_number_of_rows(world)
 
 
 async def test_the_past_reads_the_record_by_its_indexes(world, now, monkeypatch):
-    """However much is recorded of other rows, no statement walks over all of it."""
+    """No statement scans all of the log, whatever is recorded of other rows."""
     time = await now()
     await world.ask("editor", UPDATE, id=world.requirement, version=1, input={"name": "New"})
     await world.superuser.execute(

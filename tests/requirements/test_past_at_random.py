@@ -1,4 +1,4 @@
-"""After any sequence of writes, each moment and each version is read as it was seen then."""
+"""After any sequence of writes, each time and each version is read as it was then."""
 
 from typing import Any
 from uuid import UUID
@@ -22,9 +22,9 @@ WRITES = {
     "create": """mutation ($document: UUID!, $block: UUID) { requirementCreate(input: {
         documentId: $document, blockId: $block, name: "New", externalId: null,
         position: 1.5 }) { requirement { id version } } }""",
-    "update": """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdate!) {
+    "update": """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdateInput!) {
         requirementUpdate(id: $id, expectedVersion: $version, input: $input) { __typename } }""",
-    "move": """mutation ($id: UUID!, $version: BigInt!, $to: RequirementPlace!) {
+    "move": """mutation ($id: UUID!, $version: BigInt!, $to: RequirementPlaceInput!) {
         requirementMove(id: $id, expectedVersion: $version, placeAt: $to) { __typename } }""",
     "delete": """mutation ($id: UUID!, $version: BigInt!) {
         requirementDelete(id: $id, expectedVersion: $version) { __typename } }""",
@@ -32,15 +32,15 @@ WRITES = {
         requirementRestore(id: $id, expectedVersion: $version) { __typename } }""",
     "revert": """mutation ($id: UUID!, $version: BigInt!) { requirementRevert(
         id: $id, expectedVersion: $version, toVersion: 1) { __typename } }""",
-    "block": """mutation ($id: UUID!, $version: BigInt!, $input: BlockUpdate!) {
+    "block": """mutation ($id: UUID!, $version: BigInt!, $input: BlockUpdateInput!) {
         blockUpdate(id: $id, expectedVersion: $version, input: $input) { __typename } }""",
-    "block move": """mutation ($id: UUID!, $version: BigInt!, $to: BlockPlace!) {
+    "block move": """mutation ($id: UUID!, $version: BigInt!, $to: BlockPlaceInput!) {
         blockMove(id: $id, expectedVersion: $version, placeAt: $to) { __typename } }""",
     "block delete": """mutation ($id: UUID!, $version: BigInt!) {
         blockDelete(id: $id, expectedVersion: $version) { __typename } }""",
     "block restore": """mutation ($id: UUID!, $version: BigInt!) {
         blockRestore(id: $id, expectedVersion: $version) { __typename } }""",
-    "document": """mutation ($id: UUID!, $version: BigInt!, $input: DocumentUpdate!) {
+    "document": """mutation ($id: UUID!, $version: BigInt!, $input: DocumentUpdateInput!) {
         documentUpdate(id: $id, expectedVersion: $version, input: $input) { __typename } }""",
 }
 VALUES = st.fixed_dictionaries(
@@ -64,7 +64,7 @@ async def tables(world: World, table: str) -> list[Any]:
 
 
 async def write(world: World, documents: list[UUID], step: Any) -> None:
-    """One write of somebody's; what is refused changes nothing, and that is as good."""
+    """Make one write as a person; a refused one changes nothing."""
     what, one, other, values, flag = step
     requirements, blocks = await tables(world, "requirements"), await tables(world, "blocks")
     row, block = requirements[one % len(requirements)], blocks[other % len(blocks)]
@@ -75,16 +75,18 @@ async def write(world: World, documents: list[UUID], step: Any) -> None:
             inside = {"document": block["document_id"], "block": block["id"] if flag else None}
             await world.answer("editor", WRITES[what], **inside)
         case "move":
-            to = {"documentId": documents[other % 2], "first": flag}
+            to = {"documentId": documents[other % 2], "at": {"end": "START" if flag else "END"}}
             if flag:
                 to |= {"documentId": block["document_id"], "blockId": block["id"]}
             await world.answer("admin", WRITES[what], **place, to=to)
         case "block":
             named = {key: values[key] for key in ("name",) if key in values}
-            parent = {"parentId": blocks[one % len(blocks)]["id"]} if flag else {}
-            await world.answer("editor", WRITES[what], **of_block, input=named | parent)
+            await world.answer("editor", WRITES[what], **of_block, input=named)
         case "block move":
-            to = {"documentId": documents[one % 2], "first": flag}
+            to = {"documentId": documents[one % 2], "at": {"end": "START" if flag else "END"}}
+            if flag:
+                parent = blocks[one % len(blocks)]
+                to |= {"documentId": parent["document_id"], "parentId": parent["id"]}
             await world.answer("admin", WRITES[what], **of_block, to=to)
         case "document":
             version = "SELECT version FROM documents WHERE id = $1"

@@ -1,4 +1,4 @@
-"""Positions: any sequence of moves gives the order that a list would have, and never runs short."""
+"""Positions: any sequence of moves gives the order of a list, and never runs out."""
 
 from itertools import pairwise
 from uuid import UUID
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.requirements.positions import SMALLEST_GAP, Line, spaced
+from graph.kit.positions import SMALLEST_GAP, Line, spaced
 
 LARGEST = 1.7976931348623157e308
 
@@ -22,7 +22,7 @@ def gaps(line):
 
 
 def move(line, id, place):
-    """Move one; how many others were renumbered."""
+    """Move one row; return the number of others that were renumbered."""
     line.take(id)
     changed = line.put([id], place(line))
     assert line.positions[id] == changed[id]

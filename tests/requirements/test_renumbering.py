@@ -1,10 +1,10 @@
-"""Where a gap runs out its neighbourhood is numbered anew, which is nobody's edit."""
+"""A gap without room is renumbered with its neighbourhood, which is no one's edit."""
 
 from itertools import pairwise
 
 import pytest
 
-UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdate!) {
+UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdateInput!) {
     requirementUpdate(id: $id, expectedVersion: $version, input: $input) {
         merged mergedVersions requirement { version name } } }"""
 DELETE = """mutation ($id: UUID!, $version: BigInt!) {
@@ -16,7 +16,7 @@ GAP = 1e-9
 
 @pytest.fixture
 async def tight(shelf):
-    """B stands so near to A that nothing goes between them; Z is far away."""
+    """Return a document in which nothing fits between A and B, and Z is far away."""
     tight = await shelf()
     await tight.add_requirements("A", position=1)
     await tight.add_requirements("B", position=1 + GAP)

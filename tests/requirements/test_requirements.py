@@ -10,12 +10,12 @@ from tests.world import Refused
 FIELDS = """id version externalId name description status format priority level position tags
     originalRequirement enhancedRequirement aiAnalysis properties
     organizationId projectId documentId blockId createdBy { id } updatedBy { id }"""
-CREATE = f"""mutation ($input: RequirementCreate!) {{
+CREATE = f"""mutation ($input: RequirementCreateInput!) {{
     requirementCreate(input: $input) {{ requirement {{ {FIELDS} }} }} }}"""
-UPDATE = f"""mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdate!) {{
+UPDATE = f"""mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdateInput!) {{
     requirementUpdate(id: $id, expectedVersion: $version, input: $input) {{
         requirement {{ {FIELDS} }} }} }}"""
-MOVE = f"""mutation ($id: UUID!, $version: BigInt!, $to: RequirementPlace!) {{
+MOVE = f"""mutation ($id: UUID!, $version: BigInt!, $to: RequirementPlaceInput!) {{
     requirementMove(id: $id, expectedVersion: $version, placeAt: $to) {{
         requirement {{ {FIELDS} }} }} }}"""
 DELETE = """mutation ($id: UUID!, $version: BigInt!) {
@@ -54,14 +54,14 @@ def new(world):
 
 @pytest.fixture
 async def wheels(world):
-    """Another document of the same project; its id."""
+    """Create another document of the same project; return its ID."""
     made = await world.ask("editor", DOCUMENT, id=world.project, name="wheels")
     return made["document"]["id"]
 
 
 @pytest.fixture
 async def elsewhere(world):
-    """A document in another project of the organization; its id."""
+    """Create a document in another project of the organization; return its ID."""
     made = await world.ask("admin", PROJECT, id=world.organization, name="rover")
     made = await world.ask("admin", DOCUMENT, id=made["project"]["id"], name="wheels")
     return made["document"]["id"]
@@ -240,7 +240,8 @@ async def test_a_move_needs_rights_at_both_ends(world, elsewhere):
     move = {"id": world.requirement, "version": 1, "to": {"documentId": elsewhere}}
     assert await world.code("project_editor", MOVE, **move) == "NOT_FOUND"
     share = """mutation ($project: UUID!, $user: UUID!, $role: ProjectRole!) { projectMemberAdd(
-        input: {projectId: $project, userId: $user, role: $role}) { member { id } } }"""
+        input: {projectId: $project, userId: $user, role: $role}) {
+            member: projectMember { id } } }"""
     there = "query ($id: UUID!) { document(id: $id) { projectId } }"
     project = (await world.ask("admin", there, id=elsewhere))["projectId"]
     for person, role in (("project_editor", "VIEWER"), ("project_viewer", "EDITOR")):
@@ -284,6 +285,6 @@ async def test_foreign_requirements_do_not_exist(world, other_world):
     theirs = {"id": other_world.requirement, "version": 1}
     assert await world.code("owner", UPDATE, **theirs, input={"name": "Ours"}) == "NOT_FOUND"
     assert await world.code("owner", DELETE, **theirs) == "NOT_FOUND"
-    assert await world.code("owner", MOVE, **theirs, to={"first": True}) == "NOT_FOUND"
+    assert await world.code("owner", MOVE, **theirs, to={"at": {"end": "START"}}) == "NOT_FOUND"
     assert await other_world.code("owner", DELETE, **theirs) is None
     assert await world.code("owner", RESTORE, **theirs | {"version": 2}) == "NOT_FOUND"

@@ -1,18 +1,19 @@
-"""The trash lists what its viewer can restore, of every kind, and nothing else."""
+"""The trash lists the rows of every type that its viewer can restore, and nothing else."""
 
 from datetime import datetime, timedelta
 
 import pytest
 from uuid_utils.compat import uuid7
 
-from auth import tokens
+from auth.credentials import tokens
 from tests.kit.asking import run, session_of
 
-TRASH = """query ($organization: UUID, $project: UUID, $document: UUID, $types: [TrashType!],
+TRASH = """query ($organization: UUID, $project: UUID, $document: UUID, $types: [EntityType!],
         $first: Int, $after: String, $last: Int, $before: String) {
     trash(organizationId: $organization, projectId: $project, documentId: $document,
         types: $types, first: $first, after: $after, last: $last, before: $before) {
-        nodes { id type name deletedAt purgeableAt deletedBy { id } node { id version __typename } }
+        nodes { id entityType name deletedAt purgeableAt deletedBy { id }
+            node { id version __typename } }
         totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
 CHANGE = """mutation ($id: UUID!, $version: BigInt!) {{
     {name}(id: $id, expectedVersion: $version) {{ __typename }} }}"""
@@ -42,7 +43,7 @@ async def change(world, person, name, id, version=1):
 
 
 async def trashed(world, person="owner", **asked):
-    """The ids of what somebody finds in the trash, newest deletion first."""
+    """Return the IDs of the rows in a person's trash, newest deletion first."""
     found = await world.ask(person, TRASH, **asked)
     assert found["pageInfo"]["hasNextPage"] or found["totalCount"] >= len(found["nodes"])
     return [node["id"] for node in found["nodes"]]
@@ -50,7 +51,7 @@ async def trashed(world, person="owner", **asked):
 
 @pytest.fixture
 async def five(world):
-    """Five deleted requirements, the last one deleted last."""
+    """Return five deleted requirements, the last one deleted last."""
     ids = [uuid7() for _ in range(5)]
     place = (world.organization, world.project, world.document, world.block)
     await world.superuser.executemany(
@@ -69,7 +70,7 @@ async def test_who_may_restore_something_finds_it_and_others_do_not(world, kind)
     deleted_at = datetime.fromisoformat(item["deletedAt"])
     assert item == {
         "id": str(id),
-        "type": KINDS[kind],
+        "entityType": KINDS[kind],
         "name": f"{kind.title()} {world.name}",
         "deletedAt": item["deletedAt"],
         "purgeableAt": (deleted_at + timedelta(days=30)).isoformat(),
@@ -88,12 +89,12 @@ async def test_who_may_restore_something_finds_it_and_others_do_not(world, kind)
 async def test_an_ended_membership_is_found_by_who_could_have_ended_it(world):
     await change(world, "admin", "organizationMemberRemove", world.members["editor"])
     (item,) = (await world.ask("admin", TRASH))["nodes"]
-    assert item["type"] == "ORGANIZATION_MEMBER"
+    assert item["entityType"] == "ORGANIZATION_MEMBER"
     assert item["name"] == f"editor {world.name}"
     assert item["purgeableAt"] is None
     assert [p for p in PEOPLE if await trashed(world, p)] == ["owner", "admin"]
     update = """mutation ($id: UUID!) { organizationMemberUpdate(id: $id, expectedVersion: 1,
-        input: {role: OWNER}) { member { id } } }"""
+        input: {role: OWNER}) { member: organizationMember { id } } }"""
     await world.ask("owner", update, id=world.members["viewer"])
     await change(world, "owner", "organizationMemberRemove", world.members["viewer"], 2)
     assert str(world.members["viewer"]) in await trashed(world, "owner")

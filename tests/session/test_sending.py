@@ -1,9 +1,9 @@
-"""Rows are sent set-based: one statement a model, whatever the number of rows."""
+"""Rows are sent set-based: one statement a model, for any number of rows."""
 
 import asyncpg
 import pytest
 
-from auth.identify import act_for
+from auth.credentials.identify import act_for
 from auth.session import ViewerSession
 from db.pool import Database
 from db.problem import Problem
@@ -27,6 +27,7 @@ async def session(world, wire):
         session = ViewerSession(database, viewer)
         async with session.transaction() as transaction:  # the driver asks once for the enums
             await transaction.find(Requirement, world.requirement)
+        wire.forget()
         yield session
 
 
@@ -45,7 +46,7 @@ def requirements(world, count=MANY):
 
 
 def verbs(transaction):
-    """The first words of what was sent."""
+    """Return the first words of the sent statements."""
     return [" ".join(statement.split()[:2]) for statement in transaction]
 
 

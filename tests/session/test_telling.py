@@ -1,8 +1,8 @@
-"""Who writes is told to the database once as long as nobody else does, and never too late."""
+"""A connection gets the context of a user once, until another user writes on it."""
 
 import pytest
 
-from auth.identify import act_for
+from auth.credentials.identify import act_for
 from auth.session import ViewerSession
 from db.pool import Database
 from db.problem import Problem
@@ -25,7 +25,7 @@ async def rename(database, viewer, world, name, seen=None):
 
 
 def told(wire):
-    """How often it was said who asks, in a transaction and in all."""
+    """Return how often the context was set: in transactions, and in all."""
     return tuple(
         sum(TOLD in statement for sent in parts for statement in sent)
         for parts in (wire.transactions(), wire.connections)
@@ -53,7 +53,7 @@ async def test_a_connection_that_was_another_tenants_shows_nothing_of_theirs(
     stranger = await act_for(other_world.email("owner"), world.database)
     async with Database(wire.dsn, app_connections=1, orm_connections=1) as database:
         await rename(database, editor, world, "Ours")
-        with pytest.raises(Problem, match="changed this"):
+        with pytest.raises(Problem, match="has been changed since"):
             await rename(database, editor, world, "Never", seen=1)
         with pytest.raises(Problem, match="no such"):
             await rename(database, stranger, world, "Theirs")

@@ -1,4 +1,4 @@
-"""Migrations: there and back, the same tables as the models', and what the database does itself."""
+"""Migrations: up and down, the same tables as the models', and the triggers of the database."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -14,13 +14,15 @@ from sqlalchemy.dialects.postgresql.base import ischema_names
 
 from db.audit.seal import Snapshot
 from db.change import TransactionId
+from db.functions import FUNCTIONS
 from db.tables import METADATA
 from migrations import run
 from migrations.roles import NotPreparedError, prepare
+from tests.contexts import enter
 
 pytestmark = pytest.mark.exhaustive
 
-# What the catalog says of the tables, without the partitions, which depend on the month.
+# The tables in the catalog, without partitions, which depend on the month.
 OURS = "c.relnamespace = 'public'::regnamespace AND NOT c.relispartition"
 CATALOG = {
     "columns": f"""
@@ -40,6 +42,10 @@ CATALOG = {
         SELECT typname, array_agg(enumlabel::text ORDER BY enumsortorder)
         FROM pg_type AS t JOIN pg_enum ON enumtypid = t.oid GROUP BY typname""",
 }
+TEXT_FUNCTIONS = f"""
+    SELECT proname, pg_get_functiondef(oid) FROM pg_proc
+    WHERE pronamespace = 'ctx'::regnamespace AND proname = ANY ('{{{",".join(FUNCTIONS)}}}')
+    ORDER BY proname"""
 LEFT = """
     SELECT relname FROM pg_class WHERE relnamespace::regnamespace::text IN ('public', 'ctx')
     UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace
@@ -50,7 +56,7 @@ LEFT = """
 
 @pytest.fixture
 async def make_database(server_dsn):
-    """Makes empty databases, and drops them."""
+    """Yield a function that makes empty databases; drop them at the end."""
     names = []
     server = await asyncpg.connect(server_dsn)
 
@@ -93,6 +99,9 @@ async def test_migrations_and_models_make_the_same_database(make_database):
         expected = await catalog(created, what)
         assert len(expected) > 20
         assert await catalog(migrated, what) == expected
+    functions = await fetch(created, TEXT_FUNCTIONS)
+    assert len(functions) == len(FUNCTIONS)
+    assert await fetch(migrated, TEXT_FUNCTIONS) == functions
 
 
 def create_all(connection):
@@ -156,7 +165,7 @@ async def test_a_login_that_may_not_prepare_is_told_what_to_run(make_database, s
     try:
         stranger = await asyncpg.connect(dsn, user=name, password="test")
         with pytest.raises(NotPreparedError) as refusal:
-            await prepare(stranger)
+            await prepare(stranger, dsn)
         await stranger.close()
         _, _, statements = str(refusal.value).partition("run in it: ")
         assert f"GRANT gateway_owner TO {name};" in statements
@@ -175,7 +184,7 @@ async def test_a_login_that_may_not_prepare_is_told_what_to_run(make_database, s
 
 @pytest.fixture
 async def owner(superuser):
-    """A transaction of the tables' owner; nothing of it remains."""
+    """Yield a transaction of the tables' owner; nothing of it remains."""
     transaction = superuser.transaction()
     await transaction.start()
     await superuser.execute("SET LOCAL ROLE gateway_owner")
@@ -184,7 +193,7 @@ async def owner(superuser):
 
 
 async def event(owner, at="now()"):
-    """The partition that holds a new event of this time."""
+    """Return the partition that holds a new event of this time."""
     return await owner.fetchval(
         f"INSERT INTO audit_logs (entity_id, entity_type, action, created_at)"
         f" VALUES (gen_random_uuid(), 'requirement', 'create', {at})"
@@ -245,8 +254,7 @@ async def organize(connection: asyncpg.Connection) -> UUID:
 async def test_members_are_counted_while_they_are_active(owner):
     organization = await organize(owner)
     members = [await join(owner, organization) for _ in range(3)]
-    await owner.execute("SET LOCAL ROLE gateway_app")
-    await owner.execute(f"SET LOCAL app.organizations = '{{{organization}}}'")
+    await enter(owner, organizations=[organization])
     counts = []
     for change in (
         "status = 'suspended'",

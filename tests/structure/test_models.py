@@ -18,11 +18,13 @@ from db.constraints import explain
 from db.core.organizations import Organization
 from db.core.projects import Project
 from db.diagram import diagram
-from db.gin import by_index
+from db.gin import served
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
 from db.requirements.summaries import DocumentSummary
+from db.signing import KEY, key_of
 from db.tables import METADATA, MODELS
+from tests.contexts import signed
 
 DATA_MODEL = Path(__file__).parents[2] / "docs" / "data-model.md"
 
@@ -134,7 +136,7 @@ def test_roles_are_granted_at_organizations_projects_and_documents():
     assert Project.scope_keys() == ("organization_id", "id")
     assert Document.scope_keys() == ("organization_id", "project_id", "id")
     assert Requirement.scope_keys() == ("organization_id", "project_id", "document_id")
-    scopes = {model for model in MODELS if issubclass(model, Entity) and model.is_scope}
+    scopes = {model for model in MODELS if issubclass(model, Entity) and model.traits.scope_key}
     assert scopes == {Organization, Project, Document}
 
 
@@ -162,7 +164,7 @@ async def session(database_dsn):
 
 @pytest.fixture
 async def place(session):
-    """An organization with two projects, and a document in each."""
+    """Return an organization with two projects, and a document in each."""
     organization = Organization(name="Rover", slug=f"rover-{uuid4().hex}")
     projects = [scoped(Project, organization_id=organization.id) for _ in range(2)]
     documents = [
@@ -228,7 +230,7 @@ async def test_postgresql_refuses_what_a_constraint_forbids(session, place, valu
 
 
 def broken(refusal):
-    """The constraint's name, as the driver reports it."""
+    """Return the constraint's name, as the driver reports it."""
     return refusal.value.orig.__cause__.constraint_name
 
 
@@ -283,13 +285,15 @@ async def test_words_are_found_in_any_form_and_identifiers_as_they_are(session, 
     session.add(Requirement(name="Brakes stop the rover", external_id="SYS-12", **place.scope))
     session.add(Block(name="A", content={"text": "Ropes and pulleys"}, **place.scope))
     await session.flush()
-    context = f"{{{place.organization.id}}}"
+    connection = await session.connection()
+    key = key_of((await connection.exec_driver_sql(KEY)).scalar_one())
+    _, context, _ = signed(key, organizations=[place.organization.id])
     await session.execute(select(func.set_config("app.organizations", context, True)))
 
     async def found(model, query):
         row = aliased(model)
         scanned = row.search.bool_op("@@")(query)
-        (indexed,) = by_index(row, [scanned])
+        indexed = row.id.in_(served(row, [scanned]).ids)
         counts = [
             await session.scalar(
                 select(func.count()).where(row.document_id == place.documents[0].id, condition)

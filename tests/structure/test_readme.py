@@ -1,4 +1,4 @@
-"""What the README shows runs as it is written."""
+"""The commands in the README run as written."""
 
 import json
 import re

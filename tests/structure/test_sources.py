@@ -1,4 +1,4 @@
-"""What must stay true of the sources as a whole."""
+"""Properties of the sources as a whole."""
 
 import ast
 import subprocess

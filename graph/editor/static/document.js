@@ -4,11 +4,14 @@ import { ask } from './api.js';
 
 /** What is read of a row, by its type; events and answers to edits select the same. */
 export const FIELDS = {
-  Document: 'id version name description project { name } viewerCan { create(type: "Requirement") }',
+  Document: 'id version name description project { name } viewerCan { create(type: REQUIREMENT) }',
   Block: 'id version name position parentId',
   Requirement: `id version externalId name description status priority level position blockId
     updatedBy { id fullName }`,
 };
+
+/** The types of events, as the names of what is read. */
+const TYPES = { DOCUMENT: 'Document', BLOCK: 'Block', REQUIREMENT: 'Requirement' };
 
 const HEAD = `query ($id: UUID!) { document(id: $id) { ${FIELDS.Document} } }`;
 const LISTS = {
@@ -17,7 +20,7 @@ const LISTS = {
 };
 
 const FOLLOW = `subscription ($id: UUID!, $after: String) {
-  documentChanged(id: $id, after: $after, types: ["Document", "Block", "Requirement"]) {
+  documentChanged(id: $id, after: $after, types: [DOCUMENT, BLOCK, REQUIREMENT]) {
     cursor kind entityType entityId version changedFields departed renumbered correlationId
     actor { id fullName }
     entity {
@@ -69,6 +72,14 @@ export class LiveDocument {
     this.onClosed(code);
   }
 
+  /** Read anew whether it may be changed: somebody's role may be another. */
+  async look() {
+    const head = await this.#head().catch(() => null);
+    if (!head || !this.head) return; // the stream tells when it is to be seen no more
+    Object.assign(this.head, head);
+    this.onArranged();
+  }
+
   /** The rows in the order of the document: of each block, with its depth, then of no block. */
   get sections() {
     const children = Map.groupBy(this.blocks.values(), ({ parentId }) => parentId);
@@ -106,7 +117,7 @@ export class LiveDocument {
 
   #hear(event) {
     // READY comes again after each interruption: what was missed follows it, and is told as ever.
-    if (event.kind === 'READY' && this.head) return;
+    if (event.kind === 'READY' && this.head) return void this.look();
     if (event.kind === 'READY' || event.kind === 'RESYNC') this.#read();
     else if (this.#queue) this.#queue.push(event);
     else this.#apply(event);
@@ -171,19 +182,20 @@ export class LiveDocument {
   }
 
   #apply(event) {
-    const { kind, entityType, entityId, version, entity, departed } = event;
-    if (entityType === 'Document') {
+    const { kind, entityId, version, entity, departed } = event;
+    const type = TYPES[event.entityType];
+    if (type === 'Document') {
       if (kind === 'DELETED') this.close('NOT_FOUND');
       else if (entity?.version > this.head.version) {
         Object.assign(this.head, entity);
         this.onArranged();
       }
-    } else if (entityType === 'Block' && (kind === 'DELETED' || kind === 'RESTORED')) {
+    } else if (type === 'Block' && (kind === 'DELETED' || kind === 'RESTORED')) {
       this.#read(); // what stands in it has gone or come with it, and is told by this event alone
     } else if (entity && !departed) {
-      this.accept(entityType, entity, event);
-    } else if (this.row(entityType, entityId)?.version <= version) {
-      this.#kept(entityType).delete(entityId);
+      this.accept(type, entity, event);
+    } else if (this.row(type, entityId)?.version <= version) {
+      this.#kept(type).delete(entityId);
       this.onArranged();
     }
   }

@@ -16,7 +16,7 @@ const MUTATIONS = {
 
 function mutation(type, fields) {
   const { root, row } = MUTATIONS[type];
-  return `mutation ($id: UUID!, $version: BigInt!, $input: ${type}Update!) {
+  return `mutation ($id: UUID!, $version: BigInt!, $input: ${type}UpdateInput!) {
     ${root}(id: $id, expectedVersion: $version, input: $input) {
       mergedVersions ${row} { ${fields} }
     }

@@ -6,7 +6,9 @@ import { note, reason } from './notes.js';
 import { nameOf } from './people.js';
 import { Row } from './rows.js';
 
+const READ_ONLY = 'You may read this document, and not change it.';
 const PAGE = 10; // rows that Page Up and Page Down pass
+const HIDDEN = 100; // milliseconds until the rows of a page without frames are arranged
 
 /**
  * Shows a document in a table and adds what is typed to the edits.
@@ -23,8 +25,9 @@ export class Grid {
   #rows = new Map();
   #arrived = new Map(); // rows that others have made, until they are shown
   #notes = new WeakMap();
+  #refused = new Map(); // the edits of each row that were refused
   #bodies = new Map();
-  #astray = make('tbody', { role: 'rowgroup' });
+  #astray = make('tbody', { role: 'rowgroup', className: 'astray' });
   #people = [];
   #occupied = []; // cells that somebody else is at
   #editing = null;
@@ -55,14 +58,20 @@ export class Grid {
     addEventListener('pagehide', () => this.commit());
   }
 
-  /** Bring the rows into the order of the document; soon, once for all that is asked at a time. */
+  /**
+   * Bring the rows into the order of the document with the next frame: once for all the events that
+   * have come until then, so that a key never waits behind a queue of them.
+   */
   arrange() {
     if (this.#due) return;
     this.#due = true;
-    queueMicrotask(() => {
+    const next = () => {
+      if (!this.#due) return;
       this.#due = false;
       this.#arrange();
-    });
+    };
+    requestAnimationFrame(next);
+    setTimeout(next, HIDDEN); // a hidden page has no frames
   }
 
   /** Show other values of a row, and who has changed it. */
@@ -102,6 +111,15 @@ export class Grid {
     for (const [cell, present] of cells) cell.present(present);
   }
 
+  /** This person may change the document from now on, or may not. */
+  set editable(editable) {
+    if (editable === this.#editable) return;
+    if (!editable) this.commit();
+    this.#editable = editable;
+    for (const row of this.#rows.values()) row.editable = editable;
+    this.onNews(editable ? 'You may change this document now.' : READ_ONLY);
+  }
+
   /** Go to a place, where somebody else is. */
   go({ entityId, field }) {
     this.#rows.get(entityId)?.cell(field)?.element.focus();
@@ -135,6 +153,7 @@ export class Grid {
   #arrange() {
     const { sections, head } = this.#document;
     if (!head) return;
+    this.#refused = Map.groupBy(this.#edits.all.filter(({ failure }) => failure), ({ id }) => id);
     if (this.#editing && !this.#document.row(this.#editing.row.type, this.#editing.row.id))
       this.commit(); // its row has gone; what was typed is refused, and kept
     const active = document.activeElement;
@@ -170,7 +189,7 @@ export class Grid {
     if (shown.row !== row) shown.show(row);
     if (this.#arrived.has(row.id)) shown.flash(this.#arrived.get(row.id));
     this.#arrived.delete(row.id);
-    const refused = this.#edits.all.filter(({ id, failure }) => id === row.id && failure);
+    const refused = this.#refused.get(row.id) ?? [];
     return [shown.element, ...refused.map((edit) => this.#note(edit, shown))];
   }
 
@@ -260,7 +279,7 @@ export class Grid {
   }
 
   #step({ cell }, key, command = false) {
-    const lines = [...this.#table.querySelectorAll('tr:has(> .cell)')];
+    const lines = [...this.#table.querySelectorAll('.requirement, .block')];
     const line = lines.indexOf(cell.element.parentElement);
     const column = cell.element.cellIndex;
     const end = Number.MAX_SAFE_INTEGER;
@@ -283,11 +302,11 @@ export class Grid {
   #open(element, typed) {
     const at = this.#at(element);
     if (!at || this.#editing?.cell === at.cell) return;
-    if (!this.#editable) return this.onNews('You may read this document, and not change it.');
+    if (!this.#editable) return this.onNews(READ_ONLY);
     this.commit();
     const { row, cell } = at;
     const { column } = cell;
-    const before = cell.value;
+    const before = cell.value?.replace(/\r\n?/g, '\n') ?? null; // as a textarea gives it back
     const editor = column.kind === 'choice' ? this.#choice(column, before) : make('textarea');
     editor.className = 'editor';
     editor.setAttribute('aria-label', column.label);
@@ -300,7 +319,12 @@ export class Grid {
     editor.focus();
     this.onWriting({ entityId: row.id, field: column.field });
     if (column.kind === 'choice') {
+      // Keys go through the choices one by one: Enter, Tab or leaving decides.
+      let byKey = Boolean(typed);
+      editor.addEventListener('keydown', () => (byKey = true));
+      editor.addEventListener('pointerdown', () => (byKey = false));
       editor.addEventListener('change', () => {
+        if (byKey) return;
         this.commit();
         cell.element.focus();
       });

@@ -54,7 +54,8 @@ class Work {
     const [edits, live, presence] = [this.#edits, this.#live, this.#presence];
     edits.onChange = (edit) => this.#edited(edit);
     edits.onSaved = (edit, row, merged) => {
-      live.accept(edit.type, row);
+      // An answer may be a repeated one, and its row deleted since.
+      if (live.row(edit.type, row.id)) live.accept(edit.type, row);
       if (merged.length && row[edit.field] !== edit.value) this.#grid.merged(edit);
     };
     edits.onSignedOut = () => this.#turn('signed-out');
@@ -62,6 +63,7 @@ class Work {
     live.onChanged = (row, event) => this.#show(row, event);
     live.onClosed = () => this.#close();
     presence.onPresent = (present) => this.#meet(present);
+    presence.onForbidden = () => live.look();
     presence.onHeld = (person) => this.#grid?.held(person ? nameOf(person.id) : 'Somebody');
   }
 
@@ -94,7 +96,10 @@ class Work {
 
   /** Somebody looks at the page again: they may have signed in, in another tab. */
   async #return() {
-    if (!this.#signedOut) return this.#connection.retry();
+    if (!this.#signedOut) {
+      this.#live.look();
+      return this.#connection.retry();
+    }
     const email = await signedIn().catch(() => null);
     if (email && email !== this.#me.email) location.reload();
     if (email !== this.#me.email) return;
@@ -104,6 +109,7 @@ class Work {
 
   #edited(edit) {
     this.#grid?.refresh(edit);
+    if (edit.failure?.code === 'FORBIDDEN') this.#live.look();
     const { state } = this.#connection;
     if (state === 'open' && !this.#signedOut) showState(state, this.#edits.pending > 0);
     else this.#turn(this.#signedOut ? 'signed-out' : state);
@@ -113,6 +119,7 @@ class Work {
     const { head, blocks, requirements } = this.#live;
     showHead(head, blocks.size + requirements.size === 0);
     this.#grid ??= this.#makeGrid(head.viewerCan.create);
+    this.#grid.editable = head.viewerCan.create;
     this.#grid.arrange();
   }
 

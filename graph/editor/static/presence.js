@@ -10,26 +10,27 @@ const RENEW = 20_000; // a lease lasts for 30 seconds
 
 const FOLLOW = `subscription ($documentId: UUID!, $clientId: UUID!) {
   presence(documentId: $documentId, clientId: $clientId) {
-    present {
+    participants {
       clientId person { id fullName }
       focus { entityId field }
       leases { entityId field }
     }
   }
 }`;
-const UPDATE = `mutation ($input: PresenceUpdate!) {
-  presenceUpdate(input: $input) { present { clientId } }
+const UPDATE = `mutation ($input: PresenceUpdateInput!) {
+  presenceUpdate(input: $input) { participant { clientId } }
 }`;
-const TAKE = `mutation ($input: LeaseTake!) {
+const TAKE = `mutation ($input: LeaseTakeInput!) {
   leaseTake(input: $input) { taken holder { person { id fullName } } }
 }`;
-const RELEASE = 'mutation ($input: LeaseRelease!) { leaseRelease(input: $input) { released } }';
+const RELEASE = 'mutation ($input: LeaseReleaseInput!) { leaseRelease(input: $input) { released } }';
 
 const isAt = (one, other) => one?.entityId === other?.entityId && one?.field === other?.field;
 
 /**
- * One tab's presence. `onPresent(present)` is told everybody who is there, this tab as well, and
- * nobody while the connection is lost; `onHeld(person)` who else is writing where this person begins.
+ * One tab's presence. `onPresent(participants)` is told everybody who is there, this tab as well, and
+ * nobody while the connection is lost; `onHeld(person)` who else is writing where this person begins;
+ * `onForbidden()` that this person may not write there.
  */
 export class Presence {
   #tab;
@@ -41,6 +42,7 @@ export class Presence {
   #renewal;
   onPresent = () => {};
   onHeld = () => {};
+  onForbidden = () => {};
 
   constructor(documentId, connection) {
     this.#tab = { documentId, clientId: crypto.randomUUID() };
@@ -50,7 +52,7 @@ export class Presence {
   /** Be there. Where one may not see who is there, nobody is. */
   open() {
     this.#connection.subscribe(FOLLOW, this.#tab, {
-      next: ({ present }) => this.#hear(present),
+      next: ({ participants }) => this.#hear(participants),
       error: () => this.lost(),
     });
   }
@@ -88,11 +90,11 @@ export class Presence {
     this.#lease = null;
   }
 
-  #hear(present) {
-    const own = present.find((one) => this.isOwn(one));
+  #hear(participants) {
+    const own = participants.find((one) => this.isOwn(one));
     const came = !this.#here;
     this.#here = true;
-    this.onPresent(present);
+    this.onPresent(participants);
     if (!came) return;
     if (!isAt(own?.focus, this.#focus)) this.#tell();
     if (this.#lease) this.#take();
@@ -112,6 +114,9 @@ export class Presence {
   /** It is a courtesy: what cannot be told is left untold, or told with the next list. */
   async #send(mutation, what) {
     if (!this.#here) return null;
-    return ask(mutation, { input: { ...this.#tab, ...what } }).catch(() => null);
+    return ask(mutation, { input: { ...this.#tab, ...what } }).catch(({ code }) => {
+      if (code === 'FORBIDDEN') this.onForbidden();
+      return null;
+    });
   }
 }

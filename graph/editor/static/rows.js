@@ -23,6 +23,11 @@ export class Row {
     if (type === 'Block') cells[0].colSpan = COLUMNS.length;
   }
 
+  /** Whether this person may change it. */
+  set editable(editable) {
+    for (const cell of this.#cells.values()) cell.editable = editable;
+  }
+
   /** The cell of a field. */
   cell(field) {
     return this.#cells.get(field);
@@ -46,7 +51,7 @@ export class Row {
     const whole = kind !== 'UPDATED' || !changed.length;
     const cells = whole ? [...this.#cells.values()] : changed;
     const name = actor ? nameOf(actor.id) : 'Gateway';
-    for (const cell of cells) cell.flash(actor?.id, cell === cells[0] ? name : '');
+    for (const cell of cells) cell.flash(actor?.id, cell === cells[0] ? name : '', true);
   }
 }
 
@@ -56,6 +61,8 @@ class Cell {
   #here = null;
   #color = 'nobody';
   #tag = null;
+  #named = null; // whose name the tag is
+  #present = [];
   #timer;
 
   constructor(column, editable) {
@@ -64,7 +71,7 @@ class Cell {
     this.element = make('td', { role: 'gridcell', className: 'cell', tabIndex: -1 }, this.#value);
     this.element.dataset.field = column.field;
     this.element.dataset.label = column.label;
-    if (!editable) this.element.setAttribute('aria-readonly', 'true');
+    this.editable = editable;
     if (column === HEADING) {
       this.#value.setAttribute('role', 'heading');
       this.#value.setAttribute('aria-level', '2');
@@ -73,6 +80,11 @@ class Cell {
 
   /** The value that is shown. */
   value = null;
+
+  set editable(editable) {
+    if (editable) this.element.removeAttribute('aria-readonly');
+    else this.element.setAttribute('aria-readonly', 'true');
+  }
 
   show(known, edit) {
     this.value = edit ? edit.value : known;
@@ -88,6 +100,8 @@ class Cell {
   present(people) {
     this.#here?.remove();
     this.#here = null;
+    this.#present = people;
+    this.#showOnce();
     if (!people.length) return;
     const [{ id, writing }] = people;
     const names = people.map((person) => nameOf(person.id)).join(', ');
@@ -97,22 +111,30 @@ class Cell {
     this.element.append(this.#here);
   }
 
-  /** Stand out for a moment in somebody's colour, with a few words on it. */
-  flash(personId, words) {
+  /** A name that stands here already, because its owner is here, is not shown twice. */
+  #showOnce() {
+    if (this.#tag) this.#tag.hidden = this.#present.some(({ id }) => id === this.#named);
+  }
+
+  /** Stand out for a moment in somebody's colour, with a few words on it, which may be their name. */
+  flash(personId, words, isName = false) {
     const { classList } = this.element;
     clearTimeout(this.#timer);
     this.#tag?.remove();
     this.#tag = null;
-    classList.remove('flash', this.#color);
-    void this.element.offsetWidth; // so that a second change is seen as one
+    // Two animations in turn: a second change restarts it without a layout in between.
+    const flash = classList.contains('flash') ? 'flash-again' : 'flash';
+    classList.remove('flash', 'flash-again', this.#color);
     this.#color = personId ? colorOf(personId) : 'nobody';
-    classList.add('flash', this.#color);
+    classList.add(flash, this.#color);
     if (words) {
       this.#tag = make('span', { className: `tag ${this.#color}` }, words);
       this.element.append(this.#tag);
     }
+    this.#named = isName ? personId : null;
+    this.#showOnce();
     this.#timer = setTimeout(() => {
-      classList.remove('flash', this.#color);
+      classList.remove('flash', 'flash-again', this.#color);
       this.#tag?.remove();
     }, FLASH);
   }

@@ -8,8 +8,11 @@ export const Who = createContext({ state: null, session: null, demo: '' });
 
 let loading;
 
-function load() {
-  loading ??= fetch('/explorer/examples.json').then((response) => response.json());
+/** The examples and the query that fills their variables; none when they cannot be loaded. */
+export function loadExamples() {
+  loading ??= fetch('/explorer/examples.json')
+    .then((response) => response.json())
+    .catch(() => ({ lookup: '', examples: [] }));
   return loading;
 }
 
@@ -79,17 +82,23 @@ function Kind({ title, examples, onOpen }) {
 
 function Examples() {
   const [{ lookup, examples }, setLoaded] = useState({ examples: [] });
-  const { addTab } = useGraphiQLActions();
+  const { addTab, setOperationName } = useGraphiQLActions();
   const { queryEditor, variableEditor, fetcher } = useGraphiQL(
     pick('queryEditor', 'variableEditor', 'fetcher'),
   );
+  const [initial, setInitial] = useState(true);
   useEffect(() => {
-    load().then(setLoaded);
+    loadExamples().then(setLoaded);
   }, []);
 
   async function open({ query, variables }) {
     const filled = await fill(variables, lookup, fetcher);
-    if (queryEditor.getValue().trim()) addTab();
+    const text = queryEditor.getValue().trim();
+    // The first example stands in the first tab of a new visit until another one is opened.
+    const untouched = initial && text === examples[0].query;
+    if (text && !untouched) addTab();
+    setInitial(false);
+    setOperationName(null); // GraphiQL reads the new one only after its debounce
     queryEditor.setValue(query);
     variableEditor.setValue(filled);
   }

@@ -8,7 +8,7 @@ import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
 import { useMemo, useSyncExternalStore } from 'react';
 import { createRoot } from 'react-dom/client';
 
-import { EXAMPLES_PLUGIN, Who } from './examples.jsx';
+import { EXAMPLES_PLUGIN, loadExamples, Who } from './examples.jsx';
 import { fetcherFor } from './fetcher.js';
 import { Authorization } from './oauth.js';
 import { Session } from './session.js';
@@ -26,7 +26,7 @@ const SCALARS = {
   JSON: { type: ['object', 'array', 'string', 'number', 'boolean', 'null'] },
 };
 
-function Editors({ session, grant }) {
+function Editors({ session, grant, query }) {
   // A new fetcher makes GraphiQL fetch the schema: for somebody else, or with other scopes.
   const fetcher = useMemo(() => fetcherFor(session), [session, grant]);
   return (
@@ -35,7 +35,7 @@ function Editors({ session, grant }) {
       plugins={PLUGINS}
       visiblePlugin={EXAMPLES_PLUGIN}
       customScalarSchemas={SCALARS}
-      defaultQuery=""
+      defaultQuery={query}
       defaultEditorToolsVisibility
     >
       <GraphiQL.Logo> </GraphiQL.Logo>
@@ -44,12 +44,12 @@ function Editors({ session, grant }) {
   );
 }
 
-function Explorer({ product, demo, scopes, session }) {
+function Explorer({ product, demo, scopes, session, query }) {
   const state = useSyncExternalStore(session.subscribe, session.read);
   return (
     <Who value={{ state, session, demo }}>
       <TopBar product={product} scopes={scopes} state={state} session={session} />
-      {state && <Editors session={session} grant={state.grant} />}
+      {state && <Editors session={session} grant={state.grant} query={query} />}
     </Who>
   );
 }
@@ -59,6 +59,13 @@ const { product, demo, issuer, client } = root.dataset;
 const scopes = JSON.parse(root.dataset.scopes);
 const session = new Session(new Authorization(issuer, client), scopes);
 session.start();
+const { examples } = await loadExamples();
 createRoot(root).render(
-  <Explorer product={product} demo={demo} scopes={scopes} session={session} />,
+  <Explorer
+    product={product}
+    demo={demo}
+    scopes={scopes}
+    session={session}
+    query={examples[0]?.query ?? ''}
+  />,
 );

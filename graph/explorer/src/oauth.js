@@ -120,6 +120,11 @@ export class Grant {
     this.#keep(tokens);
   }
 
+  /** The scopes that were granted, separated by spaces. */
+  get scope() {
+    return this.#tokens.scope;
+  }
+
   /** An access token that is good for a while yet. */
   async token() {
     if (Date.now() >= this.#renewAt) await this.renew();

@@ -53,9 +53,9 @@ export class Session {
     window.addEventListener('pagehide', () => this.#leave());
   }
 
-  /** See who is signed in now. */
-  look(problem = '') {
-    this.#looking ??= this.#look(problem).finally(() => {
+  /** See who is signed in now; `mayLeave` for where people sign in or prove that it is them. */
+  look(problem = '', mayLeave = false) {
+    this.#looking ??= this.#look(problem, mayLeave).finally(() => {
       this.#looking = null;
     });
     return this.#looking;
@@ -83,7 +83,7 @@ export class Session {
     localStorage.setItem(CHOICE, scope);
     const grant = this.#drop();
     await grant?.revoke().catch(() => {});
-    await this.look();
+    await this.look('', true);
   }
 
   /** A token for a request; null when nobody is signed in. */
@@ -99,12 +99,28 @@ export class Session {
     });
   }
 
-  async #look(problem) {
+  /** Everything takes a fresh proof: without one, what reads and writes, until it is chosen. */
+  async #acquire(mayLeave) {
+    try {
+      return await this.#authorization.silently(this.scope);
+    } catch (error) {
+      const lacksProof = error.error === 'login_required' && this.scope.split(' ').includes('admin');
+      if (!lacksProof) throw error;
+      if (mayLeave) {
+        await this.signIn();
+        return null;
+      }
+      const writing = Object.keys(this.#scopes).filter((name) => name.endsWith(':write'));
+      return this.#authorization.silently(writing.join(' '));
+    }
+  }
+
+  async #look(problem, mayLeave) {
     const browser = this.#authorization.isHere ? await readBrowser() : NOBODY;
     if (this.state && browser.email !== this.state.email) this.#drop()?.abandon();
     if (browser.signedIn && !this.#grant && !this.#ended) {
       try {
-        this.#grant = await this.#authorization.silently(this.scope);
+        this.#grant = await this.#acquire(mayLeave);
       } catch (error) {
         problem = error.message;
       }
@@ -112,7 +128,8 @@ export class Session {
     if (this.#ended) problem = ENDED;
     const signedIn = browser.signedIn && this.#grant !== null;
     const { email, fullName } = browser;
-    this.#publish({ signedIn, email, fullName, scope: this.scope, grant: this.#grant, problem });
+    const scope = this.#grant?.scope ?? this.scope;
+    this.#publish({ signedIn, email, fullName, scope, grant: this.#grant, problem });
   }
 
   async #orEnd(attempt) {

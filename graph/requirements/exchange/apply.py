@@ -1,8 +1,8 @@
-"""A draft compared with the store and written by a viewer: only what differs, all or nothing.
+"""The comparison of a draft with the store, and its writing by a viewer: all or nothing.
 
-The policy, the versions and the record of changes are those of the viewer's transaction; nothing
-here knows of roles. Rows are found again by their external ids, so that a second import of the
-same file writes nothing.
+The viewer's transaction applies the policy, the versions and the audit log; nothing here depends
+on roles. Rows are matched by their external IDs, so that a second import of the same file writes
+nothing.
 """
 
 from collections import defaultdict
@@ -18,6 +18,7 @@ from db.problem import Problem
 from db.requirements.collaboration import EntityType, TraceLink
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
+from db.values import same
 from graph.requirements.exchange.draft import (
     Draft,
     DraftBlock,
@@ -30,14 +31,15 @@ from graph.requirements.exchange.placing import placed
 from graph.requirements.exchange.result import Counts, ImportResult
 from graph.requirements.exchange.slugs import free_slug
 from graph.requirements.exchange.stored import stored
+from graph.requirements.exchange.typed import TypedProperties
 
 BATCH = 500
-"""Rows sent together, and between two reports of progress."""
+"""The number of rows sent together, and between two reports of progress."""
 
 HEADING = "heading"
 """The type of an imported block."""
 
-End = tuple[EntityType, UUID]
+End = tuple[EntityType, Block | Requirement]
 
 
 async def apply(
@@ -47,10 +49,10 @@ async def apply(
     result: ImportResult,
     progress: Progress,
 ) -> None:
-    """Write the draft into the project, and count in `result` what became of each row.
+    """Write the draft into the project, and count in `result` the outcome of each row.
 
-    Nothing is sent that does not differ from what is stored. Rows that the file does not mention
-    stay as they are. Raises what the policy or the database refuses; the caller's transaction
+    Only values that differ from the stored ones are sent. Rows that the file does not mention
+    stay as they are. Raises the Problem of the policy or the database; the caller's transaction
     then undoes everything.
     """
     work = _Import(transaction, project, draft, result, progress)
@@ -63,7 +65,7 @@ async def apply(
 
 
 class _Import:
-    """One import: what it was given, and the rows found or made so far."""
+    """One import: its arguments, and the rows found or created so far."""
 
     def __init__(
         self,
@@ -139,7 +141,7 @@ class _Import:
                     row = _new_block(document, block, position, values)
                     self.add(row, counts)
                 self.block_ids[document.id, block.external_id] = row.id
-                self.ends[block.external_id][document.id] = (EntityType.BLOCK, row.id)
+                self.ends[block.external_id][document.id] = (EntityType.BLOCK, row)
         counts.absent = len(known.rows) - counts.updated - counts.restored - counts.unchanged
         await self.transaction.flush()
         total = len(wanted)
@@ -151,6 +153,10 @@ class _Import:
         wanted = {(document, each.external_id) for document, each in drafted if each.external_id}
         known = await stored(self.transaction, Requirement, self.old, wanted)
         found, nameless = known.by_key(), known.nameless()
+        documents = [document for _, document in self.pairs]
+        typed = await TypedProperties.of(
+            self.transaction, self.project, self.draft, documents, self.result
+        )
         done = 0
         for draft, document in self.pairs:
             rows = [
@@ -163,25 +169,28 @@ class _Import:
             positions = placed([row.position if row else None for row in rows], taken)
             for each, kept, position in zip(draft.requirements, rows, positions, strict=True):
                 values = self.values(document, each)
+                properties = typed.fitted(document, each.properties)
                 if kept:
                     row = kept
-                    values["properties"] = _filled(row.properties | each.properties)
+                    values["properties"] = _filled(row.properties | properties)
                     self.change(row, counts, values, restored=row.id in known.restored)
                 else:
+                    values["properties"] = _filled(properties)
                     row = _new_requirement(document, each, position, values)
                     self.add(row, counts)
                 if each.external_id:
-                    self.ends[each.external_id][document.id] = (EntityType.REQUIREMENT, row.id)
+                    self.ends[each.external_id][document.id] = (EntityType.REQUIREMENT, row)
                 done += 1
                 if done % BATCH == 0:
                     await self.transaction.flush()
                     self.progress("requirements", done, len(drafted))
         counts.absent = len(known.rows) - counts.updated - counts.restored - counts.unchanged
+        self.result.notes += typed.notes()
         await self.transaction.flush()
         self.progress("requirements", done, len(drafted))
 
     def values(self, document: Document, draft: DraftRequirement) -> dict[str, Any]:
-        """The columns that the file says something about, but for the properties."""
+        """Return the columns that the file gives, except the properties."""
         values: dict[str, Any] = {"name": draft.name}
         if self.draft.structured:
             block = self.block_ids[document.id, draft.block] if draft.block else None
@@ -203,28 +212,30 @@ class _Import:
         found = {(row.source_id, row.link_type, row.target_id): row for row in known}
         for link in links:
             (source_type, source), (target_type, target) = self.ends_of(link)
-            row = found.get((source, link.type, target))
+            row = found.get((source.id, link.type, target.id))
             if row is None:
                 new = TraceLink(
                     **self.in_project,
-                    source_id=source,
+                    source_id=source.id,
                     source_type=source_type,
-                    target_id=target,
+                    source_version=source.version,
+                    target_id=target.id,
                     target_type=target_type,
+                    target_version=target.version,
                     link_type=link.type,
                     description=link.description,
                 )
                 self.add(new, counts)
             else:
                 self.change(row, counts, _said(description=link.description))
-        ours = {id for places in self.ends.values() for _, id in places.values()}
+        ours = {end.id for places in self.ends.values() for _, end in places.values()}
         within = [row for row in known if row.source_id in ours and row.target_id in ours]
         counts.absent = len(within) - counts.updated - counts.unchanged
         await self.transaction.flush()
         self.progress("trace links", len(links), len(links))
 
     def ends_of(self, link: DraftLink) -> tuple[End, End]:
-        """The rows of both ends: in one document if they can be, and else where they come first."""
+        """Return the rows of both ends: in one document if possible, else the first of each."""
         sources, targets = self.ends[link.source], self.ends[link.target]
         for document, source in sources.items():
             if document in targets:
@@ -238,8 +249,10 @@ class _Import:
     def change(
         self, row: Entity, counts: Counts, values: Mapping[str, Any], *, restored: bool = False
     ) -> None:
-        """Set what differs, and count the row."""
-        differing = {name: value for name, value in values.items() if getattr(row, name) != value}
+        """Set the values that differ, and count the row."""
+        differing = {
+            name: value for name, value in values.items() if not same(getattr(row, name), value)
+        }
         self.transaction.change(row, None, **differing)
         if restored:
             counts.restored += 1
@@ -250,7 +263,10 @@ class _Import:
 
 
 def _document_for(draft: DraftDocument, known: list[Document]) -> Document | None:
-    """The stored document meant, or that of the same external id, or of the same name and no id."""
+    """Return the document by ID, or by external ID, or by name if one of them has no external ID.
+
+    Raises NOT_FOUND for an unknown ID, and INVALID for an ambiguous name.
+    """
     if draft.id is not None:
         meant = [row for row in known if row.id == draft.id]
         if not meant:
@@ -271,18 +287,18 @@ def _document_for(draft: DraftDocument, known: list[Document]) -> Document | Non
 
 
 def _said(**values: Any) -> dict[str, Any]:
-    """The values that the file gives; a text given as empty is stored as none."""
+    """Return the values that the file gives; an empty text becomes None."""
     given = {name: value for name, value in values.items() if value is not None}
     return {name: None if value == "" else value for name, value in given.items()}
 
 
 def _filled(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties that have a value."""
+    """Return the properties that have a value."""
     return {name: value for name, value in properties.items() if value is not None}
 
 
 def _first(rows: list[Requirement] | None) -> Requirement | None:
-    """The first of the rows, which is then taken."""
+    """Remove and return the first of the rows, if there is one."""
     return rows.pop(0) if rows else None
 
 
@@ -305,7 +321,6 @@ def _new_requirement(
     values |= scopes_beneath(Document, document)
     return Requirement(
         **values,
-        properties=_filled(draft.properties),
         position=position,
         external_id=draft.external_id,
     )

@@ -1,16 +1,19 @@
-"""A CSV file as a draft: one document, one requirement a row, no blocks."""
+"""The reader of CSV files: one document, one requirement a row, no blocks."""
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from db.problem import Problem
+from db.requirements.properties import PropertyType
+from db.text import as_identifier
 from graph.requirements.exchange.csv_table import CsvRow, read_table
 from graph.requirements.exchange.draft import (
     LONGEST_NAME,
     Draft,
     DraftDocument,
+    DraftProperty,
     DraftRequirement,
     Limits,
     fitting_name,
@@ -19,15 +22,22 @@ from graph.requirements.exchange.draft import (
 from graph.requirements.exchange.fields import (
     CHOICES,
     IGNORE,
+    LIST_SEPARATORS,
     PROPERTY,
+    TYPED,
     assign,
     listed,
     plain_name,
 )
 from graph.requirements.exchange.source import Source
+from graph.requirements.exchange.typed import property_of
 from graph.requirements.exchange.vocabulary import meant
 
-TAG_SEPARATORS = re.compile(r"[,;\n]")
+FORMULA = re.compile(r'="((?:[^"]|"")*)"')
+"""A formula that is a text, by which spreadsheets keep the zeros of `001`."""
+
+TITLE_ROWS = 20
+"""The most rows above the header, such as a title and a date."""
 
 
 def read_csv(
@@ -36,14 +46,17 @@ def read_csv(
     chosen: Mapping[str, str],
     limits: Limits,
     delimiter: str | None = None,
+    encoding: str | None = None,
 ) -> Draft:
-    """The draft of a CSV file whose first row names its columns.
+    """Return the draft of a CSV file, whose header is the first row or one not far below.
 
-    `chosen` maps columns to fields and goes before the guesses. The document takes the name of
-    the file. Raises Problem INVALID, with one sentence, for a file that is not a table of
+    `chosen` maps columns to fields and takes precedence over guesses. The document takes the name
+    of the file. Raises Problem INVALID, with one sentence, for a file that is not a table of
     requirements.
     """
-    table = read_table(source, limits, delimiter)
+    table = read_table(source, limits, delimiter, encoding)
+    above = _rows_above_header(table)
+    table = table[above:]
     if len(table) < 2:  # noqa: PLR2004 (a header and one row)
         raise refused(source.name, "there is no row below the header.")
     header, *rows = table
@@ -57,11 +70,31 @@ def read_csv(
             source.name,
             f"no column can be the name or the description; there are {listed(columns)}.",
         )
-    return _Table(source, columns, targets).draft(rows)
+    draft = _Table(source, columns, targets).draft(rows)
+    if above:
+        draft.notes.append(
+            f"{header.place} is taken for the header; what stands above it is not imported."
+        )
+    if "external_id" not in targets.values():
+        draft.notes.append(
+            "No column is taken for the id, so requirements are found again by their name;"
+            " --map COLUMN=external_id names one."
+        )
+    return draft
+
+
+def _rows_above_header(table: list[CsvRow]) -> int:
+    """Count the rows above the one that names columns; none when no row does."""
+    for index, row in enumerate(table[: TITLE_ROWS + 1]):
+        filled = [name.strip() for name in row.cells if name.strip()]
+        guessed = set(assign(filled, {}).values())
+        if {"name", "description"} & guessed and (index == 0 or len(guessed) > 1):
+            return index
+    return 0
 
 
 class _Table:
-    """The columns of one file, and what was noticed while its rows were read."""
+    """The columns of one file, and the anomalies found while its rows were read."""
 
     def __init__(self, source: Source, columns: list[str], targets: Mapping[int, str]) -> None:
         self.source, self.columns, self.targets = source, columns, targets
@@ -84,10 +117,26 @@ class _Table:
                 raise refused(self.source.name, f"{both} have the same id {id!r}.")
             places[id] = row
         drafted = DraftDocument(fitting_name(self.source.stem), requirements=requirements)
-        return Draft([drafted], counts={"rows": len(requirements)}, notes=self.notes())
+        draft = Draft([drafted], counts={"rows": len(requirements)}, notes=self.notes())
+        draft.properties = {each.key: each for each in self.properties(requirements)}
+        return draft
+
+    def properties(self, requirements: list[DraftRequirement]) -> Iterator[DraftProperty]:
+        """Yield the properties that columns are mapped to, with the choices that they hold."""
+        for index, target in self.targets.items():
+            if target not in TYPED:
+                continue
+            key, type_ = plain_name(self.columns[index]), TYPED[target]
+            cells = [each.properties.get(key) or "" for each in requirements]
+            if type_ is PropertyType.MULTI_SELECT:
+                cells = [part for cell in cells for part in LIST_SEPARATORS.split(cell)]
+            elif type_ is not PropertyType.SELECT:
+                cells = []
+            if found := property_of(key, type_, cells):
+                yield found
 
     def requirement(self, row: CsvRow) -> DraftRequirement | None:
-        """The requirement in this row, or None when nothing stands in it."""
+        """Return the requirement of this row, or None when the row is empty."""
         cells = self.cells(row)
         if not any(cell.strip() for cell in cells):
             return None
@@ -97,8 +146,10 @@ class _Table:
             target = self.targets.get(index, PROPERTY)
             if target == PROPERTY:
                 _gather(properties, plain_name(column), cell)
+            elif target in TYPED:
+                properties[plain_name(column)] = cell.strip() or None
             elif target == "tags":
-                tags = [t for tag in TAG_SEPARATORS.split(cell) if (t := tag.strip())]
+                tags = [t for tag in LIST_SEPARATORS.split(cell) if (t := tag.strip())]
                 values["tags"] = list(dict.fromkeys([*values.get("tags", ()), *tags]))
             elif target == "description":
                 values["description"] = cell
@@ -111,8 +162,11 @@ class _Table:
     def identified(
         self, row: CsvRow, values: dict[str, Any], properties: dict[str, Any]
     ) -> DraftRequirement:
-        """The requirement of these values, once it has a name, and an id that is none too long."""
-        id = values.pop("external_id", "") or None
+        """Return the requirement of these values. Raises INVALID for no name or a long ID."""
+        try:
+            id = as_identifier(values.pop("external_id", "")) or None
+        except Problem as problem:
+            raise refused(self.source.name, f"{row.place}: {problem.message}") from None
         if len(id or "") > LONGEST_NAME:
             message = f"{row.place} has an id of more than {LONGEST_NAME} characters."
             raise refused(self.source.name, message)
@@ -120,28 +174,31 @@ class _Table:
         if len(name) > LONGEST_NAME:
             self.cut.append(row)
             properties[self.name_column] = name
-        fitting = fitting_name(name or _first_line(values) or id or "")
+        try:
+            fitting = fitting_name(name or _first_line(values) or id or "")
+        except Problem as problem:
+            raise refused(self.source.name, f"{row.place}: {problem.message}") from None
         if not fitting:
             raise refused(self.source.name, f"{row.place} has neither a name nor a description.")
         return DraftRequirement(fitting, id, **values, properties=properties)
 
     def cells(self, row: CsvRow) -> list[str]:
-        """One cell a column: cells missing at the end are empty, further ones must be."""
+        """Return one cell a column: missing cells at the end are empty, further ones must be."""
         missing = len(self.columns) - len(row.cells)
         if missing > 0:
             self.short.append(row)
-            return row.cells + [""] * missing
         if any(cell.strip() for cell in row.cells[len(self.columns) :]):
             raise refused(
                 self.source.name,
                 f"{row.place} has {len(row.cells)} cells, but the header has {len(self.columns)}.",
             )
-        return row.cells[: len(self.columns)]
+        cells = [_without_formula(cell) for cell in row.cells[: len(self.columns)]]
+        return cells + [""] * missing
 
     def choose(
         self, field: str, column: str, cell: str, values: dict[str, Any], kept: dict[str, Any]
     ) -> None:
-        """The member of the field's enumeration, or the word itself kept as a property."""
+        """Set the field's enumeration member, or keep an unknown word as a property."""
         word = cell.strip()
         member = meant(CHOICES[field], word)
         unknown = word and member is None
@@ -152,7 +209,7 @@ class _Table:
 
     @property
     def name_column(self) -> str:
-        """The name of the column that holds the names."""
+        """Return the name of the column that holds the names."""
         index = next(index for index, target in self.targets.items() if target == "name")
         return plain_name(self.columns[index])
 
@@ -178,8 +235,14 @@ class _Table:
         return notes
 
 
+def _without_formula(cell: str) -> str:
+    """Return the text of a formula such as `="001"`; return any other cell as it is."""
+    formula = FORMULA.fullmatch(cell)
+    return formula[1].replace('""', '"') if formula else cell
+
+
 def _gather(properties: dict[str, Any], name: str, cell: str) -> None:
-    """Keep the cell; columns of the same name make a list of what stands in them."""
+    """Add the cell to the properties; columns of the same name make a list of their values."""
     value = cell if cell.strip() else None
     held = properties.get(name)
     if held is None or value is None:

@@ -1,4 +1,7 @@
-"""What a file says, in the words of the product and before anything is compared with the store."""
+"""The draft: a file's content in the terms of the product, before it is compared with the store.
+
+Identifiers and names are normalized as in the store (`db.text`), so that they are found again.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,28 +10,30 @@ from uuid import UUID
 
 from db.problem import Problem
 from db.requirements.collaboration import TraceLinkType
+from db.requirements.properties import PropertyType
 from db.requirements.requirements import (
     RequirementFormat,
     RequirementLevel,
     RequirementPriority,
     RequirementStatus,
 )
+from db.text import as_identifier, as_name
 
 LONGEST_NAME = 500
-"""Characters in a name or an external id; the tables refuse more."""
+"""The most characters in a name or an external ID, as in the tables."""
 
 LONGEST_TEXT = 131_072
-"""Characters in any other text: what Python's reader of CSV takes, and what can be searched."""
+"""The most characters in any other text: the limit of Python's CSV reader, and of search."""
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many of it are done, and of how many."""
+"""Called with the name of a step, the number of rows done, and the number of all of them."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a file may hold before it is refused.
+    """The limits of a file; a larger one is refused.
 
-    `size` are bytes, also of what an archive unpacks to; `items` are rows or objects.
+    `size` is in bytes, also of the unpacked archive; `items` are rows or objects.
     """
 
     size: int = 100 * 1024 * 1024
@@ -38,21 +43,24 @@ class Limits:
 
 @dataclass
 class DraftBlock:
-    """A heading of a document. `parent` is the external id of the block it stands in."""
+    """A heading of a document. `parent` is the external ID of the block that contains it."""
 
     external_id: str
     name: str
     parent: str | None = None
     content: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.external_id, self.parent = as_identifier(self.external_id), _id(self.parent)
+
 
 @dataclass
 class DraftRequirement:
     """A requirement of a document, in the order of the file.
 
-    None means that the file says nothing, so that what is stored stays; an empty text, list or
-    property (None in `properties`) means that the file says it is empty. `block` is the external
-    id of the block the requirement stands in.
+    None means that the file gives no value, so that the stored one stays; an empty text, list or
+    property (None in `properties`) means that the file gives an empty one. `block` is the external
+    ID of the block that contains the requirement.
     """
 
     name: str
@@ -66,12 +74,17 @@ class DraftRequirement:
     tags: list[str] | None = None
     properties: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.external_id, self.block = _id(self.external_id), _id(self.block)
+        if self.tags is not None:
+            self.tags = list(dict.fromkeys(filter(None, map(as_name, self.tags))))
+
 
 @dataclass
 class DraftDocument:
     """A document with its blocks, parents before children, and its requirements.
 
-    `id` is that of the stored document it is meant for, when whoever imports has said which.
+    `id` is the ID of the stored document to extend, when the caller gives one.
     """
 
     name: str
@@ -80,6 +93,9 @@ class DraftDocument:
     blocks: list[DraftBlock] = field(default_factory=list)
     requirements: list[DraftRequirement] = field(default_factory=list)
     id: UUID | None = None
+
+    def __post_init__(self) -> None:
+        self.external_id = _id(self.external_id)
 
 
 @dataclass
@@ -91,29 +107,46 @@ class DraftLink:
     type: TraceLinkType = TraceLinkType.RELATES_TO
     description: str | None = None
 
+    def __post_init__(self) -> None:
+        self.source, self.target = as_identifier(self.source), as_identifier(self.target)
+
+
+@dataclass
+class DraftProperty:
+    """A property that the file defines; `choices` are the labels of an enumeration."""
+
+    key: str
+    type: PropertyType
+    choices: list[str] = field(default_factory=list)
+
 
 @dataclass
 class Draft:
-    """One file.
+    """The content of one file.
 
-    `structured` when the file tells of blocks and links, so that a requirement without a block
-    stands in none. `counts` says what was read in the file's own words ("rows",
-    "specifications"); `notes` are sentences about what could not be taken over as it stood.
+    `structured` is whether the file has blocks and links, so that a requirement without a block
+    belongs in none. `counts` are numbers in the file's own terms ("rows", "specifications");
+    `notes` are sentences about content that was changed or left out.
     """
 
     documents: list[DraftDocument] = field(default_factory=list)
     links: list[DraftLink] = field(default_factory=list)
+    properties: dict[str, DraftProperty] = field(default_factory=dict)
     structured: bool = False
     counts: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
 def refused(file: str, why: str) -> Problem:
-    """The Problem of a file that is not imported: one sentence that says what and where."""
+    """Return the INVALID problem of a file: one sentence that gives the fault and its place."""
     return Problem("INVALID", f"{file}: {why}", field=("file",))
 
 
+def _id(text: str | None) -> str | None:
+    return (as_identifier(text) or None) if text else None
+
+
 def fitting_name(text: str) -> str:
-    """The text in one line, cut to the length of a name."""
-    line = " ".join(part for line in text.splitlines() if (part := line.strip()))
+    """Return the text as a stored name (`db.text`): in one line, cut to the length of a name."""
+    line = as_name(" ".join(part for line in text.splitlines() if (part := line.strip())))
     return line if len(line) <= LONGEST_NAME else line[: LONGEST_NAME - 1] + "…"

@@ -1,17 +1,18 @@
-"""Which field of a requirement a column or an attribute stands for: by a map, or by its name."""
+"""The mapping of columns and attributes to the fields of a requirement: explicit, or by name."""
 
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from db.problem import Problem
+from db.requirements.properties import PropertyType
 from db.requirements.requirements import (
     RequirementFormat,
     RequirementLevel,
     RequirementPriority,
     RequirementStatus,
 )
-from graph.requirements.exchange.vocabulary import words
+from graph.requirements.exchange.vocabulary import heading
 
 CHOICES: dict[str, type[StrEnum]] = {
     "status": RequirementStatus,
@@ -29,10 +30,58 @@ GUESSES: dict[str, tuple[str, ...]] = {
         "reqid",
         "id",
         "identifier",
+        "uid",
+        "unique id",
+        "unique identifier",
+        "puid",
         "key",
         "issue key",
+        "id key",
+        "jira key",
+        "formatted id",
+        "formal id",
+        "object identifier",
+        "object id",
+        "item id",
+        "work item id",
+        "artifact id",
+        "system requirement id",
+        "srs id",
+        "sys id",
+        "spec id",
+        "doors id",
+        "requirement no",
+        "requirement number",
+        "req no",
+        "req number",
+        "ref id",
+        "global id",
+        "source id",
+        "legacy id",
+        "number",
+        "no",
+        "nr",
+        "reference",
+        "ref",
+        "anforderungs id",
+        "kennung",
     ),
-    "name": ("name", "title", "summary", "requirement name", "requirement title", "headline"),
+    "name": (
+        "name",
+        "title",
+        "summary",
+        "requirement name",
+        "requirement title",
+        "headline",
+        "heading",
+        "object heading",
+        "short description",
+        "short text",
+        "object short text",
+        "subject",
+        "caption",
+        "header",
+    ),
     "description": (
         "description",
         "text",
@@ -41,6 +90,18 @@ GUESSES: dict[str, tuple[str, ...]] = {
         "requirement",
         "statement",
         "shall statement",
+        "requirement statement",
+        "primary text",
+        "object text",
+        "req text",
+        "full text",
+        "requirement definition",
+        "requirement body",
+        "content",
+        "body",
+        "definition",
+        "specification",
+        "details",
     ),
     "status": ("status", "state", "requirement status"),
     "priority": ("priority", "requirement priority", "importance"),
@@ -48,23 +109,30 @@ GUESSES: dict[str, tuple[str, ...]] = {
     "format": ("format", "requirement format"),
     "tags": ("tags", "tag", "labels", "label", "keywords"),
 }
-"""The names by which a field is known, likeliest first."""
+"""The names by which a field is recognized, likeliest first."""
 
 PROPERTY, IGNORE = "property", "ignore"
-TARGETS = (*GUESSES, PROPERTY, IGNORE)
-"""What a column can be mapped to: a field, a property under the column's own name, nothing."""
+TYPED = {f"{PROPERTY}:{type_.value}": type_ for type_ in PropertyType}
+"""The targets of a column that becomes a property of a type, which is defined if it is not yet."""
+TARGETS = (*GUESSES, PROPERTY, *TYPED, IGNORE)
+"""The targets of a column: a field, a property under the column's own name, or none."""
+LIST_SEPARATORS = re.compile(r"[,;\n]")
+"""Separators of several values in one cell."""
 
 _CUSTOM = re.compile(r"\s*custom field \((.*)\)\s*", re.IGNORECASE | re.DOTALL)
 
 
 def plain_name(column: str) -> str:
-    """The column's name without the "Custom field (...)" that issue trackers put around it."""
+    """Return the column's name without the "Custom field (...)" of issue trackers."""
     custom = _CUSTOM.fullmatch(column)
     return (custom[1] if custom else column).strip()
 
 
 def parse_map(pairs: Iterable[str]) -> dict[str, str]:
-    """Columns and their fields from `COLUMN=FIELD`; the column may itself hold an equals sign."""
+    """Return columns and their fields from `COLUMN=FIELD`; a column may contain an equals sign.
+
+    Raises INVALID for another form, or an unknown field.
+    """
     chosen: dict[str, str] = {}
     for pair in pairs:
         column, equals, target = pair.rpartition("=")
@@ -78,11 +146,11 @@ def parse_map(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def assign(columns: list[str], chosen: Mapping[str, str]) -> dict[int, str]:
-    """The field of each column, by its index; a column without one becomes a property.
+    """Return the field of each column, by its index; a column without one becomes a property.
 
-    `chosen` goes before any guess, and names columns as the file does or without "Custom field".
-    A field guessed for several columns goes to the likeliest name. Problem INVALID when a chosen
-    column is missing, or when a field would have several columns; tags may.
+    `chosen` takes precedence over guesses, and names columns with or without "Custom field". A
+    field guessed for several columns goes to the likeliest name. Raises INVALID when a chosen
+    column is missing, or when a field other than tags would have several columns.
     """
     targets: dict[int, str] = {}
     for column, target in chosen.items():
@@ -106,7 +174,7 @@ def _guessed(field: str, columns: list[str], targets: Mapping[int, str]) -> list
         found = [
             index
             for index, column in enumerate(columns)
-            if index not in targets and words(plain_name(column)) == guess
+            if index not in targets and heading(plain_name(column)) == guess
         ]
         if found:
             return found if field == "tags" else found[:1]
@@ -114,7 +182,7 @@ def _guessed(field: str, columns: list[str], targets: Mapping[int, str]) -> list
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names in quotes, for a sentence."""
+    """Return the names in quotes, separated by commas."""
     return ", ".join(repr(name) for name in names)
 
 

@@ -1,4 +1,4 @@
-"""Importing a file: read, compared and written by one viewer, in one transaction."""
+"""The import of a file: read, compared and written by one viewer, in one transaction."""
 
 import asyncio
 from collections.abc import Mapping
@@ -26,12 +26,12 @@ from graph.requirements.exchange.source import Format, Source, format_of, load
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """How a file is to be read and written.
+    """The options of an import.
 
-    `document` names the document, and `document_id` is one of the project's that is to be
-    extended; `format` is told from the file's ending unless given, `columns` maps columns or
-    attributes to fields (`parse_map`), `delimiter` is that of a CSV file, and a dry run does
-    everything but keep it.
+    `document` is the name of the document, and `document_id` the ID of an existing one to extend.
+    `format` defaults to that of the file's ending; `columns` maps columns or attributes to fields
+    (`parse_map`); `delimiter` and `encoding` are those of a CSV file, the latter if it is not
+    Unicode. `dry_run` rolls everything back at the end.
     """
 
     document: str | None = None
@@ -39,12 +39,13 @@ class ImportOptions:
     format: Format | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     delimiter: str | None = None
+    encoding: str | None = None
     dry_run: bool = False
     limits: Limits = field(default_factory=Limits)
 
 
 def silent(_what: str, _done: int, _of: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore progress."""
 
 
 async def import_file(
@@ -56,8 +57,8 @@ async def import_file(
 ) -> ImportResult:
     """Import a file from disk into a project, as the viewer of the session.
 
-    Raises Problem: INVALID for a file that cannot be imported, in one sentence that says what is
-    wrong and where; NOT_FOUND and FORBIDDEN as every write does. Nothing has changed then.
+    Raises INVALID for a file that cannot be imported, in one sentence with the fault and its place;
+    NOT_FOUND and FORBIDDEN as every write does. Nothing has changed then.
     """
     options = options or ImportOptions()
     source = await asyncio.to_thread(load, path, options.limits)
@@ -73,6 +74,21 @@ async def import_source(
 ) -> ImportResult:
     """Import the bytes of a file, as `import_file` does."""
     draft = await asyncio.to_thread(read, source, options)
+    return await import_draft(session, project, source, draft, options, progress)
+
+
+async def import_draft(
+    session: ViewerSession,
+    project: UUID,
+    source: Source,
+    draft: Draft,
+    options: ImportOptions,
+    progress: Progress = silent,
+) -> ImportResult:
+    """Import the draft of a file, as `import_file` does.
+
+    Until it ends, other writers of the same documents wait, and get BUSY after the lock timeout.
+    """
     result = ImportResult(source.name, options.dry_run, draft.counts, notes=draft.notes)
     try:
         async with session.transaction() as transaction:
@@ -87,7 +103,7 @@ async def import_source(
 
 
 def _explained(source: Source, problem: Problem) -> Problem:
-    """What a key that is taken means for an import; every other Problem speaks for itself."""
+    """Return the problem of a duplicate key in the terms of an import; others unchanged."""
     if problem.code == "ALREADY_EXISTS" and problem.field == ("external_id",):
         message = (
             f"{source.name}: an id of the file belongs to a requirement that is hidden, because"
@@ -101,10 +117,16 @@ def _explained(source: Source, problem: Problem) -> Problem:
 
 
 def read(source: Source, options: ImportOptions) -> Draft:
-    """What the file says, without looking at the store."""
+    """Return the draft of the file, without access to the store. Raises INVALID."""
     chosen, limits = options.columns, options.limits
     if format_of(source.name, options.format) == "csv":
-        draft = read_csv(source, chosen=chosen, limits=limits, delimiter=options.delimiter)
+        draft = read_csv(
+            source,
+            chosen=chosen,
+            limits=limits,
+            delimiter=options.delimiter,
+            encoding=options.encoding,
+        )
     else:
         draft = read_reqif(source, chosen=chosen, limits=limits)
     if options.document is not None or options.document_id is not None:

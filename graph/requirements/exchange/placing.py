@@ -4,14 +4,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 STEP = 1.0
-"""Between rows placed at an end, as between those that people add there."""
+"""The distance between rows placed at an end, as between rows that people add there."""
 
 
 def placed(items: Sequence[float | None], taken: Iterable[float]) -> list[float]:
-    """A position for every item of the file, in its order; those that have one keep it.
+    """Return a position for every item of the file, in its order; stored items keep theirs.
 
-    A run of new items (None) stands right behind the item before it, ahead of whatever stored row
-    comes next; `taken` are the positions of all stored rows.
+    New items (None) follow the item before them directly, ahead of the next stored row; `taken` are
+    the positions of all stored rows.
     """
     ordered = sorted(taken)
     positions: list[float] = []

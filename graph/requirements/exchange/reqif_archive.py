@@ -13,20 +13,20 @@ from graph.requirements.exchange.draft import Limits, refused
 from graph.requirements.exchange.source import Source
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
-"""How an archive begins, and how one does that holds nothing."""
+"""The first bytes of an archive, and those of an empty one."""
 
 MOST_MEMBERS = 10_000
 ENCRYPTED = 0x1
-"""The bit of a member's flags that says so (PKWARE's APPNOTE, section 4.4.4)."""
+"""The flag of an encrypted member (PKWARE's APPNOTE, section 4.4.4)."""
 
 
 def is_archive(source: Source) -> bool:
-    """Whether these are the bytes of a zip archive."""
+    """Return whether these are the bytes of a zip archive."""
     return source.data.startswith(MAGIC)
 
 
 def unpacked(source: Source, limits: Limits) -> tuple[list[Source], int]:
-    """The archive's ReqIF files, and how many other files it holds."""
+    """Return the archive's ReqIF files, and the number of other files in it. Raises INVALID."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(source.data))
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:

@@ -1,12 +1,12 @@
-"""A ReqIF file as a draft: specifications, headings, requirements and relations.
+"""The reader of ReqIF files: specifications, headings, requirements and relations.
 
-The IDENTIFIER of an object is its external id, by which a later import finds it again. What is a
-heading and what is a requirement ReqIF does not say; `Objects.is_heading` does.
+The IDENTIFIER of an object is its external id, by which a later import finds it again. ReqIF
+does not distinguish headings from requirements; `_Reader.is_heading` does.
 """
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from reqif.models.reqif_spec_hierarchy import ReqIFSpecHierarchy
@@ -24,6 +24,7 @@ from graph.requirements.exchange.draft import (
     DraftBlock,
     DraftDocument,
     DraftLink,
+    DraftProperty,
     DraftRequirement,
     Limits,
     fitting_name,
@@ -45,7 +46,7 @@ FOREIGN_ID = "ReqIF.ForeignID"
 
 
 def read_reqif(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> Draft:
-    """The draft of a .reqif file, or of all those in a .reqifz archive.
+    """Return the draft of a .reqif file, or of all those in a .reqifz archive.
 
     `chosen` maps attributes to fields, as for CSV. Raises Problem INVALID, with one sentence, for
     anything else.
@@ -57,10 +58,10 @@ def read_reqif(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> 
     files, others = unpacked(source, limits) if is_archive(source) else ([source], 0)
     if others:
         draft.notes.append(f"{others} attached files of the archive are not imported.")
+    readers = [_Reader(file, parse_reqif(file, limits), chosen) for file in files]
+    _read_together(readers, draft)
     missing = set(chosen)
-    for file in files:
-        reader = _Reader(file, parse_reqif(file, limits), chosen)
-        reader.read_into(draft)
+    for reader in readers:
         missing -= {attribute.name for attribute in reader.definitions.attributes.values()}
     if missing:
         raise refused(source.name, f"there is no attribute {min(missing)!r}.")
@@ -68,6 +69,17 @@ def read_reqif(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> 
         message = f"there are more than {limits.documents:,} specifications."
         raise refused(source.name, message)
     return draft
+
+
+def _read_together(readers: list["_Reader"], draft: Draft) -> None:
+    """Read the files of an archive; specifications and relations may refer to other files."""
+    owners = {id: reader for reader in reversed(readers) for id in reader.objects}
+    for reader in readers:
+        reader.owners = owners
+        reader.read_specifications(draft)
+    placed = set().union(*(reader.placed for reader in readers))
+    for reader in readers:
+        reader.read_others(draft, placed)
 
 
 class _Reader:
@@ -82,22 +94,30 @@ class _Reader:
         self.objects: dict[str, ReqIFSpecObject] = {
             object_.identifier: object_ for object_ in self.content.spec_objects or []
         }
+        self.owners: Mapping[str, _Reader] = dict.fromkeys(self.objects, self)
         self.placed: set[str] = set()
+        self.kept: set[str] = set()
+        """The attributes that become properties."""
         self.assigned: dict[tuple[str, ...], dict[int, str]] = {}
         self.unknown: Counter[tuple[str, str]] = Counter()
         self.notes: list[str] = []
 
-    def read_into(self, draft: Draft) -> None:
+    def read_specifications(self, draft: Draft) -> None:
         assert self.content is not None  # noqa: S101 (as checked when the reader was made)
         specifications = self.content.specifications or []
         draft.documents += [self.document(each) for each in specifications]
-        if loose := [o for id, o in self.objects.items() if id not in self.placed]:
+        draft.counts["specifications"] += len(specifications)
+
+    def read_others(self, draft: Draft, placed: Collection[str]) -> None:
+        """Read the objects that no specification of any file holds, and the relations."""
+        assert self.content is not None  # noqa: S101 (as checked when the reader was made)
+        if loose := [o for id, o in self.objects.items() if id not in placed]:
             draft.documents.append(self.document_of(loose))
         relations = self.content.spec_relations or []
         draft.links += _joined([link for each in relations if (link := self.link(each))])
-        draft.counts["specifications"] += len(specifications)
         draft.counts["objects"] += len(self.objects)
         draft.counts["relations"] += len(relations)
+        self.define(draft)
         if groups := self.content.spec_relation_groups:
             self.notes.append(f"{len(groups)} groups of relations are not imported.")
         for (name, word), count in self.unknown.items():
@@ -105,7 +125,21 @@ class _Reader:
                 f"{name} has no equivalent for {word!r} (objects: {count});"
                 " it is kept as a property."
             )
+        for element, count in self.definitions.unread.items():
+            self.notes.append(f"Of <{element}> only the text is taken over (places: {count}).")
         draft.notes += self.notes
+
+    def define(self, draft: Draft) -> None:
+        """Add the properties that attributes of objects define; none where two differ."""
+        defined: dict[str, DraftProperty | None] = {}
+        for id, attribute in self.definitions.attributes.items():
+            if attribute.name in self.kept:
+                found = self.definitions.property_of(id)
+                same = defined.setdefault(attribute.name, found) == found
+                defined[attribute.name] = found if same else None
+        for key, property in defined.items():
+            if property is not None:
+                draft.properties.setdefault(key, property)
 
     def document(self, specification: ReqIFSpecification) -> DraftDocument:
         values = self.definitions.values(specification.specification_type, specification.values)
@@ -122,22 +156,23 @@ class _Reader:
         ]
         while pending:  # depth first, in the order of the file
             node, block = pending.pop()
-            object_ = self.objects.get(node.spec_object)
-            if object_ is None:
+            owner = self if node.spec_object in self.objects else self.owners.get(node.spec_object)
+            object_ = owner.objects[node.spec_object] if owner else None
+            if owner is None or object_ is None:
                 self.notes.append(f"{name} refers to {node.spec_object!r}, which is not there.")
             elif object_.identifier in here:
                 self.notes.append(f"{name} holds {object_.identifier!r} twice; the first counts.")
                 object_ = None
             children = node.children or []
-            if object_ is not None:
+            if owner is not None and object_ is not None:
                 here.add(object_.identifier)
-                block = self.place(object_, document, block, has_children=bool(children))
+                block = owner.place(object_, document, block, has_children=bool(children))
             pending += [(child, block) for child in reversed(children)]
         self.placed |= here
         return document
 
     def document_of(self, objects: list[ReqIFSpecObject]) -> DraftDocument:
-        """A document for the objects that stand in no specification."""
+        """Return a document for the objects that are in no specification."""
         # Found again by its name: the header's identifier is a new one in every export.
         document = DraftDocument(fitting_name(f"{self.title} (outside of specifications)"))
         for object_ in objects:
@@ -152,9 +187,9 @@ class _Reader:
         *,
         has_children: bool,
     ) -> str | None:
-        """Put the object into the document, and say which block its children stand in.
+        """Put the object into the document; return the external ID of its children's block.
 
-        A requirement with children opens a block of its own name and stands first in it.
+        A requirement with children opens a block of its own name and comes first in it.
         """
         requirement = self.requirement(object_)
         heading = self.is_heading(object_, requirement, has_children=has_children)
@@ -168,7 +203,7 @@ class _Reader:
                 content |= {"properties": properties} if properties else {}
             drafted = DraftBlock(object_.identifier, requirement.name, block, content)
             document.blocks.append(drafted)
-            block = object_.identifier
+            block = drafted.external_id
         if not heading:
             requirement.block = block
             document.requirements.append(requirement)
@@ -177,10 +212,10 @@ class _Reader:
     def is_heading(
         self, object_: ReqIFSpecObject, drafted: DraftRequirement, *, has_children: bool
     ) -> bool:
-        """Whether the object is a heading.
+        """Return whether the object is a heading.
 
-        Its type may say so; otherwise it is one when it holds no text, but either the name of a
-        chapter or further objects.
+        It is one by the name of its type, or when it has no text but either the name of a chapter
+        or children.
         """
         if HEADING_TYPE.search(self.definitions.type_name(object_.spec_object_type)):
             return True
@@ -212,6 +247,7 @@ class _Reader:
                     self.unknown[name, _text(value)] += 1
             elif target != IGNORE:
                 properties[name] = value
+                self.kept.add(name)
         name = fields.get("name") or object_.long_name or ""
         if len(name) > LONGEST_NAME:
             properties["ReqIF.Name"] = name
@@ -219,7 +255,7 @@ class _Reader:
         return DraftRequirement(**fields, external_id=object_.identifier, properties=properties)
 
     def targets(self, object_: ReqIFSpecObject, names: tuple[str, ...]) -> dict[int, str]:
-        """The field of each attribute, by its index; found once for all objects alike."""
+        """Return the field of each attribute, by its index; cached by the attributes' names."""
         if names not in self.assigned:
             chosen = {name: field for name, field in self.chosen.items() if name in names}
             standard = {
@@ -241,7 +277,7 @@ class _Reader:
         type_, inverse = relation_meant(name)
         ends = (relation.source, relation.target)
         for end in ends:
-            if end not in self.objects:
+            if end not in self.owners:
                 message = f"Relation {relation.identifier!r} refers to {end!r}, which is not there."
                 self.notes.append(message)
                 return None
@@ -256,7 +292,7 @@ class _Reader:
 
     @property
     def title(self) -> str:
-        """What the file calls itself."""
+        """Return the title in the file's header, or else its name."""
         header = self.bundle.req_if_header
         return (header.title if header else None) or self.source.stem
 
@@ -264,14 +300,14 @@ class _Reader:
 def _name_from(
     object_: ReqIFSpecObject, fields: Mapping[str, Any], properties: Mapping[str, Any]
 ) -> str:
-    """A name for an object that has none: its chapter, its first line, its number elsewhere."""
+    """Return a name for an object without one: chapter, first line, foreign ID or IDENTIFIER."""
     first_line = next(iter(fields.get("description", "").splitlines()), "")
     names = (_text(properties.get(CHAPTER)), first_line, _text(properties.get(FOREIGN_ID)))
     return next(filter(None, map(fitting_name, names)), object_.identifier)
 
 
 def _text(value: Any) -> str:
-    """A typed value in words."""
+    """Return a typed value as text."""
     match value:
         case None:
             return ""
@@ -284,7 +320,7 @@ def _text(value: Any) -> str:
 
 
 def _joined(links: list[DraftLink]) -> list[DraftLink]:
-    """One link for several relations of one type between the same objects."""
+    """Return one link for several relations of one type between the same objects."""
     joined: dict[tuple[str, str, TraceLinkType], DraftLink] = {}
     for link in links:
         key = (link.source, link.target, link.type)

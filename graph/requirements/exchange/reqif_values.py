@@ -1,6 +1,7 @@
 """The attributes of ReqIF's objects as named and typed values."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,19 +13,24 @@ from reqif.models.reqif_spec_object import SpecObjectAttribute
 from reqif.models.reqif_spec_object_type import SpecAttributeDefinition
 from reqif.models.reqif_types import SpecObjectAttributeType
 
+from db.requirements.properties import PropertyType
+from graph.requirements.exchange.draft import DraftProperty
+from graph.requirements.exchange.typed import property_of
 from graph.requirements.exchange.xhtml import plain_text
 
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
-"""The integers that every reader of JSON here can hold; others stay text."""
+"""The range of integers that every JSON reader here can hold; others stay text."""
 
 
 @dataclass(frozen=True)
 class Definition:
-    """What an attribute is called, and the labels of its enumeration by identifier."""
+    """The name of an attribute, and the labels of its enumeration by identifier."""
 
     name: str
     labels: dict[str, str]
     many: bool = False
+    kind: PropertyType | None = None
+    """The type of a property with its values, where one has them."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Definitions:
     """The types and attributes that a file defines."""
 
     def __init__(self, content: ReqIFReqIFContent) -> None:
+        self.unread: Counter[str] = Counter()  # elements of XHTML that are not known, by name
         enumerations = {
             type_.identifier: _labels(type_)
             for type_ in content.data_types or []
@@ -57,29 +64,43 @@ class Definitions:
                     name,
                     enumerations.get(attribute.datatype_definition, {}),
                     bool(attribute.multi_valued),
+                    _kind(attribute),
                 )
             self.types[type_.identifier] = SpecType(type_.long_name or "", tuple(names))
 
     def type_name(self, id: str | None) -> str:
-        """The long name of a type, or nothing."""
+        """Return the long name of a type, or an empty text."""
         return self.types[id].name if id in self.types else ""
 
     def values(
         self, type_id: str | None, attributes: list[SpecObjectAttribute] | None
     ) -> dict[str, Any]:
-        """The value of every attribute that the type has, by its long name.
+        """Return the value of every attribute of the type, by its long name.
 
-        Text is text, also where it was XHTML; numbers and booleans are such; a date is written as
-        in ISO 8601; an enumeration's value is its label, several are a list. What is empty or
-        absent is None; what does not fit its type stays the text it is.
+        XHTML becomes plain text; numbers and booleans keep their type; a date is in ISO 8601; an
+        enumeration's value is its label, several are a list. An empty or absent value is None; one
+        that does not fit its type stays text.
         """
         known = self.types[type_id].attributes if type_id in self.types else ()
         values: dict[str, Any] = dict.fromkeys(known)
         for attribute in attributes or []:
             id = attribute.definition_ref
             definition = self.attributes.get(id) or Definition(id, {})
-            values[definition.name] = _typed(attribute, definition)
+            values[definition.name] = _typed(attribute, definition, self.unread)
         return values
+
+    def property_of(self, id: str) -> DraftProperty | None:
+        """Return the property that an attribute defines, if it defines one."""
+        attribute = self.attributes[id]
+        if attribute.kind is None:
+            return None
+        return property_of(attribute.name, attribute.kind, attribute.labels.values())
+
+
+def _kind(attribute: SpecAttributeDefinition) -> PropertyType | None:
+    if attribute.attribute_type is SpecObjectAttributeType.ENUMERATION:
+        return PropertyType.MULTI_SELECT if attribute.multi_valued else PropertyType.SELECT
+    return KINDS.get(attribute.attribute_type)
 
 
 def _labels(enumeration: ReqIFDataTypeDefinitionEnumeration) -> dict[str, str]:
@@ -90,16 +111,16 @@ def _labels(enumeration: ReqIFDataTypeDefinitionEnumeration) -> dict[str, str]:
 
 
 def _attributes(type_: Any) -> list[SpecAttributeDefinition]:
-    """The attributes of a type, which `reqif` keeps under two names."""
+    """Return the attributes of a type, which `reqif` stores under either of two names."""
     found = getattr(type_, "attribute_definitions", None) or getattr(type_, "spec_attributes", None)
     return list(found or [])
 
 
-def _typed(attribute: SpecObjectAttribute, definition: Definition) -> Any:
+def _typed(attribute: SpecObjectAttribute, definition: Definition, unread: Counter[str]) -> Any:
     value = attribute.value
     match attribute.attribute_type:
         case SpecObjectAttributeType.XHTML:
-            return plain_text(attribute.xml_node.find("THE-VALUE")) or None
+            return plain_text(attribute.xml_node.find("THE-VALUE"), unread) or None
         case SpecObjectAttributeType.ENUMERATION:
             labels = [definition.labels.get(id, id) for id in value]
             return labels if definition.many or len(labels) > 1 else next(iter(labels), None)
@@ -136,6 +157,12 @@ def _boolean(text: str) -> bool | str:
     return {"true": True, "1": True, "false": False, "0": False}.get(text, text)
 
 
+KINDS = {
+    SpecObjectAttributeType.INTEGER: PropertyType.NUMBER,
+    SpecObjectAttributeType.REAL: PropertyType.NUMBER,
+    SpecObjectAttributeType.BOOLEAN: PropertyType.BOOLEAN,
+}
+"""The types of properties, by the types of attributes; texts and times define none."""
 READERS: dict[SpecObjectAttributeType, Callable[[str], Any]] = {
     SpecObjectAttributeType.INTEGER: _integer,
     SpecObjectAttributeType.REAL: _real,

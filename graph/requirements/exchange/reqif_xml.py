@@ -1,23 +1,21 @@
 """ReqIF as XML: refused when it is hostile or incomplete, before the reader of ReqIF sees it.
 
-The reader, `reqif`, takes a well-formed file for granted and stumbles over comments and prefixes;
-so it is given a file that was parsed, looked through and written again here. What a file must
-hold is said in the OMG's Requirements Interchange Format 1.2 (formal/2016-07-01).
+The reader, `reqif`, takes a well-formed file for granted and fails on comments and prefixes;
+so it reads a file that was parsed, checked and written again here. The required content of a file
+is defined in the OMG's Requirements Interchange Format 1.2 (formal/2016-07-01).
 """
 
-import io
 from collections.abc import Iterator
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
-import defusedxml.ElementTree
-from defusedxml import DefusedXmlException
 from lxml import etree
 from reqif.parser import ReqIFParser
 from reqif.reqif_bundle import ReqIFBundle
 
 from graph.requirements.exchange.draft import LONGEST_NAME, Limits, refused
+from graph.requirements.exchange.reqif_defaults import fill_defaults
 from graph.requirements.exchange.source import Source
+from graph.requirements.exchange.xml_source import parsed_xml, strip_namespace
 
 KINDS = ("STRING", "INTEGER", "REAL", "BOOLEAN", "DATE", "ENUMERATION", "XHTML")
 
@@ -33,7 +31,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "ATTRIBUTE-VALUE-XHTML": ("THE-VALUE",),
     **{f"ATTRIBUTE-DEFINITION-{kind}": (f"TYPE/DATATYPE-DEFINITION-{kind}-REF",) for kind in KINDS},
 }
-"""The elements inside an element that nothing can be read without."""
+"""The required children of an element, without which nothing can be read."""
 
 IDENTIFIED = frozenset(
     {
@@ -47,18 +45,18 @@ IDENTIFIED = frozenset(
 """Elements whose IDENTIFIER is required."""
 
 UNIQUE = frozenset({"SPEC-OBJECT", "SPECIFICATION"})
-"""Those whose IDENTIFIER becomes an identity in the store."""
+"""Elements whose IDENTIFIER becomes an identity in the store."""
 
 
 def parse_reqif(source: Source, limits: Limits) -> ReqIFBundle:
-    """The contents of a ReqIF file, or Problem INVALID with one sentence about what is wrong."""
-    _refuse_declarations(source)
-    root = _parsed(source)
+    """Return the contents of a ReqIF file. Raises INVALID with one sentence about the fault."""
+    root = parsed_xml(source, "ReqIF")
     if etree.QName(root).localname != "REQ-IF":
         name = etree.QName(root).localname
         raise refused(source.name, f"this is not ReqIF: its root element is <{name}>.")
-    _strip_namespace(root)
+    strip_namespace(root)
     _check(source, root, limits)
+    fill_defaults(source, root, limits)
     _complete(root)
     try:
         return ReqIFParser.parse_from_string(etree.tostring(root, encoding="unicode"))
@@ -68,51 +66,6 @@ def parse_reqif(source: Source, limits: Limits) -> ReqIFBundle:
         at = next((f" at <{it.tag}>" for it in error.args if etree.iselement(it)), "")
         message = f"this is not ReqIF that can be read; the reader stopped{at}."
         raise refused(source.name, message) from error
-
-
-def _refuse_declarations(source: Source) -> None:
-    """Refuse a document type, where entities are declared: ReqIF has none, attacks have."""
-    try:
-        start = defusedxml.ElementTree.iterparse(
-            io.BytesIO(source.data), events=("start",), forbid_dtd=True
-        )
-        next(start, None)
-    except DefusedXmlException:
-        message = "the file declares a document type or entities, which ReqIF does not have."
-        raise refused(source.name, message) from None
-    except ParseError as error:
-        raise _malformed(source, error.position, str(error)) from None
-    except (ValueError, LookupError) as error:
-        raise refused(source.name, f"the file's encoding cannot be read: {error}.") from None
-
-
-def _parsed(source: Source) -> Any:
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    try:
-        return etree.fromstring(source.data, parser)
-    except etree.XMLSyntaxError as error:
-        raise _malformed(source, error.position, error.msg or "it is empty") from None
-
-
-def _malformed(source: Source, position: tuple[int, int], message: str) -> Exception:
-    line, column = position
-    what = message.partition(": line ")[0].partition(", line ")[0]
-    return refused(source.name, f"line {line}, column {column}: this is not XML: {what}.")
-
-
-def _strip_namespace(root: Any) -> None:
-    """Take the elements of ReqIF out of its namespace, whatever prefix the file gives it."""
-    namespace = etree.QName(root).namespace
-    for element in root.iter(f"{{{namespace}}}*" if namespace else None):
-        element.tag = etree.QName(element).localname
-    etree.cleanup_namespaces(root)
 
 
 def _check(source: Source, root: Any, limits: Limits) -> None:
@@ -155,7 +108,7 @@ def _check_value(source: Source, element: Any, kind: str) -> None:
 
 
 def _complete(root: Any) -> None:
-    """Give the reader what it asks for, but tools leave out, and spare it what we do not read."""
+    """Add the elements that the reader needs and tools leave out; remove those not read."""
     for element in list(_elements(root)):
         name = element.tag
         if name == "DEFAULT-VALUE":

@@ -1,11 +1,11 @@
-"""What an import did, or would do: numbers for each kind of row, and notes for people."""
+"""The result of an import, real or dry: numbers for each kind of row, and notes."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass
 class Counts:
-    """What became of the rows of one kind.
+    """The outcomes of the rows of one kind, in numbers.
 
     `restored` were deleted and are in the file again; `absent` are in the store but not in the
     file, and stay as they are.
@@ -19,7 +19,7 @@ class Counts:
 
     @property
     def written(self) -> int:
-        """How many rows changed."""
+        """Return the number of rows that changed."""
         return self.created + self.updated + self.restored
 
     def __str__(self) -> str:
@@ -34,8 +34,8 @@ class Counts:
 class ImportResult:
     """The outcome of one import.
 
-    `read` counts what is in the file in its own words (rows, specifications, objects, relations),
-    `names` are the documents written to, and `notes` say what could not be taken over as it stood.
+    `read` counts the file's contents in its own terms (rows, specifications, objects, relations),
+    `names` are the documents written to, and `notes` list content that was changed or left out.
     """
 
     file: str
@@ -46,12 +46,14 @@ class ImportResult:
     blocks: Counts = field(default_factory=Counts)
     requirements: Counts = field(default_factory=Counts)
     links: Counts = field(default_factory=Counts)
+    properties: Counts = field(default_factory=Counts)
     notes: list[str] = field(default_factory=list)
 
     @property
     def by_kind(self) -> dict[str, Counts]:
-        """The counts by the name of their kind, in the order they are written."""
+        """Return the counts by the name of their kind, in the order in which they are written."""
         return {
+            "properties": self.properties,
             "documents": self.documents,
             "blocks": self.blocks,
             "requirements": self.requirements,
@@ -60,5 +62,5 @@ class ImportResult:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was written, or would be."""
+        """Return whether anything was written, or would be."""
         return any(counts.written for counts in self.by_kind.values())

@@ -10,11 +10,11 @@ from auth.session import Transaction
 from db.requirements.documents import Document
 
 LONGEST = 55
-"""Characters, which leaves eight of a slug's 63 for a number."""
+"""The most characters of a base, which leaves eight of a slug's 63 for a number."""
 
 
 def slug_of(name: str) -> str:
-    """The name as one DNS label; accents are dropped, and what has no Latin letters too."""
+    """Return the name as one DNS label, without accents and characters that are not Latin."""
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     return "-".join(re.findall("[a-z0-9]+", plain))[:LONGEST].strip("-") or "document"
 
@@ -22,7 +22,7 @@ def slug_of(name: str) -> str:
 async def free_slug(
     transaction: Transaction, project_id: UUID, name: str, taken: Collection[str]
 ) -> str:
-    """A slug of this name that neither a document of the project has, nor one of `taken`."""
+    """Return a slug of this name that is neither taken in the project nor one of `taken`."""
     base = slug_of(name)
     rows = await transaction.find_all(
         Document, Document.project_id == project_id, Document.slug.startswith(base), lock=False

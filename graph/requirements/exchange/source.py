@@ -7,7 +7,7 @@ from typing import Literal
 
 from graph.requirements.exchange.draft import Limits, refused
 
-Format = Literal["csv", "reqif"]
+Format = Literal["csv", "reqif", "junit"]
 
 FORMATS: dict[str, Format] = {
     ".csv": "csv",
@@ -17,7 +17,9 @@ FORMATS: dict[str, Format] = {
     ".reqifz": "reqif",
     ".xml": "reqif",
 }
-"""The format that a file's ending stands for."""
+"""The format by the ending of a file."""
+
+SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"})
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,15 @@ class Source:
 
     @property
     def stem(self) -> str:
-        """The name without its ending."""
+        """Return the name without its ending."""
         return Path(self.name).stem
 
 
 def load(path: Path, limits: Limits) -> Source:
-    """Read the file, or say in one sentence why it cannot be read.
+    """Return the file's bytes. Raises INVALID with the reason why it cannot be read.
 
-    The size is looked at before anything is read, and no more than that is read even when the
-    file grows meanwhile. Pipes and devices are refused, because reading one may never end.
+    The size is checked before anything is read, and no more than the limit is read even if the file
+    grows meanwhile. Pipes and devices are refused, because reading one may never end.
     """
     name = path.name
     try:
@@ -64,15 +66,18 @@ def load(path: Path, limits: Limits) -> Source:
 
 
 def too_large(name: str, size: int, limits: Limits) -> Exception:
-    """The refusal of more bytes than the limit."""
+    """Return the problem of a file of more bytes than the limit."""
     return refused(name, f"{size:,} bytes are more than the limit of {limits.size:,}.")
 
 
 def format_of(name: str, given: Format | None) -> Format:
-    """The format given, or the one that the ending of the file stands for."""
+    """Return the format given, or the one of the file's ending. Raises INVALID."""
     if given is not None:
         return given
     ending = Path(name).suffix.lower()
+    if ending in SPREADSHEETS:
+        message = "a spreadsheet is not read; save it as CSV UTF-8 (.csv) and import that."
+        raise refused(name, message)
     if ending not in FORMATS:
         raise refused(
             name,

@@ -1,4 +1,4 @@
-"""The stored rows that a draft is compared with, found by external id, restored where deleted."""
+"""The stored rows that a draft is compared with, found by external ID, restored if deleted."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from db.requirements.requirements import Requirement
 R = TypeVar("R", Block, Requirement)
 
 Key = tuple[UUID, str]
-"""A document, and an external id in it."""
+"""A document, and an external ID in it."""
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Stored(Generic[R]):
     restored: set[UUID] = field(default_factory=set)
 
     def by_key(self) -> dict[Key, R]:
-        """The rows that have an external id; the first of several."""
+        """Return the rows that have an external ID by their key; the first of several."""
         found: dict[Key, R] = {}
         for row in self.rows:
             if row.external_id is not None:
@@ -32,7 +32,7 @@ class Stored(Generic[R]):
         return found
 
     def nameless(self) -> dict[Key, list[R]]:
-        """The rows without one, by document and name."""
+        """Return the rows without an external ID, by document and name."""
         found: dict[Key, list[R]] = defaultdict(list)
         for row in self.rows:
             if row.external_id is None:
@@ -40,7 +40,7 @@ class Stored(Generic[R]):
         return found
 
     def positions(self, document: UUID) -> list[float]:
-        """Where the rows of a document stand."""
+        """Return the positions of the rows of a document."""
         return [row.position for row in self.rows if row.document_id == document]
 
 
@@ -50,10 +50,10 @@ async def stored(
     documents: Sequence[Document],
     wanted: Iterable[Key],
 ) -> Stored[R]:
-    """The rows of these documents, locked; wanted ones that were deleted are restored first.
+    """Return the rows of these documents, locked; restore deleted ones that are wanted first.
 
-    A restored block shows the blocks and requirements in it again, so this looks until nothing
-    wanted is missing that could be restored.
+    A restored block brings back the blocks and requirements in it, so the search is repeated until
+    no missing row can be restored.
     """
     found: Stored[R] = Stored()
     ids = [document.id for document in documents]
@@ -67,7 +67,7 @@ async def stored(
         if not gone:
             break
         for row in gone:
-            await transaction.restore(row, None)
+            await transaction.edits.restore(row, None)
             found.restored.add(row.id)
         await transaction.flush()
     return found
@@ -76,7 +76,7 @@ async def stored(
 async def _deleted(
     transaction: Transaction, model: type[R], ids: list[UUID], missing: set[Key]
 ) -> list[R]:
-    """The last deleted row of each missing key."""
+    """Return the most recently deleted row of each missing key."""
     last: dict[Key, R] = {}
     rows = await transaction.find_all(
         model,

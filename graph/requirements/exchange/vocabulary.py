@@ -1,6 +1,6 @@
-"""The words other tools use for states, priorities, levels and relations, and what they mean here.
+"""The vocabulary of other tools for states, priorities, levels and relations, mapped to ours.
 
-A word that is not sure to mean one of our members is left out: it is better kept than guessed.
+An ambiguous word is left out: the import then keeps the word itself as a property.
 """
 
 import re
@@ -132,7 +132,7 @@ SYNONYMS: dict[type[StrEnum], dict[str, str]] = {
         "traces to": "relates_to",
     },
 }
-"""Words other tools use, and the label of the member each of them means."""
+"""Words of other tools, and the label of the member that each of them means."""
 
 INVERSES = {
     "satisfied by": "satisfies",
@@ -154,23 +154,29 @@ INVERSES = {
     "part of": "parent_of",
     "contained in": "parent_of",
 }
-"""Words for a relation that we tell the other way round."""
+"""Words for a relation whose source and target are exchanged here."""
 
 
 def words(text: str) -> str:
-    """The text in lower case, its words separated by single spaces: what names are compared by."""
+    """Return the text in lower case, its words separated by single spaces, for comparison."""
     return " ".join(re.sub(r"[_-]+", " ", text).casefold().split())
 
 
+def heading(column: str) -> str:
+    """Return the words of a column's name: `Req. ID*`, `ReqID` and `req_id` are all `req id`."""
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).replace("#", " no ")
+    return words(re.sub(r"[.:*()]", " ", parted))
+
+
 def meant(enumeration: type[E], text: str) -> E | None:
-    """The member a word of another tool means, or None when there is none to be sure of."""
+    """Return the member that a word of another tool means, or None when it is unknown."""
     said = words(text)
     label = SYNONYMS[enumeration].get(said, said.replace(" ", "_"))
     return enumeration(label) if label in {member.value for member in enumeration} else None
 
 
 def relation_meant(name: str) -> tuple[TraceLinkType, bool]:
-    """The type of a relation of this name, and whether source and target change places."""
+    """Return the type of a relation of this name, and whether source and target are exchanged."""
     if (inverse := INVERSES.get(words(name))) is not None:
         return TraceLinkType(inverse), True
     return meant(TraceLinkType, name) or TraceLinkType.RELATES_TO, False

@@ -1,139 +1,112 @@
-SELECT projects.id AS id, projects.organization_id AS organization_id, projects.name AS name,
-    projects.slug AS slug, projects.description AS description, projects.visibility AS visibility,
-    projects.status AS status, projects.settings AS settings, projects.tags AS tags,
-    projects.star_count AS star_count, projects.version AS version,
-    projects.created_at AS created_at, projects.created_by AS created_by,
-    projects.updated_at AS updated_at, projects.updated_by AS updated_by,
-    projects.deleted_at AS deleted_at, projects.deleted_by AS deleted_by
+SELECT projects.(...)
 FROM projects
 WHERE projects.deleted_at IS NULL
-AND NOT (EXISTS (SELECT *
-    FROM organizations
-    WHERE organizations.id = projects.organization_id
-    AND organizations.deleted_at IS NOT NULL))
-AND (projects.organization_id = ANY ($1::UUID[])
-  OR projects.id = ANY ($1::UUID[]))
-AND projects.id = ANY ($2::UUID[]);
+AND (projects.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+          FROM organizations
+          WHERE organizations.deleted_at IS NOT NULL
+          AND organizations.id = ANY ($1::UUID[])))) AS unnest_1))
+AND (projects.organization_id = ANY ($2::UUID[])
+  OR projects.id = ANY ($2::UUID[])
+  OR projects.id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+AND projects.id = ANY ($3::UUID[]);
 
-SELECT page.id, page.organization_id, page.project_id, page.name, page.slug, page.description,
-    page.tags, page.external_id, page.position, page.version, page.created_at, page.created_by,
-    page.updated_at, page.updated_by, page.deleted_at, page.deleted_by
+SELECT page.(...)
 FROM unnest($1::UUID[]) AS parent(id)
-JOIN LATERAL (SELECT documents.id AS id, documents.organization_id AS organization_id,
-    documents.project_id AS project_id, documents.name AS name, documents.slug AS slug,
-    documents.description AS description, documents.tags AS tags,
-    documents.external_id AS external_id, documents.position AS position,
-    documents.version AS version, documents.created_at AS created_at,
-    documents.created_by AS created_by, documents.updated_at AS updated_at,
-    documents.updated_by AS updated_by, documents.deleted_at AS deleted_at,
-    documents.deleted_by AS deleted_by
+JOIN LATERAL (SELECT documents.(...)
   FROM documents
   WHERE documents.deleted_at IS NULL
-  AND NOT (EXISTS (SELECT *
-      FROM organizations
-      WHERE organizations.id = documents.organization_id
-      AND organizations.deleted_at IS NOT NULL))
-  AND NOT (EXISTS (SELECT *
-      FROM projects
-      WHERE projects.id = documents.project_id
-      AND projects.deleted_at IS NOT NULL))
-  AND (documents.organization_id = ANY ($2::UUID[])
-    OR documents.project_id = ANY ($2::UUID[])
-    OR documents.id = ANY ($2::UUID[]))
+  AND (documents.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+            FROM organizations
+            WHERE organizations.deleted_at IS NOT NULL
+            AND organizations.id = ANY ($2::UUID[])))) AS unnest_1))
+  AND (documents.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+            FROM projects
+            WHERE projects.deleted_at IS NOT NULL
+            AND projects.organization_id = ANY ($2::UUID[])))) AS unnest_2))
+  AND (documents.organization_id = ANY ($3::UUID[])
+    OR documents.project_id = ANY ($3::UUID[])
+    OR documents.id = ANY ($3::UUID[])
+    OR documents.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
   AND documents.project_id = parent.id
   ORDER BY documents.position ASC, documents.id ASC
-  LIMIT $3::INTEGER) AS page ON true;
+  LIMIT $4::INTEGER) AS page ON true;
 
-WITH RECURSIVE gone(id) AS
-(SELECT blocks_1.id AS id
-  FROM blocks AS blocks_1
-  WHERE blocks_1.deleted_at IS NOT NULL
+WITH RECURSIVE gone_blocks_in(id) AS
+(SELECT blocks.id AS id
+  FROM blocks
+  WHERE blocks.deleted_at IS NOT NULL
+  AND blocks.document_id = ANY ($1::UUID[])
   UNION
-  SELECT blocks_2.id AS id
-  FROM blocks AS blocks_2, gone
-  WHERE blocks_2.parent_id = gone.id)
-SELECT page.id, page.organization_id, page.project_id, page.document_id, page.parent_id, page.type,
-    page.name, page.position, page.content, page.external_id, page.version, page.created_at,
-    page.created_by, page.updated_at, page.updated_by, page.deleted_at, page.deleted_by
+  SELECT below.id AS id
+  FROM gone_blocks_in
+  JOIN LATERAL (SELECT blocks_1.id AS id
+    FROM blocks AS blocks_1
+    WHERE blocks_1.parent_id = gone_blocks_in.id
+    LIMIT ALL OFFSET 0) AS below ON true)
+SELECT page.(...)
 FROM unnest($1::UUID[]) AS parent(id)
-JOIN LATERAL (SELECT blocks.id AS id, blocks.organization_id AS organization_id,
-    blocks.project_id AS project_id, blocks.document_id AS document_id,
-    blocks.parent_id AS parent_id, blocks.type AS type, blocks.name AS name,
-    blocks.position AS position, blocks.content AS content, blocks.external_id AS external_id,
-    blocks.version AS version, blocks.created_at AS created_at, blocks.created_by AS created_by,
-    blocks.updated_at AS updated_at, blocks.updated_by AS updated_by,
-    blocks.deleted_at AS deleted_at, blocks.deleted_by AS deleted_by
+JOIN LATERAL (SELECT blocks.(...)
   FROM blocks
   WHERE blocks.deleted_at IS NULL
-  AND NOT (EXISTS (SELECT *
-      FROM organizations
-      WHERE organizations.id = blocks.organization_id
-      AND organizations.deleted_at IS NOT NULL))
-  AND NOT (EXISTS (SELECT *
-      FROM projects
-      WHERE projects.id = blocks.project_id
-      AND projects.deleted_at IS NOT NULL))
-  AND NOT (EXISTS (SELECT *
-      FROM documents
-      WHERE documents.id = blocks.document_id
-      AND documents.deleted_at IS NOT NULL))
-  AND NOT (EXISTS (SELECT *
-      FROM gone
-      WHERE gone.id = blocks.parent_id))
-  AND (blocks.organization_id = ANY ($2::UUID[])
-    OR blocks.project_id = ANY ($2::UUID[])
-    OR blocks.document_id = ANY ($2::UUID[]))
+  AND (blocks.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+            FROM organizations
+            WHERE organizations.deleted_at IS NOT NULL
+            AND organizations.id = ANY ($2::UUID[])))) AS unnest_1))
+  AND (blocks.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+            FROM projects
+            WHERE projects.deleted_at IS NOT NULL
+            AND projects.organization_id = ANY ($2::UUID[])))) AS unnest_2))
+  AND (blocks.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+            FROM documents
+            WHERE documents.deleted_at IS NOT NULL
+            AND documents.organization_id = ANY ($2::UUID[])))) AS unnest_3))
+  AND ((blocks.parent_id NOT IN (SELECT unnest(array((SELECT gone_blocks_in.id
+              FROM gone_blocks_in))) AS unnest_4))) IS NOT false
+  AND (blocks.organization_id = ANY ($3::UUID[])
+    OR blocks.project_id = ANY ($3::UUID[])
+    OR blocks.document_id = ANY ($3::UUID[])
+    OR blocks.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
   AND blocks.document_id = parent.id
   ORDER BY blocks.position ASC, blocks.id ASC
-  LIMIT $3::INTEGER) AS page ON true;
+  LIMIT $4::INTEGER) AS page ON true;
 
-WITH RECURSIVE gone(id) AS
-(SELECT blocks_1.id AS id
-  FROM blocks AS blocks_1
-  WHERE blocks_1.deleted_at IS NOT NULL
+WITH RECURSIVE gone_blocks_by_blocks_id(id) AS
+(SELECT blocks.id AS id
+  FROM blocks
+  WHERE blocks.deleted_at IS NOT NULL
+  AND blocks.document_id = ANY (array((SELECT blocks.document_id
+        FROM blocks
+        WHERE blocks.id = ANY ($1::UUID[]))))
   UNION
-  SELECT blocks_2.id AS id
-  FROM blocks AS blocks_2, gone
-  WHERE blocks_2.parent_id = gone.id)
-SELECT page.id, page.organization_id, page.project_id, page.document_id, page.block_id,
-    page.external_id, page.name, page.description, page.status, page.format, page.priority,
-    page.level, page.position, page.tags, page.original_requirement, page.enhanced_requirement,
-    page.ai_analysis, page.properties, page.version, page.created_at, page.created_by,
-    page.updated_at, page.updated_by, page.deleted_at, page.deleted_by
+  SELECT below.id AS id
+  FROM gone_blocks_by_blocks_id
+  JOIN LATERAL (SELECT blocks_1.id AS id
+    FROM blocks AS blocks_1
+    WHERE blocks_1.parent_id = gone_blocks_by_blocks_id.id
+    LIMIT ALL OFFSET 0) AS below ON true)
+SELECT page.(...)
 FROM unnest($1::UUID[]) AS parent(id)
-JOIN LATERAL (SELECT requirements.id AS id, requirements.organization_id AS organization_id,
-    requirements.project_id AS project_id, requirements.document_id AS document_id,
-    requirements.block_id AS block_id, requirements.external_id AS external_id,
-    requirements.name AS name, requirements.description AS description,
-    requirements.status AS status, requirements.format AS format, requirements.priority AS priority,
-    requirements.level AS level, requirements.position AS position, requirements.tags AS tags,
-    requirements.original_requirement AS original_requirement,
-    requirements.enhanced_requirement AS enhanced_requirement,
-    requirements.ai_analysis AS ai_analysis, requirements.properties AS properties,
-    requirements.version AS version, requirements.created_at AS created_at,
-    requirements.created_by AS created_by, requirements.updated_at AS updated_at,
-    requirements.updated_by AS updated_by, requirements.deleted_at AS deleted_at,
-    requirements.deleted_by AS deleted_by
+JOIN LATERAL (SELECT requirements.(...)
   FROM requirements
   WHERE requirements.deleted_at IS NULL
-  AND NOT (EXISTS (SELECT *
-      FROM organizations
-      WHERE organizations.id = requirements.organization_id
-      AND organizations.deleted_at IS NOT NULL))
-  AND NOT (EXISTS (SELECT *
-      FROM projects
-      WHERE projects.id = requirements.project_id
-      AND projects.deleted_at IS NOT NULL))
-  AND NOT (EXISTS (SELECT *
-      FROM documents
-      WHERE documents.id = requirements.document_id
-      AND documents.deleted_at IS NOT NULL))
-  AND NOT (EXISTS (SELECT *
-      FROM gone
-      WHERE gone.id = requirements.block_id))
-  AND (requirements.organization_id = ANY ($2::UUID[])
-    OR requirements.project_id = ANY ($2::UUID[])
-    OR requirements.document_id = ANY ($2::UUID[]))
+  AND (requirements.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+            FROM organizations
+            WHERE organizations.deleted_at IS NOT NULL
+            AND organizations.id = ANY ($2::UUID[])))) AS unnest_1))
+  AND (requirements.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+            FROM projects
+            WHERE projects.deleted_at IS NOT NULL
+            AND projects.organization_id = ANY ($2::UUID[])))) AS unnest_2))
+  AND (requirements.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+            FROM documents
+            WHERE documents.deleted_at IS NOT NULL
+            AND documents.organization_id = ANY ($2::UUID[])))) AS unnest_3))
+  AND ((requirements.block_id NOT IN (SELECT unnest(array((SELECT gone_blocks_by_blocks_id.id
+              FROM gone_blocks_by_blocks_id))) AS unnest_4))) IS NOT false
+  AND (requirements.organization_id = ANY ($3::UUID[])
+    OR requirements.project_id = ANY ($3::UUID[])
+    OR requirements.document_id = ANY ($3::UUID[])
+    OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
   AND requirements.block_id = parent.id
   ORDER BY requirements.position ASC, requirements.id ASC
-  LIMIT $3::INTEGER) AS page ON true;
+  LIMIT $4::INTEGER) AS page ON true;

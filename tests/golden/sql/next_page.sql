@@ -1,48 +1,40 @@
-WITH RECURSIVE gone(id) AS
-(SELECT blocks_1.id AS id
-  FROM blocks AS blocks_1
-  WHERE blocks_1.deleted_at IS NOT NULL
+WITH RECURSIVE gone_blocks(id) AS
+(SELECT blocks.id AS id
+  FROM blocks
+  WHERE blocks.deleted_at IS NOT NULL
+  AND blocks.organization_id = ANY ($1::UUID[])
   UNION
-  SELECT blocks_2.id AS id
-  FROM blocks AS blocks_2, gone
-  WHERE blocks_2.parent_id = gone.id)
-SELECT requirements.id AS id, requirements.organization_id AS organization_id,
-    requirements.project_id AS project_id, requirements.document_id AS document_id,
-    requirements.block_id AS block_id, requirements.external_id AS external_id,
-    requirements.name AS name, requirements.description AS description,
-    requirements.status AS status, requirements.format AS format, requirements.priority AS priority,
-    requirements.level AS level, requirements.position AS position, requirements.tags AS tags,
-    requirements.original_requirement AS original_requirement,
-    requirements.enhanced_requirement AS enhanced_requirement,
-    requirements.ai_analysis AS ai_analysis, requirements.properties AS properties,
-    requirements.version AS version, requirements.created_at AS created_at,
-    requirements.created_by AS created_by, requirements.updated_at AS updated_at,
-    requirements.updated_by AS updated_by, requirements.deleted_at AS deleted_at,
-    requirements.deleted_by AS deleted_by
+  SELECT below.id AS id
+  FROM gone_blocks
+  JOIN LATERAL (SELECT blocks_1.id AS id
+    FROM blocks AS blocks_1
+    WHERE blocks_1.parent_id = gone_blocks.id
+    LIMIT ALL OFFSET 0) AS below ON true)
+SELECT requirements.(...)
 FROM requirements
 WHERE requirements.deleted_at IS NULL
-AND NOT (EXISTS (SELECT *
-    FROM organizations
-    WHERE organizations.id = requirements.organization_id
-    AND organizations.deleted_at IS NOT NULL))
-AND NOT (EXISTS (SELECT *
-    FROM projects
-    WHERE projects.id = requirements.project_id
-    AND projects.deleted_at IS NOT NULL))
-AND NOT (EXISTS (SELECT *
-    FROM documents
-    WHERE documents.id = requirements.document_id
-    AND documents.deleted_at IS NOT NULL))
-AND NOT (EXISTS (SELECT *
-    FROM gone
-    WHERE gone.id = requirements.block_id))
-AND (requirements.organization_id = ANY ($1::UUID[])
-  OR requirements.project_id = ANY ($1::UUID[])
-  OR requirements.document_id = ANY ($1::UUID[]))
-AND requirements.document_id = $2::UUID
-AND requirements.created_at >= $3::TIMESTAMP WITH TIME ZONE
-AND (requirements.created_at > $3::TIMESTAMP WITH TIME ZONE
-  OR requirements.created_at = $3::TIMESTAMP WITH TIME ZONE
-  AND requirements.id > $4::UUID)
+AND (requirements.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+          FROM organizations
+          WHERE organizations.deleted_at IS NOT NULL
+          AND organizations.id = ANY ($1::UUID[])))) AS unnest_1))
+AND (requirements.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+          FROM projects
+          WHERE projects.deleted_at IS NOT NULL
+          AND projects.organization_id = ANY ($1::UUID[])))) AS unnest_2))
+AND (requirements.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+          FROM documents
+          WHERE documents.deleted_at IS NOT NULL
+          AND documents.organization_id = ANY ($1::UUID[])))) AS unnest_3))
+AND ((requirements.block_id NOT IN (SELECT unnest(array((SELECT gone_blocks.id
+            FROM gone_blocks))) AS unnest_4))) IS NOT false
+AND (requirements.organization_id = ANY ($2::UUID[])
+  OR requirements.project_id = ANY ($2::UUID[])
+  OR requirements.document_id = ANY ($2::UUID[])
+  OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+AND requirements.document_id = $3::UUID
+AND requirements.created_at >= $4::TIMESTAMP WITH TIME ZONE
+AND (requirements.created_at > $4::TIMESTAMP WITH TIME ZONE
+  OR requirements.created_at = $4::TIMESTAMP WITH TIME ZONE
+  AND requirements.id > $5::UUID)
 ORDER BY requirements.created_at ASC, requirements.id ASC
-LIMIT $5::INTEGER;
+LIMIT $6::INTEGER;

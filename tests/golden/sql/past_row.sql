@@ -24,7 +24,9 @@ WITH RECURSIVE requirements AS
       r.created_at) END AS updated_at,
       CASE WHEN later.version IS NULL THEN r.updated_by WHEN later.version = 1 THEN r.created_by ELSE made.actor_id END AS updated_by,
       CASE WHEN later.old ? 'deleted_at' THEN p.deleted_at ELSE r.deleted_at END AS deleted_at,
-      CASE WHEN later.old ? 'deleted_by' THEN p.deleted_by ELSE r.deleted_by END AS deleted_by
+      CASE WHEN later.old ? 'deleted_by' THEN p.deleted_by ELSE r.deleted_by END AS deleted_by,
+      CASE WHEN later.old ? 'name' THEN ctx.sort_key(p.name) ELSE r.name_order END AS name_order,
+      CASE WHEN later.old ? 'external_id' THEN ctx.sort_key(p.external_id) ELSE r.external_id_order END AS external_id_order
   FROM public.requirements AS r
   LEFT
   JOIN LATERAL (
@@ -168,45 +170,39 @@ blocks AS
   AND r.organization_id = ANY ((SELECT ctx.organizations())::uuid[])
   AND r.created_at <= $1::TIMESTAMP WITH TIME ZONE
   AND coalesce(later.version, 1) > 0),
-gone(id) AS
-(SELECT blocks_1.id AS id
-  FROM blocks AS blocks_1
-  WHERE blocks_1.deleted_at IS NOT NULL
+gone_blocks_by_requirements_id(id) AS
+(SELECT blocks.id AS id
+  FROM blocks
+  WHERE blocks.deleted_at IS NOT NULL
+  AND blocks.document_id = ANY (array((SELECT requirements.document_id
+        FROM requirements
+        WHERE requirements.id = ANY ($5::UUID[]))))
   UNION
-  SELECT blocks_2.id AS id
-  FROM blocks AS blocks_2, gone
-  WHERE blocks_2.parent_id = gone.id)
-SELECT requirements.id AS id, requirements.organization_id AS organization_id,
-    requirements.project_id AS project_id, requirements.document_id AS document_id,
-    requirements.block_id AS block_id, requirements.external_id AS external_id,
-    requirements.name AS name, requirements.description AS description,
-    requirements.status AS status, requirements.format AS format, requirements.priority AS priority,
-    requirements.level AS level, requirements.position AS position, requirements.tags AS tags,
-    requirements.original_requirement AS original_requirement,
-    requirements.enhanced_requirement AS enhanced_requirement,
-    requirements.ai_analysis AS ai_analysis, requirements.properties AS properties,
-    requirements.version AS version, requirements.created_at AS created_at,
-    requirements.created_by AS created_by, requirements.updated_at AS updated_at,
-    requirements.updated_by AS updated_by, requirements.deleted_at AS deleted_at,
-    requirements.deleted_by AS deleted_by, $6::INTEGER AS past
+  SELECT below.id AS id
+  FROM gone_blocks_by_requirements_id
+  JOIN LATERAL (SELECT blocks_1.id AS id
+    FROM blocks AS blocks_1
+    WHERE blocks_1.parent_id = gone_blocks_by_requirements_id.id
+    LIMIT ALL OFFSET 0) AS below ON true)
+SELECT requirements.(...), $6::INTEGER AS past
 FROM requirements
 WHERE requirements.deleted_at IS NULL
-AND NOT (EXISTS (SELECT *
-    FROM organizations
-    WHERE organizations.id = requirements.organization_id
-    AND organizations.deleted_at IS NOT NULL))
-AND NOT (EXISTS (SELECT *
-    FROM projects
-    WHERE projects.id = requirements.project_id
-    AND projects.deleted_at IS NOT NULL))
-AND NOT (EXISTS (SELECT *
-    FROM documents
-    WHERE documents.id = requirements.document_id
-    AND documents.deleted_at IS NOT NULL))
-AND NOT (EXISTS (SELECT *
-    FROM gone
-    WHERE gone.id = requirements.block_id))
-AND (requirements.organization_id = ANY ($7::UUID[])
-  OR requirements.project_id = ANY ($7::UUID[])
-  OR requirements.document_id = ANY ($7::UUID[]))
+AND (requirements.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+          FROM organizations
+          WHERE organizations.deleted_at IS NOT NULL
+          AND organizations.id = ANY ($7::UUID[])))) AS unnest_1))
+AND (requirements.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+          FROM projects
+          WHERE projects.deleted_at IS NOT NULL
+          AND projects.organization_id = ANY ($7::UUID[])))) AS unnest_2))
+AND (requirements.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+          FROM documents
+          WHERE documents.deleted_at IS NOT NULL
+          AND documents.organization_id = ANY ($7::UUID[])))) AS unnest_3))
+AND ((requirements.block_id NOT IN (SELECT unnest(array((SELECT gone_blocks_by_requirements_id.id
+            FROM gone_blocks_by_requirements_id))) AS unnest_4))) IS NOT false
+AND (requirements.organization_id = ANY ($8::UUID[])
+  OR requirements.project_id = ANY ($8::UUID[])
+  OR requirements.document_id = ANY ($8::UUID[])
+  OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
 AND requirements.id = ANY ($5::UUID[]);

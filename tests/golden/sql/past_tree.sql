@@ -50,27 +50,21 @@ WITH documents AS
   AND r.organization_id = ANY ((SELECT ctx.organizations())::uuid[])
   AND r.created_at <= $1::TIMESTAMP WITH TIME ZONE
   AND coalesce(later.version, 1) > 0)
-SELECT documents.id AS id, documents.organization_id AS organization_id,
-    documents.project_id AS project_id, documents.name AS name, documents.slug AS slug,
-    documents.description AS description, documents.tags AS tags,
-    documents.external_id AS external_id, documents.position AS position,
-    documents.version AS version, documents.created_at AS created_at,
-    documents.created_by AS created_by, documents.updated_at AS updated_at,
-    documents.updated_by AS updated_by, documents.deleted_at AS deleted_at,
-    documents.deleted_by AS deleted_by, $6::INTEGER AS past
+SELECT documents.(...), $6::INTEGER AS past
 FROM documents
 WHERE documents.deleted_at IS NULL
-AND NOT (EXISTS (SELECT *
-    FROM organizations
-    WHERE organizations.id = documents.organization_id
-    AND organizations.deleted_at IS NOT NULL))
-AND NOT (EXISTS (SELECT *
-    FROM projects
-    WHERE projects.id = documents.project_id
-    AND projects.deleted_at IS NOT NULL))
-AND (documents.organization_id = ANY ($7::UUID[])
-  OR documents.project_id = ANY ($7::UUID[])
-  OR documents.id = ANY ($7::UUID[]))
+AND (documents.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+          FROM organizations
+          WHERE organizations.deleted_at IS NOT NULL
+          AND organizations.id = ANY ($7::UUID[])))) AS unnest_1))
+AND (documents.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+          FROM projects
+          WHERE projects.deleted_at IS NOT NULL
+          AND projects.organization_id = ANY ($7::UUID[])))) AS unnest_2))
+AND (documents.organization_id = ANY ($8::UUID[])
+  OR documents.project_id = ANY ($8::UUID[])
+  OR documents.id = ANY ($8::UUID[])
+  OR documents.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
 AND documents.id = ANY ($5::UUID[]);
 
 WITH RECURSIVE blocks AS
@@ -181,49 +175,43 @@ documents AS
   AND r.organization_id = ANY ((SELECT ctx.organizations())::uuid[])
   AND r.created_at <= $1::TIMESTAMP WITH TIME ZONE
   AND coalesce(later.version, 1) > 0),
-gone(id) AS
-(SELECT blocks_1.id AS id
-  FROM blocks AS blocks_1
-  WHERE blocks_1.deleted_at IS NOT NULL
+gone_blocks_in(id) AS
+(SELECT blocks.id AS id
+  FROM blocks
+  WHERE blocks.deleted_at IS NOT NULL
+  AND blocks.document_id = ANY ($5::UUID[])
   UNION
-  SELECT blocks_2.id AS id
-  FROM blocks AS blocks_2, gone
-  WHERE blocks_2.parent_id = gone.id)
-SELECT anon_1.id, anon_1.organization_id, anon_1.project_id, anon_1.document_id, anon_1.parent_id,
-    anon_1.type, anon_1.name, anon_1.position, anon_1.content, anon_1.external_id, anon_1.version,
-    anon_1.created_at, anon_1.created_by, anon_1.updated_at, anon_1.updated_by, anon_1.deleted_at,
-    anon_1.deleted_by, $6::INTEGER AS past
-FROM (SELECT blocks.id AS id, blocks.organization_id AS organization_id,
-    blocks.project_id AS project_id, blocks.document_id AS document_id,
-    blocks.parent_id AS parent_id, blocks.type AS type, blocks.name AS name,
-    blocks.position AS position, blocks.content AS content, blocks.external_id AS external_id,
-    blocks.version AS version, blocks.created_at AS created_at, blocks.created_by AS created_by,
-    blocks.updated_at AS updated_at, blocks.updated_by AS updated_by,
-    blocks.deleted_at AS deleted_at, blocks.deleted_by AS deleted_by,
-    row_number() OVER (PARTITION BY blocks.document_id
+  SELECT below.id AS id
+  FROM gone_blocks_in
+  JOIN LATERAL (SELECT blocks_1.id AS id
+    FROM blocks AS blocks_1
+    WHERE blocks_1.parent_id = gone_blocks_in.id
+    LIMIT ALL OFFSET 0) AS below ON true)
+SELECT anon_1.(...), $6::INTEGER AS past
+FROM (SELECT blocks.(...), row_number() OVER (PARTITION BY blocks.document_id
     ORDER BY blocks.position ASC, blocks.id ASC) AS number
   FROM blocks
   WHERE blocks.deleted_at IS NULL
-  AND NOT (EXISTS (SELECT *
-      FROM organizations
-      WHERE organizations.id = blocks.organization_id
-      AND organizations.deleted_at IS NOT NULL))
-  AND NOT (EXISTS (SELECT *
-      FROM projects
-      WHERE projects.id = blocks.project_id
-      AND projects.deleted_at IS NOT NULL))
-  AND NOT (EXISTS (SELECT *
-      FROM documents
-      WHERE documents.id = blocks.document_id
-      AND documents.deleted_at IS NOT NULL))
-  AND NOT (EXISTS (SELECT *
-      FROM gone
-      WHERE gone.id = blocks.parent_id))
-  AND (blocks.organization_id = ANY ($7::UUID[])
-    OR blocks.project_id = ANY ($7::UUID[])
-    OR blocks.document_id = ANY ($7::UUID[]))
+  AND (blocks.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+            FROM organizations
+            WHERE organizations.deleted_at IS NOT NULL
+            AND organizations.id = ANY ($7::UUID[])))) AS unnest_1))
+  AND (blocks.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+            FROM projects
+            WHERE projects.deleted_at IS NOT NULL
+            AND projects.organization_id = ANY ($7::UUID[])))) AS unnest_2))
+  AND (blocks.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+            FROM documents
+            WHERE documents.deleted_at IS NOT NULL
+            AND documents.organization_id = ANY ($7::UUID[])))) AS unnest_3))
+  AND ((blocks.parent_id NOT IN (SELECT unnest(array((SELECT gone_blocks_in.id
+              FROM gone_blocks_in))) AS unnest_4))) IS NOT false
+  AND (blocks.organization_id = ANY ($8::UUID[])
+    OR blocks.project_id = ANY ($8::UUID[])
+    OR blocks.document_id = ANY ($8::UUID[])
+    OR blocks.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
   AND blocks.document_id = ANY ($5::UUID[])) AS anon_1
-WHERE anon_1.number <= $8::INTEGER
+WHERE anon_1.number <= $9::INTEGER
 ORDER BY anon_1.number;
 
 WITH RECURSIVE requirements AS
@@ -252,7 +240,9 @@ WITH RECURSIVE requirements AS
       r.created_at) END AS updated_at,
       CASE WHEN later.version IS NULL THEN r.updated_by WHEN later.version = 1 THEN r.created_by ELSE made.actor_id END AS updated_by,
       CASE WHEN later.old ? 'deleted_at' THEN p.deleted_at ELSE r.deleted_at END AS deleted_at,
-      CASE WHEN later.old ? 'deleted_by' THEN p.deleted_by ELSE r.deleted_by END AS deleted_by
+      CASE WHEN later.old ? 'deleted_by' THEN p.deleted_by ELSE r.deleted_by END AS deleted_by,
+      CASE WHEN later.old ? 'name' THEN ctx.sort_key(p.name) ELSE r.name_order END AS name_order,
+      CASE WHEN later.old ? 'external_id' THEN ctx.sort_key(p.external_id) ELSE r.external_id_order END AS external_id_order
   FROM public.requirements AS r
   LEFT
   JOIN LATERAL (
@@ -398,56 +388,45 @@ blocks AS
   AND r.organization_id = ANY ((SELECT ctx.organizations())::uuid[])
   AND r.created_at <= $1::TIMESTAMP WITH TIME ZONE
   AND coalesce(later.version, 1) > 0),
-gone(id) AS
-(SELECT blocks_1.id AS id
-  FROM blocks AS blocks_1
-  WHERE blocks_1.deleted_at IS NOT NULL
+gone_blocks_by_blocks_id(id) AS
+(SELECT blocks.id AS id
+  FROM blocks
+  WHERE blocks.deleted_at IS NOT NULL
+  AND blocks.document_id = ANY (array((SELECT blocks.document_id
+        FROM blocks
+        WHERE blocks.id = ANY ($5::UUID[]))))
   UNION
-  SELECT blocks_2.id AS id
-  FROM blocks AS blocks_2, gone
-  WHERE blocks_2.parent_id = gone.id)
-SELECT anon_1.id, anon_1.organization_id, anon_1.project_id, anon_1.document_id, anon_1.block_id,
-    anon_1.external_id, anon_1.name, anon_1.description, anon_1.status, anon_1.format,
-    anon_1.priority, anon_1.level, anon_1.position, anon_1.tags, anon_1.original_requirement,
-    anon_1.enhanced_requirement, anon_1.ai_analysis, anon_1.properties, anon_1.version,
-    anon_1.created_at, anon_1.created_by, anon_1.updated_at, anon_1.updated_by, anon_1.deleted_at,
-    anon_1.deleted_by, $6::INTEGER AS past
-FROM (SELECT requirements.id AS id, requirements.organization_id AS organization_id,
-    requirements.project_id AS project_id, requirements.document_id AS document_id,
-    requirements.block_id AS block_id, requirements.external_id AS external_id,
-    requirements.name AS name, requirements.description AS description,
-    requirements.status AS status, requirements.format AS format, requirements.priority AS priority,
-    requirements.level AS level, requirements.position AS position, requirements.tags AS tags,
-    requirements.original_requirement AS original_requirement,
-    requirements.enhanced_requirement AS enhanced_requirement,
-    requirements.ai_analysis AS ai_analysis, requirements.properties AS properties,
-    requirements.version AS version, requirements.created_at AS created_at,
-    requirements.created_by AS created_by, requirements.updated_at AS updated_at,
-    requirements.updated_by AS updated_by, requirements.deleted_at AS deleted_at,
-    requirements.deleted_by AS deleted_by, row_number() OVER (PARTITION BY requirements.block_id
+  SELECT below.id AS id
+  FROM gone_blocks_by_blocks_id
+  JOIN LATERAL (SELECT blocks_1.id AS id
+    FROM blocks AS blocks_1
+    WHERE blocks_1.parent_id = gone_blocks_by_blocks_id.id
+    LIMIT ALL OFFSET 0) AS below ON true)
+SELECT anon_1.(...), $6::INTEGER AS past
+FROM (SELECT requirements.(...), row_number() OVER (PARTITION BY requirements.block_id
     ORDER BY requirements.position ASC, requirements.id ASC) AS number
   FROM requirements
   WHERE requirements.deleted_at IS NULL
-  AND NOT (EXISTS (SELECT *
-      FROM organizations
-      WHERE organizations.id = requirements.organization_id
-      AND organizations.deleted_at IS NOT NULL))
-  AND NOT (EXISTS (SELECT *
-      FROM projects
-      WHERE projects.id = requirements.project_id
-      AND projects.deleted_at IS NOT NULL))
-  AND NOT (EXISTS (SELECT *
-      FROM documents
-      WHERE documents.id = requirements.document_id
-      AND documents.deleted_at IS NOT NULL))
-  AND NOT (EXISTS (SELECT *
-      FROM gone
-      WHERE gone.id = requirements.block_id))
-  AND (requirements.organization_id = ANY ($7::UUID[])
-    OR requirements.project_id = ANY ($7::UUID[])
-    OR requirements.document_id = ANY ($7::UUID[]))
+  AND (requirements.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+            FROM organizations
+            WHERE organizations.deleted_at IS NOT NULL
+            AND organizations.id = ANY ($7::UUID[])))) AS unnest_1))
+  AND (requirements.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+            FROM projects
+            WHERE projects.deleted_at IS NOT NULL
+            AND projects.organization_id = ANY ($7::UUID[])))) AS unnest_2))
+  AND (requirements.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+            FROM documents
+            WHERE documents.deleted_at IS NOT NULL
+            AND documents.organization_id = ANY ($7::UUID[])))) AS unnest_3))
+  AND ((requirements.block_id NOT IN (SELECT unnest(array((SELECT gone_blocks_by_blocks_id.id
+              FROM gone_blocks_by_blocks_id))) AS unnest_4))) IS NOT false
+  AND (requirements.organization_id = ANY ($8::UUID[])
+    OR requirements.project_id = ANY ($8::UUID[])
+    OR requirements.document_id = ANY ($8::UUID[])
+    OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
   AND requirements.block_id = ANY ($5::UUID[])) AS anon_1
-WHERE anon_1.number <= $8::INTEGER
+WHERE anon_1.number <= $9::INTEGER
 ORDER BY anon_1.number;
 
 WITH RECURSIVE requirements AS
@@ -476,7 +455,9 @@ WITH RECURSIVE requirements AS
       r.created_at) END AS updated_at,
       CASE WHEN later.version IS NULL THEN r.updated_by WHEN later.version = 1 THEN r.created_by ELSE made.actor_id END AS updated_by,
       CASE WHEN later.old ? 'deleted_at' THEN p.deleted_at ELSE r.deleted_at END AS deleted_at,
-      CASE WHEN later.old ? 'deleted_by' THEN p.deleted_by ELSE r.deleted_by END AS deleted_by
+      CASE WHEN later.old ? 'deleted_by' THEN p.deleted_by ELSE r.deleted_by END AS deleted_by,
+      CASE WHEN later.old ? 'name' THEN ctx.sort_key(p.name) ELSE r.name_order END AS name_order,
+      CASE WHEN later.old ? 'external_id' THEN ctx.sort_key(p.external_id) ELSE r.external_id_order END AS external_id_order
   FROM public.requirements AS r
   LEFT
   JOIN LATERAL (
@@ -622,34 +603,40 @@ blocks AS
   AND r.organization_id = ANY ((SELECT ctx.organizations())::uuid[])
   AND r.created_at <= $1::TIMESTAMP WITH TIME ZONE
   AND coalesce(later.version, 1) > 0),
-gone(id) AS
-(SELECT blocks_1.id AS id
-  FROM blocks AS blocks_1
-  WHERE blocks_1.deleted_at IS NOT NULL
+gone_blocks_by_blocks_id(id) AS
+(SELECT blocks.id AS id
+  FROM blocks
+  WHERE blocks.deleted_at IS NOT NULL
+  AND blocks.document_id = ANY (array((SELECT blocks.document_id
+        FROM blocks
+        WHERE blocks.id = ANY ($5::UUID[]))))
   UNION
-  SELECT blocks_2.id AS id
-  FROM blocks AS blocks_2, gone
-  WHERE blocks_2.parent_id = gone.id)
+  SELECT below.id AS id
+  FROM gone_blocks_by_blocks_id
+  JOIN LATERAL (SELECT blocks_1.id AS id
+    FROM blocks AS blocks_1
+    WHERE blocks_1.parent_id = gone_blocks_by_blocks_id.id
+    LIMIT ALL OFFSET 0) AS below ON true)
 SELECT requirements.block_id AS parent, count(*) AS count, $6::INTEGER AS past
 FROM requirements
 WHERE requirements.deleted_at IS NULL
-AND NOT (EXISTS (SELECT *
-    FROM organizations
-    WHERE organizations.id = requirements.organization_id
-    AND organizations.deleted_at IS NOT NULL))
-AND NOT (EXISTS (SELECT *
-    FROM projects
-    WHERE projects.id = requirements.project_id
-    AND projects.deleted_at IS NOT NULL))
-AND NOT (EXISTS (SELECT *
-    FROM documents
-    WHERE documents.id = requirements.document_id
-    AND documents.deleted_at IS NOT NULL))
-AND NOT (EXISTS (SELECT *
-    FROM gone
-    WHERE gone.id = requirements.block_id))
-AND (requirements.organization_id = ANY ($7::UUID[])
-  OR requirements.project_id = ANY ($7::UUID[])
-  OR requirements.document_id = ANY ($7::UUID[]))
+AND (requirements.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+          FROM organizations
+          WHERE organizations.deleted_at IS NOT NULL
+          AND organizations.id = ANY ($7::UUID[])))) AS unnest_1))
+AND (requirements.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+          FROM projects
+          WHERE projects.deleted_at IS NOT NULL
+          AND projects.organization_id = ANY ($7::UUID[])))) AS unnest_2))
+AND (requirements.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+          FROM documents
+          WHERE documents.deleted_at IS NOT NULL
+          AND documents.organization_id = ANY ($7::UUID[])))) AS unnest_3))
+AND ((requirements.block_id NOT IN (SELECT unnest(array((SELECT gone_blocks_by_blocks_id.id
+            FROM gone_blocks_by_blocks_id))) AS unnest_4))) IS NOT false
+AND (requirements.organization_id = ANY ($8::UUID[])
+  OR requirements.project_id = ANY ($8::UUID[])
+  OR requirements.document_id = ANY ($8::UUID[])
+  OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
 AND requirements.block_id = ANY ($5::UUID[])
 GROUP BY requirements.block_id;

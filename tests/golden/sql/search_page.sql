@@ -1,55 +1,84 @@
-WITH RECURSIVE gone(id) AS
-(SELECT blocks_1.id AS id
-  FROM blocks AS blocks_1
-  WHERE blocks_1.deleted_at IS NOT NULL
+WITH RECURSIVE gone_blocks(id) AS
+(SELECT blocks.id AS id
+  FROM blocks
+  WHERE blocks.deleted_at IS NOT NULL
+  AND blocks.organization_id = ANY ($1::UUID[])
   UNION
-  SELECT blocks_2.id AS id
-  FROM blocks AS blocks_2, gone
-  WHERE blocks_2.parent_id = gone.id)
-SELECT requirements.id AS id, requirements.organization_id AS organization_id,
-    requirements.project_id AS project_id, requirements.document_id AS document_id,
-    requirements.block_id AS block_id, requirements.external_id AS external_id,
-    requirements.name AS name, requirements.description AS description,
-    requirements.status AS status, requirements.format AS format, requirements.priority AS priority,
-    requirements.level AS level, requirements.position AS position, requirements.tags AS tags,
-    requirements.original_requirement AS original_requirement,
-    requirements.enhanced_requirement AS enhanced_requirement,
-    requirements.ai_analysis AS ai_analysis, requirements.properties AS properties,
-    requirements.version AS version, requirements.created_at AS created_at,
-    requirements.created_by AS created_by, requirements.updated_at AS updated_at,
-    requirements.updated_by AS updated_by, requirements.deleted_at AS deleted_at,
-    requirements.deleted_by AS deleted_by
-FROM requirements
-WHERE requirements.deleted_at IS NULL
-AND NOT (EXISTS (SELECT *
-    FROM organizations
-    WHERE organizations.id = requirements.organization_id
-    AND organizations.deleted_at IS NOT NULL))
-AND NOT (EXISTS (SELECT *
-    FROM projects
-    WHERE projects.id = requirements.project_id
-    AND projects.deleted_at IS NOT NULL))
-AND NOT (EXISTS (SELECT *
-    FROM documents
-    WHERE documents.id = requirements.document_id
-    AND documents.deleted_at IS NOT NULL))
-AND NOT (EXISTS (SELECT *
-    FROM gone
-    WHERE gone.id = requirements.block_id))
-AND (requirements.organization_id = ANY ($1::UUID[])
-  OR requirements.project_id = ANY ($1::UUID[])
-  OR requirements.document_id = ANY ($1::UUID[]))
-AND requirements.status = ANY ($2::requirement_status[])
-AND ((requirements.external_id ILIKE $3::VARCHAR || '%' ESCAPE '/')
-  OR NOT coalesce(requirements.description IS NULL, $4::BOOLEAN))
-AND requirements.id = ANY (array((SELECT found
-      FROM ctx.requirements_tags_overlap($5::TEXT[]) AS found
-      INTERSECT
-      SELECT found
-      FROM ctx.requirements_properties_contain($6::JSONB) AS found
-      INTERSECT
-      SELECT found
-      FROM ctx.requirements_search_match((websearch_to_tsquery($7::REGCONFIG,
-          $8::VARCHAR) || websearch_to_tsquery($9::REGCONFIG, $10::VARCHAR))) AS found)))
-ORDER BY requirements.external_id DESC, requirements.name ASC, requirements.id ASC
-LIMIT $11::INTEGER;
+  SELECT below.id AS id
+  FROM gone_blocks
+  JOIN LATERAL (SELECT blocks_1.id AS id
+    FROM blocks AS blocks_1
+    WHERE blocks_1.parent_id = gone_blocks.id
+    LIMIT ALL OFFSET 0) AS below ON true),
+found AS
+(SELECT ctx.requirements_tags_overlap($3::TEXT[]) AS id
+  INTERSECT
+  SELECT ctx.requirements_properties_contain($4::JSONB) AS id
+  INTERSECT
+  SELECT ctx.requirements_search_match((SELECT ctx.search_query($5::TEXT[]) AS search_query_1)) AS id
+  LIMIT 20001),
+way AS MATERIALIZED
+(SELECT (SELECT count(*) <= 20000 AS anon_2
+    FROM found) AS by_index)
+SELECT pages.(...)
+FROM (SELECT anon_1.(...)
+  FROM (SELECT requirements.(...)
+    FROM requirements
+    WHERE requirements.deleted_at IS NULL
+    AND (requirements.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+              FROM organizations
+              WHERE organizations.deleted_at IS NOT NULL
+              AND organizations.id = ANY ($1::UUID[])))) AS unnest_1))
+    AND (requirements.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+              FROM projects
+              WHERE projects.deleted_at IS NOT NULL
+              AND projects.organization_id = ANY ($1::UUID[])))) AS unnest_2))
+    AND (requirements.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+              FROM documents
+              WHERE documents.deleted_at IS NOT NULL
+              AND documents.organization_id = ANY ($1::UUID[])))) AS unnest_3))
+    AND ((requirements.block_id NOT IN (SELECT unnest(array((SELECT gone_blocks.id
+                FROM gone_blocks))) AS unnest_4))) IS NOT false
+    AND requirements.organization_id = $2::UUID
+    AND (SELECT way.by_index
+      FROM way) IS true
+    AND requirements.id = ANY (array((SELECT found.id
+          FROM found)))
+    AND requirements.status = ANY ($6::requirement_status[])
+    AND ((requirements.external_id ILIKE $7::VARCHAR || '%' ESCAPE '/')
+      OR NOT coalesce(requirements.description IS NULL, $8::BOOLEAN))
+    ORDER BY requirements.external_id_order DESC, requirements.name_order ASC, requirements.id ASC
+    LIMIT $9::INTEGER) AS anon_1
+  UNION ALL
+  SELECT anon_3.(...)
+  FROM (SELECT requirements.(...)
+    FROM requirements
+    WHERE requirements.deleted_at IS NULL
+    AND (requirements.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+              FROM organizations
+              WHERE organizations.deleted_at IS NOT NULL
+              AND organizations.id = ANY ($1::UUID[])))) AS unnest_5))
+    AND (requirements.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+              FROM projects
+              WHERE projects.deleted_at IS NOT NULL
+              AND projects.organization_id = ANY ($1::UUID[])))) AS unnest_6))
+    AND (requirements.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+              FROM documents
+              WHERE documents.deleted_at IS NOT NULL
+              AND documents.organization_id = ANY ($1::UUID[])))) AS unnest_7))
+    AND ((requirements.block_id NOT IN (SELECT unnest(array((SELECT gone_blocks.id
+                FROM gone_blocks))) AS unnest_8))) IS NOT false
+    AND requirements.organization_id = $2::UUID
+    AND (SELECT way.by_index
+      FROM way) IS false
+    AND coalesce(requirements.tags && $3::TEXT[], false)
+    AND coalesce(requirements.properties @> $4::JSONB, false)
+    AND coalesce(requirements.search @@ (SELECT ctx.search_query($5::TEXT[]) AS search_query_1),
+        false)
+    AND requirements.status = ANY ($6::requirement_status[])
+    AND ((requirements.external_id ILIKE $7::VARCHAR || '%' ESCAPE '/')
+      OR NOT coalesce(requirements.description IS NULL, $8::BOOLEAN))
+    ORDER BY requirements.external_id_order DESC, requirements.name_order ASC, requirements.id ASC
+    LIMIT $9::INTEGER) AS anon_3) AS pages
+ORDER BY pages.o0 DESC, pages.o1 ASC, pages.o2 ASC
+LIMIT $9::INTEGER;

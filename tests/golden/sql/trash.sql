@@ -1,121 +1,205 @@
-WITH RECURSIVE gone(id) AS
-(SELECT blocks_1.id AS id
-  FROM blocks AS blocks_1
-  WHERE blocks_1.deleted_at IS NOT NULL
+WITH RECURSIVE gone_blocks(id) AS
+(SELECT blocks.id AS id
+  FROM blocks
+  WHERE blocks.deleted_at IS NOT NULL
+  AND blocks.organization_id = ANY ($6::UUID[])
   UNION
-  SELECT blocks_2.id AS id
-  FROM blocks AS blocks_2, gone
-  WHERE blocks_2.parent_id = gone.id)
-SELECT found.id, found.type, found.name, found.deleted_at, found.deleted_by, found.organization_id,
-    CASE WHEN found.purged THEN found.deleted_at + make_interval($1::INTEGER, $2::INTEGER,
-    $3::INTEGER, organizations.trash_retention_days) END AS purgeable_at
-FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.name AS name,
-    documents.deleted_at AS deleted_at, documents.deleted_by AS deleted_by,
-    documents.organization_id AS organization_id, $5::BOOLEAN AS purged
+  SELECT below.id AS id
+  FROM gone_blocks
+  JOIN LATERAL (SELECT blocks_1.id AS id
+    FROM blocks AS blocks_1
+    WHERE blocks_1.parent_id = gone_blocks.id
+    LIMIT ALL OFFSET 0) AS below ON true)
+SELECT found.(...), CASE WHEN found.purged THEN found.deleted_at + make_interval($1::INTEGER,
+    $2::INTEGER, $3::INTEGER, organizations.trash_retention_days) END AS purgeable_at
+FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOLEAN AS purged
     FROM documents
     WHERE documents.deleted_at IS NOT NULL
-    AND NOT (EXISTS (SELECT *
-        FROM organizations
-        WHERE organizations.id = documents.organization_id
-        AND organizations.deleted_at IS NOT NULL))
-    AND NOT (EXISTS (SELECT *
-        FROM projects
-        WHERE projects.id = documents.project_id
-        AND projects.deleted_at IS NOT NULL))
-    AND (documents.organization_id = ANY ($6::UUID[])
-      OR documents.project_id = ANY ($6::UUID[])
-      OR documents.id = ANY ($6::UUID[]))
+    AND (documents.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+              FROM organizations
+              WHERE organizations.deleted_at IS NOT NULL
+              AND organizations.id = ANY ($6::UUID[])))) AS unnest_1))
+    AND (documents.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+              FROM projects
+              WHERE projects.deleted_at IS NOT NULL
+              AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_2))
     AND (documents.organization_id = ANY ($7::UUID[])
       OR documents.project_id = ANY ($7::UUID[])
-      OR documents.id = ANY ($7::UUID[]))
-    AND documents.id = $8::UUID
+      OR documents.id = ANY ($7::UUID[])
+      OR documents.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (documents.organization_id = ANY ($8::UUID[])
+      OR documents.project_id = ANY ($8::UUID[])
+      OR documents.id = ANY ($8::UUID[]))
+    AND documents.id = $9::UUID
     ORDER BY documents.deleted_at DESC, documents.id DESC
-    LIMIT $9::INTEGER)
-  UNION ALL (SELECT blocks.id AS id, $10::VARCHAR AS type, blocks.name AS name,
-      blocks.deleted_at AS deleted_at, blocks.deleted_by AS deleted_by,
-      blocks.organization_id AS organization_id, $11::BOOLEAN AS purged
+    LIMIT $10::INTEGER)
+  UNION ALL (SELECT blocks.id AS id, $11::VARCHAR AS type, blocks.(...), $12::BOOLEAN AS purged
     FROM blocks
     WHERE blocks.deleted_at IS NOT NULL
-    AND NOT (EXISTS (SELECT *
-        FROM organizations
-        WHERE organizations.id = blocks.organization_id
-        AND organizations.deleted_at IS NOT NULL))
-    AND NOT (EXISTS (SELECT *
-        FROM projects
-        WHERE projects.id = blocks.project_id
-        AND projects.deleted_at IS NOT NULL))
-    AND NOT (EXISTS (SELECT *
-        FROM documents
-        WHERE documents.id = blocks.document_id
-        AND documents.deleted_at IS NOT NULL))
-    AND NOT (EXISTS (SELECT *
-        FROM gone
-        WHERE gone.id = blocks.parent_id))
-    AND (blocks.organization_id = ANY ($6::UUID[])
-      OR blocks.project_id = ANY ($6::UUID[])
-      OR blocks.document_id = ANY ($6::UUID[]))
-    AND (blocks.organization_id = ANY ($12::UUID[])
-      OR blocks.project_id = ANY ($12::UUID[])
-      OR blocks.document_id = ANY ($12::UUID[]))
-    AND blocks.document_id = $13::UUID
+    AND (blocks.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+              FROM organizations
+              WHERE organizations.deleted_at IS NOT NULL
+              AND organizations.id = ANY ($6::UUID[])))) AS unnest_3))
+    AND (blocks.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+              FROM projects
+              WHERE projects.deleted_at IS NOT NULL
+              AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_4))
+    AND (blocks.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+              FROM documents
+              WHERE documents.deleted_at IS NOT NULL
+              AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_5))
+    AND ((blocks.parent_id NOT IN (SELECT unnest(array((SELECT gone_blocks.id
+                FROM gone_blocks))) AS unnest_6))) IS NOT false
+    AND (blocks.organization_id = ANY ($7::UUID[])
+      OR blocks.project_id = ANY ($7::UUID[])
+      OR blocks.document_id = ANY ($7::UUID[])
+      OR blocks.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (blocks.organization_id = ANY ($13::UUID[])
+      OR blocks.project_id = ANY ($13::UUID[])
+      OR blocks.document_id = ANY ($13::UUID[]))
+    AND blocks.document_id = $14::UUID
     ORDER BY blocks.deleted_at DESC, blocks.id DESC
-    LIMIT $14::INTEGER)
-  UNION ALL (SELECT requirements.id AS id, $15::VARCHAR AS type, requirements.name AS name,
-      requirements.deleted_at AS deleted_at, requirements.deleted_by AS deleted_by,
-      requirements.organization_id AS organization_id, $16::BOOLEAN AS purged
+    LIMIT $15::INTEGER)
+  UNION ALL (SELECT requirements.id AS id, $16::VARCHAR AS type, requirements.(...),
+      $17::BOOLEAN AS purged
     FROM requirements
     WHERE requirements.deleted_at IS NOT NULL
-    AND NOT (EXISTS (SELECT *
-        FROM organizations
-        WHERE organizations.id = requirements.organization_id
-        AND organizations.deleted_at IS NOT NULL))
-    AND NOT (EXISTS (SELECT *
-        FROM projects
-        WHERE projects.id = requirements.project_id
-        AND projects.deleted_at IS NOT NULL))
-    AND NOT (EXISTS (SELECT *
-        FROM documents
-        WHERE documents.id = requirements.document_id
-        AND documents.deleted_at IS NOT NULL))
-    AND NOT (EXISTS (SELECT *
-        FROM gone
-        WHERE gone.id = requirements.block_id))
-    AND (requirements.organization_id = ANY ($6::UUID[])
-      OR requirements.project_id = ANY ($6::UUID[])
-      OR requirements.document_id = ANY ($6::UUID[]))
-    AND (requirements.organization_id = ANY ($12::UUID[])
-      OR requirements.project_id = ANY ($12::UUID[])
-      OR requirements.document_id = ANY ($12::UUID[]))
-    AND requirements.document_id = $17::UUID
+    AND (requirements.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+              FROM organizations
+              WHERE organizations.deleted_at IS NOT NULL
+              AND organizations.id = ANY ($6::UUID[])))) AS unnest_7))
+    AND (requirements.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+              FROM projects
+              WHERE projects.deleted_at IS NOT NULL
+              AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_8))
+    AND (requirements.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+              FROM documents
+              WHERE documents.deleted_at IS NOT NULL
+              AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_9))
+    AND ((requirements.block_id NOT IN (SELECT unnest(array((SELECT gone_blocks.id
+                FROM gone_blocks))) AS unnest_10))) IS NOT false
+    AND (requirements.organization_id = ANY ($7::UUID[])
+      OR requirements.project_id = ANY ($7::UUID[])
+      OR requirements.document_id = ANY ($7::UUID[])
+      OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (requirements.organization_id = ANY ($13::UUID[])
+      OR requirements.project_id = ANY ($13::UUID[])
+      OR requirements.document_id = ANY ($13::UUID[]))
+    AND requirements.document_id = $18::UUID
     ORDER BY requirements.deleted_at DESC, requirements.id DESC
-    LIMIT $18::INTEGER)
-  UNION ALL (SELECT baselines.id AS id, $19::VARCHAR AS type, baselines.name AS name,
-      baselines.deleted_at AS deleted_at, baselines.deleted_by AS deleted_by,
-      baselines.organization_id AS organization_id, $20::BOOLEAN AS purged
+    LIMIT $19::INTEGER)
+  UNION ALL (SELECT properties.id AS id, $20::VARCHAR AS type, properties.(...),
+      $21::BOOLEAN AS purged
+    FROM properties
+    WHERE properties.deleted_at IS NOT NULL
+    AND (properties.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+              FROM organizations
+              WHERE organizations.deleted_at IS NOT NULL
+              AND organizations.id = ANY ($6::UUID[])))) AS unnest_11))
+    AND ((properties.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+                FROM projects
+                WHERE projects.deleted_at IS NOT NULL
+                AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_12))) IS NOT false
+    AND ((properties.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+                FROM documents
+                WHERE documents.deleted_at IS NOT NULL
+                AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_13))) IS NOT false
+    AND (properties.organization_id = ANY ($7::UUID[])
+      OR properties.project_id = ANY ($7::UUID[])
+      OR properties.document_id = ANY ($7::UUID[])
+      OR properties.project_id IS NULL
+      AND properties.organization_id = ANY ($22::UUID[])
+      OR properties.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (properties.organization_id = ANY ($8::UUID[])
+      OR properties.project_id = ANY ($8::UUID[])
+      OR properties.document_id = ANY ($8::UUID[]))
+    AND properties.document_id = $23::UUID
+    ORDER BY properties.deleted_at DESC, properties.id DESC
+    LIMIT $24::INTEGER)
+  UNION ALL (SELECT columns.id AS id, $25::VARCHAR AS type, (SELECT properties.name
+      FROM properties
+      WHERE properties.id = columns.property_id) AS name, columns.deleted_at AS deleted_at,
+          columns.deleted_by AS deleted_by, columns.organization_id AS organization_id,
+          $26::BOOLEAN AS purged
+    FROM columns
+    WHERE columns.deleted_at IS NOT NULL
+    AND (columns.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+              FROM organizations
+              WHERE organizations.deleted_at IS NOT NULL
+              AND organizations.id = ANY ($6::UUID[])))) AS unnest_14))
+    AND (columns.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+              FROM projects
+              WHERE projects.deleted_at IS NOT NULL
+              AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_15))
+    AND (columns.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+              FROM documents
+              WHERE documents.deleted_at IS NOT NULL
+              AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_16))
+    AND (columns.block_id NOT IN (SELECT unnest(array((SELECT gone_blocks.id
+              FROM gone_blocks))) AS unnest_17))
+    AND (columns.organization_id = ANY ($7::UUID[])
+      OR columns.project_id = ANY ($7::UUID[])
+      OR columns.document_id = ANY ($7::UUID[])
+      OR columns.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (columns.organization_id = ANY ($13::UUID[])
+      OR columns.project_id = ANY ($13::UUID[])
+      OR columns.document_id = ANY ($13::UUID[]))
+    AND columns.document_id = $27::UUID
+    ORDER BY columns.deleted_at DESC, columns.id DESC
+    LIMIT $28::INTEGER)
+  UNION ALL (SELECT baselines.id AS id, $29::VARCHAR AS type, baselines.(...),
+      $30::BOOLEAN AS purged
     FROM baselines
     WHERE baselines.deleted_at IS NOT NULL
-    AND NOT (EXISTS (SELECT *
-        FROM organizations
-        WHERE organizations.id = baselines.organization_id
-        AND organizations.deleted_at IS NOT NULL))
-    AND NOT (EXISTS (SELECT *
-        FROM projects
-        WHERE projects.id = baselines.project_id
-        AND projects.deleted_at IS NOT NULL))
-    AND NOT (EXISTS (SELECT *
-        FROM documents
-        WHERE documents.id = baselines.document_id
-        AND documents.deleted_at IS NOT NULL))
-    AND (baselines.organization_id = ANY ($6::UUID[])
-      OR baselines.project_id = ANY ($6::UUID[])
-      OR baselines.document_id = ANY ($6::UUID[]))
+    AND (baselines.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+              FROM organizations
+              WHERE organizations.deleted_at IS NOT NULL
+              AND organizations.id = ANY ($6::UUID[])))) AS unnest_18))
+    AND (baselines.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+              FROM projects
+              WHERE projects.deleted_at IS NOT NULL
+              AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_19))
+    AND ((baselines.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+                FROM documents
+                WHERE documents.deleted_at IS NOT NULL
+                AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_20))) IS NOT false
     AND (baselines.organization_id = ANY ($7::UUID[])
       OR baselines.project_id = ANY ($7::UUID[])
-      OR baselines.document_id = ANY ($7::UUID[]))
-    AND baselines.document_id = $21::UUID
+      OR baselines.document_id = ANY ($7::UUID[])
+      OR baselines.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (baselines.organization_id = ANY ($8::UUID[])
+      OR baselines.project_id = ANY ($8::UUID[])
+      OR baselines.document_id = ANY ($8::UUID[]))
+    AND baselines.document_id = $31::UUID
     ORDER BY baselines.deleted_at DESC, baselines.id DESC
-    LIMIT $22::INTEGER)) AS found
+    LIMIT $32::INTEGER)
+  UNION ALL (SELECT numbering_rules.id AS id, $33::VARCHAR AS type, numbering_rules.(...),
+      $34::BOOLEAN AS purged
+    FROM numbering_rules
+    WHERE numbering_rules.deleted_at IS NOT NULL
+    AND (numbering_rules.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+              FROM organizations
+              WHERE organizations.deleted_at IS NOT NULL
+              AND organizations.id = ANY ($6::UUID[])))) AS unnest_21))
+    AND (numbering_rules.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+              FROM projects
+              WHERE projects.deleted_at IS NOT NULL
+              AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_22))
+    AND ((numbering_rules.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+                FROM documents
+                WHERE documents.deleted_at IS NOT NULL
+                AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_23))) IS NOT false
+    AND (numbering_rules.organization_id = ANY ($7::UUID[])
+      OR numbering_rules.project_id = ANY ($7::UUID[])
+      OR numbering_rules.document_id = ANY ($7::UUID[])
+      OR numbering_rules.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (numbering_rules.organization_id = ANY ($8::UUID[])
+      OR numbering_rules.project_id = ANY ($8::UUID[])
+      OR numbering_rules.document_id = ANY ($8::UUID[]))
+    AND numbering_rules.document_id = $35::UUID
+    ORDER BY numbering_rules.deleted_at DESC, numbering_rules.id DESC
+    LIMIT $36::INTEGER)) AS found
 LEFT OUTER
 JOIN organizations ON organizations.id = found.organization_id
 ORDER BY found.deleted_at DESC, found.id DESC
-LIMIT $23::INTEGER;
+LIMIT $37::INTEGER;

@@ -11,7 +11,7 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from auth.dpop import ALGORITHMS
+from auth.credentials.dpop import ALGORITHMS
 from tests.oauth.conftest import API, ISSUER
 from tests.oauth.test_bearer import METADATA, WHO
 
@@ -33,7 +33,7 @@ def b64(value: bytes | str | object) -> str:
 
 
 class Holder:
-    """Somebody who holds a key of their own, unless it is given."""
+    """A holder of a key of their own, unless it is given."""
 
     def __init__(self, key: Any = None, alg: str = "ES256") -> None:
         self.key, self.alg = key or ECKey.generate_key("P-256"), alg
@@ -50,7 +50,7 @@ class Holder:
         header: dict[str, Any] | None = None,
         **claims: Any,
     ) -> str:
-        """A proof; None leaves a claim or a member of the header out."""
+        """Return a proof; None leaves a claim or a member of the header out."""
         said = {"jti": str(uuid4()), "htm": method, "htu": url, "iat": int(time.time())}
         if token is not None:
             said["ath"] = b64(hashlib.sha256(token.encode()).digest())
@@ -59,14 +59,14 @@ class Holder:
         return self.sign(_without(top), json.dumps(_without(said | claims)))
 
     def sign(self, header: dict[str, Any], payload: str | bytes) -> str:
-        """Sign whatever it is, as far as the key can."""
+        """Sign any claims, as far as the key can."""
         registry = jws.JWSRegistry(algorithms=[self.alg], strict_check_header=False)
         text = f"{b64(header)}.{b64(payload)}"
         signature = registry.get_alg(self.alg).sign(text.encode(), self.key)
         return f"{text}.{b64(signature)}"
 
     def shows(self, token: str, **change: Any) -> dict[str, str]:
-        """The headers of a request to the API."""
+        """Return the headers of a request to the API."""
         change = {"url": API, "token": token} | change
         return {"authorization": f"DPoP {token}", "dpop": self.proof(**change)}
 
@@ -76,7 +76,7 @@ def _without(members: dict[str, Any]) -> dict[str, Any]:
 
 
 async def bound(application, person, holder, **change):
-    """The tokens that somebody lets an application have, bound to its key."""
+    """Return the tokens that a person grants an application, bound to its key."""
     code = await application.code(person, **change)
     answer = await application.redeem(code, proof=holder.proof())
     assert answer.status_code == 200, answer.text
@@ -98,7 +98,7 @@ async def ask(http, *headers):
 
 
 def refused(answer, kind):
-    """The challenge of a refusal, which says what is wrong and how to sign."""
+    """Return the challenge of a refusal, with the error and the algorithms."""
     assert answer.status_code == 401, answer.text
     assert answer.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
     challenge = answer.headers["www-authenticate"]

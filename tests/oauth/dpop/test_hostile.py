@@ -1,9 +1,9 @@
-"""Whatever is sent as a proof, it is good or invalid, and nothing fails."""
+"""Any value in place of a proof is valid or refused, and never an internal error."""
 
 import pytest
 from hypothesis import given, settings, strategies
 
-from auth.dpop import InvalidProof, verify
+from auth.credentials.dpop import InvalidProof, verify
 from graph.settings import Settings
 from tests.conftest import SECRET
 from tests.oauth.conftest import API, ISSUER

@@ -57,7 +57,7 @@ async def test_a_nonce_that_we_did_not_give_out_is_none(http, holder, token):
 async def test_a_nonce_ends(http, holder, token, monkeypatch):
     nonce = await a_nonce(http, holder, token)
     ahead = time.time() + 400
-    monkeypatch.setattr("auth.dpop.time.time", lambda: ahead)
+    monkeypatch.setattr("auth.credentials.dpop.time.time", lambda: ahead)
     answer = await ask(http, *holder.shows(token, iat=ahead, nonce=nonce).items())
     assert refused(answer, "use_dpop_nonce").headers["dpop-nonce"] != nonce
 

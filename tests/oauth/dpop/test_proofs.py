@@ -8,7 +8,7 @@ import warnings
 import pytest
 from joserfc.jwk import OctKey, RSAKey
 
-from auth.oauth.upkeep import clean
+from auth.oauth.cleanup import clean
 from tests.oauth.conftest import API, ISSUER
 from tests.oauth.dpop.conftest import ALGS, KEYS, Holder, ask, b64, bound, refused
 from tests.oauth.test_bearer import METADATA, WHO

@@ -1,4 +1,4 @@
-"""Tokens that are bound to a key: how they are given out, refreshed and introspected (RFC 9449)."""
+"""Tokens that are bound to a key: their issue, refresh and introspection (RFC 9449)."""
 
 import asyncio
 
@@ -14,6 +14,7 @@ from tests.oauth.conftest import (
     works,
 )
 from tests.oauth.dpop.conftest import KEYS, TOKEN, Holder, bound
+from tests.oauth.test_refresh import AGO
 from tests.oauth.test_tokens import error
 
 PUSH = f"{ISSUER}/oauth/par"
@@ -77,12 +78,15 @@ async def test_a_public_application_refreshes_with_the_same_key(spa, person, htt
     assert (await spa.refresh(second, proof=holder.proof())).status_code == 200
 
 
-async def test_whoever_lacks_the_key_cannot_end_the_family_either(spa, person, http):
+async def test_whoever_lacks_the_key_cannot_end_the_family_either(spa, person, http, superuser):
     holder = Holder()
     first = await bound(spa, person, holder)
     answer = await spa.refresh(first["refresh_token"], proof=holder.proof())
     second = answer.json()["access_token"]
     assert await accepted(http, second, holder)
+    assert error(await spa.refresh(first["refresh_token"])) == "invalid_dpop_proof"
+    assert await accepted(http, second, holder)
+    await superuser.execute(AGO, spa.client_id)
     assert error(await spa.refresh(first["refresh_token"])) == "invalid_dpop_proof"
     assert await accepted(http, second, holder)
     answer = await spa.refresh(first["refresh_token"], proof=holder.proof())

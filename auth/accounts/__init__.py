@@ -1,0 +1,1 @@
+"""People and service accounts: signing up and in, passwords, keys, invitations, mail."""

@@ -1,0 +1,49 @@
+"""Notifications to people of actions of others that concern them.
+
+They are written in the transaction of the action, so that both are stored or neither is. Nobody is
+notified of their own action. A title names nothing that its reader might not be allowed to see:
+`entityId` in the metadata leads there, by their own rights.
+"""
+
+from uuid import UUID
+
+from auth.session import Transaction
+from db.base import Entity
+from db.core.notifications import Notification, NotificationType
+
+LONGEST_TITLE, LONGEST_MESSAGE = 500, 2000
+
+
+def tell(
+    transaction: Transaction,
+    person: UUID | None,
+    type_: NotificationType,
+    event: str,
+    title: str,
+    about: Entity,
+    *,
+    organization_id: UUID,
+    project_id: UUID | None = None,
+    message: str | None = None,
+) -> None:
+    """Notify a person, if there is one, that `event` has happened to `about`.
+
+    `event` is a name for programs, which front ends may translate for their users.
+    """
+    if person is None or person == transaction.viewer.id:
+        return
+    transaction.tell(
+        Notification(
+            organization_id=organization_id,
+            project_id=project_id,
+            user_id=person,
+            type=type_,
+            title=title[:LONGEST_TITLE],
+            message=message[:LONGEST_MESSAGE] if message and message.strip() else None,
+            metadata_={
+                "event": event,
+                "entityType": type(about).__name__,
+                "entityId": str(about.id),
+            },
+        )
+    )

@@ -1,0 +1,69 @@
+"""A person's organizations, as the pages list them: their role and the latest documents."""
+
+import re
+import secrets
+import unicodedata
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from auth.accounts import memberships
+from auth.session import ViewerSession
+from auth.session.ancestry import SCOPE_MODELS
+from auth.viewer import Role
+from db.core.organizations import Organization
+from db.problem import Problem
+from db.text import as_name
+
+MOST, MOST_DOCUMENTS = 50, 5
+"""The number of organizations that the page lists, and of documents of each, at most."""
+LONGEST_NAME, LONGEST_SLUG = 500, 40
+
+
+class Open(NamedTuple):
+    """An organization that its viewer may open, their role there, and documents in it."""
+
+    id: UUID
+    name: str
+    role: Role
+    documents: list[tuple[UUID, str]]
+
+
+async def of(session: ViewerSession) -> list[Open]:
+    """Return the viewer's organizations by name, each with the documents changed last."""
+    model: Any = SCOPE_MODELS["document_id"]
+    rows = await session.rows(Organization, order=(Organization.name, Organization.id), limit=MOST)
+    latest = (model.updated_at.desc(), model.id)
+    ids = [row.id for row in rows]
+    documents = await session.pages(
+        model, "organization_id", ids, order=latest, limit=MOST_DOCUMENTS
+    )
+    grants = session.viewer.grants
+    return [
+        Open(
+            row.id,
+            row.name,
+            grants.get(row.id, Role.ANYONE),
+            [(document.id, document.name) for document in documents.get(row.id, ())],
+        )
+        for row in rows
+    ]
+
+
+async def found(session: ViewerSession, name: str) -> Organization:
+    """Create an organization of this name, with a slug made of it. Raises INVALID."""
+    try:
+        name = as_name(name)
+    except Problem as problem:
+        raise Problem("INVALID", problem.message, field=("name",)) from None
+    if not 0 < len(name) <= LONGEST_NAME:
+        message = f"A name has 1 to {LONGEST_NAME} characters."
+        raise Problem("INVALID", message, field=("name",))
+    async with session.transaction() as transaction:
+        return await memberships.found(transaction, {"name": name, "slug": slug_of(name)})
+
+
+def slug_of(name: str) -> str:
+    """Return an unused slug for an organization of this name."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain)[:LONGEST_SLUG].strip("-") or "organization"
+    return f"{words}-{secrets.token_hex(3)}"

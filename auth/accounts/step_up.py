@@ -1,0 +1,88 @@
+"""Step-up authentication: a fresh proof of password and code before sensitive changes."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session as OrmSession
+
+from auth.accounts import second_factor
+from auth.accounts.mail import Outbox
+from auth.accounts.password_change import prove_password
+from auth.credentials.credential_lock import CredentialEnded
+from auth.events import Event, record
+from auth.origin import Origin
+from auth.settings import AuthSettings
+from auth.viewer import Viewer
+from db.change import AuditEventType
+from db.core.sessions import Session
+from db.pool import NOBODY, Database
+from db.traits import ResourceType
+
+LASTS = timedelta(minutes=15)
+"""The time for which a proof is fresh."""
+
+FRESH = """
+SELECT proved_at > now() - $2::interval FROM sessions WHERE id = $1 AND ended_at IS NULL
+"""
+PROVED = """
+UPDATE sessions SET proved_at = now() WHERE id = $1 AND ended_at IS NULL RETURNING id
+"""
+
+
+async def is_fresh(database: Database, viewer: Viewer) -> bool:
+    """Return whether the person has proved password and code in this session within 15 minutes."""
+    if viewer.session_id is None or viewer.client_id is not None:
+        return False
+    async with database.auth.lend(NOBODY) as lent:
+        return bool(await lent.fetchval(FRESH, UUID(viewer.session_id), LASTS))
+
+
+def last_proof(session: OrmSession, viewer: Viewer) -> tuple[datetime | None, datetime]:
+    """Return the time of the last proof in this session, None without one, and the current time.
+
+    Both are by the clock of the database.
+    """
+    if viewer.session_id is None or viewer.client_id is not None:
+        return None, session.scalars(select(func.now())).one()
+    mine = (Session.id == UUID(viewer.session_id), Session.ended_at.is_(None))
+    proved = select(Session.proved_at).where(*mine).scalar_subquery()
+    proved_at, now = session.execute(select(proved, func.now())).one()
+    return proved_at, now
+
+
+async def prove(
+    database: Database,
+    settings: AuthSettings,
+    outbox: Outbox,
+    viewer: Viewer,
+    password: str,
+    code: str,
+    origin: Origin,
+) -> None:
+    """Verify the password again and, where a second factor is on, a code.
+
+    Raises INVALID with the field at fault, RATE_LIMITED with `retryAfter` seconds, CredentialEnded
+    and BUSY.
+    """
+    assert viewer.id  # noqa: S101 (the page asks who it is first)
+    assert viewer.session_id  # noqa: S101
+    await prove_password(database, settings, viewer, password, origin)
+    if await second_factor.state(database, viewer.id):
+        await second_factor.prove(database, settings, outbox, viewer.id, code, origin)
+    session_id = UUID(viewer.session_id)
+    event = Event(
+        entity_type="Session",
+        entity_id=session_id,
+        action="step_up",
+        type=AuditEventType.LOGIN,
+        description="Proved again that it is them.",
+        resource=ResourceType.SESSION,
+        actor_id=viewer.id,
+        user_id=viewer.id,
+        session_id=session_id,
+    )
+    async with database.auth.lend(NOBODY) as lent, lent.transaction():
+        if await lent.fetchval(PROVED, session_id) is None:
+            raise CredentialEnded
+        await record(lent, event, origin)

@@ -1,0 +1,1 @@
+"""Find the viewer behind a request: cookies, tokens, keys and proofs, and their limits."""

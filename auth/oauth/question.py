@@ -1,0 +1,175 @@
+"""The answer to a request for a code: a question to its person, or a code.
+
+Both run the same checks, in the transaction in which a code is issued.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from authlib.oauth2.rfc6749 import AccessDeniedError, OAuth2Error
+
+from auth.accounts.step_up import last_proof
+from auth.credentials.credential_lock import CredentialEnded
+from auth.oauth import consents, interaction
+from auth.oauth.clients import Client
+from auth.oauth.interaction import ConsentRequired, Interaction, LoginRequired
+from auth.oauth.reach import Registrant, choices, chosen, registrant, require_within
+from auth.oauth.requests import OAuthRequest
+from auth.oauth.server import Server
+from auth.policy.scope_names import allows_everything
+from auth.viewer import ANONYMOUS, Viewer
+from db.core.organizations import Organization
+
+
+class Question(NamedTuple):
+    """A question for the page; `scope` is None when somebody must sign in first.
+
+    `hint` is the account that the application asks for. An `unproved` person must give a fresh
+    proof first: after the request came, where `began` says when that was.
+    """
+
+    client: Client
+    redirect_uri: str
+    scope: str | None
+    hint: str | None = None
+    unproved: bool = False
+    began: datetime | None = None
+    registrant: Registrant | None = None
+    organizations: Sequence[Organization] = ()
+    """Organizations of which the person may choose one."""
+
+
+def question(
+    server: Server, oauth_request: OAuthRequest, viewer: Viewer, began: datetime | None
+) -> Question | str:
+    """Return the question to ask, or the address to redirect to without one.
+
+    Anybody may register an application, and with it an address: nobody is redirected there before
+    they have signed in, for whatever reason (RFC 9700, section 4.11.2). `prompt=none` is the
+    exception. `began` is when the request first came, if it has led to a proof. Raises OAuth2Error.
+    """
+    try:
+        grant = server.authorization(oauth_request, viewer.id)
+    except OAuth2Error as error:
+        client = server.query_client(oauth_request.payload.only("client_id"))
+        silent = oauth_request.form.get("prompt") == "none"
+        if (
+            viewer.id
+            or silent
+            or not (client and client.row.is_self_registered and error.redirect_uri)
+        ):
+            raise
+        return Question(client, error.redirect_uri, None)
+    _require_within(server, oauth_request, grant.redirect_uri, viewer)
+    wanted = interaction.read(oauth_request)
+    found = _obstacle(server, oauth_request, grant.redirect_uri, viewer, wanted, began)
+    if found and wanted.is_silent:
+        asks = found.scope is not None and not found.unproved and not found.hint
+        refusal = ConsentRequired() if asks else LoginRequired()
+        server.refuse(oauth_request, refusal, grant.redirect_uri)
+    if found:
+        return found
+    if not server.hold(viewer):
+        return question(server, oauth_request, ANONYMOUS, began)
+    oauth_request.confined_to = consents.confinement(
+        server.session, oauth_request.client, viewer.id
+    )
+    return server.authorize(oauth_request, grant, viewer)
+
+
+def _require_within(
+    server: Server, oauth_request: OAuthRequest, redirect_uri: str, viewer: Viewer
+) -> None:
+    """Refuse the application when this person may not let it do everything. Raises OAuth2Error."""
+    if viewer.id is not None:
+        try:
+            require_within(oauth_request.client, oauth_request.scope, viewer)
+        except AccessDeniedError as error:
+            server.refuse(oauth_request, error, redirect_uri)
+
+
+def _obstacle(
+    server: Server,
+    oauth_request: OAuthRequest,
+    uri: str,
+    viewer: Viewer,
+    wanted: Interaction,
+    began: datetime | None,
+) -> Question | None:
+    """Return the question that blocks a code, or None: sign-in, account, proof or consent."""
+    client, scope = oauth_request.client, oauth_request.scope
+    proved_at, now = last_proof(server.session, viewer)
+    if not wanted.needs_proof:
+        began = None
+    elif began is None or not wanted.is_recent(began, now):
+        began = now
+    if viewer.id is None:
+        return Question(client, uri, None, wanted.login_hint, began=began)
+    hint = None if wanted.is_for(viewer.email) else wanted.login_hint
+    must_ask = wanted.must_ask or consents.is_asked(
+        server.session, client, viewer.id, scope, uri, server.issuer
+    )
+    proved = wanted.is_proved(proved_at, now, began, fully=allows_everything(scope))
+    if not proved and not (must_ask and wanted.is_silent):  # where both are due, one is told
+        return Question(client, uri, scope, hint, unproved=True, began=began)
+    if not (must_ask or hint):
+        return None
+    return Question(
+        client,
+        uri,
+        scope,
+        hint,
+        registrant=registrant(server.session, client, viewer),
+        organizations=choices(server.session, client, scope, viewer),
+    )
+
+
+def answer(
+    server: Server,
+    oauth_request: OAuthRequest,
+    viewer: Viewer,
+    *,
+    allowed: bool,
+    proved: bool,
+    shown: str,
+    organization: str,
+) -> str | None:
+    """Return the redirect with the person's answer; None when they must be asked once more.
+
+    That is for a fresh proof, or because the application's registration has changed since its page
+    was shown. `organization` is the only one that it is to reach; empty for all. Raises
+    CredentialEnded, and OAuth2Error.
+    """
+    person = viewer.id
+    assert person  # noqa: S101 (nobody else is asked)
+    grant = server.authorization(oauth_request, person)
+    if registration(oauth_request.client) != shown:
+        return None
+    if not allowed:
+        server.refuse(oauth_request, AccessDeniedError(), grant.redirect_uri)
+    if allows_everything(oauth_request.scope) and not proved:
+        return None
+    _require_within(server, oauth_request, grant.redirect_uri, viewer)
+    try:
+        oauth_request.confined_to = chosen(viewer, organization)
+    except AccessDeniedError as error:
+        server.refuse(oauth_request, error, grant.redirect_uri)
+    if not server.hold(viewer):
+        raise CredentialEnded
+    consents.first_of(server.session, oauth_request.client)
+    server.note_consent(oauth_request, person)
+    if consents.is_kept(grant.redirect_uri):
+        consents.keep(
+            server.session,
+            oauth_request.client,
+            person,
+            oauth_request.scope,
+            oauth_request.confined_to,
+        )
+    return server.authorize(oauth_request, grant, viewer)
+
+
+def registration(client: Client) -> str:
+    """Return the version of an application's registration."""
+    return client.row.updated_at.isoformat()

@@ -1,0 +1,53 @@
+"""The scopes of tokens, in words for the people who consent to them."""
+
+from collections.abc import Mapping
+
+from auth.policy import PRODUCTS
+
+SUBJECTS = {
+    "organizations": "organizations, their projects and the people in them",
+    "requirements": "documents, requirements, assignments and baselines",
+}
+"""The subject of each product's scopes, in words."""
+
+
+def _worded(whose: str, everything: str) -> dict[str, str]:
+    return {
+        scope: words
+        for product in PRODUCTS
+        for scope, words in {
+            f"{product}:read": f"See {whose} {SUBJECTS[product]}",
+            f"{product}:write": f"See, create, change and delete {whose} {SUBJECTS[product]}",
+        }.items()
+    } | {"admin": everything}
+
+
+SCOPES = _worded("your", "Do everything that you may do, in your name")
+"""The rights of each scope, in words. Scopes only narrow the rights of the person."""
+OPENID_SCOPES = {
+    "openid": "Recognize you by the id of your account",
+    "offline_access": "Go on while you are not there",
+}
+"""Scopes of OpenID Connect that any application may ask for, since many always do.
+
+Introspection shows the `sub` of every token, and refresh tokens are issued to every application
+that is registered for them: neither adds anything, and there is no ID token.
+"""
+OPEN_SCOPES = tuple(scope for scope in SCOPES if scope != "admin")
+"""The scopes that are requested by default: all but `admin`."""
+OF_SERVICE = _worded("its", "Do everything that its role allows")
+"""The rights of each scope for a service account, in words."""
+
+
+def allows_everything(scopes: str | None) -> bool:
+    """Return whether these scopes, separated by spaces, narrow nothing."""
+    return "admin" in (scopes or "").split()
+
+
+def in_words(scopes: str, words_of: Mapping[str, str] = SCOPES | OPENID_SCOPES) -> list[str]:
+    """Return the rights of these scopes, separated by spaces, in words, without included scopes."""
+    wanted = set(scopes.split())
+    if "admin" in wanted:
+        wanted = {"admin"} | wanted & OPENID_SCOPES.keys()
+    included = {scope.replace(":write", ":read") for scope in wanted if scope.endswith(":write")}
+    return [words for scope, words in words_of.items() if scope in wanted - included]

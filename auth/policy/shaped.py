@@ -1,0 +1,167 @@
+"""The policy as SQL for viewers whose grants have one shape, with only the ways open to them.
+
+It has the meaning of `auth.policy.permitted`, and is shorter: for a viewer with one organization it
+compares `organization_id = $1`, which an index in the order of a list serves; a list in which they
+have nothing is left out.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from auth.policy.grant_lists import EXACTLY, INSIDERS, ONE, ORGANIZATIONS, PUBLIC, name_at
+from auth.policy.rule import Rule
+from auth.viewer import Role
+from db.base import SCOPES, Entity, Part, Readable
+
+WORKING = Role.EDITOR
+"""The role whose holders in a project or document count as insiders of it, in any organization."""
+
+Columns = Any
+"""The columns of a table or of an alias of it, by name."""
+Shape = Mapping[str, int]
+"""The size class of each list (`auth.policy.grant_lists.size_class`)."""
+
+PUBLIC_PROJECTS = cast(select(func.ctx.projects()).scalar_subquery(), ARRAY(Uuid))
+"""The public projects of other tenants, from the connection's context; they may be thousands."""
+
+
+class Way(NamedTuple):
+    """One way to rows: the column that holds their scope, and the list of scopes that open them."""
+
+    key: str
+    list: str
+
+
+def project_key(model: Readable) -> str | None:
+    """Return the column that holds the project of a row, its id for a project; None without."""
+    return next((key for key in model.scope_keys() if _kind(model, key) == "project_id"), None)
+
+
+@cache
+def ways(model: Readable, rule: Rule) -> tuple[Way, ...]:
+    """Return the ways by which roles open rows of the model for reading."""
+    found = []
+    for role in _roles(rule):
+        found += [Way(key, name_at(role, _kind(model, key))) for key in model.scope_keys()]
+    key = project_key(model)
+    if key and rule.read is not Role.NOBODY and rule.read <= Role.VIEWER:
+        found.append(Way(key, PUBLIC))
+    return tuple(found)
+
+
+@cache
+def _working(model: Readable) -> tuple[Way, ...]:
+    keys = model.scope_keys()
+    return tuple(Way(key, name_at(WORKING.name, _kind(model, key))) for key in keys)
+
+
+def lists_of(
+    rules: Mapping[type[Entity], Rule], entity: type[Entity], model: Readable
+) -> list[str]:
+    """Return the names of all lists that the policy compares for rows of the model."""
+    rule = rules[entity]
+    names = [way.list for way in ways(model, rule)]
+    if rule.inside:
+        names += [ORGANIZATIONS, INSIDERS, *(way.list for way in _working(model))]
+    if rule.unplaced:
+        names.append(_unplaced(rule.unplaced).list)
+    if rule.seen_with:
+        other, _ = rule.seen_with
+        names += lists_of(rules, other, other)
+    return names
+
+
+def open_by(way: Way, columns: Columns, shape: Shape) -> ColumnElement[bool] | None:
+    """Return the criterion for the rows that this way opens; None when its list is empty."""
+    size, column = shape[way.list], columns[way.key]
+    if not size:
+        return None
+    opened: ColumnElement[bool]
+    if way.list == PUBLIC:
+        opened = column == any_(PUBLIC_PROJECTS)
+    elif size == 1:
+        opened = column == bindparam(way.list + ONE, type_=Uuid)
+    else:
+        opened = column == any_(bindparam(way.list, type_=ARRAY(Uuid)))
+    return opened
+
+
+def permitted_to(
+    rules: Mapping[type[Entity], Rule],
+    entity: type[Entity],
+    model: Readable,
+    columns: Columns,
+    shape: Shape,
+) -> ColumnElement[bool]:
+    """Return the criterion for the rows that viewers of this shape may read, in these columns."""
+    rule = rules[entity]
+    own = [*_own(rules, rule, columns, shape)]
+    by_role = [*_open(ways(model, rule), columns, shape)]
+    if not rule.inside:
+        return or_(false(), *own, *by_role)
+    organization = SCOPES[0]
+    member = open_by(Way(organization, ORGANIZATIONS), columns, shape)
+    if member is None:
+        return false()
+    insider = _open((Way(organization, INSIDERS), *_working(model)), columns, shape)
+    return and_(member, or_(false(), *own, and_(or_(false(), *insider), or_(false(), *by_role))))
+
+
+def _own(
+    rules: Mapping[type[Entity], Rule], rule: Rule, columns: Columns, shape: Shape
+) -> Iterator[ColumnElement[bool]]:
+    if rule.own and "read" in rule.own_actions:
+        yield columns[rule.own] == bindparam("viewer_id", type_=Uuid)
+    if rule.seen_with:
+        other, key = rule.seen_with
+        named = other.__table__.c
+        seen = exists().where(
+            named[key] == columns.id,
+            permitted_to(rules, other, other, named, shape),
+            named.deleted_at.is_(None),
+        )
+        yield seen.correlate_except(other.__table__)
+    if rule.unplaced:
+        opened = open_by(_unplaced(rule.unplaced), columns, shape)
+        if opened is not None:
+            yield and_(columns.project_id.is_(None), opened)
+
+
+def _unplaced(role: Role) -> Way:
+    organization = SCOPES[0]
+    return Way(organization, name_at(role.name, organization))
+
+
+def _open(found: tuple[Way, ...], columns: Columns, shape: Shape) -> Iterator[ColumnElement[bool]]:
+    opened = (open_by(way, columns, shape) for way in found)
+    return (condition for condition in opened if condition is not None)
+
+
+def _roles(rule: Rule) -> Iterator[str]:
+    if rule.read is not Role.NOBODY:
+        yield rule.read.name
+    if rule.also_read:
+        yield f"{rule.also_read.name}{EXACTLY}"
+
+
+def _kind(model: Readable, key: str) -> str:
+    """Return the column by which rows beneath a scope name it."""
+    if key != "id" or issubclass(model, Part):
+        return key
+    return model.traits.scope_key or key

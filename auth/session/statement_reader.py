@@ -1,0 +1,88 @@
+"""Run statements in a viewer's context, and count the bytes and rows they read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select
+
+from auth.policy import grant_lists, parameters, require_signed_in, require_token_scope
+from auth.session.compiled import compiled
+from auth.session.row import STATEMENTS, Row, row_class
+from auth.session.select import Select as Read
+from auth.session.write.request_transaction import RequestTransaction
+from auth.viewer import Viewer
+from db.base import Base
+from db.metering import TooMuchRead
+from db.pool import Database, bytes_received
+
+
+class StatementReader:
+    """The statements of a viewer's session: on a connection each, or on that of `once`."""
+
+    def __init__(self, database: Database, viewer: Viewer) -> None:
+        self.database, self.viewer = database, viewer
+        self.statements = self.rows_read = self.bytes_read = 0
+        self._joined: RequestTransaction | None = None
+
+    async def fetch(self, read: Read, values: Mapping[str, Any]) -> list[Row]:
+        """Return the rows of a plan's read, with its outputs in their places.
+
+        `values` are by the names of its parameters. Rows beneath parents come in the order of
+        these.
+        """
+        grants = grant_lists(self.viewer)
+        for model in read.models:
+            require_token_scope(self.viewer, "read", model)
+        if read.parents is not None and not values["parents"]:
+            return []
+        form = compiled(read, grants)
+        rows = await self._send(
+            form.text,
+            form.arguments(grants, values),
+            row_class(read.model),
+            planned_once=form.planned_once,
+        )
+        self.rows_read += len(rows)
+        return rows
+
+    async def _fetch_one(self, statement: str, *arguments: object) -> Any:
+        require_signed_in(self.viewer)
+        (row,) = await self._send(statement, arguments)
+        return row
+
+    async def _fetch(
+        self,
+        model: type[Base],
+        statement: Select[*tuple[Any, ...]],
+        **values: object,
+    ) -> list[Row]:
+        require_signed_in(self.viewer)
+        text, arguments = STATEMENTS.ready(statement, parameters(self.viewer) | values)
+        class_ = row_class(model, past="past" in values)
+        rows: list[Row] = await self._send(text, arguments, class_)
+        self.rows_read += len(rows)
+        return rows
+
+    async def _send(
+        self,
+        text: str,
+        arguments: Sequence[object],
+        class_: type[Row] | None = None,
+        *,
+        planned_once: bool = False,
+    ) -> list[Any]:
+        self.statements += 1
+        if self._joined:
+            return await self._joined.fetch(self.viewer.context, text, arguments, class_)
+        pool, context = self.database.app, self.viewer.context
+        async with pool.lend(context, self, planned_once=planned_once) as connection:
+            rows = await connection.fetch(text, *arguments, record_class=class_)
+            self._count(bytes_received(connection))
+            return rows
+
+    def _count(self, received: int) -> None:
+        """Add to the bytes that were read; raise QUERY_TOO_COMPLEX when they exceed the maximum."""
+        self.bytes_read += received
+        maximum = self.database.largest_read
+        if maximum is not None and self.bytes_read > maximum:
+            raise TooMuchRead(maximum).problem

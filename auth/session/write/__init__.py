@@ -1,0 +1,1 @@
+"""Write rows as a viewer: look up, authorize, merge, flush, record."""

@@ -1,0 +1,111 @@
+"""Check every row before it is written against the policy, and record the change."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import inspect
+
+from auth.origin import Origin
+from auth.policy.rule import Action
+from auth.session.write.audit import record
+from auth.session.write.flush import PendingWrite, changed_in
+from auth.session.write.rights import Rights
+from auth.viewer import Viewer
+from db.base import BOOKKEEPING, Entity
+from db.values import same_json
+
+RENUMBERED = "renumbered"
+"""The detail of a recorded change that only made room for a row that was moved beside this one."""
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """Further facts on rows that are about to be written, by their ids."""
+
+    forced: set[UUID] = field(default_factory=set)
+    """Rows that overwrite changes of others."""
+    reverted: dict[UUID, int] = field(default_factory=dict)
+    """The earlier version whose content a row is given."""
+    renumbered: set[UUID] = field(default_factory=set)
+    """Rows whose position changes although nobody has moved them."""
+    notices: set[UUID] = field(default_factory=set)
+    """Notifications of the gateway, which need no right of the viewer."""
+
+
+class Writer(Protocol):
+    """The viewer who writes, with their rights and origin, and the time."""
+
+    viewer: Viewer
+    rights: Rights
+    origin: Origin
+    now: datetime
+    remarks: Remarks
+
+
+def checked(rows: Iterable[Entity], writer: Writer) -> Iterator[PendingWrite]:
+    """Yield the writes of these rows, stamped and recorded; rows without a change are left out.
+
+    Raises the refusals of the policy.
+    """
+    for row in rows:
+        write = _created(row, writer) if inspect(row).key is None else _changed(row, writer)
+        if write:
+            yield write
+
+
+def _created(row: Entity, writer: Writer) -> PendingWrite:
+    viewer = writer.viewer
+    if row.id not in writer.remarks.notices:  # which is not the viewer's act, but follows from it
+        writer.rights.require("create", row)
+    row.created_by = row.updated_by = viewer.id
+    event = record(viewer, writer.origin, "create", row, {}, _present(row), version=1)
+    return PendingWrite(row, event, is_new=True)
+
+
+def _changed(row: Entity, writer: Writer) -> PendingWrite | None:
+    viewer = writer.viewer
+    old, new = _differences(row)
+    if not new:
+        return None
+    action = "update"
+    if "deleted_at" in new:
+        action = "restore" if new["deleted_at"] is None else "delete"
+    needed: Action = "update" if action == "update" else "delete"
+    writer.rights.require(needed, row)
+    if any(key in old for key in row.scope_keys()):
+        before = {key: old.get(key, getattr(row, key)) for key in row.scope_keys()}
+        writer.rights.require(needed, row, at=SimpleNamespace(**before))
+    event = record(viewer, writer.origin, action, row, old, new, version=row.version + 1)
+    if row.id in writer.remarks.renumbered and new.keys() == {"position"}:
+        event.details[RENUMBERED] = True  # nobody's edit, so nobody has updated the row
+    else:
+        row.updated_at, row.updated_by = writer.now, viewer.id
+    writer.remarks.renumbered.discard(row.id)
+    if row.id in writer.remarks.forced:
+        event.details["forced"] = True
+    if action == "update" and row.id in writer.remarks.reverted:
+        event.details["reverted_to"] = writer.remarks.reverted[row.id]
+    return PendingWrite(row, event, is_new=False)
+
+
+def _present(row: Entity) -> dict[str, Any]:
+    """Return the columns that a new row sets."""
+    values = {a.key: getattr(row, a.key) for a in inspect(type(row)).column_attrs}
+    return {k: v for k, v in values.items() if k not in BOOKKEEPING and v not in (None, [], {})}
+
+
+def _differences(row: Entity) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return old and new values of the columns that differ from the stored ones."""
+    attributes = inspect(row).attrs
+    old, new = {}, {}
+    for key in changed_in(row):
+        history = attributes[key].history
+        if key not in BOOKKEEPING and history.added:
+            before = history.deleted[0] if history.deleted else None
+            if not history.deleted or not same_json(before, history.added[0]):
+                old[key], new[key] = before, history.added[0]
+    return old, new

@@ -1,0 +1,268 @@
+"""The reads of a transaction: rows to be changed, and changes of others in them."""
+
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, Uuid, and_, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.functions import Function
+
+from auth.policy import live, parameters, require_token_scope
+from auth.session.visibility import not_hidden, readable_criteria
+from auth.session.write.authorize_write import RENUMBERED
+from auth.session.write.bulk_lookup import changes_after, first_beneath, last_beneath
+from auth.session.write.db_errors import forbidden, missing
+from auth.session.write.merge import Change
+from auth.session.write.rights import Rights
+from auth.viewer import Viewer
+from db.base import Entity, InOrganization
+from db.problem import Problem
+
+E = TypeVar("E", bound=Entity)
+
+
+@cache
+def _readable(model: type[E], *, deleted: bool | None, lock: bool) -> Select[Any]:
+    """Return the readable rows of a model; cached, unless criteria are added."""
+    statement = (
+        select(model)
+        .where(*readable_criteria(model, deleted=deleted))
+        .execution_options(of_transaction=True, populate_existing=lock)
+    )
+    return statement.with_for_update(of=model, key_share=True) if lock else statement
+
+
+@cache
+def _among(model: type[E], key: str, *, deleted: bool | None, lock: bool) -> Select[Any]:
+    """Return those of them whose `key` is one of the `ids`."""
+    wanted = getattr(model, key) == any_(bindparam("ids", type_=ARRAY(Uuid)))
+    return _readable(model, deleted=deleted, lock=lock).where(wanted).order_by(model.id)
+
+
+def require_own(function: Function[Any]) -> Function[Any]:
+    """Return the function. Raises TypeError for one that is not the gateway's own (`ctx`)."""
+    if function.packagenames != ("ctx",):
+        raise TypeError(f"{function.name} is no function of the gateway's.")
+    return function
+
+
+class LockingReader:
+    """Rows that a viewer may read, as ORM objects, in one transaction."""
+
+    def __init__(self, orm: AsyncSession, viewer: Viewer) -> None:
+        self._orm, self.viewer, self.rights = orm, viewer, Rights(viewer)
+
+    async def find(
+        self,
+        model: type[E],
+        id: UUID,
+        *,
+        deleted: bool = False,
+        lock: bool = True,
+        field: Sequence[str] = (),
+        to_create: type[Entity] | None = None,
+    ) -> E:
+        """Return the row, locked until the end of the transaction.
+
+        Raises NOT_FOUND, or FORBIDDEN when it may not be locked. `field` is where the client named
+        it, `to_create` the model to be created beneath it. Row level security hides from a lock
+        rows that may be read but never changed, such as the public project of another tenant.
+        """
+        found = await self.find_by_id(model, [id], deleted=deleted, lock=lock, to_create=to_create)
+        if found:
+            return found[id]
+        if lock and await self._unlockable(model, [id], deleted=deleted, to_create=to_create):
+            raise forbidden(model)
+        raise missing(model, field)
+
+    async def find_all(
+        self,
+        model: type[E],
+        *where: ColumnElement[bool],
+        order: Sequence[Any] = (),
+        deleted: bool | None = False,
+        limit: int | None = None,
+        lock: bool = True,
+        to_create: type[Entity] | None = None,
+    ) -> list[E]:
+        """Return readable rows, locked in the order of their ids so that writers cannot deadlock.
+
+        With `deleted`, those that were deleted instead of the live ones; None asks for both. A
+        locked row is read anew: it may have changed since it was read without a lock. Keys stay, so
+        that rows which refer to it can be written meanwhile.
+
+        A token needs the scope to read them; or, of rows beneath which some of another model are
+        `to_create`, to create those: who may write documents need not see projects.
+        """
+        statement = _readable(model, deleted=deleted, lock=lock).where(*where)
+        statement = statement.order_by(*(order or (model.id,))).limit(limit)
+        return await self._found(model, statement, to_create)
+
+    async def find_by_id(
+        self,
+        model: type[E],
+        ids: Collection[UUID],
+        *,
+        deleted: bool | None = False,
+        lock: bool = True,
+        key: str = "id",
+        to_create: type[Entity] | None = None,
+    ) -> dict[UUID, E]:
+        """Return readable rows with these ids, or whose `key` is among them; locked by default.
+
+        No ids are no statement.
+        """
+        if not ids:
+            return {}
+        statement = _among(model, key, deleted=deleted, lock=lock)
+        found = await self._found(model, statement, to_create, ids=list(ids))
+        return {row.id: row for row in found}
+
+    async def find_and_call(
+        self,
+        model: type[E],
+        ids: Collection[UUID],
+        function: Function[Any] | None,
+        *,
+        lock: bool = True,
+        to_create: type[Entity] | None = None,
+    ) -> tuple[dict[UUID, E], Any]:
+        """Return `find_by_id`, and by the same statement the result of a function of `ctx`.
+
+        None without a function, or where no row is found.
+        """
+        if function is None or not ids:
+            return await self.find_by_id(model, ids, lock=lock, to_create=to_create), None
+        result = select(require_own(function)).scalar_subquery()  # called once for all rows
+        statement = _among(model, "id", deleted=False, lock=lock).add_columns(result)
+        self._require_scope(model, to_create)
+        values = parameters(self.viewer) | {"ids": list(ids)}
+        found = (await self._orm.execute(statement, values)).all()
+        for row, _ in found:
+            self.rights.read(row)
+        return {row.id: row for row, _ in found}, found[0][1] if found else None
+
+    async def values(
+        self,
+        model: type[Entity],
+        columns: Sequence[str],
+        *where: ColumnElement[bool],
+        order: Sequence[Any] = (),
+        limit: int | None = None,
+        deleted: bool | None = False,
+        tell_shown: bool = False,
+    ) -> list[Any]:
+        """Return columns of readable rows, in tuples that are cheaper than rows; nothing is locked.
+
+        `tell_shown` adds whether the row is neither deleted nor beneath a deleted one.
+        """
+        require_token_scope(self.viewer, "read", model)
+        told = [getattr(model, column) for column in columns]
+        if tell_shown:
+            told.append(and_(live(model), *not_hidden(model)))
+        statement = (
+            select(*told)
+            .where(*readable_criteria(model, deleted=deleted), *where)
+            .order_by(*order)
+            .limit(limit)
+            .execution_options(of_transaction=True)
+        )
+        return list(await self._orm.execute(statement, parameters(self.viewer)))
+
+    async def why_not_found(
+        self,
+        model: type[Entity],
+        ids: Collection[UUID],
+        *,
+        to_create: type[Entity] | None = None,
+    ) -> dict[UUID, Problem]:
+        """Return the error of each id that no lock has found: NOT_FOUND or FORBIDDEN."""
+        seen = await self._unlockable(model, ids, to_create=to_create)
+        return {id: forbidden(model) if id in seen else missing(model) for id in ids}
+
+    async def _unlockable(
+        self,
+        model: type[Entity],
+        ids: Collection[UUID],
+        *,
+        deleted: bool | None = False,
+        to_create: type[Entity] | None = None,
+    ) -> set[UUID]:
+        """Return the ids whose rows may be read, but not locked by this viewer.
+
+        Within a tenant, every row that may be read can be locked; so only a viewer of people, or of
+        public projects of other tenants, needs a statement. A row of one's own tenant that is found
+        now but not by the lock has just been restored.
+        """
+        if issubclass(model, InOrganization) and not self.viewer.context.projects:
+            return set()
+        seen = await self.find_by_id(model, ids, deleted=deleted, lock=False, to_create=to_create)
+        ours = self.viewer.organizations
+        return {
+            id
+            for id, row in seen.items()
+            if not (isinstance(row, InOrganization) and row.organization_id in ours)
+        }
+
+    async def last(
+        self, model: type[Entity], column: str, key: str, parents: Collection[UUID]
+    ) -> dict[UUID, Any]:
+        """Return the greatest value of a column in the readable rows beneath each parent."""
+        require_token_scope(self.viewer, "read", model)
+        statement = last_beneath(model, column, key, parents)
+        found = await self._orm.execute(statement, parameters(self.viewer))
+        return {id: value for id, value in found if value is not None}
+
+    async def firsts(
+        self,
+        model: type[Entity],
+        columns: Sequence[str],
+        key: str,
+        parents: Collection[UUID],
+        *where: ColumnElement[bool],
+        order: Sequence[Any],
+    ) -> dict[UUID, Sequence[Any]]:
+        """Return columns of the first readable row in this order beneath each parent with one."""
+        require_token_scope(self.viewer, "read", model)
+        statement = first_beneath(model, columns, key, parents, where, order)
+        found = await self._orm.execute(statement, parameters(self.viewer))
+        return {id: values for id, *values in found}
+
+    def unsent(self) -> AbstractContextManager[Any]:
+        """Return a context in which reads do not flush pending rows first."""
+        block: AbstractContextManager[Any] = self._orm.no_autoflush
+        return block
+
+    async def _found(
+        self,
+        model: type[E],
+        statement: Select[Any],
+        to_create: type[Entity] | None,
+        **values: object,
+    ) -> list[E]:
+        self._require_scope(model, to_create)
+        found = list(await self._orm.scalars(statement, parameters(self.viewer) | values))
+        for row in found:
+            self.rights.read(row)
+        return found
+
+    def _require_scope(self, model: type[Entity], to_create: type[Entity] | None) -> None:
+        require_token_scope(self.viewer, "create" if to_create else "read", to_create or model)
+
+    async def changes_since(self, seen: Iterable[tuple[Entity, int]]) -> dict[UUID, list[Change]]:
+        """Return the changes after the client's version of each row, by its id, oldest first.
+
+        One statement, or none where every row is at the version that the client has seen.
+        """
+        behind = {row.id: version for row, version in seen if 0 < version < row.version}
+        if not behind:
+            return {}
+        found: dict[UUID, list[Change]] = {id: [] for id in behind}
+        changes = await self._orm.execute(changes_after(behind), parameters(self.viewer))
+        for id, number, old, actor, at, details in changes:
+            found[id].append(Change(number, old or {}, actor, at, RENUMBERED in details))
+        return found

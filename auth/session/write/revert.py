@@ -1,0 +1,38 @@
+"""The content of a row at an earlier version, to be written again."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Enum, Interval, inspect
+
+from auth.session.write.merge import Change
+from db.base import SCOPES, Entity
+from db.durations import duration_of
+
+
+def content_at(model: type[Entity], changes: Sequence[Change], seen: int) -> dict[str, Any]:
+    """Return the content before these changes, in the columns changed up to the version `seen`.
+
+    `changes` are those after the requested version, oldest first. The place of a row, its deletion,
+    and what follows from other rows are no part of its content.
+    """
+    left = {SCOPES[0], *model.place_keys(), *model.traits.derived, "deleted_at"}
+    undone = {name for change in changes if change.version <= seen for name in change.old}
+    values: dict[str, Any] = {}
+    for change in reversed(changes):
+        values.update(change.old)
+    columns = inspect(model).columns
+    return {
+        name: _stored(columns[name].type, values[name])
+        for name in sorted(undone - left)
+        if name in columns
+    }
+
+
+def _stored(type_: Any, value: Any) -> Any:
+    """Return the value in the form of a row: the record has labels, and texts of durations."""
+    if isinstance(type_, Enum) and type_.enum_class and value is not None:
+        return type_.enum_class(value)
+    if isinstance(type_, Interval) and value is not None:
+        return duration_of(value)
+    return value

@@ -1,0 +1,1 @@
+"""Templates, forms, CSRF tokens and the site, for server-rendered pages."""

@@ -1,0 +1,1 @@
+"""The gateway beside other servers that answer the same queries from the same rows."""

@@ -1,0 +1,1 @@
+"""Run a PostgreSQL server inside the development environment."""

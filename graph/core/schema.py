@@ -1,0 +1,58 @@
+"""The types, fields and mutations that the tenant core adds to the schema."""
+
+import strawberry
+
+from graph.core import (
+    api_keys,
+    changes,
+    clients,
+    feed,  # noqa: F401 (it extends types)
+    membership,
+    notifications,
+    organizations,
+    people,
+    personal_tokens,
+    projects,
+    purge,
+    service_accounts,
+    trash,
+    usage,  # noqa: F401 (it extends types)
+)
+
+NODES = (
+    organizations.Organization,
+    projects.Project,
+    people.Profile,
+    organizations.OrganizationMember,
+    organizations.OrganizationInvitation,
+    clients.OAuthClient,
+    projects.ProjectMember,
+    api_keys.ApiKey,
+    personal_tokens.PersonalToken,
+    notifications.Notification,
+)
+
+
+@strawberry.type
+class Query(people.Query, organizations.Query, projects.Query, trash.Query):
+    pass
+
+
+@strawberry.type
+class Mutation(
+    people.Mutation,
+    membership.Mutation,
+    service_accounts.Mutation,
+    clients.Mutation,
+    api_keys.Mutation,
+    personal_tokens.Mutation,
+    notifications.Mutation,
+    projects.Mutation,
+    purge.Mutation,
+):
+    pass
+
+
+@strawberry.type
+class Subscription(changes.Subscription, notifications.Subscription):
+    pass

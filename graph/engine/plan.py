@@ -1,0 +1,138 @@
+"""Plans: what an operation reads, level by level, and how its answer is built from that."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from graphql import FragmentDefinitionNode, GraphQLObjectType, OperationDefinitionNode
+
+from auth.session import Output, Select
+from db.base import Readable
+from graph.engine.build import Build
+
+if TYPE_CHECKING:
+    from graph.engine.run import Run
+
+Reason = Literal["introspection", "directive", "variables", "error"]
+"""Why graphql-core runs an operation, or runs it again."""
+Form = Literal["native", "text"]
+"""The form in which a column is read: a Python value, or the text of PostgreSQL."""
+
+MOST_PLANS = 16
+"""Plans of one operation that are kept: one for each combination of @skip and @include."""
+
+
+class Unplanned(Exception):
+    """The engine does not take this operation."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason: Reason = reason
+
+
+class Outputs:
+    """The columns that one statement answers with; fields that want the same one share it."""
+
+    __slots__ = ("_places", "listed")
+
+    def __init__(self) -> None:
+        self.listed: list[Output] = []
+        self._places: dict[tuple[str, Form], int] = {}
+
+    def need(self, name: str, form: Form) -> int:
+        """Return the place of a column in a record, which from now on holds it."""
+        place = self._places.get((name, form))
+        if place is None:
+            place = self._places[name, form] = len(self.listed)
+            self.listed.append(Output(name, form))
+        return place
+
+
+@dataclass(eq=False, slots=True)
+class Table:
+    """Rows of one model as statements of one kind read them."""
+
+    model: Readable
+    by: str | None
+    """The column whose values are asked for: `id`, or that of a parent; None at the root."""
+    outputs: Outputs = field(default_factory=Outputs)
+    selects: dict[Any, Select] = field(default_factory=dict)
+    """The statements, by what they differ in."""
+    has_cursors: bool = False
+    """True if the sort keys are read as well, after the columns of the plan."""
+    readers: int = 0
+    """The number of fields that read by these keys; where it is one, it waits for no other."""
+
+
+class Field:
+    """One field of the objects of a plan."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        """Its name in the answer."""
+
+    @property
+    def source(self) -> str | None:
+        """Return Python code for its value from the columns of a record; None if it needs more."""
+        return None
+
+    async def of_records(self, run: "Run", records: Sequence[Any]) -> list[Any]:
+        """Return its completed value for each record of a planned statement."""
+        raise NotImplementedError
+
+    async def of_objects(self, run: "Run", objects: Sequence[Any]) -> list[Any]:
+        """Return its completed value for each object."""
+        raise NotImplementedError
+
+
+@dataclass(eq=False, slots=True)
+class ObjectPlan:
+    """The plan by which objects of one type are built.
+
+    Of the records of a planned statement most fields are columns, which generated code puts in
+    their places. Of any other object, each field is asked for by itself.
+    """
+
+    type: GraphQLObjectType
+    fields: list[Field] = field(default_factory=list)
+    rest: list[Field] = field(default_factory=list)
+    """The fields that are no columns of a record."""
+    build: Build | None = None
+    """Build objects of records and of the values of `rest`."""
+
+
+@dataclass(eq=False, slots=True)
+class OperationPlan:
+    """An operation, compiled for one combination of its conditions."""
+
+    type: GraphQLObjectType
+    roots: list[Any]
+    serial: bool
+
+
+class Plans:
+    """The plans of one operation, by the values of the variables in its @skip and @include."""
+
+    __slots__ = ("_known", "conditions", "fragments", "operation")
+
+    def __init__(
+        self,
+        operation: OperationDefinitionNode,
+        fragments: dict[str, FragmentDefinitionNode],
+    ) -> None:
+        self.operation, self.fragments = operation, fragments
+        self.conditions: tuple[str, ...] | None = None
+        """The names of these variables; None before the operation is first run."""
+        self._known: dict[tuple[Any, ...], OperationPlan | Unplanned] = {}
+
+    def get(self, key: tuple[Any, ...]) -> "OperationPlan | Unplanned | None":
+        """Return the plan for these values, if there is one."""
+        return self._known.get(key)
+
+    def keep(self, key: tuple[Any, ...], plan: "OperationPlan | Unplanned") -> None:
+        """Keep a plan, instead of the oldest where there are many."""
+        if len(self._known) >= MOST_PLANS:
+            self._known.pop(next(iter(self._known)))
+        self._known[key] = plan

@@ -1,0 +1,234 @@
+"""One run of an operation: the rows it reads, and what is asked for together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLResolveInfoHelpers,
+    GraphQLSchema,
+    OperationDefinitionNode,
+)
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Path
+from strawberry.execution import optimized_is_awaitable
+
+from auth.policy import require_signed_in, require_token_scope
+from auth.session import Past, Select, ViewerSession
+from db.base import Entity, Readable
+from graph.engine.arguments import Called
+from graph.engine.plan import ObjectPlan, Table
+
+AT_ONCE = 2_000
+"""Objects that are built before other requests have their turn: two milliseconds or so."""
+
+Read = Callable[[list[str]], Awaitable[dict[str, Any]]]
+"""Answers many keys with one statement."""
+
+
+async def _gather(*_: object) -> list[object]:
+    return []
+
+
+HELPERS = GraphQLResolveInfoHelpers(gather=_gather, track=lambda _: None)
+
+
+class Run:
+    """One run of an operation: the rows and the arguments that it has read."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        operation: OperationDefinitionNode,
+        fragments: dict[str, FragmentDefinitionNode],
+        variables: VariableValues,
+        context: Any,
+        root: Any,
+    ) -> None:
+        self._schema, self._operation, self._fragments = schema, operation, fragments
+        self.variables, self.context, self.root = variables, context, root
+        self.arguments: dict[Any, Any] = {}
+        self.resolved: dict[str, Any] = {}
+        """The results or errors of the resolvers at the root, by the name of the field."""
+        self.broken: BaseException | None = None
+        """The first error beneath the root."""
+        self._batches: dict[tuple[Table, str], Batch] = {}
+
+    @property
+    def session(self) -> ViewerSession:
+        """Return the viewer's session."""
+        session: ViewerSession = self.context.session
+        return session
+
+    def info(
+        self, definition: GraphQLField, nodes: list[FieldNode], parent: GraphQLObjectType
+    ) -> GraphQLResolveInfo[Any]:
+        """Return what graphql-core tells resolvers of a field."""
+        name = nodes[0].name.value
+        path = Path(None, (nodes[0].alias or nodes[0].name).value, parent.name)
+        return GraphQLResolveInfo(
+            name,
+            nodes,
+            definition.type,
+            parent,
+            path,
+            self._schema,
+            self._fragments,
+            self.root,
+            self._operation,
+            self.variables,
+            self.context,
+            optimized_is_awaitable,  # type: ignore[arg-type]
+            None,
+            HELPERS,
+        )
+
+    def require_read(self, model: Readable) -> None:
+        """Refuse to read rows of this model, as every read of them does."""
+        viewer = self.context.viewer
+        require_signed_in(viewer)
+        if viewer.scopes is not None:
+            require_token_scope(viewer, "read", model)
+
+    async def fetch(self, select: Select, values: Mapping[str, Any]) -> list[Any]:
+        """Return the records of a planned statement."""
+        records: list[Any] = await self.session.fetch(select, values)
+        return records
+
+    async def load(
+        self, table: Table, kind: str, keys: Iterable[str], read: Read
+    ) -> Mapping[str, Any]:
+        """Return what `read` finds for these keys, together with what others ask for now."""
+        batch = self._batches.get((table, kind))
+        if batch is None:
+            batch = self._batches[table, kind] = Batch(read, alone=table.readers == 1)
+        return await batch.load(keys)
+
+    async def by_id(self, table: Table, ids: Iterable[str]) -> Mapping[str, Any]:
+        """Return the records with these ids, and perhaps others that were read before."""
+        return await self.load(table, "id", ids, partial(self._rows, table))
+
+    async def _rows(self, table: Table, ids: list[str]) -> dict[str, Any]:
+        self.require_read(table.model)
+        select = table.selects.get("id")
+        if select is None:
+            outputs = (*table.outputs.listed,)
+            select = table.selects["id"] = Select(table.model, outputs, parents="id")
+        identity = table.outputs.need("id", "text")
+        records = await self.fetch(select, {"parents": ids})
+        return {record[identity]: record for record in records}
+
+    async def then(
+        self,
+        plan: ObjectPlan,
+        model: type[Entity],
+        keys: Sequence[UUID | None],
+        pasts: Sequence[Past | None],
+    ) -> list[Any]:
+        """Return the objects of the rows with these ids, each as it was then."""
+        found: dict[tuple[UUID, Past | None], Any] = {}
+        for past in dict.fromkeys(pasts):
+            pairs = zip(keys, pasts, strict=True)
+            wanted = list(dict.fromkeys(key for key, own in pairs if key and own == past))
+            if not wanted:
+                continue
+            pages = await self.session.pages(model, "id", wanted, past=past)
+            there = [key for key in wanted if pages.get(key)]
+            built = await self.objects(plan, [pages[key][0] for key in there])
+            for key, one in zip(there, built, strict=True):
+                found[key, past] = one
+        return [key and found.get((key, past)) for key, past in zip(keys, pasts, strict=True)]
+
+    async def records(self, plan: ObjectPlan, records: Sequence[Any]) -> list[Any]:
+        """Return an object for each record of a planned statement."""
+        build = plan.build
+        assert build is not None  # noqa: S101 (a planned statement has made them)
+        if not records:
+            return []
+        rest = [field.of_records(self, records) for field in plan.rest]
+        values = await self.together(rest) if rest else []
+        if len(records) <= AT_ONCE:
+            return build(records, *values)
+        found: list[Any] = []
+        for start in range(0, len(records), AT_ONCE):
+            end = start + AT_ONCE
+            found += build(records[start:end], *(column[start:end] for column in values))
+            await asyncio.sleep(0)
+        return found
+
+    async def objects(self, plan: ObjectPlan, objects: Sequence[Any]) -> list[Any]:
+        """Return an object for each of these, whatever they are."""
+        if not objects:
+            return []
+        values = await self.together([field.of_objects(self, objects) for field in plan.fields])
+        keys = [field.key for field in plan.fields]
+        return [dict(zip(keys, own, strict=True)) for own in zip(*values, strict=True)]
+
+    async def together(self, reading: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+        """Return what each answers, after all have ended; raise the first error among them."""
+        if len(reading) == 1:
+            return [await reading[0]]
+        done = await asyncio.gather(*reading, return_exceptions=True)
+        for one in done:
+            if isinstance(one, BaseException):
+                raise one
+        return done
+
+    def is_searched(self, called: Called) -> bool:
+        """Return whether the arguments of a connection hold words to find."""
+        search = called.arguments(self).get("search")
+        return bool(search and search.strip())
+
+    def forget(self) -> None:
+        """Drop what was read before a write."""
+        self._batches.clear()
+
+    def end(self) -> None:
+        """Let go of what was read: batches refer to the run, and errors to what ran."""
+        self._batches.clear()
+        self.arguments.clear()
+        self.resolved, self.broken = {}, None
+
+
+class Batch:
+    """Reads by key: all keys requested in one turn of the event loop are one statement."""
+
+    __slots__ = ("_alone", "_known", "_next", "_read", "_wanted")
+
+    def __init__(self, read: Read, *, alone: bool) -> None:
+        """`alone` is for what only one field asks for: it need not wait for others."""
+        self._read, self._alone = read, alone
+        self._known: dict[str, Any] = {}
+        self._wanted: dict[str, None] = {}
+        self._next: asyncio.Task[None] | None = None
+
+    async def load(self, keys: Iterable[str]) -> Mapping[str, Any]:
+        """Return what is known by key, after reading what is not; None where there is nothing."""
+        known = self._known
+        wanted = [key for key in keys if key not in known]
+        if not wanted:
+            return known
+        if self._alone:
+            await self._learn(wanted)
+            return known
+        self._wanted.update(dict.fromkeys(wanted))
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_task(self._learn_next())
+        await self._next
+        return known
+
+    async def _learn_next(self) -> None:
+        wanted, self._wanted, self._next = [*self._wanted], {}, None
+        await self._learn(wanted)
+
+    async def _learn(self, wanted: list[str]) -> None:
+        found = await self._read(wanted)
+        self._known.update(dict.fromkeys(wanted))
+        self._known.update(found)

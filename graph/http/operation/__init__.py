@@ -1,0 +1,1 @@
+"""Read, check, run and answer an operation, whatever transport brought it."""

@@ -1,0 +1,1 @@
+"""Serve one operation a request over HTTP."""

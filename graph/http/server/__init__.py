@@ -1,0 +1,1 @@
+"""Run uvicorn: keepalive, TCP, health, graceful stop, middleware."""

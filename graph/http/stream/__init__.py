@@ -1,0 +1,1 @@
+"""Serve live results over WebSocket and server-sent events."""

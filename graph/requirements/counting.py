@@ -1,0 +1,276 @@
+"""Statistics: counts of rows in groups, declared for an entity by the dimensions it has."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, NamedTuple
+from uuid import UUID
+
+import strawberry
+from strawberry import UNSET
+
+from auth.policy import PRODUCT_OF, scope_for
+from db.base import Entity
+from db.problem import Problem
+from db.text import fault_in
+from graph.kit.connection import Filter
+from graph.kit.context import Context, Info
+from graph.kit.declared import class_of
+from graph.kit.enums import enum_of
+from graph.kit.fields import computed, described
+from graph.kit.filters import matches
+from graph.kit.node import Node
+from graph.kit.scopes import SCOPE
+from graph.requirements.sql.statistics import Counting, Dimension, counts, totals
+
+MOST_DIMENSIONS = 3
+"""Dimensions of one question, at most."""
+DEFAULT_GROUPS, MOST_GROUPS = 100, 500
+"""Groups that are returned: by default, and at most."""
+LONGEST_KEY = 500
+"""Characters of the name of a property."""
+
+
+class Grouped(NamedTuple):
+    """A dimension of an entity: how rows are grouped, what it is, and the objects it leads to."""
+
+    by: Dimension
+    text: str
+    object: type[Entity] | None = None
+
+
+@strawberry.enum(description="The order of the groups of statistics.")
+class StatisticsSort(Enum):
+    COUNT = strawberry.enum_value("count", description="The largest groups first.")
+    KEY = strawberry.enum_value(
+        "key",
+        description="By the values of the groups: enum values in their order, days from the"
+        " earliest, null last.",
+    )
+
+
+@strawberry.type(description="The value that the objects of a group have in one dimension.")
+class StatisticsKey:
+    value: str | None = described(
+        "The value: the name of an enum value, a day (UTC) in ISO 8601 format, an ID, or a text."
+        " Null for objects without a value."
+    )
+    model: strawberry.Private[type[Entity] | None]
+
+    @strawberry.field(
+        description="The object whose ID is the value; null for values that are no IDs."
+    )
+    async def object(self, info: Info) -> Node | None:
+        if self.model is None or self.value is None:
+            return None
+        return await info.context.one(self.model, UUID(self.value))  # type: ignore[return-value]
+
+
+@strawberry.type(description="Objects with the same values.")
+class StatisticsGroup:
+    keys: list[StatisticsKey] = strawberry.field(
+        description="The values, in the order of `groupBy`; empty for the other groups.",
+        metadata={"largest_page": MOST_DIMENSIONS},
+    )
+    count: int = described("The number of objects in the group.")
+    is_other: bool = described("Whether this stands for all groups that are not returned.")
+
+
+First = Annotated[
+    int,
+    strawberry.argument(
+        description=f"The number of groups to return, the largest ones, at most {MOST_GROUPS}."
+    ),
+]
+Sort = Annotated[StatisticsSort, strawberry.argument(description="The order of the groups.")]
+
+
+@dataclass(frozen=True)
+class Question:
+    """The count beneath one parent, and the key that the parents of a field share."""
+
+    parent: UUID
+    counting: Counting
+    dimensions: tuple[Grouped, ...]
+    shape: tuple[object, ...]
+
+
+@strawberry.type(description="The numbers of objects, in groups.")
+class Statistics:
+    question: strawberry.Private[Question]
+
+    @strawberry.field(description="The number of objects that match the filter.")
+    async def total_count(self, info: Info) -> int:
+        context, asked = info.context, self.question
+
+        async def batch(parents: list[UUID]) -> list[int]:
+            found = await totals(context.session, asked.counting, parents)
+            return [found.get(parent, 0) for parent in parents]
+
+        number: int = await context.loader(("total", asked.shape), batch).load(asked.parent)
+        return number
+
+    @strawberry.field(
+        description="The groups. If there are more than `first`, a last one stands for all others."
+        " An object with several tags, or several values of a property, is in the group of each.",
+    )
+    async def groups(
+        self, info: Info, first: First = DEFAULT_GROUPS, sort: Sort = StatisticsSort.COUNT
+    ) -> list[StatisticsGroup]:
+        if not 1 <= first <= MOST_GROUPS:
+            raise Problem("INVALID", f"Must be from 1 to {MOST_GROUPS}.", field=["first"])
+        return await _groups(info.context, self.question, first, sort)
+
+
+async def _groups(
+    context: Context, asked: Question, first: int, sort: StatisticsSort
+) -> list[StatisticsGroup]:
+    async def batch(parents: list[UUID]) -> list[list[StatisticsGroup]]:
+        found = await counts(
+            context.session,
+            asked.counting,
+            parents,
+            first,
+            sorted_by_key=sort is StatisticsSort.KEY,
+        )
+        return [_shown(asked, found[parent]) for parent in parents]
+
+    loader = context.loader(("groups", asked.shape, first, sort), batch)
+    groups: list[StatisticsGroup] = await loader.load(asked.parent)
+    return groups
+
+
+def _shown(asked: Question, records: Sequence[Any]) -> list[StatisticsGroup]:
+    groups = [
+        StatisticsGroup(
+            keys=[
+                StatisticsKey(
+                    value=_spelled(asked.counting.model, grouped.by, record[f"d{i}"]),
+                    model=grouped.object,
+                )
+                for i, grouped in enumerate(asked.dimensions)
+            ],
+            count=record["number"],
+            is_other=False,
+        )
+        for record in records
+    ]
+    if records and records[0]["groups"] > len(records):
+        others = records[0]["total"] - sum(group.count for group in groups)
+        groups.append(StatisticsGroup(keys=[], count=others, is_other=True))
+    return groups
+
+
+def _spelled(model: type[Entity], by: Dimension, value: Any) -> str | None:
+    """Return a value as the API has it: of an enumeration, the name for the label."""
+    if value is None:
+        return None
+    type_: Any = model.__table__.c[by.column].type
+    enum = getattr(type_, "enum_class", None)
+    if enum is not None:
+        name: str = enum(value).name
+        return name
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def require_present(context: Context, row: Any, name: str) -> None:
+    """Raise INVALID for a row of the past: what is counted is the current state."""
+    if context.past_of(row) is not None:
+        raise Problem("INVALID", f"A past state has no {name}.")
+
+
+def group_input(name: str, dimensions: Mapping[str, Grouped]) -> Any:
+    """Return the input that names a dimension of an entity, as `{by: STATUS}`."""
+    by: Any = enum_of(
+        f"{name}Group",
+        {label: label for label in dimensions},
+        "The values by which objects are grouped.",
+        {label: grouped.text for label, grouped in dimensions.items()},
+    )
+    members = {"by": (by, strawberry.field(description="The values to group by."))}
+    if any(grouped.by.kind == "property" for grouped in dimensions.values()):
+        text = "The name of the property, with `PROPERTY`."
+        members["property"] = (str | None, strawberry.field(default=UNSET, description=text))
+    return strawberry.input(
+        class_of(f"{name}GroupInput", members), description="A dimension of statistics."
+    )
+
+
+def statistics(
+    model: type[Entity],
+    name: str,
+    dimensions: Mapping[str, Grouped],
+    filter_: Any = None,
+) -> Callable[[str, str], Any]:
+    """Return a function that declares the statistics of an entity beneath a parent.
+
+    It takes the column that names the parent, and the description of the field. `name` is that of
+    the entity in the names of the inputs, and `filter_` the input that filters rows, if there is
+    one.
+    """
+    group: Any = group_input(name, dimensions)
+    compared: Any = filter_ or str
+
+    def field(key: str, text: str) -> Any:
+        async def resolve(
+            root: strawberry.Parent[Any],
+            info: Info,
+            group_by: Annotated[
+                list[group],
+                strawberry.argument(
+                    description=f"The dimensions of the groups, 1 to {MOST_DIMENSIONS}."
+                ),
+            ],
+            filter: Filter[compared | None] = None,
+        ) -> Statistics | None:
+            require_present(info.context, root, "statistics")
+            shape = (model, key, repr(group_by), repr(filter))
+
+            def prepare() -> Question:
+                chosen = _chosen(dimensions, group_by)
+                groupings = tuple((grouped.by, name) for grouped, name in chosen)
+                where = (matches(model, filter),) if filter else ()
+                counting = Counting(model, key, groupings, where)
+                return Question(root.id, counting, tuple(one for one, _ in chosen), shape)
+
+            asked = info.context.once(shape, prepare)
+            return Statistics(
+                question=Question(root.id, asked.counting, asked.dimensions, asked.shape)
+            )
+
+        scope = scope_for("read", PRODUCT_OF[model])
+        declared = computed("id", text=text, metadata={SCOPE: scope})(resolve)
+        if filter_ is None:
+            declared.arguments = [a for a in declared.arguments if a.python_name != "filter"]
+        return declared
+
+    return field
+
+
+def _chosen(
+    dimensions: Mapping[str, Grouped], group_by: Sequence[Any]
+) -> list[tuple[Grouped, str | None]]:
+    """Return the dimensions asked for, each with the property if it is one. Raises INVALID."""
+    if not 1 <= len(group_by) <= MOST_DIMENSIONS:
+        message = f"Must have 1 to {MOST_DIMENSIONS} items."
+        raise Problem("INVALID", message, field=["groupBy"])
+    chosen: dict[tuple[str, str | None], tuple[Grouped, str | None]] = {}
+    for place, asked in enumerate(group_by):
+        grouped = dimensions[asked.by.value]
+        name = getattr(asked, "property", UNSET) or None
+        field: list[str | int] = ["groupBy", place]
+        if (grouped.by.kind == "property") != (name is not None):
+            message = "Required with `PROPERTY`, and with nothing else."
+            raise Problem("INVALID", message, field=[*field, "property"])
+        if name is not None and (fault := _fault(name)):
+            raise Problem("INVALID", fault, field=[*field, "property"])
+        if (asked.by.value, name) in chosen:
+            raise Problem("INVALID", "This dimension is given twice.", field=field)
+        chosen[asked.by.value, name] = grouped, name
+    return list(chosen.values())
+
+
+def _fault(name: str) -> str | None:
+    if len(name) > LONGEST_KEY:
+        return f"At most {LONGEST_KEY} characters."
+    return fault_in(name)

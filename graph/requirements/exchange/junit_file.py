@@ -1,0 +1,165 @@
+"""Test results of a file in JUnit XML, as build servers write it.
+
+A test case may name its identifier, tags and requirements in `<properties>`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from junitparser import Error, Failure, JUnitXml, Properties, Skipped
+from lxml import etree
+
+from db.requirements.testing import ExecutionStatus
+from db.text import as_identifier, as_name
+from graph.kit.scalars import moment
+from graph.requirements.exchange.draft import LONGEST_NAME, Limits, refused
+from graph.requirements.exchange.source import Source
+from graph.requirements.exchange.xml_source import parsed_xml, strip_namespace
+
+IDS = frozenset({"id", "test_id", "test_case_id", "test_case", "test_key", "testid", "testcaseid"})
+TAGS = frozenset({"tag", "tags"})
+REQUIREMENTS = frozenset(
+    {"requirement", "requirements", "requirement_id", "req_id", "verifies", "requirementid"}
+)
+"""The names of properties, in lower case, that hold identifiers."""
+
+LONGEST_NOTES = 10_000
+"""The most characters of a failure's message and text that are kept."""
+DEEPEST = 20
+"""The most levels of nested suites."""
+MOST_WORDS = 50
+"""The most words of a name among which an identifier is looked for."""
+
+_SPLIT = re.compile(r"[\s,;:()\[\]{}<>|@\"']+")
+_LIST = re.compile(r"[,;\s]+")
+
+
+@dataclass(frozen=True)
+class JUnitCase:
+    """One `<testcase>`: its names and identifiers, from the surest to the least, and its result."""
+
+    name: str
+    """Its class and name: the identifier of a test case that is created of it."""
+    title: str
+    ids: tuple[str, ...]
+    """Identifiers that it may have in the project."""
+    requirements: tuple[str, ...]
+    """External IDs of the requirements that it says it verifies."""
+    status: ExecutionStatus
+    notes: str
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class JUnitReport:
+    """The content of a file."""
+
+    suites: int
+    cases: Sequence[JUnitCase]
+
+
+def looks_like_junit(source: Source) -> bool:
+    """Return whether the first element of the file is one of JUnit XML."""
+    found = re.search(rb"<(?![?!])([\w.:-]+)", source.data[:4_096])
+    return found is not None and found[1].rpartition(b":")[2] in (b"testsuites", b"testsuite")
+
+
+def read_junit(source: Source, limits: Limits) -> JUnitReport:
+    """Return the results of a file. Raises INVALID with one sentence about the fault."""
+    root = parsed_xml(source, "JUnit XML")
+    name = etree.QName(root).localname
+    if name not in ("testsuites", "testsuite"):
+        raise refused(source.name, f"this is not JUnit XML: its root element is <{name}>.")
+    strip_namespace(root)
+    suites, cases = 0, list[JUnitCase]()
+    for suite, shared in _suites(source, JUnitXml.fromroot(root)):
+        suites += 1
+        at = _time(suite.timestamp)
+        for case in suite.iterchildren(suite.testcase):  # without those of suites within
+            if len(cases) == limits.items:
+                raise refused(source.name, f"there are more than {limits.items:,} test cases.")
+            cases.append(_case(case, shared, at))
+    return JUnitReport(suites, cases)
+
+
+Values = tuple[tuple[str, str], ...]
+"""Properties: names in lower case, and values."""
+
+
+def _suites(
+    source: Source, above: Iterable[Any], shared: Values = (), depth: int = 0
+) -> Iterator[tuple[Any, Values]]:
+    """Yield all suites with their properties and those of the suites around them."""
+    if depth == DEEPEST:
+        message = f"suites are nested more than {DEEPEST} levels deep."
+        raise refused(source.name, message)
+    for suite in above:
+        properties = (*shared, *_properties(suite))
+        yield suite, properties
+        yield from _suites(source, suite.testsuites(), properties, depth + 1)
+
+
+def _properties(element: Any) -> Values:
+    found = element.child(Properties)
+    if found is None:
+        return ()
+    read = ((each.name or "", each.value or each._elem.text or "") for each in found)  # noqa: SLF001
+    return tuple((re.sub(r"[\s-]+", "_", name.lower()), value.strip()) for name, value in read)
+
+
+def _case(case: Any, shared: Values, at: datetime | None) -> JUnitCase:
+    own = _properties(case)
+    title = as_name(case.name or "")[:LONGEST_NAME]
+    name = as_identifier(".".join(filter(None, (case.classname, case.name))))[:LONGEST_NAME]
+    ids = [value for key, value in own if key in IDS]
+    tags = [tag for key, value in own if key in TAGS for tag in _LIST.split(value)]
+    words = _SPLIT.split(title)[:MOST_WORDS]
+    named = [value for key, value in (*own, *shared) if key in REQUIREMENTS]
+    requirements = [part for value in named for part in _LIST.split(value)]
+    status, notes = _result(case)
+    return JUnitCase(
+        name=name or "unnamed",
+        title=title or name or "unnamed",
+        ids=_identifiers([*ids, name, title, *tags, *words]),
+        requirements=_identifiers(requirements),
+        status=status,
+        notes=notes,
+        at=at,
+    )
+
+
+def _identifiers(texts: Iterable[str]) -> tuple[str, ...]:
+    read = (as_identifier(text) for text in texts if len(text) <= LONGEST_NAME)
+    return tuple(dict.fromkeys(text for text in read if text))
+
+
+def _result(case: Any) -> tuple[ExecutionStatus, str]:
+    kinds = (
+        (Error, ExecutionStatus.ERROR),
+        (Failure, ExecutionStatus.FAIL),
+        (Skipped, ExecutionStatus.SKIP),
+    )
+    found = case.result
+    for kind, status in kinds:
+        if results := [result for result in found if isinstance(result, kind)]:
+            return status, _notes(results)
+    return ExecutionStatus.PASS, ""
+
+
+def _notes(results: Iterable[Any]) -> str:
+    texts = []
+    for result in results:
+        message, text = (result.message or "").strip(), (result.text or "").strip()
+        texts += [message] if message and not text.startswith(message) else []
+        texts += [text] if text else []
+    return "\n".join(texts)[:LONGEST_NOTES]
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        return moment(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,88 @@
+"""The types, fields and mutations that requirements management adds to the schema."""
+
+import strawberry
+
+from graph.requirements import (
+    assignments,
+    baselines,
+    blocks,
+    changes,
+    columns,
+    comparisons,  # noqa: F401 (it extends types)
+    documents,
+    executions,
+    linking,
+    matrix,
+    matrix_views,
+    nested,
+    numbering,
+    presence,
+    properties,
+    requirements,
+    results_import,
+    statistics,  # noqa: F401 (it extends types)
+    statistics_events,
+    summaries,  # noqa: F401 (it extends types)
+    testing,
+    testing_history,  # noqa: F401 (it extends types)
+    trace_links,
+    tracing,  # noqa: F401 (it extends types)
+)
+
+NODES = (
+    documents.Document,
+    blocks.Block,
+    requirements.Requirement,
+    baselines.Baseline,
+    assignments.Assignment,
+    testing.TestCase,
+    executions.TestExecution,
+    matrix_views.TestMatrixView,
+    numbering.NumberingRule,
+    trace_links.TraceLink,
+    properties.Property,
+    columns.Column,
+)
+
+
+@strawberry.type
+class Query(
+    documents.Query,
+    blocks.Query,
+    requirements.Query,
+    baselines.Query,
+    testing.Query,
+    executions.Query,
+    matrix_views.Query,
+    matrix.Query,
+    trace_links.Query,
+    properties.Query,
+    columns.Query,
+):
+    pass
+
+
+@strawberry.type
+class Mutation(
+    nested.Mutation,
+    documents.Mutation,
+    blocks.Mutation,
+    requirements.Mutation,
+    baselines.Mutation,
+    presence.Mutation,
+    assignments.Mutation,
+    testing.Mutation,
+    executions.Mutation,
+    matrix_views.Mutation,
+    results_import.Mutation,
+    numbering.Mutation,
+    linking.Mutation,
+    properties.Mutation,
+    columns.Mutation,
+):
+    pass
+
+
+@strawberry.type
+class Subscription(changes.Subscription, presence.Subscription, statistics_events.Subscription):
+    pass

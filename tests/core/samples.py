@@ -1,0 +1,161 @@
+"""Samples of the entities of the tenant core."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from uuid_utils.compat import uuid7
+
+from db.base import Entity
+from db.core.clients import OrganizationClient
+from db.core.keys import ApiKey, PersonalToken
+from db.core.notifications import Notification
+from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
+from db.core.people import Profile
+from db.core.projects import Project, ProjectMember
+from tests.samples import Sample
+
+HOLDER = "editor"
+"""The owner of rows that belong to one person."""
+SOON = datetime.now(UTC) + timedelta(days=30)
+REDIRECT = "https://planner.example/cb"
+
+
+def named(word: str) -> dict[str, str]:
+    """Return a name, and a slug that nothing else has."""
+    return {"name": "New", "slug": f"new-{word}"}
+
+
+def key(word: str) -> dict[str, Any]:
+    """Return the columns of a key."""
+    return {
+        "name": "Key",
+        "key_hash": uuid7().bytes * 2,
+        "hint": word,
+        "scopes": ["requirements:read"],
+        "expires_at": SOON,
+    }
+
+
+SAMPLES: dict[type[Entity], Sample] = {
+    Profile: Sample(  # of a service account: that of a person is in no organization
+        parent=Organization,
+        new=lambda house, _: {"organizationId": house.organization, "name": "New"},
+        row=lambda house: {
+            "email": f"{house.service_account}@service-accounts.invalid",
+            "full_name": "Server",
+            "service_of": house.organization,
+            "is_approved": True,
+        },
+        mutations={
+            "create": "serviceAccountCreate",
+            "update": "serviceAccountUpdate",
+            "delete": "serviceAccountDelete",
+            "restore": None,
+        },
+        around="UPDATE organization_members SET deleted_at = NULL WHERE user_id = $1",
+    ),
+    Organization: Sample(parent=None, new=lambda _, word: named(word)),
+    OrganizationMember: Sample(
+        parent=Organization,
+        new=None,  # people join by accepting an invitation
+        row=lambda house: {
+            "organization_id": house.organization,
+            "user_id": house.people["colleague"],
+        },
+        changes={"role": "MEMBER"},
+        mutations={"create": None, "delete": "organizationMemberRemove"},
+    ),
+    OrganizationInvitation: Sample(
+        parent=Organization,
+        new=lambda house, word: {
+            "organizationId": house.organization,
+            "email": f"{word}@test.example",
+        },
+        row=lambda house: {
+            "organization_id": house.organization,
+            "email": "invited@test.example",
+            "token": uuid7(),
+            "expires_at": SOON,
+        },
+        mutations={
+            "create": "organizationInvite",
+            "update": "organizationInvitationCancel",
+            "delete": None,
+            "restore": None,
+        },
+        reset="status = 'pending'",
+    ),
+    OrganizationClient: Sample(
+        parent=Organization,
+        new=lambda house, _: {
+            "organizationId": house.organization,
+            "name": "New",
+            "redirectUris": [REDIRECT],
+            "scopes": ["requirements:read"],
+        },
+        row=lambda house: {
+            "organization_id": house.organization,
+            "name": "Planner",
+            "redirect_uris": [REDIRECT],
+            "scopes": ["requirements:read"],
+        },
+        mutations={"restore": None},
+    ),
+    ApiKey: Sample(
+        parent=Profile,
+        new=lambda house, _: {
+            "serviceAccountId": house.service_account,
+            "name": "New",
+            "scopes": ["requirements:read"],
+        },
+        row=lambda house: {
+            "organization_id": house.organization,
+            "service_account_id": house.service_account,
+            **key("1234"),
+        },
+        mutations={"delete": "apiKeyRevoke", "restore": None},
+        reset="revoked_at = NULL",
+    ),
+    PersonalToken: Sample(
+        parent=None,
+        new=lambda *_: {
+            "name": "New",
+            "scopes": ["requirements:read"],
+            "expiresAt": SOON.isoformat(),
+        },
+        row=lambda house: {"user_id": house.people[HOLDER], **key("5678")},
+        mutations={"update": None, "delete": "personalTokenRevoke", "restore": None},
+        reset="revoked_at = NULL",
+    ),
+    Notification: Sample(
+        parent=None,
+        new=None,  # events make them
+        row=lambda house: {
+            "organization_id": house.organization,
+            "user_id": house.people[HOLDER],
+            "title": "News",
+        },
+        mutations={"create": None, "update": "notificationRead", "restore": None},
+        reset="unread = true, read_at = NULL",
+    ),
+    Project: Sample(
+        parent=Organization,
+        new=lambda house, word: {"organizationId": house.organization, **named(word)},
+    ),
+    ProjectMember: Sample(
+        parent=Project,
+        new=lambda house, _: {"projectId": house.project, "userId": house.people["newcomer"]},
+        row=lambda house: {
+            "organization_id": house.organization,
+            "project_id": house.project,
+            "user_id": house.people["colleague"],
+        },
+        changes={"role": "EDITOR"},
+        mutations={
+            "create": "projectMemberAdd",
+            "delete": "projectMemberRemove",
+            "restore": None,  # roles in a project are given again
+        },
+        before_create="DELETE FROM project_members WHERE user_id = $1",
+    ),
+}

@@ -1,0 +1,153 @@
+"""Samples of the entities of requirements management."""
+
+from hashlib import sha256
+from typing import Any
+
+from db.base import Entity
+from db.core.projects import Project
+from db.requirements.baselines import Baseline
+from db.requirements.collaboration import Assignment, TraceLink
+from db.requirements.documents import Block, Document
+from db.requirements.numbering import NumberingRule
+from db.requirements.properties import Column, Property
+from db.requirements.requirements import Requirement
+from db.requirements.testing import TestCase, TestExecution, TestMatrixView
+from tests.core.samples import named
+from tests.samples import Sample
+
+
+def in_document(house: Any, _: str) -> dict[str, Any]:
+    """Return the input of a row in the document."""
+    return {"documentId": house.document, "name": "New"}
+
+
+def in_project(house: Any, **more: Any) -> dict[str, Any]:
+    """Return the columns of a row in the project."""
+    return {"organization_id": house.organization, "project_id": house.project, **more}
+
+
+SAMPLES: dict[type[Entity], Sample] = {
+    Document: Sample(
+        parent=Project, new=lambda house, word: {"projectId": house.project, **named(word)}
+    ),
+    Block: Sample(parent=Document, new=in_document),
+    Requirement: Sample(parent=Document, new=in_document),
+    Assignment: Sample(
+        parent=Requirement,
+        new=lambda house, _: {
+            "requirementId": house.requirement,
+            "assigneeId": house.people["newcomer"],
+        },
+        row=lambda house: {
+            "organization_id": house.organization,
+            "project_id": house.project,
+            "entity_id": house.requirement,
+            "entity_type": "requirement",
+            "assignee_id": house.people["colleague"],
+        },
+        changes={"comment": "Changed"},
+        mutations={"restore": None},
+        before_create="DELETE FROM assignments WHERE assignee_id = $1",
+    ),
+    TraceLink: Sample(
+        parent=Requirement,
+        new=lambda house, _: {
+            "sourceId": house.requirement,
+            "targetId": house.block,
+            "linkType": "REFINES",
+        },
+        row=lambda house: {
+            "organization_id": house.organization,
+            "project_id": house.project,
+            "source_id": house.requirement,
+            "source_type": "requirement",
+            "target_id": house.document,
+            "target_type": "document",
+        },
+        changes={"description": "Changed"},
+        before_create="DELETE FROM trace_links WHERE link_type = 'refines' AND id <> $1",
+    ),
+    Baseline: Sample(
+        parent=Document,
+        new=in_document,
+        row=lambda house: {
+            "organization_id": house.organization,
+            "project_id": house.project,
+            "document_id": house.document,
+            "name": "Release",
+            "content_hash": sha256().digest(),
+        },
+        mutations={"update": None},  # a baseline never changes
+    ),
+    TestCase: Sample(
+        parent=Project,
+        new=lambda house, word: {"projectId": house.project, "title": "New", "testId": word},
+        row=lambda house: in_project(house, title="Brake test"),
+        changes={"title": "Changed"},
+    ),
+    TestExecution: Sample(
+        parent=TestCase,
+        new=lambda house, _: {
+            "testCaseId": house.rows[TestCase].id,
+            "requirementId": house.requirement,
+            "executionStatus": "PASS",
+        },
+        row=lambda house: in_project(
+            house, test_id=house.rows[TestCase].id, requirement_id=house.requirement
+        ),
+        changes={"resultNotes": "Changed"},
+        mutations={"create": "executionRecord", "restore": None},
+    ),
+    TestMatrixView: Sample(
+        parent=Project,
+        new=lambda house, _: {"projectId": house.project, "name": "New"},
+        row=lambda house: in_project(house, name="All"),
+    ),
+    NumberingRule: Sample(
+        parent=Project,
+        new=lambda house, word: {"projectId": house.project, "prefix": "SYS-"},
+        row=lambda house: {
+            "organization_id": house.organization,
+            "project_id": house.project,
+            "document_id": house.document,
+            "level": "business",
+            "prefix": "BUS-",
+        },
+        changes={"prefix": "CHANGED-"},
+        before_create="DELETE FROM numbering_rules WHERE level IS NULL AND organization_id IN"
+        " (SELECT organization_id FROM organization_members WHERE user_id = $1)",
+    ),
+    Property: Sample(
+        parent=Project,
+        new=lambda house, word: {
+            "projectId": house.project,
+            "name": word,
+            "propertyType": "TEXT",
+        },
+        row=lambda house: {
+            "organization_id": house.organization,
+            "project_id": house.project,
+            "document_id": house.document,  # a column of it is for people of the document
+            "key": "rationale",
+            "name": "Rationale",
+            "property_type": "text",
+        },
+    ),
+    Column: Sample(
+        parent=Block,
+        new=lambda house, _: {
+            "blockId": house.block,
+            "propertyId": house.rows[Property].id,
+        },
+        row=lambda house: {
+            "organization_id": house.organization,
+            "project_id": house.project,
+            "document_id": house.document,
+            "block_id": house.block,
+            "property_id": house.rows[Property].id,
+        },
+        changes={"isHidden": True},
+        is_replaced=True,  # a block shows a property once
+        around="DELETE FROM columns WHERE id <> $1",
+    ),
+}
