@@ -11,8 +11,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -124,9 +125,9 @@ async def _run(*statements: str) -> None:
 
 
 class Superuser(asyncpg.Connection):
-    """A connection that calls `written` after each statement that may have written."""
+    """A connection that calls all of `listeners` after each statement that may have written."""
 
-    written: Callable[[], None] = staticmethod(lambda: None)
+    listeners: ClassVar[list[Callable[[], None]]] = []
 
     async def execute(self, *args: Any, **options: Any) -> str:
         return await self._then(super().execute(*args, **options))
@@ -141,7 +142,8 @@ class Superuser(asyncpg.Connection):
         try:
             return await statement
         finally:
-            self.written()
+            for written in self.listeners:
+                written()
 
 
 @pytest.fixture(scope="session")
@@ -206,24 +208,31 @@ def settings(database_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Set
     )
 
 
-@pytest.fixture(scope="session")
-async def app(settings: Settings) -> AsyncIterator[Starlette]:
-    """Yield the whole application, as it is served."""
-    app = create_app(settings)
-    async with app.router.lifespan_context(app):
-        yield app
-
-
-@pytest.fixture(scope="session")
-async def client(
-    app: Starlette, superuser: Superuser, database: Database
-) -> AsyncIterator[httpx.AsyncClient]:
-    """Yield an HTTP client without credentials.
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Starlette]:
+    """Run the whole application, as it is served, without its server.
 
     Rows that tests write with plain SQL are visible at once, although the feed has no events of
     them.
     """
-    superuser.written = database.access_changed = app.state.viewers.clear
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        Superuser.listeners.append(app.state.viewers.clear)
+        yield app
+        Superuser.listeners.remove(app.state.viewers.clear)
+
+
+@pytest.fixture(scope="session")
+async def app(settings: Settings) -> AsyncIterator[Starlette]:
+    """Yield the application under test."""
+    async with running(settings) as app:
+        yield app
+
+
+@pytest.fixture(scope="session")
+async def client(app: Starlette, database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield an HTTP client without credentials."""
+    database.access_changed = app.state.viewers.clear
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client

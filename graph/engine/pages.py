@@ -341,4 +341,6 @@ def _edges(part: Part, page: Page) -> list[dict[str, Any]]:
         else:
             columns.append([inner.constant] * len(page.rows))
     keys = [inner.key for inner in part.parts]
+    if not keys:
+        return [{} for _ in page.rows]
     return [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]

@@ -165,8 +165,8 @@ class Run:
 
     async def objects(self, plan: ObjectPlan, objects: Sequence[Any]) -> list[Any]:
         """Return an object for each of these, whatever they are."""
-        if not objects:
-            return []
+        if not objects or not plan.fields:
+            return [{} for _ in objects]
         values = await self.together([field.of_objects(self, objects) for field in plan.fields])
         keys = [field.key for field in plan.fields]
         return [dict(zip(keys, own, strict=True)) for own in zip(*values, strict=True)]

@@ -21,6 +21,7 @@ from graph.kit.connection import After, Before, Connection, First, Last, asked_f
 from graph.kit.context import Context, Info
 from graph.kit.cursor import Key
 from graph.kit.fields import described, to_one
+from graph.kit.scopes import SCOPE
 from graph.requirements.executions import TestExecution
 from graph.requirements.matrix_configuration import (
     Configuration,
@@ -298,4 +299,5 @@ class Query:
     test_matrix = strawberry.field(
         matrix,
         description="The test matrix of a project, or of one of its views.",
+        metadata={SCOPE: "requirements:read"},
     )

@@ -1,5 +1,6 @@
 """The statements that identifying a request takes."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
@@ -43,6 +44,7 @@ async def asked(database: Database, settings) -> AsyncIterator[Ask]:
             raw += [(name.encode(), value.encode()) for name, value in headers.items()]
             scope = {"type": "http", "scheme": "https", "path": "/", "headers": raw}
             viewer = await identify(HTTPConnection(scope), small, settings)
+            await asyncio.sleep(0)  # asyncpg calls its loggers by the loop
             return viewer, list(statements)
 
         yield asked

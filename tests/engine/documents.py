@@ -79,7 +79,7 @@ class Documents:
         fields: Mapping[str, GraphQLField] = type_.fields
         names = [name for name in fields if name not in LEFT_OUT]
         if narrowed:
-            names = [name for name in names if name not in self.unequal] or ["id"]
+            names = [name for name in names if name not in self.unequal]
         if depth >= DEEPEST or self.left <= 0:
             names = [name for name in names if is_leaf_type(get_named_type(fields[name].type))]
         found = []

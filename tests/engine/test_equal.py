@@ -42,6 +42,11 @@ DOCUMENTS = {
         members { nodes { role user { id email } organization { id } } totalCount } } }""",
     "conditions": """{ document(id: $document) { id name @skip(if: $no)
         requirements(first: 2) @include(if: $no) { nodes { id } } } }""",
+    "objects of which no field is included": """{ document(id: $document) {
+        requirements { edges { cursor @skip(if: $no) } nodes { id @skip(if: $no) } }
+        createdBy { id @skip(if: $no) } project { id @skip(if: $no) }
+        history { edges { cursor @skip(if: $no) } nodes { action @skip(if: $no) } } }
+        viewer { scopes @skip(if: $no) } }""",
     "a row that is none": f"""{{ requirement(id: "{UNKNOWN}") {{ id }}
         documents {{ nodes {{ id }} }} }}""",
     "a row of another type": "{ requirement(id: $document) { id } }",

@@ -133,7 +133,7 @@ def filled(register: Register, table: Table, code: str, fixed: Mapping[str, Any]
 
 
 LEFT = {"version", "xid", "created_at", "updated_at", "deleted_at", "deleted_by", "member_count"}
-LEFT |= {"trash_retention_days", "slot", "width"}
+LEFT |= {"trash_retention_days", "slot"}
 """Columns that PostgreSQL fills, those that hide the row, and numbers that are small."""
 
 FORMS = {
@@ -148,6 +148,10 @@ FORMS = {
 """Columns of text that take no word. A baseline holds no row of the type given here."""
 
 
+NUMBERS = {"width": 7}
+"""Columns of numbers that take no large one."""
+
+
 def _text(register: Register, column: Column[Any], code: str) -> str:
     return FORMS.get(column.name, "A canary: canary{code}").format(code=code)
 
@@ -158,7 +162,7 @@ def _json(register: Register, column: Column[Any], code: str) -> str:
 
 
 def _number(register: Register, column: Column[Any], code: str) -> int:
-    return register.number_of(code)
+    return NUMBERS.get(column.name) or register.number_of(code)
 
 
 def _time(register: Register, column: Column[Any], code: str) -> datetime:

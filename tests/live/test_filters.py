@@ -21,7 +21,7 @@ def asking(query, arguments):
 @pytest.mark.parametrize(
     ("arguments", "field", "named"),
     [
-        ("types: [REQUIREMENT, TRACE_LINK]", ["types", 1], "TRACE_LINK"),
+        ("types: [REQUIREMENT, STRIPE_CUSTOMER]", ["types", 1], "STRIPE_CUSTOMER"),
         ('fields: ["titel"]', ["fields"], "titel"),
         ('fields: ["name", "deletedAt"]', ["fields"], "deletedAt"),
         ('fields: ["block_id"]', ["fields"], "block_id"),

@@ -24,7 +24,7 @@ from db.pool import NOBODY, Database
 from graph.app import create_app
 from graph.settings import Settings
 from tests import networks
-from tests.conftest import PATIENCE, SECRET
+from tests.conftest import PATIENCE, SECRET, running
 from tests.serving import served
 
 ISSUER = "https://gateway.example"
@@ -52,8 +52,7 @@ def settings(database_dsn: str) -> Settings:
 
 @pytest.fixture(scope="session")
 async def app(settings: Settings) -> AsyncIterator[Starlette]:
-    app = create_app(settings)
-    async with app.router.lifespan_context(app):
+    async with running(settings) as app:
         yield app
 
 

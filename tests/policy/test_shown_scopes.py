@@ -40,10 +40,13 @@ def value_of(type_):
     if isinstance(type_, GraphQLList):
         return f"[{value_of(type_.of_type)}]"
     if hasattr(type_, "fields"):
+        fields = type_.fields.items()
+        if type_.is_one_of:
+            fields = [next(iter(fields))]
         members = [
             f"{name}: {value_of(field.type)}"
-            for name, field in type_.fields.items()
-            if isinstance(field.type, GraphQLNonNull)
+            for name, field in fields
+            if type_.is_one_of or isinstance(field.type, GraphQLNonNull)
         ]
         return "{" + ", ".join(members) + "}"
     if hasattr(type_, "values"):

@@ -122,8 +122,8 @@ async def test_a_block_takes_along_what_stands_in_it(world, shelf, other_project
     await others.add_requirements("z", block="X")
     column = uuid7()
     await world.superuser.execute(
-        "WITH property AS (INSERT INTO properties (organization_id, name, property_type)"
-        " VALUES ($1, 'Owner', 'text') RETURNING id)"
+        "WITH property AS (INSERT INTO properties (organization_id, key, name, property_type)"
+        " VALUES ($1, 'owner', 'Owner', 'text') RETURNING id)"
         " INSERT INTO columns (id, organization_id, project_id, document_id, block_id, property_id)"
         " SELECT $2, $1, $3, $4, $5, id FROM property",
         world.organization,
