@@ -180,7 +180,11 @@ def test_the_document_can_be_named():
 
 
 NO_TEXT = "a NUL character, so this is not text in UTF-8, or in UTF-16 with a byte order mark."
-FIELDS = "external_id, name, description, status, priority, level, format, tags, property, ignore"
+FIELDS = (
+    "external_id, name, description, status, priority, level, format, tags, property,"
+    " property:text, property:number, property:boolean, property:date, property:select,"
+    " property:multi_select, property:user, property:url, ignore"
+)
 
 OR_NAME_IT = " save the file as UTF-8, or name its encoding, such as --encoding cp1252."
 REFUSED = {
