@@ -189,7 +189,9 @@ def _greet(settings: Settings, people: list[Account]) -> None:
     for account in people:
         table.add_row(account.email, account.password, account.who)
     console = Console(stderr=True)
-    console.print(f"\nGateway   {settings.url}/graphql\nExplorer  {settings.url}/explorer\n")
+    console.print(
+        f"\nHome      {settings.url}/\nGateway   {settings.url}/graphql\nExplorer  {settings.url}/explorer\n"
+    )
     if people:
         console.print(table)
     console.print("Ctrl-C stops it.\n")

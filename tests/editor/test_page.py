@@ -57,6 +57,7 @@ async def test_the_page_permits_nothing_from_elsewhere_and_nothing_inline(client
 
 async def test_every_module_that_is_named_is_there_and_kept_while_it_is_good(client, signed_in):
     page = (await client.get(f"/live/{uuid4()}", headers=signed_in)).text
+    page += (await client.get("/", headers=signed_in)).text
     named = set(re.findall(r'"/live/assets/([\w.-]+)"', page))
     for module in STATIC.glob("*.js"):
         named |= set(re.findall(r"from '\./([\w.-]+)'", module.read_text(encoding="utf-8")))
