@@ -1,13 +1,15 @@
 """One browser for all tests of a worker."""
 
+import os
 import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, Page
 
 FLAGS = (
     # A browser run by root, as in a container, has no sandbox of its own.
@@ -20,6 +22,15 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+PICTURES = os.environ.get("GATEWAY_PICTURES")
+"""The folder in which screenshots of the pages are kept, for people to look at; none by default."""
+
+
+async def keep_picture(page: "Page", name: str, *, whole: bool = False) -> None:
+    """Save a screenshot of what is visible, or of the whole page, if pictures are kept."""
+    if PICTURES:
+        await page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=whole)
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ TEMPLATE = "gateway_template"
 SECRET = "a secret that only the tests use, long enough"
 SHARED_MEMORY = Path("/dev/shm")
 SERVER = {
-    "max_connections": "200",
+    "max_connections": "400",
     # What is written is not to outlive a crash: nothing waits for a disk.
     "fsync": "off",
     "synchronous_commit": "off",

@@ -190,7 +190,8 @@ def _greet(settings: Settings, people: list[Account]) -> None:
         table.add_row(account.email, account.password, account.who)
     console = Console(stderr=True)
     console.print(
-        f"\nHome      {settings.url}/\nGateway   {settings.url}/graphql\nExplorer  {settings.url}/explorer\n"
+        f"\nHome      {settings.url}/\nGateway   {settings.url}/graphql"
+        f"\nExplorer  {settings.url}/explorer\n"
     )
     if people:
         console.print(table)

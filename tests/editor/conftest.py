@@ -16,7 +16,7 @@ from db.pool import NOBODY
 from graph.app import create_app
 from graph.http.server.config import Config
 from graph.settings import Settings
-from tests.explorer.conftest import OUTPUT
+from tests.browsing import keep_picture
 from tests.serving import served
 from tests.world import World
 
@@ -184,8 +184,8 @@ class Window:
         )
 
     async def picture(self, name: str) -> None:
-        """Save a screenshot."""
-        await self.page.screenshot(path=OUTPUT / "editor" / f"{name}.png")
+        """Keep a screenshot, if pictures are kept."""
+        await keep_picture(self.page, f"editor-{name}")
 
 
 Enter = Callable[..., Awaitable[Window]]

@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from graph.explorer.build import build
 from graph.settings import Settings
 from tests.serving import served
 
-OUTPUT = Path(__file__).parents[2] / "test-output"
 expect.set_options(timeout=60_000)  # milliseconds: a busy machine is no defect
 
 

@@ -10,7 +10,8 @@ from playwright.async_api import expect
 
 from auth.credentials import tokens
 from db.pool import Database
-from tests.explorer.conftest import OUTPUT, Visitor
+from tests.browsing import keep_picture
+from tests.explorer.conftest import Visitor
 
 pytestmark = pytest.mark.processes
 
@@ -19,9 +20,7 @@ STORED = "() => localStorage.getItem('graphiql:tabState') ?? ''"
 """The tabs as they are kept for the next visit, half a second after a change."""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_a_signed_in_visitor_runs_an_example(visitor: Visitor, scheme):
-    await visitor.page.emulate_media(color_scheme=scheme)
+async def test_a_signed_in_visitor_runs_an_example(visitor: Visitor):
     await visitor.sign_in(EDITOR)
     await expect(visitor.page.get_by_role("banner")).to_contain_text(EDITOR)
 
@@ -32,9 +31,7 @@ async def test_a_signed_in_visitor_runs_an_example(visitor: Visitor, scheme):
     document = answer["data"]["document"]
     assert document["blocks"]["nodes"][0]["requirements"]["nodes"]
     await expect(visitor.page.locator(".graphiql-response")).to_contain_text(document["name"])
-    OUTPUT.mkdir(exist_ok=True)
-    name = "explorer.png" if scheme == "light" else "explorer-dark.png"
-    await visitor.page.screenshot(path=OUTPUT / name)
+    await keep_picture(visitor.page, "explorer")
 
 
 async def test_a_first_visit_finds_the_first_example_ready_to_run(visitor: Visitor):

@@ -9,7 +9,8 @@ import httpx
 import pytest
 from playwright.async_api import Response, Route, expect
 
-from tests.explorer.conftest import OUTPUT, Visitor
+from tests.browsing import keep_picture
+from tests.explorer.conftest import Visitor
 
 pytestmark = pytest.mark.processes
 
@@ -73,14 +74,16 @@ async def test_somebody_signs_in_and_acts_with_a_token_and_no_cookie(visitor: Vi
 
 
 async def test_tokens_are_kept_nowhere_and_end_with_the_page(visitor: Visitor, superuser, start):
-    await visitor.sign_in(EDITOR)
+    async with visitor.page.expect_request("**/graphql"):
+        await visitor.sign_in(EDITOR)
     await expect(visitor.page.get_by_role("banner")).to_contain_text(EDITOR)
     kept = await visitor.page.evaluate(KEPT)
     assert "rqt_" not in kept
     assert "rqr_" not in kept
     assert await superuser.fetchval(LIVING, start) == 1
 
-    await visitor.page.reload()
+    async with visitor.page.expect_request("**/graphql"):
+        await visitor.page.reload()
     await expect(visitor.page.get_by_role("banner")).to_contain_text(EDITOR)
     first, second = tokens_of(visitor)
     assert await ask(visitor, second) == 200
@@ -148,8 +151,7 @@ async def test_with_fewer_scopes_the_explorer_shows_what_a_partner_would_see(vis
     await visitor.sign_in(EDITOR)
     await expect(visitor.page.locator(".scopes > summary")).to_have_text("Everything")
     await visitor.page.locator(".scopes > summary").click()
-    OUTPUT.mkdir(exist_ok=True)
-    await visitor.page.screenshot(path=OUTPUT / "explorer-scopes.png")
+    await keep_picture(visitor.page, "explorer-scopes")
     await visitor.page.keyboard.press("Escape")
 
     await visitor.choose("Read only")

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from graph.app import create_app
 from graph.settings import Settings
-from tests.explorer.conftest import OUTPUT
+from tests.browsing import keep_picture
 from tests.serving import served
 
 PHONE = {"width": 360, "height": 740}
@@ -85,10 +85,9 @@ class Visitor:
         await self.page.get_by_role("link", name=name, exact=True).click()
 
     async def show(self, name: str) -> None:
-        """Save a screenshot of the page, which must fit the screen in its width."""
+        """Look at the page, which must fit the screen in its width."""
         self.shown += 1
-        picture = OUTPUT / "pages" / f"{self.scheme}-{self.shown:02}-{name}.png"
-        await self.page.screenshot(path=picture, full_page=True)
+        await keep_picture(self.page, f"{self.scheme}-{self.shown:02}-{name}", whole=True)
         assert await overflow(self.page) == 0, name
 
 

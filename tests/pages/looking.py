@@ -5,7 +5,8 @@ from typing import Any
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from tests.pages.conftest import OUTPUT, overflow
+from tests.browsing import keep_picture
+from tests.pages.conftest import overflow
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLORS = ["color-contrast", "link-in-text-block"]
@@ -43,8 +44,7 @@ class Looking:
         await self.page.emulate_media(color_scheme="light")
 
     async def _keep(self, scheme: str, name: str, judged: dict[str, Any]) -> None:
-        file = f"look-{self.number:02}-{name}-{scheme}.png"
-        await self.page.screenshot(path=OUTPUT / "pages" / file, full_page=True)
+        await keep_picture(self.page, f"page-{self.number:02}-{name}-{scheme}", whole=True)
         for fault in judged["violations"]:
             nodes = [node["html"][:80] for node in fault["nodes"]]
             self.faults.append(f"{name}, {scheme}: {fault['id']} {nodes}")
