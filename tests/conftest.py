@@ -6,7 +6,6 @@ every test that would be skipped.
 """
 
 import asyncio
-import gc
 import os
 import shutil
 import tempfile
@@ -64,7 +63,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server and migrate the template, once, before the workers start."""
     config.pluginmanager.register(Costs(config))
-    gc.set_threshold(200_000, 50, 50)  # a test leaves little behind, and looking for it costs more
     structlog.configure(  # lines are made and dropped; tests of the log set it up as servers do
         processors=[structlog.contextvars.merge_contextvars, structlog.processors.JSONRenderer()],
         logger_factory=structlog.ReturnLoggerFactory(),

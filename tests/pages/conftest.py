@@ -50,7 +50,6 @@ class Visitor:
 
     page: Page
     address: str
-    scheme: str
     complaints: list[str] = field(default_factory=list)
     shown: int = 0
 
@@ -87,7 +86,7 @@ class Visitor:
     async def show(self, name: str) -> None:
         """Look at the page, which must fit the screen in its width."""
         self.shown += 1
-        await keep_picture(self.page, f"{self.scheme}-{self.shown:02}-{name}", whole=True)
+        await keep_picture(self.page, f"journey-{self.shown:02}-{name}", whole=True)
         assert await overflow(self.page) == 0, name
 
 
@@ -98,26 +97,20 @@ async def overflow(page: Page) -> int:
 
 
 @asynccontextmanager
-async def visiting(browser: Browser, address: str, scheme: str = "light") -> AsyncIterator[Visitor]:
+async def visiting(browser: Browser, address: str) -> AsyncIterator[Visitor]:
     """Yield a visitor with an empty profile, whose page must have no errors at the end."""
-    context = await browser.new_context(
-        viewport=PHONE, color_scheme=scheme, java_script_enabled=False, is_mobile=True
-    )
-    visitor = Visitor(await context.new_page(), address, scheme)
+    context = await browser.new_context(viewport=PHONE, java_script_enabled=False, is_mobile=True)
+    visitor = Visitor(await context.new_page(), address)
     visitor.watch()
     yield visitor
     await context.close()
     assert visitor.complaints == []
 
 
-@pytest.fixture(params=["light", "dark"])
-async def visitor(
-    request: pytest.FixtureRequest,
-    browser: Browser,
-    address: str,
-) -> AsyncIterator[Visitor]:
-    """Yield a visitor in light and in dark mode."""
-    async with visiting(browser, address, request.param) as visitor:
+@pytest.fixture
+async def visitor(browser: Browser, address: str) -> AsyncIterator[Visitor]:
+    """Yield a visitor. What is dark is looked at by `test_accessibility.py`."""
+    async with visiting(browser, address) as visitor:
         yield visitor
 
 
