@@ -70,8 +70,7 @@ class StartPages:
     async def home(self, request: Request) -> Response:
         """Show what the person may open, with search, and links to the other pages."""
         closed = self._site.settings.signing_up == "closed"
-        person = await self._person(request)
-        return page("home.html", calls_api=bool(person), person=person, closed=closed)
+        return page("home.html", person=await self._person(request), closed=closed)
 
     async def session(self, request: Request) -> Response:
         """Return the signed-in person, and the token of a form for signing out."""

@@ -31,14 +31,12 @@ _templates = Environment(
 )
 
 
-def page(
-    template: str, status: int = 200, *, calls_api: bool = False, **values: object
-) -> HTMLResponse:
+def page(template: str, status: int = 200, **values: object) -> HTMLResponse:
     """Return the page of this template, filled with these values, which it escapes.
 
     The value `next` is the final target of its forms: browsers apply the policy to redirects after
     a form, too, and signing in may end at an application's address. `application` is that address,
-    when it is known. The script of a page that `calls_api` may connect to this site.
+    when it is known. A module, which calls the API, may connect to this site.
     """
     html = _templates.get_template(template).render(values)
     beyond = _beyond(str(values.get("next", "")), str(values.get("application", "")))
@@ -47,7 +45,7 @@ def page(
     )
     if "<script" in html:  # what people write is escaped
         policy += "; script-src 'self'"
-    if calls_api:
+    if '<script type="module"' in html:
         policy += "; connect-src 'self'"
     return HTMLResponse(html, status, headers={**SECURE, "Content-Security-Policy": policy})
 

@@ -48,9 +48,11 @@ export class LiveDocument {
   head = null;
   blocks = new Map();
   requirements = new Map();
+  #gone = new Map(); // the versions at which rows were deleted, or left
   onArranged = () => {};
   onChanged = () => {};
   onClosed = () => {};
+  standing = () => undefined;
 
   constructor(id, connection) {
     this.id = id;
@@ -80,10 +82,17 @@ export class LiveDocument {
     this.onArranged();
   }
 
-  /** The rows in the order of the document: of each block, with its depth, then of no block. */
+  /**
+   * The rows in the order of the document: of no block, then of each block, with its depth. `standing`
+   * tells where a row stands that is being moved: `{ blockId, position }`.
+   */
   get sections() {
     const children = Map.groupBy(this.blocks.values(), ({ parentId }) => parentId);
-    const rows = Map.groupBy(this.requirements.values(), ({ blockId }) => blockId);
+    const standing = [...this.requirements.values()].map((row) => {
+      const place = this.standing(row.id);
+      return place ? { ...row, blockId: place.blockId, position: place.position } : row;
+    });
+    const rows = Map.groupBy(standing, ({ blockId }) => blockId);
     const sections = [{ block: null, depth: 0, rows: (rows.get(null) ?? []).sort(inOrder) }];
     const walk = (parentId, depth) => {
       for (const block of (children.get(parentId) ?? []).sort(inOrder)) {
@@ -105,10 +114,19 @@ export class LiveDocument {
     const kept = this.#kept(type);
     const known = kept.get(row.id);
     if (known && known.version >= row.version) return;
+    if (this.#gone.get(row.id) >= row.version) return; // a late answer
     kept.set(row.id, { type, ...row });
     const stays = ['position', 'blockId', 'parentId'].every((name) => known?.[name] === row[name]);
     if (!stays) this.onArranged();
     this.onChanged(kept.get(row.id), event);
+  }
+
+  /** Let a row go that is not here any more since a version. */
+  remove(type, id, version) {
+    this.#gone.set(id, version);
+    if (!(this.row(type, id)?.version <= version)) return;
+    this.#kept(type).delete(id);
+    this.onArranged();
   }
 
   #kept(type) {
@@ -194,9 +212,8 @@ export class LiveDocument {
       this.#read(); // what stands in it has gone or come with it, and is told by this event alone
     } else if (entity && !departed) {
       this.accept(type, entity, event);
-    } else if (this.row(type, entityId)?.version <= version) {
-      this.#kept(type).delete(entityId);
-      this.onArranged();
+    } else if (type) {
+      this.remove(type, entityId, version);
     }
   }
 }

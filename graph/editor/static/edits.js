@@ -8,17 +8,48 @@ import { ask } from './api.js';
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15_000;
 
-/** How an edit of one field is sent; `root` is where the answer has the row. */
-const MUTATIONS = {
-  Requirement: { root: 'requirementUpdate', row: 'requirement' },
-  Block: { root: 'blockUpdate', row: 'block' },
+const ROW = { id: 'UUID!', expectedVersion: 'BigInt!' };
+const rowOf = ({ id, version }) => ({ id, expectedVersion: version });
+
+/**
+ * How each kind of edit is sent: the types of its arguments, and their values; `merges` says whether
+ * the answer tells of changes that it was put together with. Its `value` is that of its field, the
+ * place of a row that is moved, the version that is gone back to, or a new row.
+ */
+const KINDS = {
+  update: {
+    takes: (type) => ({ ...ROW, input: `${type}UpdateInput!` }),
+    gives: (edit) => ({ ...rowOf(edit), input: inputOf(edit) }),
+    merges: true,
+  },
+  move: {
+    takes: (type) => ({ ...ROW, placeAt: `${type}PlaceInput!` }),
+    gives: (edit) => ({ ...rowOf(edit), placeAt: placeOf(edit) }),
+    merges: true,
+  },
+  revert: {
+    takes: () => ({ ...ROW, toVersion: 'BigInt!' }),
+    gives: (edit) => ({ ...rowOf(edit), toVersion: edit.value }),
+    merges: true,
+  },
+  create: { takes: (type) => ({ input: `${type}CreateInput!` }), gives: ({ value }) => ({ input: value }) },
+  delete: { takes: () => ROW, gives: rowOf },
+  restore: { takes: () => ROW, gives: rowOf },
 };
 
-function mutation(type, fields) {
-  const { root, row } = MUTATIONS[type];
-  return `mutation ($id: UUID!, $version: BigInt!, $input: ${type}UpdateInput!) {
-    ${root}(id: $id, expectedVersion: $version, input: $input) {
-      mergedVersions ${row} { ${fields} }
+const inputOf = ({ field, value }) => ({ [field]: value });
+const placeOf = ({ value: { blockId, at } }) => ({ blockId, at });
+
+/** The mutation of a kind of edit, which gives `done { row }`, and `mergedVersions` where it merges. */
+function mutation(kind, type, fields) {
+  const { takes, merges } = KINDS[kind];
+  const row = type.toLowerCase();
+  const named = Object.entries(takes(type));
+  const declared = named.map(([name, typed]) => `$${name}: ${typed}`).join(', ');
+  const given = named.map(([name]) => `${name}: $${name}`).join(', ');
+  return `mutation (${declared}) {
+    done: ${row}${kind[0].toUpperCase()}${kind.slice(1)}(${given}) {
+      ${merges ? 'mergedVersions' : ''} row: ${row} { ${fields} }
     }
   }`;
 }
@@ -47,7 +78,7 @@ export class Edits {
     this.#storage = storage;
     this.#fields = fields;
     const kept = JSON.parse(sessionStorage.getItem(storage)) ?? [];
-    this.#waiting = kept;
+    this.#waiting = kept.map((edit) => ({ kind: 'update', ...edit }));
     for (const { key } of kept) this.#own.add(key);
   }
 
@@ -61,9 +92,15 @@ export class Edits {
     return this.#waiting.filter((edit) => !edit.failure).length;
   }
 
-  /** The last edit of a field that is not saved. */
-  of(id, field) {
-    return this.#waiting.findLast((edit) => edit.id === id && edit.field === field);
+  /** The last edit of a field that is not saved, or of another kind of a row. */
+  of(id, field, kind = 'update') {
+    return this.#waiting.findLast((edit) => isSame(edit, { id, field, kind }));
+  }
+
+  /** The last edit of a kind of a row that is neither saved nor refused. */
+  underWay(id, kind) {
+    const edit = this.#waiting.length ? this.of(id, undefined, kind) : undefined;
+    return edit?.failure ? undefined : edit;
   }
 
   /** Whether a change that is told by a subscription is one of these. */
@@ -71,18 +108,34 @@ export class Edits {
     return this.#own.has(correlationId);
   }
 
-  /** Change a field of a row from what it was at a version. */
-  add({ type, id, field, value, version }) {
-    const last = this.of(id, field);
-    if (last && !last.sent) this.#waiting.splice(this.#waiting.indexOf(last), 1);
-    const base = last && !last.failure ? last.version : version;
-    const edit = { key: crypto.randomUUID(), type, id, field, value, version: base, sent: false };
+  /**
+   * Change a row from what it was at a version: `kind` is one of KINDS, and `before` what its value
+   * was, for whoever wants it back. `from` says whether it is undoing or redoing another.
+   */
+  add({ kind = 'update', type, id = null, field, value, before, version, from }) {
+    const last = this.of(id, field, kind);
+    const instead = last && !last.sent ? last : null;
+    if (instead) this.#waiting.splice(this.#waiting.indexOf(last), 1);
+    const edit = {
+      ...{ key: crypto.randomUUID(), kind, type, id, field, value, from, sent: false },
+      before: instead && !instead.failure ? instead.before : before,
+      version: last && !last.failure ? last.version : version,
+    };
     // What was refused is what this one stands for now.
     this.#waiting = this.#waiting.filter((each) => !(each.failure && isSame(each, edit)));
     this.#waiting.push(edit);
     this.#own.add(edit.key);
     this.#keep(edit);
     this.flush();
+    return edit;
+  }
+
+  /** Take back the last edit, if it has not been sent yet. */
+  takeBack() {
+    const last = this.#waiting.findLast(({ failure }) => !failure);
+    if (!last || last.sent) return null;
+    this.drop(last);
+    return last;
   }
 
   /** Give up what was refused. */
@@ -121,33 +174,34 @@ export class Edits {
       edit.sent = true; // from now on it may have been done: it is repeated as it is
       this.#keep(edit);
     }
-    const { key, type, id, field, value, version } = edit;
-    const { root, row } = MUTATIONS[type];
-    const variables = { id, version, input: { [field]: value } };
+    const { key, kind, type } = edit;
     let done;
     try {
-      ({ [root]: done } = await ask(mutation(type, this.#fields[type]), variables, key));
+      const variables = KINDS[kind].gives(edit);
+      ({ done } = await ask(mutation(kind, type, this.#fields[type]), variables, key));
     } catch (failure) {
       this.paused = failure.code === 'UNAUTHENTICATED';
       if (this.paused || failure.retryable) throw failure;
       this.#refused(edit, failure);
     }
     this.#failures = 0;
-    if (done) this.#saved(edit, done[row], done.mergedVersions);
+    if (done) this.#saved(edit, done.row, done.mergedVersions ?? []);
   }
 
   #saved(edit, row, merged) {
     this.#waiting = this.#waiting.filter((each) => each !== edit);
-    for (const later of this.#waiting)
-      // Typed on top of what has just been saved.
-      if (isSame(later, edit) && !later.sent) later.version = row.version;
+    for (const later of this.#waiting) {
+      // Typed on top of what has just been saved, or of the same version of the row.
+      const onTop = isSame(later, edit) || (!merged.length && later.version === edit.version);
+      if (later.id === edit.id && !later.sent && onTop) later.version = row.version;
+    }
     this.onSaved(edit, row, merged);
     this.#keep(edit);
   }
 
   #refused(edit, { code, message, extensions }) {
     edit.failure = { code, message, extensions };
-    const later = this.of(edit.id, edit.field);
+    const later = this.of(edit.id, edit.field, edit.kind) ?? edit;
     if (later !== edit) this.#waiting = this.#waiting.filter((each) => each !== edit);
     this.#keep(edit);
   }
@@ -159,6 +213,8 @@ export class Edits {
   }
 }
 
+/** Whether two edits are of the same field of a row, or of the same kind of it; new rows are not. */
 function isSame(one, other) {
-  return one.id === other.id && one.field === other.field;
+  const { id, field, kind } = one;
+  return id !== null && id === other.id && field === other.field && kind === other.kind;
 }

@@ -4,6 +4,7 @@ import { make } from './elements.js';
 import { colorOf, initials, nameOf } from './people.js';
 
 const MOST_SHOWN = 5;
+const LONG_ENOUGH = 12_000; // milliseconds that a word on what was done stands there
 const WORDS = { open: 'Live', lost: 'Offline', connecting: 'Connecting', 'signed-out': 'Signed out' };
 const CLOSED = 'There is no such document, or you may not see it.';
 
@@ -12,6 +13,22 @@ const find = (id) => document.getElementById(id);
 /** Say something that is heard, and not in the way of anything. */
 export function news(text) {
   find('news').textContent = text;
+}
+
+let passing;
+
+/** Say in a corner what was done, with a way on, until it has been there long enough. */
+export function say(text, label, way) {
+  const dismiss = () => find('toast').replaceChildren();
+  dismiss();
+  clearTimeout(passing);
+  find('toast').append(make('p', {}, text));
+  if (label) {
+    const button = make('button', { type: 'button', className: 'button second' }, label);
+    button.addEventListener('click', () => (dismiss(), way()));
+    find('toast').append(button);
+  }
+  passing = setTimeout(dismiss, LONG_ENOUGH);
 }
 
 /** The bar at the top: what is wrong, and the way out, a function or an address. Nothing hides it. */
@@ -69,7 +86,11 @@ export function showClosed(unsaved) {
   for (const id of ['state', 'project']) find(id).textContent = '';
   find('name').textContent = 'Closed';
   find('people').replaceChildren();
-  const texts = unsaved.map(({ value }) => make('blockquote', {}, value ?? ''));
+  find('tools').hidden = true;
+  find('toast').replaceChildren();
+  const texts = unsaved
+    .filter(({ kind }) => kind === 'update')
+    .map(({ value }) => make('blockquote', {}, value ?? ''));
   if (texts.length) texts.unshift(make('p', {}, 'What you had written and was not saved:'));
   find('main').replaceChildren(
     make('section', { className: 'closed' }, make('p', {}, CLOSED), ...texts),

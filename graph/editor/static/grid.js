@@ -1,6 +1,7 @@
 // The table: where everybody is in it by keyboard or pointer, and editing in place.
 
-import { COLUMNS, words } from './columns.js';
+import { shownColumns } from './columns.js';
+import { Editing } from './editing.js';
 import { make, place } from './elements.js';
 import { note, reason } from './notes.js';
 import { nameOf } from './people.js';
@@ -10,17 +11,31 @@ const READ_ONLY = 'You may read this document, and not change it.';
 const PAGE = 10; // rows that Page Up and Page Down pass
 const HIDDEN = 100; // milliseconds until the rows of a page without frames are arranged
 
+/** The keys that do something with a row, as `command` names them; all with Control or Command but those with Alt. */
+const COMMANDS = {
+  'Control+Enter': 'add',
+  'Control+Delete': 'delete',
+  'Control+Backspace': 'delete',
+  'Alt+ArrowUp': 'up',
+  'Alt+ArrowDown': 'down',
+};
+
+function commandOf({ key, ctrlKey, metaKey, altKey }) {
+  const modifier = ctrlKey || metaKey ? 'Control+' : '';
+  return COMMANDS[`${modifier}${altKey ? 'Alt+' : ''}${key}`];
+}
+
 /**
  * Shows a document in a table and adds what is typed to the edits.
  *
  * `onFocus(place)` is told where this person is, `onWriting(place)` where they are writing (null when
- * nowhere), `onNews(text)` what to read out. A place is `{ entityId, field }`.
+ * nowhere), `onNews(text)` what to read out, `onCommand(name)` what is asked to be done with the row that
+ * is `current`. A place is `{ entityId, field }`.
  */
 export class Grid {
   #table;
   #document;
   #edits;
-  #choices;
   #editable;
   #rows = new Map();
   #arrived = new Map(); // rows that others have made, until they are shown
@@ -30,22 +45,24 @@ export class Grid {
   #astray = make('tbody', { role: 'rowgroup', className: 'astray' });
   #people = [];
   #occupied = []; // cells that somebody else is at
-  #editing = null;
+  #editing;
   #arranging = false;
   #due = false;
   #pressed = false;
   #current = null; // the one cell that Tab leads to
+  #wanted = null; // what is to be done with a row once it is shown
   onFocus = () => {};
-  onWriting = () => {};
   onNews = () => {};
+  onCommand = () => {};
 
   constructor(table, document, edits, { choices, editable }) {
     this.#table = table;
     this.#document = document;
     this.#edits = edits;
-    this.#choices = choices;
+    this.#editing = new Editing(document, edits, choices);
+    this.#editing.onNews = (text) => this.onNews(text);
     this.#editable = editable;
-    const heads = COLUMNS.map(({ label, field }) =>
+    const heads = shownColumns().map(({ label, field }) =>
       make('th', { role: 'columnheader', scope: 'col', 'data-field': field }, label),
     );
     const head = make('tr', { role: 'row' }, ...heads);
@@ -78,25 +95,28 @@ export class Grid {
   show(row, event) {
     const shown = this.#rows.get(row.id);
     shown?.show(row);
+    if (this.#refused.has(row.id)) this.arrange(); // what is said of them names who has changed it
     if (!event || event.renumbered) return;
     if (shown) shown.flash(event);
     else this.#arrived.set(row.id, event);
-    if (this.#editing?.row === shown && event.changedFields.includes(this.#editing?.field))
-      this.#warn(event);
+    const { now } = this.#editing;
+    if (now && now.row === shown && event.changedFields.includes(now.field)) this.#warn(event);
   }
 
   /** Show a row anew because an edit of it has come, gone or been refused. */
   refresh(edit) {
     const { type, id, failure } = edit;
     const row = this.#document.row(type, id);
-    this.#rows.get(id)?.show(row ?? this.#rows.get(id).row);
+    const shown = this.#rows.get(id);
+    shown?.show(row ?? shown.row);
+    if (edit.kind === 'move') this.arrange();
     if (failure) this.onNews(reason(edit));
     if (failure || this.#table.querySelector('.note')) this.arrange();
   }
 
   /** What this person has written was put together with what others had. */
   merged({ id, field }) {
-    this.#rows.get(id)?.cell(field).flash(null, 'Put together with theirs');
+    this.#rows.get(id)?.cell(field)?.flash(null, 'Put together with theirs');
     this.onNews('Your change and those of others were put together.');
   }
 
@@ -120,28 +140,54 @@ export class Grid {
     this.onNews(editable ? 'You may change this document now.' : READ_ONLY);
   }
 
+  set onWriting(tell) {
+    this.#editing.onWriting = tell;
+  }
+
+  /** The row that this person is at, or was at last: `{ type, id }`; null when it is gone. */
+  get current() {
+    const at = this.#at(this.#current);
+    return at && this.#document.row(at.row.type, at.row.id) ? at.row : null;
+  }
+
+  /** The field of the cell that this person is at. */
+  get field() {
+    return this.#current?.dataset.field;
+  }
+
+  /** The sections with those of their rows that are shown. */
+  filtered(sections) {
+    return sections;
+  }
+
   /** Go to a place, where somebody else is. */
   go({ entityId, field }) {
-    this.#rows.get(entityId)?.cell(field)?.element.focus();
+    const row = this.#rows.get(entityId);
+    (row?.cell(field) ?? row?.first)?.element.focus();
+  }
+
+  /** Go to a field of a row, or open it for writing over it, as soon as the row is shown. */
+  await(id, field, open = false) {
+    this.#wanted = { id, field, open };
+    this.arrange();
+  }
+
+  /** Go to the row after this one, or the one before the last. */
+  leave({ element }) {
+    const lines = this.#lines;
+    const index = lines.indexOf(element);
+    const next = lines[index + 1] ?? lines[index - 1];
+    (next?.cells[this.#current?.cellIndex ?? 0] ?? next?.cells[0])?.focus();
   }
 
   /** Somebody else is writing where this person has begun to. */
   held(name) {
-    this.#hint(`${name} is writing here, too. Saving puts both together, or asks you.`);
+    this.#editing.hint(`${name} is writing here, too. Saving puts both together, or asks you.`);
   }
 
   /** Add what is being typed to the edits. */
   commit() {
-    if (!this.#editing) return;
-    const { editor, cell, row, field, version, before } = this.#editing;
-    this.#editing = null;
-    const value = editor.value === '' && field !== 'name' ? null : editor.value;
-    editor.remove();
-    cell.element.querySelector('.hint')?.remove();
-    cell.element.classList.remove('editing');
-    cell.element.tabIndex = 0;
-    this.onWriting(null);
-    if (value !== before) this.#edits.add({ type: row.type, id: row.id, field, value, version });
+    this.#editing.commit();
   }
 
   /** Show nothing any more. */
@@ -154,7 +200,8 @@ export class Grid {
     const { sections, head } = this.#document;
     if (!head) return;
     this.#refused = Map.groupBy(this.#edits.all.filter(({ failure }) => failure), ({ id }) => id);
-    if (this.#editing && !this.#document.row(this.#editing.row.type, this.#editing.row.id))
+    const { now } = this.#editing;
+    if (now && !this.#document.row(now.row.type, now.row.id))
       this.commit(); // its row has gone; what was typed is refused, and kept
     const active = document.activeElement;
     this.#arranging = true;
@@ -177,6 +224,17 @@ export class Grid {
     this.#arranging = false;
     this.present(this.#people);
     if (!this.#current?.isConnected) this.#stand(this.#table.querySelector('.cell'));
+    this.#goWhereWanted();
+  }
+
+  #goWhereWanted() {
+    const row = this.#rows.get(this.#wanted?.id);
+    if (!row?.element.isConnected) return;
+    const { field, open } = this.#wanted;
+    this.#wanted = null;
+    const { element } = row.cell(field) ?? row.first;
+    element.focus();
+    if (open) this.#open(element, { all: true });
   }
 
   /** The elements of a row: itself, and a note on each edit of it that was refused. */
@@ -198,18 +256,20 @@ export class Grid {
       const ways = {
         keep: () => this.#settle(edit),
         replace: (version) => this.#settle(edit, () => this.#edits.add({ ...edit, version })),
-        again: shown && (() => this.#open(shown.cell(edit.field).element)),
+        again: shown?.cell(edit.field) && (() => this.#open(shown.cell(edit.field).element)),
       };
-      this.#notes.set(edit, note(edit, COLUMNS.length, ways));
+      this.#notes.set(edit, note(edit, shownColumns().length, ways));
     }
-    return this.#notes.get(edit);
+    const made = this.#notes.get(edit);
+    made.querySelector('.why').textContent = reason(edit);
+    return made;
   }
 
   #settle(edit, further) {
     this.#edits.drop(edit);
     further?.();
     this.arrange();
-    this.#rows.get(edit.id)?.cell(edit.field).element.focus();
+    this.go({ entityId: edit.id, field: edit.field });
   }
 
   /* Where somebody is. */
@@ -236,7 +296,7 @@ export class Grid {
 
   #leave(target) {
     if (this.#arranging) return;
-    if (this.#editing?.editor === target) this.commit();
+    if (this.#editing.now?.editor === target) this.commit();
     setTimeout(() => this.#table.contains(document.activeElement) || this.onFocus(null));
   }
 
@@ -247,39 +307,52 @@ export class Grid {
   }
 
   #key(event) {
-    if (this.#editing) return this.#keyInEditor(event);
+    if (event.target.closest('.note')) return;
+    if (this.#editing.now ? this.#keyInEditor(event) : this.#keyInCell(event)) event.preventDefault();
+  }
+
+  /** Do what a key asks for; gives whether it does. */
+  #keyInCell(event) {
     const at = this.#at(event.target);
-    if (!at || event.target.closest('.note')) return;
     const { key, ctrlKey, metaKey, altKey } = event;
     const command = ctrlKey || metaKey;
-    if (key === 'Enter' || key === 'F2') this.#open(at.cell.element);
+    if (!at) return false;
+    if (commandOf(event)) this.onCommand(commandOf(event));
+    else if (key === 'Enter' || key === 'F2') this.#open(at.cell.element);
     else if (key.startsWith('Arrow') || /^(Home|End|Page)/.test(key)) this.#step(at, key, command);
-    else if (key.length === 1 && !command && !altKey) this.#open(at.cell.element, key);
-    else return;
-    event.preventDefault();
+    else if (key.length === 1 && !command && !altKey) this.#open(at.cell.element, { typed: key });
+    else return false;
+    return true;
   }
 
   #keyInEditor(event) {
     const { key, shiftKey, isComposing } = event;
-    const { cell, before, editor } = this.#editing;
-    if (isComposing) return;
-    if (key === 'Enter' && !shiftKey) {
+    const { cell } = this.#editing.now;
+    if (isComposing) return false;
+    if (commandOf(event) === 'add') {
+      this.commit();
+      cell.element.focus();
+      this.onCommand('add');
+    } else if (key === 'Enter' && !shiftKey) {
       this.commit();
       cell.element.focus();
     } else if (key === 'Escape') {
-      editor.value = before ?? '';
-      this.commit();
+      this.#editing.cancel();
       cell.element.focus();
     } else if (key === 'Tab') {
       const at = this.#at(cell.element);
       this.commit();
       this.#step(at, shiftKey ? 'ArrowLeft' : 'ArrowRight');
-    } else return;
-    event.preventDefault();
+    } else return false;
+    return true;
+  }
+
+  get #lines() {
+    return [...this.#table.querySelectorAll('.requirement, .block')];
   }
 
   #step({ cell }, key, command = false) {
-    const lines = [...this.#table.querySelectorAll('.requirement, .block')];
+    const lines = this.#lines;
     const line = lines.indexOf(cell.element.parentElement);
     const column = cell.element.cellIndex;
     const end = Number.MAX_SAFE_INTEGER;
@@ -297,67 +370,16 @@ export class Grid {
     cells[Math.max(0, Math.min(across, cells.length - 1))].focus();
   }
 
-  /* Editing. */
-
-  #open(element, typed) {
+  #open(element, how) {
     const at = this.#at(element);
-    if (!at || this.#editing?.cell === at.cell) return;
+    if (!at) return;
     if (!this.#editable) return this.onNews(READ_ONLY);
-    this.commit();
-    const { row, cell } = at;
-    const { column } = cell;
-    const before = cell.value?.replace(/\r\n?/g, '\n') ?? null; // as a textarea gives it back
-    const editor = column.kind === 'choice' ? this.#choice(column, before) : make('textarea');
-    editor.className = 'editor';
-    editor.setAttribute('aria-label', column.label);
-    editor.value = (typed && column.kind !== 'choice' ? typed : before) ?? '';
-    const { version } = this.#document.row(row.type, row.id);
-    this.#editing = { editor, cell, row, field: column.field, version, before };
-    cell.element.classList.add('editing');
-    cell.element.removeAttribute('tabindex'); // the editor is what can be reached now
-    cell.element.append(editor);
-    editor.focus();
-    this.onWriting({ entityId: row.id, field: column.field });
-    if (column.kind === 'choice') {
-      // Keys go through the choices one by one: Enter, Tab or leaving decides.
-      let byKey = Boolean(typed);
-      editor.addEventListener('keydown', () => (byKey = true));
-      editor.addEventListener('pointerdown', () => (byKey = false));
-      editor.addEventListener('change', () => {
-        if (byKey) return;
-        this.commit();
-        cell.element.focus();
-      });
-    } else {
-      editor.rows = 1;
-      editor.setSelectionRange(editor.value.length, editor.value.length);
-      const fit = () => {
-        editor.style.height = 'auto';
-        editor.style.height = `${editor.scrollHeight}px`;
-      };
-      editor.addEventListener('input', fit);
-      fit();
-    }
-  }
-
-  #choice(column, value) {
-    const options = this.#choices[column.type].map((name) =>
-      make('option', { value: name, selected: name === value }, words(column, name)),
-    );
-    return make('select', {}, ...options);
+    this.#editing.open(at.row, at.cell, how);
   }
 
   /** Somebody else has changed what is being edited here. */
   #warn({ actor }) {
     const name = actor ? nameOf(actor.id) : 'Gateway';
-    this.#hint(`${name} has changed this as well. Saving puts both together, or asks you.`);
-  }
-
-  #hint(text) {
-    if (!this.#editing) return;
-    const { cell, editor } = this.#editing;
-    cell.element.querySelector('.hint')?.remove();
-    editor.after(make('p', { className: 'hint' }, text));
-    this.onNews(text);
+    this.#editing.hint(`${name} has changed this as well. Saving puts both together, or asks you.`);
   }
 }

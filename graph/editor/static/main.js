@@ -2,13 +2,15 @@
 
 import { ask, signedIn } from './api.js';
 import { CHOICES } from './columns.js';
+import { Commands } from './commands.js';
 import { Connection, SignedOut } from './connection.js';
 import { FIELDS, LiveDocument } from './document.js';
 import { Edits } from './edits.js';
-import { bar, news, showClosed, showHead, showPeople, showState } from './frame.js';
+import { bar, news, say, showClosed, showHead, showPeople, showState } from './frame.js';
 import { Grid } from './grid.js';
 import { meet, nameOf } from './people.js';
 import { Presence } from './presence.js';
+import { Undo } from './undo.js';
 
 const START = `{ viewer { profile { id email fullName } } ${CHOICES} }`;
 
@@ -20,7 +22,9 @@ class Work {
   #connection;
   #live;
   #presence;
+  #undo;
   #grid = null;
+  #commands = null;
   #places = []; // where the others are
   #signedOut = false;
   #closed = false;
@@ -29,6 +33,7 @@ class Work {
     this.#me = me;
     this.#choices = choices;
     this.#edits = new Edits(`edits:${me.id}:${id}`, FIELDS);
+    this.#undo = new Undo(this.#edits);
     this.#connection = new Connection(location.origin.replace(/^http/, 'ws') + '/graphql', {
       connectionParams: () => this.#identify(),
       onState: (state) => this.#turn(state),
@@ -53,12 +58,9 @@ class Work {
   #follow() {
     const [edits, live, presence] = [this.#edits, this.#live, this.#presence];
     edits.onChange = (edit) => this.#edited(edit);
-    edits.onSaved = (edit, row, merged) => {
-      // An answer may be a repeated one, and its row deleted since.
-      if (live.row(edit.type, row.id)) live.accept(edit.type, row);
-      if (merged.length && row[edit.field] !== edit.value) this.#grid.merged(edit);
-    };
+    edits.onSaved = (edit, row, merged) => this.#saved(edit, row, merged);
     edits.onSignedOut = () => this.#turn('signed-out');
+    live.standing = (id) => edits.underWay(id, 'move')?.value;
     live.onArranged = () => this.#arrange();
     live.onChanged = (row, event) => this.#show(row, event);
     live.onClosed = () => this.#close();
@@ -107,8 +109,32 @@ class Work {
     if (this.#connection.state === 'open') this.#turn('open');
   }
 
+  #saved(edit, row, merged) {
+    const { kind, type, field, value } = edit;
+    if (kind === 'delete') this.#live.remove(type, row.id, row.version);
+    else this.#live.accept(type, row);
+    const isMerged = merged.length > 0;
+    const isMixed = isMerged && (kind === 'revert' || (kind === 'update' && row[field] !== value));
+    if (isMixed) this.#grid?.merged(edit);
+    this.#undo.saved(edit, row, { isMerged, isMixed });
+    this.#commands?.done(edit, row);
+  }
+
+  /** What was to be undone is as others have left it: that is said, and nothing is asked. */
+  #notUndone(edit) {
+    this.#edits.drop(edit);
+    const [conflict] = (edit.failure.code === 'CONFLICT' && edit.failure.extensions.conflicts) || [];
+    const why = conflict
+      ? `${nameOf(conflict.changedBy)} has changed this since.`
+      : edit.failure.message;
+    say(`Not ${edit.from === 'undo' ? 'undone' : 'done again'}: ${why}`);
+    this.#undo.settled(edit);
+  }
+
   #edited(edit) {
+    if (edit.failure && edit.from && this.#edits.all.includes(edit)) return this.#notUndone(edit);
     this.#grid?.refresh(edit);
+    this.#commands?.show();
     if (edit.failure?.code === 'FORBIDDEN') this.#live.look();
     const { state } = this.#connection;
     if (state === 'open' && !this.#signedOut) showState(state, this.#edits.pending > 0);
@@ -118,16 +144,29 @@ class Work {
   #arrange() {
     const { head, blocks, requirements } = this.#live;
     showHead(head, blocks.size + requirements.size === 0);
-    this.#grid ??= this.#makeGrid(head.viewerCan.create);
+    if (!this.#grid) this.#begin(head.viewerCan.create);
     this.#grid.editable = head.viewerCan.create;
     this.#grid.arrange();
+    this.#commands.show();
+  }
+
+  #begin(editable) {
+    this.#grid = this.#makeGrid(editable);
+    const tools = document.getElementById('tools');
+    this.#commands = new Commands(tools, this.#live, this.#edits, this.#undo, this.#grid);
+    this.#commands.onNews = news;
+    this.#commands.onSay = say;
+    this.#undo.onChange = () => this.#commands.show();
   }
 
   #makeGrid(editable) {
     const table = document.getElementById('grid');
     const grid = new Grid(table, this.#live, this.#edits, { choices: this.#choices, editable });
     grid.onNews = news;
-    grid.onFocus = (place) => this.#presence.at(place);
+    grid.onFocus = (place) => {
+      this.#presence.at(place);
+      this.#commands?.show();
+    };
     grid.onWriting = (place) => (place ? this.#presence.take(place) : this.#presence.release());
     grid.present(this.#places);
     return grid;

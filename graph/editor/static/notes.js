@@ -4,10 +4,18 @@ import { columnOf, words } from './columns.js';
 import { make } from './elements.js';
 import { nameOf } from './people.js';
 
+/** What is asked about an edit that is not of a field: to leave it, or to do it all the same. */
+const WAYS = {
+  delete: ['Keep it', 'Delete it'],
+  move: ['Leave it there', 'Move it'],
+  revert: ['Leave it as it is', 'Go back'],
+};
+
+const conflictsOf = ({ code, extensions }) => (code === 'CONFLICT' ? extensions.conflicts : null) ?? [];
+
 /** The two sides of a conflict about the field of an edit. */
 function conflictOf({ field, failure }) {
-  const conflicts = failure.code === 'CONFLICT' ? failure.extensions.conflicts : [];
-  return conflicts?.find((conflict) => conflict.field === field);
+  return conflictsOf(failure).find((conflict) => conflict.field === field);
 }
 
 function side(label, text) {
@@ -24,7 +32,7 @@ function button(label, action, primary = false) {
 
 /** One sentence on why an edit was not saved. */
 export function reason(edit) {
-  const conflict = conflictOf(edit);
+  const [conflict = conflictOf(edit)] = WAYS[edit.kind] ? conflictsOf(edit.failure) : [];
   if (!conflict) return edit.failure.message;
   return `${nameOf(conflict.changedBy)} has changed this meanwhile, too.`;
 }
@@ -37,7 +45,10 @@ export function reason(edit) {
  */
 export function note(edit, span, { keep, replace, again }) {
   const column = columnOf(edit.type, edit.field);
+  const [leave, insist] = WAYS[edit.kind] ?? ['Leave it as it was'];
+  const isStale = edit.failure.code === 'CONFLICT' && insist;
   const conflict = conflictOf(edit);
+  const { currentVersion } = edit.failure.extensions;
   const cell = make('td', { role: 'gridcell', colSpan: span });
   const why = make('p', { className: 'why' }, reason(edit));
   const sides = make('div', { className: 'sides' });
@@ -46,11 +57,11 @@ export function note(edit, span, { keep, replace, again }) {
     // The record of changes writes choices in lower case.
     const theirs = column.kind === 'choice' ? conflict.current?.toUpperCase() : conflict.current;
     sides.append(side('Theirs', words(column, theirs)), side('Yours', words(column, edit.value)));
-    const { currentVersion } = edit.failure.extensions;
     ways.append(button('Keep theirs', keep), button('Save yours', () => replace(currentVersion)));
   } else {
-    sides.append(side('Yours', words(column, edit.value)));
-    ways.append(button('Leave it as it was', keep));
+    if (column) sides.append(side('Yours', words(column, edit.value)));
+    ways.append(button(leave, keep));
+    if (isStale) ways.append(button(insist, () => replace(currentVersion)));
   }
   if (again) ways.append(button('Edit yours', again, true));
   cell.append(why, sides, ways);

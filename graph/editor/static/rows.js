@@ -1,6 +1,6 @@
 // One row of the table: its cells, what others do in it, and what became of edits that were refused.
 
-import { COLUMNS, HEADING, words } from './columns.js';
+import { HEADING, shownColumns, words } from './columns.js';
 import { make } from './elements.js';
 import { colorOf, nameOf } from './people.js';
 
@@ -15,12 +15,12 @@ export class Row {
     this.type = type;
     this.id = id;
     this.#edits = edits;
-    const columns = type === 'Block' ? [HEADING] : COLUMNS;
+    const columns = type === 'Block' ? [HEADING] : shownColumns();
     for (const column of columns) this.#cells.set(column.field, new Cell(column, editable));
     const cells = [...this.#cells.values()].map(({ element }) => element);
     this.element = make('tr', { role: 'row', className: type.toLowerCase(), id: `row-${id}` });
     this.element.append(...cells);
-    if (type === 'Block') cells[0].colSpan = COLUMNS.length;
+    if (type === 'Block') cells[0].colSpan = shownColumns().length;
   }
 
   /** Whether this person may change it. */
@@ -33,6 +33,11 @@ export class Row {
     return this.#cells.get(field);
   }
 
+  /** The first cell. */
+  get first() {
+    return this.#cells.values().next().value;
+  }
+
   /** The cell that an element is. */
   cellOf(element) {
     return [...this.#cells.values()].find((cell) => cell.element === element);
@@ -41,6 +46,9 @@ export class Row {
   /** Show the row as it is known, with what has been typed over it. */
   show(row) {
     this.row = row;
+    const { classList } = this.element;
+    classList.toggle('moving', Boolean(this.#edits.underWay(this.id, 'move')));
+    classList.toggle('leaving', Boolean(this.#edits.underWay(this.id, 'delete')));
     for (const [field, cell] of this.#cells)
       cell.show(row[field] ?? null, this.#edits.of(this.id, field));
   }

@@ -1,0 +1,147 @@
+// What is done with a whole row: the toolbar above the table, and the keys for it.
+
+import { make } from './elements.js';
+import { placeBehind, placeOf, positionAt, stepFrom } from './places.js';
+
+const NEW = 'New requirement';
+const ACTIONS = [
+  { name: 'add', label: 'Add', title: 'Add a requirement below', keys: 'Control+Enter' },
+  { name: 'delete', label: 'Delete', title: 'Delete the requirement', keys: 'Control+Delete', row: true },
+  { name: 'up', label: 'Up', title: 'Move the requirement up', keys: 'Alt+ArrowUp', row: true },
+  { name: 'down', label: 'Down', title: 'Move the requirement down', keys: 'Alt+ArrowDown', row: true },
+  { name: 'undo', label: 'Undo', title: 'Undo your last change', keys: 'Control+Z' },
+  { name: 'redo', label: 'Redo', title: 'Do again what you have undone', keys: 'Control+Shift+Z' },
+];
+
+/** How an edit is called when it is undone or redone. */
+const CALLED = { create: 'adding', delete: 'deleting', restore: 'deleting', move: 'moving', revert: 'going back' };
+
+/**
+ * Carries out what is asked of rows, as edits.
+ *
+ * `onNews(text)` is told what to read out, `onSay(text, label, way)` what to show for a while, with a
+ * way on.
+ */
+export class Commands {
+  #bar;
+  #live;
+  #edits;
+  #undo;
+  #grid;
+  #buttons = new Map();
+  #added = null; // the key of the edit that makes a row which is to be opened
+  onNews = () => {};
+  onSay = () => {};
+
+  constructor(bar, live, edits, undo, grid) {
+    [this.#bar, this.#live, this.#edits, this.#undo, this.#grid] = [bar, live, edits, undo, grid];
+    for (const action of ACTIONS) this.#buttons.set(action.name, this.#button(action));
+    bar.replaceChildren(...this.#buttons.values());
+    bar.hidden = false;
+    bar.addEventListener('keydown', (event) => this.#step(event));
+    addEventListener('keydown', (event) => this.#key(event));
+    grid.onCommand = (name) => this.run(name);
+    this.show();
+  }
+
+  /** Show what can be done now. */
+  show() {
+    const mayWrite = this.#live.head.viewerCan.create;
+    const isRow = this.#grid.current?.type === 'Requirement';
+    const can = { undo: this.#undo.canUndo, redo: this.#undo.canRedo };
+    for (const { name, row } of ACTIONS) {
+      const isPossible = mayWrite && (can[name] ?? (!row || isRow));
+      this.#buttons.get(name).setAttribute('aria-disabled', String(!isPossible));
+    }
+  }
+
+  /** Do something with the row that this person is at. */
+  run(name) {
+    if (this.#buttons.get(name).getAttribute('aria-disabled') === 'true')
+      return this.onNews('That cannot be done here.');
+    this.#grid.commit();
+    if (name === 'add') this.#add();
+    else if (name === 'delete') this.#delete(this.#grid.current);
+    else if (name === 'up' || name === 'down') this.#move(this.#grid.current, name);
+    else this.#back(name);
+  }
+
+  /** An edit is done: show its row where it matters to whoever did it. */
+  done({ kind, key, from }, row) {
+    if (kind === 'create' && key === this.#added) this.#grid.await(row.id, 'name', true);
+    else if (from && kind !== 'delete') this.#grid.await(row.id);
+  }
+
+  #add() {
+    const { sections, requirements } = this.#live;
+    const at = this.#grid.current;
+    const place = at ? placeBehind(sections, at) : { blockId: null };
+    const position = positionAt(requirements, place);
+    const value = { documentId: this.#live.id, blockId: place.blockId, name: NEW, position };
+    this.#added = this.#edits.add({ kind: 'create', type: 'Requirement', value }).key;
+  }
+
+  #delete(row) {
+    const { name, version } = this.#live.row(row.type, row.id);
+    this.#grid.leave(row);
+    this.#edits.add({ kind: 'delete', type: row.type, id: row.id, version });
+    this.onSay(`Deleted: ${name}`, 'Undo', () => this.run('undo'));
+  }
+
+  #move({ type, id }, name) {
+    const { sections, requirements } = this.#live;
+    const shown = this.#grid.filtered(sections);
+    const place = stepFrom(shown, id, name === 'up' ? -1 : 1);
+    if (!place) return this.onNews('It stands at the end of the document.');
+    const known = requirements.get(id);
+    const now = this.#edits.underWay(id, 'move')?.value ?? known;
+    const before = { ...placeOf(sections, id), position: now.position };
+    const value = { ...place, position: positionAt(this.#standing(requirements), place) };
+    this.#edits.add({ kind: 'move', type, id, value, before, version: known.version });
+    this.#grid.await(id, this.#grid.field);
+    this.onNews(name === 'up' ? 'Moved up.' : 'Moved down.');
+  }
+
+  /** The rows with the places of those that are being moved. */
+  #standing(requirements) {
+    const places = [...requirements].map(([id, row]) => [id, this.#live.standing(id) ?? row]);
+    return new Map(places);
+  }
+
+  #back(name) {
+    const edit = this.#undo.back(name);
+    if (!edit) return;
+    const called = CALLED[edit.kind] ?? 'a change';
+    this.onNews(`${name === 'undo' ? 'Undone' : 'Done again'}: ${called}.`);
+  }
+
+  #button({ name, label, title, keys }) {
+    const button = make('button', { type: 'button', tabIndex: -1, title: `${title} (${keys})` }, label);
+    button.setAttribute('aria-keyshortcuts', keys);
+    button.dataset.command = name;
+    if (!this.#buttons.size) button.tabIndex = 0;
+    button.addEventListener('click', () => this.run(name));
+    return button;
+  }
+
+  /** Arrows go from button to button, as in any toolbar. */
+  #step(event) {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const buttons = [...this.#buttons.values()];
+    const index = buttons.indexOf(event.target);
+    if (!step || index < 0) return;
+    const next = buttons.at((index + step) % buttons.length);
+    event.target.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+    event.preventDefault();
+  }
+
+  /** Control+Z anywhere but in a field, whose own undo it is there. */
+  #key(event) {
+    const { key, ctrlKey, metaKey, shiftKey, target } = event;
+    if (!(ctrlKey || metaKey) || key.toLowerCase() !== 'z' || target.closest?.('input, textarea, select')) return;
+    event.preventDefault();
+    this.run(shiftKey ? 'redo' : 'undo');
+  }
+}
