@@ -34,3 +34,4 @@ class Numbers:
 
 
 NUMBERS = Numbers(NumberedType.REQUIREMENT, "external_id", "document_id")
+TEST_NUMBERS = Numbers(NumberedType.TEST_CASE, "test_id", "project_id")

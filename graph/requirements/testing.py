@@ -24,6 +24,7 @@ from graph.kit.items import Found, Item
 from graph.kit.json_items import json_items, shown_items
 from graph.kit.mutations import create, delete, restore, revert, update
 from graph.kit.node import Node
+from graph.requirements.numbers import TEST_NUMBERS
 from graph.requirements.recording import DERIVED
 from graph.requirements.testing_shapes import (
     MOST_FILES,
@@ -91,7 +92,8 @@ class TestCase(Authored, Node):
     model = db.TestCase
 
     test_id: str | None = described(
-        "The identifier of the test case in another system, unique within the project."
+        "The identifier of the test case, unique within the project. A numbering rule gives one to"
+        " a new test case without it."
     )
     title: str = described("The title of the test case.")
     description: str | None = described("The description of the test case.")
@@ -245,6 +247,7 @@ class Mutation:
         "Create a test case in a project.",
         within=(ProjectRow, "project_id"),
         prepare=_refuse_derived,
+        numbering=TEST_NUMBERS,
     )
     test_case_update = update(
         TestCase, TestCaseUpdateInput, "Update a test case.", prepare=_refuse_derived
@@ -258,6 +261,7 @@ class Mutation:
         "Create up to 500 test cases, in the order of the items.",
         within=(ProjectRow, "project_id"),
         prepare=_refuse_derived,
+        numbering=TEST_NUMBERS,
     )
     test_cases_update = updates(
         TestCase, TestCaseUpdateInput, "Update up to 500 test cases.", prepare=_refuse_derived

@@ -1,4 +1,4 @@
-"""Requirements without an identifier get one by the numbering rules, and never one twice."""
+"""Requirements and test cases without an identifier get one by the rules, and never one twice."""
 
 import asyncio
 
@@ -24,6 +24,12 @@ NESTED = """mutation ($input: DocumentCreateInput!) { documentCreate(input: $inp
 RENAME = """mutation ($id: UUID!, $version: BigInt!, $externalId: String) {
     requirementUpdate(id: $id, expectedVersion: $version, input: {externalId: $externalId}) {
         requirement { version externalId } } }"""
+CASE = """mutation ($input: TestCaseCreateInput!) { testCaseCreate(input: $input) {
+    testCase { id testId history { nodes { changes { field new } } } } } }"""
+CASES = """mutation ($items: [TestCaseCreateInput!]!) { testCasesCreate(items: $items) {
+    results { testCase { testId } } } }"""
+IMPORT = """mutation ($input: TestResultsImportInput!) { testResultsImport(input: $input) {
+    created } }"""
 
 
 @pytest.fixture
@@ -134,6 +140,40 @@ async def test_numbers_of_32_writers_at_once_are_exact(world, rule, create, othe
         assert len(numbers) == len(set(numbers))
         assert again or numbers == list(range(1, len(numbers) + 1))
     assert len(given) == sum(writer % 5 + 1 for writer in range(32))
+
+
+async def test_test_cases_are_numbered_by_rules_of_their_own(world, rule):
+    await rule("REQ-")
+    case = {"projectId": world.project, "title": "Stops"}
+
+    async def create(*items):
+        said = [{**case, **item} for item in items]
+        made = await world.ask("editor", CASES, items=said)
+        return [result["testCase"]["testId"] for result in made["results"]]
+
+    assert await create({}) == [None]
+    await create({"testId": "TC-041"})
+    made = await rule("TC-", numbers="TEST_CASE")
+    one = (await world.ask("editor", CASE, input=case))["testCase"]
+    assert one["testId"] == "TC-042"
+    assert {"field": "testId", "new": "TC-042"} in one["history"]["nodes"][0]["changes"]
+    assert await create({}, {"testId": "OWN"}, {}) == ["TC-043", "OWN", "TC-044"]
+    await world.superuser.execute("DELETE FROM test_req WHERE id = $1", one["id"])
+    # those of an import are kept, and move the counter
+    xml = '<testsuite><testcase name="TC-0100"/><testcase name="hoists"/></testsuite>'
+    said = {"projectId": world.project, "content": xml, "unknownTests": "CREATE"}
+    found = await world.ask("editor", IMPORT, input={**said, "requirementId": world.requirement})
+    assert found == {"created": 2}
+    names = await world.superuser.fetch(
+        "SELECT test_id FROM test_req WHERE organization_id = $1", world.organization
+    )
+    assert {"TC-0100", "hoists"} <= {row["test_id"] for row in names}
+    await world.token("editor")
+    given = await asyncio.gather(*(create(*[{}] * (n % 3 + 1)) for n in range(8)))
+    numbers = sorted(int(name[3:]) for names in given for name in names)
+    assert numbers == list(range(101, 101 + sum(n % 3 + 1 for n in range(8))))
+    await world.ask("admin", REMOVE, id=made["id"], version=1)
+    assert await create({}) == [None]
 
 
 @pytest.fixture
