@@ -50,6 +50,13 @@ CYCLES = """query ($id: UUID!) { project(id: $id) { traceCycles {
 SUSPECTS = """query ($id: UUID!) { project(id: $id) {
     traceLinks(first: 50, filter: { suspect: { eq: true } }) { %s nodes { id
         source { changes { field } } target { changes { field } } } } } }"""
+COVERAGE = """query ($id: UUID!) { project(id: $id) {
+    coverage(groupBy: [{ by: LEVEL }, { by: STATUS }]) {
+        totalCount coveredCount uncoveredCount suspectCount %s } } }"""
+GROUPS = "groups { keys { value } count coveredCount suspectCount }"
+COVERED = """query ($id: UUID!) { project(id: $id) {
+    requirements(first: 50, filter: { coverage: [{ state: %s }] }) {
+        totalCount nodes { name } } } }"""
 
 
 async def measure(stand: Stand) -> None:
@@ -62,12 +69,17 @@ async def measure(stand: Stand) -> None:
         "50 suspect links": partial(stand.ask, SUSPECTS % "", id=str(project)),
         "the same, and how many": partial(stand.ask, SUSPECTS % "totalCount", id=str(project)),
     }
+    for state in ("COVERED", "UNCOVERED", "SUSPECT"):
+        listed = partial(stand.ask, COVERED % state, id=str(project))
+        calls[f"50 {state.lower()}, and how many"] = listed
+    calls["coverage"] = partial(stand.ask, COVERAGE % "", id=str(project))
+    calls["coverage by level and status"] = partial(stand.ask, COVERAGE % GROUPS, id=str(project))
     impact = (await calls["impact, counts"]()).json()["data"]["requirement"]["impact"]
     assert impact["totalCount"] == NODES - 1
     for name, call in calls.items():
         taken = [await _seconds(call) for _ in range(ROUNDS)]
         median, statements = statistics.median(taken), await stand.statements(call)
-        print(f"{name:<28}{median * 1000:8.0f} ms{statements:4d} statements")
+        print(f"{name:<32}{median * 1000:8.0f} ms{statements:4d} statements")
     await _print_edits(stand, project)
 
 

@@ -28,8 +28,8 @@ from db.feed.sequencing import trim
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from graph import explorer
+from graph.editor import downloads, plots
 from graph.editor import page as editor
-from graph.editor import plots
 from graph.explorer.browser_redirect import BrowserRedirect
 from graph.http.operation.metrics import Metrics, PoolUse
 from graph.http.operation.operations import Operations
@@ -150,6 +150,7 @@ def create_app(settings: Settings) -> Gateway:
             *explorer.routes(settings),
             *editor.routes(database, settings, outbox),
             *plots.routes(database, settings, outbox),
+            *downloads.routes(database, settings, outbox),
             *pages.routes(database, settings, outbox),
             *oauth.routes(database, settings, outbox),
         ],

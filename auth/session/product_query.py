@@ -33,6 +33,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.sql.functions import Function
+from sqlalchemy.sql.visitors import iterate
 
 from auth.policy import live, parameters, require_token_scope
 from auth.session.changes import WHOSE
@@ -43,6 +44,7 @@ from auth.viewer import Viewer
 from db.base import Base, Entity, Part, Readable
 from db.change import AuditLog
 from db.functions import FUNCTIONS
+from db.problem import Problem
 
 CONSTANT = re.compile(r"(?:'(?:[^'\\]|'')*'|-?\d+|NULL)(?:::[\w.]+(?:\[\])?)?|\*")
 """The literal SQL that a product may use: a constant, perhaps with its type, or `*`."""
@@ -99,6 +101,14 @@ def existing(model: type[Entity], *names: str) -> Subquery:
     They are for insertions of parts, and for rules of writing.
     """
     return _rows(model, names, (live(model), *not_hidden(model)), _EXISTING)
+
+
+def require_own_rows(where: Sequence[ColumnElement[bool]]) -> None:
+    """Raise INVALID where a condition of a past read has `readable` rows, which are current."""
+    elements = (element for condition in where for element in iterate(condition))
+    if any(isinstance(one, Subquery) and id(one.element) in _READABLE for one in elements):
+        message = "A past state cannot be filtered by the current state of other objects."
+        raise Problem("INVALID", message, field=["filter"])
 
 
 def _rows(

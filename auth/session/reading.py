@@ -166,6 +166,8 @@ class ViewerSession(StatementReader):
         column: InstrumentedAttribute[UUID] = getattr(model, key)
         beneath = column == any_(bindparam("parents", type_=ARRAY(Uuid)))
         past = past if past and past.covers(model) else None
+        if past:
+            product_query.require_own_rows(where)
         if limit is None:
             statement = self._readable(model, (beneath, *where), beneath=key).order_by(*order)
         elif past and not past.indexed:
@@ -209,6 +211,8 @@ class ViewerSession(StatementReader):
             column.label("parent"), func.count().label("count")
         )
         past = past if past and past.covers(model) else None
+        if past:
+            product_query.require_own_rows(where)
         rows = await self._fetch_then(model, key, parents, statement.group_by(column), past)
         return {row["parent"]: row["count"] for row in rows}
 

@@ -101,14 +101,7 @@ class Statistics:
 
     @strawberry.field(description="The number of objects that match the filter.")
     async def total_count(self, info: Info) -> int:
-        context, asked = info.context, self.question
-
-        async def batch(parents: list[UUID]) -> list[int]:
-            found = await totals(context.session, asked.counting, parents)
-            return [found.get(parent, 0) for parent in parents]
-
-        number: int = await context.loader(("total", asked.shape), batch).load(asked.parent)
-        return number
+        return (await total(info.context, self.question))["number"]
 
     @strawberry.field(
         description="The groups. If there are more than `first`, a last one stands for all others."
@@ -117,15 +110,42 @@ class Statistics:
     async def groups(
         self, info: Info, first: First = DEFAULT_GROUPS, sort: Sort = StatisticsSort.COUNT
     ) -> list[StatisticsGroup]:
-        if not 1 <= first <= MOST_GROUPS:
-            raise Problem("INVALID", f"Must be from 1 to {MOST_GROUPS}.", field=["first"])
-        return await _groups(info.context, self.question, first, sort)
+        return [
+            StatisticsGroup(keys=keys, count=numbers["number"], is_other=is_other)
+            for keys, numbers, is_other in await groups_of(info.context, self.question, first, sort)
+        ]
 
 
-async def _groups(
+async def total(context: Context, asked: Question) -> Mapping[str, int]:
+    """Return the numbers of all rows; one statement for all parents."""
+
+    async def batch(parents: list[UUID]) -> list[Mapping[str, int]]:
+        found = await totals(context.session, asked.counting, parents)
+        none = dict.fromkeys(asked.counting.numbers, 0)
+        return [found.get(parent, none) for parent in parents]
+
+    numbers: Mapping[str, int] = await context.loader(("total", asked.shape), batch).load(
+        asked.parent
+    )
+    return numbers
+
+
+class Group(NamedTuple):
+    """A group: its keys, which are none for that of all others, and its numbers."""
+
+    keys: list[StatisticsKey]
+    numbers: Mapping[str, int]
+    is_other: bool
+
+
+async def groups_of(
     context: Context, asked: Question, first: int, sort: StatisticsSort
-) -> list[StatisticsGroup]:
-    async def batch(parents: list[UUID]) -> list[list[StatisticsGroup]]:
+) -> list[Group]:
+    """Return the largest groups; one statement for all parents. Raises INVALID."""
+    if not 1 <= first <= MOST_GROUPS:
+        raise Problem("INVALID", f"Must be from 1 to {MOST_GROUPS}.", field=["first"])
+
+    async def batch(parents: list[UUID]) -> list[list[Group]]:
         found = await counts(
             context.session,
             asked.counting,
@@ -136,28 +156,32 @@ async def _groups(
         return [_shown(asked, found[parent]) for parent in parents]
 
     loader = context.loader(("groups", asked.shape, first, sort), batch)
-    groups: list[StatisticsGroup] = await loader.load(asked.parent)
+    groups: list[Group] = await loader.load(asked.parent)
     return groups
 
 
-def _shown(asked: Question, records: Sequence[Any]) -> list[StatisticsGroup]:
+def _shown(asked: Question, records: Sequence[Any]) -> list[Group]:
+    names = asked.counting.numbers
     groups = [
-        StatisticsGroup(
-            keys=[
+        Group(
+            [
                 StatisticsKey(
                     value=_spelled(asked.counting.model, grouped.by, record[f"d{i}"]),
                     model=grouped.object,
                 )
                 for i, grouped in enumerate(asked.dimensions)
             ],
-            count=record["number"],
-            is_other=False,
+            {name: record[name] for name in names},
+            False,
         )
         for record in records
     ]
     if records and records[0]["groups"] > len(records):
-        others = records[0]["total"] - sum(group.count for group in groups)
-        groups.append(StatisticsGroup(keys=[], count=others, is_other=True))
+        others = {
+            name: records[0][f"all_{name}"] - sum(group.numbers[name] for group in groups)
+            for name in names
+        }
+        groups.append(Group([], others, True))
     return groups
 
 
@@ -198,17 +222,16 @@ def group_input(name: str, dimensions: Mapping[str, Grouped]) -> Any:
 
 def statistics(
     model: type[Entity],
-    name: str,
+    group_: Any,
     dimensions: Mapping[str, Grouped],
     filter_: Any = None,
 ) -> Callable[[str, str], Any]:
     """Return a function that declares the statistics of an entity beneath a parent.
 
-    It takes the column that names the parent, and the description of the field. `name` is that of
-    the entity in the names of the inputs, and `filter_` the input that filters rows, if there is
-    one.
+    It takes the column that names the parent, and the description of the field. `group_` is the
+    input that names a dimension, and `filter_` the one that filters rows, if there is one.
     """
-    group: Any = group_input(name, dimensions)
+    group: Any = group_
     compared: Any = filter_ or str
 
     def field(key: str, text: str) -> Any:
@@ -227,7 +250,7 @@ def statistics(
             shape = (model, key, repr(group_by), repr(filter))
 
             def prepare() -> Question:
-                chosen = _chosen(dimensions, group_by)
+                chosen = chosen_dimensions(dimensions, group_by)
                 groupings = tuple((grouped.by, name) for grouped, name in chosen)
                 where = (matches(model, filter),) if filter else ()
                 counting = Counting(model, key, groupings, where)
@@ -247,7 +270,7 @@ def statistics(
     return field
 
 
-def _chosen(
+def chosen_dimensions(
     dimensions: Mapping[str, Grouped], group_by: Sequence[Any]
 ) -> list[tuple[Grouped, str | None]]:
     """Return the dimensions asked for, each with the property if it is one. Raises INVALID."""

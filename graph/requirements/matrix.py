@@ -19,7 +19,6 @@ from db.requirements.testing import TestMatrixView as TestMatrixViewRow
 from graph.core.projects import Project
 from graph.kit.connection import After, Before, Connection, First, Last, asked_for
 from graph.kit.context import Context, Info
-from graph.kit.cursor import Key
 from graph.kit.fields import described, to_one
 from graph.kit.scopes import SCOPE
 from graph.requirements.executions import TestExecution
@@ -33,6 +32,7 @@ from graph.requirements.matrix_configuration import (
     shown,
 )
 from graph.requirements.matrix_views import TestMatrixView
+from graph.requirements.reading_order import KEYS, keys_in
 from graph.requirements.requirements import Requirement
 from graph.requirements.sql.test_matrix import ROW, Matrix
 from graph.requirements.testing import TestCase
@@ -41,15 +41,6 @@ LARGEST_ROWS = 200
 """The most requirements on one page of a matrix."""
 MOST_CELLS, DEFAULT_CELLS = 1_000, 100
 """The most cells of a requirement in one answer, and the number of them by default."""
-
-
-def _keys(columns: Any) -> tuple[Key, ...]:
-    """Return the sort keys of the rows: by document, then in the order of the document."""
-    return tuple(Key(columns[name]) for name in ("document_id", "position", "id"))
-
-
-KEYS = _keys(RequirementRow.__table__.c)
-"""The keys of the cursors."""
 
 
 @strawberry.type(description="The latest result of a test case for a requirement.")
@@ -204,8 +195,8 @@ class TestMatrix:
         asked = asked_for(first, after, last, before, KEYS, largest=LARGEST_ROWS)
         matrix = self.of(info.context)
         found = await matrix.rows(
-            lambda columns: asked.bounds(_keys(columns)),
-            lambda columns: asked.order(_keys(columns)),
+            lambda columns: asked.bounds(keys_in(columns)),
+            lambda columns: asked.order(keys_in(columns)),
             asked.size + 1,
         )
         rows: list[Any] = [self._row(record) for record in found]

@@ -14,17 +14,10 @@ from db.core.projects import Project as ProjectRow
 from db.requirements import requirements as db
 from db.requirements.documents import Block as BlockRow
 from db.requirements.documents import Document as DocumentRow
-from db.requirements.requirements import (
-    RequirementFormat,
-    RequirementLevel,
-    RequirementPriority,
-    RequirementStatus,
-)
 from graph.core.people import Authored
 from graph.core.projects import Project
 from graph.kit.bulk import creates, deletes, updates
 from graph.kit.connection import connection
-from graph.kit.enums import describe_enum
 from graph.kit.fields import by_id, described, extend_type, to_one
 from graph.kit.inputs import filter_input, input_for, order_input
 from graph.kit.items import Found, Item, unrefused
@@ -40,59 +33,17 @@ from graph.kit.mutations import (
 from graph.kit.node import Node
 from graph.kit.ordering import PlacementInput, elsewhere, put_at_end
 from graph.requirements.blocks import Block
+from graph.requirements.coverage_filters import CoverageFilterInput
 from graph.requirements.documents import Document
 from graph.requirements.following import followers
 from graph.requirements.numbers import NUMBERS
 from graph.requirements.property_filters import PropertyValueFilterInput, PropertyValueOrderInput
 from graph.requirements.property_values import check_changed, check_new
-
-describe_enum(
-    RequirementStatus,
-    "The lifecycle status of a requirement.",
-    {
-        "DRAFT": "The requirement is being written.",
-        "IN_REVIEW": "The requirement is being reviewed.",
-        "APPROVED": "The requirement is approved for implementation.",
-        "REJECTED": "The requirement was reviewed and rejected.",
-        "IN_PROGRESS": "The requirement is being implemented.",
-        "IMPLEMENTED": "The requirement is implemented.",
-        "VERIFIED": "The implementation is verified against the requirement.",
-        "DEPRECATED": "The requirement no longer applies.",
-    },
-)
-describe_enum(
+from graph.requirements.requirement_types import (
     RequirementFormat,
-    "The notation in which a requirement is written.",
-    {
-        "NATURAL_LANGUAGE": "Free text.",
-        "STRUCTURED": "Text that follows a template.",
-        "FORMAL": "A formal specification language.",
-        "EARS": "The Easy Approach to Requirements Syntax (EARS).",
-        "GHERKIN": "Gherkin scenarios: given, when, then.",
-    },
-)
-describe_enum(
-    RequirementPriority,
-    "The priority of a requirement, from lowest to highest.",
-    {
-        "LOW": "Low priority.",
-        "MEDIUM": "Medium priority.",
-        "HIGH": "High priority.",
-        "CRITICAL": "Critical priority.",
-        "BLOCKER": "Blocks a release until it is fulfilled.",
-    },
-)
-describe_enum(
     RequirementLevel,
-    "The level of the product to which a requirement applies, from widest to narrowest.",
-    {
-        "BUSINESS": "The needs of the business.",
-        "SYSTEM": "The system as a whole.",
-        "SUBSYSTEM": "A subsystem.",
-        "COMPONENT": "A component of a subsystem.",
-        "FEATURE": "A feature.",
-        "USER_STORY": "A user story.",
-    },
+    RequirementPriority,
+    RequirementStatus,
 )
 
 LARGEST_REQUIREMENTS_PAGE = 1_000
@@ -158,7 +109,11 @@ RequirementFilterInput = filter_input(
         "property": (
             PropertyValueFilterInput,
             "Filters by the values of properties. All must match.",
-        )
+        ),
+        "coverage": (
+            CoverageFilterInput,
+            "Filters by coverage by trace links. All must match.",
+        ),
     },
 )
 RequirementOrderInput = order_input(

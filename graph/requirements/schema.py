@@ -25,7 +25,9 @@ from graph.requirements import (
     summaries,  # noqa: F401 (it extends types)
     testing,
     testing_history,  # noqa: F401 (it extends types)
+    trace_coverage,  # noqa: F401 (it extends types)
     trace_links,
+    traceability,
     tracing,  # noqa: F401 (it extends types)
 )
 
@@ -56,6 +58,7 @@ class Query(
     matrix_views.Query,
     matrix.Query,
     trace_links.Query,
+    traceability.Query,
     properties.Query,
     columns.Query,
 ):

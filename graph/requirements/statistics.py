@@ -7,7 +7,7 @@ from db.requirements.testing import TestCase, TestExecution
 from graph.core.organizations import Organization
 from graph.core.projects import Project
 from graph.kit.fields import extend_type
-from graph.requirements.counting import Grouped, statistics
+from graph.requirements.counting import Grouped, group_input, statistics
 from graph.requirements.documents import Document
 from graph.requirements.requirements import Requirement as RequirementType
 from graph.requirements.requirements import RequirementFilterInput
@@ -48,10 +48,16 @@ TRACE_LINKS = {
     "CREATED_DAY": Grouped(Dimension("created_at", "day"), "The day of the creation, in UTC."),
 }
 
-of_requirements = statistics(Requirement, "Requirement", REQUIREMENTS, RequirementFilterInput)
-of_test_cases = statistics(TestCase, "TestCase", TEST_CASES)
-of_executions = statistics(TestExecution, "TestExecution", TEST_EXECUTIONS)
-of_links = statistics(TraceLink, "TraceLink", TRACE_LINKS)
+RequirementGroupInput = group_input("Requirement", REQUIREMENTS)
+
+of_requirements = statistics(
+    Requirement, RequirementGroupInput, REQUIREMENTS, RequirementFilterInput
+)
+of_test_cases = statistics(TestCase, group_input("TestCase", TEST_CASES), TEST_CASES)
+of_executions = statistics(
+    TestExecution, group_input("TestExecution", TEST_EXECUTIONS), TEST_EXECUTIONS
+)
+of_links = statistics(TraceLink, group_input("TraceLink", TRACE_LINKS), TRACE_LINKS)
 
 
 def _in(counted: str, place: str) -> str:

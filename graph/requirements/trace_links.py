@@ -15,13 +15,11 @@ from db.core.people import Profile as ProfileRow
 from db.core.projects import Project as ProjectRow
 from db.requirements import collaboration as db
 from db.requirements.collaboration import EntityType as EntityLabel
-from db.requirements.collaboration import TraceLinkType
 from graph.core.people import Authored, Profile
 from graph.core.projects import Project
 from graph.kit.connection import connection
 from graph.kit.context import Context, Info
 from graph.kit.entity_types import EntityType
-from graph.kit.enums import describe_enum
 from graph.kit.fields import by_id, computed, described, extend_type, to_one
 from graph.kit.filters import BooleanFilterInput
 from graph.kit.history import FIELDS, FieldChange, field_change
@@ -34,23 +32,7 @@ from graph.requirements.executions import TestExecution
 from graph.requirements.requirements import Requirement
 from graph.requirements.sql.trace_ends import LINKABLE, Change, End, Since, TraceEnds, suspect
 from graph.requirements.testing import TestCase
-
-describe_enum(
-    TraceLinkType,
-    "The relation of the source of a trace link to its target.",
-    {
-        "DERIVED_FROM": "The source is derived from the target.",
-        "SATISFIES": "The source satisfies the target.",
-        "VERIFIES": "The source verifies the target.",
-        "REFINES": "The source refines the target.",
-        "IMPLEMENTS": "The source implements the target.",
-        "DEPENDS_ON": "The source depends on the target.",
-        "CONFLICTS_WITH": "The source conflicts with the target.",
-        "DUPLICATES": "The source duplicates the target.",
-        "PARENT_OF": "The source is the parent of the target.",
-        "RELATES_TO": "The source relates to the target.",
-    },
-)
+from graph.requirements.trace_types import TraceLinkType
 
 
 @strawberry.enum(description="The state of an end of a trace link.")

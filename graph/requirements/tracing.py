@@ -14,13 +14,11 @@ from db.core.projects import Project as ProjectRow
 from db.problem import Problem
 from db.requirements.collaboration import EntityType as EntityLabel
 from db.requirements.collaboration import TraceLink as TraceLinkRow
-from db.requirements.collaboration import TraceLinkType
 from graph.core.organizations import Organization
 from graph.core.projects import Project
 from graph.kit.connection import After, Before, Connection, First, Last
 from graph.kit.context import Context, Info
 from graph.kit.entity_types import EntityType
-from graph.kit.enums import describe_enum
 from graph.kit.fields import computed, described, extend_type
 from graph.kit.in_memory import keys_of, page_of
 from graph.requirements.cycles import components, graph_of, shortest_cycle
@@ -32,28 +30,16 @@ from graph.requirements.sql.trace_graph import (
     MOST_REACHED,
     Edge,
     Reached,
-    TraceDirection,
     TraceGraph,
 )
 from graph.requirements.trace_links import LINKABLE_TYPES, Linkable, TraceLink
+from graph.requirements.trace_types import TraceDirection, TraceLinkType
 
 PATH, MEMBERS = 10, 100
 """The numbers of objects in a path and in a cycle that an operation's cost assumes."""
 MOST_CYCLES = 100
 AT_ONCE = 5_000
 """The most links whose cycles are found on the event loop, in 10 ms; more go to a thread."""
-
-describe_enum(
-    TraceDirection,
-    "The direction in which trace links are followed. The target of a link is upstream of its"
-    " source; of a link of the type PARENT_OF, the source is upstream. Links of the types"
-    " RELATES_TO, CONFLICTS_WITH and DUPLICATES have no direction: they are followed both ways, and"
-    " only if `linkTypes` names them.",
-    {
-        "UPSTREAM": "To the objects that the object follows from.",
-        "DOWNSTREAM": "To the objects that follow from the object.",
-    },
-)
 
 LinkTypes = Annotated[
     list[TraceLinkType] | None,

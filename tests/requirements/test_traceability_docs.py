@@ -30,6 +30,12 @@ async def test_the_operations_run_and_answer_with_what_they_are_about(world):
     assert [item["node"]["id"] for item in impact["items"]["nodes"]] == [second]
     cycles = (await world.ask("viewer", OPERATIONS["Cycles"], project=world.project))["traceCycles"]
     assert [cycle["size"] for cycle in cycles["nodes"]] == [2]
+    coverage = await world.ask("viewer", OPERATIONS["Coverage"], project=world.project)
+    assert (coverage["derived"]["totalCount"], coverage["derived"]["coveredCount"]) == (3, 0)
+    assert await world.ask("viewer", OPERATIONS["Uncovered"], project=world.project)
+    sides = {"rows": world.document, "columns": world.document}
+    matrix = await world.ask("viewer", OPERATIONS["Matrix"], **sides)
+    assert (matrix["summary"]["links"], matrix["gaps"]["totalCount"]) == (2, 1)
 
 
 def test_the_content_of_requirements_is_listed():

@@ -1,18 +1,20 @@
 """The SQL that counts rows in groups, by up to three dimensions, beneath many parents at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
 from asyncpg import Record
 from sqlalchemy import (
+    CTE,
     Column,
     ColumnElement,
     Date,
     FromClause,
     Integer,
     Select,
+    Subquery,
     Text,
     Uuid,
     any_,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    inspect,
     literal_column,
     select,
     true,
@@ -59,17 +62,35 @@ Grouping = tuple[Dimension, str | None]
 
 
 @dataclass(frozen=True)
+class Measures:
+    """What is counted besides the rows: those for which a boolean of this name is true.
+
+    `add` returns the rows of a relation with a column for each name. `columns` are those of the
+    rows that it reads besides `id`.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    add: Callable[[CTE], FromClause]
+
+
+@dataclass(frozen=True)
 class Counting:
     """A question for counts: rows of `model` beneath parents, in groups.
 
     `key` is the column that names the parent. `where` holds conditions in the model's columns.
-    `sorted_by_key` orders the groups by their values, not by their counts.
     """
 
     model: type[Entity]
     key: str
-    groupings: tuple[Grouping, ...]
+    groupings: tuple[Grouping, ...] = ()
     where: tuple[ColumnElement[bool], ...] = ()
+    measures: Measures | None = None
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Return the names of what is counted; `number` is that of the rows themselves."""
+        return "number", *(self.measures.names if self.measures else ())
 
 
 async def counts(
@@ -82,8 +103,9 @@ async def counts(
 ) -> Mapping[UUID, list[Record]]:
     """Return the largest groups of each parent, `most` at most; one statement for all parents.
 
-    A record holds the values of its group (`d0` to `d2`), the number of its rows (`number`), and of
-    all groups of the parent their number (`groups`) and the sum of their rows (`total`).
+    A record holds the values of its group (`d0` to `d2`) and its numbers (`Counting.numbers`). Of
+    all groups of the parent it holds their number (`groups`) and the sums (`all_number` and so on).
+    `sorted_by_key` orders the groups by their values, not by their counts.
     """
     statement = _statement(counting, sorted_by_key=sorted_by_key)
     keys = {f"property{i}": key for i, (_, key) in enumerate(counting.groupings) if key is not None}
@@ -96,30 +118,51 @@ async def counts(
 
 async def totals(
     session: ViewerSession, counting: Counting, parents: Sequence[UUID]
-) -> Mapping[UUID, int]:
-    """Return the number of rows of each parent, whatever their groups."""
-    rows = readable(counting.model)
+) -> dict[UUID, dict[str, int]]:
+    """Return the numbers of each parent that has rows, whatever their groups."""
+    rows, conditions = _rows(counting)
     parent = rows.c[counting.key].label("parent")
-    statement = (
-        select(parent, func.count().label("number"))
-        .where(rows.c[counting.key] == PARENTS, *_conditions(counting, rows))
-        .group_by(parent)
-    )
+    statement = select(parent, *_numbers(counting, rows)).where(*conditions).group_by(parent)
     found = await session.query(statement, {"parents": list(parents)})
-    return {record["parent"]: record["number"] for record in found}
+    return {record["parent"]: {name: record[name] for name in counting.numbers} for record in found}
+
+
+def _rows(counting: Counting) -> tuple[FromClause, list[ColumnElement[bool]]]:
+    """Return the rows that are counted, and the conditions that select them from it."""
+    measures = counting.measures
+    if measures is None:
+        rows: FromClause = readable(counting.model)
+        return rows, [rows.c[counting.key] == PARENTS, *_conditions(counting, rows)]
+    own = [str(column.key) for column in inspect(counting.model).column_attrs]
+    rows = readable(counting.model, *own, *measures.columns)
+    kept = {"id", counting.key, *measures.columns}
+    kept |= {dimension.column for dimension, _ in counting.groupings}
+    chosen = (
+        select(*(rows.c[name] for name in sorted(kept)))
+        .where(rows.c[counting.key] == PARENTS, *_conditions(counting, rows))
+        .cte("chosen")
+        .prefix_with("MATERIALIZED")
+    )
+    return measures.add(chosen), []
+
+
+def _numbers(counting: Counting, rows: FromClause) -> list[ColumnElement[int]]:
+    first, *others = counting.numbers
+    measured = (func.count().filter(rows.c[name]).label(name) for name in others)
+    return [func.count().label(first), *measured]
 
 
 def _statement(counting: Counting, *, sorted_by_key: bool) -> Select[Any]:
-    rows = readable(counting.model)
+    rows, conditions = _rows(counting)
     source: FromClause = rows
     dimensions: list[ColumnElement[Any]] = []
     for i, (dimension, _) in enumerate(counting.groupings):
         source, value = _value(dimension, i, rows, source)
         dimensions.append(value.label(f"d{i}"))
     counted = (
-        select(rows.c[counting.key].label("parent"), *dimensions, func.count().label("number"))
+        select(rows.c[counting.key].label("parent"), *dimensions, *_numbers(counting, rows))
         .select_from(source)
-        .where(rows.c[counting.key] == PARENTS, *_conditions(counting, rows))
+        .where(*conditions)
         .group_by(
             literal_column("1"), *(literal_column(str(i + 2)) for i in range(len(dimensions)))
         )
@@ -130,12 +173,15 @@ def _statement(counting: Counting, *, sorted_by_key: bool) -> Select[Any]:
     place = func.row_number().over(
         partition_by=of_parent, order_by=[counted.c.number.desc(), *by_key]
     )
-    total = cast(func.sum(counted.c.number).over(partition_by=of_parent), Integer)
+    sums = (
+        cast(func.sum(counted.c[name]).over(partition_by=of_parent), Integer).label(f"all_{name}")
+        for name in counting.numbers
+    )
     ranked = select(
         *counted.c,
         place.label("place"),
         func.count().over(partition_by=of_parent).label("groups"),
-        total.label("total"),
+        *sums,
     ).subquery("ranked")
     order = [ranked.c[f"d{i}"].asc().nulls_last() for i in range(len(dimensions))]
     return (
@@ -169,12 +215,29 @@ def _value(
             return source.outerjoin(found, true()), found.c.value
 
 
+def elements_of(ids: Select[Any]) -> Select[Any]:
+    """Return a sub-select of these ids that PostgreSQL reads once, into a hash table.
+
+    It cannot estimate how many there are, and might run the statement itself for each row.
+    """
+    return select(func.unnest(func.array(ids.scalar_subquery(), type_=ARRAY(Uuid))))
+
+
+def among(column: Any, values: Collection[Any]) -> ColumnElement[bool]:
+    """Return the condition that the column has one of these values."""
+    listed = bindparam(None, list(values), type_=ARRAY(column.type), unique=True)
+    found: ColumnElement[bool] = column == any_(listed)
+    return found
+
+
 def _conditions(counting: Counting, rows: FromClause) -> list[ColumnElement[bool]]:
     """Return the conditions in the columns of the readable rows."""
     table: Any = counting.model.__table__
 
     def replace(element: Any, **_: Any) -> Any:
-        if not isinstance(element, Column) or element.table.key != table.key:
+        if isinstance(element, Subquery):
+            return element  # rows of another model, or of this one with columns of their own
+        if not isinstance(element, Column) or getattr(element.table, "key", None) != table.key:
             return None
         if element.key in rows.c:
             return rows.c[element.key]
