@@ -92,6 +92,8 @@ class Protocol(HttpToolsProtocol):
         self.config.heart.leave(self)
         self.resume_writing()
         super().connection_lost(exc)
+        if self._streamed is not None:
+            self._streamed.lost()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and set the deadline for the part still missing."""
@@ -137,6 +139,13 @@ class Protocol(HttpToolsProtocol):
         # Nothing refers to this one any more but itself, by way of its parser.
         vars(self).update(parser=None, scope=None, headers=None)
 
+    def write(self, part: bytes) -> bool:
+        """Write a chunk of the body of a stream at once; return False while the peer is behind."""
+        if self.flow.write_paused:
+            return False
+        self.transport.write(b"%x\r\n%b\r\n" % (len(part), part))
+        return True
+
     def abort(self) -> None:
         """Cut the connection of a client that does not read its stream."""
         self.transport.abort()
@@ -145,6 +154,8 @@ class Protocol(HttpToolsProtocol):
         """Start or stop supervising an endless response."""
         self._streamed = streamed
         if self.transport.is_closing():
+            if streamed is not None:
+                streamed.lost()
             return
         if streamed is not None:
             bound_waiting(self.transport)

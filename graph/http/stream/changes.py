@@ -254,6 +254,9 @@ class _Stopping:
     def beat(self) -> None:
         """Do nothing: nothing is written before the answer."""
 
+    def lost(self) -> None:
+        """Do nothing: the end of the client ends the wait otherwise."""
+
 
 def _answered(followed: dict[str, Any]) -> Answer:
     if "feedCursor" in followed:

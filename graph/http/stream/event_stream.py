@@ -55,6 +55,9 @@ class Streamed(Protocol):
     def beat(self) -> None:
         """Write a heartbeat, so that a lost client is noticed."""
 
+    def lost(self) -> None:
+        """Note that the client is gone."""
+
 
 class Streaming(Protocol):
     """The server's supervision of a stream, found under `EXTENSION`.
@@ -68,6 +71,9 @@ class Streaming(Protocol):
 
     def stream(self, streamed: Streamed | None) -> None:
         """Start supervising an endless response; None ends that."""
+
+    def write(self, part: bytes) -> bool:
+        """Write a part of the body at once; return False while more waits than HIGHEST bytes."""
 
     def abort(self) -> None:
         """Cut the connection off."""
@@ -125,7 +131,11 @@ class EventStreams:
 
 
 class Stream:
-    """One stream of events: its pending writes, and its end."""
+    """One stream of events: its pending writes, and its end.
+
+    Where the server supervises it, an event is written as soon as it comes, and waits only while
+    the client does not read.
+    """
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
@@ -133,7 +143,7 @@ class Stream:
         self._waiting: list[bytes] = []
         self._size, self._since = 0, 0.0
         self._more, self._room = asyncio.Event(), asyncio.Event()
-        self._ended = self._gone = self._stalled = False
+        self._open = self._ended = self._gone = self._stalled = False
 
     async def run(
         self, visit: LiveConnection, params: Params, receive: Receive, send: Send
@@ -146,7 +156,7 @@ class Stream:
         operation = SseOperation(visit, self)
         task = operation.begin(params, headers, after, permit)
         task.add_done_callback(lambda _: self._more.set())
-        watching = asyncio.create_task(self._watch(receive))
+        watching = self._watch(receive)
         try:
             await self._more.wait()
             if task.done() and (error := task.exception()) is not None:
@@ -158,7 +168,8 @@ class Stream:
             self._gone = True
             self._room.set()
             operation.end()
-            watching.cancel()
+            if watching is not None:
+                watching.cancel()
             if self._server is not None:
                 self._server.stream(None)
 
@@ -171,6 +182,8 @@ class Stream:
     def put(self, event: bytes) -> None:
         """Write this as soon as the client reads."""
         if self._ended or self._stalled:
+            return
+        if self._open and not self._waiting and self._server and self._server.write(event):
             return
         now = asyncio.get_running_loop().time()
         self._since = self._since if self._size else now
@@ -189,8 +202,13 @@ class Stream:
 
     def beat(self) -> None:
         """Write a comment, when nothing else waits."""
-        if not self._size:
+        if self._open and not self._size:
             self.put(COMMENT)
+
+    def lost(self) -> None:
+        """End the stream, which nobody reads any more."""
+        self._gone = True
+        self.end()
 
     def leave(self, problem: Problem, expired: bool) -> None:
         """End the stream of a dead credential; without an error if it has only expired."""
@@ -199,17 +217,23 @@ class Stream:
             self.put(COMPLETE)
         self.end()
 
-    async def _watch(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        self._gone = True
-        self.end()
-
-    async def _write(self, visit: LiveConnection, send: Send) -> None:
+    def _watch(self, receive: Receive) -> "asyncio.Task[None] | None":
+        """Have the end of the client noted, by the server if it supervises the stream."""
         if self._server is not None:
             self._server.stream(self)
+            return None
+
+        async def watch() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            self.lost()
+
+        return asyncio.create_task(watch())
+
+    async def _write(self, visit: LiveConnection, send: Send) -> None:
         await send({**START})
         await send(_body(COMMENT))
+        self._open = True
         try:
             while not self._gone and not self._stalled:
                 if self._waiting:
@@ -242,7 +266,7 @@ class Stream:
     async def _wait(self) -> None:
         self._more.clear()
         try:
-            async with asyncio.timeout(KEEP_ALIVE):
+            async with asyncio.timeout(KEEP_ALIVE if self._server is None else None):
                 await self._more.wait()
         except TimeoutError:
             self.put(COMMENT)
