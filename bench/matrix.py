@@ -17,8 +17,9 @@ RESULTS = 800
 
 FILL_REQUIREMENTS = """
 INSERT INTO requirements (id, organization_id, project_id, document_id, name, position, version,
-    priority)
+    content_version, priority)
 SELECT gen_random_uuid(), $1, $2, $3, 'Requirement ' || i, i, 1 + (i % 10 = 0)::int,
+    1 + (i % 10 = 0)::int,
     (array['low', 'medium', 'high', 'critical'])[1 + i % 4]::requirement_priority
 FROM generate_series(1, $4) AS i
 """

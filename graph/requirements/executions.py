@@ -1,6 +1,7 @@
 """Executions of test cases: the results, each for one requirement at one of its versions."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from graph.kit.payloads import answer, bulk_payload_of, payload_of
 from graph.kit.scalars import BigInt
 from graph.requirements.recording import complete, derive, record_rows
 from graph.requirements.requirements import Requirement
+from graph.requirements.sql.test_pairs import content_versions
 from graph.requirements.testing import TestCase
 from graph.requirements.testing_shapes import (
     MOST_DEFECTS,
@@ -94,6 +96,23 @@ class TestExecution(Authored, Node):
     project: Project | None = to_one(
         "project_id", ProjectRow, Project, "The project of the execution."
     )
+
+    @computed(
+        "requirement_id",
+        "requirement_version",
+        "executed_at",
+        text="Whether the content of the requirement was changed after the result. False without a"
+        " result, and null if the requirement cannot be read, or when a past state is read.",
+    )
+    async def stale(root: strawberry.Parent[Any], info: Info) -> bool | None:  # noqa: N805
+        context = info.context
+        if context.past_of(root) is not None:
+            return None
+        batch = partial(content_versions, context.session)
+        version = await context.loader("content versions", batch).load(root.requirement_id)
+        if version is None:
+            return None
+        return root.executed_at is not None and version > (root.requirement_version or version)
 
     @computed("defects", text=f"The defects that were found, at most {MOST_DEFECTS}.")
     def defects(root: strawberry.Parent[Any]) -> list[Defect]:  # noqa: N805

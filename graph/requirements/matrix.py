@@ -53,10 +53,10 @@ class TestMatrixCell:
         "The status of the latest execution with a result; if there is none, of the latest"
         " execution."
     )
-    stale: bool = described("Whether the result is of an older version of the requirement.")
+    stale: bool = described("Whether the content of the requirement was changed after the result.")
     flaky: bool = described(
-        "Whether the test case has both passed and failed with the same versions of the product"
-        " and the requirement."
+        "Whether the test case has both passed and failed with the same version of the product and"
+        " the same content of the requirement."
     )
     test_case: TestCase | None = to_one("test_id", TestCaseRow, TestCase, "The test case.")
     execution: TestExecution | None = to_one(
@@ -200,7 +200,13 @@ class TestMatrix:
             asked.size + 1,
         )
         rows: list[Any] = [self._row(record) for record in found]
-        return Connection[TestMatrixRow](page=asked.page(rows, matrix.count))
+
+        async def count() -> int:
+            if found and self.chosen.holes:
+                return int(found[0]["total"])
+            return await matrix.count()
+
+        return Connection[TestMatrixRow](page=asked.page(rows, count))
 
     def _row(self, record: Any) -> TestMatrixRow:
         holes: list[TestHole] = [

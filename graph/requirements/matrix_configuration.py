@@ -40,12 +40,13 @@ class TestHole(Enum):
     )
     STALE = strawberry.enum_value(
         "stale",
-        description="The latest result of a test case is of an older version of the requirement.",
+        description="The content of the requirement was changed after the latest result of a test"
+        " case.",
     )
     FLAKY = strawberry.enum_value(
         "flaky",
-        description="A test case has both passed and failed with the same versions of the product"
-        " and the requirement.",
+        description="A test case has both passed and failed with the same version of the product"
+        " and the same content of the requirement.",
     )
 
 

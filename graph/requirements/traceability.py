@@ -206,8 +206,11 @@ async def _lines(
         )
         for record in found
     ]
-    page = asked.page(lines, partial(matrix.count, holes=holes))
-    return Connection[TraceabilityLine](page=page)
+
+    async def count() -> int:
+        return int(found[0]["total"]) if found and holes else await matrix.count(holes=holes)
+
+    return Connection[TraceabilityLine](page=asked.page(lines, count))
 
 
 async def _side(context: Context, given: TraceabilitySideInput, name: str) -> Side:

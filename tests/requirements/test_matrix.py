@@ -3,6 +3,7 @@
 import pytest
 
 from tests.kit.asking import run, session_of
+from tests.requirements.linking import edit
 from tests.requirements.test_matrix_views import view
 from tests.requirements.verifying import case, record, requirement
 from tests.world import Refused
@@ -45,7 +46,8 @@ async def verified(world):
         await add("Flaky", two, status, executionVersion="2.1")
     await add("Retired", retired, "PASS")
     await world.superuser.execute(
-        "UPDATE requirements SET version = version + 1 WHERE id = $1", ids["Stale"]
+        "UPDATE requirements SET version = version + 1, description = 'New' WHERE id = $1",
+        ids["Stale"],
     )
     return ids | {"one": one, "two": two, "unused": unused}
 
@@ -94,6 +96,31 @@ async def test_each_pair_has_its_latest_result_and_each_row_its_gaps(world, veri
         "pairs": 6,
         "passed": 4,
     }
+
+
+async def test_edits_of_what_is_no_content_leave_a_result_as_it_is(world):
+    one = await case(world)
+    await record(world, one, "FAIL", executionVersion="2.1")
+    version = await edit(world, world.requirement, tags=["safety"], status="APPROVED")
+    assert (await run_of(world))["stale"] is False
+    await record(world, one, "PASS", executionVersion="2.1")
+    (row,) = (await ask(world))["rows"]["nodes"]
+    assert row["holes"] == ["FLAKY"]
+    await edit(world, world.requirement, version, description="Other")
+    (row,) = (await ask(world))["rows"]["nodes"]
+    assert row["holes"] == ["STALE"]
+    assert (await run_of(world))["stale"] is True
+    await record(world, one, "PASS", executionVersion="2.1")
+    (row,) = (await ask(world))["rows"]["nodes"]
+    assert row["holes"] == []
+    assert (await run_of(world))["stale"] is False
+
+
+async def run_of(world):
+    """Return the latest execution of the requirement."""
+    query = """query ($id: UUID!) { requirement(id: $id) {
+        executions(first: 1) { nodes { stale requirementVersion } } } }"""
+    return (await world.ask("viewer", query, id=world.requirement))["executions"]["nodes"][0]
 
 
 async def test_it_is_read_in_pages_by_gap_by_group_and_by_test(world, verified):

@@ -34,11 +34,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
 from auth.session import ViewerSession
-from auth.session.product_query import readable
+from auth.session.product_query import CONTENT_VERSION, readable
 from db.requirements.requirements import Requirement
 from db.requirements.testing import ExecutionStatus, TestCase, TestExecution, TestStatus
 from graph.requirements.matrix_configuration import Configuration, TestHole, TestMatrixGrouping
 from graph.requirements.recording import STATUS
+from graph.requirements.sql.statistics import elements_of
 
 PASSED = (ExecutionStatus.PASS,)
 FAILED = (ExecutionStatus.FAIL, ExecutionStatus.ERROR)
@@ -64,16 +65,19 @@ class Matrix:
     async def rows(self, bounds: Keys, order: Keys, limit: int) -> list[Record]:
         """Return the first requirements in this order, each with the counts of its pairs.
 
-        Only the pairs of these are read, unless the configuration asks for gaps.
+        Only the pairs of these are read, unless the configuration asks for gaps. Then each row has
+        the number of requirements on all pages (`total`), too.
         """
         chosen = self._requirements()
         if self._configuration.holes:
             rows = _of_requirements(chosen, self._pairs(chosen))
-            shown = select(rows).where(_any_hole(rows, self._configuration), *bounds(rows.c))
+            hole = _any_hole(rows, self._configuration)
+            total = select(func.count()).select_from(rows).where(hole).scalar_subquery()
+            shown = select(rows, total.label("total")).where(hole, *bounds(rows.c))
             return await self._run(shown.order_by(*order(rows.c)).limit(limit))
         first = select(chosen).where(*bounds(chosen.c)).order_by(*order(chosen.c)).limit(limit)
         page = first.cte("page").prefix_with("MATERIALIZED")
-        rows = _of_requirements(page, self._pairs(page))
+        rows = _of_requirements(page, self._pairs(page, of_page=True))
         return await self._run(select(rows).order_by(*order(rows.c)))
 
     async def count(self) -> int:
@@ -96,9 +100,9 @@ class Matrix:
     ) -> list[Record]:
         """Return at most `limit` pairs of each of these requirements, the oldest tests first."""
         ids = bindparam("requirements", list(requirements), type_=ARRAY(Uuid))
-        table = readable(Requirement, *ROW, "version")
+        table = readable(Requirement, *ROW, CONTENT_VERSION)
         chosen = select(table).where(table.c.id == any_(ids)).cte("chosen")
-        pairs = self._pairs(chosen, tests)
+        pairs = self._pairs(chosen, tests, of_page=True)
         place = func.row_number().over(
             partition_by=pairs.c.requirement_id, order_by=(pairs.c.test_id,)
         )
@@ -152,7 +156,8 @@ class Matrix:
     def _requirements(self) -> CTE:
         """Return the requirements that the configuration shows."""
         shown = self._configuration
-        names = (*ROW, "project_id", "status", "priority", "level", "format", "tags", "version")
+        shown_columns = ("status", "priority", "level", "format", "tags")
+        names = (*ROW, "project_id", *shown_columns, CONTENT_VERSION)
         table = readable(Requirement, *names)
         kept = [name for name in names if name != "project_id"]
         return (
@@ -192,12 +197,33 @@ class Matrix:
             .cte("tests")
         )
 
-    def _pairs(self, chosen: CTE, tests: Collection[UUID] | None = None) -> CTE:
-        """Return the pairs of these requirements, each with its latest result."""
-        runs, counted = self._runs(chosen, tests), self._tests()
+    def _pairs(
+        self, chosen: CTE, tests: Collection[UUID] | None = None, *, of_page: bool = False
+    ) -> CTE:
+        """Return the pairs of these requirements, each with its latest result.
+
+        The executions of a page are found by its requirements, else those of the project are read.
+        """
+        found, counted = self._executions(chosen, tests, of_page=of_page), self._tests()
+        runs = (
+            select(found, chosen.c.id.label("chosen_id"), chosen.c.content_version)
+            .select_from(found.join(chosen, chosen.c.id == found.c.requirement_id, full=True))
+            .subquery("runs")
+        )
         tells = runs.c.execution_status == any_(_array(runs.c.execution_status, COUNTED))
+        is_stale = and_(
+            runs.c.executed_at.is_not(None), runs.c.content_version > runs.c.requirement_version
+        )
         latest = (
-            select(runs, _is_flaky(runs).label("flaky"))
+            select(
+                runs.c.requirement_id,
+                runs.c.test_id,
+                runs.c.chosen_id,
+                runs.c.id.label("execution_id"),
+                runs.c.execution_status.label("status"),
+                func.coalesce(is_stale, false()).label("stale"),
+                _is_flaky(runs).label("flaky"),
+            )
             .ext(distinct_on(runs.c.requirement_id, runs.c.test_id))
             .order_by(
                 runs.c.requirement_id,
@@ -209,29 +235,16 @@ class Matrix:
             .cte("latest")
             .prefix_with("MATERIALIZED")
         )
-        is_stale = and_(
-            latest.c.executed_at.is_not(None), chosen.c.version > latest.c.requirement_version
-        )
         joined = (
             select(
-                latest.c.requirement_id,
-                latest.c.test_id,
-                latest.c.id.label("execution_id"),
-                latest.c.execution_status.label("status"),
-                func.coalesce(is_stale, false()).label("stale"),
-                latest.c.flaky,
-                chosen.c.id.label("chosen_id"),
+                latest,
                 counted.c.id.label("counted_id"),
                 counted.c.test_type,
                 counted.c.priority,
                 counted.c.status.label("test_status"),
                 counted.c.method,
             )
-            .select_from(
-                latest.join(chosen, chosen.c.id == latest.c.requirement_id, full=True).join(
-                    counted, counted.c.id == latest.c.test_id, full=True
-                )
-            )
+            .select_from(latest.join(counted, counted.c.id == latest.c.test_id, full=True))
             .cte("joined")
             .prefix_with("MATERIALIZED")
         )
@@ -241,37 +254,36 @@ class Matrix:
         )
         return select(joined).where(*both).cte("pairs").prefix_with("MATERIALIZED")
 
-    def _runs(self, chosen: CTE, tests: Collection[UUID] | None) -> CTE:
+    def _executions(
+        self, chosen: CTE, tests: Collection[UUID] | None, *, of_page: bool
+    ) -> FromClause:
         """Return the executions for these requirements that the configuration counts."""
         shown = self._configuration
-        names = (
+        kept = (
             "id",
-            "project_id",
             "requirement_id",
             "test_id",
             "execution_status",
             "executed_at",
-            "execution_environment",
             "execution_version",
             "requirement_version",
         )
-        table = readable(TestExecution, *names)
+        table = readable(TestExecution, *kept, "project_id", "execution_environment")
         narrowed = (
             () if tests is None else (table.c.test_id == any_(_array(table.c.test_id, tests)),)
         )
-        ids = func.array(select(chosen.c.id).scalar_subquery(), type_=ARRAY(Uuid))
-        kept = [name for name in names if name not in ("project_id", "execution_environment")]
+        wanted = table.c.requirement_id.in_(elements_of(select(chosen.c.id)))
         return (
             select(*(table.c[name] for name in kept))
             .where(
                 table.c.project_id == PROJECT,
-                table.c.requirement_id.in_(select(func.unnest(ids))),  # a hash table
+                # A plain `in` is a join, by the index of requirements.
+                wanted if of_page else wanted.is_not(False),
                 *_among(table.c.execution_environment, shown.execution_environments),
                 *_among(table.c.execution_version, shown.execution_versions),
                 *narrowed,
             )
-            .cte("runs")
-            .prefix_with("MATERIALIZED")
+            .subquery("found")
         )
 
 
@@ -293,13 +305,16 @@ def _overlapping(column: Any, values: Collection[str]) -> list[ColumnElement[boo
     return [column.overlap(wanted)]
 
 
-def _is_flaky(runs: CTE) -> ColumnElement[bool]:
-    """Return whether the executions with the versions of this one both passed and failed."""
+def _is_flaky(runs: FromClause) -> ColumnElement[bool]:
+    """Return whether the executions with the versions of this one both passed and failed.
+
+    All versions of a requirement since its last change of content are one.
+    """
     status = runs.c.execution_status
     same = (
         runs.c.requirement_id,
         runs.c.test_id,
-        runs.c.requirement_version,
+        func.least(runs.c.requirement_version, runs.c.content_version),
         runs.c.execution_version,
     )
 

@@ -1,6 +1,6 @@
 """The SQL of an import of test results: the test cases and requirements that a file may name."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from asyncpg import Record
@@ -8,12 +8,26 @@ from sqlalchemy import Text, Uuid, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from auth.session import ViewerSession
-from auth.session.product_query import readable
+from auth.session.product_query import CONTENT_VERSION, readable
 from db.requirements.requirements import Requirement
 from db.requirements.testing import TestCase, TestExecution
 
 PROJECT = bindparam("project", type_=Uuid)
 NAMES = any_(bindparam("names", type_=ARRAY(Text)))
+
+
+async def content_versions(session: ViewerSession, ids: Sequence[UUID]) -> list[int | None]:
+    """Return the version at which the content of each requirement was last changed.
+
+    None for a requirement that the viewer cannot read. One statement, whatever their number.
+    """
+    table = readable(Requirement, "id", CONTENT_VERSION)
+    statement = select(table.c.id, table.c.content_version).where(
+        table.c.id == any_(bindparam("ids", type_=ARRAY(Uuid)))
+    )
+    found = await session.query(statement, {"ids": list(ids)})
+    versions = {row["id"]: row["content_version"] for row in found}
+    return [versions.get(id) for id in ids]
 
 
 class TestPairs:

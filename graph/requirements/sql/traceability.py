@@ -73,12 +73,15 @@ class Traceability:
     async def page(self, bounds: Keys, order: Keys, limit: int, *, holes: bool) -> list[Record]:
         """Return the first requirements of the near side, with the numbers of their links.
 
-        With `holes` only those without a link: then the links of all are read, else of the page.
+        With `holes` only those without a link: then the links of all are read, else of the page,
+        and each has the number of requirements on all pages (`total`), too.
         """
         chosen = self._near()
         if holes:
             rows = self._counted(chosen)
-            shown = select(rows).where(rows.c.links == _zero(), *bounds(rows.c))
+            hole = rows.c.links == _zero()
+            total = select(func.count()).select_from(rows).where(hole).scalar_subquery()
+            shown = select(rows, total.label("total")).where(hole, *bounds(rows.c))
             return await self._run(shown.order_by(*order(rows.c)).limit(limit))
         first = select(chosen).where(*bounds(chosen.c)).order_by(*order(chosen.c)).limit(limit)
         rows = self._counted(first.cte("page").prefix_with("MATERIALIZED"))
