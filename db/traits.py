@@ -70,6 +70,9 @@ class Traits:
     content: tuple[str, ...] = ()
     """The columns whose change makes links to a row suspect. Its place, tags and status are not
     among them. Trace links can join the entities that have some."""
+    pointers: tuple[tuple[str, str], ...] = ()
+    """The columns that name rows at other places: the ID and the type of each. The history tells
+    them only to viewers who can read the row."""
     grants: bool = False
     """True if its rows give rights, so that writing one may end those it is written with."""
     opens: bool = False

@@ -100,7 +100,13 @@ class TraceLink(InProject, kw_only=True):
     """
 
     __tablename__ = "trace_links"
-    traits = Traits(ResourceType.TRACE_LINK, node="TraceLink", named_by=None, trash=Trash.PURGED)
+    traits = Traits(
+        ResourceType.TRACE_LINK,
+        node="TraceLink",
+        named_by=None,
+        trash=Trash.PURGED,
+        pointers=(("source_id", "source_type"), ("target_id", "target_type")),
+    )
 
     source_id: Mapped[UUID] = any_key()
     source_type: Mapped[EntityType] = mapped_column(labels(EntityType))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from functools import cache
@@ -15,7 +16,7 @@ from sqlalchemy import Text, inspect
 from strawberry.scalars import JSON
 from strawberry.utils.str_converters import to_camel_case
 
-from auth.policy import ENTITIES
+from auth.policy import ENTITIES, in_token_scope
 from auth.session import Row
 from auth.session.diff import STEPS, Budget
 from db.change import AuditLog
@@ -29,7 +30,7 @@ from graph.kit.connection import (
     OrderDirection,
     asked_for,
 )
-from graph.kit.context import Info
+from graph.kit.context import Context, Info
 from graph.kit.cursor import Key
 from graph.kit.enums import describe_enum
 from graph.kit.fields import computed, described
@@ -151,11 +152,16 @@ class HistoryEntry:
         "changed_fields",
         "old_data",
         "new_data",
-        text="The fields that were changed, with their values before and after.",
+        text="The fields that were changed, with their values before and after. The ID and type of"
+        " an object that the viewer cannot read are null.",
         metadata={"largest_page": FIELDS},
     )
-    def changes(root: strawberry.Parent[Any]) -> list[FieldChange]:  # noqa: N805
-        return list(_changes(root))
+    async def changes(root: strawberry.Parent[Any], info: Info) -> list[FieldChange]:  # noqa: N805
+        hidden = await _hidden(root, info.context)
+        return [
+            replace(change, old=None, new=None) if name in hidden else change
+            for name, change in _changes(root)
+        ]
 
     @computed(
         "details", text="Whether `force` was set, so that changes by others were overwritten."
@@ -171,10 +177,32 @@ class HistoryEntry:
         return root.details.get("reverted_to")
 
 
-def _changes(entry: Row) -> Iterator[FieldChange]:
+def _changes(entry: Row) -> Iterator[tuple[str, FieldChange]]:
     old, new = entry.old_data or {}, entry.new_data or {}
     for name in _shown(entry):
-        yield field_change(entry.entity_type, name, old.get(name), new.get(name))
+        yield name, field_change(entry.entity_type, name, old.get(name), new.get(name))
+
+
+async def _hidden(entry: Row, context: Context) -> set[str]:
+    """Return the columns of a change that name rows which the viewer cannot read."""
+    hidden: set[str] = set()
+    for pointer in ENTITIES[entry.entity_type].traits.pointers:
+        for data in (entry.old_data or {}, entry.new_data or {}):
+            id, type_ = (data.get(column) for column in pointer)
+            if id is not None and not await _is_readable(
+                entry.entity_type, pointer[1], type_, id, context
+            ):
+                hidden |= {*pointer}
+    return hidden
+
+
+async def _is_readable(entity: str, column: str, type_: Any, id: str, context: Context) -> bool:
+    """Return whether the viewer can read the row with this ID and label of its type."""
+    kind: Any = _columns(entity)[column]
+    model = ENTITIES.get(kind.enum_class(type_).entity) if type_ else None
+    if model is None or not in_token_scope(context.viewer, "read", model):
+        return False
+    return await context.one(model, UUID(id)) is not None
 
 
 def _shown(entry: Row) -> list[str]:

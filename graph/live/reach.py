@@ -97,6 +97,12 @@ WITHIN = PEOPLE | frozenset(
 )
 """Edges between rows of the same organization, project and document, or from a row to its parents:
 roles there alone decide what they show."""
+ELSEWHERE = frozenset({("TestExecution", "stale")})
+"""Fields that tell something of rows at other places, to those who can read these."""
+FILTERS = frozenset({"CoverageFilterInput"})
+"""Inputs that filter by rows at other places."""
+HOLDERS = FILTERS | {"RequirementFilterInput"}
+"""The types of variables that can hold such an input."""
 
 
 class Reaches:
@@ -116,14 +122,24 @@ class Reaches:
 
     def _find(self, node: DocumentNode) -> Reach:
         types, edges = TypeInfo(self._schema), set[tuple[str, str]]()
+        inputs = set[str]()
 
         class Edges(Visitor):
             def enter_field(self, field: FieldNode, *_: object) -> None:
                 parent, type_ = types.get_parent_type(), types.get_type()
-                if parent and type_ and is_composite_type(get_named_type(type_)):
-                    edges.add((parent.name, field.name.value))
+                if parent and type_:
+                    edge = parent.name, field.name.value
+                    if edge in ELSEWHERE or is_composite_type(get_named_type(type_)):
+                        edges.add(edge)
+
+            def enter_object_value(self, *_: object) -> None:
+                inputs.add(str(get_named_type(types.get_input_type())))
+
+            def enter_variable(self, *_: object) -> None:
+                if str(get_named_type(types.get_input_type())) in HOLDERS:
+                    inputs.update(FILTERS)
 
         visit(node, TypeInfoVisitor(types, Edges()))
-        if not edges <= WITHIN:
+        if not edges <= WITHIN or not inputs.isdisjoint(FILTERS):
             return Reach.ANYWHERE
         return Reach.SCOPES if edges.isdisjoint(PEOPLE) else Reach.PEOPLE

@@ -125,6 +125,24 @@ async def test_a_deleted_link_is_in_the_trash_and_comes_back(world):
     assert [entry["action"] for entry in entries] == ["RESTORE", "DELETE", "CREATE"]
 
 
+async def test_the_history_of_a_link_names_only_ends_that_can_be_read(world):
+    _, document = await elsewhere(world)
+    own, other = await requirements(world, 2)
+    (far,) = await requirements(world, 1, document)
+    ids = [(await link(world, own, end, by="owner"))["id"] for end in (far, other)]
+    query = """query ($ids: [ID!]!) { nodes(ids: $ids) { history { nodes {
+        changes { field new } } } } }"""
+    for person, shown in (("owner", far), ("project_viewer", None)):
+        for found, target in zip(
+            await world.ask(person, query, ids=ids), (shown, other), strict=True
+        ):
+            (entry,) = found["history"]["nodes"]
+            changes = {change["field"]: change["new"] for change in entry["changes"]}
+            assert (changes["sourceId"], changes["sourceType"]) == (own, "REQUIREMENT")
+            assert changes["targetId"] == target
+            assert changes["targetType"] == ("REQUIREMENT" if target else None)
+
+
 UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: TraceLinkUpdateInput!) {
   traceLinkUpdate(id: $id, expectedVersion: $version, input: $input) {
     merged traceLink { version linkType description } } }"""
