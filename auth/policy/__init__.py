@@ -10,11 +10,11 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, and_, any_, bindparam, exists, false, or_
+from sqlalchemy import ColumnElement, Text, Uuid, and_, any_, bindparam, exists, false, or_
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from auth.policy import core, requirements, shaped
-from auth.policy.grant_lists import GrantLists
+from auth.policy.grant_lists import TOKEN_SCOPES, GrantLists
 from auth.policy.rule import ACTIONS, Action, Rule
 from auth.policy.shaped import PUBLIC_PROJECTS, WORKING, Columns, Shape, Way, project_key
 from auth.viewer import Role, Viewer
@@ -166,7 +166,7 @@ def parameters(viewer: Viewer) -> dict[str, Any]:
 def _parameters(viewer: Viewer) -> dict[str, Any]:
     lists = grant_lists(viewer)
     names = [*(role.name for role in Role), f"{Role.BILLING.name}_EXACTLY"]
-    names += ["viewer_id", "organizations", "insiders", "tenants"]
+    names += ["viewer_id", "organizations", "insiders", "tenants", TOKEN_SCOPES]
     return {name: lists[name] for name in names}
 
 
@@ -197,6 +197,18 @@ def reaches(viewer: Viewer, scope: str) -> bool:
 def in_token_scope(viewer: Viewer, action: Action, model: Readable) -> bool:
     """Return whether the viewer's token reaches this action."""
     return reaches(viewer, scope_for(action, PRODUCT_OF[entity_of(model)]))
+
+
+def token_reaches(model: Readable) -> ColumnElement[bool]:
+    """Return the condition that the viewer's token reaches the reading of rows of this model.
+
+    It is for conditions on rows of another product, of which the token need not reach this one.
+    """
+    scope = scope_for("read", PRODUCT_OF[entity_of(model)])
+    enough = ["*", "admin", scope, scope.replace(":read", ":write")]
+    held: Any = bindparam(TOKEN_SCOPES, type_=ARRAY(Text))
+    reaches: ColumnElement[bool] = held.overlap(bindparam(None, enough, ARRAY(Text), unique=True))
+    return reaches
 
 
 def require_signed_in(viewer: Viewer) -> None:

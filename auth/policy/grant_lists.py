@@ -11,6 +11,7 @@ FEW = 500
 ONE = "_one"
 EXACTLY = "_EXACTLY"
 ORGANIZATIONS, INSIDERS, PUBLIC = "organizations", "insiders", "public"
+TOKEN_SCOPES = "token_scopes"  # noqa: S105 (a name)
 
 
 class GrantLists(Mapping[str, Any]):
@@ -20,7 +21,8 @@ class GrantLists(Mapping[str, Any]):
     they are BILLING and nothing else. `ADMIN_at_project_id` holds the projects alone, without those
     in an organization where the viewer is ADMIN anyway; scopes of an unknown kind are in the lists
     of all kinds. With `_one` behind it a name means the first of the list. Public projects of other
-    tenants are in none of them: `public` counts them.
+    tenants are in none of them: `public` counts them. `token_scopes` are those of the viewer's
+    token, `*` without one.
     """
 
     def __init__(self, viewer: Viewer) -> None:
@@ -30,6 +32,7 @@ class GrantLists(Mapping[str, Any]):
             ORGANIZATIONS: list(viewer.organizations),
             "tenants": list(viewer.organizations | viewer.public_tenants),
             PUBLIC: len(viewer.public_projects),
+            TOKEN_SCOPES: ["*"] if viewer.scopes is None else sorted(viewer.scopes),
         }
         grants, public = viewer.grants.items(), viewer.public_projects
         self._grants = {s: r for s, r in grants if s not in public or r is not Role.VIEWER}

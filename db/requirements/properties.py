@@ -126,6 +126,19 @@ class Column(InDocument, kw_only=True):
         """Return the expression for the name of the property that a column shows."""
         return select(Property.name).where(Property.id == cls.property_id).scalar_subquery()
 
+    @hybrid_property
+    def has_property(self) -> bool:
+        raise AttributeError("`has_property` exists in statements only.")
+
+    @has_property.inplace.expression
+    @classmethod
+    def _has_property(cls) -> ColumnElement[bool]:
+        """Return the condition that the property of a column is not deleted."""
+        deleted = select(Property.id).where(
+            Property.id == cls.property_id, Property.deleted_at.is_not(None)
+        )
+        return ~deleted.exists()
+
     __table_args__ = (
         document_key(),
         tenant_key("blocks", "project_id", "document_id", "block_id", **WITHIN_DOCUMENT),

@@ -4,7 +4,7 @@ Each factory returns an ordinary Strawberry field around an ordinary closure. A 
 payload with a field for the row; other results of a write are further fields.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from typing import Annotated, Any, TypeVar, cast
@@ -321,13 +321,23 @@ def revert(type_: Any) -> Any:
     )
 
 
-def restore(type_: Any, text: str) -> Any:
-    """Return the mutation that restores a deleted row, and the rows that its deletion hid."""
+def restore(
+    type_: Any,
+    text: str,
+    *,
+    require: Callable[[Transaction, Any], Awaitable[None]] | None = None,
+) -> Any:
+    """Return the mutation that restores a deleted row, and the rows that its deletion hid.
+
+    `require` raises a Problem for a row that cannot come back.
+    """
     model, payload = type_.model, payload_of(type_)
 
     async def resolve(info: Info, id: Id, expected_version: ExpectedVersion) -> payload | None:
         async with writing(info, None) as transaction:
             row = await transaction.find(model, id, deleted=True)
+            if require:
+                await require(transaction, row)
             await transaction.edits.restore(row, expected_version)
         return answer(payload, row)
 

@@ -122,9 +122,19 @@ def applies(property: db.Property, row: Any) -> bool:
     return all(getattr(property, key) in (None, getattr(row, key)) for key in scopes)
 
 
+SHOWN: Any = db.Column.has_property
+
+
 def _columns(key: str, text: str, by: str) -> Any:
     return connection(
-        db.Column, Column, ColumnFilterInput, ColumnOrderInput, text, key=key, by=(by,)
+        db.Column,
+        Column,
+        ColumnFilterInput,
+        ColumnOrderInput,
+        text,
+        key=key,
+        by=(by,),
+        where=[SHOWN],
     )
 
 

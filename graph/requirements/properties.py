@@ -11,8 +11,7 @@ from strawberry import UNSET, Maybe
 from strawberry.scalars import JSON
 
 from auth.session import Transaction
-from db.base import SCOPES, Entity
-from db.core.organizations import Organization as OrganizationRow
+from db.base import SCOPES
 from db.core.projects import Project as ProjectRow
 from db.problem import Problem
 from db.requirements import properties as db
@@ -44,6 +43,7 @@ from graph.kit.node import Node
 from graph.kit.payloads import answer, bulk_payload_of, payload_of
 from graph.requirements.definitions import MOST_CHOICES, require_options
 from graph.requirements.documents import Document
+from graph.requirements.property_limits import MODELS, TOO_MANY, require_room, room
 
 
 @strawberry.enum(description="The scope in which a property is defined.")
@@ -239,16 +239,10 @@ class PropertyUpdateInput:
     options: Maybe[PropertyOptionsInput] = stored_as(_stored)
 
 
-PARENTS: dict[str, type[Entity]] = dict(
-    zip(SCOPES, (OrganizationRow, ProjectRow, DocumentRow), strict=True)
-)
-"""The model that a property is created beneath, by the column that names it."""
-
-
 def _new(input: Any, place: Place) -> Item:
     """Return the item of a new property. Raises INVALID unless it names one scope."""
     values = given(input, place)
-    if len(values.keys() & PARENTS.keys()) != 1:
+    if len(values.keys() & MODELS.keys()) != 1:
         message = "Give one of `organizationId`, `projectId` and `documentId`."
         raise Problem("INVALID", message, field=[*place, "organizationId"])
     values.setdefault("key", values["name"])
@@ -256,9 +250,14 @@ def _new(input: Any, place: Place) -> Item:
 
 
 async def _create(transaction: Transaction, items: Sequence[Item]) -> None:
-    for key, parent in PARENTS.items():
+    for key, parent in MODELS.items():
         within = [item for item in unrefused(items) if key in item.values]
-        if within:
+        left = await room(transaction, key, {item.values[key] for item in within})
+        for item in within:
+            left[item.values[key]] -= 1
+            if left[item.values[key]] < 0:
+                item.refuse(Problem("INVALID", TOO_MANY, field=[key]))
+        if within := unrefused(within):
             await create_rows(transaction, db.Property, (parent, key), within, _prepare)
 
 
@@ -332,7 +331,8 @@ class Mutation:
     property_create = mutation(
         property_create,
         payload_of(Property),
-        "Create a property in an organization, a project or a document.",
+        "Create a property in an organization, a project or a document, each of which has at most"
+        " 500.",
     )
     property_update = update(
         Property,
@@ -346,7 +346,7 @@ class Mutation:
         "Delete a property. Stored values stay as they are. It can be restored.",
         prepare=_require_not_base,
     )
-    property_restore = restore(Property, "Restore a deleted property.")
+    property_restore = restore(Property, "Restore a deleted property.", require=require_room)
     properties_create = bulk(
         bulk_payload_of(Property),
         PropertyCreateInput,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from graph.requirements import property_limits
 from tests.world import Refused
 
 CREATE = """mutation ($input: PropertyCreateInput!) { propertyCreate(input: $input) { property {
@@ -150,8 +151,7 @@ async def test_a_deleted_property_and_its_column_are_in_the_trash_by_name(world,
     input = {"blockId": world.block, "propertyId": made["id"]}
     column = (await world.ask("editor", COLUMN, input=input))["column"]
     await world.ask("admin", DELETE, id=made["id"], version=1)
-    (node,) = (await world.ask("viewer", TABLE, id=world.block))["columns"]["nodes"]
-    assert node["property"] is None
+    assert (await world.ask("viewer", TABLE, id=world.block))["columns"]["nodes"] == []
     gone = """mutation ($id: UUID!) { columnDelete(id: $id, expectedVersion: 1) {
         column { id } } }"""
     await world.ask("editor", gone, id=column["id"])
@@ -185,6 +185,23 @@ async def test_many_properties_of_several_scopes_are_written_together(world):
         {"code": "INVALID", "field": ["items", 1, "options", "choices"]},
         {"code": "NOT_FOUND", "field": ["items", 3, "documentId"]},
     ]
+
+
+async def test_a_scope_has_500_properties_at_most(world, define, monkeypatch):
+    monkeypatch.setattr(property_limits, "MOST_PROPERTIES", 2)
+    first = await define("First")
+    await define("Second")
+    assert await refusal(
+        world, CREATE, input={"projectId": world.project, "name": "Third", "propertyType": "TEXT"}
+    ) == ("INVALID", ["input", "projectId"])
+    await define("Another scope", documentId=world.document)
+    await world.ask("admin", DELETE, id=first["id"], version=1)
+    made = await define("Third")
+    restore = """mutation ($id: UUID!) {
+        propertyRestore(id: $id, expectedVersion: 2) { property { id } } }"""
+    assert await world.code("admin", restore, id=first["id"]) == "INVALID"
+    await world.ask("admin", DELETE, id=made["id"], version=1)
+    assert await world.code("admin", restore, id=first["id"]) is None
 
 
 async def test_definitions_and_columns_are_changed_reverted_and_deleted_many_at_once(world, define):

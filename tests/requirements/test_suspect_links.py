@@ -1,9 +1,11 @@
 """Suspect links: what makes a link suspect, why, and how it is confirmed."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
+from auth.credentials import tokens
 from db.base import Entity
 from db.tables import MODELS
 from tests.requirements.linking import LINK, edit, link, links_of, requirements
@@ -47,6 +49,27 @@ async def test_content_makes_a_link_suspect_at_either_end_and_place_tags_and_sta
         {"field": "name", "old": "R1", "new": "Another"},
         {"field": "properties", "old": {}, "new": {"mass": 4}},
     ]
+
+
+async def test_ends_that_a_token_does_not_reach_make_no_link_suspect(world):
+    (own,) = await requirements(world, 1)
+    made = await link(world, own, world.project, by="owner")
+    await world.superuser.execute(
+        "UPDATE projects SET name = 'New', version = version + 1 WHERE id = $1", world.project
+    )
+    assert await suspects(world) == {made["id"]}
+    query = """query ($id: UUID!) { requirement(id: $id) {
+        outgoingLinks(filter: {suspect: {eq: %s}}) { totalCount nodes { id suspect } } } }"""
+    narrow = "requirements:write"
+    world.tokens["narrow"] = await tokens.issue(
+        world.database, world.email("owner"), timedelta(minutes=5), narrow
+    )
+    for wanted, expected in (("true", 0), ("false", 1)):
+        found = (await world.ask("narrow", query % wanted, id=own))["outgoingLinks"]
+        assert found["totalCount"] == len(found["nodes"]) == expected
+        assert [node["suspect"] for node in found["nodes"]] == [False] * expected
+    done = await world.ask("narrow", CONFIRM_ALL, document=world.document)
+    assert done == {"hasMore": False, "traceLinks": []}
 
 
 async def test_a_link_is_confirmed_at_the_versions_that_were_reviewed(world):

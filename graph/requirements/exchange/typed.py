@@ -18,6 +18,7 @@ from graph.requirements.definitions import MOST_CHOICES, Definition, require_opt
 from graph.requirements.exchange.draft import Draft, DraftProperty
 from graph.requirements.exchange.fields import LIST_SEPARATORS, listed
 from graph.requirements.exchange.result import ImportResult
+from graph.requirements.property_limits import MOST_PROPERTIES, room
 from graph.requirements.property_values import Applying, Definitions, members_among
 
 MOST_NOTED = 10
@@ -116,8 +117,15 @@ async def _define(
 ) -> bool:
     """Create these properties in the project, if the viewer may; return whether any was."""
     scopes: dict[str, Any] = scopes_beneath(Project, project)
-    rows, left = [], []
+    rows: list[Property] = []
+    left: list[str] = []
+    beyond: list[str] = []
+    missing = list(missing)
+    most = (await room(transaction, "project_id", [project.id]))[project.id]
     for each in missing:
+        if len(rows) >= most:
+            beyond.append(each.key)
+            continue
         row = Property(
             **scopes,
             key=each.key,
@@ -137,6 +145,11 @@ async def _define(
         result.notes.append(
             f"{listed(left)} could be defined as properties; administrators of the project define"
             " them by their imports."
+        )
+    if beyond:
+        result.notes.append(
+            f"{listed(beyond)} are not defined as properties: the project has {MOST_PROPERTIES}"
+            " already."
         )
     transaction.add(*rows)
     await transaction.flush()

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, distinct_on
 
-from auth.policy import ENTITIES, in_token_scope
+from auth.policy import ENTITIES, PRODUCT_OF, in_token_scope, token_reaches
 from auth.session import ViewerSession
 from auth.session.product_query import CONTENT_VERSION, readable, with_deleted
 from db.base import SCOPES, Entity
@@ -67,6 +67,13 @@ class Change(NamedTuple):
     new: Any
 
 
+def linkable_to(session: ViewerSession) -> tuple[EntityType, ...]:
+    """Return the types of ends that the viewer's token reaches."""
+    return tuple(
+        label for label, model in LINKABLE.items() if in_token_scope(session.viewer, "read", model)
+    )
+
+
 class TraceEnds:
     """The ends of links, as the viewer may see them. Every method runs one statement at most."""
 
@@ -98,7 +105,7 @@ class TraceEnds:
         )
         statement = (
             select(links.c.id)
-            .where(links.c.id.in_(touching), suspect(links.c, links))
+            .where(links.c.id.in_(touching), suspect(links.c, links, linkable_to(self._session)))
             .order_by(links.c.id)
             .limit(bindparam("limit", type_=Integer))
         )
@@ -120,13 +127,18 @@ class TraceEnds:
         return {key: _differing(sides) for key, sides in found.items()}
 
 
-def suspect(link: Any = TraceLink, of: Any = TraceLink.__table__) -> ColumnElement[bool]:
+def suspect(
+    link: Any = TraceLink,
+    of: Any = TraceLink.__table__,
+    labels: Collection[EntityType] = tuple(LINKABLE),
+) -> ColumnElement[bool]:
     """Return the expression that is true for links of which a shown end has changed its content.
 
-    `link` has the columns of the links, of the relation `of`.
+    `link` has the columns of the links, of the relation `of`. Ends of the types `labels` count.
     """
     arms: list[ColumnElement[bool]] = []
-    for label, model in LINKABLE.items():
+    for label in labels:
+        model = LINKABLE[label]
         rows = readable(model, "id", CONTENT_VERSION)
         newer = (
             and_(
@@ -137,7 +149,9 @@ def suspect(link: Any = TraceLink, of: Any = TraceLink.__table__) -> ColumnEleme
         )
         changed = select(rows.c.id).where(or_(*newer)).correlate(of).exists()
         is_end = or_(link.source_type == label, link.target_type == label)
-        arms.append(and_(is_end, changed))
+        of_links = PRODUCT_OF[model] == PRODUCT_OF[TraceLink]
+        reached = [] if of_links else [token_reaches(model)]
+        arms.append(and_(is_end, *reached, changed))
     return or_(*arms)
 
 

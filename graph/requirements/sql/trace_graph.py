@@ -24,11 +24,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
-from auth.policy import in_token_scope
 from auth.session import ViewerSession
 from auth.session.product_query import CONTENT_VERSION, readable
 from db.requirements.collaboration import EntityType, TraceLink, TraceLinkType
-from graph.requirements.sql.trace_ends import LINKABLE
+from graph.requirements.sql.trace_ends import LINKABLE, linkable_to
 
 BOTH_WAYS = frozenset(
     {TraceLinkType.RELATES_TO, TraceLinkType.CONFLICTS_WITH, TraceLinkType.DUPLICATES}
@@ -82,13 +81,6 @@ def ways(direction: TraceDirection, types: Collection[TraceLinkType]) -> dict[st
     outgoing = [t.value for t in types if t in BOTH_WAYS or (t in DOWNWARDS) is not up]
     incoming = [t.value for t in types if t in BOTH_WAYS or (t in DOWNWARDS) is up]
     return {"outgoing": outgoing, "incoming": incoming}
-
-
-def linkable_to(session: ViewerSession) -> tuple[EntityType, ...]:
-    """Return the types of ends that the viewer's token reaches."""
-    return tuple(
-        label for label, model in LINKABLE.items() if in_token_scope(session.viewer, "read", model)
-    )
 
 
 class TraceGraph:
