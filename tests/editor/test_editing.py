@@ -43,7 +43,7 @@ async def test_a_choice_is_made_by_enter_and_not_by_the_first_arrow(enter, world
     assert await versions(world) == [2]
     await expect(one.cell("priority")).to_be_focused()
     await one.page.keyboard.press("Enter")
-    await one.page.locator("select").select_option("LOW")
+    await one.page.locator("select.editor").select_option("LOW")
     await one.page.keyboard.press("Tab")
     await one.shows("priority", "Low")
 

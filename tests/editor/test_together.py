@@ -148,7 +148,7 @@ async def test_everything_is_done_by_keyboard(enter, world):
     await one.page.locator(".cell").first.focus()
     await keyboard.press("ArrowDown")
     await keyboard.press("End")
-    await expect(one.cell("level")).to_be_focused()
+    await expect(one.cell("tests")).to_be_focused()
     await keyboard.press("Home")
     await keyboard.press("ArrowRight")
     await keyboard.type("Typed over")

@@ -46,6 +46,27 @@ export async function ask(query, variables, key) {
   return answer.data;
 }
 
+/**
+ * Each page of a list in turn, its nodes; `listIn(data)` is the connection, of which the query takes
+ * `$after` and selects `pageInfo { hasNextPage endCursor }`. A list that may not be read has no page.
+ */
+export async function* pages(query, variables, listIn) {
+  for (let after = null; ; ) {
+    const list = listIn(await ask(query, { ...variables, after }));
+    if (!list) return;
+    yield list.nodes;
+    if (!list.pageInfo.hasNextPage) return;
+    after = list.pageInfo.endCursor;
+  }
+}
+
+/** Every node of a list, of all its pages. */
+export async function all(query, variables, listIn) {
+  const nodes = [];
+  for await (const page of pages(query, variables, listIn)) nodes.push(...page);
+  return nodes;
+}
+
 /** The address of whoever is signed in to this browser. Throws SignedOut when nobody is. */
 export async function signedIn() {
   const response = await fetch('/session', { credentials: 'same-origin' });

@@ -1,4 +1,7 @@
-// What the table shows of a requirement: fields that all have, and those of typed properties.
+// What the table shows of a requirement: fields that all have, typed properties, and counts.
+
+import { nameOf } from './people.js';
+import { countsOf } from './traces.js';
 
 const FIXED = [
   { field: 'externalId', label: 'ID', kind: 'line' },
@@ -8,16 +11,75 @@ const FIXED = [
   { field: 'priority', label: 'Priority', kind: 'choice', type: 'RequirementPriority', required: true },
   { field: 'level', label: 'Level', kind: 'choice', type: 'RequirementLevel', required: true },
 ];
+const COUNTS = [
+  { field: 'links', label: 'Links', kind: 'links', readOnly: true },
+  { field: 'tests', label: 'Tests', kind: 'tests', readOnly: true },
+];
+const KINDS = {
+  TEXT: 'text',
+  URL: 'line',
+  NUMBER: 'number',
+  DATE: 'date',
+  BOOLEAN: 'boolean',
+  SELECT: 'select',
+  MULTI_SELECT: 'several',
+  USER: 'person',
+};
+/** How wide the columns are at least, in rem, and what they take of the rest. */
+const WIDTHS = {
+  ...{ externalId: [6, 0], name: [10, 1], description: [10, 1.6], status: [7.5, 0], priority: [6.5, 0] },
+  ...{ level: [7, 0], links: [5, 0.1], tests: [5, 0.1] },
+  ...{ text: [7, 0.5], line: [7, 0.5], number: [5, 0.2], date: [7, 0.2], boolean: [4.5, 0] },
+  ...{ select: [6, 0.3], several: [7, 0.4], person: [7, 0.3] },
+};
+const PROPERTY = 'properties.';
 
 /** The heading of a block. */
 export const HEADING = { field: 'name', label: 'Block', kind: 'line', required: true };
 
-/** The columns that the table has now, in their order. */
-export const shownColumns = () => [...FIXED];
+let columns = [...FIXED, ...COUNTS];
 
-/** How a field of a type is shown and edited. */
+/** The column of a property. */
+export function columnOfProperty({ key, name, propertyType, options }) {
+  const { choices } = options;
+  return { field: PROPERTY + key, key, label: name, kind: KINDS[propertyType], propertyType, choices };
+}
+
+/** The columns that the table has now, in their order. */
+export const shownColumns = () => columns;
+
+/** Let the table have columns of these properties. Says whether that makes a difference. */
+export function showProperties(properties) {
+  const before = JSON.stringify(columns);
+  columns = [...FIXED, ...properties.map(columnOfProperty), ...COUNTS];
+  return JSON.stringify(columns) !== before;
+}
+
+/** The widths of the columns, as a grid has them in CSS, and of all of them at least. */
+export function widths() {
+  const each = columns.map(({ field, kind }) => WIDTHS[field] ?? WIDTHS[kind]);
+  const tracks = each.map(([least, share]) => (share ? `minmax(${least}rem, ${share}fr)` : `${least}rem`));
+  return { tracks: tracks.join(' '), least: `${each.reduce((sum, [least]) => sum + least, 0)}rem` };
+}
+
+/** How a field of a type is shown and edited; also of a property that is not shown. */
 export function columnOf(type, field) {
-  return type === 'Block' ? HEADING : shownColumns().find((column) => column.field === field);
+  if (type === 'Block') return HEADING;
+  const shown = columns.find((column) => column.field === field);
+  if (shown || !field?.startsWith(PROPERTY)) return shown;
+  return { field, key: field.slice(PROPERTY.length), label: field.slice(PROPERTY.length), kind: 'text' };
+}
+
+/** What a row has in a column. */
+export function valueOf({ field, key, kind }, row) {
+  if (kind === 'links' || kind === 'tests') return countsOf(row.id)?.[field] ?? null;
+  return (key === undefined ? row[field] : row.properties?.[key]) ?? null;
+}
+
+/** What is sent to change a field. */
+export function inputOf({ field, value }) {
+  if (!field.startsWith(PROPERTY)) return { [field]: value };
+  return { propertiesPatch: { [field.slice(PROPERTY.length)]: value } };
 }
 
 /** Asks for the values that each column of choices has, in their order. */
@@ -32,7 +94,22 @@ export function inWords(name) {
 }
 
 /** A value as people read it. */
-export function words({ kind }, value) {
+export function words({ kind, choices }, value) {
   if (value === null || value === undefined) return '';
-  return kind === 'choice' ? inWords(value) : String(value);
+  const label = (id) => choices?.find((choice) => choice.id === id)?.label ?? String(id);
+  if (kind === 'choice') return inWords(value);
+  if (kind === 'boolean' && typeof value === 'boolean') return value ? 'Yes' : 'No';
+  if (kind === 'select') return label(value);
+  if (kind === 'several' && Array.isArray(value)) return value.map(label).join(', ');
+  if (kind === 'person') return nameOf(value);
+  if (kind === 'links') return value.suspect ? `${value.all} · ${value.suspect} suspect` : String(value.all || '');
+  if (kind === 'tests') return value.all ? [`${value.passed}/${value.all}`, value.gap].filter(Boolean).join(' · ') : '';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+/** What stands out about a value: `bad` or `doubtful`. */
+export function markOf({ kind }, value) {
+  if (kind === 'links' && value?.suspect) return 'doubtful';
+  if (kind === 'tests' && value?.gap) return value.gap === 'failing' ? 'bad' : 'doubtful';
+  return null;
 }

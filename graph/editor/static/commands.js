@@ -11,6 +11,8 @@ const ACTIONS = [
   { name: 'down', label: 'Down', title: 'Move the requirement down', keys: 'Alt+ArrowDown', row: true },
   { name: 'undo', label: 'Undo', title: 'Undo your last change', keys: 'Control+Z' },
   { name: 'redo', label: 'Redo', title: 'Do again what you have undone', keys: 'Control+Shift+Z' },
+  { name: 'details', label: 'Details', title: 'Show links, tests and history', keys: 'Alt+Enter', row: true, reads: true },
+  { name: 'link', label: 'Link', title: 'Copy a link to the requirement', row: true, reads: true },
 ];
 
 /** How an edit is called when it is undone or redone. */
@@ -20,7 +22,7 @@ const CALLED = { create: 'adding', delete: 'deleting', restore: 'deleting', move
  * Carries out what is asked of rows, as edits.
  *
  * `onNews(text)` is told what to read out, `onSay(text, label, way)` what to show for a while, with a
- * way on.
+ * way on, `onDetails(row)` whose details are to be shown.
  */
 export class Commands {
   #bar;
@@ -32,6 +34,7 @@ export class Commands {
   #added = null; // the key of the edit that makes a row which is to be opened
   onNews = () => {};
   onSay = () => {};
+  onDetails = () => {};
 
   constructor(bar, live, edits, undo, grid) {
     [this.#bar, this.#live, this.#edits, this.#undo, this.#grid] = [bar, live, edits, undo, grid];
@@ -49,8 +52,8 @@ export class Commands {
     const mayWrite = this.#live.head.viewerCan.create;
     const isRow = this.#grid.current?.type === 'Requirement';
     const can = { undo: this.#undo.canUndo, redo: this.#undo.canRedo };
-    for (const { name, row } of ACTIONS) {
-      const isPossible = mayWrite && (can[name] ?? (!row || isRow));
+    for (const { name, row, reads } of ACTIONS) {
+      const isPossible = (mayWrite || reads) && (can[name] ?? (!row || isRow));
       this.#buttons.get(name).setAttribute('aria-disabled', String(!isPossible));
     }
   }
@@ -63,7 +66,20 @@ export class Commands {
     if (name === 'add') this.#add();
     else if (name === 'delete') this.#delete(this.#grid.current);
     else if (name === 'up' || name === 'down') this.#move(this.#grid.current, name);
+    else if (name === 'details') this.onDetails(this.#grid.current);
+    else if (name === 'link') this.#copy(this.#grid.current);
     else this.#back(name);
+  }
+
+  async #copy({ id }) {
+    const address = `${location.origin}${location.pathname}#requirement=${id}`;
+    history.replaceState(null, '', `#requirement=${id}`);
+    try {
+      await navigator.clipboard.writeText(address);
+      this.onSay('The link is copied.');
+    } catch {
+      this.onSay(`The link is in the address of this page: ${address}`);
+    }
   }
 
   /** An edit is done: show its row where it matters to whoever did it. */
@@ -116,8 +132,8 @@ export class Commands {
   }
 
   #button({ name, label, title, keys }) {
-    const button = make('button', { type: 'button', tabIndex: -1, title: `${title} (${keys})` }, label);
-    button.setAttribute('aria-keyshortcuts', keys);
+    const button = make('button', { type: 'button', tabIndex: -1, title: keys ? `${title} (${keys})` : title }, label);
+    if (keys) button.setAttribute('aria-keyshortcuts', keys);
     button.dataset.command = name;
     if (!this.#buttons.size) button.tabIndex = 0;
     button.addEventListener('click', () => this.run(name));

@@ -1,13 +1,13 @@
 // A document as it is now: read once, then kept by what its subscription tells.
 
-import { ask } from './api.js';
+import { all, ask } from './api.js';
 
 /** What is read of a row, by its type; events and answers to edits select the same. */
 export const FIELDS = {
-  Document: 'id version name description project { name } viewerCan { create(type: REQUIREMENT) }',
+  Document: 'id version name description project { id name } viewerCan { create(type: REQUIREMENT) }',
   Block: 'id version name position parentId',
   Requirement: `id version externalId name description status priority level position blockId
-    updatedBy { id fullName }`,
+    properties updatedBy { id fullName }`,
 };
 
 /** The types of events, as the names of what is read. */
@@ -181,7 +181,7 @@ export class LiveDocument {
   }
 
   /** All rows of a list, page by page. */
-  async #every(list) {
+  #every(list) {
     const { size, fields } = LISTS[list];
     const query = `query ($id: UUID!, $after: String) { document(id: $id) {
       ${list}(first: ${size}, after: $after) {
@@ -189,14 +189,7 @@ export class LiveDocument {
         pageInfo { hasNextPage endCursor }
       }
     } }`;
-    const rows = [];
-    for (let after = null; ; ) {
-      const page = (await ask(query, { id: this.id, after })).document?.[list];
-      if (!page) return rows;
-      rows.push(...page.nodes);
-      if (!page.pageInfo.hasNextPage) return rows;
-      after = page.pageInfo.endCursor;
-    }
+    return all(query, { id: this.id }, ({ document }) => document?.[list]);
   }
 
   #apply(event) {

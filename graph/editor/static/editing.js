@@ -1,7 +1,7 @@
 // Editing in place: what opens in a cell, which keys decide, and what is added to the edits.
 
-import { words } from './columns.js';
 import { make } from './elements.js';
+import { fieldFor } from './fields.js';
 
 /**
  * The one cell that is being edited, if any.
@@ -14,6 +14,7 @@ export class Editing {
   #edits;
   #choices;
   #now = null;
+  people = []; // whom a property may name
   onWriting = () => {};
   onNews = () => {};
 
@@ -35,40 +36,37 @@ export class Editing {
     const { column } = cell;
     const raw = cell.value ?? null;
     const before = typeof raw === 'string' ? raw.replace(/\r\n?/g, '\n') : raw; // as a textarea gives it
-    const editor = this.#editor(column, before);
-    editor.classList.add('editor');
-    editor.setAttribute('aria-label', column.label);
     const { version } = this.#document.row(row.type, row.id);
-    this.#now = { editor, cell, row, field: column.field, version, before };
+    const start = { cell, row, field: column.field, version, before };
+    if (column.kind === 'boolean') return this.#save(start, before !== true);
+    const given = { choices: this.#choices, people: this.people, typed, all };
+    const field = fieldFor(column, before, given);
+    field.element.classList.add('editor');
+    field.element.setAttribute('aria-label', column.label);
+    this.#now = { ...start, editor: field.element, read: field.read };
     cell.element.classList.add('editing');
     cell.element.removeAttribute('tabindex'); // the editor is what can be reached now
-    cell.element.append(editor);
-    editor.focus();
+    cell.element.append(field.element);
+    field.focus();
     this.onWriting({ entityId: row.id, field: column.field });
-    if (column.kind === 'choice') this.#decideByPointer(editor, Boolean(typed));
-    else this.#fit(editor, typed ?? before ?? '', all);
+    if (field.isSelect) this.#decideByPointer(field.element, Boolean(typed));
+  }
+
+  /** Let a cell have no value. */
+  clear(row, { column, value }) {
+    const { version } = this.#document.row(row.type, row.id);
+    const cell = { row, field: column.field, version, before: value ?? null };
+    if (!column.required && !column.readOnly) this.#save(cell, null);
   }
 
   /** Add what is being typed to the edits. */
   commit() {
-    if (!this.#now) return;
-    const { editor, cell, row, field, version, before } = this.#now;
-    this.#now = null;
-    const value = editor.value === '' && !cell.column.required ? null : editor.value;
-    editor.remove();
-    cell.element.querySelector('.hint')?.remove();
-    cell.element.classList.remove('editing');
-    cell.element.tabIndex = 0;
-    this.onWriting(null);
-    if (value !== before)
-      this.#edits.add({ type: row.type, id: row.id, field, value, before, version });
+    if (this.#now) this.#end(this.#now.read());
   }
 
   /** Leave the cell as it was. */
   cancel() {
-    if (!this.#now) return;
-    this.#now.editor.value = this.#now.before ?? '';
-    this.commit();
+    if (this.#now) this.#end(this.#now.before);
   }
 
   /** Say something about the cell that is being edited, beneath it. */
@@ -80,12 +78,21 @@ export class Editing {
     this.onNews(text);
   }
 
-  #editor(column, value) {
-    if (column.kind !== 'choice') return make('textarea');
-    const options = this.#choices[column.type].map((name) =>
-      make('option', { value: name, selected: name === value }, words(column, name)),
-    );
-    return make('select', {}, ...options);
+  #end(value) {
+    const now = this.#now;
+    const { editor, cell } = now;
+    this.#now = null;
+    editor.remove();
+    cell.element.querySelector('.hint')?.remove();
+    cell.element.classList.remove('editing');
+    cell.element.tabIndex = 0;
+    this.onWriting(null);
+    this.#save(now, value);
+  }
+
+  #save({ row, field, before, version }, value) {
+    if (JSON.stringify(value) === JSON.stringify(before)) return;
+    this.#edits.add({ type: row.type, id: row.id, field, value, before, version });
   }
 
   /** Keys go through the choices one by one: Enter, Tab or leaving decides. A pointer decides at once. */
@@ -99,17 +106,5 @@ export class Editing {
       this.commit();
       cell.element.focus();
     });
-  }
-
-  #fit(editor, text, all) {
-    editor.rows = 1;
-    editor.value = text;
-    editor.setSelectionRange(all ? 0 : text.length, text.length);
-    const fit = () => {
-      editor.style.height = 'auto';
-      editor.style.height = `${editor.scrollHeight}px`;
-    };
-    editor.addEventListener('input', fit);
-    fit();
   }
 }

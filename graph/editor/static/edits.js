@@ -4,6 +4,7 @@
 // are kept in the storage of the tab, so that reloading the page loses none of them either.
 
 import { ask } from './api.js';
+import { inputOf } from './columns.js';
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15_000;
@@ -37,7 +38,6 @@ const KINDS = {
   restore: { takes: () => ROW, gives: rowOf },
 };
 
-const inputOf = ({ field, value }) => ({ [field]: value });
 const placeOf = ({ value: { blockId, at } }) => ({ blockId, at });
 
 /** The mutation of a kind of edit, which gives `done { row }`, and `mergedVersions` where it merges. */

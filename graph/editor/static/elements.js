@@ -1,5 +1,23 @@
 // Making elements, and keeping them in order without disturbing the one somebody is in.
 
+const HIDDEN = 100; // milliseconds until a page without frames, because it is hidden, goes on
+
+/** A function that acts with the next frame, once however often it is called until then. */
+export function onceAFrame(action) {
+  let isDue = false;
+  const act = () => {
+    if (!isDue) return;
+    isDue = false;
+    action();
+  };
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    requestAnimationFrame(act);
+    setTimeout(act, HIDDEN);
+  };
+}
+
 /** An element with properties, attributes (`aria-…`, `role`, `data-…`) and children. */
 export function make(name, properties = {}, ...children) {
   const element = document.createElement(name);

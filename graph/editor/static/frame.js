@@ -86,7 +86,7 @@ export function showClosed(unsaved) {
   for (const id of ['state', 'project']) find(id).textContent = '';
   find('name').textContent = 'Closed';
   find('people').replaceChildren();
-  find('tools').hidden = true;
+  for (const id of ['tools', 'filter']) find(id).hidden = true;
   find('toast').replaceChildren();
   const texts = unsaved
     .filter(({ kind }) => kind === 'update')

@@ -1,36 +1,22 @@
 // The table: where everybody is in it by keyboard or pointer, and editing in place.
 
-import { shownColumns } from './columns.js';
+import { shownColumns, widths } from './columns.js';
 import { Editing } from './editing.js';
-import { make, place } from './elements.js';
+import { make, onceAFrame, place } from './elements.js';
+import { withRows } from './filter.js';
+import { commandOf, target } from './keys.js';
 import { note, reason } from './notes.js';
 import { nameOf } from './people.js';
-import { Row } from './rows.js';
+import { heads, Row } from './rows.js';
 
 const READ_ONLY = 'You may read this document, and not change it.';
-const PAGE = 10; // rows that Page Up and Page Down pass
-const HIDDEN = 100; // milliseconds until the rows of a page without frames are arranged
-
-/** The keys that do something with a row, as `command` names them; all with Control or Command but those with Alt. */
-const COMMANDS = {
-  'Control+Enter': 'add',
-  'Control+Delete': 'delete',
-  'Control+Backspace': 'delete',
-  'Alt+ArrowUp': 'up',
-  'Alt+ArrowDown': 'down',
-};
-
-function commandOf({ key, ctrlKey, metaKey, altKey }) {
-  const modifier = ctrlKey || metaKey ? 'Control+' : '';
-  return COMMANDS[`${modifier}${altKey ? 'Alt+' : ''}${key}`];
-}
 
 /**
  * Shows a document in a table and adds what is typed to the edits.
  *
  * `onFocus(place)` is told where this person is, `onWriting(place)` where they are writing (null when
  * nowhere), `onNews(text)` what to read out, `onCommand(name)` what is asked to be done with the row that
- * is `current`. A place is `{ entityId, field }`.
+ * is `current`, `onShown(count)` how many requirements are shown. A place is `{ entityId, field }`.
  */
 export class Grid {
   #table;
@@ -47,13 +33,14 @@ export class Grid {
   #occupied = []; // cells that somebody else is at
   #editing;
   #arranging = false;
-  #due = false;
   #pressed = false;
   #current = null; // the one cell that Tab leads to
+  #matches = null;
   #wanted = null; // what is to be done with a row once it is shown
   onFocus = () => {};
   onNews = () => {};
   onCommand = () => {};
+  onShown = () => {};
 
   constructor(table, document, edits, { choices, editable }) {
     this.#table = table;
@@ -62,14 +49,10 @@ export class Grid {
     this.#editing = new Editing(document, edits, choices);
     this.#editing.onNews = (text) => this.onNews(text);
     this.#editable = editable;
-    const heads = shownColumns().map(({ label, field }) =>
-      make('th', { role: 'columnheader', scope: 'col', 'data-field': field }, label),
-    );
-    const head = make('tr', { role: 'row' }, ...heads);
-    table.replaceChildren(make('thead', { role: 'rowgroup' }, head));
+    this.#showHeads();
     table.addEventListener('keydown', (event) => this.#key(event));
     table.addEventListener('focusin', ({ target }) => this.#arrive(target));
-    table.addEventListener('focusout', ({ target }) => this.#leave(target));
+    table.addEventListener('focusout', ({ target, relatedTarget }) => this.#leave(target, relatedTarget));
     table.addEventListener('pointerdown', (event) => this.#press(event));
     table.addEventListener('click', ({ target }) => this.#pressed && this.#open(target));
     addEventListener('pagehide', () => this.commit());
@@ -79,23 +62,47 @@ export class Grid {
    * Bring the rows into the order of the document with the next frame: once for all the events that
    * have come until then, so that a key never waits behind a queue of them.
    */
-  arrange() {
-    if (this.#due) return;
-    this.#due = true;
-    const next = () => {
-      if (!this.#due) return;
-      this.#due = false;
-      this.#arrange();
-    };
-    requestAnimationFrame(next);
-    setTimeout(next, HIDDEN); // a hidden page has no frames
+  arrange = onceAFrame(() => this.#arrange());
+
+  /** Show other columns. */
+  rebuild() {
+    this.commit();
+    const { id } = this.current ?? {};
+    const { field } = this;
+    const isHere = this.#table.contains(document.activeElement);
+    this.#rows.clear();
+    this.#notes = new WeakMap();
+    this.#showHeads();
+    if (isHere && id) this.await(id, field);
+    else this.arrange();
+  }
+
+  #showHeads() {
+    const { tracks, least } = widths();
+    this.#table.style.setProperty('--columns', tracks);
+    this.#table.style.setProperty('--least', least);
+    this.#table.replaceChildren(make('thead', { role: 'rowgroup' }, heads()));
+  }
+
+  /** Show the counts of rows anew. */
+  count(ids) {
+    for (const id of ids) {
+      const row = this.#rows.get(id);
+      row?.show(row.row);
+    }
+  }
+
+  /** Whom properties may name. */
+  set people(people) {
+    this.#editing.people = people;
   }
 
   /** Show other values of a row, and who has changed it. */
   show(row, event) {
     const shown = this.#rows.get(row.id);
     shown?.show(row);
-    if (this.#refused.has(row.id)) this.arrange(); // what is said of them names who has changed it
+    // What is said of a refused edit names who has changed the row, which may match the filter now.
+    if (this.#refused.has(row.id) || this.#matches) this.arrange();
     if (!event || event.renumbered) return;
     if (shown) shown.flash(event);
     else this.#arrived.set(row.id, event);
@@ -155,9 +162,19 @@ export class Grid {
     return this.#current?.dataset.field;
   }
 
-  /** The sections with those of their rows that are shown. */
+  /** Show only rows that match: a function of rows, or null to show all. */
+  set matches(matches) {
+    this.#matches = matches;
+    this.arrange();
+  }
+
+  /** The sections with those of their rows that are shown. One keeps the row that one is in. */
   filtered(sections) {
-    return sections;
+    if (!this.#matches) return sections;
+    const here = this.#table.contains(document.activeElement) ? this.current?.id : null;
+    const kept = [here, this.#wanted?.id];
+    const isShown = (row) => kept.includes(row.id) || this.#refused.has(row.id) || this.#matches(row);
+    return withRows(sections, isShown, kept);
   }
 
   /** Go to a place, where somebody else is. */
@@ -206,7 +223,8 @@ export class Grid {
     const active = document.activeElement;
     this.#arranging = true;
     const bodies = [];
-    for (const { block, depth, rows } of sections) {
+    const shown = this.filtered(sections);
+    for (const { block, depth, rows } of shown) {
       const key = block?.id ?? null;
       if (!this.#bodies.has(key)) this.#bodies.set(key, make('tbody', { role: 'rowgroup' }));
       const body = this.#bodies.get(key);
@@ -223,6 +241,7 @@ export class Grid {
     if (active !== document.activeElement && active?.isConnected) active.focus();
     this.#arranging = false;
     this.present(this.#people);
+    this.onShown(shown.reduce((sum, { rows }) => sum + rows.length, 0));
     if (!this.#current?.isConnected) this.#stand(this.#table.querySelector('.cell'));
     this.#goWhereWanted();
   }
@@ -294,9 +313,10 @@ export class Grid {
     this.onFocus({ entityId: at.row.id, field: at.cell.column.field });
   }
 
-  #leave(target) {
+  #leave(target, toward) {
     if (this.#arranging) return;
-    if (this.#editing.now?.editor === target) this.commit();
+    const editor = this.#editing.now?.editor;
+    if (editor?.contains(target) && !editor.contains(toward)) this.commit();
     setTimeout(() => this.#table.contains(document.activeElement) || this.onFocus(null));
   }
 
@@ -320,6 +340,7 @@ export class Grid {
     if (commandOf(event)) this.onCommand(commandOf(event));
     else if (key === 'Enter' || key === 'F2') this.#open(at.cell.element);
     else if (key.startsWith('Arrow') || /^(Home|End|Page)/.test(key)) this.#step(at, key, command);
+    else if (key === 'Delete' || key === 'Backspace') this.#clearCell(at);
     else if (key.length === 1 && !command && !altKey) this.#open(at.cell.element, { typed: key });
     else return false;
     return true;
@@ -352,27 +373,18 @@ export class Grid {
   }
 
   #step({ cell }, key, command = false) {
-    const lines = this.#lines;
-    const line = lines.indexOf(cell.element.parentElement);
-    const column = cell.element.cellIndex;
-    const end = Number.MAX_SAFE_INTEGER;
-    const [down, across] = {
-      ArrowUp: [line - 1, column],
-      ArrowDown: [line + 1, column],
-      ArrowLeft: [line, column - 1],
-      ArrowRight: [line, column + 1],
-      Home: [command ? 0 : line, 0],
-      End: [command ? end : line, end],
-      PageUp: [line - PAGE, column],
-      PageDown: [line + PAGE, column],
-    }[key];
-    const cells = lines[Math.max(0, Math.min(down, lines.length - 1))].cells;
-    cells[Math.max(0, Math.min(across, cells.length - 1))].focus();
+    target(this.#lines, cell.element, key, command).focus();
+  }
+
+  #clearCell({ row, cell }) {
+    if (this.#editable) this.#editing.clear(row, cell);
+    else this.onNews(READ_ONLY);
   }
 
   #open(element, how) {
     const at = this.#at(element);
     if (!at) return;
+    if (at.cell.column.readOnly) return this.onCommand('details');
     if (!this.#editable) return this.onNews(READ_ONLY);
     this.#editing.open(at.row, at.cell, how);
   }

@@ -4,15 +4,28 @@ import { ask, signedIn } from './api.js';
 import { CHOICES } from './columns.js';
 import { Commands } from './commands.js';
 import { Connection, SignedOut } from './connection.js';
+import { Definitions } from './definitions.js';
+import { Details } from './details.js';
 import { FIELDS, LiveDocument } from './document.js';
 import { Edits } from './edits.js';
 import { bar, news, say, showClosed, showHead, showPeople, showState } from './frame.js';
+import { Filter } from './filter.js';
 import { Grid } from './grid.js';
 import { meet, nameOf } from './people.js';
 import { Presence } from './presence.js';
+import { Traces } from './traces.js';
 import { Undo } from './undo.js';
 
+/** What happens in the project that the columns, the counts and the details of this page show. */
+const AROUND = `subscription ($id: UUID!, $after: String) {
+  projectChanged(id: $id, after: $after, types: [PROPERTY, COLUMN, TRACE_LINK, TEST_EXECUTION]) {
+    cursor kind entityType
+  }
+}`;
 const START = `{ viewer { profile { id email fullName } } ${CHOICES} }`;
+
+/** The fields that links and tests are about. */
+const CONTENT = new Set(['name', 'description', 'properties', 'level', 'originalRequirement']);
 
 /** One person's work on one document. */
 class Work {
@@ -25,12 +38,18 @@ class Work {
   #undo;
   #grid = null;
   #commands = null;
+  #definitions;
+  #details;
+  #filter = null;
+  #traces = null;
   #places = []; // where the others are
   #signedOut = false;
   #closed = false;
 
-  constructor(id, me, choices) {
+  constructor(id, me, choices, definitions) {
     this.#me = me;
+    this.#definitions = definitions;
+    this.#details = new Details(document.getElementById('details'));
     this.#choices = choices;
     this.#edits = new Edits(`edits:${me.id}:${id}`, FIELDS);
     this.#undo = new Undo(this.#edits);
@@ -113,6 +132,7 @@ class Work {
     const { kind, type, field, value } = edit;
     if (kind === 'delete') this.#live.remove(type, row.id, row.version);
     else this.#live.accept(type, row);
+    if (kind === 'revert' || CONTENT.has(field?.split('.')[0])) this.#traces?.doubt(row.id);
     const isMerged = merged.length > 0;
     const isMixed = isMerged && (kind === 'revert' || (kind === 'update' && row[field] !== value));
     if (isMixed) this.#grid?.merged(edit);
@@ -148,15 +168,71 @@ class Work {
     this.#grid.editable = head.viewerCan.create;
     this.#grid.arrange();
     this.#commands.show();
+    this.#details.onRevert = head.viewerCan.create ? (...asked) => this.#revert(...asked) : null;
+  }
+
+  /** Write what a version said once more. */
+  #revert(id, version, value) {
+    this.#edits.add({ kind: 'revert', type: 'Requirement', id, version, value });
   }
 
   #begin(editable) {
     this.#grid = this.#makeGrid(editable);
+    this.#surround();
     const tools = document.getElementById('tools');
     this.#commands = new Commands(tools, this.#live, this.#edits, this.#undo, this.#grid);
     this.#commands.onNews = news;
     this.#commands.onSay = say;
+    this.#commands.onDetails = ({ id }) => this.#details.open(id, document.activeElement);
+    this.#goToAddress();
+    addEventListener('hashchange', () => this.#goToAddress());
     this.#undo.onChange = () => this.#commands.show();
+  }
+
+  /** The filter, the columns of properties, and the counts of links and tests. */
+  #surround() {
+    const { id, head } = this.#live;
+    this.#filter = new Filter(document.getElementById('filter'), this.#definitions, this.#choices);
+    this.#filter.onChange = (matches) => (this.#grid.matches = matches);
+    this.#grid.matches = this.#filter.matches;
+    this.#grid.onShown = (count) => this.#filter.count(count, this.#live.requirements.size);
+    this.#definitions.onChanged = () => {
+      this.#filter.show();
+      this.#grid.rebuild();
+    };
+    this.#definitions.people().then((people) => {
+      people.forEach(meet);
+      this.#grid.people = people;
+      this.#grid.count(this.#live.requirements.keys());
+    }, () => {});
+    this.#traces = new Traces(id, head.project?.id);
+    this.#traces.onCounted = (ids) => {
+      this.#grid.count(ids);
+      this.#details.changed(ids);
+    };
+    this.#traces.count();
+    if (head.project)
+      this.#connection.subscribe(AROUND, { id: head.project.id }, {
+        next: (event) => this.#around(event),
+        error: () => {}, // whoever may not follow the project sees what it was when they came
+      });
+  }
+
+  #around({ kind, entityType }) {
+    if (kind === 'READY') return;
+    if (kind === 'RESYNC') this.#definitions.again();
+    if (kind === 'RESYNC') return this.#traces.count();
+    if (entityType === 'TRACE_LINK') this.#traces.count(['links']);
+    else if (entityType === 'TEST_EXECUTION') this.#traces.count(['tests']);
+    else this.#definitions.again();
+  }
+
+  /** Go to the requirement that the address names: `#requirement=ID`. */
+  #goToAddress() {
+    const id = new URLSearchParams(location.hash.slice(1)).get('requirement');
+    if (!id) return;
+    if (!this.#live.row('Requirement', id)) return say('The requirement of this link is not in this document.');
+    this.#grid.await(id, 'name');
   }
 
   #makeGrid(editable) {
@@ -179,6 +255,9 @@ class Work {
     if (byOthers && event.actor)
       news(`${nameOf(event.actor.id)}: ${row.name}, ${event.kind.toLowerCase()}.`);
     this.#grid?.show(row, byOthers ? event : undefined);
+    this.#details.changed([row.id]);
+    // What it is linked to, and what has tested it, knew its content of before.
+    if (event?.changedFields.some((field) => CONTENT.has(field))) this.#traces?.doubt(row.id);
   }
 
   #meet(present) {
@@ -198,18 +277,21 @@ class Work {
     this.#edits.paused = true;
     this.#presence.lost();
     this.#grid?.clear();
+    this.#details.close();
     showClosed(this.#edits.all);
   }
 }
 
 async function start() {
-  const { viewer, ...types } = await ask(START);
+  const id = location.pathname.split('/').at(-1);
+  const definitions = new Definitions(id);
+  const [{ viewer, ...types }] = await Promise.all([ask(START), definitions.read()]);
   if (!viewer) return location.reload(); // the gateway leads to where people sign in
   const named = Object.entries(types);
   const choices = Object.fromEntries(
     named.map(([type, { enumValues }]) => [type, enumValues.map(({ name }) => name)]),
   );
-  new Work(location.pathname.split('/').at(-1), meet(viewer.profile), choices).start();
+  new Work(id, meet(viewer.profile), choices, definitions).start();
 }
 
 start().catch((failure) => bar(failure.message, 'Try again', () => location.reload()));

@@ -15,7 +15,8 @@ const conflictsOf = ({ code, extensions }) => (code === 'CONFLICT' ? extensions.
 
 /** The two sides of a conflict about the field of an edit. */
 function conflictOf({ field, failure }) {
-  return conflictsOf(failure).find((conflict) => conflict.field === field);
+  const isIt = (conflict) => conflict.field === field || conflict.path?.join('.') === field;
+  return conflictsOf(failure).find(isIt);
 }
 
 function side(label, text) {

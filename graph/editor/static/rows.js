@@ -1,15 +1,24 @@
 // One row of the table: its cells, what others do in it, and what became of edits that were refused.
 
-import { HEADING, shownColumns, words } from './columns.js';
+import { HEADING, markOf, shownColumns, valueOf, words } from './columns.js';
 import { make } from './elements.js';
 import { colorOf, nameOf } from './people.js';
 
 const FLASH = 2500; // milliseconds that a change of somebody else stands out
 
+/** The row of the heads of the columns. */
+export function heads() {
+  const cells = shownColumns().map(({ label, field }) =>
+    make('th', { role: 'columnheader', scope: 'col', 'data-field': field }, label),
+  );
+  return make('tr', { role: 'row' }, ...cells);
+}
+
 /** A row of the table for a block or a requirement. */
 export class Row {
   #cells = new Map();
   #edits;
+  #fresh = []; // the properties whose values are others than before
 
   constructor({ type, id }, edits, { editable }) {
     this.type = type;
@@ -45,17 +54,22 @@ export class Row {
 
   /** Show the row as it is known, with what has been typed over it. */
   show(row) {
+    this.#fresh = [];
     this.row = row;
     const { classList } = this.element;
     classList.toggle('moving', Boolean(this.#edits.underWay(this.id, 'move')));
     classList.toggle('leaving', Boolean(this.#edits.underWay(this.id, 'delete')));
-    for (const [field, cell] of this.#cells)
-      cell.show(row[field] ?? null, this.#edits.of(this.id, field));
+    for (const [field, cell] of this.#cells) {
+      const value = valueOf(cell.column, row);
+      if (cell.column.key && JSON.stringify(value) !== JSON.stringify(cell.value)) this.#fresh.push(cell);
+      cell.show(value, this.#edits.of(this.id, field));
+    }
   }
 
   /** Let a change of somebody else stand out for a moment. */
   flash({ actor, changedFields, kind }) {
-    const changed = changedFields.map((field) => this.#cells.get(field)).filter(Boolean);
+    const cellsOf = (field) => (field === 'properties' ? this.#fresh : [this.#cells.get(field)]);
+    const changed = changedFields.flatMap(cellsOf).filter(Boolean);
     const whole = kind !== 'UPDATED' || !changed.length;
     const cells = whole ? [...this.#cells.values()] : changed;
     const name = actor ? nameOf(actor.id) : 'Gateway';
@@ -90,7 +104,7 @@ class Cell {
   value = null;
 
   set editable(editable) {
-    if (editable) this.element.removeAttribute('aria-readonly');
+    if (editable && !this.column.readOnly) this.element.removeAttribute('aria-readonly');
     else this.element.setAttribute('aria-readonly', 'true');
   }
 
@@ -102,6 +116,9 @@ class Cell {
     const text = words(column, this.value);
     if (this.#value.textContent !== text) this.#value.textContent = text;
     if (column.kind === 'choice') element.dataset.value = this.value;
+    const mark = markOf(column, this.value);
+    if (mark) element.dataset.mark = mark;
+    else delete element.dataset.mark;
   }
 
   /** Show who is here: their names, in the colour of whoever came first. */
