@@ -1,5 +1,6 @@
 """Execute operations by their plans; what has no plan is left to graphql-core."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import strawberry
@@ -16,7 +17,7 @@ from graph.engine.collect import conditions
 from graph.engine.compile import Compiler
 from graph.engine.fields import Constant
 from graph.engine.plan import OperationPlan, Plans, Unplanned
-from graph.engine.roots import Root
+from graph.engine.roots import Root, RootResolved
 from graph.engine.run import Run
 
 
@@ -35,6 +36,35 @@ class Engine:
         root: Any = None,
     ) -> ExecutionResult:
         """Return the result. Raises Unplanned, or Again, where graphql-core has to run it."""
+        plan, run = self._prepare(plans, variables, context, root)
+        try:
+            return await self._run(plan, run)
+        finally:
+            run.end()
+
+    async def execute_each(
+        self,
+        plans: Plans,
+        variables: dict[str, Any] | None,
+        context: Any,
+        roots: Sequence[Any],
+    ) -> list[dict[str, Any]]:
+        """Return the data of an operation with one field, such as a subscription, for each root.
+
+        All are read together. Raises Unplanned, or whatever is wrong with one of them.
+        """
+        plan, run = self._prepare(plans, variables, context, None)
+        try:
+            (field,) = plan.roots
+            assert isinstance(field, RootResolved)  # noqa: S101 (a subscription's is)
+            return [{field.key: value} for value in await field.of_each(run, roots)]
+        finally:
+            run.end()
+
+    def _prepare(
+        self, plans: Plans, variables: dict[str, Any] | None, context: Any, root: Any
+    ) -> tuple[OperationPlan, Run]:
+        """Return the plan for these variables, and a run of it. Raises Unplanned."""
         operation, fragments = plans.operation, plans.fragments
         values = get_variable_values(
             self._core, operation.variable_definitions or (), variables or {}, max_errors=1
@@ -53,11 +83,7 @@ class Engine:
             plans.keep(key, plan)
         if isinstance(plan, Unplanned):
             raise Unplanned(plan.reason)
-        run = Run(self._core, operation, fragments, values, context, root)
-        try:
-            return await self._run(plan, run)
-        finally:
-            run.end()
+        return plan, Run(self._core, operation, fragments, values, context, root)
 
     async def _run(self, plan: OperationPlan, run: Run) -> ExecutionResult:
         if plan.serial:

@@ -1,6 +1,6 @@
 """Fields at the root: each fails by itself, as far as it has not led to any row."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,18 @@ class RootResolved(Root):
             return done
 
         return complete
+
+    async def of_each(self, run: "Run", roots: Sequence[Any]) -> list[Any]:
+        """Return what the answer holds for each of these root values, built together."""
+        called = self.called
+        arguments = called.coerced(run.variables)
+        resolve = called.definition.resolve
+        assert resolve is not None  # noqa: S101 (Strawberry gives each field one)
+        values = []
+        for run.root in roots:
+            value = resolve(run.root, raw_info(run, called), **arguments)
+            values.append(await value if isawaitable(value) else value)
+        return await self._completer.complete(run, values)
 
 
 class RootById(Root):

@@ -21,7 +21,7 @@ from graph.live.hiding import may_hide
 from graph.live.rights import Renewals
 from graph.live.tail import Tail
 
-PAGE = 200
+PAGE = 1000
 """Missed events that are read by one statement."""
 
 

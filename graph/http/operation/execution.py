@@ -1,6 +1,6 @@
 """Execute operations: by the engine's plan, or by graphql-core where it takes none."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable, iscoroutine
 from typing import Any, TypeGuard, cast
 
@@ -57,6 +57,22 @@ class Executions:
         with released(executor):
             result = execute_root_selection_set(executor)
             return result if isinstance(result, ExecutionResult) else await result
+
+    async def run_each(
+        self, document: Document, params: Params, context: Any, roots: Sequence[object]
+    ) -> list[dict[str, Any]] | None:
+        """Return the data for each root value, all read together.
+
+        Returns None where they have to be run one by one: there is no plan, or an error to tell.
+        """
+        plans = document.operation(params.operation_name).plans
+        try:
+            planned = await self.engine.execute_each(plans, params.variables, context, roots)
+        except Exception:  # noqa: BLE001 (whatever it is, it is told of the one that has it)
+            return None
+        for _ in roots:
+            self._metrics.executed("plan")
+        return planned
 
     def executor(
         self,

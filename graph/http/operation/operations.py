@@ -1,6 +1,6 @@
 """Runs operations, the same way whichever transport has brought them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
@@ -241,6 +241,25 @@ class Operations:
         if isinstance(stream, ExecutionResult):
             raise NotRun(self._errors_of(stream, document, variables, subscribing.request_id))
         return stream
+
+    async def tell_each(
+        self, subscribing: Subscribing, context: Asker, events: Sequence[object]
+    ) -> list[bytes] | None:
+        """Return what `tell` would for each event, read together; None if one of them has errors.
+
+        `context` is of no more use then.
+        """
+        params = Params("", subscribing.variables, subscribing.name, subscribing.extensions)
+        try:
+            with self.deadline():
+                several = await self.executions.run_each(
+                    subscribing.document, params, context, events
+                )
+            for data in several or ():
+                require_size(data, self.limits.answer)
+        except Problem:
+            return None
+        return None if several is None else [orjson.dumps({"data": data}) for data in several]
 
     async def tell(
         self, subscribing: Subscribing, context: Asker, event: object
