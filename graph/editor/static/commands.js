@@ -1,5 +1,6 @@
 // What is done with a whole row: the toolbar above the table, and the keys for it.
 
+import { dragRows } from './dragging.js';
 import { make } from './elements.js';
 import { placeBehind, placeOf, positionAt, stepFrom } from './places.js';
 
@@ -44,6 +45,7 @@ export class Commands {
     bar.addEventListener('keydown', (event) => this.#step(event));
     addEventListener('keydown', (event) => this.#key(event));
     grid.onCommand = (name) => this.run(name);
+    dragRows(document.getElementById('grid'), (id, behind) => this.drop(id, behind));
     this.show();
   }
 
@@ -60,6 +62,7 @@ export class Commands {
 
   /** Do something with the row that this person is at. */
   run(name) {
+    if (this.#bar.hidden) return;
     if (this.#buttons.get(name).getAttribute('aria-disabled') === 'true')
       return this.onNews('That cannot be done here.');
     this.#grid.commit();
@@ -104,18 +107,28 @@ export class Commands {
     this.onSay(`Deleted: ${name}`, 'Undo', () => this.run('undo'));
   }
 
-  #move({ type, id }, name) {
-    const { sections, requirements } = this.#live;
-    const shown = this.#grid.filtered(sections);
+  #move({ id }, name) {
+    const shown = this.#grid.filtered(this.#live.sections);
     const place = stepFrom(shown, id, name === 'up' ? -1 : 1);
     if (!place) return this.onNews('It stands at the end of the document.');
+    this.#put(id, place);
+    this.onNews(name === 'up' ? 'Moved up.' : 'Moved down.');
+  }
+
+  /** Move a requirement behind another, or to the start of a block: where it was dropped. */
+  drop(id, behind) {
+    if (!this.#live.head.viewerCan.create || !this.#live.row('Requirement', id) || id === behind.id) return;
+    this.#put(id, placeBehind(this.#live.sections, behind));
+  }
+
+  #put(id, place) {
+    const { sections, requirements } = this.#live;
     const known = requirements.get(id);
     const now = this.#edits.underWay(id, 'move')?.value ?? known;
     const before = { ...placeOf(sections, id), position: now.position };
     const value = { ...place, position: positionAt(this.#standing(requirements), place) };
-    this.#edits.add({ kind: 'move', type, id, value, before, version: known.version });
+    this.#edits.add({ kind: 'move', type: 'Requirement', id, value, before, version: known.version });
     this.#grid.await(id, this.#grid.field);
-    this.onNews(name === 'up' ? 'Moved up.' : 'Moved down.');
   }
 
   /** The rows with the places of those that are being moved. */

@@ -6,7 +6,8 @@ import { pages } from './api.js';
 const LINKS_PAGE = 500;
 const TESTS_PAGE = 200;
 const SOON = 1000; // milliseconds that several changes are waited for, to be counted at once
-const LATER = 5000; // the same for changes of requirements, which are many
+const LATER = 2000; // the same for changes of requirements, which are many
+const [MOST, REST] = [4, 20_000]; // counts in so many milliseconds: all who have the page open make them
 
 const LINKS = `query ($id: UUID!, $first: Int!, $after: String, $filter: RequirementFilterInput) {
   document(id: $id) { requirements(first: $first, after: $after, filter: $filter) {
@@ -40,6 +41,7 @@ export class Traces {
   #id;
   #project;
   #timers = {};
+  #counted = { links: [], tests: [] }; // when
   onCounted = () => {};
 
   constructor(id, project) {
@@ -53,17 +55,24 @@ export class Traces {
     if (tests?.all) this.count(['tests'], LATER);
   }
 
-  /** Count links, or tests, or both again, soon. */
+  /** Count links, or tests, or both again, soon: all pages not at one moment, and none too often. */
   count(whats = ['links', 'tests'], wait = SOON) {
-    for (const what of whats)
-      this.#timers[what] ??= setTimeout(async () => {
-        try {
-          await (what === 'links' ? this.#links() : this.#tests());
-        } catch {
-          // It is shown as it was, and counted with the next change or look.
-        }
-        this.#timers[what] = undefined;
-      }, wait);
+    for (const what of whats) {
+      const before = this.#counted[what].at(-MOST) ?? -Infinity;
+      const rest = before + REST - performance.now();
+      const chance = 1 + Math.random() / 2;
+      this.#timers[what] ??= setTimeout(() => this.#begin(what), Math.max(wait, rest) * chance);
+    }
+  }
+
+  async #begin(what) {
+    this.#timers[what] = undefined; // what happens from now on is counted again
+    this.#counted[what] = [...this.#counted[what].slice(1 - MOST), performance.now()];
+    try {
+      await (what === 'links' ? this.#links() : this.#tests());
+    } catch {
+      // It is shown as it was, and counted with the next change or look.
+    }
   }
 
   async #links() {
