@@ -38,6 +38,7 @@ const PROPERTY = 'properties.';
 export const HEADING = { field: 'name', label: 'Block', kind: 'line', required: true };
 
 let columns = [...FIXED, ...COUNTS];
+let properties = []; // the columns of all that apply, shown or not
 
 /** The column of a property. */
 export function columnOfProperty({ key, name, propertyType, options }) {
@@ -48,11 +49,11 @@ export function columnOfProperty({ key, name, propertyType, options }) {
 /** The columns that the table has now, in their order. */
 export const shownColumns = () => columns;
 
-/** Let the table have columns of these properties. Says whether that makes a difference. */
-export function showProperties(properties) {
-  const before = JSON.stringify(columns);
-  columns = [...FIXED, ...properties.map(columnOfProperty), ...COUNTS];
-  return JSON.stringify(columns) !== before;
+/** Let the table have columns of some of the properties that apply, by their keys in their order. */
+export function showProperties(definitions, keys) {
+  properties = definitions.map(columnOfProperty);
+  const shown = keys.map((key) => properties.find((column) => column.key === key));
+  columns = [...FIXED, ...shown.filter(Boolean), ...COUNTS];
 }
 
 /** The widths of the columns, as a grid has them in CSS, and of all of them at least. */
@@ -65,7 +66,7 @@ export function widths() {
 /** How a field of a type is shown and edited; also of a property that is not shown. */
 export function columnOf(type, field) {
   if (type === 'Block') return HEADING;
-  const shown = columns.find((column) => column.field === field);
+  const shown = [...columns, ...properties].find((column) => column.field === field);
   if (shown || !field?.startsWith(PROPERTY)) return shown;
   return { field, key: field.slice(PROPERTY.length), label: field.slice(PROPERTY.length), kind: 'text' };
 }

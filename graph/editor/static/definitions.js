@@ -101,7 +101,7 @@ export class Definitions {
   }
 
   #tell() {
-    showProperties(this.shown.map((key) => this.#byKey.get(key)));
+    showProperties(this.all, this.shown);
     this.onChanged();
   }
 }

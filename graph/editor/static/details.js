@@ -34,6 +34,8 @@ const MORE = `query ($id: UUID!, $after: String) { requirement(id: $id) { versio
 const time = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 /** What says where a row stands, by numbers and ids. */
 const PLACE = new Set(['position', 'blockId', 'documentId', 'projectId']);
+const isNumber = (field) => PLACE.has(field) || /^id$|Id$/.test(field);
+const isNothing = (value) => value === null || value === undefined || value === '' || value?.length === 0;
 
 function when(at) {
   return make('time', { dateTime: at }, time.format(new Date(at)));
@@ -74,7 +76,9 @@ function executionItem({ executionStatus, executedAt, requirementVersion, testCa
 
 /** The changes of an entry, those of properties each for itself. */
 function changesOf({ changes }) {
-  return changes.filter(({ field }) => !PLACE.has(field)).flatMap((change) => {
+  const told = changes.filter(({ field, old, new: value }) =>
+    field === 'externalId' || (!isNumber(field) && !(isNothing(old) && isNothing(value))));
+  return told.flatMap((change) => {
     const [before, after] = [change.old ?? {}, change.new ?? {}];
     if (change.field !== 'properties') return [change];
     const keys = Object.keys({ ...before, ...after });
@@ -92,7 +96,8 @@ function changeItem({ field, old, new: value, diff }) {
   const shown = make('dd');
   const text = (side) => {
     if (side === null || side === undefined) return 'nothing';
-    if (column?.kind === 'choice') return words(column, String(side).toUpperCase());
+    if (column?.kind === 'choice' || /^[A-Z]+(_[A-Z]+)+$/.test(side)) return inWords(String(side));
+    if (column?.key) return words(column, side);
     return typeof side === 'object' ? JSON.stringify(side) : String(side);
   };
   if (diff)
