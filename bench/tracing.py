@@ -1,4 +1,4 @@
-"""Trace links among 22,000 requirements: impact, cycles and suspect links, over HTTP.
+"""Trace links among 22,000 requirements: impact, cycles, coverage and the matrix, over HTTP.
 
 Two documents of 11,000 requirements each. Every requirement is derived from another one, so that
 all are reached from the first; 5,000 links besides lead anywhere, some in cycles. Milliseconds, the
@@ -57,6 +57,15 @@ GROUPS = "groups { keys { value } count coveredCount suspectCount }"
 COVERED = """query ($id: UUID!) { project(id: $id) {
     requirements(first: 50, filter: { coverage: [{ state: %s }] }) {
         totalCount nodes { name } } } }"""
+TRACED = """query ($rows: UUID!, $columns: UUID!) { traceabilityMatrix(
+    rows: { documentId: $rows }, columns: { documentId: $columns }) { %s } }"""
+TRACES = {
+    "a page of 50 rows with cells": """rows(first: 50) { nodes { linkCount requirement { name }
+        cells(first: 100) { requirement { name } links { linkType outgoing suspect } } } }""",
+    "rows without a link, counted": """rows(first: 50, holes: true) {
+        totalCount nodes { requirement { name } } }""",
+    "counts": "summary { rows columns linkedRows linkedColumns links suspects }",
+}
 
 
 async def measure(stand: Stand) -> None:
@@ -74,12 +83,18 @@ async def measure(stand: Stand) -> None:
         calls[f"50 {state.lower()}, and how many"] = listed
     calls["coverage"] = partial(stand.ask, COVERAGE % "", id=str(project))
     calls["coverage by level and status"] = partial(stand.ask, COVERAGE % GROUPS, id=str(project))
+    documents = await stand.superuser.fetch(
+        "SELECT id FROM documents WHERE project_id = $1 ORDER BY position", project
+    )
+    sides = {"rows": str(documents[0]["id"]), "columns": str(documents[1]["id"])}
+    for name, selected in TRACES.items():
+        calls[f"matrix, {name}"] = partial(stand.ask, TRACED % selected, **sides)
     impact = (await calls["impact, counts"]()).json()["data"]["requirement"]["impact"]
     assert impact["totalCount"] == NODES - 1
     for name, call in calls.items():
         taken = [await _seconds(call) for _ in range(ROUNDS)]
         median, statements = statistics.median(taken), await stand.statements(call)
-        print(f"{name:<32}{median * 1000:8.0f} ms{statements:4d} statements")
+        print(f"{name:<38}{median * 1000:8.0f} ms{statements:4d} statements")
     await _print_edits(stand, project)
 
 

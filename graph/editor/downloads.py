@@ -1,7 +1,7 @@
 """Serve the traceability matrix as CSV (RFC 4180), to the person who is signed in.
 
 Rows are read page by page while they are sent, so that neither memory nor a connection is held, and
-the rights of the reader are those at each page.
+the rights of the reader are those at each page. A person has one download at a time.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -47,10 +48,14 @@ FORMULA = tuple("=+-@\t\r\n")
 def routes(database: Database, settings: Settings, outbox: Outbox) -> list[BaseRoute]:
     """Return the routes beneath /downloads."""
     site = Site(database, settings, outbox)
+    running: WeakValueDictionary[UUID | None, _Download] = WeakValueDictionary()
 
     async def traceability(request: Request) -> Response:
         """Return the matrix as CSV: a line for each row, with a field for each column."""
         viewer = await site.signed_in(request)
+        if viewer.id in running:
+            raise Problem("RATE_LIMITED", "Wait until your other download has ended.")
+        download = running[viewer.id] = _Download()
         context = Context(site.session(request, viewer))
         near, far = [await _side(context, request, name) for name in ("rows", "columns")]
         matrix = Traceability(context.session, near, far, _types(request))
@@ -64,12 +69,16 @@ def routes(database: Database, settings: Settings, outbox: Outbox) -> list[BaseR
             context.become(await site.viewer(request))
 
         return StreamingResponse(
-            _lines(matrix, columns, renew),
+            _lines(download, matrix, columns, renew),
             media_type="text/csv; charset=utf-8; header=present",
             headers=HEADERS,
         )
 
     return [Route("/downloads/traceability.csv", answering(traceability))]
+
+
+class _Download:
+    """One download of a person, running for as long as something refers to it."""
 
 
 async def _side(context: Context, request: Request, name: str) -> Side:
@@ -121,7 +130,7 @@ class _Place:
 
 
 async def _lines(
-    matrix: Traceability, columns: Sequence[Any], renew: Callable[[], Awaitable[None]]
+    _: _Download, matrix: Traceability, columns: Sequence[Any], renew: Callable[[], Awaitable[None]]
 ) -> AsyncIterator[str]:
     """Yield the file: a header, then the lines of each page, after its reader was `renew`ed."""
     yield _written([["ID", "Requirement", *map(_label, columns)]])

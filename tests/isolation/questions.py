@@ -12,6 +12,7 @@ from typing import Any
 from graphql import (
     GraphQLArgument,
     GraphQLField,
+    GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
@@ -66,6 +67,8 @@ def questions(canaries: Canaries) -> Iterator[Question]:
         elif is_connection(target):
             yield f"{{ {name}(first: {FIRST}) {{ {beneath(target, 1)} }} }}", {}
         elif field.args:
+            if any(_tables(given) for given in field.args.values()):
+                yield from _by_sides(canaries, name)
             for argument, given in field.args.items():
                 if is_leaf_type(get_named_type(given.type)):
                     yield from _one_by_one(name, argument, _values(canaries, target, argument))
@@ -138,7 +141,9 @@ def _first_group(given: GraphQLArgument) -> str:
 
 
 def _arguments(name: str, field: GraphQLField, hops: int) -> str:
-    required = {n: given for n, given in field.args.items() if is_required_argument(given)}
+    required = {
+        n: given for n, given in field.args.items() if is_required_argument(given) or n == "groupBy"
+    }
     said = [f"{n}: {SAID.get(n) or _first_group(given)}" for n, given in required.items()]
     if "first" in field.args and name in COMPARED:
         said.append(f"first: {CHANGES}")
@@ -178,6 +183,27 @@ def _one_by_one(name: str, argument: str, values: Sequence[str]) -> Iterator[Que
         asked = " ".join(f"a{v}: {name}({argument}: ${v}) {{ ...all }}" for v in some)
         fragment = f"fragment all on {target.name} {{ {selection(target, 0)} }}"
         yield f"query ({declared}) {{ {asked} }} {fragment}", some
+
+
+def _tables(given: GraphQLArgument) -> dict[str, str]:
+    """Return the tables of rows that a required input names by its fields, by field."""
+    type_ = get_named_type(given.type)
+    if not is_required_argument(given) or not isinstance(type_, GraphQLInputObjectType):
+        return {}
+    tables = {f"{table[:-1]}Id": table for table in TYPES}
+    return {name: tables[name] for name in type_.fields if name in tables}
+
+
+def _by_sides(canaries: Canaries, name: str) -> Iterator[Question]:
+    """Yield a root field whose inputs all name the same row, for each row that they can name."""
+    field = ROOT.fields[name]
+    asked = {n: _tables(given) for n, given in field.args.items() if is_required_argument(given)}
+    target = get_named_type(field.type)
+    for key, table in next(iter(asked.values())).items():
+        said = ", ".join(f"{argument}: {{{key}: $id}}" for argument in asked)
+        for row in canaries.rows(table=table):
+            query = f"query ($id: UUID!) {{ {name}({said}) {{ {selection(target, 1)} }} }}"
+            yield query, {"id": str(row.id)}
 
 
 FOLLOWED_FURTHER = _first_edges()

@@ -1,5 +1,6 @@
 """The traceability matrix: the requirements of two places, their links, and those without any."""
 
+import asyncio
 import csv
 import io
 
@@ -174,6 +175,19 @@ async def test_pages_of_a_download_follow_each_other(world, traced, get, monkeyp
     path = f"/downloads/traceability.csv?rows={world.document}&columns={traced['document']}"
     _, *lines = csv.reader(io.StringIO((await get("owner", path)).text))
     assert len(lines) == 3
+    begun, going_on, page = asyncio.Event(), asyncio.Event(), downloads._page
+
+    async def wait(*arguments):
+        begun.set()
+        await going_on.wait()
+        return await page(*arguments)
+
+    monkeypatch.setattr(downloads, "_page", wait)
+    first = asyncio.create_task(get("owner", path))
+    await begun.wait()
+    assert (await get("owner", path)).status_code == 429
+    going_on.set()
+    assert (await first).status_code == 200
     monkeypatch.setattr(downloads, "MOST_COLUMNS", 2)
     answer = await get("owner", path)
     assert (answer.status_code, "at most 2 fit" in answer.text) == (400, True)

@@ -57,12 +57,16 @@ class Coverage:
         return tuple(label for label in self.entity_types if label is EntityType.REQUIREMENT)
 
     def arms(self) -> list[tuple[str, str, list[TraceLinkType]]]:
-        """Return the near and the far end of links, with the types of these that are followed."""
+        """Return the near and the far end of links, with the types of these that are followed.
+
+        Ends of which no type is followed are left out.
+        """
         followed = ways(self.direction, self.link_types)
         arms = (("source", "target", "outgoing"), ("target", "source", "incoming"))
         return [
             (near, far, [TraceLinkType(value) for value in followed[way]])
             for near, far, way in arms
+            if followed[way]
         ]
 
 
@@ -153,7 +157,7 @@ def is_covered(coverage: Coverage, id: Any, *, suspect: bool = False) -> ColumnE
 
     Kept, because it reads the rows of many types: to put it together takes milliseconds.
     """
-    arms = [_covers(coverage, id, *arm, suspect=suspect) for arm in coverage.arms() if arm[2]]
+    arms = [_covers(coverage, id, *arm, suspect=suspect) for arm in coverage.arms()]
     return or_(false(), *arms)
 
 
