@@ -117,17 +117,29 @@ class Statistics:
 
 
 async def total(context: Context, asked: Question) -> Mapping[str, int]:
-    """Return the numbers of all rows; one statement for all parents."""
+    """Return the numbers of all rows; one statement for all parents.
+
+    It is the statement of the groups, where they are asked for and each row is in one of them.
+    """
 
     async def batch(parents: list[UUID]) -> list[Mapping[str, int]]:
-        found = await totals(context.session, asked.counting, parents)
-        none = dict.fromkeys(asked.counting.numbers, 0)
+        counting = asked.counting
+        groups = next((one for key, one in context.loaders.items() if _is_of(key, asked)), None)
+        if groups and not any(dimension.is_many for dimension, _ in counting.groupings):
+            return [found.all for found in await groups.load_many(parents)]
+        found = await totals(context.session, counting, parents)
+        none = dict.fromkeys(counting.numbers, 0)
         return [found.get(parent, none) for parent in parents]
 
     numbers: Mapping[str, int] = await context.loader(("total", asked.shape), batch).load(
         asked.parent
     )
     return numbers
+
+
+def _is_of(key: object, asked: Question) -> bool:
+    """Return whether this is the key of a loader of the groups of the question."""
+    return isinstance(key, tuple) and key[:2] == ("groups", asked.shape)
 
 
 class Group(NamedTuple):
@@ -138,6 +150,13 @@ class Group(NamedTuple):
     is_other: bool
 
 
+class Groups(NamedTuple):
+    """The groups of a parent, and the sums of their numbers."""
+
+    shown: list[Group]
+    all: Mapping[str, int]
+
+
 async def groups_of(
     context: Context, asked: Question, first: int, sort: StatisticsSort
 ) -> list[Group]:
@@ -145,7 +164,7 @@ async def groups_of(
     if not 1 <= first <= MOST_GROUPS:
         raise Problem("INVALID", f"Must be from 1 to {MOST_GROUPS}.", field=["first"])
 
-    async def batch(parents: list[UUID]) -> list[list[Group]]:
+    async def batch(parents: list[UUID]) -> list[Groups]:
         found = await counts(
             context.session,
             asked.counting,
@@ -156,12 +175,13 @@ async def groups_of(
         return [_shown(asked, found[parent]) for parent in parents]
 
     loader = context.loader(("groups", asked.shape, first, sort), batch)
-    groups: list[Group] = await loader.load(asked.parent)
-    return groups
+    groups: Groups = await loader.load(asked.parent)
+    return groups.shown
 
 
-def _shown(asked: Question, records: Sequence[Any]) -> list[Group]:
+def _shown(asked: Question, records: Sequence[Any]) -> Groups:
     names = asked.counting.numbers
+    all_ = {name: records[0][f"all_{name}"] if records else 0 for name in names}
     groups = [
         Group(
             [
@@ -177,12 +197,9 @@ def _shown(asked: Question, records: Sequence[Any]) -> list[Group]:
         for record in records
     ]
     if records and records[0]["groups"] > len(records):
-        others = {
-            name: records[0][f"all_{name}"] - sum(group.numbers[name] for group in groups)
-            for name in names
-        }
+        others = {name: all_[name] - sum(group.numbers[name] for group in groups) for name in names}
         groups.append(Group([], others, True))
-    return groups
+    return Groups(groups, all_)
 
 
 def _spelled(model: type[Entity], by: Dimension, value: Any) -> str | None:
