@@ -145,7 +145,8 @@ export class Commands {
   }
 
   #button({ name, label, title, keys }) {
-    const button = make('button', { type: 'button', tabIndex: -1, title: keys ? `${title} (${keys})` : title }, label);
+    const told = keys ? `${title} (${keys})` : title;
+    const button = make('button', { type: 'button', tabIndex: -1, title: told }, label);
     if (keys) button.setAttribute('aria-keyshortcuts', keys);
     button.dataset.command = name;
     if (!this.#buttons.size) button.tabIndex = 0;
@@ -169,7 +170,8 @@ export class Commands {
   /** Control+Z anywhere but in a field, whose own undo it is there. */
   #key(event) {
     const { key, ctrlKey, metaKey, shiftKey, target } = event;
-    if (!(ctrlKey || metaKey) || key.toLowerCase() !== 'z' || target.closest?.('input, textarea, select')) return;
+    const isUndo = (ctrlKey || metaKey) && key.toLowerCase() === 'z';
+    if (!isUndo || target.closest?.('input, textarea, select')) return;
     event.preventDefault();
     this.run(shiftKey ? 'redo' : 'undo');
   }

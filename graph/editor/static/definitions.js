@@ -51,14 +51,15 @@ export class Definitions {
 
   /** The keys of those that are shown. */
   get shown() {
-    const chosen = JSON.parse(localStorage.getItem(this.#storage)) ?? this.#ofBlocks;
-    return chosen.filter((key) => this.#byKey.has(key));
+    const chosen = localStorage.getItem(this.#storage);
+    const keys = chosen === null ? this.#ofBlocks : chosen.split('\n');
+    return keys.filter((key) => this.#byKey.has(key));
   }
 
   /** Show one, or show it no more; this browser keeps that. */
   choose(key, isShown) {
     const others = this.shown.filter((each) => each !== key);
-    localStorage.setItem(this.#storage, JSON.stringify(isShown ? [...others, key] : others));
+    localStorage.setItem(this.#storage, (isShown ? [...others, key] : others).join('\n'));
     this.#tell();
   }
 

@@ -6,22 +6,27 @@ import { make } from './elements.js';
 
 const MOST = 50;
 const SOON = 800; // milliseconds that several changes are waited for
-const END = `state suspect node { __typename id
+const CHANGES = 'changes { field old new diff { kind text } }';
+const END = `state suspect ${CHANGES} node { __typename id version
   ... on Project { name } ... on Document { name } ... on Block { name document { id } }
   ... on Requirement { externalId name documentId } ... on TestCase { testId title } }`;
-const LINK = (end) => `nodes { id linkType suspect other: ${end} { ${END} } } totalCount`;
+const LINKS = `(first: ${MOST}) { totalCount nodes {
+  id version linkType suspect viewerCan { update } source { ${END} } target { ${END} } } }`;
+const CONFIRM = `mutation ($id: UUID!, $version: BigInt!, $source: BigInt, $target: BigInt) {
+  traceLinkConfirm(id: $id, expectedVersion: $version, sourceVersion: $source, targetVersion: $target) {
+    traceLink { id } } }`;
 const PAST = `history(first: 20, after: $after) {
   nodes {
     id version at action revertedTo actor { fullName }
-    changes { field old new diff { kind text } }
+    ${CHANGES}
   }
   pageInfo { hasNextPage endCursor }
 }`;
 const READ = `query ($id: UUID!, $after: String) {
   requirement(id: $id) {
     id version name externalId
-    outgoingLinks(first: ${MOST}) { ${LINK('target')} }
-    incomingLinks(first: ${MOST}) { ${LINK('source')} }
+    outgoingLinks${LINKS}
+    incomingLinks${LINKS}
     executions(first: ${MOST}, orderBy: [{ by: EXECUTED_AT, direction: DESC }]) {
       totalCount
       nodes { id executionStatus executedAt requirementVersion testCase { testId title } }
@@ -51,14 +56,24 @@ function addressOf({ __typename: type, id, documentId, document }) {
   return type === 'Block' && document ? `/live/${document.id}` : null;
 }
 
-/** One link: how the two are related, the other end, and whether it is suspect. */
-function linkItem(direction, { linkType, suspect, other }) {
-  const relation = `${inWords(linkType)} ${direction}`;
+/** One link: how the two are related, the other end, and, where it is suspect, what has changed. */
+function linkItem(link, isOutgoing, confirm) {
+  const { linkType, suspect, source, target, viewerCan } = link;
+  const other = isOutgoing ? target : source;
+  const relation = `${inWords(linkType)} ${isOutgoing ? '→' : '←'}`;
   const item = make('li', {}, make('span', { className: 'quiet' }, relation));
   if (!other.node) item.append(make('span', {}, other.state === 'HIDDEN' ? 'Not visible to you' : 'Deleted'));
   else if (addressOf(other.node)) item.append(make('a', { href: addressOf(other.node) }, named(other.node)));
   else item.append(make('span', {}, named(other.node)));
-  if (suspect) item.append(make('span', { className: 'pill doubtful' }, 'Suspect'));
+  if (!suspect) return item;
+  item.append(make('span', { className: 'pill doubtful' }, 'Suspect'));
+  const changed = [source, target].flatMap(({ changes }) => changesOf({ changes }));
+  if (changed.length) item.append(make('dl', {}, ...changed.flatMap(changeItem)));
+  if (!viewerCan.update) return item;
+  const button = make('button', { type: 'button', className: 'button second' }, 'Confirm');
+  button.setAttribute('aria-label', `Confirm the link to ${other.node ? named(other.node) : 'it'}`);
+  button.addEventListener('click', () => confirm(link));
+  item.append(button);
   return item;
 }
 
@@ -110,7 +125,10 @@ function changeItem({ field, old, new: value, diff }) {
   return [...list, shown];
 }
 
-/** The drawer. `onRevert(id, version, toVersion)` is told what is to be written once more. */
+/**
+ * The drawer. `onRevert(id, version, toVersion)` is told what is to be written once more, `onNews(text)`
+ * what could not be done.
+ */
 export class Details {
   #element;
   #id = null;
@@ -118,6 +136,7 @@ export class Details {
   #number = 0;
   #timer;
   onRevert = null;
+  onNews = () => {};
 
   constructor(element) {
     this.#element = element;
@@ -191,10 +210,18 @@ export class Details {
 
   #links({ outgoingLinks, incomingLinks }) {
     const items = [
-      ...outgoingLinks.nodes.map((link) => linkItem('→', link)),
-      ...incomingLinks.nodes.map((link) => linkItem('←', link)),
+      ...outgoingLinks.nodes.map((link) => linkItem(link, true, (it) => this.#confirm(it))),
+      ...incomingLinks.nodes.map((link) => linkItem(link, false, (it) => this.#confirm(it))),
     ];
     return this.#section('Links', outgoingLinks.totalCount + incomingLinks.totalCount, items, 'No links.');
+  }
+
+  /** Say that a link holds for its ends as they are shown here. */
+  async #confirm({ id, version, source, target }) {
+    const seen = { source: source.node?.version, target: target.node?.version };
+    await ask(CONFIRM, { id, version, ...seen }).catch((failure) => this.onNews(failure.message));
+    this.#element.querySelector('h2')?.focus();
+    this.#read();
   }
 
   #tests({ executions: { nodes, totalCount } }) {
@@ -226,8 +253,9 @@ export class Details {
   }
 
   #entry({ version, at, action, revertedTo, actor, changes }, latest) {
-    const isMove = changes.length > 0 && changes.every(({ field }) => PLACE.has(field));
-    const what = isMove && action === 'UPDATE' ? 'moved it' : revertedTo ? `went back to version ${revertedTo}` : `${inWords(action).toLowerCase()}d`;
+    const isMove = action === 'UPDATE' && changes.length && changes.every(({ field }) => PLACE.has(field));
+    const did = isMove ? 'moved it' : `${action.toLowerCase()}d`;
+    const what = revertedTo ? `went back to version ${revertedTo}` : did;
     const who = make('p', {}, make('strong', {}, actor?.fullName ?? 'Somebody'), ` ${what} `, when(at));
     const told = changesOf({ changes });
     const item = make('li', {}, who);

@@ -42,6 +42,7 @@ function input(type, value, typed) {
   element.value = typed ?? value ?? '';
   if (typed && !element.value) element.value = value ?? ''; // not the beginning of such a value
   const read = () => {
+    if (element.validity.badInput) return value; // half a number or a date is none
     if (element.value === '') return null;
     return type === 'number' ? element.valueAsNumber : element.value;
   };

@@ -309,6 +309,8 @@ export class Grid {
   #arrive(target) {
     const at = this.#at(target);
     if (!at) return;
+    // A row that was kept for whoever was in it goes now, where it does not match.
+    if (this.#matches && this.#current?.parentElement !== at.row.element) this.arrange();
     this.#stand(at.cell.element);
     this.onFocus({ entityId: at.row.id, field: at.cell.column.field });
   }

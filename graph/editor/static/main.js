@@ -168,6 +168,7 @@ class Work {
     this.#grid.editable = head.viewerCan.create;
     this.#grid.arrange();
     this.#commands.show();
+    if (this.#details.id && !this.#live.row('Requirement', this.#details.id)) this.#details.changed();
     this.#details.onRevert = head.viewerCan.create ? (...asked) => this.#revert(...asked) : null;
   }
 
@@ -183,6 +184,7 @@ class Work {
     this.#commands = new Commands(tools, this.#live, this.#edits, this.#undo, this.#grid);
     this.#commands.onNews = news;
     this.#commands.onSay = say;
+    this.#details.onNews = say;
     this.#commands.onDetails = ({ id }) => this.#details.open(id, document.activeElement);
     this.#goToAddress();
     addEventListener('hashchange', () => this.#goToAddress());

@@ -29,7 +29,8 @@ export function placeOf(sections, id) {
  * last row of a block in the next block. Null at either end of the document.
  */
 export function stepFrom(sections, id, step) {
-  const { number, index } = whereIs(sections, id);
+  const { number, index } = whereIs(sections, id) ?? {};
+  if (number === undefined) return null;
   const { rows } = sections[number];
   const next = rows[index + step];
   if (next) {
