@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 
 from db.fair_queue import GATEWAY
 from db.metering import Meter
-from db.problem import Problem
 from db.signing import Settings as Told
 from db.signing import Signer
 
@@ -166,26 +165,6 @@ class Speaking(Proxied):
         async with self.transaction():
             await self.enter_locally(NOBODY.settings())
             return await super().fetchrow(*args, **options)
-
-
-def enter(connection: Connection, context: Context) -> None:
-    """Set this context on an engine's connection, for the transaction that begins on it.
-
-    Raises BUSY when the connection is lost. The transaction begins in PostgreSQL with its first
-    statement; before that, the context can be set for the connection, which caches it.
-    """
-    adapted: Any = connection.connection.dbapi_connection
-    driver: Remembering = adapted.driver_connection
-    driver.meter.received = 0
-    if driver.proxied or driver.is_in_transaction():
-        enter_locally(connection, context)
-        return
-    try:
-        if not driver.knows(context.settings()):
-            adapted.run_async(lambda _: driver.enter(context.settings()))
-    except BROKEN as error:
-        connection.invalidate()
-        raise Problem("BUSY", "The connection to the database was lost.") from error
 
 
 def enter_locally(connection: Connection, context: Context) -> None:

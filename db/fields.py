@@ -1,21 +1,25 @@
 """Columns with one default, the same in Python and in the database."""
 
 import re
+from collections.abc import Collection
 from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Column,
     ColumnElement,
     Computed,
     Enum,
     Text,
+    any_,
     false,
     func,
     inspect,
+    literal,
     text,
     true,
 )
@@ -181,6 +185,12 @@ def order_of(column: str) -> Column[str]:
 def is_text(column: Any) -> bool:
     """Return whether this is text, whose order `ctx.sort_key` decides, not a label or a number."""
     return isinstance(column.type, Text)
+
+
+def among(column: Any, values: Collection[Any]) -> ColumnElement[bool]:
+    """Return the condition that the column has one of the values, which are bound as one array."""
+    found: ColumnElement[bool] = column == any_(literal(list(values), ARRAY(column.type)))
+    return found
 
 
 def sorted_by(column: Any) -> Any:

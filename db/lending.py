@@ -64,15 +64,21 @@ class Pool:
         self._returning: set[asyncio.Task[None]] = set()
 
     def lend(
-        self, context: Context, holder: Hashable | None = None, *, planned_once: bool = False
+        self,
+        context: Context,
+        holder: Hashable | None = None,
+        *,
+        planned_once: bool = False,
+        in_transaction: bool = False,
     ) -> "Loan":
         """Lend a connection in this context; BUSY when none is free in time, or the server ends it.
 
         Tenants wait for each other fairly, and a `holder`, such as a request, has a few at a time.
         QUERY_TOO_COMPLEX when it receives more than may be read at once. `planned_once` is for
-        statements of which one plan serves all values.
+        statements of which one plan serves all values. `in_transaction` begins one that commits at
+        the end of the loan, or before, by `Loan.commit`.
         """
-        return Loan(self, context, holder, planned_once)
+        return Loan(self, context, holder, planned_once, in_transaction)
 
     async def take(self, settings: Settings, *, planned_once: bool) -> _Member:
         """Return a connection that nobody uses, one in this state if there is. Raises BUSY."""
@@ -162,13 +168,26 @@ class Pool:
 class Loan:
     """One loan of a connection, an async context manager."""
 
-    __slots__ = ("_context", "_holder", "_member", "_planned_once", "_pool", "_transaction")
+    __slots__ = (
+        "_context",
+        "_holder",
+        "_in_transaction",
+        "_member",
+        "_planned_once",
+        "_pool",
+        "_transaction",
+    )
 
     def __init__(
-        self, pool: Pool, context: Context, holder: Hashable | None, planned_once: bool
+        self,
+        pool: Pool,
+        context: Context,
+        holder: Hashable | None,
+        planned_once: bool,
+        in_transaction: bool,
     ) -> None:
         self._pool, self._context, self._holder = pool, context, holder
-        self._planned_once = planned_once
+        self._planned_once, self._in_transaction = planned_once, in_transaction
         self._transaction: Any = None
 
     async def __aenter__(self) -> Lent:
@@ -187,6 +206,17 @@ class Loan:
             pool.turns.give(tenant, self._holder)
             raise
         return cast(Lent, member.connection)
+
+    async def commit(self) -> None:
+        """Commit the transaction of the loan now."""
+        transaction, self._transaction = self._transaction, None
+        await transaction.commit()
+
+    async def rollback(self) -> None:
+        """Roll the transaction of the loan back now, if it has not ended."""
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None:
+            await transaction.rollback()
 
     async def __aexit__(
         self,
@@ -209,14 +239,19 @@ class Loan:
         connection.meter.received = 0
         settings = self._context.settings()
         if self._pool.per_transaction:
-            transaction = connection.transaction()
-            await transaction.start()
-            self._transaction = transaction
+            await self._begin(connection)
             await connection.enter_locally(settings)
         elif not connection.knows(settings):
             await connection.enter(settings)
         if connection.plans_once is not self._planned_once:
             await connection.plan(once=self._planned_once)
+        if self._in_transaction and self._transaction is None:
+            await self._begin(connection)
+
+    async def _begin(self, connection: Remembering) -> None:
+        transaction = connection.transaction()
+        await transaction.start()
+        self._transaction = transaction
 
     async def _return(self, error: BaseException | None) -> None:
         """Return the connection. Raises the Problem that an error of the connection means."""

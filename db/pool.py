@@ -37,6 +37,7 @@ from db.fair_queue import Turns
 from db.lending import Lent, Pool, bytes_received
 from db.logins import APPLICATION, AUTHENTICATION, Logins, Pooler, find, refused_login
 from db.patience import PatientPool
+from db.problem import Problem
 from db.signing import Server, Signer
 
 __all__ = ["NOBODY", "UNREACHABLE", "Context", "Database", "Lent", "Pool", "bytes_received"]
@@ -48,9 +49,12 @@ SILENCE = 15.0
 locks: its process hangs, or its machine is lost."""
 
 
-async def _read_json(connection: asyncpg.Connection) -> None:
-    """Decode columns of type jsonb into Python values; parameters are sent as text."""
-    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=orjson.loads)
+async def _read_json(connection: asyncpg.Connection, *types: str) -> None:
+    """Decode columns of these types into Python values; parameters are sent as text."""
+    for type_ in types:
+        await connection.set_type_codec(
+            type_, schema="pg_catalog", encoder=str, decoder=orjson.loads
+        )
 
 
 def _require_open(connection: Any, *_: object) -> None:
@@ -71,14 +75,14 @@ def _discard_if_broken(context: ExceptionContext) -> None:
 
 
 class Database:
-    """The process's connections to its database: a pool and an engine of the ORM for each role.
+    """The process's connections to its database: pools of each role, and an engine for OAuth.
 
     An async context manager: entering it connects. Times are in seconds.
     """
 
     app: Pool
     auth: Pool
-    orm: AsyncEngine
+    writing: Pool
     auth_orm: AsyncEngine
 
     def __init__(
@@ -98,14 +102,12 @@ class Database:
         self._at = Logins.of(at)
         self.dsn, self.largest_read = self._at.dsn, largest_read
         self._sizes = {APPLICATION: app_connections, AUTHENTICATION: auth_connections}
-        self._engine_sizes = {APPLICATION: orm_connections, AUTHENTICATION: oauth_connections}
+        self._writing_size, self._oauth_size = orm_connections, oauth_connections
         self._wait, self._statement_timeout = wait, statement_timeout
         self.pools_transactions = (pooler or self._at.pooler) == "transaction"
         """True if settings, locks and LISTEN last no longer than a transaction."""
         self.access_changed: Callable[[], None] = lambda: None
         """Called after a write that may change rights."""
-        self.writers = Turns(orm_connections, wait)
-        """Turns at the connections for writing."""
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -115,14 +117,18 @@ class Database:
         self.shares_login = found.shared
         """True if the login that serves requests may become another role."""
         async with AsyncExitStack() as opening:
-            self.app = await self._pool(opening, APPLICATION)
-            self.auth = await self._pool(opening, AUTHENTICATION)
+            self.app = await self._pool(opening, APPLICATION, self._sizes[APPLICATION])
+            self.auth = await self._pool(opening, AUTHENTICATION, self._sizes[AUTHENTICATION])
             configure_mappers()  # takes long enough for the first request to hold up others by it
-            self.orm = self._engine(opening, APPLICATION)
-            self.auth_orm = self._engine(opening, AUTHENTICATION)
-            for engine in (self.orm, self.auth_orm):  # before another pool has taken the last one
-                with suppress(PoolTimeout):
-                    await (await engine.connect()).close()
+            self.writing = await self._pool(
+                opening, APPLICATION, self._writing_size, "json", at_once=0
+            )
+            self.auth_orm = self._engine(opening)
+            with suppress(Problem):  # before another pool has taken the last one
+                async with self.writing.lend(NOBODY, planned_once=True):
+                    pass
+            with suppress(PoolTimeout):
+                await (await self.auth_orm.connect()).close()
             self._open = opening.pop_all()
         return self
 
@@ -159,40 +165,45 @@ class Database:
             raise
         return connection
 
-    async def _pool(self, opening: AsyncExitStack, role: str) -> Pool:
+    async def _pool(
+        self, opening: AsyncExitStack, role: str, size: int, *read: str, at_once: int = 1
+    ) -> Pool:
+        """Open a pool. Besides jsonb, columns of the types `read` are read as JSON."""
+
         async def init(connection: asyncpg.Connection) -> None:
             await self._set_up(connection, role)
-            await _read_json(connection)
+            await _read_json(connection, "jsonb", *read)
 
         pool = asyncpg.create_pool(
-            min_size=1,
-            max_size=self._sizes[role],
+            min_size=at_once,
+            max_size=size,
             connection_class=Remembering,
             init=init,
             **self._options(role),
         )
         with refused_login(self._logins[role]):
             await opening.enter_async_context(pool)
-        turns = Turns(self._sizes[role], self._wait)
+        turns = Turns(size, self._wait)
         lending = Pool(pool, turns, self._wait, self.pools_transactions)
         opening.push_async_callback(lending.close)
         return lending
 
-    def _engine(self, opening: AsyncExitStack, role: str) -> AsyncEngine:
+    def _engine(self, opening: AsyncExitStack) -> AsyncEngine:
+        """Return the engine of the ORM with which OAuth reads and writes, as gateway_auth."""
         class_ = Proxied if self.pools_transactions else Remembering
         engine = create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=lambda: self._connect(role, class_),
+            async_creator=lambda: self._connect(AUTHENTICATION, class_),
             json_deserializer=orjson.loads,  # one reading of numbers, whoever reads
             poolclass=PatientPool,
-            pool_size=self._engine_sizes[role],
+            pool_size=self._oauth_size,
             max_overflow=0,
             pool_timeout=self._wait,
-            hide_parameters=role == AUTHENTICATION,  # an error must not show what it looked for
+            hide_parameters=True,  # an error must not show what it looked for
         )
         listens_for(engine.sync_engine, "checkout")(_require_open)
         listens_for(engine.sync_engine, "handle_error")(_discard_if_broken)
-        if self.pools_transactions and role == AUTHENTICATION:  # the other's contexts do it
+        if self.pools_transactions:
             listens_for(engine.sync_engine, "begin")(lambda begun: enter_locally(begun, NOBODY))
         opening.push_async_callback(engine.dispose)
         return engine

@@ -5,7 +5,7 @@ only the ways that are open to such a viewer are in it. Row level security stand
 behind every read.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -32,16 +32,30 @@ class Compiled:
 
     __slots__ = ("_arguments", "planned_once", "text")
 
-    def __init__(self, statement: Statement[*tuple[Any, ...]], *, planned_once: bool) -> None:
+    def __init__(
+        self,
+        statement: Statement[*tuple[Any, ...]],
+        *,
+        planned_once: bool,
+        written: Collection[str] = (),
+    ) -> None:
+        """Compile a statement; values of the names `written` are sent as they are."""
         compiler: SQLCompiler = DIALECT.statement_compiler(DIALECT, statement)
         self.text, self.planned_once = str(compiler), planned_once
         constants = compiler.construct_params(_check=False)
         self._arguments: list[Argument] = [
-            (name, constants[name], compiler.binds[name].required, _conversion(compiler, name))
+            (
+                name,
+                constants[name],
+                compiler.binds[name].required,
+                None if name in written else _conversion(compiler, name),
+            )
             for name in compiler.positiontup or ()
         ]
 
-    def arguments(self, grants: GrantLists, values: Mapping[str, Any]) -> list[Any]:
+    def arguments(
+        self, grants: Mapping[str, Any] | GrantLists, values: Mapping[str, Any]
+    ) -> list[Any]:
         """Return the arguments in order. Raises INVALID for text that PostgreSQL cannot store."""
         found = []
         for name, constant, required, convert in self._arguments:

@@ -82,10 +82,7 @@ class ViewerSession(StatementReader):
         database, viewer = self.database, self.viewer
         begun: Transaction | None = None
         try:
-            async with (
-                database.writers.turn(viewer.context.tenant),
-                Transaction.begin(database.orm, viewer, self.origin) as transaction,
-            ):
+            async with Transaction.begin(database.writing, viewer, self.origin) as transaction:
                 begun = transaction
                 yield transaction
         finally:  # also after an error: a commit whose answer is lost may have been made

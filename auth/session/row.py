@@ -106,6 +106,8 @@ class Statements:
             self.kept.move_to_end(shape)
         else:
             compiler = self._compiler(DIALECT, statement, cache_key=key)
+            if compiler.post_compile_params:
+                raise TypeError("A list of values is bound as one array: `db.fields.among`.")
             found = str(compiler), compiler
             if key:
                 self._keep(shape, found)

@@ -49,7 +49,8 @@ class Select:
     them when `limited`; without it the rows are a list of their own. `where` holds conditions in
     the model's columns: a named bindparam in them is a value of each request, another a constant.
     `counted` asks for how many rows there are: (parent, count) of each parent that has any, or
-    (count,).
+    (count,). `locked` rows are locked against writers until the end of the transaction; their keys
+    stay, so that rows which refer to them can be written meanwhile.
     """
 
     model: Readable
@@ -60,6 +61,7 @@ class Select:
     limited: bool = False
     joins: tuple[Join, ...] = ()
     counted: bool = False
+    locked: bool = False
 
     @property
     def models(self) -> tuple[Readable, ...]:

@@ -106,6 +106,8 @@ def _page(asked: Select, shape: Shape, keys: Sequence[Key]) -> Statement[*tuple[
     if asked.parents is not None:
         shown.insert(0, _column(asked.model, asked.parents) == any_(PARENTS))
     page = select(*columns).where(*shown, *asked.where).order_by(*asked.order)
+    if asked.locked:
+        page = page.with_for_update(of=table, key_share=True)
     return page.limit(LIMIT) if asked.limited else page
 
 

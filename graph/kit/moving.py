@@ -20,6 +20,7 @@ from auth.session.ancestry import Ordering, ordering
 from auth.session.write.db_errors import by_people, missing, stale
 from auth.session.write.merge import Change, moved_by_others
 from db.base import Entity
+from db.fields import among
 from db.problem import Problem
 from graph.kit.bulk import bulk, item_input
 from graph.kit.context import Info
@@ -134,7 +135,7 @@ async def _look(moves: Moves) -> None:
     else:
         container = order.container
         ids = order.containers_of([_id(item) for item in moves.places])
-        either = container.id.in_(ids) | container.id.in_(moves.targets())
+        either = container.id.in_(ids) | among(container.id, moves.targets())
         found = await transaction.find_all(container, either, to_create=moves.to_create)
         moves.containers = {row.id: row for row in found}
         await _look_everywhere(moves)
@@ -148,7 +149,10 @@ async def _look(moves: Moves) -> None:
 async def _look_everywhere(moves: Moves) -> None:
     """Read where all rows of the containers stand."""
     ids = [_id(item) for item in moves.places]
-    beneath = moves.key.in_(moves.containers if moves.follow else moves.order.containers_of(ids))
+    if moves.follow:
+        beneath = among(moves.key, moves.containers)
+    else:
+        beneath = moves.key.in_(moves.order.containers_of(ids))
     moves.found, moves.complete = await _standing(moves, beneath), True
     await _refuse_lost(moves)
 

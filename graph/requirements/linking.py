@@ -11,6 +11,7 @@ from auth.policy import in_token_scope
 from auth.policy.scopes import scopes_beneath
 from auth.session import Transaction
 from db.base import Entity
+from db.fields import among
 from db.problem import Problem
 from db.requirements.collaboration import EntityType
 from db.requirements.collaboration import TraceLink as TraceLinkRow
@@ -180,7 +181,9 @@ async def _current(
     for type_, ids in wanted.items():
         model = LINKABLE.get(type_)
         if model and in_token_scope(transaction.viewer, "read", model):
-            versions.update(await transaction.values(model, ("id", "version"), model.id.in_(ids)))
+            versions.update(
+                await transaction.values(model, ("id", "version"), among(model.id, ids))
+            )
     return {
         link.id: {
             f"{end}_version": versions[getattr(link, f"{end}_id")]

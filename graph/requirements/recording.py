@@ -9,6 +9,7 @@ from auth.session import Transaction
 from auth.session.write.db_errors import missing
 from db.base import Entity
 from db.core.organizations import OrganizationMember
+from db.fields import among
 from db.problem import Problem
 from db.requirements.requirements import Requirement
 from db.requirements.testing import ExecutionStatus, TestCase, TestExecution, TestStatus
@@ -134,7 +135,7 @@ async def derive(transaction: Transaction, items: Sequence[Item]) -> None:
         ("execution_status", "result_notes"),
         "test_id",
         cases,
-        TestExecution.execution_status.in_(STATUS),
+        among(TestExecution.execution_status, STATUS),
         order=(TestExecution.executed_at.desc(), TestExecution.id.desc()),
     )
     for id, case in cases.items():

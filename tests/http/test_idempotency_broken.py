@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.lending import Loan
 from graph.settings import Settings
 from tests.http.conftest import ROOT
 from tests.http.keyed import (
@@ -54,15 +54,15 @@ async def test_a_connection_that_breaks_undoes_everything(keyed, superuser_dsn, 
 
 
 async def test_a_connection_that_breaks_after_the_commit_leaves_the_answer(keyed, monkeypatch):
-    commit = AsyncConnection.commit
+    commit = Loan.commit
 
-    async def broken(connection):
-        await commit(connection)
+    async def broken(loan):
+        await commit(loan)
         raise ConnectionResetError
 
     key = new_key()
     with monkeypatch.context() as patch:
-        patch.setattr(AsyncConnection, "commit", broken)
+        patch.setattr(Loan, "commit", broken)
         lost = await keyed.update(key, "Stops")
     assert (lost.status_code, code_of(lost)) == (503, "BUSY")
     assert lost.headers["retry-after"] == "1"

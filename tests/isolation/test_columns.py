@@ -27,6 +27,7 @@ from auth.origin import Origin
 from auth.policy import RULES
 from auth.session.write.audit import record
 from auth.session.write.flush import PendingWrite, columns_of, send
+from auth.session.write.unit_of_work import UnitOfWork
 from auth.viewer import Viewer
 from db.base import Entity
 from db.requirements.baselines import Baseline
@@ -105,7 +106,9 @@ async def stored(engine: Any, model: type[Entity], write: Any) -> str:
 
 def sent(session: Session, row: Entity) -> None:
     event = record(Viewer(id=row.id), Origin(), "update", row, {}, {}, version=row.version + 1)
-    send(session.connection(), [PendingWrite(row, event, is_new=False)])
+    writes = [PendingWrite(row, event, is_new=False)]
+    connection: Any = session.connection().connection.dbapi_connection
+    connection.run_async(lambda driver: send(UnitOfWork(driver), writes))
 
 
 @pytest.mark.parametrize("model", RULES, ids=lambda model: model.__name__)

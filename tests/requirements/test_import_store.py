@@ -4,8 +4,8 @@ import asyncio
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import event
 
+from auth.session.write.unit_of_work import UnitOfWork
 from db.problem import Problem
 from graph.requirements.exchange import (
     ImportOptions,
@@ -31,25 +31,24 @@ def counts(result):
 
 
 @contextmanager
-def statements(engine):
-    """Collect the statements that are sent during the block."""
-    sent = []
+def statements():
+    """Collect the statements that transactions send during the block."""
+    sent, fetch = [], UnitOfWork.fetch
 
-    def note(_connection, _cursor, statement, *_):
-        sent.append(statement)
+    async def noted(work, text, arguments):
+        sent.append(text)
+        return await fetch(work, text, arguments)
 
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(UnitOfWork, "fetch", noted)
         yield sent
-    finally:
-        event.remove(engine.sync_engine, "before_cursor_execute", note)
 
 
 async def test_the_number_of_rows_hardly_matters_to_the_number_of_statements(importer):
     table = "ID,Name\n" + "".join(f"R{number},x\n" for number in range(400))
-    with statements(importer.world.database.orm) as first:
+    with statements() as first:
         await importer.text(table)
-    with statements(importer.world.database.orm) as second:
+    with statements() as second:
         await importer.text(table)
     assert len(first) <= 12
     assert len(second) <= 5

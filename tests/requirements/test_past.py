@@ -3,7 +3,7 @@
 import pytest
 
 from auth.session.row import STATEMENTS
-from db.connection import Context, enter_locally
+from db.connection import Context
 from tests.kit.asking import run, session_of
 from tests.world import Refused
 
@@ -136,23 +136,22 @@ async def test_nobody_changes_the_past(world):
 async def test_a_transaction_is_seen_whole_or_not_at_all(world, now):
     """Its events have times of their own; a moment between them comes before all of them."""
     start, end = await now(), None
-    async with world.database.orm.connect() as one:
-        user = world.people["editor"]
-        await one.run_sync(enter_locally, Context(user, frozenset([world.organization])))
+    user = world.people["editor"]
+    context = Context(user, frozenset([world.organization]))
+    async with world.database.writing.lend(context, in_transaction=True) as one:
         for table, type_ in (("documents", "Document"), ("blocks", "Block")):
             id = getattr(world, table.removesuffix("s"))
-            await one.exec_driver_sql(
+            await one.execute(
                 f"UPDATE {table} SET name = 'New', version = 2, updated_at = clock_timestamp()"
                 f" WHERE id = '{id}'"
             )
-            await one.exec_driver_sql(
+            await one.execute(
                 "INSERT INTO audit_logs (id, organization_id, entity_id, entity_type, action,"
                 " version, changed_fields, old_data, new_data, actor_id) SELECT gen_random_uuid(),"
                 f" '{world.organization}', '{id}', '{type_}', 'update', 2, '{{name}}',"
                 f""" '{{"name": "Old"}}', '{{"name": "New"}}', '{user}'"""
             )
             end = end or await now()
-        await one.commit()
     after = await now()
     query = """query ($id: UUID!, $time: DateTime!) { document(id: $id, asOf: $time) {
         name version blocks { nodes { name version } } } }"""

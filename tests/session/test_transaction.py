@@ -168,23 +168,6 @@ async def test_a_locked_row_is_read_anew(notebook):
         assert (row.name, row.version) == ("B", 2)
 
 
-async def test_rows_are_never_removed(notebook):
-    note = await notebook.note()
-    async with notebook.writing() as transaction:
-        row = await transaction.find(Note, note.id)
-        await transaction._orm.delete(row)
-        with pytest.raises(TypeError, match="never removed"):
-            await transaction.flush()
-        transaction._orm.expunge_all()
-    assert await notebook.stored(note)
-
-
-async def test_a_statement_past_the_transaction_is_refused(notebook):
-    async with notebook.writing() as transaction:
-        with pytest.raises(TypeError, match="escape the policy"):
-            await transaction._orm.get(Note, notebook.world.block)
-
-
 async def test_who_is_not_signed_in_writes_nothing(notebook):
     with pytest.raises(Problem) as caught:
         ViewerSession(notebook.world.database, ANONYMOUS).transaction()

@@ -6,11 +6,13 @@ from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
+from uuid_utils.compat import uuid7
+
 from auth.origin import Origin
 from auth.policy.scopes import scopes_beneath
 from auth.viewer import Viewer
 from db.base import Entity
-from db.change import AuditEventType, AuditLog, AuditSeverity
+from db.change import AuditEventType, AuditSeverity
 from db.durations import duration_text
 from db.fields import secrets
 from db.traits import ResourceType
@@ -39,31 +41,37 @@ def record(
     new: dict[str, Any],
     *,
     version: int,
-) -> AuditLog:
-    """Return the event of this change; `version` is the row's version after it."""
+) -> dict[str, Any]:
+    """Return the columns of the event of this change, for JSON.
+
+    `version` is the row's version after it.
+    """
     resource = row.traits.resource
     about_access = resource in ABOUT_ACCESS
     scopes = scopes_beneath(type(row), row)
     hidden = secrets(type(row))
-    return AuditLog(
-        organization_id=scopes.get("organization_id"),
-        project_id=scopes.get("project_id"),
-        document_id=scopes.get("document_id"),
-        entity_id=row.id,
-        entity_type=type(row).__name__,
-        resource_type=resource,
-        resource_id=row.id,
-        action=action,
-        user_id=getattr(row, "user_id", None),
-        version=version,
-        changed_fields=sorted(new),
-        old_data=recorded(_without(hidden, old)),
-        new_data=recorded(_without(hidden, new)),
-        event_type=AuditEventType(action),
-        severity=AuditSeverity.MEDIUM if about_access else AuditSeverity.LOW,
-        soc2_control="CC6.3" if about_access else SOC2[action],
+    return {
+        **_UNSET,
+        "id": uuid7(),
+        "organization_id": scopes.get("organization_id"),
+        "project_id": scopes.get("project_id"),
+        "document_id": scopes.get("document_id"),
+        "entity_id": row.id,
+        "entity_type": type(row).__name__,
+        "resource_type": resource.value,
+        "resource_id": row.id,
+        "action": action,
+        "user_id": getattr(row, "user_id", None),
+        "version": version,
+        "changed_fields": sorted(new),
+        "details": {},
+        "old_data": recorded(_without(hidden, old)),
+        "new_data": recorded(_without(hidden, new)),
+        "event_type": AuditEventType(action).value,
+        "severity": (AuditSeverity.MEDIUM if about_access else AuditSeverity.LOW).value,
+        "soc2_control": "CC6.3" if about_access else SOC2[action],
         **circumstances(viewer, origin),
-    )
+    }
 
 
 def circumstances(viewer: Viewer, origin: Origin) -> dict[str, Any]:
@@ -79,6 +87,9 @@ def circumstances(viewer: Viewer, origin: Origin) -> dict[str, Any]:
         "correlation_id": origin.correlation_id,
     }
 
+
+_UNSET: dict[str, Any] = {"metadata": {}, "threat_indicators": []}
+"""Columns that are never null, and that no change sets."""
 
 JSON_TYPES = frozenset({str, int, float, bool, type(None)})
 

@@ -7,13 +7,15 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import inspect
+from sqlalchemy.orm import class_mapper
+from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
 from auth.origin import Origin
 from auth.policy.rule import Action
 from auth.session.write.audit import record
 from auth.session.write.flush import PendingWrite, changed_in
 from auth.session.write.rights import Rights
+from auth.session.write.unit_of_work import state_of
 from auth.viewer import Viewer
 from db.base import BOOKKEEPING, Entity
 from db.values import same_json
@@ -52,7 +54,7 @@ def checked(rows: Iterable[Entity], writer: Writer) -> Iterator[PendingWrite]:
     Raises the refusals of the policy.
     """
     for row in rows:
-        write = _created(row, writer) if inspect(row).key is None else _changed(row, writer)
+        write = _created(row, writer) if state_of(row).key is None else _changed(row, writer)
         if write:
             yield write
 
@@ -81,29 +83,29 @@ def _changed(row: Entity, writer: Writer) -> PendingWrite | None:
         writer.rights.require(needed, row, at=SimpleNamespace(**before))
     event = record(viewer, writer.origin, action, row, old, new, version=row.version + 1)
     if row.id in writer.remarks.renumbered and new.keys() == {"position"}:
-        event.details[RENUMBERED] = True  # nobody's edit, so nobody has updated the row
+        event["details"][RENUMBERED] = True  # nobody's edit, so nobody has updated the row
     else:
         row.updated_at, row.updated_by = writer.now, viewer.id
     writer.remarks.renumbered.discard(row.id)
     if row.id in writer.remarks.forced:
-        event.details["forced"] = True
+        event["details"]["forced"] = True
     if action == "update" and row.id in writer.remarks.reverted:
-        event.details["reverted_to"] = writer.remarks.reverted[row.id]
+        event["details"]["reverted_to"] = writer.remarks.reverted[row.id]
     return PendingWrite(row, event, is_new=False)
 
 
 def _present(row: Entity) -> dict[str, Any]:
     """Return the columns that a new row sets."""
-    values = {a.key: getattr(row, a.key) for a in inspect(type(row)).column_attrs}
+    values = {a.key: getattr(row, a.key) for a in class_mapper(type(row)).column_attrs}
     return {k: v for k, v in values.items() if k not in BOOKKEEPING and v not in (None, [], {})}
 
 
 def _differences(row: Entity) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return old and new values of the columns that differ from the stored ones."""
-    attributes = inspect(row).attrs
+    state = state_of(row)
     old, new = {}, {}
     for key in changed_in(row):
-        history = attributes[key].history
+        history = state.get_history(key, PASSIVE_NO_INITIALIZE)
         if key not in BOOKKEEPING and history.added:
             before = history.deleted[0] if history.deleted else None
             if not history.deleted or not same_json(before, history.added[0]):

@@ -28,7 +28,7 @@ def last_beneath(
         .correlate(parent)
         .scalar_subquery()
     )
-    return select(parent.c.id, greatest).execution_options(of_transaction=True)
+    return select(parent.c.id, greatest)
 
 
 def first_beneath(
@@ -50,11 +50,7 @@ def first_beneath(
         .correlate(parent)
         .lateral("first")
     )
-    return (
-        select(parent.c.id, *first.c)
-        .select_from(parent.join(first, true()))
-        .execution_options(of_transaction=True)
-    )
+    return select(parent.c.id, *first.c).select_from(parent.join(first, true()))
 
 
 def changes_after(versions: Mapping[UUID, int]) -> Select[Any]:
@@ -78,5 +74,4 @@ def changes_after(versions: Mapping[UUID, int]) -> Select[Any]:
         .join(read, (AuditLog.entity_id == read.c.id) & (AuditLog.version > read.c.version))
         .where(READABLE_THERE)
         .order_by(AuditLog.version)
-        .execution_options(of_transaction=True)
     )

@@ -33,6 +33,11 @@ def refusal(error: DBAPIError | asyncpg.PostgresError) -> Exception:
     return error
 
 
+def lost() -> Problem:
+    """Return the error of a broken connection, whose uncommitted work is rolled back."""
+    return Problem("BUSY", "The connection to the database was lost; try again.")
+
+
 def missing(model: type[Entity], field: Sequence[str] = ()) -> Problem:
     """Return the one error for rows that do not exist and for rows that may not be seen."""
     return Problem("NOT_FOUND", f"There is no such {model.__name__}.", field=field)

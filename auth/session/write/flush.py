@@ -1,24 +1,25 @@
 """Send changed rows to PostgreSQL: one statement a model, which records them as well.
 
 The rows are sent as one JSON document, whatever their number, and `json_to_recordset` reads every
-value with the input function of its column's type, as a cast from text does.
+value with the input function of its column's type, as a cast from text does. The text of a
+statement is compiled once for the columns that are sent.
 """
 
+import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from math import isfinite
 from typing import Any, cast
 from uuid import UUID
 
+import orjson
 from sqlalchemy import (
     ARRAY,
+    CTE,
     JSON,
     Column,
-    Connection,
-    RowMapping,
-    Select,
     Table,
     Text,
     any_,
@@ -31,14 +32,16 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import InstanceState, Session, class_mapper, make_transient_to_detached
+from sqlalchemy.orm import class_mapper
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.schema import sort_tables
 
+from auth.session.compiled import Compiled
 from auth.session.write.audit import recorded
 from auth.session.write.db_errors import stale
 from auth.session.write.plan_limits import COUNTED_REQUESTS, REFUSED, enforce, require_counted
 from auth.session.write.rights import HELD_RIGHTS, RIGHTS, Rights
+from auth.session.write.unit_of_work import Found, UnitOfWork, readers_of, state_of
 from db.base import Base, Entity, mapped_tables
 from db.change import AuditLog
 
@@ -51,7 +54,8 @@ class PendingWrite:
     """A row about to be sent, with its event for the record."""
 
     row: Entity
-    event: AuditLog
+    event: dict[str, Any]
+    """The columns of the event, by name, in the form of JSON."""
     is_new: bool
 
 
@@ -78,7 +82,7 @@ class Last:
         asked = self.rights.parameters() if self.rights else {}
         return asked | ({"organizations": self.organizations} if self.organizations else {})
 
-    def check(self, answered: RowMapping) -> None:
+    def check(self, answered: Found) -> None:
         """Raise the refusal of the rights or the counts."""
         if self.rights:
             self.rights.verify(answered[RIGHTS])
@@ -92,7 +96,7 @@ BESIDES = {RIGHTS: HELD_RIGHTS, REFUSED: COUNTED_REQUESTS}
 
 def organizations_of(writes: Iterable[PendingWrite]) -> set[UUID]:
     """Return the organizations in which these are recorded."""
-    return {id for write in writes if (id := write.event.organization_id)}
+    return {id for write in writes if (id := write.event["organization_id"])}
 
 
 StoredValues = dict[UUID, dict[str, Any]]
@@ -108,12 +112,12 @@ def columns_of(model: type[Base]) -> dict[str, Column[Any]]:
 
 def changed_in(row: Entity) -> list[str]:
     """Return the attributes that have been set since the row was read."""
-    unmodified = _state(row).unmodified
-    return [key for key in columns_of(type(row)) if key not in unmodified]
+    changed = state_of(row).committed_state
+    return [key for key in columns_of(type(row)) if key in changed] if changed else []
 
 
-def send(
-    connection: Connection, writes: Sequence[PendingWrite], last: Last | None = None
+async def send(
+    work: UnitOfWork, writes: Sequence[PendingWrite], last: Last | None = None
 ) -> StoredValues:
     """Insert the new rows, then update the changed ones, and record both.
 
@@ -123,42 +127,33 @@ def send(
     a CONFLICT, one that exceeds a limit is LIMIT_REACHED. Raises the errors of PostgreSQL; the
     caller then rolls back, and the rows are as they were.
     """
-    enforce(connection, ((write.row, write.is_new) for write in writes))
-    statements: list[Callable[[Last], StoredValues]] = []
+    await enforce(work, ((write.row, write.is_new) for write in writes))
+    statements: list[Callable[[Last], Awaitable[StoredValues]]] = []
     for model, new in _by_model(writes, is_new=True):
         groups = defaultdict(list)
         for write in new:
             groups[_left_to_database(write.row)].append(write)
         for left, group in groups.items():
-            statements.append(partial(_insert, connection, model, left, group))
+            statements.append(partial(_insert, work, model, left, group))
     for model, changed in _by_model(writes, is_new=False):
-        statements.append(partial(_update, connection, model, changed))
+        statements.append(partial(_update, work, model, changed))
     stored: StoredValues = {}
     for number, statement in enumerate(statements, start=1):
-        stored |= statement(last if last and number == len(statements) else NOT_LAST)
+        stored |= await statement(last if last and number == len(statements) else NOT_LAST)
     return stored
 
 
 def discard(row: Entity) -> None:
     """Reset the row to the values that were read."""
     for key in changed_in(row):
-        before = _state(row).attrs[key].history.deleted
+        before = state_of(row).attrs[key].history.deleted
         set_committed_value(row, key, before[0] if before else None)
 
 
-def settle(session: Session, writes: Sequence[PendingWrite], stored: StoredValues) -> None:
-    """Mark these rows in the ORM as stored, with their stored values."""
+def settle(work: UnitOfWork, writes: Iterable[PendingWrite], stored: StoredValues) -> None:
+    """Mark these rows as stored, with their stored values."""
     for write in writes:
-        row = write.row
-        for key, value in stored[row.id].items():
-            set_committed_value(row, key, value)
-        if write.is_new:
-            if row in session:
-                session.expunge(row)
-            make_transient_to_detached(row)
-            session.add(row)
-        else:  # else a flush would go over it once more, to find nothing to send
-            _state(row)._commit_all(row.__dict__, session.identity_map)  # noqa: SLF001
+        work.settle(write.row, stored[write.row.id], is_new=write.is_new)
 
 
 def _by_model(
@@ -189,64 +184,92 @@ def _left_to_database(row: Base) -> frozenset[str]:
     )
 
 
-def _insert(
-    connection: Connection,
+async def _insert(
+    work: UnitOfWork,
     model: type[Entity],
     left: frozenset[str],
     writes: Sequence[PendingWrite],
     last: Last,
 ) -> StoredValues:
-    keys = [key for key in columns_of(model) if key not in left]
-    rows = [{key: getattr(write.row, key) for key in keys} for write in writes]
+    names = _names_of(model)
+    keys = [key for key in names if key not in left]
+    rows = [{names[key]: _plain(getattr(write.row, key)) for key in keys} for write in writes]
     statement = _inserting(model, tuple(keys), tuple(sorted(left)), last.columns)
-    returned = _executed(connection, statement, rows, writes, last)
-    told = _told(model, *keys, *left)
-    return {row["id"]: {key: row[key] for key in told} for row in returned}
+    return await _executed(work, model, statement, rows, writes, last)
 
 
-def _update(
-    connection: Connection,
+async def _update(
+    work: UnitOfWork,
     model: type[Entity],
     writes: Sequence[PendingWrite],
     last: Last,
 ) -> StoredValues:
+    names = _names_of(model)
     changes = {write.row.id: changed_in(write.row) for write in writes}
     keys = sorted({key for changed in changes.values() for key in changed})
     alike = all(len(changed) == len(keys) for changed in changes.values())
-    rows = [
-        {"id": row.id, "version": row.version}
-        | {key: getattr(row, key) for key in changes[row.id]}
-        | ({} if alike else {SENT: changes[row.id]})
-        for row in (write.row for write in writes)
-    ]
+    rows = []
+    for row in (write.row for write in writes):
+        sent: dict[str, Any] = {"id": row.id, "version": row.version}
+        for key in changes[row.id]:
+            sent[names[key]] = _plain(getattr(row, key))
+        if not alike:
+            sent[SENT] = changes[row.id]
+        rows.append(sent)
     statement = _updating(model, tuple(keys), alike, last.columns)
-    returned = _executed(connection, statement, rows, writes, last)
-    told = _told(model, "version", *keys)
-    stored = {row["id"]: {key: row[key] for key in told} for row in returned}
+    stored = await _executed(work, model, statement, rows, writes, last)
     for write in writes:
         if write.row.id not in stored:
             raise stale(write.row)
     return stored
 
 
-def _executed(
-    connection: Connection,
-    statement: Select[Any],
+async def _executed(
+    work: UnitOfWork,
+    model: type[Entity],
+    statement: "_Statement",
     rows: Sequence[Mapping[str, Any]],
     writes: Sequence[PendingWrite],
     last: Last,
-) -> Sequence[RowMapping]:
-    values = _parameters(rows, writes) | last.parameters
-    returned = connection.execute(statement, values).mappings().all()
+) -> StoredValues:
+    values = {
+        "rows": _document(rows),
+        "events": _document([write.event for write in writes]),
+        **last.parameters,
+    }
+    form = statement.form
+    returned = await work.fetch(form.text, form.arguments({}, values))
     if returned:  # where no row is written, nothing is counted either
         last.check(returned[0])
-    return returned
+    readers = [(key, reader) for key, reader in readers_of(model).items() if key in statement.told]
+    stored = {}
+    for row in returned:
+        found = {key: row[key] for key in statement.told}
+        for key, reader in readers:
+            found[key] = reader(found[key])
+        stored[row["id"]] = found
+    return stored
+
+
+@dataclass(frozen=True)
+class _Statement:
+    """A compiled statement, and the columns that it returns of each row it has written."""
+
+    form: Compiled
+    told: tuple[str, ...]
+
+
+def _statement(written: CTE, told: Sequence[str], more: Sequence[str]) -> _Statement:
+    statement = select(written, *(BESIDES[name] for name in more)).add_cte(_recording())
+    return _Statement(
+        Compiled(statement, planned_once=True, written=("rows", "events")), tuple(told)
+    )
 
 
 @cache
 def _inserting(
     model: type[Entity], keys: tuple[str, ...], left: tuple[str, ...], more: tuple[str, ...]
-) -> Select[Any]:
+) -> _Statement:
     columns = columns_of(model)
     rows = _recordset("rows", [columns[key] for key in keys])
     written = insert(_table(model)).from_select(
@@ -256,13 +279,13 @@ def _inserting(
     )
     told = _told(model, "id", *keys, *left)
     answered = written.returning(*(columns[key].label(key) for key in told)).cte("written")
-    return select(answered, *(BESIDES[name] for name in more)).add_cte(_recording())
+    return _statement(answered, told, more)
 
 
 @cache
 def _updating(
     model: type[Entity], keys: tuple[str, ...], alike: bool, more: tuple[str, ...]
-) -> Select[Any]:
+) -> _Statement:
     """Return the update: `alike` when all rows change the same columns; else each names its own."""
     columns = columns_of(model)
     table = _table(model)
@@ -285,7 +308,7 @@ def _updating(
         .returning(*(columns[key].label(key) for key in told))
         .cte("written")
     )
-    return select(written, *(BESIDES[name] for name in more)).add_cte(_recording())
+    return _statement(written, told, more)
 
 
 def _told(model: type[Entity], *keys: str) -> list[str]:
@@ -320,53 +343,29 @@ def _recordset(name: str, columns: Sequence[Column[Any]]) -> Any:
     return document.table_valued(*typed).render_derived(name=name, with_types=True)
 
 
-def _parameters(
-    rows: Sequence[Mapping[str, Any]], writes: Sequence[PendingWrite]
-) -> dict[str, Any]:
-    said = [
-        {key: value for key in keys if (value := getattr(write.event, key)) is not None}
-        for keys in (columns_of(AuditLog),)
-        for write in writes
-    ]
-    events = _sendable(AuditLog, said, is_recorded=True)
-    return {"rows": _sendable(type(writes[0].row), rows), "events": events}
-
-
 @cache
 def _names_of(model: type[Base]) -> dict[str, str]:
     """Return the names of the model's columns, by attribute."""
     return {key: column.name for key, column in columns_of(model).items()}
 
 
-def _sendable(
-    model: type[Base], rows: Sequence[Mapping[str, Any]], *, is_recorded: bool = False
-) -> list[dict[str, Any]]:
-    names = _names_of(model)
-    return [
-        {
-            names.get(key, key): value if is_recorded and type(value) is dict else _plain(value)
-            for key, value in row.items()
-        }
-        for row in rows
-    ]
-
-
 def _plain(value: Any) -> Any:
-    """Return the value as JSON, in a form that PostgreSQL reads as the column's type."""
-    match value:
-        case float() if not isfinite(value):
-            return str(value)  # JSON has no such number; the check of the column refuses it
-        case None | str() | int() | float() | dict() | list():
-            return recorded(value)
-        case _:
-            plain = recorded(value)
-            return plain if isinstance(plain, str) else str(plain)
+    """Return the value, or the text of a number that JSON has not: a check refuses it."""
+    return str(value) if type(value) is float and not isfinite(value) else value
+
+
+def _document(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the rows as JSON, in a form that PostgreSQL reads as the columns' types."""
+    try:
+        return orjson.dumps(rows, default=_text).decode()
+    except orjson.JSONEncodeError:  # a number of more than 64 bits, or text that is no Unicode
+        return json.dumps(rows, default=_text)
+
+
+def _text(value: Any) -> str:
+    plain = recorded(value)
+    return plain if isinstance(plain, str) else str(plain)
 
 
 def _table(model: type[Base]) -> Table:
     return cast("Table", inspect(model).local_table)
-
-
-def _state(row: Base) -> InstanceState[Any]:
-    state: InstanceState[Any] = inspect(row)
-    return state

@@ -1,5 +1,6 @@
 """The reads of a transaction: rows to be changed, and changes of others in them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
@@ -8,16 +9,20 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Uuid, and_, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.functions import Function
 
-from auth.policy import live, parameters, require_token_scope
+from auth.policy import grant_lists, live, parameters, require_token_scope
+from auth.session.compiled import compiled
+from auth.session.row import STATEMENTS, columns_of
+from auth.session.select import Select as Read
+from auth.session.select import outputs_of
 from auth.session.visibility import not_hidden, readable_criteria
 from auth.session.write.authorize_write import RENUMBERED
 from auth.session.write.bulk_lookup import changes_after, first_beneath, last_beneath
 from auth.session.write.db_errors import forbidden, missing
 from auth.session.write.merge import Change
 from auth.session.write.rights import Rights
+from auth.session.write.unit_of_work import UnitOfWork
 from auth.viewer import Viewer
 from db.base import Entity, InOrganization
 from db.problem import Problem
@@ -26,14 +31,19 @@ E = TypeVar("E", bound=Entity)
 
 
 @cache
+def _by_key(model: type[Entity], key: str, *, lock: bool) -> Read:
+    """Return the read of the rows that are not deleted and whose `key` is one of `parents`."""
+    order: tuple[ColumnElement[Any], ...] = (model.__table__.c.id,)
+    return Read(model, outputs_of(model), parents=key, order=order, locked=lock)
+
+
+@cache
 def _readable(model: type[E], *, deleted: bool | None, lock: bool) -> Select[Any]:
     """Return the readable rows of a model; cached, unless criteria are added."""
-    statement = (
-        select(model)
-        .where(*readable_criteria(model, deleted=deleted))
-        .execution_options(of_transaction=True, populate_existing=lock)
-    )
-    return statement.with_for_update(of=model, key_share=True) if lock else statement
+    statement = select(*columns_of(model)).where(*readable_criteria(model, deleted=deleted))
+    if not lock:
+        return statement
+    return statement.with_for_update(of=model.__table__, key_share=True)
 
 
 @cache
@@ -50,11 +60,15 @@ def require_own(function: Function[Any]) -> Function[Any]:
     return function
 
 
-class LockingReader:
-    """Rows that a viewer may read, as ORM objects, in one transaction."""
+class LockingReader(ABC):
+    """Rows that a viewer may read, as instances of their models, in one transaction."""
 
-    def __init__(self, orm: AsyncSession, viewer: Viewer) -> None:
-        self._orm, self.viewer, self.rights = orm, viewer, Rights(viewer)
+    def __init__(self, work: UnitOfWork, viewer: Viewer) -> None:
+        self._work, self.viewer, self.rights = work, viewer, Rights(viewer)
+
+    @abstractmethod
+    async def flush(self, *, last: bool = False) -> None:
+        """Send pending rows."""
 
     async def find(
         self,
@@ -100,7 +114,8 @@ class LockingReader:
         """
         statement = _readable(model, deleted=deleted, lock=lock).where(*where)
         statement = statement.order_by(*(order or (model.id,))).limit(limit)
-        return await self._found(model, statement, to_create)
+        self._require_scope(model, to_create)
+        return self._seen(model, await self._raw(statement), lock=lock)
 
     async def find_by_id(
         self,
@@ -118,9 +133,17 @@ class LockingReader:
         """
         if not ids:
             return {}
-        statement = _among(model, key, deleted=deleted, lock=lock)
-        found = await self._found(model, statement, to_create, ids=list(ids))
-        return {row.id: row for row in found}
+        self._require_scope(model, to_create)
+        if deleted is False:
+            await self._flush_first()
+            grants = grant_lists(self.viewer)
+            form = compiled(_by_key(model, key, lock=lock), grants)
+            values = form.arguments(grants, {"parents": list(ids)})
+            found = await self._work.fetch(form.text, values)
+        else:
+            statement = _among(model, key, deleted=deleted, lock=lock)
+            found = await self._raw(statement, ids=list(ids))
+        return {row.id: row for row in self._seen(model, found, lock=lock)}
 
     async def find_and_call(
         self,
@@ -140,11 +163,9 @@ class LockingReader:
         result = select(require_own(function)).scalar_subquery()  # called once for all rows
         statement = _among(model, "id", deleted=False, lock=lock).add_columns(result)
         self._require_scope(model, to_create)
-        values = parameters(self.viewer) | {"ids": list(ids)}
-        found = (await self._orm.execute(statement, values)).all()
-        for row, _ in found:
-            self.rights.read(row)
-        return {row.id: row for row, _ in found}, found[0][1] if found else None
+        found = await self._raw(statement, ids=list(ids))
+        rows = {row.id: row for row in self._seen(model, found, lock=lock)}
+        return rows, found[0][-1] if found else None
 
     async def values(
         self,
@@ -169,9 +190,8 @@ class LockingReader:
             .where(*readable_criteria(model, deleted=deleted), *where)
             .order_by(*order)
             .limit(limit)
-            .execution_options(of_transaction=True)
         )
-        return list(await self._orm.execute(statement, parameters(self.viewer)))
+        return await self._select(statement)
 
     async def why_not_found(
         self,
@@ -214,7 +234,7 @@ class LockingReader:
         """Return the greatest value of a column in the readable rows beneath each parent."""
         require_token_scope(self.viewer, "read", model)
         statement = last_beneath(model, column, key, parents)
-        found = await self._orm.execute(statement, parameters(self.viewer))
+        found = await self._select(statement)
         return {id: value for id, value in found if value is not None}
 
     async def firsts(
@@ -229,26 +249,33 @@ class LockingReader:
         """Return columns of the first readable row in this order beneath each parent with one."""
         require_token_scope(self.viewer, "read", model)
         statement = first_beneath(model, columns, key, parents, where, order)
-        found = await self._orm.execute(statement, parameters(self.viewer))
+        found = await self._select(statement)
         return {id: values for id, *values in found}
 
     def unsent(self) -> AbstractContextManager[Any]:
         """Return a context in which reads do not flush pending rows first."""
-        block: AbstractContextManager[Any] = self._orm.no_autoflush
-        return block
+        return self._work.unsent()
 
-    async def _found(
-        self,
-        model: type[E],
-        statement: Select[Any],
-        to_create: type[Entity] | None,
-        **values: object,
-    ) -> list[E]:
-        self._require_scope(model, to_create)
-        found = list(await self._orm.scalars(statement, parameters(self.viewer) | values))
-        for row in found:
+    async def _select(self, statement: Select[Any], **values: object) -> list[Any]:
+        await self._flush_first()
+        return await self._work.select(statement, parameters(self.viewer) | values)
+
+    async def _raw(self, statement: Select[Any], **values: object) -> list[Any]:
+        """Return rows as they are sent, for the instances of a model."""
+        await self._flush_first()
+        ready = STATEMENTS.ready(statement, parameters(self.viewer) | values)
+        return await self._work.fetch(*ready)
+
+    async def _flush_first(self) -> None:
+        if self._work.flushes_first:
+            await self.flush()
+
+    def _seen(self, model: type[E], found: Sequence[Any], *, lock: bool) -> list[E]:
+        """Return the rows; a locked row has the values that were read, not those set before."""
+        rows = self._work.loaded(model, found, anew=lock)
+        for row in rows:
             self.rights.read(row)
-        return found
+        return rows
 
     def _require_scope(self, model: type[Entity], to_create: type[Entity] | None) -> None:
         require_token_scope(self.viewer, "create" if to_create else "read", to_create or model)
@@ -262,7 +289,7 @@ class LockingReader:
         if not behind:
             return {}
         found: dict[UUID, list[Change]] = {id: [] for id in behind}
-        changes = await self._orm.execute(changes_after(behind), parameters(self.viewer))
+        changes = await self._select(changes_after(behind))
         for id, number, old, actor, at, details in changes:
             found[id].append(Change(number, old or {}, actor, at, RENUMBERED in details))
         return found

@@ -14,7 +14,6 @@ from sqlalchemy import (
     ARRAY,
     JSON,
     BigInteger,
-    Connection,
     Date,
     Select,
     Text,
@@ -24,7 +23,6 @@ from sqlalchemy import (
     cast,
     column,
     func,
-    inspect,
     literal_column,
     null,
     select,
@@ -32,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array
 
 from auth.policy import live
+from auth.session.write.unit_of_work import UnitOfWork, state_of
 from db.base import Entity
 from db.core.organizations import BillingPlan, Organization, OrganizationMember
 from db.core.people import UserStatus
@@ -67,7 +66,7 @@ def require_seat(organization: Organization) -> None:
         raise reached("members", organization.member_count, maximum)
 
 
-def enforce(connection: Connection, rows: Iterable[tuple[Entity, bool]]) -> None:
+async def enforce(work: UnitOfWork, rows: Iterable[tuple[Entity, bool]]) -> None:
     """Raise LIMIT_REACHED when these would give an organization too many members or projects.
 
     The rows are about to be sent; each comes with whether it is new.
@@ -78,10 +77,10 @@ def enforce(connection: Connection, rows: Iterable[tuple[Entity, bool]]) -> None
     growing = sorted(members.keys() | projects.keys())
     if not growing:
         return
-    locked = connection.execute(LOCK, {"ids": growing}).all()
+    locked = await work.select(LOCK, {"ids": growing})
     counted = dict[UUID, int]()
     if projects:  # in a statement of its own, which sees what others have committed meanwhile
-        counted = {row.id: row.number for row in connection.execute(COUNT, {"ids": growing})}
+        counted = {row.id: row.number for row in await work.select(COUNT, {"ids": growing})}
     for row in locked:
         seats = most_members(row.billing_plan, row.max_members)
         if members[row.id] and row.member_count + members[row.id] > seats:
@@ -127,7 +126,8 @@ def _counts(model: type[Entity], deleted_at: object, status: object) -> bool:
 
 def _before(row: Entity) -> dict[str, Any]:
     """Return the stored values that decide whether a row counts."""
-    histories = {name: inspect(row).attrs[name].history for name in ("deleted_at", "status")}
+    attributes = state_of(row).attrs
+    histories = {name: attributes[name].history for name in ("deleted_at", "status")}
     return {
         name: history.deleted[0] if history.deleted else getattr(row, name)
         for name, history in histories.items()
@@ -170,7 +170,7 @@ COUNTED_REQUESTS = _refused()
 They are bound in the order of their ids; its value is for `require_counted`.
 """
 
-COUNT_REQUESTS = select(COUNTED_REQUESTS).execution_options(of_transaction=True)
+COUNT_REQUESTS = select(COUNTED_REQUESTS)
 
 
 class Exhausted(Problem):

@@ -12,17 +12,14 @@ from functools import cache
 from typing import Any, Self, cast
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.origin import Origin
-from auth.session.write.db_errors import refusal
+from auth.session.write.db_errors import lost
 from auth.session.write.transaction import Transaction
 from auth.viewer import Viewer
 from db.base import Base
-from db.connection import Remembering, enter_locally
-from db.fair_queue import no_connection
+from db.connection import BROKEN, NOTICED, Remembering
+from db.lending import Loan
 from db.metering import too_much_read
 from db.pool import Context, Database
 from db.problem import Problem
@@ -31,13 +28,12 @@ from db.problem import Problem
 class RequestTransaction:
     """The transaction of one request. Opened by `begin`; `commit` ends it, or it is rolled back.
 
-    A connection runs one statement at a time, and resolvers run concurrently: every use takes the
-    lock that SQLAlchemy's own statements take.
+    A connection runs one statement at a time, and resolvers run concurrently: every use takes a
+    lock, which the statements of effects take as well.
     """
 
-    def __init__(self, connection: AsyncConnection, driver: Any, mutex: asyncio.Lock) -> None:
-        self.connection = connection
-        self._driver, self._mutex = driver, mutex
+    def __init__(self, loan: Loan, driver: Remembering) -> None:
+        self._loan, self._driver, self._mutex = loan, driver, asyncio.Lock()
         self._context: tuple[str, str, str] | None = None
         self.doomed: Problem | None = None
         """The reason for which the whole request will be rolled back; None when it will not."""
@@ -50,35 +46,16 @@ class RequestTransaction:
     @asynccontextmanager
     async def begin(cls, database: Database, viewer: Viewer) -> AsyncIterator[Self]:
         """Open a transaction in the viewer's context. Raises BUSY when there is no connection."""
-        async with (
-            database.writers.turn(viewer.context.tenant),
-            cls._begin(database, viewer) as joined,
-        ):
-            yield joined
-
-    @classmethod
-    @asynccontextmanager
-    async def _begin(cls, database: Database, viewer: Viewer) -> AsyncIterator[Self]:
-        connection = database.orm.connect()
+        loan = database.writing.lend(viewer.context, planned_once=True, in_transaction=True)
         joined: RequestTransaction | None = None
         try:
-            await connection
-        except PoolTimeout:
-            raise no_connection() from None
-        except DBAPIError as error:
-            raise refusal(error) from error
-        try:
-            try:
-                await connection.run_sync(enter_locally, viewer.context)
-                pooled = await connection.get_raw_connection()
-            except DBAPIError as error:
-                raise refusal(error) from error
-            mutex = pooled.dbapi_connection._execute_mutex  # type: ignore[union-attr] # noqa: SLF001
-            joined = cls(connection, pooled.driver_connection, mutex)
-            joined._context = viewer.context.settings()
-            yield joined
+            async with loan as lent:
+                joined = cls(loan, cast("Remembering", lent))
+                joined._context = viewer.context.settings()
+                yield joined
+                with suppress(*BROKEN, *NOTICED):
+                    await loan.rollback()  # what was not committed
         finally:
-            await asyncio.shield(_close(connection))
             if joined is not None and joined._changes_access:
                 database.access_changed()
 
@@ -94,7 +71,8 @@ class RequestTransaction:
             told = self._context == viewer.context.settings()
             self._writing, self._context = True, None
         try:
-            async with Transaction.begin(self.connection, viewer, origin, told=told) as writing:
+            shared = (self._driver, self._mutex, viewer, origin)
+            async with Transaction.within(*shared, told=told) as writing:
                 yield writing
                 await self._settle(writing)
                 self._changes_access |= writing.changes_access
@@ -152,7 +130,7 @@ class RequestTransaction:
             self.mark_rollback_only(
                 Problem("BUSY", "The request is over.")
             )  # for reads that nobody waits for
-            await self.connection.commit()
+            await self._loan.commit()
         for work in self.on_commit:
             work()
 
@@ -165,7 +143,7 @@ class RequestTransaction:
             self._saved = True
         if self._context != settings:
             self._context = None
-            await cast(Remembering, self._driver).enter_locally(settings)
+            await self._driver.enter_locally(settings)
             self._context = settings
 
     async def _recover(self) -> None:
@@ -196,17 +174,6 @@ class RequestTransaction:
                 problem = too_much_read(error) or lost()
                 self.mark_rollback_only(problem)
                 raise problem from error
-
-
-def lost() -> Problem:
-    """Return the error of a broken connection, whose uncommitted work is rolled back."""
-    return Problem("BUSY", "The connection to the database was lost; try again.")
-
-
-async def _close(connection: AsyncConnection) -> None:
-    """Roll back uncommitted work, and return the connection to the pool."""
-    with suppress(DBAPIError):  # it broke: PostgreSQL rolls back by itself, and the pool drops it
-        await connection.close()
 
 
 @cache

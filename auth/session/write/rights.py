@@ -33,7 +33,7 @@ HELD = func.ctx.hold_rights(
 )
 HELD_RIGHTS = select(HELD).scalar_subquery().label(RIGHTS)
 """A column with the roles that the viewer has now, locked; its value is for `Rights.verify`."""
-HOLD_RIGHTS = select(HELD_RIGHTS).execution_options(of_transaction=True)
+HOLD_RIGHTS = select(HELD_RIGHTS)
 
 
 class RightsLost(Problem):

@@ -1,32 +1,31 @@
 """The transaction in which a viewer writes: it authorizes, versions and records.
 
-SQLAlchemy's session knows which rows are new or changed. At each flush they are checked against the
+The unit of work knows which rows are new or changed. At each flush they are checked against the
 policy, stamped with their author, and sent with the record of it, by one statement a model; all of
 it commits together.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, Self, cast
 from uuid import UUID
 from weakref import proxy
 
 import asyncpg
-from sqlalchemy import Connection, Row, Select, select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy import Select, select
 from sqlalchemy.sql.functions import Function
 
 from auth.credentials.credential_lock import CredentialEnded, lock_statement
 from auth.origin import Origin
 from auth.policy import parameters
+from auth.session.compiled import Compiled
 from auth.session.product_query import require_existing, require_insertion
-from auth.session.write.authorize_write import Remarks
+from auth.session.write.authorize_write import Remarks, checked
 from auth.session.write.bisect import send_each
-from auth.session.write.db_errors import refusal, stale
+from auth.session.write.db_errors import lost, refusal, stale
 from auth.session.write.edits import Edits
 from auth.session.write.flush import (
     Last,
@@ -35,77 +34,104 @@ from auth.session.write.flush import (
     discard,
     organizations_of,
     send,
+    settle,
 )
 from auth.session.write.lookup import LockingReader, require_own
-from auth.session.write.orm_session import WritingSession
 from auth.session.write.plan_limits import (
     COUNT_REQUESTS,
+    REFUSED,
     require_counted,
     require_storage,
     storage,
 )
 from auth.session.write.purge import Purged, Top, purged, removal, top
-from auth.session.write.rights import HOLD_RIGHTS
+from auth.session.write.rights import HOLD_RIGHTS, RIGHTS
+from auth.session.write.unit_of_work import UnitOfWork
 from auth.viewer import Viewer
 from db.base import SCOPES, Entity
-from db.connection import enter_locally
+from db.connection import BROKEN, NOTICED, Remembering
 from db.core.notifications import Notification
-from db.fair_queue import no_connection
+from db.lending import Pool
+from db.metering import too_much_read
 from db.problem import Problem
 from db.text import normalised
 from db.values import same
+
+_HOLD_RIGHTS = Compiled(HOLD_RIGHTS, planned_once=True)
+_COUNT_REQUESTS = Compiled(COUNT_REQUESTS, planned_once=True)
+Rollback = Callable[[], Awaitable[None]]
 
 
 class Transaction(LockingReader):
     """Rows that a viewer is changing. Opened by `ViewerSession.transaction`."""
 
     def __init__(
-        self, orm: AsyncSession, viewer: Viewer, origin: Origin, *, told: bool = False
+        self, work: UnitOfWork, rollback: Rollback, viewer: Viewer, origin: Origin
     ) -> None:
-        super().__init__(orm, viewer)
-        self.origin = origin
+        super().__init__(work, viewer)
+        self.origin, self._rollback = origin, rollback
         self.now = datetime.now(UTC)
         self.remarks = Remarks()
         self.edits = Edits(proxy(self))  # or the two would keep each other
         self._uncounted: set[UUID] = set()
         """Organizations with writes of this transaction that are not yet counted as a request."""
         self._counted: set[UUID] = set()
-        self._writes = self.ending = self.changes_access = False
-        self.told = told
-        orm.sync_session.info["transaction"] = self
+        self._writes = self._abandoned = self.changes_access = False
 
     @classmethod
     @asynccontextmanager
-    async def begin(
+    async def begin(cls, pool: Pool, viewer: Viewer, origin: Origin) -> AsyncIterator[Self]:
+        """Commit at the end of the block; roll back on any exception, which becomes a Problem."""
+        loan = pool.lend(viewer.context, planned_once=True, in_transaction=True)
+        try:
+            async with loan as lent:
+                work = UnitOfWork(cast("Remembering", lent))
+                transaction = cls(work, loan.rollback, viewer, origin)
+                yield transaction
+                await transaction._end()
+        except asyncpg.PostgresError as error:
+            raise refusal(error) from error
+
+    @classmethod
+    @asynccontextmanager
+    async def within(
         cls,
-        bind: AsyncEngine | AsyncConnection,
+        connection: Remembering,
+        mutex: asyncio.Lock,
         viewer: Viewer,
         origin: Origin,
         *,
-        told: bool = False,
+        told: bool,
     ) -> AsyncIterator[Self]:
-        """Commit at the end of the block; roll back on any exception, which becomes a Problem.
+        """Do the same as a savepoint of the transaction of a connection that others use as well.
 
-        On a connection that is in a transaction it is a savepoint; `told` when the viewer's context
-        is set there already.
+        They lock the `mutex`. `told` when the viewer's context is set there already.
         """
-        session = AsyncSession(
-            bind,
-            sync_session_class=WritingSession,
-            expire_on_commit=False,
-            join_transaction_mode="create_savepoint",
-        )
+        work = UnitOfWork(connection, mutex)
+
+        async def rollback() -> None:
+            await work.execute("ROLLBACK TO SAVEPOINT effect")
+
         try:
-            async with session, session.begin():
-                transaction = cls(session, viewer, origin, told=told)
+            await work.execute("SAVEPOINT effect")
+            try:
+                transaction = cls(work, rollback, viewer, origin)
+                if not told:
+                    await transaction._enter(viewer)
                 yield transaction
                 await transaction._end()
-        except PoolTimeout:
-            raise no_connection() from None
-        except (DBAPIError, asyncpg.PostgresError) as error:
+            except BaseException:
+                with suppress(*BROKEN, *NOTICED):
+                    await rollback()
+                    await work.execute("RELEASE SAVEPOINT effect")
+                raise
+            await work.execute("RELEASE SAVEPOINT effect")
+        except asyncpg.PostgresError as error:
             raise refusal(error) from error
-        finally:
-            session.sync_session.info.clear()  # or it would keep itself, by way of the transaction
+        except (*BROKEN, *NOTICED) as error:
+            if not connection.is_closed():
+                raise
+            raise too_much_read(error) or lost() from error
 
     @property
     def person(self) -> UUID:
@@ -117,8 +143,10 @@ class Transaction(LockingReader):
         """Continue as the same person with wider grants, for founders and invited people."""
         self.viewer = viewer
         self.rights.widen(viewer)
-        connection = await self._orm.connection()
-        await connection.run_sync(enter_locally, viewer.context)
+        await self._enter(viewer)
+
+    async def _enter(self, viewer: Viewer) -> None:
+        await self._work.enter_locally(viewer.context.settings())
 
     async def lock_credential(self) -> None:
         """Lock the viewer's credential until the end of this transaction. Raises CredentialEnded.
@@ -126,15 +154,13 @@ class Transaction(LockingReader):
         For rows that outlive the credential, such as keys. It comes before every other lock.
         """
         if self.viewer.session_id:
-            held = await self._orm.execute(
-                lock_statement(self.viewer), execution_options={"of_transaction": True}
-            )
-            if not held.scalar_one():
+            ((held,),) = await self._work.select(lock_statement(self.viewer), {})
+            if not held:
                 raise CredentialEnded
 
     def add(self, *rows: Entity) -> None:
         """Insert these rows at the next flush, which checks the policy."""
-        self._orm.add_all(rows)
+        self._work.add(*rows)
 
     def tell(self, notice: Notification) -> None:
         """Add a notification from the gateway, which the policy does not check."""
@@ -146,29 +172,32 @@ class Transaction(LockingReader):
 
         The last rows count the request, which is else a statement of its own.
         """
-        self.ending = last
-        await self._orm.flush()
-        self.ending = False
+        rows = self._work.pending()
+        if not rows:
+            return
+        if writes := list(checked(rows, self)):
+            settle(self._work, writes, await self.send(writes, last=last))
+        self._work.settle_unchanged()
 
     async def flushed(self) -> bool:
         """Send pending rows; return False when all has been abandoned."""
-        if not self._orm.in_transaction():
+        if self._abandoned:
             return False
-        await self._orm.flush()
+        await self.flush()
         return True
 
     async def send_each(self, rows: Sequence[Entity]) -> dict[UUID, Problem]:
         """Send these new or changed rows, each for itself; return the refusals, by the row's id."""
-        return await self._orm.run_sync(send_each, self, rows)
+        return await send_each(self._work, self, rows)
 
     async def abandon(self) -> None:
         """Roll back everything so far (a dry run); the rows keep their new values."""
-        self._orm.expunge_all()
-        await self._orm.rollback()
+        self._work.forget()
+        await self._rollback()
         self._uncounted.clear()
         self._counted.clear()
         self.rights.forget()
-        self._writes = False
+        self._writes, self._abandoned = False, True
 
     def change(self, row: Entity, expected_version: int | None, **values: object) -> None:
         """Set these columns, provided the row is still at the client's version."""
@@ -202,9 +231,7 @@ class Transaction(LockingReader):
 
     async def trashed(self, statement: Select[tuple[Any, ...]]) -> list[Top]:
         """Return the rows of a statement of `write.purge`. Raises FORBIDDEN for all but owners."""
-        rows = await self._orm.execute(
-            statement, parameters(self.viewer), execution_options={"of_transaction": True}
-        )
+        rows = await self._work.select(statement, parameters(self.viewer))
         tops = [top(row) for row in rows]
         for found in tops:
             self.rights.require_purge(found.organization_id, found.model)
@@ -212,24 +239,19 @@ class Transaction(LockingReader):
 
     async def count_trashed(self, statement: Select[tuple[Any, ...]]) -> int:
         """Return the number that such a statement counts."""
-        rows = await self._orm.execute(
-            statement, parameters(self.viewer), execution_options={"of_transaction": True}
-        )
-        return int(rows.scalar_one())
+        ((count,),) = await self._work.select(statement, parameters(self.viewer))
+        return int(count)
 
     async def purge(self, tops: Sequence[Top], *, dry_run: bool) -> Purged:
         """Remove these rows permanently with all beneath them, as far as one statement can."""
         await self._hold_rights()
         statement = removal(self.viewer, self.origin, tops, dry_run=dry_run)
-        rows = await self._orm.execute(statement, execution_options={"of_transaction": True})
-        done = purged(tops, list(rows))
+        done = purged(tops, await self._work.select(statement, {}))
         if done.tops and not dry_run:  # an organization that is gone counts nothing any more
             self._uncounted |= {t.organization_id for t in tops if t.id != t.organization_id}
         return done
 
-    async def insert_parts(
-        self, whole: Entity, statement: Select[*tuple[Any, ...]]
-    ) -> Row[*tuple[Any, ...]]:
+    async def insert_parts(self, whole: Entity, statement: Select[*tuple[Any, ...]]) -> Any:
         """Insert the parts of a row that is about to be created, and return the statement's row.
 
         The statement is a product's (`auth.session.product_query`). In the record, parts belong to
@@ -238,28 +260,22 @@ class Transaction(LockingReader):
         """
         self.rights.require("create", whole)
         require_insertion(statement)
-        options, bound = {"of_transaction": True}, parameters(self.viewer)
-        answered = (await self._orm.execute(statement, bound, execution_options=options)).one()
+        (answered,) = await self._work.select(statement, parameters(self.viewer))
         organization_id: UUID = getattr(whole, SCOPES[0])
-        used = await self._orm.execute(storage(organization_id), execution_options=options)
-        require_storage(used.one())
+        (used,) = await self._work.select(storage(organization_id), {})
+        require_storage(used)
         return answered
 
     async def rules(
         self, statement: Select[*tuple[Any, ...]], values: Mapping[str, Any]
-    ) -> Sequence[Row[*tuple[Any, ...]]]:
+    ) -> Sequence[Any]:
         """Return the rows of a product's statement that decide what may be written.
 
         It reads `existing` rows of the viewer's tenants, whether or not the viewer may read them:
         what binds all writers is shown to none by it.
         """
         require_existing(statement)
-        found = await self._orm.execute(
-            statement,
-            {**parameters(self.viewer), **values},
-            execution_options={"of_transaction": True},
-        )
-        return found.all()
+        return await self._work.select(statement, {**parameters(self.viewer), **values})
 
     async def call(self, function: Function[Any]) -> Any:
         """Return the result of a function of the gateway in PostgreSQL (`ctx`).
@@ -268,13 +284,10 @@ class Transaction(LockingReader):
         """
         statement = select(require_own(function))
         await self.flush()
-        return (
-            await self._orm.execute(statement, execution_options={"of_transaction": True})
-        ).scalar_one()
+        ((result,),) = await self._work.select(statement, {})
+        return result
 
-    def send(
-        self, connection: Connection, writes: Sequence[PendingWrite], *, last: bool
-    ) -> StoredValues:
+    async def send(self, writes: Sequence[PendingWrite], *, last: bool) -> StoredValues:
         """Send these; the `last` ones count the transaction as a request of each organization.
 
         The rights of the transaction are verified with them, or before rows that grant rights (the
@@ -283,12 +296,12 @@ class Transaction(LockingReader):
         organizations = (self._uncounted | organizations_of(writes)) - self._counted
         self._writes = self._writes or bool(writes)
         self.changes_access |= any(write.row.traits.changes_access for write in writes)
-        if any(write.row.traits.grants for write in writes) and self.rights.pending:
-            self.rights.verify(
-                connection.execute(HOLD_RIGHTS, self.rights.parameters()).scalar_one()
-            )
+        if any(write.row.traits.grants for write in writes):
+            await self._hold_rights()
         rights = self.rights if self.rights.pending else None
-        stored = send(connection, writes, Last(sorted(organizations), rights) if last else None)
+        stored = await send(
+            self._work, writes, Last(sorted(organizations), rights) if last else None
+        )
         if last and writes:
             self._counted |= organizations
         self._uncounted = organizations - self._counted
@@ -296,13 +309,16 @@ class Transaction(LockingReader):
 
     async def _hold_rights(self) -> None:
         if self.rights.pending:
-            values = self.rights.parameters()
-            self.rights.verify((await self._orm.execute(HOLD_RIGHTS, values)).scalar_one())
+            values = _HOLD_RIGHTS.arguments({}, self.rights.parameters())
+            (found,) = await self._work.fetch(_HOLD_RIGHTS.text, values)
+            self.rights.verify(found[RIGHTS])
 
     async def _end(self) -> None:
         await self.flush(last=True)  # which counts the request, where something is pending
         if self._writes:
             await self._hold_rights()
         if self._uncounted:
-            values = {"organizations": sorted(self._uncounted)}
-            require_counted((await self._orm.execute(COUNT_REQUESTS, values)).scalar_one())
+            organizations = {"organizations": sorted(self._uncounted)}
+            values = _COUNT_REQUESTS.arguments({}, organizations)
+            (found,) = await self._work.fetch(_COUNT_REQUESTS.text, values)
+            require_counted(found[REFUSED])

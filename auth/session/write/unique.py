@@ -11,7 +11,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
-    Connection,
     Table,
     Uuid,
     any_,
@@ -22,6 +21,7 @@ from sqlalchemy import (
 )
 
 from auth.session.write.flush import PendingWrite, changed_in
+from auth.session.write.unit_of_work import UnitOfWork
 from db.base import Entity
 
 Key = tuple[Hashable, ...]
@@ -52,8 +52,8 @@ def name_of(model: type[Entity], column: str) -> Name | None:
     return None
 
 
-def give_up(
-    connection: Connection, name: Name, writes: Sequence[PendingWrite]
+async def give_up(
+    work: UnitOfWork, name: Name, writes: Sequence[PendingWrite]
 ) -> tuple[list[PendingWrite], list[PendingWrite]]:
     """Return the writes that can be sent together, after clearing names that go to other rows.
 
@@ -62,21 +62,21 @@ def give_up(
     next.
     """
     renamed = [w for w in writes if w.is_new or name.column in changed_in(w.row)]
-    held = _held(connection, name, renamed)
+    held = await _held(work, name, renamed)
     taken = _taken(name, renamed, held)
     accepted = {write.row.id: write for write in renamed if write.row.id not in taken}
     wanted = {name.of(write.row) for write in accepted.values()}
     giving = [id for id in accepted if held.get(id) in wanted]
     if giving:
         rows = bindparam("giving", giving, type_=ARRAY(Uuid))
-        connection.execute(
-            update(name.table).where(name.table.c.id == any_(rows)).values({name.column: None})
-        )
+        gone = update(name.table).where(name.table.c.id == any_(rows)).values({name.column: None})
+        given = gone.returning(name.table.c.id).cte("given")
+        await work.select(select(given), {})
     refused = [write for write in renamed if write.row.id in taken]
     return [write for write in writes if write.row.id not in taken], refused
 
 
-def _held(connection: Connection, name: Name, writes: Iterable[PendingWrite]) -> Mapping[UUID, Key]:
+async def _held(work: UnitOfWork, name: Name, writes: Iterable[PendingWrite]) -> Mapping[UUID, Key]:
     """Return the names in question of live rows, by the row's id."""
     columns = [name.table.c[key] for key in ("id", *name.scope, name.column)]
     wanted = {getattr(write.row, name.column) for write in writes} - {None}
@@ -84,7 +84,7 @@ def _held(connection: Connection, name: Name, writes: Iterable[PendingWrite]) ->
     statement = select(*columns).where(
         columns[-1] == any_(values), name.table.c.deleted_at.is_(None)
     )
-    return {row[0]: tuple(row[1:]) for row in connection.execute(statement)}
+    return {row[0]: tuple(row)[1:] for row in await work.select(statement, {})}
 
 
 def _taken(name: Name, writes: Sequence[PendingWrite], held: Mapping[UUID, Key]) -> set[UUID]:

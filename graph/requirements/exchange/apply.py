@@ -14,6 +14,7 @@ from auth.policy.scopes import scopes_beneath
 from auth.session import Transaction
 from db.base import Entity
 from db.core.projects import Project
+from db.fields import among
 from db.problem import Problem
 from db.requirements.collaboration import EntityType, TraceLink
 from db.requirements.documents import Block, Document
@@ -90,9 +91,9 @@ class _Import:
         known = await self.transaction.find_all(
             Document,
             Document.project_id == self.project.id,
-            Document.external_id.in_(ids)
-            | Document.name.in_(names)
-            | Document.id.in_([each.id for each in drafts if each.id]),
+            among(Document.external_id, ids)
+            | among(Document.name, names)
+            | among(Document.id, [each.id for each in drafts if each.id]),
         )
         slugs: set[str] = set()
         for each in drafts:

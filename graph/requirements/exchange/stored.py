@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from auth.session import Transaction
+from db.fields import among
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
 
@@ -60,7 +61,7 @@ async def stored(
     keys = set(wanted)
     while ids:
         found.rows = await transaction.find_all(
-            model, model.document_id.in_(ids), order=(model.position, model.id)
+            model, among(model.document_id, ids), order=(model.position, model.id)
         )
         missing = keys - found.by_key().keys()
         gone = await _deleted(transaction, model, ids, missing) if missing else []
@@ -80,7 +81,7 @@ async def _deleted(
     last: dict[Key, R] = {}
     rows = await transaction.find_all(
         model,
-        model.document_id.in_(ids),
+        among(model.document_id, ids),
         order=(model.deleted_at, model.id),
         deleted=True,
         lock=False,
