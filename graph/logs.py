@@ -4,6 +4,7 @@
 Lines of libraries that use the standard `logging` pass the same processors.
 """
 
+import asyncio
 import logging
 import re
 import sys
@@ -49,14 +50,15 @@ def set_up(settings: Settings, stream: TextIO = sys.stderr) -> None:
         colors = stream.isatty()
         last.append(structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=readable))
     formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last)
-    handler = logging.StreamHandler(stream)
+    handler = _Handler(stream)
+    handler.lines = _Lines(stream)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
     _Requests.write = None
     if settings.in_production and root.isEnabledFor(logging.INFO):
-        _Requests.write = _writing(stream)
+        _Requests.write = handler.lines.add
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
@@ -113,19 +115,52 @@ def log_request(request_id: str, line: Mapping[str, Any]) -> None:
     write(orjson.dumps(told, str, orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
 
 
-def _writing(stream: TextIO) -> Callable[[bytes], None]:
-    """Return a function that writes a line to the stream, in order with other writes."""
-    binary = getattr(stream, "buffer", None)
+class _Lines:
+    """The lines of requests that wait for the end of the event loop's turn, to be written at once.
 
-    def write(line: bytes) -> None:
+    Other lines are written after those that wait.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._binary = stream, getattr(stream, "buffer", None)
+        self._waiting: list[bytes] = []
+
+    def add(self, line: bytes) -> None:
+        """Write the line at the end of this turn of the loop, or now where none runs."""
+        self._waiting.append(line)
+        if len(self._waiting) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.write)
+            except RuntimeError:
+                self.write()
+
+    def write(self) -> None:
+        """Write the lines that wait."""
+        lines, self._waiting = b"".join(self._waiting), []
+        if not lines:
+            return
         with suppress(OSError, ValueError):  # nobody reads the log any more
-            if binary is None:
-                stream.write(line.decode())
+            if self._binary is None:
+                self._stream.write(lines.decode())
             else:
-                binary.write(line)
-            stream.flush()
+                self._binary.write(lines)
+            self._stream.flush()
 
-    return write
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """The handler of all other lines."""
+
+    lines: _Lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record behind the lines of requests."""
+        self.lines.write()
+        super().emit(record)
+
+    def flush(self) -> None:
+        """Write what waits, at the end of the process at the latest."""
+        self.lines.write()
+        super().flush()
 
 
 def _json(event: Any, default: Callable[[Any], Any], **_: Any) -> str:

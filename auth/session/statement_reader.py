@@ -9,6 +9,7 @@ from auth.policy import grant_lists, parameters, require_signed_in, require_toke
 from auth.session.compiled import compiled
 from auth.session.row import STATEMENTS, Row, row_class
 from auth.session.select import Select as Read
+from auth.session.shared_reads import MOST_IDS, NotShared, SharedReads
 from auth.session.write.request_transaction import RequestTransaction
 from auth.viewer import Viewer
 from db.base import Base
@@ -44,6 +45,30 @@ class StatementReader:
         )
         self.rows_read += len(rows)
         return rows
+
+    async def fetch_by_id(self, read: Read, ids: Sequence[str], place: int) -> list[Row]:
+        """Return the rows with these IDs, like `fetch`, by a statement that others may share.
+
+        `place` is that of the ID among the outputs of the read, as text.
+        """
+        if self._joined or len(ids) > MOST_IDS:
+            return await self.fetch(read, {"parents": ids})
+        shared = self.viewer.derived(SharedReads)
+        if shared.begin(self.database, read, place):
+            try:
+                return await self.fetch(read, {"parents": ids})
+            finally:
+                shared.end(self.database, read)
+        for model in read.models:
+            require_token_scope(self.viewer, "read", model)
+        try:
+            share = await shared.join(self.database, read, ids)
+        except NotShared:
+            return await self.fetch(read, {"parents": ids})
+        self.statements += 1
+        self.rows_read += len(share.rows)
+        self._count(share.received)
+        return share.rows
 
     async def _fetch_one(self, statement: str, *arguments: object) -> Any:
         require_signed_in(self.viewer)

@@ -9,7 +9,6 @@ from graphql import (
     GraphQLError,
     located_error,
 )
-from graphql.execution.values import get_variable_values
 
 from db.problem import Problem
 from graph.engine.again import Again
@@ -19,6 +18,7 @@ from graph.engine.fields import Constant
 from graph.engine.plan import OperationPlan, Plans, Unplanned
 from graph.engine.roots import Root, RootResolved
 from graph.engine.run import Run
+from graph.engine.variables import Variables
 
 
 class Engine:
@@ -66,11 +66,9 @@ class Engine:
     ) -> tuple[OperationPlan, Run]:
         """Return the plan for these variables, and a run of it. Raises Unplanned."""
         operation, fragments = plans.operation, plans.fragments
-        values = get_variable_values(
-            self._core, operation.variable_definitions or (), variables or {}, max_errors=1
-        )
-        if isinstance(values, list):
-            raise Unplanned("variables")
+        if plans.variables is None:
+            plans.variables = Variables(self._core, operation.variable_definitions or ())
+        values = plans.variables.values(variables or {})
         if plans.conditions is None:
             plans.conditions = conditions(operation, fragments)
         key = tuple(values.coerced.get(name) for name in plans.conditions)

@@ -12,6 +12,7 @@ from graph.engine.build import Build
 
 if TYPE_CHECKING:
     from graph.engine.run import Run
+    from graph.engine.variables import Variables
 
 Reason = Literal["introspection", "directive", "variables", "error"]
 """Why graphql-core runs an operation, or runs it again."""
@@ -115,7 +116,7 @@ class OperationPlan:
 class Plans:
     """The plans of one operation, by the values of the variables in its @skip and @include."""
 
-    __slots__ = ("_known", "conditions", "fragments", "operation")
+    __slots__ = ("_known", "conditions", "fragments", "operation", "variables")
 
     def __init__(
         self,
@@ -125,6 +126,8 @@ class Plans:
         self.operation, self.fragments = operation, fragments
         self.conditions: tuple[str, ...] | None = None
         """The names of these variables; None before the operation is first run."""
+        self.variables: Variables | None = None
+        """All variables of the operation, likewise."""
         self._known: dict[tuple[Any, ...], OperationPlan | Unplanned] = {}
 
     def get(self, key: tuple[Any, ...]) -> "OperationPlan | Unplanned | None":

@@ -122,7 +122,7 @@ class Run:
             outputs = (*table.outputs.listed,)
             select = table.selects["id"] = Select(table.model, outputs, parents="id")
         identity = table.outputs.need("id", "text")
-        records = await self.fetch(select, {"parents": ids})
+        records = await self.session.fetch_by_id(select, ids, identity)
         return {record[identity]: record for record in records}
 
     async def then(

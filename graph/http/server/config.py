@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 
 from graph.http.server.keepalive import Keepalive
 from graph.http.server.tcp import PeerProgress, bound_waiting, taken
+from graph.http.server.whole_answer import WholeAnswer
 from graph.http.stream.event_stream import EXTENSION as STREAM
 from graph.http.stream.event_stream import Streamed
 from graph.http.stream.transport import HIGHEST, LEAST_READ, STALL
@@ -124,6 +125,8 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         extensions: dict[str, Any] = {STREAM: self}
         self.scope["extensions"] = extensions
+        whole: Any = WholeAnswer(self.transport, self.loop)
+        self.cycle.transport = whole
 
     def on_message_complete(self) -> None:
         """Stop the deadlines after the whole request: the operation has its own."""
