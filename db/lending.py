@@ -229,8 +229,9 @@ class Loan:
                 try:
                     await self._transaction.__aexit__(kind, error, trace)
                 except BaseException as failed:
-                    await self._return(failed)
-                    raise
+                    if error is None:
+                        await self._return(failed)
+                        raise
             await self._return(error)
         finally:
             self._pool.turns.give(self._context.tenant, self._holder)

@@ -125,8 +125,9 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         extensions: dict[str, Any] = {STREAM: self}
         self.scope["extensions"] = extensions
-        whole: Any = WholeAnswer(self.transport, self.loop)
-        self.cycle.transport = whole
+        cycle: Any = self.cycle  # None, or the last one, where the connection is upgraded
+        if cycle is not None and cycle.transport is self.transport:
+            cycle.transport = WholeAnswer(self.transport, self.loop)
 
     def on_message_complete(self) -> None:
         """Stop the deadlines after the whole request: the operation has its own."""
