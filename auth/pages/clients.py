@@ -18,6 +18,7 @@ from auth.viewer import Viewer
 from auth.web.site import Site, answering, see
 from db.core.clients import OrganizationClient
 from db.core.organizations import UserRoleType
+from db.fields import among
 from db.problem import Problem
 
 HERE = "/account/clients"
@@ -76,7 +77,7 @@ class ClientPages:
             organizations = await organizations_of(transaction)
             rows = await transaction.find_all(
                 OrganizationClient,
-                OrganizationClient.organization_id.in_(organizations),
+                among(OrganizationClient.organization_id, organizations),
                 order=[OrganizationClient.name, OrganizationClient.id],
                 lock=False,
             )

@@ -20,6 +20,7 @@ from auth.web.site import Site, answering, see
 from db.core.keys import ApiKey, Key, PersonalToken
 from db.core.organizations import UserRoleType
 from db.core.people import Profile
+from db.fields import among
 from db.problem import Problem
 
 TOKENS, KEYS = "/account/tokens", "/account/keys"
@@ -103,7 +104,7 @@ class ApiKeyPages:
         viewer = await owner(self._site, request, KEYS)
         async with self._site.session(request, viewer).transaction() as transaction:
             organizations = await organizations_of(transaction)
-            mine = ApiKey.organization_id.in_(organizations)
+            mine = among(ApiKey.organization_id, organizations)
             found = await _listed(transaction, ApiKey, mine)
             accounts = await transaction.find_by_id(
                 Profile, {key.service_account_id for key in found}, deleted=None, lock=False

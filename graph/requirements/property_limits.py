@@ -8,6 +8,7 @@ from auth.session import Transaction
 from db.base import SCOPES, Entity
 from db.core.organizations import Organization
 from db.core.projects import Project
+from db.fields import among
 from db.problem import Problem
 from db.requirements.documents import Document
 from db.requirements.properties import Property
@@ -29,7 +30,7 @@ async def room(transaction: Transaction, key: str, ids: Collection[UUID]) -> dic
     await transaction.find_by_id(MODELS[key], ids, to_create=Property)
     column, narrower = getattr(Property, key), SCOPES[SCOPES.index(key) + 1 :]
     of_scope = [getattr(Property, name).is_(None) for name in narrower]
-    found = await transaction.values(Property, (key,), column.in_(ids), *of_scope)
+    found = await transaction.values(Property, (key,), among(column, ids), *of_scope)
     numbers = Counter(id for (id,) in found)
     return {id: MOST_PROPERTIES - numbers[id] for id in ids}
 
