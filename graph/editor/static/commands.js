@@ -86,9 +86,9 @@ export class Commands {
   }
 
   /** An edit is done: show its row where it matters to whoever did it. */
-  done({ kind, key, from }, row) {
+  done({ kind, key, from, field }, row) {
     if (kind === 'create' && key === this.#added) this.#grid.await(row.id, 'name', true);
-    else if (from && kind !== 'delete') this.#grid.await(row.id);
+    else if (from && kind !== 'delete') this.#grid.await(row.id, field ?? this.#grid.field);
   }
 
   #add() {

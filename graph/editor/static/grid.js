@@ -80,7 +80,7 @@ export class Grid {
   #showHeads() {
     const { tracks, least } = widths();
     this.#table.style.setProperty('--columns', tracks);
-    this.#table.style.setProperty('--least', least);
+    document.documentElement.style.setProperty('--least', least);
     this.#table.replaceChildren(make('thead', { role: 'rowgroup' }, heads()));
   }
 
