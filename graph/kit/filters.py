@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -52,9 +52,18 @@ EXPRESSIONS = "expressions"
 """The attribute of a filter's class with the SQL of its fields that are no columns."""
 
 
-def operator(text: str, *, name: str | None = None) -> Any:
-    """Return a field that compares, and may be left out; `name` is that in the API."""
-    return strawberry.field(name=name, default=UNSET, description=text)
+WEIGHT = "weight"
+"""The key in a field's metadata of the conditions that one of its values counts as."""
+
+
+def operator(text: str, *, name: str | None = None, weight: int = 1) -> Any:
+    """Return a field that compares, and may be left out; `name` is that in the API.
+
+    `weight` is the number of conditions that it counts as, or each of its members if it is a list:
+    more than one for what reads rows of other types, whose SQL is as long as that of so many.
+    """
+    metadata = {WEIGHT: weight}
+    return strawberry.field(name=name, default=UNSET, description=text, metadata=metadata)
 
 
 @strawberry.input(
@@ -118,7 +127,9 @@ class PathFilterInput:
 
 
 class ConditionInput:
-    """An input that filters by what is no column."""
+    """An input that filters by what is no column; `weight` is that of each, see `operator`."""
+
+    weight: ClassVar[int] = 1
 
     def conditions(self, model: Readable, field: Field) -> Iterator[ColumnElement[bool]]:
         """Yield the conditions. Raises INVALID with the path of the input, which is `field`."""

@@ -77,24 +77,27 @@ def filter_input(
     texts: Texts | None = None,
     comparisons: Mapping[str, Any] | None = None,
     expressions: Mapping[str, Any] | None = None,
+    weights: Mapping[str, int] | None = None,
     more: More | None = None,
 ) -> Any:
     """Return the input that filters rows of `type_` by these columns.
 
     `name` defaults to that of the type, and `model` to that of its rows. `texts` are descriptions
     of columns that the type does not show, `comparisons` are for columns with other comparisons
-    than their type's. `expressions` give the SQL of fields that are no columns of the model.
+    than their type's. `expressions` give the SQL of fields that are no columns of the model, and
+    `weights` the number of conditions that one of them counts as.
     `more` are lists of inputs that filter by what is no column (`ConditionInput`).
     """
     name = f"{name or type_.__name__}FilterInput"
     members: dict[str, tuple[Any, Any]] = {}
     for column in columns:
         api_name, text = _field_of(type_, column, texts or {})
-        field = operator(f"Filters by {_continued(text)}", name=api_name)
+        weight = (weights or {}).get(column, 1)
+        field = operator(f"Filters by {_continued(text)}", name=api_name, weight=weight)
         comparison = (comparisons or {}).get(column) or _comparison_of(model or type_.model, column)
         members[column] = (comparison | None, field)
     for field, (input_, text) in (more or {}).items():
-        members[field] = (list[input_] | None, operator(text))
+        members[field] = (list[input_] | None, operator(text, weight=input_.weight))
     itself: dict[str, Any] = {}
     for combinator, annotation, text in (
         ("and", f"list[{name}] | None", "Filters that must all match."),

@@ -78,6 +78,8 @@ class CoverageState(Enum):
     " other end the viewer cannot read do not count."
 )
 class CoverageFilterInput(ConditionInput):
+    weight = 50
+
     state: CoverageState = strawberry.field(description="The state of the requirements to return.")
     direction: TraceDirection = strawberry.field(
         default=TraceDirection.DOWNSTREAM, description=DIRECTION

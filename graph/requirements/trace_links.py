@@ -198,6 +198,7 @@ TraceLinkFilterInput = filter_input(
     "updated_at",
     comparisons={"suspect": BooleanFilterInput},
     expressions={"suspect": suspect()},
+    weights={"suspect": 25},
 )
 TraceLinkOrderInput = order_input(TraceLink, "link_type", "created_at", "updated_at")
 

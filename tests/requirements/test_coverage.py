@@ -176,3 +176,13 @@ async def test_arguments_are_checked(world):
     with pytest.raises(Refused) as refused:
         await world.ask("viewer", ROWS, id=world.document, filter=filter)
     assert refused.value.field == ["filter", "coverage", 0, "entityTypes", 0]
+
+
+async def test_a_condition_on_other_rows_counts_as_many(world):
+    rows = "query ($filter: RequirementFilterInput) { requirements(filter: $filter) { totalCount }}"
+    for number, code in ((4, None), (5, "QUERY_TOO_COMPLEX")):
+        filter = {"coverage": [{"state": "COVERED"}] * number}
+        assert await world.code("viewer", rows, filter=filter) == code
+    links = "query ($filter: TraceLinkFilterInput) { traceLinks(filter: $filter) { totalCount } }"
+    filter = {"or": [{"suspect": {"eq": True}}] * 10}
+    assert await world.code("viewer", links, filter=filter) == "QUERY_TOO_COMPLEX"

@@ -5,12 +5,14 @@ variables as sent, before these are coerced.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from graphql import (
     DocumentNode,
     FieldNode,
     FragmentSpreadNode,
+    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLInterfaceType,
@@ -30,6 +32,7 @@ from graphql import (
 )
 
 from graph.http.operation.limits import fragments_of, too_complex
+from graph.kit.filters import WEIGHT
 
 FILTER, ORDER = "filter", "orderBy"
 """Arguments that hold conditions, wherever they are declared."""
@@ -80,7 +83,10 @@ class Conditions:
         *,
         sorting: bool,
     ) -> Iterator[None]:
-        """Yield an item for each comparison, member of a list of inputs, or key of an order."""
+        """Yield an item for each comparison, member of a list of inputs, or key of an order.
+
+        A field of weight yields as many more for each of its members.
+        """
         stack = [(declared, node)]
         while stack:
             wrapped, value = stack.pop()
@@ -101,9 +107,22 @@ class Conditions:
             elif isinstance(type_, GraphQLInputObjectType):
                 if isinstance(value, dict):
                     fields = type_.fields
-                    stack.extend((fields[k].type, value[k]) for k in value.keys() & fields.keys())
+                    for name in value.keys() & fields.keys():
+                        stack.append((fields[name].type, value[name]))
+                        yield from self._more(fields[name], value[name], variables)
             else:
                 yield
+
+    def _more(
+        self, field: GraphQLInputField, value: Any, variables: Mapping[str, Any]
+    ) -> Iterator[None]:
+        """Yield an item for each condition that the value counts as, beyond what is in it."""
+        declared = field.extensions.get("strawberry-definition")
+        weight = declared.metadata.get(WEIGHT, 1) if declared is not None else 1
+        if weight > 1:
+            members = self._plain(value, variables)
+            number = len(members) if isinstance(members, list) else 1
+            yield from repeat(None, (weight - 1) * number)
 
     def _plain(self, value: Any, variables: Mapping[str, Any]) -> Any:
         """Return a list, an object or a scalar, whose members may still be nodes."""

@@ -13,13 +13,13 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
-    and_,
     bindparam,
     false,
     func,
     literal_column,
     or_,
     select,
+    true,
     union_all,
 )
 
@@ -157,6 +157,8 @@ def is_covered(coverage: Coverage, id: Any, *, suspect: bool = False) -> ColumnE
 
     Kept, because it reads the rows of many types: to put it together takes milliseconds.
     """
+    if not coverage.labels:
+        return false()
     arms = [_covers(coverage, id, *arm, suspect=suspect) for arm in coverage.arms()]
     return or_(false(), *arms)
 
@@ -171,24 +173,26 @@ def _covers(
     suspect: bool,
 ) -> ColumnElement[bool]:
     links = readable(TraceLink)
-    ends: list[ColumnElement[bool]] = []
+    arms = []
     for label in coverage.labels:
         rows, conditions = _far(label, coverage)
-        found = rows.c.id == links.c[f"{far}_id"], *conditions
-        if suspect:
-            newer = rows.c.content_version > links.c[f"{far}_version"]
-            found = *found, or_(newer, _is_newer(links, near))
-        end = select(_one()).select_from(rows).where(*found).correlate_except(rows).exists()
-        is_label = links.c[f"{far}_type"] == _bound(links.c[f"{far}_type"], label)
-        ends.append(and_(is_label, end))
-    found_links = select(_one()).select_from(links)
+        type_ = links.c[f"{far}_type"]
+        arms.append(
+            select(rows.c.content_version)
+            .where(rows.c.id == links.c[f"{far}_id"], type_ == _bound(type_, label), *conditions)
+            .correlate_except(rows)
+        )
+    end = union_all(*arms).lateral("far")
+    newer = or_(end.c.content_version > links.c[f"{far}_version"], _is_newer(links, near))
     return (
-        found_links.where(
+        select(_one())
+        .select_from(links.join(end, true()))
+        .where(
             links.c[f"{near}_id"] == id,
             among(links.c.link_type, types),
-            or_(false(), *ends),
+            *([newer] if suspect else []),
         )
-        .correlate_except(links)
+        .correlate_except(links, end)
         .exists()
     )
 
