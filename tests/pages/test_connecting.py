@@ -172,6 +172,7 @@ async def test_a_keyboard_is_enough(guest: Visitor, address, client, database, e
             await expect(page.get_by_role("alert")).to_contain_text("not right")
             await page.goto(asked)
     await expect(page.get_by_role("heading")).to_have_text("Allow Planner?")
+    await page.wait_for_load_state()  # with its style sheets, which say how the focus looks
     await tab_to(page, "Allow")
     await page.keyboard.press("Enter")
     await page.wait_for_url(re.compile("/cb"))
