@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from auth.policy.grant_lists import EXACTLY, INSIDERS, ONE, ORGANIZATIONS, PUBLIC, name_at
 from auth.policy.rule import Rule
+from auth.policy.scopes import STANDS_FOR
 from auth.viewer import Role
 from db.base import SCOPES, Entity, Part, Readable
 
@@ -163,5 +164,5 @@ def _roles(rule: Rule) -> Iterator[str]:
 def _kind(model: Readable, key: str) -> str:
     """Return the column by which rows beneath a scope name it."""
     if key != "id" or issubclass(model, Part):
-        return key
+        return STANDS_FOR.get(key, key)
     return model.traits.scope_key or key

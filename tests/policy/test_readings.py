@@ -42,7 +42,7 @@ def placed(model: Any) -> list[dict[str, Any]]:
     if model.traits.scope_key:
         choices["id"] = PLACES[model.traits.scope_key]
     if table.name == "profiles":
-        choices["id"] = PEOPLE
+        choices |= {"id": PEOPLE, "service_of": [None, *PLACES["organization_id"]]}
     if "user_id" in table.columns:
         choices["user_id"] = PEOPLE
     combinations = product(*choices.values())
@@ -53,6 +53,13 @@ def acceptable(table: str, row: dict[str, Any]) -> dict[str, Any] | None:
     """Return the row as the table's constraints require, or None when they allow none."""
     if table in ("properties", "user_roles") and row["document_id"] and not row["project_id"]:
         return None
+    if table == "profiles" and row["service_of"]:  # of a service account, and none of the people
+        id = uuid4()
+        return {
+            "id": id,
+            "email": f"{id}@service-accounts.invalid",
+            "service_of": row["service_of"],
+        }
     if table == "user_roles":
         kinds = dict.fromkeys(("admin_role", "project_role", "document_role"))
         kind = "document" if row["document_id"] else "project" if row["project_id"] else "admin"
