@@ -16,15 +16,15 @@ SIZE = 10_000
 
 @pytest.mark.parametrize("transport", ["websocket", "sse"])
 async def test_who_reads_slowly_while_more_is_written_is_kept(live: Served, transport):
-    """Some 20 kB a second are read, and 30 kB written: more than 256 kB wait, and ever more."""
+    """Some 40 kB a second are read, and 50 kB written: more than 256 kB wait, and ever more."""
     topic = f"slow {transport}"
     stalled = (await gauges(live))[f"stalled_total {transport}"]
     async with slow(live.port, transport, topic=topic) as client:
         await settled(live, **{f"subscriptions_{transport}": 1})
         await publish(live, topic, "1", times=60, size=SIZE)
         for number in range(16):
-            await client.take(10_000)
-            await publish(live, topic, str(number + 2), size=15_000)
+            await client.take(20_000)
+            await publish(live, topic, str(number + 2), size=25_000)
             await asyncio.sleep(0.5)
         await publish(live, topic, "99", size=1)
         await client.take_until(b'"text":"99x')
