@@ -19,7 +19,8 @@ DEFINE = """mutation ($project: UUID!, $name: String!, $type: PropertyType!,
 COLUMN = """mutation ($block: UUID!, $property: UUID!) {
     columnCreate(input: {blockId: $block, propertyId: $property}) { column { id } } }"""
 LINK = """mutation ($source: UUID!, $target: UUID!) {
-    traceLinkCreate(input: {sourceId: $source, linkType: REFINES, targetId: $target}) { traceLink { id } } }"""
+    traceLinkCreate(input: {sourceId: $source, linkType: REFINES, targetId: $target}) {
+        traceLink { id } } }"""
 TEST = """mutation ($project: UUID!) {
     testCaseCreate(input: {projectId: $project, title: "Brake test"}) { testCase { id } } }"""
 RUN = """mutation ($requirement: UUID!, $test: UUID!, $status: ExecutionStatus!) {
@@ -45,6 +46,31 @@ async def columns(world):
             await world.ask("owner", COLUMN, block=world.block, property=made["id"])
 
 
+async def _fill_in(window, note, effort, safe, due, method):
+    """Enter values by the keyboard, the first once too large."""
+    keyboard = window.page.keyboard
+    await window.cell(effort).focus()
+    await keyboard.press("5")
+    await keyboard.type("00")
+    await keyboard.press("Enter")
+    await expect(note).to_contain_text("100", timeout=SECONDS)
+    await note.get_by_role("button", name="Edit yours").click()
+    await window.cell(effort).locator("input").fill("12.5")
+    await keyboard.press("Tab")
+    await expect(window.cell(safe)).to_be_focused()
+    await keyboard.press("Enter")
+    await window.shows(safe, "Yes")
+    await keyboard.press("ArrowRight")
+    await keyboard.press("Enter")
+    await window.cell(due).locator("input").fill("2026-12-24")
+    await keyboard.press("Enter")
+    await keyboard.press("ArrowRight")
+    await keyboard.press("Enter")
+    await window.cell(method).locator("select").select_option(label="Review")
+    for key in ("ArrowRight", "Enter", "Space", "ArrowDown", "Space", "Enter"):
+        await keyboard.press(key)
+
+
 async def test_values_are_edited_by_their_types_and_found(enter, world, columns):
     one, other = await both(enter, "editor", "owner")
     keyboard = one.page.keyboard
@@ -59,31 +85,8 @@ async def test_values_are_edited_by_their_types_and_found(enter, world, columns)
     ]
     effort, safe, due, method, teams = (f'"properties.{key}"' for key in keys)
 
-    await one.cell(effort).focus()
-    await keyboard.press("5")
-    await keyboard.type("00")
-    await keyboard.press("Enter")
     note = one.page.locator(".note")
-    await expect(note).to_contain_text("100", timeout=SECONDS)
-    await note.get_by_role("button", name="Edit yours").click()
-    await one.cell(effort).locator("input").fill("12.5")
-    await keyboard.press("Tab")
-    await expect(one.cell(safe)).to_be_focused()
-    await keyboard.press("Enter")
-    await one.shows(safe, "Yes")
-    await keyboard.press("ArrowRight")
-    await keyboard.press("Enter")
-    await one.cell(due).locator("input").fill("2026-12-24")
-    await keyboard.press("Enter")
-    await keyboard.press("ArrowRight")
-    await keyboard.press("Enter")
-    await one.cell(method).locator("select").select_option(label="Review")
-    await keyboard.press("ArrowRight")
-    await keyboard.press("Enter")
-    await keyboard.press("Space")
-    await keyboard.press("ArrowDown")
-    await keyboard.press("Space")
-    await keyboard.press("Enter")
+    await _fill_in(one, note, effort, safe, due, method)
     for key, text in (
         (effort, "12.5"),
         (safe, "Yes"),
