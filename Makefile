@@ -22,7 +22,7 @@ run:  ## the gateway with demo data, reloading when the source changes
 	@$(BIN)/gateway dev
 
 test: .venv/.tested  ## the tests without walks, servers and browsers, on the embedded PostgreSQL
-	$(BIN)/python -m pytest -n auto --maxschedchunk 12 -m "not processes and not exhaustive"
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not processes and not exhaustive"
 
 check:  ## everything that must hold before a change is merged
 	@$(MAKE) -s ready
@@ -38,7 +38,7 @@ lint: .venv/.tested  ## linters, types and contracts
 	$(BIN)/mypy
 
 all-tests: .venv/.tested  ## every test, with walks, servers and browsers
-	$(BIN)/python -m pytest -n auto --maxschedchunk 12
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 storms: .venv/.tested  ## the storms of many clients at their full size, which `check` runs smaller
 	$(BIN)/python -m pytest -m storm --full
