@@ -1,5 +1,6 @@
-"""Assignments: the roles, due dates and states of people's work on a requirement."""
+"""Assignments: the roles, due dates and states of people's work on an object."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,56 +9,85 @@ import strawberry
 from strawberry import UNSET, Maybe
 
 from auth.accounts.notify import tell
+from auth.policy.scopes import scopes_beneath
+from auth.session import Transaction
+from db.base import Entity
 from db.core.notifications import NotificationType
 from db.core.people import Profile as ProfileRow
 from db.core.projects import Project as ProjectRow
+from db.problem import Problem
 from db.requirements import collaboration as db
 from db.requirements.collaboration import AssignmentRole
 from db.requirements.collaboration import EntityType as EntityLabel
+from db.requirements.documents import Block as BlockRow
+from db.requirements.documents import Document as DocumentRow
 from db.requirements.requirements import Requirement as RequirementRow
 from db.requirements.requirements import RequirementStatus
+from db.requirements.testing import TestCase as TestCaseRow
 from graph.core.people import Authored, Profile
 from graph.core.projects import Project, require_member
 from graph.kit.connection import connection
 from graph.kit.context import Info
 from graph.kit.entity_types import EntityType
 from graph.kit.enums import describe_enum
-from graph.kit.fields import computed, described, extend_type, same, to_one
+from graph.kit.fields import computed, described, extend_type, to_one
 from graph.kit.inputs import filter_input, input_for, order_input
+from graph.kit.items import Found, Item, unrefused
 from graph.kit.mutations import Input, delete, given, mutation, update, writing
 from graph.kit.node import NODES, Node
 from graph.kit.payloads import answer, payload_of
+from graph.requirements.any_type import find_any
+from graph.requirements.blocks import Block
+from graph.requirements.documents import Document
 from graph.requirements.requirements import Requirement
+from graph.requirements.sql.trace_ends import LABELS
+from graph.requirements.testing import TestCase
 
 describe_enum(
     AssignmentRole,
-    "The part that a user has in the work on a requirement.",
+    "The part that a user has in the work on an object.",
     {
         "ASSIGNEE": "Does the work.",
-        "REVIEWER": "Reviews the requirement.",
-        "APPROVER": "Approves the requirement.",
-        "OBSERVER": "Follows the requirement.",
+        "REVIEWER": "Reviews the object.",
+        "APPROVER": "Approves the object.",
+        "OBSERVER": "Follows the object.",
     },
 )
 
+NOUNS: dict[type[Entity], str] = {
+    ProjectRow: "project",
+    DocumentRow: "document",
+    BlockRow: "block",
+    RequirementRow: "requirement",
+    TestCaseRow: "test case",
+}
+"""What can be assigned, in words."""
 ASKED = {
-    AssignmentRole.ASSIGNEE: "A requirement has been assigned to you.",
-    AssignmentRole.REVIEWER: "You are asked to review a requirement.",
-    AssignmentRole.APPROVER: "You are asked to approve a requirement.",
-    AssignmentRole.OBSERVER: "You are asked to follow a requirement.",
+    AssignmentRole.ASSIGNEE: "A {} has been assigned to you.",
+    AssignmentRole.REVIEWER: "You are asked to review a {}.",
+    AssignmentRole.APPROVER: "You are asked to approve a {}.",
+    AssignmentRole.OBSERVER: "You are asked to follow a {}.",
 }
 """The message to the person assigned, by role."""
+OPEN = {RequirementStatus.DRAFT, RequirementStatus.IN_REVIEW, RequirementStatus.IN_PROGRESS}
+"""The statuses of work that is not completed."""
 
 
-@strawberry.type(description="The assignment of a member of the organization to a requirement.")
+@strawberry.type(description="The assignment of a member of the organization to an object.")
 class Assignment(Authored, Node):
     model = db.Assignment
 
     role: AssignmentRole = described("The role of the assignee.")
-    status: RequirementStatus = described("The status of the work.")
+    status: RequirementStatus = described(
+        "The status of the work. The work is completed in any status but `DRAFT`, `IN_REVIEW` and"
+        " `IN_PROGRESS`."
+    )
     comment: str | None = described("The comment for the assignee.")
     due_date: datetime | None = described("The date and time when the work is due.")
-    completed_at: datetime | None = described("The date and time when the work was completed.")
+    completed_at: datetime | None = described(
+        "The date and time when the work was completed. Set when the status says that it is, and"
+        " null again when the status says that it is not."
+    )
     entity_id: UUID = described("The ID of the assigned object.")
     project_id: UUID = described("The ID of the project of the assigned object.")
     assignee: Profile | None = to_one(
@@ -97,7 +127,10 @@ AssignmentOrderInput = order_input(Assignment, "role", "due_date", "created_at",
 
 @input_for(Assignment, "An assignment to create.")
 class AssignmentCreateInput:
-    requirement_id: UUID = strawberry.field(description="The ID of the requirement.")
+    entity_id: UUID = strawberry.field(
+        description="The ID of the object: a project, a document, a block, a requirement or a test"
+        " case."
+    )
     assignee_id: UUID
     role: AssignmentRole = AssignmentRole.ASSIGNEE
     comment: str | None = UNSET
@@ -116,17 +149,17 @@ class AssignmentUpdateInput:
 async def assignment_create(info: Info, input: Input[AssignmentCreateInput]) -> Any:
     values = given(input)
     async with writing(info) as transaction:
-        requirement = await transaction.find(
-            RequirementRow, values.pop("requirement_id"), lock=False, field=["requirement_id"]
-        )
-        place = same(requirement, "organization_id", "project_id")  # type: ignore[arg-type]
-        assignment = db.Assignment(
-            **place, entity_id=requirement.id, entity_type=EntityLabel.REQUIREMENT, **values
-        )
+        id = values["entity_id"]
+        entity = (await find_any(transaction, NOUNS, [id], db.Assignment)).get(id)
+        if entity is None:
+            raise Problem("NOT_FOUND", "There is no such object.", field=["entity_id"])
+        scopes = scopes_beneath(type(entity), entity)
+        place: Any = {key: scopes[key] for key in ("organization_id", "project_id")}
+        assignment = db.Assignment(**place, entity_type=LABELS[type(entity)], **values)
         transaction.require_create(assignment)  # before anything is said of the assignee
         await require_member(
             transaction,
-            requirement.organization_id,
+            assignment.organization_id,
             assignment.assignee_id,
             "assignee_id",
             to_create=db.Assignment,
@@ -137,23 +170,36 @@ async def assignment_create(info: Info, input: Input[AssignmentCreateInput]) -> 
             assignment.assignee_id,
             NotificationType.ASSIGNMENT,
             "assigned",
-            ASKED[assignment.role],
-            requirement,
+            ASKED[assignment.role].format(NOUNS[type(entity)]),
+            entity,
             message=assignment.comment,
             **place,
         )
     return answer(payload_of(Assignment), assignment)
 
 
-def _assignments(key: str, text: str) -> Any:
+async def _complete(transaction: Transaction, items: Sequence[Item], _: Found) -> None:
+    """Set the time of completion where the status says that it has changed and no time is given."""
+    for item in unrefused(items):
+        if "status" in item.values and "completed_at" not in item.values:
+            is_open = item.row.status in OPEN
+            if is_open != (item.row.completed_at is None):
+                item.row.completed_at = None if is_open else transaction.now
+
+
+def _assignments(key: str | None, text: str) -> Any:
     return connection(
         db.Assignment, Assignment, AssignmentFilterInput, AssignmentOrderInput, text, key=key
     )
 
 
 extend_type(
-    Requirement, assignments=_assignments("entity_id", "The assignments of the requirement.")
+    Project,
+    assignments=_assignments("project_id", "The assignments of the project, and of what is in it."),
 )
+for type_, noun in ((Document, "document"), (Block, "block"), (Requirement, "requirement")):
+    extend_type(type_, assignments=_assignments("entity_id", f"The assignments of the {noun}."))
+extend_type(TestCase, assignments=_assignments("entity_id", "The assignments of the test case."))
 extend_type(
     Profile,
     assignments=_assignments(
@@ -163,11 +209,18 @@ extend_type(
 
 
 @strawberry.type
+class Query:
+    assignments = _assignments(None, "List assignments that the viewer can read.")
+
+
+@strawberry.type
 class Mutation:
     assignment_create = mutation(
         assignment_create,
         payload_of(Assignment),
-        "Assign a requirement to a member of the organization.",
+        "Assign an object to a member of the organization.",
     )
-    assignment_update = update(Assignment, AssignmentUpdateInput, "Update an assignment.")
+    assignment_update = update(
+        Assignment, AssignmentUpdateInput, "Update an assignment.", prepare=_complete
+    )
     assignment_delete = delete(Assignment, "Delete an assignment.")

@@ -1,7 +1,7 @@
 """The creation and confirmation of trace links."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +10,6 @@ import strawberry
 from auth.policy import in_token_scope
 from auth.policy.scopes import scopes_beneath
 from auth.session import Transaction
-from db.base import Entity
 from db.fields import among
 from db.problem import Problem
 from db.requirements.collaboration import EntityType
@@ -33,6 +32,7 @@ from graph.kit.mutations import (
 )
 from graph.kit.payloads import answer, bulk_payload_of, payload_of
 from graph.kit.scalars import BigInt
+from graph.requirements.any_type import find_any
 from graph.requirements.sql.trace_ends import ENDS, LABELS, LINKABLE, TraceEnds
 from graph.requirements.trace_links import TraceLink, TraceLinkCreateInput, TraceLinkUpdateInput
 
@@ -66,7 +66,8 @@ async def create_links(transaction: Transaction, items: Sequence[Item]) -> None:
     Refuses ends that the viewer may not read, and ends in two organizations.
     """
     keys = ("source_id", "target_id")
-    ends = await _ends(transaction, {item.values[key] for item in unrefused(items) for key in keys})
+    ids = {item.values[key] for item in unrefused(items) for key in keys}
+    ends = await find_any(transaction, LABELS, ids, TraceLinkRow)
     for item in unrefused(items):
         source, target = (ends.get(item.values[key]) for key in keys)
         if source is None or target is None:
@@ -87,16 +88,6 @@ async def create_links(transaction: Transaction, items: Sequence[Item]) -> None:
             target_version=target.version,
             **item.values,
         )
-
-
-async def _ends(transaction: Transaction, ids: Collection[UUID]) -> Mapping[UUID, Any]:
-    """Return the linkable rows with these IDs: a statement for each type until all are found."""
-    found: dict[UUID, Entity] = {}
-    # Most links are between requirements.
-    for model in sorted(LABELS, key=lambda model: LABELS[model] is not EntityType.REQUIREMENT):
-        if wanted := set(ids) - found.keys():
-            found |= await transaction.find_by_id(model, wanted, lock=False, to_create=TraceLinkRow)
-    return found
 
 
 async def trace_link_create(info: Info, input: Input[TraceLinkCreateInput]) -> Any:

@@ -53,6 +53,7 @@ class Query(
     blocks.Query,
     requirements.Query,
     baselines.Query,
+    assignments.Query,
     testing.Query,
     executions.Query,
     matrix_views.Query,

@@ -15,7 +15,7 @@ MINE = """query ($filter: NotificationFilterInput) { viewer { unreadNotification
     organization { id } project { id }
     entity { id __typename ... on Requirement { name } } } } } }"""
 ASSIGN = """mutation ($requirement: UUID!, $who: UUID!, $comment: String) {
-  assignmentCreate(input: {requirementId: $requirement, assigneeId: $who, role: REVIEWER,
+  assignmentCreate(input: {entityId: $requirement, assigneeId: $who, role: REVIEWER,
       comment: $comment}) { assignment { id } } }"""
 ROLE = """mutation ($id: UUID!, $role: OrganizationRole!, $version: BigInt! = 1) {
   organizationMemberUpdate(id: $id, expectedVersion: $version, input: {role: $role}) {

@@ -35,7 +35,7 @@ SAMPLES: dict[type[Entity], Sample] = {
     Assignment: Sample(
         parent=Requirement,
         new=lambda house, _: {
-            "requirementId": house.requirement,
+            "entityId": house.requirement,
             "assigneeId": house.people["newcomer"],
         },
         row=lambda house: {

@@ -1,4 +1,4 @@
-"""Assignments: people's work on a requirement, visible and given by those who may."""
+"""Assignments: people's work on an object, visible and given by those who may."""
 
 from typing import Any
 from uuid import uuid4
@@ -25,7 +25,7 @@ NODE = "query ($id: ID!) { node(id: $id) { id } }"
 
 
 async def assign(world: World, by: str = "editor", **input: Any) -> dict[str, Any]:
-    given = {"requirementId": world.requirement, "assigneeId": world.people["viewer"]} | input
+    given = {"entityId": world.requirement, "assigneeId": world.people["viewer"]} | input
     return (await world.ask(by, CREATE, input=given))["assignment"]
 
 
@@ -82,10 +82,10 @@ async def test_who_does_not_see_the_requirement_sees_no_assignment(world, person
     answers = []
     for requirement in (world.requirement, uuid4()):
         with pytest.raises(Refused) as refused:
-            await assign(world, person, requirementId=requirement)
+            await assign(world, person, entityId=requirement)
         answers.append((refused.value.errors, refused.value.field))
     assert answers[0] == answers[1]
-    assert answers[0][1] == ["input", "requirementId"]
+    assert answers[0][1] == ["input", "entityId"]
 
 
 async def test_only_members_are_assigned(world, other_world):
@@ -108,3 +108,59 @@ async def test_nobody_is_assigned_twice_in_one_role(world):
         await assign(world)
     assert refused.value.code == "ALREADY_EXISTS"
     assert (await assign(world, role="OBSERVER"))["role"] == "OBSERVER"
+
+
+TEST = """mutation ($project: UUID!) {
+  testCaseCreate(input: {projectId: $project, title: "Brake test"}) { testCase { id } } }"""
+OF_EACH = """query ($project: UUID!, $document: UUID!, $block: UUID!, $test: UUID!) {
+  project(id: $project) { assignments { nodes { entityType entity { id } } } }
+  document(id: $document) { assignments { nodes { entityId } } }
+  block(id: $block) { assignments { nodes { entityId } } }
+  testCase(id: $test) { assignments { nodes { entityId } } } }"""
+OVERDUE = """query ($me: UUID!) { assignments(
+  filter: {assigneeId: {eq: $me}, dueDate: {lt: "2026-01-01T00:00:00Z"},
+    completedAt: {isNull: true}},
+  orderBy: [{by: DUE_DATE}]) { nodes { id } } }"""
+STATUS = """mutation ($id: UUID!, $version: BigInt!, $status: RequirementStatus!) {
+  assignmentUpdate(id: $id, expectedVersion: $version, input: {status: $status}) {
+    assignment { version completedAt } } }"""
+
+
+async def test_whatever_is_worked_on_is_assigned_and_lists_its_assignments(world):
+    test = (await world.ask("editor", TEST, project=world.project))["testCase"]["id"]
+    ids = {"project": world.project, "document": world.document, "block": world.block, "test": test}
+    for id in ids.values():
+        await assign(world, entityId=id)
+    found = await world.ask("viewer", OF_EACH, **ids)
+    listed = found.pop("project")["assignments"]["nodes"]
+    types = {node["entityType"]: node["entity"]["id"] for node in listed}
+    assert types == {
+        "PROJECT": str(world.project),
+        "DOCUMENT": str(world.document),
+        "BLOCK": str(world.block),
+        "TEST_CASE": test,
+    }
+    for name, key in (("document", "document"), ("block", "block"), ("testCase", "test")):
+        assert found[name]["assignments"]["nodes"] == [{"entityId": str(ids[key])}]
+    with pytest.raises(Refused) as refused:
+        await assign(world, entityId=world.organization)
+    assert (refused.value.code, refused.value.field) == ("NOT_FOUND", ["input", "entityId"])
+
+
+async def test_what_is_overdue_is_found_until_it_is_completed(world):
+    made = await assign(world, dueDate="2025-12-24T00:00:00Z")
+    later = await assign(world, dueDate="2999-12-24T00:00:00Z", role="OBSERVER")
+    mine = {"me": world.people["viewer"]}
+    assert (await world.ask("viewer", OVERDUE, **mine))["nodes"] == [{"id": made["id"]}]
+    assert await world.ask("outsider", OVERDUE, **mine) == {"nodes": []}
+    times = []
+    for version, status in enumerate(("IN_REVIEW", "APPROVED", "VERIFIED", "IN_PROGRESS"), 1):
+        asked = {"id": made["id"], "version": version, "status": status}
+        times.append((await world.ask("editor", STATUS, **asked))["assignment"]["completedAt"])
+        is_open = status in ("IN_REVIEW", "IN_PROGRESS")
+        found = (await world.ask("viewer", OVERDUE, **mine))["nodes"]
+        assert found == ([{"id": made["id"]}] if is_open else [])
+    assert times[0] is None
+    assert times[1] == times[2] is not None
+    assert times[3] is None
+    assert later["completedAt"] is None
