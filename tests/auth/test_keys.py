@@ -14,6 +14,8 @@ from tests.tenants import join
 TOKENS, KEYS = "/account/tokens", "/account/keys"
 LONG_AGO = "UPDATE sessions SET proved_at = now() - interval '1 hour' WHERE user_id = $1"
 FILLED = {"name": "Report <b>", "scope:requirements:read": "on", "life": "30"}
+OWNER_OF = """SELECT user_id FROM organization_members
+    WHERE organization_id = $1 AND role = 'owner'"""
 
 
 @pytest.fixture
@@ -125,9 +127,7 @@ async def test_what_is_wrong_is_said_and_the_form_stays(
         mine = (
             organization
             if table == "api_keys"
-            else await superuser.fetchval(
-                "SELECT user_id FROM organization_members WHERE organization_id = $1", organization
-            )
+            else await superuser.fetchval(OWNER_OF, organization)
         )
         count = f"SELECT count(*) FROM {table} WHERE {column} = $1"
         assert await superuser.fetchval(count, mine) == 0
@@ -175,9 +175,7 @@ async def test_an_owner_of_another_organization_is_told_there_is_none(
     stranger, server, person = (
         uuid7(),
         uuid7(),
-        await superuser.fetchval(
-            "SELECT user_id FROM organization_members WHERE organization_id = $1", organization
-        ),
+        await superuser.fetchval(OWNER_OF, organization),
     )
     await superuser.execute(
         "INSERT INTO organizations (id, name, slug) VALUES ($1, 'Other', $2)",

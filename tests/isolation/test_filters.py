@@ -30,6 +30,9 @@ OPERATORS = {
 }
 """The operators that find a row by its own value, of the filters whose values are canaries."""
 
+FOUND_BY_ID = {"assignments"}
+"""Lists of which no filter compares a text or a number of the rows."""
+
 PLACES = [
     ("ours", "shared"),
     ("ours", "private"),
@@ -113,6 +116,7 @@ def readable(canaries: Any, person: str, name: str) -> set[str]:
 @pytest.mark.parametrize("name", LISTS)
 async def test_no_filter_finds_or_counts_what_is_hidden(canaries, name):
     found, hidden = [], []
+    fewest = 2 if name in FOUND_BY_ID else 6
     for tenant, zone in PLACES:
         place = "organization" if name == "organizations" else zone
         row = canaries.row(tenant, place, TABLES[LISTS[name]])
@@ -122,9 +126,9 @@ async def test_no_filter_finds_or_counts_what_is_hidden(canaries, name):
         else:
             filters = [way["filter"] for way in ways if "filter" in way]
             searches = [way for way in ways if "search" in way]
-            assert len(filters) > 5
+            assert len(filters) >= fewest
             hidden += [(way, set()) for way in [{"filter": {"or": filters}}, *searches]]
-    assert len(found) > 5
+    assert len(found) >= fewest
     assert len(hidden) > 2
     ways = [way for way, _ in found + hidden]
     pages = await ask(canaries, "member", name, ways)
