@@ -14,12 +14,13 @@ READ = Select(Note, (Output("id", "text"), Output("name")), parents="id")
 
 
 @pytest.fixture
-def lent(monkeypatch):
+def lent(notebook, monkeypatch):
     """Count the loans of connections, and with them the statements."""
     lend, loans = Pool.lend, []
 
     def counted(*arguments, **options):
-        loans.append(arguments)
+        if arguments[0] is notebook.world.database.app:  # and no pool of an application that runs
+            loans.append(arguments)
         return lend(*arguments, **options)
 
     monkeypatch.setattr(Pool, "lend", counted)
