@@ -61,7 +61,7 @@ NOUNS: dict[type[Entity], str] = {
     RequirementRow: "requirement",
     TestCaseRow: "test case",
 }
-"""What can be assigned, in words."""
+"""The models of objects that can be assigned, with their names in messages."""
 ASKED = {
     AssignmentRole.ASSIGNEE: "A {} has been assigned to you.",
     AssignmentRole.REVIEWER: "You are asked to review a {}.",

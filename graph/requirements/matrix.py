@@ -22,6 +22,7 @@ from graph.kit.context import Context, Info
 from graph.kit.fields import described, to_one
 from graph.kit.scopes import SCOPE
 from graph.requirements.executions import TestExecution
+from graph.requirements.matrix_cells import DEFAULT_CELLS, MOST_CELLS, CellsFirst, asked_columns
 from graph.requirements.matrix_configuration import (
     Configuration,
     TestHole,
@@ -39,7 +40,6 @@ from graph.requirements.testing import TestCase
 
 LARGEST_ROWS = 200
 """The most requirements on one page of a matrix."""
-MOST_CELLS, DEFAULT_CELLS = 1_000, 100
 """The most cells of a requirement in one answer, and the number of them by default."""
 
 
@@ -64,10 +64,6 @@ class TestMatrixCell:
     )
 
 
-CellsFirst = Annotated[
-    int,
-    strawberry.argument(description=f"The number of cells to return, at most {MOST_CELLS}."),
-]
 TestCaseIds = Annotated[
     list[UUID] | None,
     strawberry.argument(description="Return only cells of these test cases, at most 1,000."),
@@ -95,11 +91,7 @@ class TestMatrixRow:
     async def cells(
         self, info: Info, first: CellsFirst = DEFAULT_CELLS, test_case_ids: TestCaseIds = None
     ) -> list[TestMatrixCell]:
-        if not 0 <= first <= MOST_CELLS:
-            raise Problem("INVALID", f"Must be from 0 to {MOST_CELLS}.", field=["first"])
-        tests = None if test_case_ids is None else tuple(test_case_ids)
-        if len(tests or ()) > MOST_CELLS:
-            raise Problem("INVALID", f"At most {MOST_CELLS} IDs.", field=["testCaseIds"])
+        tests = asked_columns(first, test_case_ids, "testCaseIds")
         matrix = self.matrix
         shape = ("cells", matrix.project_id, matrix.chosen, first, tests)
         batch = partial(_cells, matrix.of(info.context), tests, first)

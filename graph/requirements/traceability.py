@@ -18,13 +18,13 @@ from graph.kit.context import Context, Info
 from graph.kit.fields import described, to_one
 from graph.kit.scopes import SCOPE
 from graph.requirements.matrix import LARGEST_ROWS
+from graph.requirements.matrix_cells import DEFAULT_CELLS, MOST_CELLS, CellsFirst, asked_columns
 from graph.requirements.reading_order import KEYS, keys_in
 from graph.requirements.requirements import Requirement
 from graph.requirements.sql.traceability import Side, Traceability
 from graph.requirements.trace_links import TraceLink
 from graph.requirements.trace_types import TraceLinkType
 
-MOST_CELLS, DEFAULT_CELLS = 1_000, 100
 """The most cells of a row in one answer, and the number of them by default."""
 LINKS = 2
 """The number of links of a cell that an operation's cost assumes."""
@@ -62,10 +62,6 @@ class TraceabilityCell:
     )
 
 
-CellsFirst = Annotated[
-    int,
-    strawberry.argument(description=f"The number of cells to return, at most {MOST_CELLS}."),
-]
 ColumnIds = Annotated[
     list[UUID] | None,
     strawberry.argument(
@@ -92,11 +88,7 @@ class TraceabilityLine:
     async def cells(
         self, info: Info, first: CellsFirst = DEFAULT_CELLS, requirement_ids: ColumnIds = None
     ) -> list[TraceabilityCell]:
-        if not 0 <= first <= MOST_CELLS:
-            raise Problem("INVALID", f"Must be from 0 to {MOST_CELLS}.", field=["first"])
-        columns = None if requirement_ids is None else tuple(requirement_ids)
-        if len(columns or ()) > MOST_CELLS:
-            raise Problem("INVALID", f"At most {MOST_CELLS} IDs.", field=["requirementIds"])
+        columns = asked_columns(first, requirement_ids, "requirementIds")
         matrix = self.matrix
         shape = ("trace cells", matrix.near, matrix.far, matrix.types, first, columns)
         batch = partial(_cells, matrix, columns, first)

@@ -47,7 +47,7 @@ class UnitOfWork:
         self._rows: dict[tuple[type[Entity], UUID], Any] = {}
         self._new: dict[Entity, None] = {}
         self.flushes_first = True
-        """Whether rows are sent before further ones are read."""
+        """True if pending rows are sent before further ones are read."""
 
     def __contains__(self, row: Entity) -> bool:
         return self._rows.get((type(row), row.id)) is row

@@ -63,7 +63,7 @@ Grouping = tuple[Dimension, str | None]
 
 @dataclass(frozen=True)
 class Measures:
-    """What is counted besides the rows: those for which a boolean of this name is true.
+    """Further counts of the rows, by name: of those for which a boolean of that name is true.
 
     `add` returns the rows of a relation with a column for each name. `columns` are those of the
     rows that it reads besides `id`.
