@@ -1,6 +1,7 @@
 """One browser for all tests of a worker."""
 
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,6 +26,36 @@ FLAGS = (
 
 PICTURES = os.environ.get("GATEWAY_PICTURES")
 """The folder in which screenshots of the pages are kept, for people to look at; none by default."""
+
+
+class Complaints:
+    """What a browser's console says of a page, but for the messages that its test expects.
+
+    The console tells of an answer when the browser gets to it, which may be long after the page
+    has shown it, and even when it is being closed. So a test never looks at the messages of a
+    moment: it names what may come, before or after, and the rest is judged at the end.
+    """
+
+    def __init__(self) -> None:
+        self._messages: list[str] = []
+        self._expected: list[str] = []
+
+    def add(self, message: str) -> None:
+        """Note a message."""
+        self._messages.append(message)
+
+    def expect(self, pattern: str) -> None:
+        """Allow the messages in which a regular expression is found, past and future ones."""
+        self._expected.append(pattern)
+
+    @property
+    def unexpected(self) -> list[str]:
+        """The messages so far that nobody expected."""
+        return [
+            message
+            for message in self._messages
+            if not any(re.search(pattern, message) for pattern in self._expected)
+        ]
 
 
 async def keep_picture(page: "Page", name: str, *, whole: bool = False) -> None:

@@ -16,11 +16,11 @@ from db.pool import NOBODY
 from graph.app import create_app
 from graph.http.server.config import Config
 from graph.settings import Settings
-from tests.browsing import keep_picture
+from tests.browsing import Complaints, keep_picture
 from tests.serving import served
 from tests.world import World
 
-LOST = re.compile("net::ERR_|WebSocket connection to")
+LOST = "net::ERR_|WebSocket connection to"
 """Chromium's own messages about a missing network."""
 SECONDS = 60_000
 """Milliseconds to wait on a busy machine for something that takes a moment."""
@@ -123,20 +123,17 @@ class Window:
     page: Page
     world: World
     url: str
-    complaints: list[str] = field(default_factory=list)
+    complaints: Complaints = field(default_factory=Complaints)
     foreign: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
         """Note every error, every request elsewhere, and every message of the socket."""
         page = self.page
-        page.on("console", lambda m: m.type in ("error", "warning") and self._complain(m.text))
-        page.on("pageerror", lambda error: self._complain(str(error)))
+        page.on("console", lambda m: m.type in ("error", "warning") and self.complaints.add(m.text))
+        page.on("pageerror", lambda error: self.complaints.add(str(error)))
         page.on("request", self._note)
         page.on("websocket", lambda ws: ws.on("framereceived", self._hear))
-
-    def _complain(self, text: str) -> None:
-        self.complaints.append(text)
 
     def _note(self, request: Request) -> None:
         if not request.url.startswith(f"{self.url}/"):
@@ -144,10 +141,6 @@ class Window:
 
     def _hear(self, text: str | bytes) -> None:
         self.told.append(str(text))
-
-    def forgive_the_network(self) -> None:
-        """Drop Chromium's messages about a missing network."""
-        self.complaints = [text for text in self.complaints if not LOST.search(text)]
 
     async def open(self, document: object | None = None) -> None:
         """Open a document, the world's unless another is named, and wait until it is live."""
@@ -217,5 +210,5 @@ async def enter(
     for window in windows:
         await window.page.context.close()
     for window in windows:
-        assert window.complaints == []
+        assert window.complaints.unexpected == []
         assert window.foreign == []

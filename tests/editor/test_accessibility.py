@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.editor.conftest import SECONDS
+from tests.editor.conftest import LOST, SECONDS
 from tests.editor.test_together import UPDATE
 from tests.pages.conftest import PHONE
 from tests.pages.looking import Looking
@@ -36,5 +36,5 @@ async def test_the_page_can_be_read_and_used_by_everybody(enter, world, gateway,
     await expect(one.page.locator("#bar")).to_be_visible(timeout=SECONDS)
     await looking.here(f"document-offline-{screen['width']}")
     gateway.network.mend()
-    one.forgive_the_network()
+    one.complaints.expect(LOST)
     assert looking.faults == []

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from playwright.async_api import expect
 
-from tests.editor.conftest import SECONDS
+from tests.editor.conftest import LOST, SECONDS
 from tests.editor.test_together import CREATE, DELETE, UPDATE, both
 
 pytestmark = pytest.mark.processes
@@ -70,7 +70,7 @@ async def test_a_deleted_row_does_not_come_back_with_an_answer_that_was_repeated
         await one.type("name", "Done once", id)
     await expect(one.page.locator("#state")).not_to_have_class("state saving", timeout=SECONDS)
     await expect(one.page.locator(f"#row-{id}")).to_have_count(0)
-    one.forgive_the_network()
+    one.complaints.expect(LOST)
 
 
 async def test_who_may_only_read_from_now_on_sees_that(enter, world):
@@ -82,7 +82,7 @@ async def test_who_may_only_read_from_now_on_sees_that(enter, world):
     await expect(one.page.locator("#readonly")).to_be_visible(timeout=SECONDS)
     await expect(one.page.locator(".editor")).to_have_count(0)
     await expect(one.cell("name")).to_have_attribute("aria-readonly", "true")
-    one.complaints = [text for text in one.complaints if "403" not in text]
+    one.complaints.expect("403")
 
 
 async def test_a_note_on_a_row_that_is_gone_is_in_view_and_far_rows_cost_nothing(enter, world):
@@ -104,7 +104,7 @@ async def test_a_note_on_a_row_that_is_gone_is_in_view_and_far_rows_cost_nothing
     note = one.page.locator(".note")
     await expect(note).to_contain_text("A sentence of great worth", timeout=SECONDS)
     await expect(note).to_be_in_viewport()
-    one.complaints = [text for text in one.complaints if "404" not in text]
+    one.complaints.expect("404")
 
 
 async def test_a_name_stands_once_where_somebody_is_and_writes(enter, world):

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from tests.editor.conftest import SECONDS
+from tests.editor.conftest import LOST, SECONDS
 from tests.editor.test_together import both
 
 pytestmark = pytest.mark.processes
@@ -49,4 +49,4 @@ async def test_people_see_who_is_here_and_at_which_field(enter, world, gateway):
     await expect(people).to_have_count(0, timeout=SECONDS)
     await expect(other.page.locator(".here")).to_have_count(0)
     for window in (one, other):
-        window.forgive_the_network()
+        window.complaints.expect(LOST)

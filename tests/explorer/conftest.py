@@ -14,6 +14,7 @@ from graph.app import create_app
 from graph.demo import create_demo
 from graph.explorer.build import build
 from graph.settings import Settings
+from tests.browsing import Complaints
 from tests.serving import served
 
 expect.set_options(timeout=60_000)  # milliseconds: a busy machine is no defect
@@ -51,24 +52,21 @@ class Visitor:
 
     page: Page
     gateway: Gateway
-    complaints: list[str] = field(default_factory=list)
+    complaints: Complaints = field(default_factory=Complaints)
     foreign: list[str] = field(default_factory=list)
     sent: list[Request] = field(default_factory=list)
 
     def watch(self) -> None:
         """Note every error, every violation of the policy and every request."""
         page = self.page
-        page.on("console", lambda m: m.type in ("error", "warning") and self._complain(m.text))
-        page.on("pageerror", lambda error: self._complain(str(error)))
+        page.on("console", lambda m: m.type in ("error", "warning") and self.complaints.add(m.text))
+        page.on("pageerror", lambda error: self.complaints.add(str(error)))
         page.on("requestfailed", self._failed)
         page.on("request", self._note)
 
-    def _complain(self, text: str) -> None:
-        self.complaints.append(text)
-
     def _failed(self, request: Request) -> None:
         if request.failure != "net::ERR_ABORTED":  # given up when the visitor went elsewhere
-            self._complain(f"{request.failure}: {request.url}")
+            self.complaints.add(f"{request.failure}: {request.url}")
 
     def _note(self, request: Request) -> None:
         self.sent.append(request)
@@ -132,5 +130,5 @@ async def visitor(browser: Browser, gateway: Gateway) -> AsyncIterator[Visitor]:
     visitor.watch()
     yield visitor
     await context.close()
-    assert visitor.complaints == []
+    assert visitor.complaints.unexpected == []
     assert visitor.foreign == []

@@ -1,6 +1,5 @@
 """The real application on a port of this machine, and people who visit its pages."""
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from starlette.routing import Route
 
 from graph.app import create_app
 from graph.settings import Settings
-from tests.browsing import keep_picture
+from tests.browsing import Complaints, keep_picture
 from tests.serving import served
 
 PHONE = {"width": 360, "height": 740}
@@ -50,19 +49,19 @@ class Visitor:
 
     page: Page
     address: str
-    complaints: list[str] = field(default_factory=list)
+    complaints: Complaints = field(default_factory=Complaints)
     shown: int = 0
 
     def watch(self) -> None:
         """Note every error and violation of the policy."""
         self.page.on("console", lambda m: m.type == "error" and self._complain(m))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("pageerror", lambda error: self.complaints.add(str(error)))
 
     def _complain(self, message: ConsoleMessage) -> None:
-        """Note a failed response, except those that the pages intend."""
+        """Note a failed response of the gateway."""
         ours = message.location["url"].startswith(self.address)
-        if ours and not re.search("status of 40[013]", message.text):
-            self.complaints.append(message.text)
+        if ours:
+            self.complaints.add(message.text)
 
     async def open(self, path: str) -> None:
         await self.page.goto(self.address + path)
@@ -102,9 +101,10 @@ async def visiting(browser: Browser, address: str) -> AsyncIterator[Visitor]:
     context = await browser.new_context(viewport=PHONE, java_script_enabled=False, is_mobile=True)
     visitor = Visitor(await context.new_page(), address)
     visitor.watch()
+    visitor.complaints.expect("status of 40[013]")  # answers that the pages intend
     yield visitor
     await context.close()
-    assert visitor.complaints == []
+    assert visitor.complaints.unexpected == []
 
 
 @pytest.fixture
