@@ -122,7 +122,7 @@ def turn_second_factor_off(email: Email) -> None:
 def token(
     email: Email,
     days: Annotated[
-        int, typer.Option(min=1, help="The number of days until the token expires.")
+        int, typer.Option(min=1, max=36_500, help="The number of days until the token expires.")
     ] = 30,
     scope: Annotated[
         str | None,
@@ -182,10 +182,22 @@ def import_(
     ] = False,
 ) -> None:
     """Import requirements from a CSV or ReqIF file, or test results from JUnit XML."""
-    from graph.commands.exchange import import_requirements
+    from graph.commands.exchange import import_requirements, refuse_options
     from graph.commands.test_results import ends_in_junit, import_test_results
 
+    of_tables: dict[str, object] = {
+        "--document": document,
+        "--map": map,
+        "--delimiter": delimiter,
+        "--encoding": encoding,
+    }
+    of_results = {
+        "--create-tests": create_tests,
+        "--product-version": product_version,
+        "--environment": environment,
+    }
     if format == "junit" or (format is None and ends_in_junit(file)):
+        refuse_options(of_tables, "test results")
         import_test_results(
             _settings(),
             file,
@@ -197,6 +209,7 @@ def import_(
             dry_run=dry_run,
         )
         return
+    refuse_options(of_results, "requirements")
     import_requirements(
         _settings(),
         file,

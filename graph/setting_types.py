@@ -11,10 +11,14 @@ from typing import Annotated
 from unicodedata import normalize
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from db.addresses import understood
+
+DAYS = 36_500
+"""The longest time that a setting gives, in days: PostgreSQL and Python add it to the present."""
+DAY = 86_400
 
 SECRET_LENGTH = 32
 """Characters that GATEWAY_SECRET has at least."""
@@ -139,6 +143,12 @@ def _folder(value: Path | None) -> Path | None:
     return value
 
 
+Number = Annotated[int, Field(le=1_000_000_000)]
+"""A number of things; nothing here is meant to count more."""
+Seconds = Annotated[float, Field(le=DAY, allow_inf_nan=False)]
+"""Seconds to wait, a day at most."""
+WholeSeconds = Annotated[int, Field(le=365 * DAY)]
+Days = Annotated[int, Field(le=DAYS)]
 Several = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """Values that commas separate."""
 People = Annotated[Several, AfterValidator(_people)]

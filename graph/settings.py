@@ -4,27 +4,33 @@ The variable is the field's name in capitals. Nothing else reads the environment
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from db.logins import Logins
+from graph.setting_conflicts import conflicts
 from graph.setting_types import (
+    DAYS,
     SECRET_LENGTH,
+    Days,
     Host,
     Hosts,
     Networks,
+    Number,
     Origin,
     Origins,
     People,
     PostgresAddress,
     Programs,
     RedisAddress,
+    Seconds,
     Secret,
     Sender,
     SmtpAddress,
     Token,
+    WholeSeconds,
 )
 
 
@@ -73,12 +79,12 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least level of the events that are logged."
     )
-    drain_timeout: int = Field(
+    drain_timeout: WholeSeconds = Field(
         default=5,
         ge=0,
         description="Seconds that requests have to finish when the server is told to stop.",
     )
-    drain_delay: float = Field(
+    drain_delay: Seconds = Field(
         default=0.5,
         ge=0,
         description="Seconds from SIGTERM for which requests are still taken while /readyz says no,"
@@ -133,15 +139,19 @@ class Settings(BaseSettings):
         default="session",
         description="`transaction` when DATABASE_URL leads to a proxy that pools by transaction.",
     )
-    app_connections: int = Field(default=10, ge=1, description="Connections for reading, at most.")
-    auth_connections: int = Field(
+    app_connections: Number = Field(
+        default=10, ge=1, description="Connections for reading, at most."
+    )
+    auth_connections: Number = Field(
         default=3, ge=1, description="Connections for identifying, at most."
     )
-    orm_connections: int = Field(default=5, ge=1, description="Connections for writing, at most.")
-    oauth_connections: int = Field(
+    orm_connections: Number = Field(
+        default=5, ge=1, description="Connections for writing, at most."
+    )
+    oauth_connections: Number = Field(
         default=3, ge=1, description="Connections for serving applications (OAuth), at most."
     )
-    connection_wait: float = Field(
+    connection_wait: Seconds = Field(
         default=5.0,
         gt=0,
         description="Seconds to wait for a free connection before answering BUSY.",
@@ -154,48 +164,54 @@ class Settings(BaseSettings):
         " token or a role counts at once in the same process, and in every other one as soon as"
         " the feed tells it, after this time at the latest. 0 reads the viewer for each request.",
     )
-    statement_timeout: float = Field(
-        default=5.0, gt=0, description="Seconds that one SQL statement may take."
+    statement_timeout: Seconds = Field(
+        default=5.0, ge=0.001, description="Seconds that one SQL statement may take."
     )
 
     # Limits of a request
-    operation_timeout: float = Field(
+    operation_timeout: Seconds = Field(
         default=10.0, gt=0, description="Seconds that one GraphQL operation may take."
     )
-    body_limit: int = Field(
+    body_limit: Number = Field(
         default=1_000_000, ge=1000, description="Bytes of a request's body, at most."
     )
-    head_timeout: float = Field(
+    head_timeout: Seconds = Field(
         default=5.0, gt=0, description="Seconds in which a request's head has come in."
     )
-    body_timeout: float = Field(
+    body_timeout: Seconds = Field(
         default=15.0, gt=0, description="Seconds in which a request's body has come in."
     )
-    max_document_length: int = Field(
+    max_document_length: Number = Field(
         default=100_000, ge=1000, description="Characters of a document, at most."
     )
-    document_cache: int = Field(
+    document_cache: Number = Field(
         default=32_000_000,
         ge=0,
         description="Bytes of memory for documents that have been parsed and validated.",
     )
-    max_tokens: int = Field(
+    max_tokens: Number = Field(
         default=2000, ge=10, description="Lexical tokens of a document, at most."
     )
-    max_depth: int = Field(default=12, ge=1, description="Levels of nested fields, at most.")
-    max_fields: int = Field(
+    max_depth: int = Field(
+        default=12, ge=1, le=100, description="Levels of nested fields, at most."
+    )
+    max_fields: Number = Field(
         default=1500, ge=1, description="Fields of an operation with its fragments spread, at most."
     )
-    max_aliases: int = Field(default=30, ge=0, description="Aliases of an operation, at most.")
-    max_root_fields: int = Field(default=20, ge=1, description="Root fields of a query, at most.")
-    max_mutations: int = Field(default=5, ge=1, description="Root fields of a mutation, at most.")
-    max_directives: int = Field(
+    max_aliases: Number = Field(default=30, ge=0, description="Aliases of an operation, at most.")
+    max_root_fields: Number = Field(
+        default=20, ge=1, description="Root fields of a query, at most."
+    )
+    max_mutations: Number = Field(
+        default=5, ge=1, description="Root fields of a mutation, at most."
+    )
+    max_directives: Number = Field(
         default=50, ge=0, description="Directives of an operation, at most."
     )
-    max_list_items: int = Field(
+    max_list_items: Number = Field(
         default=500, ge=1, description="Items of a list in an argument or a variable, at most."
     )
-    max_conditions: int = Field(
+    max_conditions: Number = Field(
         default=250,
         ge=1,
         description="Comparisons in the filters of an operation, with the members of their `and`"
@@ -204,24 +220,24 @@ class Settings(BaseSettings):
     # Four levels of lists with their default pages of 20 cost 168,421 and must pass: whoever
     # explores a requirement set asks for just that. A fifth level does not pass, nor do pages of
     # 100 in three levels. What passes still has the deadlines of an operation and its statements.
-    max_cost: int = Field(
+    max_cost: Number = Field(
         default=200_000,
         ge=1,
         description="Cost of an operation, at most: 1 for a field that leads to rows, plus its page"
         " size times the cost of what is selected beneath it.",
     )
-    cost_per_second: int = Field(
+    cost_per_second: Number = Field(
         default=5_000,
         ge=1,
         description="Cost that each person, or application that acts for itself, may ask for in a"
         " second, of one process; what is not read is given back.",
     )
-    cost_burst: int = Field(
+    cost_burst: Number = Field(
         default=500_000,
         ge=1000,
         description="Cost that they may ask for at once, after a rest; more than MAX_COST.",
     )
-    max_answer_bytes: int = Field(
+    max_answer_bytes: Number = Field(
         default=16_000_000,
         ge=1000,
         description="Bytes of an answer or a live event, at most; an operation reads at most four"
@@ -229,26 +245,26 @@ class Settings(BaseSettings):
     )
 
     # Live events
-    live_init_timeout: float = Field(
+    live_init_timeout: Seconds = Field(
         default=5.0,
         gt=0,
         description="Seconds in which a WebSocket has said who it is.",
     )
-    live_connections: int = Field(
+    live_connections: Number = Field(
         default=20_000,
         ge=0,
         description="Live connections (WebSocket, event stream) of one process, at most.",
     )
-    live_connections_per_address: int = Field(
+    live_connections_per_address: Number = Field(
         default=500, ge=1, description="Live connections from one address to a process, at most."
     )
-    live_subscriptions: int = Field(
+    live_subscriptions: Number = Field(
         default=50_000, ge=0, description="Subscriptions of one process, at most."
     )
-    live_subscriptions_per_person: int = Field(
+    live_subscriptions_per_person: Number = Field(
         default=200, ge=1, description="Subscriptions of one person at a process, at most."
     )
-    live_subscriptions_per_connection: int = Field(
+    live_subscriptions_per_connection: Number = Field(
         default=20, ge=1, description="Subscriptions of one WebSocket, at most."
     )
 
@@ -277,41 +293,44 @@ class Settings(BaseSettings):
         description="E-mail addresses, separated by commas, of those who are told of people who"
         " wait for approval, and approve them at /account/approvals.",
     )
-    session_days: int = Field(
+    session_days: Days = Field(
         default=14, ge=1, description="Days until a browser signs in again, however busy it is."
     )
     session_idle_hours: int = Field(
         default=72,
         ge=1,
+        le=DAYS * 24,
         description="Hours without a request after which a browser signs in again.",
     )
-    sign_in_attempts: int = Field(
+    sign_in_attempts: Number = Field(
         default=10,
         ge=1,
         description="Failed sign-ins to an account from one network in SIGN_IN_WINDOW, after which"
         " each further one waits.",
     )
-    sign_in_window: int = Field(
+    sign_in_window: WholeSeconds = Field(
         default=900, ge=1, description="Seconds that a failed sign-in counts."
     )
 
     # Applications
     access_token_minutes: int = Field(
-        default=60, ge=1, description="Minutes that an application's access token lives."
+        default=60,
+        ge=1,
+        le=DAYS * 24 * 60,
+        description="Minutes that an application's access token lives.",
     )
-    refresh_token_days: int = Field(
+    refresh_token_days: Days = Field(
         default=30,
         ge=1,
         description="Days without a refresh after which an application asks its user again.",
     )
-    refresh_token_max_days: int = Field(
+    refresh_token_max_days: Days = Field(
         default=365,
         ge=1,
-        le=36_500,
         description="Days after which an application asks its user again, however often it"
         " refreshes.",
     )
-    client_requests: int = Field(
+    client_requests: Number = Field(
         default=600,
         ge=1,
         description="Requests a minute, from one network in the name of one application, to the"
@@ -329,6 +348,13 @@ class Settings(BaseSettings):
         " each (`closed`). By default `open` in development and `closed` in production, because"
         " whoever registers one chooses the name that people are asked about.",
     )
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        given = [name for name in type(self).model_fields if name in self.model_fields_set]
+        if said := list(conflicts(vars(self), given)):
+            raise ValueError("; ".join(said))
+        return self
 
     @property
     def logins(self) -> Logins:

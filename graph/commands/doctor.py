@@ -22,18 +22,8 @@ from graph.commands.database import running
 from graph.commands.failure import sentence
 from graph.explorer.bundle import Bundle
 from graph.server_secret import with_secret
+from graph.setting_conflicts import unknown_variables
 from graph.settings import Settings, SettingsError
-
-OTHER_VARIABLES = {
-    "GATEWAY_APP_PASSWORD",
-    "GATEWAY_AUTH_PASSWORD",
-    "GATEWAY_DATABASE_PASSWORD",
-    "GATEWAY_NO_SKIP",
-    "GATEWAY_SAMPLE_DATA",
-    "GATEWAY_WRITE_GOLDEN",
-}
-"""Variables with our prefix that are not settings: for the roles' script and for the tests."""
-
 
 READ_ONLY = (
     "Let DATABASE_URL lead to the primary, or undo what makes it read-only (a full disk,"
@@ -80,11 +70,12 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def _settings(settings: Settings) -> list[Finding]:
-    known = {name.upper() for name in Settings.model_fields} | OTHER_VARIABLES
-    ours = {name for name in os.environ if name.upper().startswith("GATEWAY_")}
-    if strange := sorted(name for name in ours if name.upper() not in known):
+    if strange := unknown_variables(os.environ, Settings.model_fields):
+        named = ", ".join(
+            f"{name} ({meant}?)" if meant else name for name, meant in strange.items()
+        )
         advice = "Correct or remove it; `gateway settings` lists those there are."
-        return [Finding("Settings", f"unknown: {', '.join(strange)}", advice)]
+        return [Finding("Settings", f"unknown: {named}", advice)]
     try:
         with_secret(settings)
     except SettingsError as error:

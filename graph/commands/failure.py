@@ -34,7 +34,8 @@ def sentence(error: Exception) -> str | None:
         return error.message
     if isinstance(error, ValidationError) and error.title == "Settings":
         return " ".join(
-            f"{str(part['loc'][0]).upper() if part['loc'] else 'Settings'}: {part['msg']}."
+            f"{str(part['loc'][0]).upper() if part['loc'] else 'Settings'}:"
+            f" {part['msg'].removeprefix('Value error, ')}."
             for part in error.errors()
         )
     return str(error) if isinstance(error, MENDABLE) else _refused(error)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -29,7 +30,10 @@ from graph.http.server.config import Config
 from graph.http.server.gc_tuning import freeze_after_collect
 from graph.logs import set_up
 from graph.server_secret import with_secret
+from graph.setting_conflicts import unknown_variables
 from graph.settings import Settings, SettingsError
+
+log = structlog.get_logger("gateway")
 
 APPLICATION = "graph.commands.server:application"
 SOURCE = [str(Path(__file__).parents[2] / name) for name in ("auth", "db", "graph")]
@@ -89,6 +93,8 @@ def application() -> ASGIApp:
 
 def _run(config: Config, listener: socket.socket) -> None:
     set_up(config.settings)
+    for name, meant in unknown_variables(os.environ, Settings.model_fields).items():
+        log.warning("unknown variable", name=name, **({"meant": meant} if meant else {}))
     server = uvicorn.Server(config)
     if config.should_reload:
         from uvicorn.supervisors import ChangeReload

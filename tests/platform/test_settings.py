@@ -6,7 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from db.addresses import place
+from graph.commands.failure import sentence
 from graph.server_secret import with_secret
+from graph.setting_conflicts import unknown_variables
 from graph.settings import Settings, SettingsError
 from graph.settings_table import table
 
@@ -164,3 +166,65 @@ def test_addresses_of_providers_are_understood(given, kept):
 def test_where_a_database_is_is_told_without_who_logs_in():
     assert place("postgresql://u:p@db1:5432,db2:5433/d") == "db1:5432,db2:5433/d"
     assert place("postgresql://u:p@db1/d") == "db1:5432/d"
+
+
+NUMBERS = [
+    name for name, field in Settings.model_fields.items() if field.annotation in (int, float)
+]
+
+
+def test_every_number_has_an_end(monkeypatch):
+    for name in NUMBERS:
+        for value in ("9" * 20, "inf", "nan", "-1"):
+            monkeypatch.setenv(name.upper(), value)
+            with pytest.raises(ValidationError, match=name):
+                Settings()
+        monkeypatch.delenv(name.upper())
+
+
+def test_a_time_limit_that_postgresql_takes_for_none_is_refused(monkeypatch):
+    monkeypatch.setenv("STATEMENT_TIMEOUT", "0.0009")
+    with pytest.raises(ValidationError, match="statement_timeout"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"REFRESH_TOKEN_DAYS": "90", "REFRESH_TOKEN_MAX_DAYS": "60"}, "beyond 60, because of"),
+        ({"SESSION_IDLE_HOURS": "48", "SESSION_DAYS": "1"}, "SESSION_IDLE_HOURS has no effect"),
+        ({"LIVE_SUBSCRIPTIONS_PER_CONNECTION": "201"}, "because of LIVE_SUBSCRIPTIONS_PER_PERSON"),
+        ({"MAX_DOCUMENT_LENGTH": "2000000"}, "beyond 1000000, because of BODY_LIMIT"),
+        ({"OWNER_DATABASE_URL": "postgresql://h/d"}, "has no effect without DATABASE_URL"),
+        ({"DATABASE_LOGINS": "separate"}, "has no effect without DATABASE_URL"),
+        ({"GATEWAY_ENV": "production", "SIGN_UP": "open"}, "SIGN_UP=open sends mail: set SMTP_URL"),
+    ],
+)
+def test_what_has_no_effect_beside_other_settings_is_refused(monkeypatch, given, says):
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=says) as refused:
+        Settings()
+    assert sentence(refused.value).startswith("Settings: ")
+
+
+def test_a_default_is_no_contradiction(monkeypatch):
+    monkeypatch.setenv("REFRESH_TOKEN_MAX_DAYS", "7")
+    monkeypatch.setenv("SESSION_DAYS", "1")
+    assert Settings().refresh_token_days == 30
+
+
+def test_a_variable_that_resembles_a_setting_is_named():
+    names = [
+        "CORS_ORIGIN",
+        "GATEWAY_NONSENSE",
+        "REDIS_HOST",
+        "PATH",
+        "DATABASE_URL",
+        "trusted_proxy",
+    ]
+    assert unknown_variables(names, Settings.model_fields) == {
+        "CORS_ORIGIN": "CORS_ORIGINS",
+        "GATEWAY_NONSENSE": None,
+        "TRUSTED_PROXY": "TRUSTED_PROXIES",
+    }

@@ -4,9 +4,11 @@ import os
 from contextlib import contextmanager
 
 import pytest
+from typer.testing import CliRunner
 
 from db.problem import Problem
-from graph.requirements.exchange import ImportOptions, Limits, load, read
+from graph.cli import app
+from graph.requirements.exchange import ImportOptions, Limits, Source, load, read
 from tests.requirements.import_files import drafted
 
 TABLE = "ID,Name\nR1,Stops\n"
@@ -84,3 +86,29 @@ def test_an_unknown_ending_is_no_format(tmp_path):
     )
     draft = read(load(path, Limits()), ImportOptions(format="csv"))
     assert draft.documents[0].name == "x"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "option"),
+    [
+        ("x.csv", TABLE, ("--create-tests",)),
+        ("x.csv", TABLE, ("--product-version", "1")),
+        ("x.csv", TABLE, ("--environment", "bench")),
+        ("x.xml", "<testsuite/>", ("--map", "Name=name")),
+        ("x.xml", "<testsuite/>", ("--document", "x")),
+        ("x.xml", "<testsuite/>", ("--delimiter", ";")),
+        ("x.xml", "<testsuite/>", ("--encoding", "cp1252")),
+    ],
+)
+def test_an_option_that_does_nothing_for_the_file_is_refused(tmp_path, name, content, option):
+    (tmp_path / name).write_text(content)
+    arguments = ["import", str(tmp_path / name), "--project", "p", *option]
+    error = CliRunner().invoke(app, arguments).exception
+    assert isinstance(error, Problem)
+    assert error.message.startswith(f"{option[0]} cannot be used with ")
+
+
+@pytest.mark.parametrize("option", [{"delimiter": ";"}, {"encoding": "cp1252"}])
+def test_reqif_has_no_delimiter_and_no_encoding_of_ones_choice(option):
+    with pytest.raises(Problem, match="those of a CSV file"):
+        read(Source("x.reqif", b"<REQ-IF/>"), ImportOptions(**option))

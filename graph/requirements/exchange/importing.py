@@ -127,6 +127,9 @@ def read(source: Source, options: ImportOptions) -> Draft:
             delimiter=options.delimiter,
             encoding=options.encoding,
         )
+    elif options.delimiter is not None or options.encoding is not None:
+        message = "a delimiter and an encoding are those of a CSV file; ReqIF names its own."
+        raise refused(source.name, message)
     else:
         draft = read_reqif(source, chosen=chosen, limits=limits)
     if options.document is not None or options.document_id is not None:
