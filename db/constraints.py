@@ -86,6 +86,13 @@ def not_blank(column: str = "name", longest: int = LONGEST_NAME) -> tuple[CheckC
     )
 
 
+def is_bounded(column: Any) -> bool:
+    """Return whether a check of its table limits the characters of a text column."""
+    checked = f"char_length({column.name}) <="
+    rules = column.table.constraints
+    return any(isinstance(rule, CheckConstraint) and checked in str(rule.sqltext) for rule in rules)
+
+
 def slug_format() -> CheckConstraint:
     """Return a check for a DNS label: lower-case letters and digits, joined by single hyphens."""
     return check(

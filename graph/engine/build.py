@@ -25,10 +25,8 @@ def builder(
     """
     columns = "".join(f"c{place}," for place in range(width)) + ("*_," if more else "")
     given = [f"v{place}" for place, (_, code) in enumerate(members) if code is None]
-    literal = ",".join(
-        f"{name!r}:{f'v{place}' if code is None else code}"
-        for place, (name, code) in enumerate(members)
-    )
+    coded = (code or f"v{place}" for place, (_, code) in enumerate(members))
+    written = literal([(name, code) for (name, _), code in zip(members, coded, strict=True)])
     if given:
         lists = ",".join(f"l{name}" for name in given)
         loop = f"for ({columns}),{','.join(given)} in zip(records,{lists})"
@@ -38,11 +36,16 @@ def builder(
     code = (
         f"def make({free}):\n"
         f" def build(records,{lists}):\n"
-        f"  return [{{{literal}}} {loop}]\n"
+        f"  return [{written} {loop}]\n"
         " return build"
     )
     build: Build = _compiled(code)(**names)
     return build
+
+
+def literal(members: Sequence[tuple[str, str]]) -> str:
+    """Return the code of an object of these members, each a name with its code."""
+    return f"{{{','.join(f'{name!r}:{code}' for name, code in members)}}}"
 
 
 @lru_cache(COMPILED)

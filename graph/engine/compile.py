@@ -24,16 +24,18 @@ from graphql import (
     print_ast,
 )
 from graphql.execution.values import VariableValues
-from sqlalchemy import Enum, Uuid
+from sqlalchemy import Boolean, DateTime, Enum, Float, Integer, Numeric, String, Uuid
 from sqlalchemy.orm import class_mapper
 from strawberry.types.field import StrawberryField
 
+from auth.session import Join
 from db.base import Readable
+from db.constraints import is_bounded
 from graph.engine.arguments import Called
 from graph.engine.build import builder
 from graph.engine.collect import Collector, Fragments
 from graph.engine.complete import Abstract, Completer, Leaf, Listed, Object, Required
-from graph.engine.fields import Attribute, Constant, Labels, One, Resolved, raw_info
+from graph.engine.fields import Attribute, Constant, Joined, Labels, One, Resolved, raw_info
 from graph.engine.pages import CURSORS, Many, Part
 from graph.engine.plan import Field, ObjectPlan, OperationPlan, Outputs, Table, Unplanned
 from graph.engine.roots import RootById, RootPage, RootResolved
@@ -100,11 +102,7 @@ class Level:
                 table.outputs.need("id", "text")
             plan.rest = [field for field in plan.fields if field.source is None]
             members = [(field.key, field.source) for field in plan.fields]
-            names = {
-                field.labels.name: field.labels.names
-                for field in plan.fields
-                if isinstance(field, Attribute) and field.labels
-            }
+            names = {name: one for field in plan.fields for name, one in field.names.items()}
             width = len(table.outputs.listed)
             plan.build = builder(members, width, names, more=table.has_cursors)
 
@@ -161,10 +159,7 @@ class Level:
         declared = called.declared
         match edge_of(declared):
             case ToOne() as edge:
-                table = self._table(edge.model)
-                plan = self._object(_object_type(called), nodes, table)
-                place = above.outputs.need(edge.key, "text") if above else None
-                return One(key, edge, plan, table, place)
+                return self._one(key, called, edge, nodes, above)
             case ToMany() as edge:
                 return self._many(key, called, edge, nodes, above)
         if above is not None and declared.base_resolver is None:
@@ -177,7 +172,50 @@ class Level:
             return Attribute(key, declared.python_name, completer)
         return Resolved(key, called, completer)
 
-    def _column(self, key: str, called: Called, model: Readable, outputs: Outputs) -> Field:
+    def _one(
+        self,
+        key: str,
+        called: Called,
+        edge: ToOne,
+        nodes: list[FieldNode],
+        above: Table | None,
+    ) -> Field:
+        """Return an edge to a row, which is read with those above where short columns suffice."""
+        type_ = _object_type(called)
+        is_joined = above is not None and self._joined(type_, edge.model, nodes, Outputs(), None)
+        table = Table(edge.model, "id", readers=1) if is_joined else self._table(edge.model)
+        plan = self._object(type_, nodes, table)
+        if above is None or not is_joined:
+            place = above.outputs.need(edge.key, "text") if above else None
+            return One(key, edge, plan, table, place)
+        join = above.outputs.join(Join(edge.key, edge.model))
+        joined = self._joined(type_, edge.model, nodes, above.outputs, join)
+        present = above.outputs.need("id", "text", join)
+        return Joined(key, edge, plan, table, joined or (), present)
+
+    def _joined(
+        self,
+        type_: GraphQLObjectType,
+        model: Readable,
+        nodes: Selections,
+        outputs: Outputs,
+        join: int | None,
+    ) -> list[Field] | None:
+        """Return the fields of a row that is joined; None if they are not all short columns."""
+        found: list[Field] = []
+        for key, own in self._compiler.selected(type_, nodes).items():
+            if own[0].name.value == "__typename":
+                found.append(Constant(key, type_.name))
+                continue
+            called = self._compiler.called(type_, own)
+            if called.declared.base_resolver is not None or not _is_short(called, model):
+                return None
+            found.append(self._column(key, called, model, outputs, join))
+        return None if any(field.source is None for field in found) else found
+
+    def _column(
+        self, key: str, called: Called, model: Readable, outputs: Outputs, join: int | None = None
+    ) -> Field:
         """Return a column, as code where its value needs no look."""
         name, type_ = called.declared.python_name, called.definition.type
         completer = self._completer(called, type_)
@@ -187,16 +225,16 @@ class Level:
         code, labels = None, None
         if is_safe and not is_list_type(get_nullable_type(type_)):
             if named.name in IDENTIFIERS and isinstance(column.type, Uuid):
-                code = f"c{outputs.need(name, 'text')}"
+                code = f"c{outputs.need(name, 'text', join)}"
             elif named.name in AS_READ:
-                code = f"c{outputs.need(name, 'native')}"
+                code = f"c{outputs.need(name, 'native', join)}"
             elif isinstance(named, GraphQLEnumType) and isinstance(column.type, Enum):
                 labels = Labels(named, column.type)
-                code = f"{labels.name}[c{outputs.need(name, 'native')}]"
+                code = f"{labels.name}[c{outputs.need(name, 'native', join)}]"
         elif is_safe and named.name == "String":
-            code = f"c{outputs.need(name, 'native')}"
+            code = f"c{outputs.need(name, 'native', join)}"
         if code is None:
-            outputs.need(name, "native")
+            outputs.need(name, "native", join)
         return Attribute(key, name, completer, code, labels)
 
     def _completer(self, called: Called, type_: GraphQLOutputType) -> Completer:
@@ -265,6 +303,14 @@ class Level:
 
 def _object_type(called: Called) -> GraphQLObjectType:
     return cast(GraphQLObjectType, get_named_type(called.definition.type))
+
+
+def _is_short(called: Called, model: Readable) -> bool:
+    """Return whether a field is a column whose values are short; many rows may repeat them."""
+    column = class_mapper(model).column_attrs[called.declared.python_name].columns[0]
+    if isinstance(column.type, Boolean | DateTime | Enum | Float | Integer | Numeric | Uuid):
+        return True
+    return isinstance(column.type, String) and is_bounded(column)
 
 
 def _declared_columns(declared: StrawberryField, model: Readable) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The fields of a plan: columns, edges to one row, and what a resolver answers."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import isawaitable, iscoroutine
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -12,6 +12,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
 
 from graph.engine.arguments import Called
+from graph.engine.build import literal
 from graph.engine.complete import Completer
 from graph.engine.plan import Field, ObjectPlan, Table
 from graph.kit.edges import ToOne
@@ -54,7 +55,7 @@ class Constant(Field):
 class Attribute(Field):
     """A field that is an attribute of the object; of a planned record, one of its columns."""
 
-    __slots__ = ("_code", "_completer", "_name", "labels")
+    __slots__ = ("_code", "_completer", "_labels", "_name")
 
     def __init__(
         self,
@@ -67,12 +68,17 @@ class Attribute(Field):
         """`code` reads it from a record, with the names of `labels`; None if a look is needed."""
         super().__init__(key)
         self._name, self._completer, self._code = name, completer, code
-        self.labels = labels
+        self._labels = labels
 
     @property
     def source(self) -> str | None:
         """Return the code that reads the column."""
         return self._code
+
+    @property
+    def names(self) -> Mapping[str, Any]:
+        """Return the names of the labels."""
+        return {self._labels.name: self._labels.names} if self._labels else {}
 
     async def of_records(self, run: "Run", records: Sequence[Any]) -> list[Any]:
         """Return what each record holds, completed."""
@@ -120,6 +126,36 @@ class One(Field):
         identity = self._identity
         found = {record[identity]: one for record, one in zip(records, built, strict=True)}
         return [key and found.get(key) for key in keys]
+
+
+class Joined(One):
+    """The row that a key names, read with the rows of the level by the same statement."""
+
+    __slots__ = ("_joined", "_present")
+
+    def __init__(
+        self,
+        key: str,
+        edge: ToOne,
+        plan: ObjectPlan,
+        table: Table,
+        joined: Sequence[Field],
+        present: int,
+    ) -> None:
+        """Take its columns in the records of the level as `joined`, and its ID at `present`."""
+        super().__init__(key, edge, plan, table, None)
+        self._joined, self._present = joined, present
+
+    @property
+    def source(self) -> str:
+        """Return the code of the object; null where the viewer may not see the row."""
+        members = [(field.key, str(field.source)) for field in self._joined]
+        return f"None if c{self._present} is None else {literal(members)}"
+
+    @property
+    def names(self) -> Mapping[str, Any]:
+        """Return what its columns name."""
+        return {name: value for field in self._joined for name, value in field.names.items()}
 
 
 class Resolved(Field):

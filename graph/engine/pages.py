@@ -258,6 +258,7 @@ class Many(Field):
             where=(*where,),
             order=tuple(asked.order()),
             limited=True,
+            joins=(*self._table.outputs.joins,),
         )
 
     def _count_of(self, where: Sequence[Any]) -> Select:

@@ -1,12 +1,12 @@
 """Plans: what an operation reads, level by level, and how its answer is built from that."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from graphql import FragmentDefinitionNode, GraphQLObjectType, OperationDefinitionNode
 
-from auth.session import Output, Select
+from auth.session import Join, Output, Select
 from db.base import Readable
 from graph.engine.build import Build
 
@@ -34,19 +34,30 @@ class Unplanned(Exception):
 class Outputs:
     """The columns that one statement answers with; fields that want the same one share it."""
 
-    __slots__ = ("_places", "listed")
+    __slots__ = ("_places", "joins", "listed")
 
     def __init__(self) -> None:
         self.listed: list[Output] = []
-        self._places: dict[tuple[str, Form], int] = {}
+        self.joins: list[Join] = []
+        self._places: dict[Output, int] = {}
 
-    def need(self, name: str, form: Form) -> int:
-        """Return the place of a column in a record, which from now on holds it."""
-        place = self._places.get((name, form))
+    def need(self, name: str, form: Form, join: int | None = None) -> int:
+        """Return the place of a column in a record, which from now on holds it.
+
+        `join` is the number of the row that the record's own names; None for its own.
+        """
+        output = Output(name, form, join)
+        place = self._places.get(output)
         if place is None:
-            place = self._places[name, form] = len(self.listed)
-            self.listed.append(Output(name, form))
+            place = self._places[output] = len(self.listed)
+            self.listed.append(output)
         return place
+
+    def join(self, join: Join) -> int:
+        """Return the number of a row that the record's own names, which is read with it."""
+        if join not in self.joins:
+            self.joins.append(join)
+        return self.joins.index(join)
 
 
 @dataclass(eq=False, slots=True)
@@ -78,6 +89,11 @@ class Field:
     def source(self) -> str | None:
         """Return Python code for its value from the columns of a record; None if it needs more."""
         return None
+
+    @property
+    def names(self) -> Mapping[str, Any]:
+        """Return what the code names besides columns."""
+        return {}
 
     async def of_records(self, run: "Run", records: Sequence[Any]) -> list[Any]:
         """Return its completed value for each record of a planned statement."""

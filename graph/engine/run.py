@@ -23,6 +23,7 @@ from strawberry.execution import optimized_is_awaitable
 from auth.policy import require_signed_in, require_token_scope
 from auth.session import Past, Select, ViewerSession
 from db.base import Entity, Readable
+from db.problem import Problem
 from graph.engine.arguments import Called
 from graph.engine.plan import ObjectPlan, Table
 
@@ -31,6 +32,10 @@ AT_ONCE = 2_000
 
 Read = Callable[[list[str]], Awaitable[dict[str, Any]]]
 """Answers many keys with one statement."""
+
+
+class NotJoined(Exception):
+    """The viewer's token does not allow to read rows that a statement joins."""
 
 
 async def _gather(*_: object) -> list[object]:
@@ -97,8 +102,18 @@ class Run:
         if viewer.scopes is not None:
             require_token_scope(viewer, "read", model)
 
+    def require_joined(self, select: Select) -> None:
+        """Require the scopes of the rows joined. Raises NotJoined: these alone are refused."""
+        if select.joins and self.context.viewer.scopes is not None:
+            try:
+                for join in select.joins:
+                    self.require_read(join.model)
+            except Problem as refused:
+                raise NotJoined from refused
+
     async def fetch(self, select: Select, values: Mapping[str, Any]) -> list[Any]:
         """Return the records of a planned statement."""
+        self.require_joined(select)
         records: list[Any] = await self.session.fetch(select, values)
         return records
 
@@ -119,8 +134,9 @@ class Run:
         self.require_read(table.model)
         select = table.selects.get("id")
         if select is None:
-            outputs = (*table.outputs.listed,)
-            select = table.selects["id"] = Select(table.model, outputs, parents="id")
+            outputs, joins = (*table.outputs.listed,), (*table.outputs.joins,)
+            select = table.selects["id"] = Select(table.model, outputs, parents="id", joins=joins)
+        self.require_joined(select)
         identity = table.outputs.need("id", "text")
         records = await self.session.fetch_by_id(select, ids, identity)
         return {record[identity]: record for record in records}
