@@ -245,7 +245,7 @@ def schema(
 @app.command()
 def settings() -> None:
     """Print every setting with its default, as a Markdown table."""
-    from graph.settings_table import table
+    from graph.settings.table import table
 
     typer.echo(table(), nl=False)
 

@@ -5,8 +5,8 @@ import secrets
 
 from pydantic import SecretStr
 
-from graph.setting_types import SECRET_LENGTH
 from graph.settings import Settings, SettingsError
+from graph.settings.types import SECRET_LENGTH
 
 
 def with_secret(settings: Settings) -> Settings:

@@ -22,8 +22,8 @@ from graph.commands.database import running
 from graph.commands.failure import sentence
 from graph.explorer.bundle import Bundle
 from graph.server_secret import with_secret
-from graph.setting_conflicts import unknown_variables
 from graph.settings import Settings, SettingsError
+from graph.settings.conflicts import unknown_variables
 
 READ_ONLY = (
     "Let DATABASE_URL lead to the primary, or undo what makes it read-only (a full disk,"

@@ -30,8 +30,8 @@ from graph.http.server.config import Config
 from graph.http.server.gc_tuning import freeze_after_collect
 from graph.logs import set_up
 from graph.server_secret import with_secret
-from graph.setting_conflicts import unknown_variables
 from graph.settings import Settings, SettingsError
+from graph.settings.conflicts import unknown_variables
 
 log = structlog.get_logger("gateway")
 

@@ -18,7 +18,7 @@ from graphql import build_schema
 from auth.credentials.tokens import is_token
 from db.embedded.cluster import Embedded
 from graph.settings import Settings
-from graph.settings_table import table
+from graph.settings.table import table
 from migrations.run import upgrade
 
 pytestmark = pytest.mark.processes

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from db.addresses import place
 from graph.commands.failure import sentence
 from graph.server_secret import with_secret
-from graph.setting_conflicts import unknown_variables
 from graph.settings import Settings, SettingsError
-from graph.settings_table import table
+from graph.settings.conflicts import unknown_variables
+from graph.settings.table import table
 
 README = Path(__file__).parents[2] / "README.md"
 SECRET = "0123456789abcdef0123456789abcdef"
