@@ -10,6 +10,7 @@ from auth.session.write.patch import Patch
 from db.base import SCOPES
 from db.problem import Problem
 from db.requirements.properties import PropertyType
+from db.text import as_identifier
 from db.values import same_json
 from graph.kit.items import Item
 from graph.kit.mutations import Verbatim
@@ -17,6 +18,11 @@ from graph.requirements.definitions import Definition, definition_of, is_user_id
 from graph.requirements.sql.definitions import APPLYING, MEMBERS
 
 UNDEFINED = "The project allows only properties that are defined."
+LONGEST_KEY = 500
+KEY_FORM = (
+    f"A key has 1 to {LONGEST_KEY} characters on one line, in NFC, without invisible characters and"
+    " without spaces around it."
+)
 
 Path = tuple[str | int, ...]
 
@@ -35,8 +41,8 @@ class Applying:
         for key, value in values.items():
             definition = self.by_key.get(key)
             if definition is None:
-                if self.strict:
-                    yield (Verbatim(key),), UNDEFINED
+                if self.strict or not is_key(key):
+                    yield (Verbatim(key),), UNDEFINED if self.strict else KEY_FORM
             elif fault := definition.fault_in(value):
                 steps, message = fault
                 yield (Verbatim(key), *steps), message
@@ -67,6 +73,14 @@ class Applying:
                 if key not in found and fits:
                     found[key] = default
         return found
+
+
+def is_key(text: str) -> bool:
+    """Return whether people can tell this key from others: it reads as an identifier."""
+    try:
+        return 0 < len(text) <= LONGEST_KEY and as_identifier(text) == text
+    except Problem:  # too many combining marks
+        return False
 
 
 class Definitions:

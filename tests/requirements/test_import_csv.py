@@ -285,3 +285,9 @@ def test_a_map_that_makes_no_sense_is_refused(pair, sentence):
 def test_more_rows_than_the_limit_are_refused():
     rows = "ID,Name\n" + "".join(f"R{number},x\n" for number in range(12))
     assert refusal(rows, limits=Limits(items=10)) == "table.csv: there are more than 10 rows."
+
+
+def test_names_of_columns_become_keys_that_can_be_told_apart():
+    draft = drafted_from("ID,Name,E\u0301tat\u200b,\u202eOwner\nR1,Stops,1,2\n")
+    (read,) = draft.documents[0].requirements
+    assert read.properties == {"\u00c9tat": "1", "Owner": "2"}

@@ -195,3 +195,31 @@ async def test_defaults_fill_what_a_new_requirement_leaves_out(world):
     new = {"documentId": world.document, "blockId": world.block, "name": "New"}
     inside = await world.ask("editor", CREATE, input=new | {"properties": {"Approval": None}})
     assert inside["requirement"]["properties"] == {"Verification": "Review", "Approval": None}
+
+
+async def test_no_two_keys_look_alike(world):
+    strange = [
+        "",
+        " a",
+        "a\u200bb",
+        "a\u202eb",
+        "e\u0301",
+        "a\nb",
+        "a\u00a0b",
+        "k" * 501,
+        "a" + "\u0301" * 9,
+    ]
+    told = await faults(world, dict.fromkeys([*strange, "\u00e9", "a b"], 1))
+    assert {path[-1] for path in told} == {*strange}
+    kept = await written(world, {"\u00e9": 1, "a b": 2, "k" * 500: 3})
+    assert len(kept) == 3
+
+
+async def test_keys_that_were_there_before_stay_when_others_change(world):
+    await world.superuser.execute(
+        "UPDATE requirements SET properties = $2 WHERE id = $1", world.requirement, '{" a": 1}'
+    )
+    patched = await world.ask(
+        "editor", UPDATE, id=world.requirement, version=1, input={"propertiesPatch": {"b": 2}}
+    )
+    assert patched["requirement"]["properties"] == {" a": 1, "b": 2}

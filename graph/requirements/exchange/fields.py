@@ -12,6 +12,7 @@ from db.requirements.requirements import (
     RequirementPriority,
     RequirementStatus,
 )
+from db.text import as_identifier
 from graph.requirements.exchange.vocabulary import heading
 
 CHOICES: dict[str, type[StrEnum]] = {
@@ -123,9 +124,9 @@ _CUSTOM = re.compile(r"\s*custom field \((.*)\)\s*", re.IGNORECASE | re.DOTALL)
 
 
 def plain_name(column: str) -> str:
-    """Return the column's name without the "Custom field (...)" of issue trackers."""
+    """Return the column's name as a key, without the "Custom field (...)" of issue trackers."""
     custom = _CUSTOM.fullmatch(column)
-    return (custom[1] if custom else column).strip()
+    return as_identifier(custom[1] if custom else column)
 
 
 def parse_map(pairs: Iterable[str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from reqif.models.reqif_spec_object_type import SpecAttributeDefinition
 from reqif.models.reqif_types import SpecObjectAttributeType
 
 from db.requirements.properties import PropertyType
+from db.text import as_identifier
 from graph.requirements.exchange.draft import DraftProperty
 from graph.requirements.exchange.typed import property_of
 from graph.requirements.exchange.xhtml import plain_text
@@ -56,7 +57,7 @@ class Definitions:
         for type_ in content.spec_types or []:
             names: list[str] = []
             for attribute in _attributes(type_):
-                name = attribute.long_name or attribute.identifier
+                name = as_identifier(attribute.long_name or "") or attribute.identifier
                 if name in names:
                     name = f"{name} ({attribute.identifier})"  # neither of the two may get lost
                 names.append(name)
