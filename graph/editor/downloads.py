@@ -24,6 +24,7 @@ from db.pool import Database
 from db.problem import Problem
 from db.requirements.collaboration import TraceLinkType
 from db.requirements.documents import Document
+from graph.editor.parameters import require_known
 from graph.kit.context import Context
 from graph.kit.cursor import beyond, encode
 from graph.kit.scalars import uuid_of
@@ -53,6 +54,7 @@ def routes(database: Database, settings: Settings, outbox: Outbox) -> list[BaseR
     async def traceability(request: Request) -> Response:
         """Return the matrix as CSV: a line for each row, with a field for each column."""
         viewer = await site.signed_in(request)
+        require_known(request, ("rows", "columns", "linkType"), several="linkType")
         if viewer.id in running:
             raise Problem("RATE_LIMITED", "Wait until your other download has ended.")
         download = running[viewer.id] = _Download()

@@ -19,6 +19,7 @@ from auth.web.site import Site, answering
 from db.core.projects import Project
 from db.pool import Database
 from db.problem import Problem
+from graph.editor.parameters import require_known
 from graph.kit.context import Context
 from graph.requirements.plots import Plot, Series, svg, table
 from graph.requirements.testing_days import DEFAULT_DAYS, MOST_DAYS, TestingDay, history
@@ -110,6 +111,7 @@ def _named(request: Request) -> tuple[str, Sequence[Line]]:
 
 def _days(request: Request) -> int:
     """Return the number of days in the query. Raises INVALID."""
+    require_known(request, ("last",))
     text = request.query_params.get("last", str(DEFAULT_DAYS))
     if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MOST_DAYS:
         raise Problem("INVALID", f"`last` is a number of days from 1 to {MOST_DAYS}.")

@@ -94,5 +94,7 @@ async def test_a_plot_is_for_those_who_can_read_the_project(client, world, get):
         ("viewer", f"/plots/{world.project}/other.svg", 404),
         ("viewer", f"{path}?last=0", 400),
         ("viewer", f"{path}?last=1e1", 400),
+        ("viewer", f"{path}?days=10", 400),
+        ("viewer", f"{path}?last=10&last=20", 400),
     ):
         assert (await get(person, at)).status_code == status, at

@@ -166,6 +166,8 @@ async def test_the_matrix_is_downloaded_as_csv(world, traced, get, client):
     assert {text for line in lines for text in line[2:]} == {"", "CONFLICTS_WITH (incoming)"}
     assert (await get("project_viewer", path)).status_code == 404
     assert (await get("owner", f"{path}&linkType=OTHER")).status_code == 400
+    for wrong in ("linktype=SATISFIES", "filter=x", f"rows={world.document}", "linkType=NONE"):
+        assert (await get("owner", f"{path}&{wrong}")).status_code == 400, wrong
     assert (await get("owner", "/downloads/traceability.csv?rows=1")).status_code == 400
     assert (await client.get(path)).status_code == 303
 
