@@ -58,8 +58,24 @@ Method = Literal["client_secret_basic", "client_secret_post", "none"]
 RedirectUri = Annotated[str, AfterValidator(_redirect_uri)]
 
 
+REFUSED: dict[str, tuple[Any, ...]] = {
+    "authorization_details_types": ([],),
+    "default_acr_values": ([],),
+    "default_max_age": (),
+    "require_auth_time": (False,),
+    "require_signed_request_object": (False,),
+    "software_statement": (),
+    "subject_type": ("public",),
+    "tls_client_certificate_bound_access_tokens": (False,),
+}
+"""Members that ask for a protection there is not, each with the values that ask for none."""
+
+
 class ClientMetadata(BaseModel):
-    """The members that are stored; others are ignored. Pages that it names are never fetched."""
+    """The members that are stored. Pages that it names are never fetched.
+
+    Others are ignored (RFC 7591, section 2), but for those in REFUSED.
+    """
 
     model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
 
@@ -161,6 +177,9 @@ def members_of(body: bytes) -> dict[str, Any]:
 
 def checked(members: dict[str, Any]) -> ClientMetadata:
     """Return the metadata. Raises InvalidRedirectURIError and InvalidClientMetadataError."""
+    for name, harmless in REFUSED.items():
+        if name in members and members[name] not in harmless:
+            raise InvalidClientMetadataError(f"{name} is not supported.")
     try:
         return ClientMetadata.model_validate(members)
     except ValidationError as error:

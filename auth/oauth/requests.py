@@ -18,6 +18,8 @@ LONGEST_VALUE = 4000
 REPEATABLE = "resource"
 """The one parameter that may be sent several times (RFC 8707, section 2)."""
 
+AUDIENCE = "audience"
+
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 Pairs = Sequence[tuple[str, str]]
@@ -129,9 +131,11 @@ class InvalidTarget(OAuth2Error):  # type: ignore[misc] # Authlib has no types
 def audience(oauth_request: OAuthRequest, api: str, granted: Sequence[str] = ()) -> list[str]:
     """Return the resources of a token: those requested, of the granted ones or of the API alone.
 
-    Without a request they are all that was granted. Raises InvalidTarget.
+    Without a request they are all that was granted. `audience`, by which some clients name a
+    resource, means the same. Raises InvalidTarget.
     """
-    wanted = list(dict.fromkeys(oauth_request.payload.datalist.get(REPEATABLE, [])))
+    lists = oauth_request.payload.datalist
+    wanted = list(dict.fromkeys([*lists.get(REPEATABLE, []), *lists.get(AUDIENCE, [])]))
     if not set(wanted) <= set(granted or [api]):
         raise InvalidTarget
     return wanted or list(granted)

@@ -183,6 +183,13 @@ async def test_a14_codes_are_for_the_api_alone(planner, person, resource):
     assert await error(planner, person, resource=resource) == "invalid_target"
 
 
+async def test_a14_an_audience_is_a_resource_by_another_name(planner, person):
+    assert await error(planner, person, audience="https://other.example") == "invalid_target"
+    code = await planner.code(person, audience=API)
+    answer = await planner.redeem(code, audience="https://other.example")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
+
+
 async def test_a14_the_api_may_be_named(planner, person):
     tokens = await planner.connect(person, resource=[API, API])
     assert tokens["access_token"]

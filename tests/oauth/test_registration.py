@@ -289,3 +289,24 @@ async def test_so_many_register_from_one_network(dial):
     assert len(refused) == 3
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
     assert (await dial().post(REGISTER, json=WANTED)).status_code == 201
+
+
+PROTECTIONS = {
+    "authorization_details_types": ["payment"],
+    "default_acr_values": ["urn:mace:incommon:iap:silver"],
+    "default_max_age": 60,
+    "require_auth_time": True,
+    "require_signed_request_object": True,
+    "software_statement": "eyJhbGciOiJub25lIn0.e30.",
+    "subject_type": "pairwise",
+    "tls_client_certificate_bound_access_tokens": True,
+}
+
+
+async def test_a_protection_that_there_is_not_is_refused(announce):
+    for name, value in PROTECTIONS.items():
+        answer = await announce(**{name: value})
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
+        assert name in answer.json()["error_description"]
+    harmless = {"require_auth_time": False, "subject_type": "public", "default_acr_values": []}
+    assert (await announce(**harmless)).status_code == 201
