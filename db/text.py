@@ -62,6 +62,10 @@ def is_names(type_: TypeEngine[Any]) -> bool:
     return isinstance(type_, ARRAY) and isinstance(type_.item_type, NameText)
 
 
+LONGEST_READ = 5_000
+"""Characters of a text that is read as a name: ten times as many as any name may have.
+
+Reading a megabyte would take a quarter of a second, in which nobody else is served."""
 MOST_MARKS = 4
 """Combining marks in a row (UTS 39, section 5.4)."""
 
@@ -126,6 +130,11 @@ def as_strict_name(text: str) -> str:
     return name
 
 
+def too_long(text: str) -> str | None:
+    """Return the reason why a text is too long to be read as a name; None when it is not."""
+    return f"At most {LONGEST_READ} characters." if len(text) > LONGEST_READ else None
+
+
 def _storable(text: str) -> str:
     if fault := fault_in(text):
         raise Problem("INVALID", fault)
@@ -154,12 +163,21 @@ def _readers(model: type) -> Mapping[str, Callable[[Any], Any]]:
 
 def _reader(type_: TypeEngine[Any]) -> Callable[[Any], Any] | None:
     if isinstance(type_, IdentifierText):
-        return as_identifier
+        return _bounded(as_identifier)
     if isinstance(type_, NameText):
-        return as_strict_name if isinstance(type_, StrictNameText) else as_name
+        return _bounded(as_strict_name if isinstance(type_, StrictNameText) else as_name)
     if is_names(type_):
-        return lambda words: [as_name(word) for word in words]
+        return lambda words: [_bounded(as_name)(word) for word in words]
     return unix_lines if isinstance(type_, Text) else None
+
+
+def _bounded(read: Callable[[str], str]) -> Callable[[str], str]:
+    def bounded(text: str) -> str:
+        if fault := too_long(text):
+            raise Problem("INVALID", fault)
+        return read(text)
+
+    return bounded
 
 
 def normalised(model: type, values: Mapping[str, Any]) -> dict[str, Any]:

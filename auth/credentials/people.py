@@ -17,7 +17,7 @@ from db.constraints import LONGEST_NAME
 from db.core.people import SERVICE_DOMAIN
 from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
-from db.text import as_identifier, as_name
+from db.text import as_identifier, as_name, too_long
 from db.traits import ResourceType
 
 CREATE = """
@@ -164,6 +164,8 @@ def address(email: str) -> str:
     Only mail can show whether it is delivered, so this checks little: RFC 5321's lengths, one @,
     and dots only between names. The addresses of service accounts are refused.
     """
+    if too_long(email):
+        raise Problem("INVALID", "This is not an e-mail address.", field=("email",))
     email = unicodedata.normalize("NFC", email).strip().lower()
     local, _, domain = email.rpartition("@")
     if (

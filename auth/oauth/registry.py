@@ -78,7 +78,7 @@ WHERE id = $1 AND disabled_at IS NULL RETURNING id
 def is_client_name(text: str) -> bool:
     """Return whether this is a strict name (`db.text`) of 1 to 200 characters."""
     try:
-        return bool(as_strict_name(text)) and len(text) <= LONGEST_NAME
+        return len(text) <= LONGEST_NAME and bool(as_strict_name(text))
     except Problem:
         return False
 

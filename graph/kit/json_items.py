@@ -17,7 +17,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from db.constraints import LONGEST_NAME
 from db.problem import Problem
-from db.text import as_name, fault_in
+from db.text import as_name, fault_in, too_long
 from db.values import unix_lines
 
 STORE, CHECK = "store", "check"
@@ -46,7 +46,7 @@ def text_field(
     """Declare a text of an item, of one line unless `lines`. A `required` one is not blank."""
 
     def check(value: str) -> str | None:
-        if fault := fault_in(value):
+        if fault := fault_in(value) or (not lines and too_long(value)):
             raise ValueError(fault)
         stored = unix_lines(value) if lines else as_name(value)
         if required and not stored.strip():

@@ -18,7 +18,7 @@ from auth.session.write.patch import Patch
 from db.base import Entity
 from db.constraints import LONGEST_NAME
 from db.problem import Problem
-from db.text import as_name, fault_in
+from db.text import as_name, fault_in, too_long
 from graph.kit.context import Info
 from graph.kit.fields import Id
 from graph.kit.items import (
@@ -148,7 +148,7 @@ def _require_words(values: list[Any], field: Place) -> None:
         if not isinstance(word, str):
             continue
         try:
-            name = as_name(word)
+            name = "" if too_long(word) else as_name(word)
         except Problem as problem:
             raise Problem("INVALID", problem.message, field=(*field, i)) from None
         if not (name and len(word) <= LONGEST_NAME):

@@ -217,7 +217,7 @@ def _faults_in(choices: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, int,
         seen: set[str] = set()
         for place, choice in enumerate(choices):
             text = choice[name]
-            if not text or text != as_name(text) or len(text) > LONGEST_CHOICE:
+            if not 0 < len(text) <= LONGEST_CHOICE or text != as_name(text):
                 message = (
                     f"Must be one line of 1 to {LONGEST_CHOICE} characters, without white space"
                     " around it."

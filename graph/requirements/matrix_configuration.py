@@ -13,7 +13,7 @@ from strawberry.utils.str_converters import to_camel_case
 from db.problem import Problem
 from db.requirements.requirements import RequirementLevel, RequirementPriority, RequirementStatus
 from db.requirements.testing import TestMethod, TestPriority, TestStatus, TestType
-from db.text import as_name, fault_in
+from db.text import as_name, fault_in, too_long
 from graph.kit.declared import class_of
 from graph.kit.mutations import Place
 from graph.kit.scalars import uuid_of
@@ -167,7 +167,7 @@ def configured(input: Any, place: Place) -> Configuration:
 def _value(value: Any, place: Place) -> Any:
     if not isinstance(value, str) or isinstance(value, Enum):
         return value
-    if fault := fault_in(value):
+    if fault := fault_in(value) or too_long(value):
         raise Problem("INVALID", fault, field=place)
     try:
         name = as_name(value)

@@ -7,8 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
+from db.problem import Problem
+from graph.http.operation.documents import Documents
 from graph.http.operation.json_text import MOST_QUOTES, MOST_VALUES
+from graph.http.operation.limits import Limits
 from graph.requirements.differences import classified
+from graph.schema import schema
 from graph.settings import Settings
 from tests.http.conftest import SIGNED_IN
 from tests.loop import BUSY, watched
@@ -121,3 +125,57 @@ async def test_a_large_answer_is_sent_and_compressed_in_pieces(world: World):
         == text
     )
     assert loop.longest < BUSY
+
+
+LONG = "\u00e9" * 400_000
+NEW = "requirementCreate(input: {documentId: $id, name: $text}) { requirement { id } }"
+PLACE = 'documentId: $id, name: "n"'
+WORDS = ", ".join(["$text"] * 100)
+ITEM = "{documentId: $id, name: $text}"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        f"requirementsCreate(onError: CONTINUE, items: [{', '.join([ITEM] * 100)}]) {{ failed }}",
+        f"requirementCreate(input: {{{PLACE}, tags: [{WORDS}]}}) {{ __typename }}",
+        " ".join(f"m{n}: {NEW}" for n in range(5)),
+    ],
+    ids=["items", "tags", "aliases"],
+)
+async def test_each_use_of_a_variable_counts(world: World, fields):
+    await world.token("editor")
+    query = f"mutation ($id: UUID!, $text: String!) {{ {fields} }}"
+    async with watched() as loop:
+        answer = await world.answer("editor", query, id=world.document, text=LONG)
+    assert answer["errors"][0]["extensions"]["limit"] == "arguments"
+    assert loop.longest < BUSY
+
+
+def test_each_spread_of_a_fragment_and_each_default_counts():
+    documents = Documents(schema._schema, Limits(), 0)
+    text = "a" * 50_000
+    spread = f"query {{ {' '.join(f'p{n}: projects {{ nodes {{ ...F }} }}' for n in range(20))} }}"
+    fragment = f'fragment F on Project {{ requirements(search: "{text}") {{ totalCount }} }}'
+    named = " ".join(f"p{n}: projects(search: $text) {{ totalCount }}" for n in range(20))
+    default = f'query ($text: String = "{text}") {{ {named} }}'
+    for document in (f"{spread} {fragment}", default):
+        found = documents.get(document)
+        assert found.errors == ()
+        arguments = found.operation(None).arguments
+        arguments.check({}, 1_100_000)
+        with pytest.raises(Problem, match="arguments 100"):
+            arguments.check({}, 900_000)
+    arguments.check({"text": "a"}, 1000)
+
+
+async def test_a_name_as_long_as_a_body_is_not_read(world: World):
+    await world.token("editor")
+    query = """mutation ($input: RequirementCreateInput!) { requirementCreate(input: $input) {
+        requirement { id } } }"""
+    for field, value in (("name", LONG), ("externalId", LONG), ("tags", [LONG])):
+        given = {"documentId": world.document, "name": "n", field: value}
+        async with watched() as loop:
+            code = await world.code("editor", query, input=given)
+        assert code == "INVALID", field
+        assert loop.longest < BUSY / 2, field

@@ -29,6 +29,7 @@ from graphql import (
 
 from db.problem import Problem
 from graph.engine import Plans
+from graph.http.operation.argument_size import ArgumentSize
 from graph.http.operation.conditions import Conditions
 from graph.http.operation.cost import Cost
 from graph.http.operation.errors import MOST, Error, described, of_document
@@ -59,6 +60,7 @@ class Operation:
     node: OperationDefinitionNode
     mentioned: "Mentioned"
     inputs: Inputs
+    arguments: ArgumentSize
     conditions: Conditions
     cost: Cost
     plans: Plans
@@ -163,6 +165,7 @@ class Documents:
             node,
             _mentioned(document, node),
             Inputs(self.schema, node),
+            ArgumentSize(document, node),
             Conditions(self.schema, document, node),
             Cost(self.schema, self.wrappers, self.limits, document, node),
             Plans(node, fragments_of(document)),

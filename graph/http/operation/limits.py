@@ -32,6 +32,8 @@ MANY = 10**9
 """Counts stop here."""
 DEEPEST_NESTING = 200
 """Levels of braces and spreads that are followed, also those that are no level of the answer."""
+LEAST_ARGUMENTS = 100_000
+"""Characters of arguments that are accepted however small a body may be."""
 DEEPEST_INTROSPECTION = 20
 """Levels beneath `__schema`: tools select 13 to 15 of them, most to unwrap lists of lists."""
 
@@ -49,6 +51,7 @@ class Limits:
     root_fields: int = 20
     mutations: int = 5
     list_items: int = 500
+    arguments: int = 1_000_000
     conditions: int = 250
     cost: int = 200_000
     answer: int = 16_000_000
@@ -67,6 +70,7 @@ class Limits:
             root_fields=settings.max_root_fields,
             mutations=settings.max_mutations,
             list_items=settings.max_list_items,
+            arguments=max(settings.body_limit, LEAST_ARGUMENTS),
             conditions=settings.max_conditions,
             cost=settings.max_cost,
             answer=settings.max_answer_bytes,

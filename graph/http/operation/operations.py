@@ -178,6 +178,7 @@ class Operations:
 
     def _cost_of(self, operation: Operation, params: Params) -> int:
         variables = params.variables or {}
+        operation.arguments.check(variables, self.limits.arguments)
         conditions = operation.conditions.count(variables, self.limits.conditions)
         operation.inputs.check(variables, self.limits.list_items)
         cost = operation.cost.of(variables) + conditions
