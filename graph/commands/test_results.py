@@ -76,5 +76,7 @@ def _print(result: ResultsImport) -> None:
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             listed = ", ".join(names[:SHOWN])
             console.print(f"{what}: {listed}{more}", highlight=False, markup=False)
+    for note in result.notes:
+        console.print(f"note: {note}", highlight=False, markup=False)
     if result.dry_run:
         console.print("This was a dry run: nothing was kept.")

@@ -24,8 +24,8 @@ from graph.requirements.exchange.test_results import (
     import_results,
 )
 
-MOST_RESULTS = 10_000
-"""The most results of one request."""
+MOST_RESULTS = 1_000
+"""The most results of one request, which has a deadline; the command takes more."""
 LONGEST_FILE = 1_000_000
 """The most characters of one file; the body of a request is bounded as well."""
 DECLARATION = re.compile(r"^\ufeff?\s*<\?xml\b[^>]*\?>")
@@ -47,7 +47,8 @@ class TestResultsImportInput:
 
     project_id: UUID = strawberry.field(description="The ID of the project.")
     content: str = strawberry.field(
-        description=f"The text of a file in JUnit XML, at most {LONGEST_FILE:,} characters."
+        description=f"The text of a file in JUnit XML, at most {LONGEST_FILE:,} characters and"
+        f" {MOST_RESULTS:,} test cases. The command `gateway import` takes larger files."
     )
     unknown_tests: UnknownTests = strawberry.field(
         default=UnknownTests.REPORT,
@@ -93,6 +94,7 @@ class TestResultsImportPayload:
     missing_requirements: list[str] = described(
         f"The requirements that the file names and the project has not, at most {MOST_NAMES:,}."
     )
+    notes: list[str] = described("Sentences about what of the file was not imported.")
     dry_run: bool = described("Whether nothing was written, because `dryRun` was set.")
 
 
@@ -147,6 +149,7 @@ def _payload(result: ResultsImport) -> TestResultsImportPayload:
         unknown=result.unknown,
         unassigned=result.unassigned,
         missing_requirements=result.missing,
+        notes=result.notes,
         dry_run=result.dry_run,
     )
 

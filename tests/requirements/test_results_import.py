@@ -10,6 +10,7 @@ from db.problem import Problem
 from graph.requirements.exchange.source import Source
 from graph.requirements.exchange.test_results import ResultOptions, UnknownTests, import_results
 from tests.core.keys import make_key
+from tests.loop import BUSY, watched
 from tests.requirements.verifying import SHOW, case, outcome, record, requirement
 from tests.world import Refused
 
@@ -17,6 +18,15 @@ IMPORT = """mutation ($input: TestResultsImportInput!, $dryRun: Boolean! = false
     testResultsImport(input: $input, dryRun: $dryRun) {
         suites cases passed failed errors skipped recorded created unknown unassigned
         missingRequirements dryRun } }"""
+NOTES = """mutation ($input: TestResultsImportInput!) {
+    testResultsImport(input: $input) { notes } }"""
+ODD = f"""<testsuite timestamp="yesterday">
+  <properties><property name="build" value="7"/></properties>
+  <system-out/><testcase name="{"n" * 501}"><system-out/><rerunFailure/><properties>
+    <property name="owner" value="a"/><property name="id" value="{"i" * 501}"/></properties>
+    <failure>{"f" * 10_001}</failure></testcase>
+  <testcase name="b"><properties><property name="owner" value="b"/></properties></testcase>
+</testsuite>"""
 RUNS = """query ($id: UUID!) { testCase(id: $id) { executions { nodes { executionStatus
     resultNotes executedAt executionEnvironment executionVersion externalTestId externalReqId
     requirement { id } executedBy { id } } } } }"""
@@ -134,6 +144,10 @@ OUTSIDE = '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><testsuite name
 NESTED = "<testsuite>" * 25 + "</testsuite>" * 25
 
 
+MANY_NAMES = f"""<testsuite><testcase name="a"><properties>
+    <property name="verifies" value="{"R " * 501}"/></properties></testcase></testsuite>"""
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -145,7 +159,8 @@ NESTED = "<testsuite>" * 25 + "</testsuite>" * 25
         (OUTSIDE, "declares a document type"),
         ("<!DOCTYPE testsuite><testsuite/>", "declares a document type"),
         (NESTED, "nested more than 20 levels"),
-        ("<testsuite>" + "<testcase/>" * 10_001 + "</testsuite>", "more than 10,000"),
+        ("<testsuite>" + "<testcase/>" * 1_001 + "</testsuite>", "more than 1,000"),
+        (MANY_NAMES, "names more than 500 requirements"),
     ],
 )
 async def test_a_file_that_is_hostile_or_broken_is_refused(world, content, said):
@@ -173,11 +188,35 @@ async def test_a_file_of_more_cases_than_a_bulk_mutation_takes_is_read_whole(wor
     viewer = await act_for(world.email("editor"), world.database)
     session = ViewerSession(world.database, viewer)
     options = ResultOptions(unknown=UnknownTests.CREATE, requirement_id=world.requirement)
-    result = await import_results(session, world.project, Source("r", content.encode()), options)
+    async with watched() as loop:
+        result = await import_results(
+            session, world.project, Source("r", content.encode()), options
+        )
+    assert loop.longest < BUSY
     assert (result.created, result.recorded) == (510, 510)
     with pytest.raises(Problem) as refused:
         await import_results(session, world.project, Source("r", b"<a/>"), options)
     assert refused.value.code == "INVALID"
+
+
+async def test_what_is_not_imported_is_told(world, cases, monkeypatch):
+    notes = (await world.ask("editor", NOTES, input={"projectId": world.project, "content": ODD}))[
+        "notes"
+    ]
+    assert notes == [
+        "Not imported are the elements system-out (2), rerunFailure (1).",
+        "Not imported are the properties owner (2), build (1).",
+        "The timestamp of a suite is no time in ISO 8601 (places: 1).",
+        "A name is cut off after 500 characters (places: 1).",
+        "An identifier has more than 500 characters (places: 1).",
+        "The text of a failure is cut off after 10,000 characters (places: 1).",
+    ]
+    monkeypatch.setattr("graph.requirements.exchange.test_results.MOST_NAMES", 1)
+    told = await world.ask("editor", NOTES, input={"projectId": world.project, "content": REPORT})
+    assert "Not imported are the elements system-out (1)." in told["notes"]
+    unknown = REPORT.replace("suite.Stop", "x").replace("TC-", "X-")
+    told = await world.ask("editor", NOTES, input={"projectId": world.project, "content": unknown})
+    assert any(note.endswith("names 1 are shown.") for note in told["notes"])
 
 
 def test_the_results_of_a_file_are_told_from_requirements_by_its_first_element(tmp_path: Path):

@@ -4,8 +4,9 @@ A test case may name its identifier, tags and requirements in `<properties>`.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +31,10 @@ LONGEST_NOTES = 10_000
 """The most characters of a failure's message and text that are kept."""
 DEEPEST = 20
 """The most levels of nested suites."""
+MOST_REQUIREMENTS = 500
+"""The most requirements that one test case may name."""
+LONGEST_SHOWN = 50
+"""The most characters of a name that a note shows."""
 MOST_WORDS = 50
 """The most words of a name among which an identifier is looked for."""
 
@@ -55,10 +60,41 @@ class JUnitCase:
 
 @dataclass(frozen=True)
 class JUnitReport:
-    """The content of a file."""
+    """The content of a file, and what of it was not taken over."""
 
     suites: int
     cases: Sequence[JUnitCase]
+    notes: Sequence[str]
+
+
+READ = frozenset({"testsuite", "testcase", "properties", "error", "failure", "skipped"})
+"""The elements that are read."""
+SHOWN = 10
+"""The most names in a note."""
+
+
+@dataclass
+class Unread:
+    """What is not taken over from a file, counted."""
+
+    elements: Counter[str] = field(default_factory=Counter)
+    properties: Counter[str] = field(default_factory=Counter)
+    parts: Counter[str] = field(default_factory=Counter)
+
+    def look(self, element: Any) -> None:
+        """Count the children of a suite or a test case that are not read."""
+        names = (each.tag for each in element._elem if isinstance(each.tag, str))  # noqa: SLF001
+        self.elements.update(name for name in names if name not in READ)
+
+    def notes(self) -> list[str]:
+        """Return a sentence for each kind of what is not taken over."""
+        said = []
+        for what, counts in (("elements", self.elements), ("properties", self.properties)):
+            if counts:
+                named = ", ".join(f"{name} ({n})" for name, n in counts.most_common(SHOWN))
+                more = f" and {len(counts) - SHOWN} others" if len(counts) > SHOWN else ""
+                said.append(f"Not imported are the {what} {named}{more}.")
+        return said + [f"{what} (places: {count})." for what, count in self.parts.items()]
 
 
 def looks_like_junit(source: Source) -> bool:
@@ -74,15 +110,15 @@ def read_junit(source: Source, limits: Limits) -> JUnitReport:
     if name not in ("testsuites", "testsuite"):
         raise refused(source.name, f"this is not JUnit XML: its root element is <{name}>.")
     strip_namespace(root)
-    suites, cases = 0, list[JUnitCase]()
-    for suite, shared in _suites(source, JUnitXml.fromroot(root)):
+    suites, cases, unread = 0, list[JUnitCase](), Unread()
+    for suite, shared in _suites(source, JUnitXml.fromroot(root), unread):
         suites += 1
-        at = _time(suite.timestamp)
+        at = _time(suite.timestamp, unread)
         for case in suite.iterchildren(suite.testcase):  # without those of suites within
             if len(cases) == limits.items:
                 raise refused(source.name, f"there are more than {limits.items:,} test cases.")
-            cases.append(_case(case, shared, at))
-    return JUnitReport(suites, cases)
+            cases.append(_case(source, case, shared, at, unread))
+    return JUnitReport(suites, cases, unread.notes())
 
 
 Values = tuple[tuple[str, str], ...]
@@ -90,43 +126,65 @@ Values = tuple[tuple[str, str], ...]
 
 
 def _suites(
-    source: Source, above: Iterable[Any], shared: Values = (), depth: int = 0
+    source: Source, above: Iterable[Any], unread: Unread, shared: Values = (), depth: int = 0
 ) -> Iterator[tuple[Any, Values]]:
     """Yield all suites with their properties and those of the suites around them."""
     if depth == DEEPEST:
         message = f"suites are nested more than {DEEPEST} levels deep."
         raise refused(source.name, message)
     for suite in above:
-        properties = (*shared, *_properties(suite))
+        unread.look(suite)
+        properties = (*shared, *_properties(suite, unread, REQUIREMENTS))
         yield suite, properties
-        yield from _suites(source, suite.testsuites(), properties, depth + 1)
+        yield from _suites(source, suite.testsuites(), unread, properties, depth + 1)
 
 
-def _properties(element: Any) -> Values:
+def _properties(element: Any, unread: Unread, known: frozenset[str]) -> Values:
+    """Return the properties of an element that are `known`."""
     found = element.child(Properties)
     if found is None:
         return ()
-    read = ((each.name or "", each.value or each._elem.text or "") for each in found)  # noqa: SLF001
-    return tuple((re.sub(r"[\s-]+", "_", name.lower()), value.strip()) for name, value in read)
+    read = []
+    for each in found:
+        name = re.sub(r"[\s-]+", "_", (each.name or "").lower())
+        if name in known:
+            read.append((name, (each.value or each._elem.text or "").strip()))  # noqa: SLF001
+        else:
+            unread.properties[(each.name or "")[:LONGEST_SHOWN]] += 1
+    return tuple(read)
 
 
-def _case(case: Any, shared: Values, at: datetime | None) -> JUnitCase:
-    own = _properties(case)
-    title = as_name(case.name or "")[:LONGEST_NAME]
-    name = as_identifier(".".join(filter(None, (case.classname, case.name))))[:LONGEST_NAME]
+def _case(
+    source: Source, case: Any, shared: Values, at: datetime | None, unread: Unread
+) -> JUnitCase:
+    unread.look(case)
+    own = _properties(case, unread, IDS | TAGS | REQUIREMENTS)
+    title, name = as_name(case.name or ""), ".".join(filter(None, (case.classname, case.name)))
+    name = as_identifier(name)
+    if len(name) > LONGEST_NAME:
+        unread.parts[f"A name is cut off after {LONGEST_NAME} characters"] += 1
+    title, name = title[:LONGEST_NAME], name[:LONGEST_NAME]
     ids = [value for key, value in own if key in IDS]
     tags = [tag for key, value in own if key in TAGS for tag in _LIST.split(value)]
     words = _SPLIT.split(title)[:MOST_WORDS]
     named = [value for key, value in (*own, *shared) if key in REQUIREMENTS]
     requirements = [part for value in named for part in _LIST.split(value)]
+    if len(requirements) > MOST_REQUIREMENTS:
+        message = f"{name!r} names more than {MOST_REQUIREMENTS} requirements."
+        raise refused(source.name, message)
+    for value in (*ids, *requirements):
+        if len(value) > LONGEST_NAME:
+            unread.parts[f"An identifier has more than {LONGEST_NAME} characters"] += 1
     status, notes = _result(case)
+    if len(notes) > LONGEST_NOTES:
+        unread.parts[f"The text of a failure is cut off after {LONGEST_NOTES:,} characters"] += 1
     return JUnitCase(
         name=name or "unnamed",
         title=title or name or "unnamed",
         ids=_identifiers([*ids, name, title, *tags, *words]),
         requirements=_identifiers(requirements),
         status=status,
-        notes=notes,
+        notes=notes[:LONGEST_NOTES],
         at=at,
     )
 
@@ -155,11 +213,12 @@ def _notes(results: Iterable[Any]) -> str:
         message, text = (result.message or "").strip(), (result.text or "").strip()
         texts += [message] if message and not text.startswith(message) else []
         texts += [text] if text else []
-    return "\n".join(texts)[:LONGEST_NOTES]
+    return "\n".join(texts)
 
 
-def _time(text: str | None) -> datetime | None:
+def _time(text: str | None, unread: Unread) -> datetime | None:
     try:
         return moment(text) if text else None
     except ValueError:
+        unread.parts["The timestamp of a suite is no time in ISO 8601"] += 1
         return None

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from auth.session import Transaction, ViewerSession
@@ -28,6 +28,10 @@ from graph.requirements.sql.test_pairs import TestPairs
 
 MOST_NAMES = 1_000
 """The most names that a result lists."""
+BATCH = 100
+"""Rows of one step."""
+
+R = TypeVar("R")
 
 
 class UnknownTests(Enum):
@@ -70,6 +74,8 @@ class ResultsImport:
     unknown: list[str] = field(default_factory=list)
     unassigned: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """Sentences about what of the file was not taken over."""
 
 
 async def import_results(
@@ -92,10 +98,13 @@ async def import_results(
             )
     report = await asyncio.to_thread(read_junit, source, options.limits)
     read = Counter(case.status for case in report.cases)
-    result = ResultsImport(report.suites, read, options.dry_run)
+    result = ResultsImport(report.suites, read, options.dry_run, notes=[*report.notes])
     pairs = TestPairs(session, project)
-    known = await pairs.cases({id for case in report.cases for id in case.ids})
-    named = await pairs.requirements({id for case in report.cases for id in case.requirements})
+    known: dict[str, UUID] = {}
+    named: dict[str, list[UUID]] = {}
+    for some in batched(report.cases):
+        known |= await pairs.cases({id for case in some for id in case.ids})
+        named |= await pairs.requirements({id for case in some for id in case.requirements})
     verified = await pairs.verified(set(known.values()))
     async with session.transaction() as transaction:
         target = await transaction.find(Project, project, lock=False, to_create=TestExecution)
@@ -105,17 +114,28 @@ async def import_results(
             for id, runs in cases.items()
             for item in _items(id, runs, named, verified.get(id, ()), options, result)
         ]
-        await record_rows(transaction, items)
-        await send_items(transaction, items)
-        for item in items:
-            item.require()
-        await derive(transaction, items)
+        for part in batched(items):
+            await record_rows(transaction, part)
+            await send_items(transaction, part)
+            for item in part:
+                item.require()
+            await derive(transaction, part)
+            await transaction.flush()
         result.recorded = len(items)
         if options.dry_run:
             await transaction.abandon()
     for names in (result.unknown, result.unassigned, result.missing):
-        names[:] = [*dict.fromkeys(names)][:MOST_NAMES]
+        names[:] = [*dict.fromkeys(names)]
+        if len(names) > MOST_NAMES:
+            result.notes.append(f"Of a list of {len(names):,} names {MOST_NAMES:,} are shown.")
+        del names[MOST_NAMES:]
     return result
+
+
+def batched(rows: Sequence[R]) -> Iterator[Sequence[R]]:
+    """Yield parts of BATCH rows: all at once would keep other requests waiting."""
+    for start in range(0, len(rows), BATCH):
+        yield rows[start : start + BATCH]
 
 
 async def _cases(
@@ -139,9 +159,9 @@ async def _cases(
             id = row.id
         found.setdefault(id, []).append(case)
     rows = [*made.values()]
-    if rows:
-        transaction.require_create(rows[0])
-        transaction.add(*rows)
+    for some in batched(rows):
+        transaction.require_create(some[0])
+        transaction.add(*some)
         await transaction.flush()
     result.created = len(rows)
     return found
