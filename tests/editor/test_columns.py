@@ -16,8 +16,9 @@ DEFINE = """mutation ($project: UUID!, $name: String!, $type: PropertyType!,
         $options: PropertyOptionsInput) {
     propertyCreate(input: {projectId: $project, name: $name, propertyType: $type,
         options: $options}) { property { id key } } }"""
-COLUMN = """mutation ($block: UUID!, $property: UUID!) {
-    columnCreate(input: {blockId: $block, propertyId: $property}) { column { id } } }"""
+COLUMN = """mutation ($block: UUID!, $property: UUID!, $width: Int, $pinned: Boolean) {
+    columnCreate(input: {blockId: $block, propertyId: $property, width: $width,
+        isPinned: $pinned}) { column { id } } }"""
 LINK = """mutation ($source: UUID!, $target: UUID!) {
     traceLinkCreate(input: {sourceId: $source, linkType: REFINES, targetId: $target}) {
         traceLink { id } } }"""
@@ -26,6 +27,8 @@ TEST = """mutation ($project: UUID!) {
 RUN = """mutation ($requirement: UUID!, $test: UUID!, $status: ExecutionStatus!) {
     executionRecord(input: {requirementId: $requirement, testCaseId: $test,
         executionStatus: $status}) { testExecution { id } } }"""
+FIELDS = ["Description", "Status", "Priority", "Level"]
+COUNTS = ["Links", "Tests"]
 PROPERTIES = {
     "Effort": ("NUMBER", {"maximum": 100}),
     "Safe": ("BOOLEAN", None),
@@ -33,6 +36,7 @@ PROPERTIES = {
     "Method": ("SELECT", {"choices": [{"label": "Test"}, {"label": "Review"}]}),
     "Teams": ("MULTI_SELECT", {"choices": [{"label": "Bow"}, {"label": "Stern"}]}),
     "Owner": ("USER", None),
+    "Stage": ("TEXT", None),
 }
 
 
@@ -43,7 +47,8 @@ async def columns(world):
         given = {"project": world.project, "name": name, "type": type, "options": options}
         made = (await world.ask("owner", DEFINE, **given))["property"]
         if name != "Owner":
-            await world.ask("owner", COLUMN, block=world.block, property=made["id"])
+            layout = {"width": 240, "pinned": True} if name == "Stage" else {}
+            await world.ask("owner", COLUMN, block=world.block, property=made["id"], **layout)
 
 
 async def _fill_in(window, note, effort, safe, due, method):
@@ -76,14 +81,23 @@ async def test_values_are_edited_by_their_types_and_found(enter, world, columns)
     keyboard = one.page.keyboard
     heads = one.page.get_by_role("columnheader")
     shown = ["Effort", "Safe", "Due", "Method", "Teams"]
-    await expect(heads).to_contain_text(["Level", *shown, "Links"])
+    await expect(heads).to_have_text(["ID", "Stage", "Requirement", *FIELDS, *shown, *COUNTS])
     keys = [
         re.sub("properties.", "", key)
         for key in await heads.evaluate_all(
             "all => all.map(one => one.dataset.field).filter(one => one.startsWith('properties.'))"
         )
     ]
-    effort, safe, due, method, teams = (f'"properties.{key}"' for key in keys)
+    stage, effort, safe, due, method, teams = (f'"properties.{key}"' for key in keys)
+
+    pinned = one.cell(stage)
+    assert (await pinned.bounding_box())["width"] == pytest.approx(240, abs=1)
+    await one.page.set_viewport_size({"width": 1000, "height": 800})
+    await one.page.evaluate("scrollTo(document.documentElement.scrollWidth, 0)")
+    for column, left in (("externalId", 0), (stage, 96)):
+        box = await one.cell(column).bounding_box()
+        assert box["x"] == pytest.approx(left, abs=1)
+    await one.page.set_viewport_size({"width": 1280, "height": 800})
 
     note = one.page.locator(".note")
     await _fill_in(one, note, effort, safe, due, method)
@@ -106,10 +120,10 @@ async def test_values_are_edited_by_their_types_and_found(enter, world, columns)
     await other.page.get_by_text("Columns", exact=True).click()
     await other.page.get_by_role("checkbox", name="Effort").uncheck()
     await other.page.get_by_role("checkbox", name="Owner").check()
-    await expect(other.page.get_by_role("columnheader")).to_contain_text(
-        ["Level", *shown[1:], "Owner", "Links"]
+    await expect(other.page.get_by_role("columnheader")).to_have_text(
+        ["ID", "Stage", "Requirement", *FIELDS, *shown[1:], "Owner", *COUNTS]
     )
-    owner = other.page.locator(f"#row-{world.requirement} > .cell").nth(10)
+    owner = other.page.locator(f"#row-{world.requirement} > .cell").nth(11)
     await other.picture("columns")
     await owner.focus()
     await other.page.keyboard.press("Enter")

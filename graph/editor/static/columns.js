@@ -49,18 +49,45 @@ export function columnOfProperty({ key, name, propertyType, options }) {
 /** The columns that the table has now, in their order. */
 export const shownColumns = () => columns;
 
-/** Let the table have columns of some of the properties that apply, by their keys in their order. */
-export function showProperties(definitions, keys) {
+/**
+ * Let the table have columns of some of the properties that apply, by their keys in their order.
+ *
+ * `layouts` has the `width` in pixels of those that have one, and whether they are pinned. Pinned
+ * columns come after the ID, and stay in view with it when the table is scrolled.
+ */
+export function showProperties(definitions, keys, layouts) {
   properties = definitions.map(columnOfProperty);
-  const shown = keys.map((key) => properties.find((column) => column.key === key));
-  columns = [...FIXED, ...shown.filter(Boolean), ...COUNTS];
+  const found = keys.map((key) => properties.find((column) => column.key === key)).filter(Boolean);
+  const shown = found.map((column) => ({ ...column, ...layouts.get(column.key) }));
+  const pinned = shown.filter(({ isPinned }) => isPinned);
+  const [id, ...others] = FIXED;
+  const atLeft = pinned.length ? placed([{ ...id, isPinned: true }, ...pinned]) : [id];
+  columns = [...atLeft, ...others, ...shown.filter(({ isPinned }) => !isPinned), ...COUNTS];
 }
 
-/** The widths of the columns, as a grid has them in CSS, and of all of them at least. */
+/** Pinned columns, each with its distance from the left edge. */
+function placed(pinned) {
+  let left = '0px';
+  return pinned.map((column) => {
+    const at = { ...column, left };
+    left = `calc(${left} + ${minimumOf(column)})`;
+    return at;
+  });
+}
+
+/** The minimum width of a column, in CSS. */
+const minimumOf = ({ field, kind, width }) => (width ? `${width}px` : `${(WIDTHS[field] ?? WIDTHS[kind])[0]}rem`);
+
+/** The track of a column in a CSS grid. A pinned column does not grow: others are placed beside it. */
+function trackOf(column) {
+  const [, share] = WIDTHS[column.field] ?? WIDTHS[column.kind];
+  const minimum = minimumOf(column);
+  return share && !column.width && !column.isPinned ? `minmax(${minimum}, ${share}fr)` : minimum;
+}
+
+/** The tracks of the table as a CSS grid, and its minimum width. */
 export function widths() {
-  const each = columns.map(({ field, kind }) => WIDTHS[field] ?? WIDTHS[kind]);
-  const tracks = each.map(([least, share]) => (share ? `minmax(${least}rem, ${share}fr)` : `${least}rem`));
-  return { tracks: tracks.join(' '), least: `${each.reduce((sum, [least]) => sum + least, 0)}rem` };
+  return { tracks: columns.map(trackOf).join(' '), least: `calc(${columns.map(minimumOf).join(' + ')})` };
 }
 
 /** How a field of a type is shown and edited; also of a property that is not shown. */

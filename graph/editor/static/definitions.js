@@ -14,7 +14,7 @@ const SCOPES = [
   [inDocument(LIST), ({ document }) => document?.properties],
 ];
 const COLUMNS = inDocument(`blocks(first: 100, after: $after, orderBy: [{ by: POSITION }]) {
-  nodes { columns(first: 50) { nodes { isHidden property { key } } } } ${PAGE} }`);
+  nodes { columns(first: 50) { nodes { width isHidden isPinned property { key } } } } ${PAGE} }`);
 const MEMBERS = inDocument(`project { organization { members(first: 100, after: $after) {
   nodes { user { id fullName } } ${PAGE} } } }`);
 const SOON = 500; // milliseconds that several changes are waited for
@@ -36,7 +36,7 @@ function applying(scopes) {
 export class Definitions {
   #id;
   #byKey = new Map();
-  #ofBlocks = [];
+  #ofBlocks = new Map(); // the width of each, and whether it is pinned
   #timer;
   onChanged = () => {};
 
@@ -52,7 +52,7 @@ export class Definitions {
   /** The keys of those that are shown. */
   get shown() {
     const chosen = localStorage.getItem(this.#storage);
-    const keys = chosen === null ? this.#ofBlocks : chosen.split('\n');
+    const keys = chosen === null ? [...this.#ofBlocks.keys()] : chosen.split('\n');
     return keys.filter((key) => this.#byKey.has(key));
   }
 
@@ -77,8 +77,10 @@ export class Definitions {
     const [found, ...scopes] = read;
     this.#byKey = applying(scopes);
     const columns = found.flatMap((block) => block.columns.nodes);
-    const keys = columns.filter(({ isHidden, property }) => !isHidden && property);
-    this.#ofBlocks = [...new Set(keys.map(({ property }) => property.key))];
+    this.#ofBlocks = new Map();
+    for (const { width, isHidden, isPinned, property } of columns)
+      if (!isHidden && property && !this.#ofBlocks.has(property.key))
+        this.#ofBlocks.set(property.key, { width, isPinned });
     this.#tell();
   }
 
@@ -102,7 +104,7 @@ export class Definitions {
   }
 
   #tell() {
-    showProperties(this.all, this.shown);
+    showProperties(this.all, this.shown, this.#ofBlocks);
     this.onChanged();
   }
 }

@@ -8,10 +8,20 @@ const FLASH = 2500; // milliseconds that a change of somebody else stands out
 
 /** The row of the heads of the columns. */
 export function heads() {
-  const cells = shownColumns().map(({ label, field }) =>
-    make('th', { role: 'columnheader', scope: 'col', 'data-field': field }, label),
-  );
+  const cells = shownColumns().map((column) => {
+    const { label, field } = column;
+    return pinned(make('th', { role: 'columnheader', scope: 'col', 'data-field': field }, label), column);
+  });
   return make('tr', { role: 'row' }, ...cells);
+}
+
+/** Keep a cell of a pinned column in view when the table is scrolled. */
+function pinned(cell, { left }) {
+  if (left !== undefined) {
+    cell.classList.add('pinned');
+    cell.style.left = left;
+  }
+  return cell;
 }
 
 /** A row of the table for a block or a requirement. */
@@ -93,6 +103,7 @@ class Cell {
     this.element = make('td', { role: 'gridcell', className: 'cell', tabIndex: -1 }, this.#value);
     this.element.dataset.field = column.field;
     this.element.dataset.label = column.label;
+    pinned(this.element, column);
     this.editable = editable;
     if (column === HEADING) {
       this.#value.setAttribute('role', 'heading');
