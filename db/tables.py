@@ -24,6 +24,7 @@ from db.requirements import (
     diagrams,
     documents,
     external,
+    files,
     numbering,
     properties,
     requirements,

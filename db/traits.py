@@ -35,6 +35,7 @@ class ResourceType(StrEnum):
     TOKEN = "token"  # noqa: S105 (a kind of resource)
     BASELINE = "baseline"
     NUMBERING_RULE = "numbering_rule"
+    FILE = "file"
 
 
 class Trash(Enum):
@@ -60,6 +61,8 @@ class Traits:
     parents: tuple[str, ...] = ()
     """Foreign keys, besides those of its scopes, to rows whose deletion hides it. One that leads to
     the model itself nests its rows in each other."""
+    owned_by: tuple[str, ...] = ()
+    """Foreign keys, likewise, that never change: the row belongs to the same other row for good."""
     ordered_in: str | None = None
     """The foreign key to the row in which its rows stand in one order, by `position`. Mutations put
     new rows last there, and move rows within it."""

@@ -55,6 +55,9 @@ from graph.live.rights import forget
 from graph.live.tasks import stop
 from graph.schema import schema
 from graph.settings import Settings
+from graph.storage import routes as files
+from graph.storage import storage_of
+from graph.storage.sweep import keep_swept
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +89,7 @@ def create_app(settings: Settings) -> Gateway:
     database.access_changed = viewers.clear
     audience = api_of(settings)
     outbox = Outbox(settings)
+    storage = storage_of(settings)
     metrics = Metrics(lambda: pool_use(database))
     operations = Operations(schema, settings, metrics, Refusals(database, settings))
     cursors = Cursors(settings)
@@ -95,7 +99,8 @@ def create_app(settings: Settings) -> Gateway:
     feed = FeedPages(database, hub.tail, cursors)
 
     def context_of(viewer: Viewer, origin: Origin, began: Place | None = None) -> Context:
-        return Context(ViewerSession(database, viewer, origin), outbox, hub.presence, feed, began)
+        session = ViewerSession(database, viewer, origin)
+        return Context(session, outbox, hub.presence, feed, began, storage)
 
     async def make_context(connection: HTTPConnection, origin: Origin) -> Context:
         began = feed.here()  # before rights are read, so that nothing later is told by them
@@ -121,6 +126,7 @@ def create_app(settings: Settings) -> Gateway:
                 asyncio.create_task(keep_clean(database)),
                 asyncio.create_task(hub.run()),
                 asyncio.create_task(_trim_feed(database)),
+                asyncio.create_task(keep_swept(database, storage)),
             ]
             try:
                 with Drain(settings.drain_delay) as drain:
@@ -129,6 +135,7 @@ def create_app(settings: Settings) -> Gateway:
                 await live.settle()
                 await outbox.settle()
                 await stop(*upkeep)
+                await storage.close()
 
     endpoint = GraphQLEndpoint(operations, make_context, settings, known)
     visitors = LiveConnections(
@@ -150,6 +157,7 @@ def create_app(settings: Settings) -> Gateway:
             *explorer.routes(settings),
             *editor.routes(database, settings, outbox),
             *plots.routes(database, settings, outbox),
+            *files.routes(storage),
             *downloads.routes(database, settings, outbox),
             *pages.routes(database, settings, outbox),
             *oauth.routes(database, settings, outbox),
@@ -158,7 +166,7 @@ def create_app(settings: Settings) -> Gateway:
         exception_handlers={404: pages.missing, 405: pages.missing},
         lifespan=lifespan,
     )
-    app.state.viewers = viewers
+    app.state.viewers, app.state.storage = viewers, storage
     return app
 
 

@@ -32,11 +32,12 @@ BUDGETS = {
     "policy": 120,
     "requirements": 220,
     "session": 30,
+    "storage": 12,
     "structure": 60,
 }
 """CPU seconds, about twice what was measured where REFERENCE was. A new product adds a line; a
 commit that raises one gives the reason."""
-TOTAL = 1900
+TOTAL = 1920
 """CPU seconds that all folders may have together, with any number of products."""
 REFERENCE = 0.009
 """CPU seconds of `_workload` where the budgets were measured; slower machines have more time."""

@@ -8,6 +8,7 @@ from db.requirements.collaboration import Assignment, TraceLink
 from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
 from db.requirements.documents import Block, Document
 from db.requirements.external import ExternalDocument
+from db.requirements.files import File
 from db.requirements.numbering import NumberingRule
 from db.requirements.properties import Column, Property
 from db.requirements.requirements import Requirement
@@ -32,6 +33,7 @@ RULES: dict[type[Entity], Rule] = {
     DiagramElementLink:  Rule(VIEWER, EDITOR, EDITOR, EDITOR),
     ReactFlowDiagram:    Rule(VIEWER, EDITOR, EDITOR, EDITOR),
     ExternalDocument:    Rule(MEMBER, EDITOR, EDITOR, EDITOR),
+    File:                Rule(VIEWER, EDITOR, EDITOR, EDITOR, unplaced=MEMBER),
     Baseline:            Rule(VIEWER, EDITOR, NOBODY, ADMIN),
     NumberingRule:       Rule(VIEWER, ADMIN,  ADMIN,  ADMIN),
 }

@@ -25,9 +25,9 @@ def parents(model: type[Entity]) -> Mapping[str, type[Entity]]:
 
     Their deletion hides the rows. A parent has no parents but of its own model.
     """
-    found = {key: _target(model, key) for key in model.traits.parents}
+    found = {key: _target(model, key) for key in _parent_keys(model)}
     for parent in found.values():
-        further = {_target(parent, key) for key in parent.traits.parents} - {parent}
+        further = {_target(parent, key) for key in _parent_keys(parent)} - {parent}
         assert not further, f"{parent.__name__} has parents: {further}"  # noqa: S101
     return found
 
@@ -82,6 +82,10 @@ def ordering(model: type[Entity]) -> Ordering:
     return Ordering(
         model, _target(model, key), key, inside, parents(model)[inside] if inside else None
     )
+
+
+def _parent_keys(model: type[Entity]) -> tuple[str, ...]:
+    return (*model.traits.parents, *model.traits.owned_by)
 
 
 def _target(model: type[Entity], key: str) -> type[Entity]:

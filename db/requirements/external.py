@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import InOrganization, organization_key
-from db.constraints import check, not_blank, not_negative
+from db.constraints import check, not_blank, not_negative, unique
 from db.text import Name
 from db.traits import ResourceType, Traits
 
@@ -23,6 +23,7 @@ class ExternalDocument(InOrganization, kw_only=True):
 
     __table_args__ = (
         organization_key(),
+        unique("organization_id", "id"),
         *not_blank(),
         check(
             "url",

@@ -187,6 +187,7 @@ class TestExecution(InProject, kw_only=True):
     __table_args__ = (
         content_version(),
         project_key(),
+        unique("organization_id", "project_id", "id"),
         tenant_key("requirements", "requirement_id"),
         tenant_key("test_req", "project_id", "test_id", onupdate="CASCADE"),
         member_key("executed_by"),

@@ -23,6 +23,7 @@ from db.base import Entity
 from db.problem import Problem
 from graph.kit.feed import Feed, Place
 from graph.kit.presence import Presence
+from graph.kit.storage import Storage
 
 T = TypeVar("T")
 LARGEST_PAGE = 100
@@ -45,9 +46,10 @@ class Context:
         presence: Presence | None = None,
         feed: Feed | None = None,
         began: Place | None = None,
+        storage: Storage | None = None,
     ) -> None:
         self.session, self.outbox, self.presence = session, outbox, presence
-        self._feed = feed
+        self._feed, self._storage = feed, storage
         self._began = began or (feed.here() if feed else None)
         self.loaders: dict[Hashable, DataLoader[UUID, Any]] = {}
         self.prepared: dict[Hashable, Any] = {}
@@ -67,6 +69,13 @@ class Context:
         if self._feed is None or self._began is None:
             raise Problem("BUSY", "The gateway is starting, and does not follow changes yet.")
         return self._feed, self._began
+
+    @property
+    def storage(self) -> Storage:
+        """Return the storage of files. Raises BUSY without one."""
+        if self._storage is None:
+            raise Problem("BUSY", "The gateway does not store files here.")
+        return self._storage
 
     def correlate(self, id: UUID | None) -> UUID:
         """Record later changes under this correlation ID, or a new one; return it."""

@@ -11,6 +11,7 @@ from graph.requirements import (
     comparisons,  # noqa: F401 (it extends types)
     documents,
     executions,
+    files,
     linking,
     matrix,
     matrix_views,
@@ -44,6 +45,7 @@ NODES = (
     trace_links.TraceLink,
     properties.Property,
     columns.Column,
+    files.File,
 )
 
 
@@ -62,6 +64,7 @@ class Query(
     traceability.Query,
     properties.Query,
     columns.Query,
+    files.Query,
 ):
     pass
 
@@ -83,6 +86,7 @@ class Mutation(
     linking.Mutation,
     properties.Mutation,
     columns.Mutation,
+    files.Mutation,
 ):
     pass
 

@@ -14,6 +14,7 @@ from graph.settings.accounts import AccountSettings
 from graph.settings.applications import ApplicationSettings
 from graph.settings.conflicts import conflicts
 from graph.settings.database import DatabaseSettings
+from graph.settings.files import FileSettings
 from graph.settings.limits import LimitSettings
 from graph.settings.live import LiveSettings
 from graph.settings.server import ServerSettings
@@ -28,6 +29,7 @@ class Settings(
     ApplicationSettings,
     AccountSettings,
     LiveSettings,
+    FileSettings,
     LimitSettings,
     DatabaseSettings,
     ServerSettings,

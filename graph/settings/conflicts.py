@@ -28,6 +28,8 @@ AT_MOST = {
 """Settings that have no effect beyond so many times another one."""
 OF_THE_DATABASE = ("auth_database_url", "owner_database_url", "database_logins")
 
+OF_THE_BUCKET = ("s3_endpoint", "s3_region", "s3_access_key", "s3_secret_key")
+
 
 def conflicts(values: Mapping[str, Any], given: Iterable[str]) -> Iterator[str]:
     """Yield a sentence for each of the `given` settings that cannot do what it says."""
@@ -39,6 +41,10 @@ def conflicts(values: Mapping[str, Any], given: Iterable[str]) -> Iterator[str]:
                 yield f"{name.upper()} has no effect beyond {most}, because of {other.upper()}"
         if name in OF_THE_DATABASE and values[name] and not values["database_url"]:
             yield f"{name.upper()} has no effect without DATABASE_URL"
+        if name in OF_THE_BUCKET and not values["s3_bucket"]:
+            yield f"{name.upper()} has no effect without S3_BUCKET"
+    if values["s3_bucket"] and not (values["s3_access_key"] and values["s3_secret_key"]):
+        yield "S3_BUCKET needs S3_ACCESS_KEY and S3_SECRET_KEY"
     is_open = values["gateway_env"] == "production" and values["sign_up"] in ("open", "approval")
     if is_open and values["smtp_url"] is None:
         yield f"SIGN_UP={values['sign_up']} sends mail: set SMTP_URL"

@@ -42,6 +42,7 @@ FREE = {
 """Texts of any length and form."""
 CODED = {
     *("slug", "url", "thumbnail_url", "hint", "scopes", "redirect_uris", "user_agent", "key"),
+    "media_type",
     *(
         "entity_type",
         "action",

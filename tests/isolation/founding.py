@@ -145,6 +145,8 @@ class Founder:
             held = [key for key in ("document_id", "project_id") if values[key]] or ["admin"]
             values |= dict.fromkeys(("admin_role", "project_role", "document_role"))
             values[held[0].replace("_id", "") + "_role"] = "viewer"
+        if table.name == "files":
+            values |= self._owner_of_file(tenant, zone, values)
         person = "owner" if "user_id" in table.columns and tenant == "ours" else None
         if table.name == "project_members" and zone == "deleted":  # the owner has a live one there
             values["user_id"] = self.persons[MEMBERS[tenant]].id
@@ -152,6 +154,17 @@ class Founder:
         if table.name == "project_members" and (tenant, zone) == ("ours", "private"):
             guest = self.persons["guest"]
             self._add(table.name, tenant, zone, person="guest", **values | {"user_id": guest.id})
+
+    def _owner_of_file(self, tenant: str, zone: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the columns of a file that say what it belongs to: one of these."""
+        owners = ("document_id", "test_id", "execution_id")
+        owner = next((key for key in owners if values[key]), None)
+        outside = [] if owner else self._rows("external_documents", tenant, zone)
+        return dict.fromkeys(owners, None) | {
+            "external_document_id": outside[0].id if outside else None,
+            "size": 5,
+            **({owner: values[owner]} if owner else {}),
+        }
 
     def _names(self, table: Table, tenant: str, zone: str) -> dict[str, Any]:
         """Return the columns that refer to other rows: people as the owner, others by zone."""

@@ -144,6 +144,7 @@ FORMS = {
     "hint": "4242",
     "entity_type": "Assignment",
     "prefix": "canary{code}-",
+    "media_type": "canary/{code}",
 }
 """Columns of text that take no word. A baseline holds no row of the type given here."""
 

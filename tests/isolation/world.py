@@ -69,10 +69,10 @@ FOR_NOBODY = {"audit_logs", "audit_seals", "audit_checkpoints", "usage_logs", "u
 
 RESTORED = {"projects", "documents", "blocks", "requirements", "baselines"}
 RESTORED |= {"test_req", "test_matrix_views"}
-RESTORED |= {"properties", "columns", "numbering_rules", "trace_links"}
+RESTORED |= {"properties", "columns", "numbering_rules", "trace_links", "files"}
 """The tables that a mutation restores, besides organizations and memberships."""
 
-WIDE = {"external_documents", "properties"}
+WIDE = {"external_documents", "properties", "files"}
 """Tables whose rows in no project are for all members of their organization."""
 
 OF_THE_ORGANIZATION = {"project_members", "assignments"}

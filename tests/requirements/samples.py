@@ -8,6 +8,7 @@ from db.core.projects import Project
 from db.requirements.baselines import Baseline
 from db.requirements.collaboration import Assignment, TraceLink
 from db.requirements.documents import Block, Document
+from db.requirements.files import File
 from db.requirements.numbering import NumberingRule
 from db.requirements.properties import Column, Property
 from db.requirements.requirements import Requirement
@@ -116,6 +117,25 @@ SAMPLES: dict[type[Entity], Sample] = {
         changes={"prefix": "CHANGED-"},
         before_create="DELETE FROM numbering_rules WHERE level IS NULL AND organization_id IN"
         " (SELECT organization_id FROM organization_members WHERE user_id = $1)",
+    ),
+    File: Sample(
+        parent=TestCase,
+        new=lambda house, _: {
+            "ownerId": house.rows[TestCase].id,
+            "name": "New",
+            "mediaType": "text/plain",
+            "size": 5,
+        },
+        row=lambda house: in_project(
+            house,
+            document_id=None,  # which the test case is not in
+            test_id=house.rows[TestCase].id,
+            name="Plan",
+            media_type="text/plain",
+            size=5,
+            state="stored",
+            sha256=sha256().digest(),
+        ),
     ),
     Property: Sample(
         parent=Project,

@@ -96,6 +96,8 @@ ROWS = {
     " element_id) VALUES ($1, $1, $1, $1, $1, 'box')",
     "react_flow_diagrams": "(id, organization_id, project_id, name) VALUES ($1, $1, $1, 'Flow')",
     "numbering_rules": "(id, organization_id, project_id, prefix) VALUES ($1, $1, $1, 'SYS-')",
+    "files": "(id, organization_id, project_id, document_id, name, media_type, size)"
+    " VALUES ($1, $1, $1, $1, 'Plan', 'text/plain', 1)",
     "baselines": "(id, organization_id, project_id, name, content_hash)"
     " VALUES ($1, $1, $1, 'R1', sha256(''))",
     "baseline_items": "(baseline_id, organization_id, project_id, entity_type, entity_id, version,"

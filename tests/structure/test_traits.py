@@ -43,7 +43,7 @@ def test_what_an_entity_names_is_there(model):
     attributes = inspect(model).all_orm_descriptors
     assert model.traits.named_by is None or model.traits.named_by in attributes
     above = parents(model)
-    assert tuple(above) == model.traits.parents
+    assert tuple(above) == (*model.traits.parents, *model.traits.owned_by)
     assert all(issubclass(parent, Entity) for parent in above.values())
     deferred = {a.key for a in inspect(model).column_attrs if a.deferred}
     assert deferred <= secrets(model)

@@ -1,8 +1,9 @@
 """The limits of an organization's plan, enforced also under concurrency.
 
-Members and projects are counted under the lock of the organization's row, in the transaction that
-adds to them. Writing requests are counted in slots (`ctx.count_requests` in the migrations), by the
-last statement of the transaction, so that no transaction that holds one waits for anything.
+Members, projects and the bytes of files are counted under the lock of the organization's row, in
+the transaction that adds to them. Writing requests are counted in slots (`ctx.count_requests` in
+the migrations), by the last statement of the transaction, so that no transaction that holds one
+waits for anything.
 """
 
 from collections import Counter
@@ -32,6 +33,7 @@ from sqlalchemy.dialects.postgresql import array
 from auth.policy import live
 from auth.session.write.unit_of_work import UnitOfWork, state_of
 from db.base import Entity
+from db.core.files import StoredFile
 from db.core.organizations import BillingPlan, Organization, OrganizationMember
 from db.core.people import UserStatus
 from db.core.plans import PLANS, smaller
@@ -39,7 +41,7 @@ from db.core.projects import Project
 from db.core.usage import UsageCounter
 from db.problem import Problem
 
-COUNTED = (OrganizationMember, Project)
+COUNTED = (OrganizationMember, Project, StoredFile)
 IDS = bindparam("ids", type_=ARRAY(Uuid))
 
 
@@ -67,14 +69,15 @@ def require_seat(organization: Organization) -> None:
 
 
 async def enforce(work: UnitOfWork, rows: Iterable[tuple[Entity, bool]]) -> None:
-    """Raise LIMIT_REACHED when these would give an organization too many members or projects.
+    """Raise LIMIT_REACHED when an organization would have too many members, projects or bytes.
 
     The rows are about to be sent; each comes with whether it is new.
     """
     counted_rows = [(row, is_new) for row, is_new in rows if isinstance(row, COUNTED)]
     members = _grown(counted_rows, OrganizationMember)
     projects = _grown(counted_rows, Project)
-    growing = sorted(members.keys() | projects.keys())
+    stored = _stored(counted_rows)
+    growing = sorted(members.keys() | projects.keys() | stored.keys())
     if not growing:
         return
     locked = await work.select(LOCK, {"ids": growing})
@@ -88,6 +91,9 @@ async def enforce(work: UnitOfWork, rows: Iterable[tuple[Entity, bool]]) -> None
         places, number = PLANS[row.billing_plan].projects, counted.get(row.id, 0)
         if places is not None and projects[row.id] and number + projects[row.id] > places:
             raise reached("projects", number, places)
+        room = PLANS[row.billing_plan].storage
+        if room is not None and stored[row.id] and row.storage_used + stored[row.id] > room:
+            raise reached("storage", row.storage_used, room)
 
 
 LOCK = (
@@ -96,6 +102,7 @@ LOCK = (
         Organization.billing_plan,
         Organization.max_members,
         Organization.member_count,
+        Organization.storage_used,
     )
     .where(Organization.id == any_(IDS))
     .order_by(Organization.id)
@@ -118,6 +125,15 @@ def _grown(rows: Iterable[tuple[Any, bool]], model: type[Entity]) -> Counter[UUI
         before = not is_new and _counts(model, **_before(row))
         grown[held.organization_id] += _counts(model, held.deleted_at, held.status) - before
     return +grown
+
+
+def _stored(rows: Iterable[tuple[Any, bool]]) -> Counter[UUID]:
+    """Return the bytes of the new files of each organization."""
+    bytes_of: Counter[UUID] = Counter()
+    for row, is_new in rows:
+        if is_new and isinstance(row, StoredFile):
+            bytes_of[row.organization_id] += row.size
+    return bytes_of
 
 
 def _counts(model: type[Entity], deleted_at: object, status: object) -> bool:

@@ -34,7 +34,7 @@ def cors_options(settings: Settings) -> dict[str, Any]:
     # No credentials: a page on another origin shows a token, and never acts with a cookie.
     return {
         "allow_origins": settings.cors_origins,
-        "allow_methods": ("GET", "POST"),
+        "allow_methods": ("GET", "POST", "PUT"),  # PUT uploads files
         "allow_headers": (
             "Authorization",
             "Content-Type",

@@ -85,7 +85,11 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   UNION ALL
   SELECT columns.id AS id, $23::INTEGER AS place
   FROM columns
-  WHERE columns.id = ANY ($2::UUID[])) AS anon_1;
+  WHERE columns.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT files.id AS id, $24::INTEGER AS place
+  FROM files
+  WHERE files.id = ANY ($2::UUID[])) AS anon_1;
 
 WITH RECURSIVE gone_blocks_by_requirements_id(id) AS
 (SELECT blocks.id AS id

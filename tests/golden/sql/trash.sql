@@ -9,7 +9,22 @@ WITH RECURSIVE gone_blocks(id) AS
   JOIN LATERAL (SELECT blocks_1.id AS id
     FROM blocks AS blocks_1
     WHERE blocks_1.parent_id = gone_blocks.id
-    LIMIT ALL OFFSET 0) AS below ON true)
+    LIMIT ALL OFFSET 0) AS below ON true),
+gone_test_req AS
+(SELECT test_req.id AS id
+  FROM test_req
+  WHERE test_req.deleted_at IS NOT NULL
+  AND test_req.organization_id = ANY ($6::UUID[])),
+gone_requirement_tests AS
+(SELECT requirement_tests.id AS id
+  FROM requirement_tests
+  WHERE requirement_tests.deleted_at IS NOT NULL
+  AND requirement_tests.organization_id = ANY ($6::UUID[])),
+gone_external_documents AS
+(SELECT external_documents.id AS id
+  FROM external_documents
+  WHERE external_documents.deleted_at IS NOT NULL
+  AND external_documents.organization_id = ANY ($6::UUID[]))
 SELECT found.(...), CASE WHEN found.purged THEN found.deleted_at + make_interval($1::INTEGER,
     $2::INTEGER, $3::INTEGER, organizations.trash_retention_days) END AS purgeable_at
 FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOLEAN AS purged
@@ -147,22 +162,55 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
     AND columns.document_id = $27::UUID
     ORDER BY columns.deleted_at DESC, columns.id DESC
     LIMIT $28::INTEGER)
-  UNION ALL (SELECT baselines.id AS id, $29::VARCHAR AS type, baselines.(...),
-      $30::BOOLEAN AS purged
+  UNION ALL (SELECT files.id AS id, $29::VARCHAR AS type, files.(...), $30::BOOLEAN AS purged
+    FROM files
+    WHERE files.deleted_at IS NOT NULL
+    AND (files.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+              FROM organizations
+              WHERE organizations.deleted_at IS NOT NULL
+              AND organizations.id = ANY ($6::UUID[])))) AS unnest_18))
+    AND ((files.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+                FROM projects
+                WHERE projects.deleted_at IS NOT NULL
+                AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_19))) IS NOT false
+    AND ((files.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+                FROM documents
+                WHERE documents.deleted_at IS NOT NULL
+                AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_20))) IS NOT false
+    AND ((files.test_id NOT IN (SELECT unnest(array((SELECT gone_test_req.id
+                FROM gone_test_req))) AS unnest_21))) IS NOT false
+    AND ((files.execution_id NOT IN (SELECT unnest(array((SELECT gone_requirement_tests.id
+                FROM gone_requirement_tests))) AS unnest_22))) IS NOT false
+    AND ((files.external_document_id NOT IN (SELECT unnest(array((SELECT gone_external_documents.id
+                FROM gone_external_documents))) AS unnest_23))) IS NOT false
+    AND (files.organization_id = ANY ($7::UUID[])
+      OR files.project_id = ANY ($7::UUID[])
+      OR files.document_id = ANY ($7::UUID[])
+      OR files.project_id IS NULL
+      AND files.organization_id = ANY ($22::UUID[])
+      OR files.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (files.organization_id = ANY ($13::UUID[])
+      OR files.project_id = ANY ($13::UUID[])
+      OR files.document_id = ANY ($13::UUID[]))
+    AND files.document_id = $31::UUID
+    ORDER BY files.deleted_at DESC, files.id DESC
+    LIMIT $32::INTEGER)
+  UNION ALL (SELECT baselines.id AS id, $33::VARCHAR AS type, baselines.(...),
+      $34::BOOLEAN AS purged
     FROM baselines
     WHERE baselines.deleted_at IS NOT NULL
     AND (baselines.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
               FROM organizations
               WHERE organizations.deleted_at IS NOT NULL
-              AND organizations.id = ANY ($6::UUID[])))) AS unnest_18))
+              AND organizations.id = ANY ($6::UUID[])))) AS unnest_24))
     AND (baselines.project_id NOT IN (SELECT unnest(array((SELECT projects.id
               FROM projects
               WHERE projects.deleted_at IS NOT NULL
-              AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_19))
+              AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_25))
     AND ((baselines.document_id NOT IN (SELECT unnest(array((SELECT documents.id
                 FROM documents
                 WHERE documents.deleted_at IS NOT NULL
-                AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_20))) IS NOT false
+                AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_26))) IS NOT false
     AND (baselines.organization_id = ANY ($7::UUID[])
       OR baselines.project_id = ANY ($7::UUID[])
       OR baselines.document_id = ANY ($7::UUID[])
@@ -170,25 +218,25 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
     AND (baselines.organization_id = ANY ($8::UUID[])
       OR baselines.project_id = ANY ($8::UUID[])
       OR baselines.document_id = ANY ($8::UUID[]))
-    AND baselines.document_id = $31::UUID
+    AND baselines.document_id = $35::UUID
     ORDER BY baselines.deleted_at DESC, baselines.id DESC
-    LIMIT $32::INTEGER)
-  UNION ALL (SELECT numbering_rules.id AS id, $33::VARCHAR AS type, numbering_rules.(...),
-      $34::BOOLEAN AS purged
+    LIMIT $36::INTEGER)
+  UNION ALL (SELECT numbering_rules.id AS id, $37::VARCHAR AS type, numbering_rules.(...),
+      $38::BOOLEAN AS purged
     FROM numbering_rules
     WHERE numbering_rules.deleted_at IS NOT NULL
     AND (numbering_rules.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
               FROM organizations
               WHERE organizations.deleted_at IS NOT NULL
-              AND organizations.id = ANY ($6::UUID[])))) AS unnest_21))
+              AND organizations.id = ANY ($6::UUID[])))) AS unnest_27))
     AND (numbering_rules.project_id NOT IN (SELECT unnest(array((SELECT projects.id
               FROM projects
               WHERE projects.deleted_at IS NOT NULL
-              AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_22))
+              AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_28))
     AND ((numbering_rules.document_id NOT IN (SELECT unnest(array((SELECT documents.id
                 FROM documents
                 WHERE documents.deleted_at IS NOT NULL
-                AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_23))) IS NOT false
+                AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_29))) IS NOT false
     AND (numbering_rules.organization_id = ANY ($7::UUID[])
       OR numbering_rules.project_id = ANY ($7::UUID[])
       OR numbering_rules.document_id = ANY ($7::UUID[])
@@ -196,10 +244,10 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
     AND (numbering_rules.organization_id = ANY ($8::UUID[])
       OR numbering_rules.project_id = ANY ($8::UUID[])
       OR numbering_rules.document_id = ANY ($8::UUID[]))
-    AND numbering_rules.document_id = $35::UUID
+    AND numbering_rules.document_id = $39::UUID
     ORDER BY numbering_rules.deleted_at DESC, numbering_rules.id DESC
-    LIMIT $36::INTEGER)) AS found
+    LIMIT $40::INTEGER)) AS found
 LEFT OUTER
 JOIN organizations ON organizations.id = found.organization_id
 ORDER BY found.deleted_at DESC, found.id DESC
-LIMIT $37::INTEGER;
+LIMIT $41::INTEGER;

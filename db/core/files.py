@@ -1,0 +1,81 @@
+"""Stored files: the columns of the file entity of every product, and the queue of removals."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base, InOrganization
+from db.constraints import check, not_blank
+from db.fields import choice, identity
+from db.text import Name
+
+LARGEST_SIZE = 5_000_000_000
+"""Bytes that a file may have whatever the settings: S3 copies no larger object at once."""
+MEDIA_TYPE = r"^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"
+"""The form of a media type without parameters (RFC 6838, section 4.2), in lower case."""
+
+
+class FileState(StrEnum):
+    """The state of a file."""
+
+    STORED = "stored"
+    PENDING = "pending"
+
+
+class StoredFile(InOrganization, kw_only=True):
+    """A file whose content is in the storage of files. Size is in bytes.
+
+    A product's file entity adds the keys of the rows that own files. The size counts towards the
+    storage of the organization from the creation of the row until it is purged. A `pending` file
+    whose content has not arrived by `expires_at` is removed. The content never changes.
+    """
+
+    __abstract__ = True
+
+    name: Mapped[Name]
+    media_type: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[FileState] = choice(FileState.PENDING)
+    sha256: Mapped[bytes | None] = mapped_column(default=None)
+    expires_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+def stored_content() -> tuple[CheckConstraint, ...]:
+    """Return the checks of the columns of a stored file."""
+    return (
+        *not_blank(),
+        check(
+            "media_type",
+            "format",
+            f"media_type ~ '{MEDIA_TYPE}'",
+            "A media type has the form of `image/png`, in lower case and without parameters.",
+        ),
+        check(
+            "size",
+            "range",
+            f"size BETWEEN 1 AND {LARGEST_SIZE}",
+            f"A file has 1 to {LARGEST_SIZE} bytes.",
+        ),
+        check(
+            "sha256",
+            "stored",
+            "(state = 'stored') = (sha256 IS NOT NULL)",
+            "A stored file has a digest of its content.",
+        ),
+        check("sha256", "digest", "octet_length(sha256) = 32", "This is not a digest."),
+    )
+
+
+class FileRemoval(Base, kw_only=True):
+    """A file whose row is gone, and whose content is still to be removed from the storage."""
+
+    __tablename__ = "file_removals"
+
+    id: Mapped[UUID] = identity()
+    file_id: Mapped[UUID]
+    created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+
+    __table_args__ = (Index(None, "created_at", "id"),)
