@@ -117,13 +117,13 @@ def test_every_program_of_the_page_is_run_here():
         ("With curl", "sh"),
         ("In Python", "python"),
         ("In Node.js", "js"),
-        ("Writing once", "sh"),
-        ("Keeping a copy", "sh"),
-        ("Keeping a copy", "json"),
-        ("Keeping a copy", "python"),
-        ("Without people", "sh"),
-        ("Without people", "python"),
-        ("With more care", "js"),
+        ("Retry mutations", "sh"),
+        ("Keep a copy in sync", "sh"),
+        ("Keep a copy in sync", "json"),
+        ("Keep a copy in sync", "python"),
+        ("Run without a user", "sh"),
+        ("Run without a user", "python"),
+        ("Pushed requests and DPoP", "js"),
     }
     blocks = re.findall(r"^```(?:sh|python|js|json)$", GUIDE, re.MULTILINE)
     assert GUIDE.count("```") == 2 * len(blocks)
@@ -168,7 +168,7 @@ async def test_in_node(run: Run, member: Person, world, registered):
 async def test_writing_once(run: Run, world):
     given = {"ACCESS": await world.token("editor"), "REQUIREMENT": str(world.requirement)}
     first, _, second, replayed = (
-        await run("sh", PROGRAMS["Writing once"]["sh"], **given)
+        await run("sh", PROGRAMS["Retry mutations"]["sh"], **given)
     ).splitlines()
     assert first == second
     assert json.loads(first)["data"]["requirementUpdate"]["requirement"]["version"] == 2
@@ -200,7 +200,7 @@ async def test_keeping_a_copy(run: Run, planner, member: Person, world):
                 "/changes", params=asked | {"after": start, "wait": 1}, headers=headers
             )
             told = page.json()["events"]
-        said = await run("python", PROGRAMS["Keeping a copy"]["python"], **access)
+        said = await run("python", PROGRAMS["Keep a copy in sync"]["python"], **access)
         assert said == f"Holding {[*names]}\n"
 
     name = f"Requirement {world.name}"
@@ -213,16 +213,16 @@ async def test_keeping_a_copy(run: Run, planner, member: Person, world):
     await world.ask("editor", DELETE_BLOCK, id=world.block)
     await holds(after=5)
     given = access | {"PROJECT": str(world.project), "CURSOR": start}
-    said = await run("sh", PROGRAMS["Keeping a copy"]["sh"], **given)
+    said = await run("sh", PROGRAMS["Keep a copy in sync"]["sh"], **given)
     page = json.loads(said)
-    shown = json.loads(PROGRAMS["Keeping a copy"]["json"])
+    shown = json.loads(PROGRAMS["Keep a copy in sync"]["json"])
     assert page.keys() == shown.keys()
     assert page["events"][0].keys() == shown["events"][0].keys()
 
 
 async def test_without_people(run: Run, settings, world):
     """The gateway of this test is slow to serve, and others occupy it."""
-    source = PROGRAMS["Without people"]["sh"] + "printenv CLIENT_ID CLIENT_SECRET"
+    source = PROGRAMS["Run without a user"]["sh"] + "printenv CLIENT_ID CLIENT_SECRET"
     said = await run("sh", source, OWNER=world.email("owner"))
     own = dict(zip(("CLIENT_ID", "CLIENT_SECRET"), said.split(), strict=True))
     waits = asyncio.Event()
@@ -249,7 +249,7 @@ async def test_without_people(run: Run, settings, world):
         occupied = asyncio.create_task(occupy(given=3))
         try:
             said = await run(
-                "python", PROGRAMS["Without people"]["python"], hear, GATEWAY=url, **own
+                "python", PROGRAMS["Run without a user"]["python"], hear, GATEWAY=url, **own
             )
         finally:
             occupied.cancel()
@@ -259,7 +259,7 @@ async def test_without_people(run: Run, settings, world):
 
 
 async def test_with_more_care(run: Run, visitor: Person, registered):
-    said = await run("js", PROGRAMS["With more care"]["js"], **registered)
+    said = await run("js", PROGRAMS["Pushed requests and DPoP"]["js"], **registered)
     asked, *said = said.splitlines()
     assert re.search("[?&]request_uri=urn%3Aietf", asked)
     assert "scope" not in asked
