@@ -20,6 +20,7 @@ ALLOWED = {
         "audit_logs": "events before anybody's tenant is known have none",
         "idempotency_keys": "a person's own requests, seen by nobody else",
         "personal_tokens": "a person's own, seen by nobody else",
+        "jobs": "those of the gateway itself have none, and are shown to nobody",
     },
     UNIQUE_ACROSS: {  # who tries a value learns whether it is taken
         "uq_profiles_email": "gateway_app inserts random ones, and sign-up answers alike for both",

@@ -8,6 +8,7 @@ from db.core import (
     billing,
     clients,
     idempotency,
+    jobs,
     keys,
     notifications,
     oauth,

@@ -36,6 +36,7 @@ class ResourceType(StrEnum):
     BASELINE = "baseline"
     NUMBERING_RULE = "numbering_rule"
     FILE = "file"
+    JOB = "job"
 
 
 class Trash(Enum):

@@ -17,14 +17,11 @@ from auth import oauth, pages
 from auth.accounts.mail import Outbox
 from auth.credentials.identify import api_of, identify, identify_again, recall
 from auth.credentials.viewer_cache import ViewerCache
-from auth.oauth.cleanup import keep_clean
 from auth.origin import Origin
 from auth.refusals import Refusals
 from auth.session import ViewerSession
 from auth.viewer import Viewer
-from db.attempts import Attempts
 from db.audit.sealing import keep_sealing
-from db.feed.sequencing import trim
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from graph import explorer
@@ -45,6 +42,7 @@ from graph.http.stream.changes import ChangesEndpoint, News
 from graph.http.stream.connection import Live, LiveConnections
 from graph.http.stream.event_stream import EventStreams
 from graph.http.stream.handshake import SocketEndpoint
+from graph.jobs import worker_of
 from graph.kit.context import Context
 from graph.kit.feed import Place
 from graph.live.bus import Bus
@@ -53,6 +51,7 @@ from graph.live.feed import FeedPages
 from graph.live.hub import Hub
 from graph.live.rights import forget
 from graph.live.tasks import stop
+from graph.platform.jobs.metrics import JobMetrics
 from graph.schema import schema
 from graph.settings import Settings
 from graph.storage import routes as files
@@ -68,12 +67,6 @@ SELECT current_setting('transaction_read_only')::boolean
 FROM (VALUES (1)) AS one LEFT JOIN LATERAL (SELECT FROM organizations LIMIT 1) AS tables ON true
 """
 """The query of readiness: true if the database is read-only; an error without tables."""
-PARTITIONS_EVERY = 6 * 3600
-"""Seconds between two checks that the coming months have partitions."""
-TRIM_EVERY = 60
-"""Seconds between two deletions of old entries of the feed."""
-KEYS_EVERY, KEYS_AT_ONCE = 600, 1000
-"""Seconds between two deletions of expired idempotency keys, and keys deleted by one statement."""
 
 
 class State(TypedDict):
@@ -120,14 +113,13 @@ def create_app(settings: Settings) -> Gateway:
             if database.shares_login and settings.in_production:
                 log.warning("one login", advice="gateway doctor says how requests get their own")
             upkeep = [
-                asyncio.create_task(_keep_partitions(database)),
-                asyncio.create_task(_forget_keys(database)),
                 asyncio.create_task(keep_sealing(database)),
-                asyncio.create_task(keep_clean(database)),
                 asyncio.create_task(hub.run()),
-                asyncio.create_task(_trim_feed(database)),
                 asyncio.create_task(keep_swept(database, storage)),
             ]
+            if settings.job_slots:
+                worker = worker_of(database, settings.job_slots, JobMetrics(metrics.registry))
+                upkeep.append(asyncio.create_task(worker.run()))
             try:
                 with Drain(settings.drain_delay) as drain:
                     yield {"drain": drain}
@@ -213,38 +205,3 @@ async def _ready(database: Database, hub: Hub) -> str | None:
     if reads_only:
         return "The database takes no writes."
     return None if hub.tail.started.is_set() else "The feed is not followed yet."
-
-
-async def _keep_partitions(database: Database) -> None:
-    """Create the partitions of the coming months before they are written to."""
-    attempts = Attempts("partitions")
-    while True:
-        with attempts.attempt():
-            async with database.app.lend(NOBODY) as connection:
-                await connection.execute("SELECT ctx.ensure_partitions()")
-        await asyncio.sleep(PARTITIONS_EVERY)
-
-
-async def _forget_keys(database: Database) -> None:
-    """Remove the idempotency keys whose day is over, with the answers that were kept for them."""
-    attempts = Attempts("idempotency keys")
-    while True:
-        with attempts.attempt():
-            forgotten = KEYS_AT_ONCE
-            while forgotten == KEYS_AT_ONCE:
-                async with database.app.lend(NOBODY) as connection:
-                    forgotten = await connection.fetchval(
-                        "SELECT ctx.forget_idempotency_keys($1)", KEYS_AT_ONCE
-                    )
-        await asyncio.sleep(KEYS_EVERY)
-
-
-async def _trim_feed(database: Database) -> None:
-    """Delete entries of the feed that are past its retention."""
-    attempts = Attempts("trimming the feed")
-    while True:
-        await asyncio.sleep(TRIM_EVERY)
-        with attempts.attempt():
-            async with database.auth.lend(NOBODY) as connection:
-                while await trim(connection):
-                    pass

@@ -62,6 +62,31 @@ def serve(
 
 
 @app.command()
+def worker(
+    slots: Annotated[int, typer.Option(min=1, max=100, help="The number of jobs at a time.")] = 4,
+    drain: Annotated[
+        float, typer.Option(min=0, help="The seconds that jobs have to end on SIGTERM.")
+    ] = 20,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="The port to serve Prometheus metrics on. None by default.")
+    ] = None,
+) -> None:
+    """Run background jobs until SIGTERM, without serving requests."""
+    from graph.commands import jobs
+
+    jobs.work(_settings(), slots=slots, drain=drain, metrics_port=metrics_port)
+
+
+@app.command("jobs")
+def list_jobs() -> None:
+    """Print the jobs of the gateway itself: the next time, and the last error of each."""
+    from graph.commands import jobs
+
+    for line in jobs.own_jobs(_settings()):
+        typer.echo(line)
+
+
+@app.command()
 def migrate() -> None:
     """Migrate the database to this version."""
     from graph.commands import database

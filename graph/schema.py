@@ -13,9 +13,10 @@ from graph.kit.node import NODES, Node
 from graph.kit.one_of import check_one_of
 from graph.kit.scalars import SCALARS, uuid_of
 from graph.kit.scopes import require_scopes
+from graph.platform import schema as platform
 from graph.requirements import schema as requirements
 
-NODES.update({type_.model: type_ for type_ in (*core.NODES, *requirements.NODES)})
+NODES.update({type_.model: type_ for type_ in (*core.NODES, *platform.NODES, *requirements.NODES)})
 
 
 ObjectId = Annotated[strawberry.ID, strawberry.argument(description="The ID of the object.")]
@@ -32,7 +33,7 @@ def _uuid(id: strawberry.ID, *place: str | int) -> UUID:
 
 
 @strawberry.type(description="The operations that read data.")
-class Query(core.Query, requirements.Query):
+class Query(core.Query, platform.Query, requirements.Query):
     @strawberry.field(description="Look up an object of any type by its ID.")
     async def node(self, info: Info, id: ObjectId) -> Node | None:
         return await info.context.node(_uuid(id, "id"), list(NODES))  # type: ignore[return-value]
@@ -46,12 +47,12 @@ class Query(core.Query, requirements.Query):
 
 
 @strawberry.type(description="The operations that change data.")
-class Mutation(core.Mutation, requirements.Mutation):
+class Mutation(core.Mutation, platform.Mutation, requirements.Mutation):
     pass
 
 
 @strawberry.type(description="The operations that deliver changes as they happen.")
-class Subscription(core.Subscription, requirements.Subscription):
+class Subscription(core.Subscription, platform.Subscription, requirements.Subscription):
     pass
 
 

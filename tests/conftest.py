@@ -202,6 +202,7 @@ def settings(database_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Set
         gateway_data_dir=tmp_path_factory.mktemp("data"),
         public_url="http://localhost",
         allowed_hosts=("localhost", "127.0.0.1", "testserver"),
+        job_slots=0,  # tests run the jobs that they are about
         **PATIENCE,
     )
 

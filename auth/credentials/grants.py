@@ -20,7 +20,7 @@ A service account is nobody while its membership is not active, or its organizat
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
@@ -126,6 +126,13 @@ credential AS (
     WHERE lower(email) = lower($1) AND deleted_at IS NULL AND service_of IS NULL
 )
 """
+BY_PERSON = """
+credential AS (
+    SELECT NULL::uuid AS id, $1::uuid AS user_id, NULL AS client_id,
+        array_to_string($2::text[], ' ') AS scope, NULL AS most, NULL AS jkt,
+        $3::uuid AS confined_to, NULL::timestamptz AS expires_at
+)
+"""
 ROLES_OF_PERSON = """
 person AS (
     SELECT p.id, p.email, p.service_of IS NOT NULL AS is_service,
@@ -221,6 +228,7 @@ OF_KEY = {
 BY_ID = " UNION ALL ".join((SHOWN_BEFORE, *(KEY.format(by="id", **key) for key in KEYS.values())))
 OF_CREDENTIAL = f"WITH credential AS ({BY_ID}), {ROLES_OF_PERSON}"
 OF_ADDRESS = f"WITH {BY_ADDRESS}, {ROLES_OF_PERSON}"
+OF_PERSON = f"WITH {BY_PERSON}, {ROLES_OF_PERSON}"
 
 
 NOTES_USE = re.compile(r"UPDATE (\w+) SET last_used_at = now\(\)")
@@ -267,6 +275,17 @@ async def of_key(connection: Lent, prefix: str, digest: bytes) -> Viewer | None:
 async def of_address(connection: Lent, email: str) -> Viewer | None:
     """Return the viewer for the person with this address, for the operator of the gateway."""
     return _viewer(await _read(connection, OF_ADDRESS, email))
+
+
+async def of_person(
+    connection: Lent, id: UUID, scopes: Sequence[str] | None, organization_id: UUID
+) -> Viewer | None:
+    """Return the viewer as whom a job of this organization runs; None when they are nobody now.
+
+    They reach this organization alone, and no more than the scopes.
+    """
+    given = None if scopes is None else list(scopes)
+    return _viewer(await _read(connection, OF_PERSON, id, given, organization_id))
 
 
 async def _read(connection: Lent, statement: str, *arguments: object) -> Mapping[str, Any] | None:

@@ -7,13 +7,8 @@ registration and nothing of it is left. Keys stay for 90 days, for owners who lo
 have stopped.
 """
 
-import asyncio
-
-from db.attempts import Attempts
 from db.pool import NOBODY, Database
 
-EVERY = 300
-"""Seconds between two runs."""
 BATCH = 500
 TABLES = (
     "oauth_pushed_requests",
@@ -59,15 +54,6 @@ STATEMENTS = (
     CLEAN_CLIENTS,
 )
 """The rows of an application are deleted before the application."""
-
-
-async def keep_clean(database: Database) -> None:
-    """Clean repeatedly, until cancelled."""
-    attempts = Attempts("oauth upkeep")
-    while True:
-        with attempts.attempt():
-            await clean(database)
-        await asyncio.sleep(EVERY)
 
 
 async def clean(database: Database, batch: int = BATCH) -> int:

@@ -8,6 +8,7 @@ from auth.viewer import Role
 from db.base import Entity
 from db.core.billing import BillingCache, StripeCustomer
 from db.core.clients import OrganizationClient
+from db.core.jobs import Job
 from db.core.keys import ApiKey, PersonalToken
 from db.core.notifications import Notification
 from db.core.organizations import (
@@ -42,6 +43,8 @@ RULES: dict[type[Entity], Rule] = {
     BillingCache:            Rule(ADMIN,   NOBODY, NOBODY, NOBODY, also_read=BILLING),
     Notification:            Rule(NOBODY, NOBODY, NOBODY, NOBODY, "user_id",
                                   ("read", "update", "delete"), inside=True),
+    Job:                     Rule(ADMIN,  NOBODY, ADMIN,  NOBODY, "user_id",
+                                  ("read", "update"), inside=True),
 }
 # fmt: on
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from uuid import UUID
 
-from auth.policy import allows
+from auth.policy import ENTITIES, RULES, allows
 from auth.viewer import Viewer
 from db.core.notifications import Notification
 from db.core.organizations import OrganizationMember
@@ -160,9 +160,12 @@ def may_concern(member: Member, project_id: UUID) -> bool:
 def is_personal(member: Member) -> bool:
     """Return whether its payloads are for this person alone.
 
-    In presence, a viewer who may not see people sees only themselves.
+    In presence, a viewer who may not see people sees only themselves. A row that people may read as
+    their own, such as a job, is followed by each for themselves.
     """
     if member.is_present and not _sees_people(member):
+        return True
+    if member.stream.kind == "entity" and _may_be_own(member.stream):
         return True
     return member.stream.kind == "person" or not PERSONAL.isdisjoint(
         member.subscribing.operation.mentioned.fields
@@ -172,6 +175,11 @@ def is_personal(member: Member) -> bool:
 def _sees_people(member: Member) -> bool:
     here = SimpleNamespace(organization_id=member.stream.organization_id, id=None, user_id=SHARED)
     return allows(member.access.viewer, "read", OrganizationMember, here)
+
+
+def _may_be_own(stream: Stream) -> bool:
+    model = ENTITIES.get(stream.entity_type or "")
+    return model is not None and "read" in RULES[model].own_actions
 
 
 def concerns(stream: Stream, viewer: Viewer, event: News) -> bool:

@@ -72,6 +72,13 @@ class ServerSettings(BaseSettings):
         " while /readyz reports that the server is not ready, so that load balancers stop"
         " sending traffic.",
     )
+    job_slots: int = Field(
+        default=2,
+        ge=0,
+        le=100,
+        description="The maximum number of background jobs that a server process runs at a time. 0"
+        " leaves all jobs to `gateway worker`.",
+    )
     gateway_data_dir: Path = Field(
         default=Path(".data"),
         description="The directory of the embedded PostgreSQL and of the secret that is generated"

@@ -7,6 +7,7 @@ from uuid_utils.compat import uuid7
 
 from db.base import Entity
 from db.core.clients import OrganizationClient
+from db.core.jobs import Job
 from db.core.keys import ApiKey, PersonalToken
 from db.core.notifications import Notification
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
@@ -137,6 +138,16 @@ SAMPLES: dict[type[Entity], Sample] = {
         },
         mutations={"create": None, "update": "notificationRead", "restore": None},
         reset="unread = true, read_at = NULL",
+    ),
+    Job: Sample(
+        parent=Organization,
+        new=None,  # what needs them makes them
+        row=lambda house: {
+            "organization_id": house.organization,
+            "kind": "tests.sample",
+            "user_id": house.people[HOLDER],
+        },
+        mutations={"create": None, "update": "jobRetry", "delete": None, "restore": None},
     ),
     Project: Sample(
         parent=Organization,

@@ -37,7 +37,7 @@ PERSON = """mutation ($id: UUID!, $input: ProfileUpdateInput!) {
     profileUpdate(id: $id, expectedVersion: 1, input: $input) { profile { fullName } } }"""
 FREE = {
     *("description", "original_requirement", "enhanced_requirement", "comment", "default_value"),
-    *("message", "result", "result_notes", "expected_results", "preconditions"),
+    *("message", "result", "result_notes", "expected_results", "preconditions", "error"),
 }
 """Texts of any length and form."""
 CODED = {
@@ -58,7 +58,7 @@ CODED = {
     *("registration_token",),
     *("token_endpoint_auth_method", "device_code", "user_code", "request_uri", "browser", "token"),
     *("password_hash", "stripe_customer_id", "stripe_subscription_id", "price_id", "feature"),
-    *("payment_method_last4", "payment_method_brand", "unit_type"),
+    *("payment_method_last4", "payment_method_brand", "unit_type", "kind", "worker"),
 }
 """Texts of a format of their own, which is checked, or that the gateway writes itself."""
 NAMES = {(Property, "key")}

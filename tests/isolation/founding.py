@@ -172,6 +172,7 @@ class Founder:
         values: dict[str, Any] = {
             key: owner for key in ("created_by", "updated_by") if key in table.columns
         }
+        values |= dict.fromkeys(["user_id"] if table.name == "jobs" else [], owner)
         values["organization_id"] = self._stands_above("organizations", tenant, zone).id
         keys = [c for c in table.constraints if isinstance(c, ForeignKeyConstraint)]
         for key in keys:

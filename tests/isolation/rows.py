@@ -133,8 +133,9 @@ def filled(register: Register, table: Table, code: str, fixed: Mapping[str, Any]
 
 
 LEFT = {"version", "xid", "created_at", "updated_at", "deleted_at", "deleted_by", "member_count"}
-LEFT |= {"trash_retention_days", "slot"}
-"""Columns that PostgreSQL fills, those that hide the row, and numbers that are small."""
+LEFT |= {"trash_retention_days", "slot", "lease_id", "lease_expires_at"}
+"""Columns that PostgreSQL fills, those that hide the row, small numbers, and the lease of a job
+that runs."""
 
 FORMS = {
     "slug": "canary-{code}",
@@ -145,11 +146,12 @@ FORMS = {
     "entity_type": "Assignment",
     "prefix": "canary{code}-",
     "media_type": "canary/{code}",
+    "kind": "canary{code}",
 }
 """Columns of text that take no word. A baseline holds no row of the type given here."""
 
 
-NUMBERS = {"width": 7}
+NUMBERS = {"width": 7, "max_attempts": 7, "progress": 0.5}
 """Columns of numbers that take no large one."""
 
 
@@ -162,7 +164,7 @@ def _json(register: Register, column: Column[Any], code: str) -> str:
     return json.dumps([word(code)] if is_list else {"canary": word(code), word(code): 1})
 
 
-def _number(register: Register, column: Column[Any], code: str) -> int:
+def _number(register: Register, column: Column[Any], code: str) -> float:
     return NUMBERS.get(column.name) or register.number_of(code)
 
 

@@ -57,6 +57,7 @@ FOR_ADMINISTRATORS = {
     "user_roles",
     "stripe_customers",
     "billing_cache",
+    "jobs",
 }
 OF_ONE_PERSON = {
     "notifications",

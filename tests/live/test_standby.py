@@ -9,7 +9,6 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from auth.oauth import cleanup
 from auth.oauth.registry import register
 from db.attempts import Attempts
 from db.audit import sealing
@@ -31,7 +30,7 @@ NAMED = """query ($id: UUID!) {
 CREATE = """mutation { organizationCreate(input: {name: "New", slug: "new-here"}) {
     organization { id } } }"""
 REFUSAL = "The database takes no writes."
-TASKS = {"sealing", "oauth upkeep", "idempotency keys", "trimming the feed"}
+TASKS = {"sealing", "claiming jobs"}
 """Tasks that write at every run."""
 MANY = 5
 
@@ -40,9 +39,7 @@ MANY = 5
 def failures(monkeypatch):
     """Return the number of failures of each task; tasks run all the time, not every few minutes."""
     for module, names in {
-        app: ("PARTITIONS_EVERY", "TRIM_EVERY", "KEYS_EVERY"),
         sealing: ("BUSY_PAUSE", "IDLE_PAUSE"),
-        cleanup: ("EVERY",),
     }.items():
         for name in names:
             monkeypatch.setattr(module, name, 0.05)

@@ -1,0 +1,65 @@
+"""Background jobs from the command line: run them, and list those of the gateway itself."""
+
+import asyncio
+import signal
+from contextlib import suppress
+
+import structlog
+
+from db import job_queue
+from db.logins import Logins
+from db.pool import NOBODY
+from graph.app import database_of
+from graph.commands.database import opened, require_migrated, require_pooler, running
+from graph.jobs import worker_of
+from graph.logs import set_up
+from graph.platform.jobs.metrics import JobMetrics
+from graph.server_secret import with_secret
+from graph.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+def work(settings: Settings, *, slots: int, drain: float, metrics_port: int | None) -> None:
+    """Run jobs until SIGTERM or Ctrl-C; what has not ended `drain` seconds later is given back."""
+    settings = with_secret(settings)
+    set_up(settings)
+    metrics = JobMetrics()
+    if metrics_port is not None:
+        from prometheus_client import start_http_server
+
+        start_http_server(metrics_port, registry=metrics.registry)
+    with running(settings) as at:
+        require_pooler(at)
+        require_migrated(at)
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_work(settings, at, slots, drain, metrics))
+
+
+async def _work(
+    settings: Settings, at: Logins, slots: int, drain: float, metrics: JobMetrics
+) -> None:
+    async with database_of(settings.model_copy(update={"database_url": at.dsn})) as database:
+        worker = worker_of(database, slots, metrics)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, worker.stop)
+        log.info("worker started", name=worker.name, slots=slots)
+        await worker.run(drain)
+        log.info("worker stopped", name=worker.name)
+
+
+def own_jobs(settings: Settings) -> list[str]:
+    """Return a line for each job of the gateway itself."""
+
+    async def read(at: Logins) -> list[str]:
+        async with opened(at) as database, database.auth.lend(NOBODY) as lent:
+            rows = await job_queue.list_own(lent)
+        return [
+            f"{row['kind']:<28}{row['status']:<11}{row['run_at']:%Y-%m-%d %H:%M:%S}"
+            f"  {row['error'] or ''}".rstrip()
+            for row in rows
+        ]
+
+    with running(settings) as at:
+        return asyncio.run(read(at))

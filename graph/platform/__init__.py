@@ -1,0 +1,1 @@
+"""What all products use and none owns: background jobs."""

@@ -1,0 +1,90 @@
+"""One run of a job: its arguments, the session of its principal, and its progress."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from auth.credentials.grants import of_person
+from auth.origin import Origin
+from auth.session import Transaction, ViewerSession
+from db import job_queue
+from db.job_queue import Claimed
+from db.pool import NOBODY, Database
+from graph.platform.jobs.kinds import JobFailed
+
+STEP = 0.05
+"""The least progress that is stored, of 1: each step is an event for those who follow the job."""
+LONGEST_MESSAGE = 500
+
+
+class LeaseLost(Exception):
+    """Another worker may have the job by now: what this one has not committed is undone."""
+
+
+class Run:
+    """An attempt to do a job, as its handler sees it."""
+
+    def __init__(self, database: Database, job: Claimed, session: ViewerSession | None) -> None:
+        self.database, self.job, self._session = database, job, session
+        self.result: Mapping[str, Any] | None = None
+        self.is_complete = False
+        self._reported = 0.0
+
+    @classmethod
+    async def begin(cls, database: Database, job: Claimed) -> "Run":
+        """Return the run, with the rights that the principal has now. Raises JobFailed."""
+        if job.user_id is None or job.organization_id is None:
+            return cls(database, job, None)
+        async with database.auth.lend(NOBODY) as lent:
+            viewer = await of_person(lent, job.user_id, job.scopes, job.organization_id)
+        if viewer is None or job.organization_id not in viewer.organizations:
+            raise JobFailed("The user as whom the job runs is no active member any more.")
+        origin = Origin(request_id=f"job {job.id}", source="jobs")
+        return cls(database, job, ViewerSession(database, viewer, origin))
+
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        return self.job.payload
+
+    @property
+    def organization_id(self) -> UUID:
+        """Return the organization of the job. Raises JobFailed for a job of the gateway itself."""
+        if self.job.organization_id is None:
+            raise JobFailed("The job belongs to no organization.")
+        return self.job.organization_id
+
+    @property
+    def session(self) -> ViewerSession:
+        """Return the session of the principal. Raises JobFailed for a job that runs as nobody."""
+        if self._session is None:
+            raise JobFailed("The job runs as nobody.")
+        return self._session
+
+    async def progress(self, share: float, message: str | None = None) -> None:
+        """Store which share is done, from 0 to 1, in steps of 5 %. Raises LeaseLost."""
+        share = min(max(share, 0.0), 1.0)
+        if share - self._reported < STEP and share < 1:
+            return
+        self._reported = share
+        message = message[:LONGEST_MESSAGE] if message else None
+        async with self.database.auth.lend(NOBODY) as lent:
+            held = await job_queue.report(lent, self.job.id, self.job.lease_id, share, message)
+        if not held:
+            raise LeaseLost
+
+    @asynccontextmanager
+    async def completing(
+        self, result: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[Transaction]:
+        """Open a transaction of the principal that completes the job: both commit, or neither.
+
+        What is written in it is therefore written once. Raises LeaseLost, and undoes it, when
+        another worker may have the job.
+        """
+        async with self.session.transaction() as transaction:
+            yield transaction
+            ended = job_queue.complete_within(self.job.id, self.job.lease_id, result)
+            if not await transaction.call(ended):
+                raise LeaseLost
+        self.is_complete = True
