@@ -237,6 +237,7 @@ class Database:
         return {
             **({"role": taken} if taken else {}),
             "timezone": "UTC",
+            "datestyle": "ISO",
             "jit": "off",  # compiling a statement takes longer than any of ours runs
             "statement_timeout": str(milliseconds),
             # Shorter, so that whoever waits for a row is told that it is that.

@@ -9,14 +9,15 @@ from sqlalchemy import ColumnElement
 from auth.session.row import columns_of
 from db.base import Entity, Readable
 
-Form = Literal["native", "text", "upper"]
+Form = Literal["native", "text", "upper", "time"]
 
 
 @dataclass(frozen=True)
 class Output:
     """A column of the answer: an attribute of the model, or of that of a join, by its number.
 
-    `native` is the value of the driver, `text` the value as text, `upper` the text in capitals.
+    `native` is the value of the driver, `text` the value as text, `upper` the text in capitals,
+    `time` a time as text in ISO 8601 with its offset, whose fraction may end before six digits.
     """
 
     name: str

@@ -39,6 +39,8 @@ from db.base import Part, Readable
 
 PARENT: ColumnElement[UUID] = literal_column("parent.id", Uuid)
 """The current parent of a lateral query, at any depth within it."""
+SPACE, T, OFFSET = (literal_column(f"'{text}'", Text) for text in (" ", "T", ":00"))
+"""What makes ISO 8601 of a time as PostgreSQL writes it: 2026-11-30 20:14:02.5+00."""
 MANY = 3
 """The size class of lists that are too long for a page of each scope."""
 
@@ -320,6 +322,8 @@ def _output(model: Readable, output: Output, label: str, columns: Any) -> Any:
     if output.form == "native":
         return column.label(label)
     text = sql_cast(column, Text)
+    if output.form == "time":  # the time zone of connections is UTC, their style of dates ISO
+        return func.replace(text, SPACE, T).concat(OFFSET).label(label)
     return (func.upper(text) if output.form == "upper" else text).label(label)
 
 

@@ -25,10 +25,14 @@ Ids = Sequence[str]
 
 
 class Share(NamedTuple):
-    """The rows of one read among those of a statement, and how many bytes these were."""
+    """The rows of one read among those of a statement.
+
+    `received` is their part of the bytes, by the number of rows; `whole` are those of all rows.
+    """
 
     rows: list[Any]
     received: int
+    whole: int
 
 
 class NotShared(Exception):
@@ -94,7 +98,7 @@ class SharedReads:
             for ids, share in waiting:
                 if not share.done():
                     own = [known[id] for id in dict.fromkeys(ids) if id in known]
-                    share.set_result(Share(own, each * len(own)))
+                    share.set_result(Share(own, each * len(own), received))
         except BaseException as error:
             for _, share in waiting:
                 if not share.done():

@@ -1,6 +1,7 @@
 """Run statements in a viewer's context, and count the bytes and rows they read."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 from sqlalchemy import Select
@@ -23,6 +24,8 @@ class StatementReader:
     def __init__(self, database: Database, viewer: Viewer) -> None:
         self.database, self.viewer = database, viewer
         self.statements = self.rows_read = self.bytes_read = 0
+        self.most_bytes: float = 0
+        """Bytes that the rows read took at most: of a shared statement, those of all its rows."""
         self._joined: RequestTransaction | None = None
 
     async def fetch(self, read: Read, values: Mapping[str, Any]) -> list[Row]:
@@ -68,6 +71,7 @@ class StatementReader:
         self.statements += 1
         self.rows_read += len(share.rows)
         self._count(share.received)
+        self.most_bytes += share.whole - share.received
         return share.rows
 
     async def _fetch_one(self, statement: str, *arguments: object) -> Any:
@@ -98,6 +102,7 @@ class StatementReader:
     ) -> list[Any]:
         self.statements += 1
         if self._joined:
+            self.most_bytes = inf
             return await self._joined.fetch(self.viewer.context, text, arguments, class_)
         pool, context = self.database.app, self.viewer.context
         async with pool.lend(context, self, planned_once=planned_once) as connection:
@@ -108,6 +113,7 @@ class StatementReader:
     def _count(self, received: int) -> None:
         """Add to the bytes that were read; raise QUERY_TOO_COMPLEX when they exceed the maximum."""
         self.bytes_read += received
+        self.most_bytes += received
         maximum = self.database.largest_read
         if maximum is not None and self.bytes_read > maximum:
             raise TooMuchRead(maximum).problem

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from graph.engine.times import whole
+
 Build = Callable[..., list[dict[str, Any]]]
 """Takes records, and of each field that is no column a list of its values."""
 
@@ -32,6 +34,7 @@ def builder(
         loop = f"for ({columns}),{','.join(given)} in zip(records,{lists})"
     else:
         lists, loop = "", f"for ({columns}) in records"
+    names = {**names, "whole": whole}
     free = ",".join(sorted(names))
     code = (
         f"def make({free}):\n"

@@ -39,14 +39,21 @@ from graph.engine.fields import Attribute, Constant, Joined, Labels, One, Resolv
 from graph.engine.pages import CURSORS, Many, Part
 from graph.engine.plan import Field, ObjectPlan, OperationPlan, Outputs, Table, Unplanned
 from graph.engine.roots import RootById, RootPage, RootResolved
+from graph.engine.times import time_code
 from graph.kit.edges import ById, ToMany, ToOne, columns_of, edge_of
 
 INTROSPECTION = frozenset({"__schema", "__type"})
 IDENTIFIERS = frozenset({"ID", "UUID"})
 """Scalars that are in the answer the text of a column of identifiers."""
-AS_READ = frozenset({"String", "Boolean", "Int", "Float", "BigInt", "DateTime", "JSON"})
+AS_READ = frozenset({"String", "Boolean", "Int", "Float", "BigInt", "JSON"})
 """Scalars that are in the answer what PostgreSQL's driver makes of their columns."""
 Selections = Sequence[FieldNode]
+MEMBER = 24
+"""Bytes of a member of an object, roughly, beside its key and a text: a number and marks."""
+CURSOR = 300
+"""Bytes of a cursor, at most, beside the sort keys."""
+ENCODED = 8
+"""How many bytes a byte of a sort key takes in a cursor, at most: escaped in JSON, in base 64."""
 
 
 class Compiler:
@@ -72,7 +79,7 @@ class Compiler:
         roots = [level.root(type_, key, nodes) for key, nodes in collected.items()]
         level.finish()
         serial = self._operation.operation is OperationType.MUTATION
-        return OperationPlan(type_, roots, serial)
+        return OperationPlan(type_, roots, serial, level.uses(), level.width)
 
     def selected(self, type_: GraphQLObjectType, nodes: Selections) -> dict[str, list[FieldNode]]:
         """Return what is selected of this type beneath these nodes."""
@@ -94,6 +101,10 @@ class Level:
         self._by_id: dict[Readable, Table] = {}
         self._pages: dict[tuple[int, str], Table] = {}
         self._built: list[tuple[ObjectPlan, Table]] = []
+        self._repeats = False
+        """True if the answer may hold a row more than once, or what no plan has read."""
+        self.width = 0
+        """Bytes of an answer for each row, at most, beside the texts that were read."""
 
     def finish(self) -> None:
         """Generate the code of all plans, now that the columns of each statement are known."""
@@ -105,6 +116,18 @@ class Level:
             names = {name: one for field in plan.fields for name, one in field.names.items()}
             width = len(table.outputs.listed)
             plan.build = builder(members, width, names, more=table.has_cursors)
+
+    def uses(self) -> int | None:
+        """Return how often an answer holds a byte that was read, at most; None if not known."""
+        tables = {id(table): table for _, table in self._built}.values()
+        if self._repeats:
+            return None
+        least = ENCODED if any(table.has_cursors for table in tables) else 1
+        return max([least, *(use for table in tables for use in table.outputs.uses)])
+
+    def _takes(self, key: str, type_: GraphQLObjectType) -> None:
+        """Count a member of each object: its key, its value but for texts that are read."""
+        self.width += len(key) + (len(type_.name) if key == "__typename" else 0) + MEMBER
 
     def root(self, type_: GraphQLObjectType, key: str, nodes: list[FieldNode]) -> Any:
         """Return the plan of a field at the root."""
@@ -124,6 +147,7 @@ class Level:
                 many = self._many(key, called, edge, nodes, None)
                 return RootPage(key, called, many)
             case _:
+                self._repeats = True
                 return RootResolved(key, called, self._completer(called, called.definition.type))
 
     def _table(self, model: Readable) -> Table:
@@ -134,6 +158,7 @@ class Level:
 
     def objects(self, type_: GraphQLObjectType, nodes: Selections) -> ObjectPlan:
         """Return the plan of objects that no planned statement reads."""
+        self._repeats = True
         return self._object(type_, nodes, None)
 
     def _object(
@@ -141,6 +166,7 @@ class Level:
     ) -> ObjectPlan:
         plan = ObjectPlan(type_)
         for key, own in self._compiler.selected(type_, nodes).items():
+            self._takes(key, type_)
             plan.fields.append(self._field(type_, key, own, table))
         if table is not None:
             self._built.append((plan, table))
@@ -167,6 +193,7 @@ class Level:
         if above is not None:
             for name in _declared_columns(declared, above.model):
                 above.outputs.need(name, "native")
+        self._repeats = True
         completer = self._completer(called, called.definition.type)
         if declared.base_resolver is None:
             return Attribute(key, declared.python_name, completer)
@@ -186,6 +213,7 @@ class Level:
         table = Table(edge.model, "id", readers=1) if is_joined else self._table(edge.model)
         plan = self._object(type_, nodes, table)
         if above is None or not is_joined:
+            self._repeats = True
             place = above.outputs.need(edge.key, "text") if above else None
             return One(key, edge, plan, table, place)
         join = above.outputs.join(Join(edge.key, edge.model))
@@ -204,6 +232,7 @@ class Level:
         """Return the fields of a row that is joined; None if they are not all short columns."""
         found: list[Field] = []
         for key, own in self._compiler.selected(type_, nodes).items():
+            self._takes(key, type_)
             if own[0].name.value == "__typename":
                 found.append(Constant(key, type_.name))
                 continue
@@ -225,16 +254,18 @@ class Level:
         code, labels = None, None
         if is_safe and not is_list_type(get_nullable_type(type_)):
             if named.name in IDENTIFIERS and isinstance(column.type, Uuid):
-                code = f"c{outputs.need(name, 'text', join)}"
+                code = f"c{outputs.use(name, 'text', join)}"
+            elif named.name == "DateTime" and isinstance(column.type, DateTime):
+                code = time_code(outputs.use(name, "time", join))
             elif named.name in AS_READ:
-                code = f"c{outputs.need(name, 'native', join)}"
+                code = f"c{outputs.use(name, 'native', join)}"
             elif isinstance(named, GraphQLEnumType) and isinstance(column.type, Enum):
                 labels = Labels(named, column.type)
-                code = f"{labels.name}[c{outputs.need(name, 'native', join)}]"
+                code = f"{labels.name}[c{outputs.use(name, 'native', join)}]"
         elif is_safe and named.name == "String":
-            code = f"c{outputs.need(name, 'native', join)}"
+            code = f"c{outputs.use(name, 'native', join)}"
         if code is None:
-            outputs.need(name, "native", join)
+            outputs.use(name, "native", join)
         return Attribute(key, name, completer, code, labels)
 
     def _completer(self, called: Called, type_: GraphQLOutputType) -> Completer:
@@ -273,6 +304,7 @@ class Level:
         table = self._pages.setdefault(shape, Table(edge.model, edge.key))
         table.readers += 1
         place = None
+        self._repeats |= edge.within is not None
         if above is not None and edge.within:
             for name in edge.within.columns:
                 above.outputs.need(name, "native")
@@ -291,8 +323,11 @@ class Level:
                 found.append(Part(key, "constant", constant=type_.name))
                 continue
             inner = get_named_type(type_.fields[name].type)
+            self._takes(key, type_)
             part = Part(key, name)
-            table.has_cursors |= name in CURSORS
+            if name in CURSORS:
+                table.has_cursors = True
+                self.width += CURSOR
             if name in ("nodes", "node"):
                 part.plan = self._object(cast(GraphQLObjectType, inner), own, table)
             elif name in ("edges", "pageInfo"):

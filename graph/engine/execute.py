@@ -21,6 +21,12 @@ from graph.engine.run import Run
 from graph.engine.variables import Variables
 
 
+class Planned(ExecutionResult):
+    """A result of a plan; `largest` is how many bytes it takes as JSON, at most, if known."""
+
+    largest: float | None = None
+
+
 class Engine:
     """Executes operations of one schema by plan."""
 
@@ -98,7 +104,11 @@ class Engine:
                 raise Again(run.resolved)
         if run.broken is not None:
             raise Again(run.resolved)
-        return ExecutionResult(data, errors or None)
+        result = Planned(data, errors or None)
+        if plan.uses is not None and not run.repeats:
+            session = run.session
+            result.largest = plan.largest(session.rows_read, session.most_bytes)
+        return result
 
     async def _serially(self, root: Any, run: Run) -> tuple[Any, GraphQLError | None]:
         run.forget()

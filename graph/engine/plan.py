@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Reason = Literal["introspection", "directive", "variables", "error"]
 """Why graphql-core runs an operation, or runs it again."""
-Form = Literal["native", "text"]
-"""The form in which a column is read: a Python value, or the text of PostgreSQL."""
+Form = Literal["native", "text", "time"]
+"""The form in which a column is read: a Python value, the text of PostgreSQL, or that of a time."""
 
 MOST_PLANS = 16
 """Plans of one operation that are kept: one for each combination of @skip and @include."""
@@ -34,11 +34,13 @@ class Unplanned(Exception):
 class Outputs:
     """The columns that one statement answers with; fields that want the same one share it."""
 
-    __slots__ = ("_places", "joins", "listed")
+    __slots__ = ("_places", "joins", "listed", "uses")
 
     def __init__(self) -> None:
         self.listed: list[Output] = []
         self.joins: list[Join] = []
+        self.uses: list[int] = []
+        """The number of fields that write each column into the answer."""
         self._places: dict[Output, int] = {}
 
     def need(self, name: str, form: Form, join: int | None = None) -> int:
@@ -51,6 +53,13 @@ class Outputs:
         if place is None:
             place = self._places[output] = len(self.listed)
             self.listed.append(output)
+            self.uses.append(0)
+        return place
+
+    def use(self, name: str, form: Form, join: int | None = None) -> int:
+        """Return the place of a column that a field writes into the answer."""
+        place = self.need(name, form, join)
+        self.uses[place] += 1
         return place
 
     def join(self, join: Join) -> int:
@@ -127,6 +136,15 @@ class OperationPlan:
     type: GraphQLObjectType
     roots: list[Any]
     serial: bool
+    uses: int | None
+    """How often the answer holds a byte that was read, at most; None if that is not known: a row
+    that many rows name is written for each of them, and resolvers write what they like."""
+    width: int
+    """Bytes of an answer for each row, at most, beside the texts that were read."""
+
+    def largest(self, rows: int, received: float) -> float | None:
+        """Return the bytes of an answer from these rows and bytes, at most, if that is known."""
+        return None if self.uses is None else self.uses * received + self.width * (rows + 1)
 
 
 class Plans:

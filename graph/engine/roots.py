@@ -96,6 +96,7 @@ class RootById(Root):
         """Read the row. Raises NOT_FOUND."""
         arguments = self.called.arguments(run)
         if arguments.get("at_version") is not None or arguments.get("as_of") is not None:
+            run.repeats = True
             return await self._resolved.resolve(run)
         if scopes := self.called.scopes:
             require_one_scope(run.context.viewer, scopes)

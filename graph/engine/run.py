@@ -64,6 +64,8 @@ class Run:
         """The results or errors of the resolvers at the root, by the name of the field."""
         self.broken: BaseException | None = None
         """The first error beneath the root."""
+        self.repeats = False
+        """True once rows were read that several rows may share, against the plan."""
         self._batches: dict[tuple[Table, str], Batch] = {}
 
     @property

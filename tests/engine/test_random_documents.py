@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from auth.credentials.identify import act_for
 from auth.viewer import Viewer
 from graph.schema import schema
-from graph.settings import Settings
 from tests.engine.both import Both
 from tests.engine.documents import Documents
 from tests.world import World, found
@@ -31,9 +30,10 @@ CREATE = """mutation ($document: UUID!) {
 
 
 class Known(NamedTuple):
-    """A tenant, and the ids of rows: all of them, and by the field that would find them."""
+    """A tenant, who reads, and the ids of rows: all, and by the field that would find them."""
 
     world: World
+    viewers: list[Viewer]
     ids: list[str]
     likely: dict[str, list[str]]
 
@@ -77,7 +77,12 @@ async def ids(superuser: Any, database: Any, client: Any) -> Known:
         "nodes": [*ours, *rows],
     }
     every = [str(id) for id in (*ours, *theirs, *rows, kept, baseline, unknown)]
-    return Known(world, every, {key: [*map(str, among)] for key, among in likely.items()})
+    return Known(
+        world,
+        await viewers(world),
+        every,
+        {key: [*map(str, among)] for key, among in likely.items()},
+    )
 
 
 def _input_of(mutation: str) -> str:
@@ -105,11 +110,10 @@ def told(answered: Any) -> Any:
 )
 @given(seed=st.integers(0, 2**32))
 async def test_the_engine_answers_any_document_as_graphql_core_does(
-    settings: Settings, ids: Known, seed: int
+    both: Both, ids: Known, seed: int
 ):
     random = Random(seed)
-    both = Both(settings)
     text, values = Documents(schema._schema, random, ids.ids, ids.likely).make()
-    viewer = random.choice(await viewers(ids.world))
+    viewer = random.choice(ids.viewers)
     engine, core = await both.of(ids.world, viewer, text, **values)
     assert told(engine) == told(core), text

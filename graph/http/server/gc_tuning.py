@@ -7,9 +7,9 @@ start-up, such as modules and the schema, live as long as the process, so they a
 
 import gc
 
-YOUNG = 10_000
-"""The threshold of the youngest generation, in objects: more than a large answer has at once, so
-that a request's objects are not moved to an older one."""
+YOUNG = 50_000
+"""The threshold of the youngest generation, in objects: more than the large answers have that are
+built at once, so that their objects are not looked through before they are freed."""
 
 
 def freeze_after_collect() -> None:
