@@ -4,16 +4,16 @@ from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import InOrganization, organization_key
-from db.constraints import check, not_blank, not_negative, unique
+from db.constraints import check, not_blank, not_negative, trash_index, unique
 from db.text import Name
-from db.traits import ResourceType, Traits
+from db.traits import ResourceType, Traits, Trash
 
 
 class ExternalDocument(InOrganization, kw_only=True):
     """A document outside the product. Size is in bytes; `gumloop_name` is its name in Gumloop."""
 
     __tablename__ = "external_documents"
-    traits = Traits(ResourceType.EXTERNAL_DOCUMENT)
+    traits = Traits(ResourceType.EXTERNAL_DOCUMENT, node="ExternalDocument", trash=Trash.PURGED)
 
     name: Mapped[Name]
     url: Mapped[str | None] = mapped_column(default=None)
@@ -33,4 +33,5 @@ class ExternalDocument(InOrganization, kw_only=True):
         ),
         not_negative("size"),
         Index(None, "organization_id", "created_at", "id"),
+        trash_index("external_documents"),
     )

@@ -36,6 +36,7 @@ from graph.kit.uploads import FileUpload, begin, download, finish, resume, uploa
 from graph.requirements.any_type import find_any
 from graph.requirements.documents import Document
 from graph.requirements.executions import TestExecution
+from graph.requirements.external_documents import ExternalDocument
 from graph.requirements.testing import TestCase
 
 OWNERS: dict[str, type[Entity]] = {
@@ -99,6 +100,13 @@ class File(Authored, Node):
         "The execution that the file belongs to; null if it belongs to another object.",
     )
 
+    external_document: ExternalDocument | None = to_one(
+        "external_document_id",
+        ExternalDocumentRow,
+        ExternalDocument,
+        "The external document that the file belongs to; null if it belongs to another object.",
+    )
+
     @computed(*OWNERS, text="The ID of the object that the file belongs to.")
     def owner_id(root: strawberry.Parent[Any]) -> UUID:  # noqa: N805
         owner: UUID = next(filter(None, (getattr(root, key) for key in OWNERS)))
@@ -132,27 +140,17 @@ class File(Authored, Node):
         return download(info, root, minutes)
 
 
-_OWNER = {
-    key: (name, f"The ID of the {words} that the file belongs to.")
-    for key, name, words in (
-        ("test_id", "testCaseId", "test case"),
-        ("execution_id", "testExecutionId", "execution"),
-        ("document_id", "documentId", "document"),
-        ("external_document_id", "externalDocumentId", "external document"),
-    )
-}
 FileFilterInput = filter_input(
     File,
     "id",
     "project_id",
-    *_OWNER,
+    *OWNERS,
     "name",
     "media_type",
     "state",
     "purpose",
     "created_at",
     "updated_at",
-    texts=_OWNER,
 )
 FileOrderInput = order_input(File, "name", "size", "created_at", "updated_at")
 
@@ -253,6 +251,10 @@ extend_type(
 extend_type(TestCase, files=_files("test_id", "The files of the test case."))
 extend_type(
     TestExecution, files=_files("execution_id", "The files that prove the result of the execution.")
+)
+extend_type(
+    ExternalDocument,
+    files=_files("external_document_id", "The files with the content of the external document."),
 )
 
 

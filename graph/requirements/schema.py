@@ -11,6 +11,7 @@ from graph.requirements import (
     comparisons,  # noqa: F401 (it extends types)
     documents,
     executions,
+    external_documents,
     files,
     linking,
     matrix,
@@ -45,6 +46,7 @@ NODES = (
     trace_links.TraceLink,
     properties.Property,
     columns.Column,
+    external_documents.ExternalDocument,
     files.File,
 )
 
@@ -64,6 +66,7 @@ class Query(
     traceability.Query,
     properties.Query,
     columns.Query,
+    external_documents.Query,
     files.Query,
 ):
     pass
@@ -86,6 +89,7 @@ class Mutation(
     linking.Mutation,
     properties.Mutation,
     columns.Mutation,
+    external_documents.Mutation,
     files.Mutation,
 ):
     pass

@@ -70,7 +70,14 @@ FOR_NOBODY = {"audit_logs", "audit_seals", "audit_checkpoints", "usage_logs", "u
 
 RESTORED = {"projects", "documents", "blocks", "requirements", "baselines"}
 RESTORED |= {"test_req", "test_matrix_views"}
-RESTORED |= {"properties", "columns", "numbering_rules", "trace_links", "files"}
+RESTORED |= {
+    "properties",
+    "columns",
+    "numbering_rules",
+    "trace_links",
+    "files",
+    "external_documents",
+}
 """The tables that a mutation restores, besides organizations and memberships."""
 
 WIDE = {"external_documents", "properties", "files"}

@@ -4,10 +4,12 @@ from hashlib import sha256
 from typing import Any
 
 from db.base import Entity
+from db.core.organizations import Organization
 from db.core.projects import Project
 from db.requirements.baselines import Baseline
 from db.requirements.collaboration import Assignment, TraceLink
 from db.requirements.documents import Block, Document
+from db.requirements.external import ExternalDocument
 from db.requirements.files import File
 from db.requirements.numbering import NumberingRule
 from db.requirements.properties import Column, Property
@@ -117,6 +119,11 @@ SAMPLES: dict[type[Entity], Sample] = {
         changes={"prefix": "CHANGED-"},
         before_create="DELETE FROM numbering_rules WHERE level IS NULL AND organization_id IN"
         " (SELECT organization_id FROM organization_members WHERE user_id = $1)",
+    ),
+    ExternalDocument: Sample(
+        parent=Organization,
+        new=lambda house, _: {"organizationId": house.organization, "name": "New"},
+        row=lambda house: {"organization_id": house.organization, "name": "Norm"},
     ),
     File: Sample(
         parent=TestCase,

@@ -122,6 +122,39 @@ async def test_files_are_where_their_owners_are(place):
     )
 
 
+async def test_an_external_document_has_its_content_as_a_file(place):
+    world = place.world
+    create = """mutation ($input: ExternalDocumentCreateInput!) {
+        externalDocumentCreate(input: $input) { externalDocument { id version } } }"""
+    given = {"organizationId": world.organization, "name": "EN 50126", "type": "application/pdf"}
+    norm = (await world.ask("editor", create, input=given))["externalDocument"]
+    pdf = b"%PDF-1.7\n" + bytes(100)
+    file = await place.stored(pdf, ownerId=norm["id"], mediaType="application/pdf")
+    listed = """{ externalDocuments { nodes {
+        name url files { nodes { id } } organization { id } } } }"""
+    assert (await world.ask("member", listed))["nodes"] == [
+        {
+            "name": "EN 50126",
+            "url": None,
+            "files": {"nodes": [{"id": file["id"]}]},
+            "organization": {"id": str(world.organization)},
+        }
+    ]
+    for name, version in (("externalDocumentDelete", 1), ("externalDocumentRestore", 2)):
+        change = f"""mutation ($id: UUID!, $version: BigInt!) {{
+            {name}(id: $id, expectedVersion: $version) {{ __typename }} }}"""
+        await world.ask("editor", change, id=norm["id"], version=version)
+        shown = await world.code(
+            "member", "query ($id: UUID!) { file(id: $id) { id } }", id=file["id"]
+        )
+        assert shown == ("NOT_FOUND" if version == 1 else None)
+    update = """mutation ($id: UUID!) { externalDocumentUpdate(id: $id, expectedVersion: 3,
+        input: {url: "ftp://norms.example"}) { externalDocument { id } } }"""
+    with pytest.raises(Refused) as refused:
+        await world.ask("editor", update, id=norm["id"])
+    assert refused.value.field == ["input", "url"]
+
+
 async def test_a_document_has_one_thumbnail(place):
     thumbnail = {"purpose": "THUMBNAIL", "mediaType": "image/png"}
     for input, field in (
