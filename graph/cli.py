@@ -207,7 +207,8 @@ def import_(
     ] = False,
 ) -> None:
     """Import requirements from a CSV or ReqIF file, or test results from JUnit XML."""
-    from graph.commands.exchange import import_requirements, refuse_options
+    from graph.commands.exchange import import_requirements
+    from graph.commands.options import refuse_options
     from graph.commands.test_results import ends_in_junit, import_test_results
 
     of_tables: dict[str, object] = {
@@ -264,7 +265,7 @@ def schema(
         return
     from graph.commands.schema_changes import schema_changes
 
-    typer.echo(schema_changes(since.read_text(), schema.as_str()), nl=False)
+    typer.echo(schema_changes(since.read_text(errors="replace"), schema.as_str()), nl=False)
 
 
 @app.command()

@@ -54,10 +54,16 @@ def add(
     from auth.policy.scope_names import OPEN_SCOPES
     from db.logins import Logins
     from graph.commands.database import opened, running
+    from graph.commands.options import refuse_options
     from graph.settings import Settings
 
     settings = Settings()
     grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
+    for_people = {"--redirect": redirect, "--device": device, "--first-party": first_party}
+    if itself:
+        refuse_options(for_people | {"--require-pushed": require_pushed}, "--itself")
+    elif not redirect:
+        refuse_options({"--require-pushed": require_pushed}, "no --redirect")
     if itself:
         grant_types = ("client_credentials",)
     elif device:

@@ -1,7 +1,6 @@
 """Import a file from the command line, as a person who may write."""
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
@@ -72,13 +71,6 @@ def import_requirements(
 
     with running(settings) as at:
         _tell(asyncio.run(work(at)))
-
-
-def refuse_options(options: Mapping[str, object], what: str) -> None:
-    """Refuse options that were given and do nothing for a file of this kind. Raises INVALID."""
-    if given := [name for name, value in options.items() if value]:
-        message = f"{', '.join(given)} cannot be used with {what}; leave out what does nothing."
-        raise Problem("INVALID", message)
 
 
 MANY = 2_000

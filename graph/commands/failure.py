@@ -9,6 +9,7 @@ from db.problem import Problem
 from db.server import UnreachableError
 from db.sqlstates import chain, meaning
 from graph.commands.database import NotMigratedError
+from graph.commands.schema_changes import SchemaFileError
 from graph.commands.server import ServeError
 from graph.settings import SettingsError
 
@@ -24,6 +25,7 @@ MENDABLE = (
     NotMigratedError,
     ServeError,
     SettingsError,
+    SchemaFileError,
     ChainBrokenError,
 )
 
@@ -38,6 +40,8 @@ def sentence(error: Exception) -> str | None:
             f" {part['msg'].removeprefix('Value error, ')}."
             for part in error.errors()
         )
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
     return str(error) if isinstance(error, MENDABLE) else _refused(error)
 
 

@@ -7,7 +7,9 @@ from auth.accounts.mail import Outbox, mail
 from auth.accounts.second_factor import turn_off_for
 from auth.credentials.people import address, approve, create_person, set_password
 from auth.credentials.tokens import issue
+from auth.policy.scope_names import SCOPES
 from db.logins import Logins
+from db.problem import Problem
 from graph.commands.database import opened, running
 from graph.settings import Settings
 
@@ -62,11 +64,18 @@ def turn_second_factor_off(settings: Settings, email: str) -> None:
 
 
 def token(settings: Settings, email: str, days: int, scope: str | None) -> str:
-    """Issue and return a bearer token of a person. Raises Problem."""
+    """Issue and return a bearer token of a person. Raises Problem, INVALID for unknown scopes."""
+    named = None if scope is None else scope.split()
+    if named is not None and (not named or not set(named) <= SCOPES.keys()):
+        unknown = [name for name in named if name not in SCOPES]
+        what = f"There is no scope {unknown[0]!r}" if unknown else "Name a scope"
+        raise Problem("INVALID", f"{what}; the scopes are {', '.join(SCOPES)}.")
 
     async def work(at: Logins) -> str:
         async with opened(at) as database:
-            return await issue(database, email, timedelta(days=days), scope)
+            return await issue(
+                database, email, timedelta(days=days), " ".join(named) if named else None
+            )
 
     with running(settings) as at:
         return asyncio.run(work(at))

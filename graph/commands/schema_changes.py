@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from graphql import (
     BreakingChange,
     DangerousChange,
+    GraphQLError,
     GraphQLSchema,
     SafeChange,
     SchemaChange,
@@ -23,7 +24,7 @@ NONE = "\nNone.\n"
 
 
 def schema_changes(released: str, current: str) -> str:
-    """Return a Markdown page of the changes between two schemas in SDL."""
+    """Return a Markdown page of the changes between two schemas in SDL. Raises SchemaFileError."""
     changes = find_schema_changes(_built(released), _built(current))
     sections = [
         section
@@ -33,8 +34,16 @@ def schema_changes(released: str, current: str) -> str:
     return HEAD + ("".join(sections) or NONE)
 
 
+class SchemaFileError(Exception):
+    """The file holds no GraphQL schema; the message says where it ends to be one."""
+
+
 def _built(sdl: str) -> GraphQLSchema:
-    schema = build_schema(sdl, assume_valid_sdl=True)
+    try:
+        schema = build_schema(sdl, assume_valid_sdl=True)
+    except (GraphQLError, TypeError) as error:
+        line = str(error).partition("\n")[0]
+        raise SchemaFileError(f"The file holds no GraphQL schema: {line}") from error
     # What the specification defines is the same in both, however the two texts describe it.
     schema.directives = tuple(d for d in schema.directives if not is_specified_directive(d))
     return schema

@@ -24,6 +24,9 @@ KEY_FORM = (
     " without spaces around it."
 )
 
+MOST_ERRORS = 100
+"""The most values that one refusal names."""
+
 Path = tuple[str | int, ...]
 
 
@@ -197,10 +200,16 @@ async def members_among(
 
 
 def problem_of(faults: Sequence[tuple[Path, str]], within: Path) -> Problem:
-    """Return the refusal of values beneath a field; `errors` lists them where there are several."""
-    errors = [{"field": [*within, *path], "message": message} for path, message in faults]
+    """Return the refusal of values beneath a field; `errors` lists them where there are several.
+
+    Of more than MOST_ERRORS the first are listed, and the message says how many there are.
+    """
+    listed = faults[:MOST_ERRORS]
+    errors = [{"field": [*within, *path], "message": message} for path, message in listed]
     (path, message), *more = faults
     details = {"errors": errors} if more else {}
+    if len(faults) > MOST_ERRORS:
+        message = f"{message} {len(faults):,} values do not fit; the first {MOST_ERRORS} are named."
     return Problem("INVALID", message, field=[*within, *path], **details)
 
 

@@ -97,5 +97,24 @@ async def test_a_database_without_tables(server_dsn, arguments, tmp_path):
     assert result.exit_code != 0
 
 
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("token x --scope all", "There is no scope 'all'; the scopes are "),
+        ("token x --scope :", "There is no scope ':'"),
+        ("client add X --itself --device", "--device cannot be used with --itself"),
+        ("client add X --device --require-pushed", "--require-pushed cannot be used with no"),
+        ("schema --since /nowhere", "/nowhere: No such file or directory."),
+        (f"schema --since {__file__}", "The file holds no GraphQL schema"),
+        ("doctor", "/proc/nowhere: No such file or directory."),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_sentence(command, says):
+    variables = {"GATEWAY_DATA_DIR": "/proc/nowhere/data"}
+    result = CliRunner().invoke(app, command.split(), env=variables)
+    assert result.exit_code != 0
+    assert says in (sentence(result.exception) or "")
+
+
 def test_the_commands_are_all():
     assert len(COMMANDS) > 12

@@ -223,3 +223,11 @@ async def test_keys_that_were_there_before_stay_when_others_change(world):
         "editor", UPDATE, id=world.requirement, version=1, input={"propertiesPatch": {"b": 2}}
     )
     assert patched["requirement"]["properties"] == {" a": 1, "b": 2}
+
+
+async def test_of_many_values_that_do_not_fit_the_first_are_named(world):
+    with pytest.raises(Refused) as refused:
+        await written(world, {f" {n}": n for n in range(101)})
+    (error,) = refused.value.errors
+    assert len(error["extensions"]["errors"]) == 100
+    assert error["message"].endswith("101 values do not fit; the first 100 are named.")
