@@ -1,6 +1,8 @@
 """Row level security by itself: any SQL on a connection that serves requests."""
 
 from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import product
 from uuid import uuid4
 
 import asyncpg
@@ -200,3 +202,64 @@ async def test_an_operator_may_give_each_role_an_address(database_dsn):
         assert not database.shares_login
     with pytest.raises(Problem, match="AUTH_DATABASE_URL"):
         await find(Logins(alone))
+
+
+MAINTENANCE = {"ensure_partitions", "forget_idempotency_keys", "seal_audit_logs"}
+"""Functions for all tenants at once, which take no ids and tell no more than a number."""
+DEFINERS = """
+SELECT proname, array(SELECT t::regtype::text FROM unnest(proargtypes::oid[]) t) AS types
+FROM pg_proc WHERE prosecdef AND pronamespace = 'ctx'::regnamespace
+AND has_function_privilege('gateway_app', oid, 'EXECUTE') ORDER BY proname
+"""
+KEPT = """
+SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition
+AND relname <> ALL($1) AND EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'organization_id')
+"""
+
+
+async def content(superuser, organization):
+    """Return a digest of each table's rows in an organization."""
+    tables = [row[0] for row in await superuser.fetch(KEPT, ["audit_seals", "audit_checkpoints"])]
+    digest = "md5(coalesce(string_agg(t::text, ',' ORDER BY t::text), ''))"
+    parts = [f"SELECT '{t}', {digest} FROM {t} t WHERE organization_id = $1" for t in tables]
+    return dict(await superuser.fetch(" UNION ALL ".join(parts), organization))
+
+
+async def test_no_function_reaches_another_tenant_whatever_it_is_given(
+    lent, world, other_world, superuser
+):
+    """Every function that acts as its owner, with the ids of another tenant in every place."""
+    there = other_world
+    ids = [there.organization, there.project, there.document, there.block, there.requirement]
+    before = await content(superuser, there.organization)
+    tried = set()
+    for name, types in await superuser.fetch(DEFINERS):
+        if name in MAINTENANCE:
+            assert not any("uuid" in type for type in types)
+            continue
+        for id in [*ids, there.people["owner"], there.members["owner"]]:
+            values = {
+                "uuid": [id],
+                "uuid[]": [[id], [world.organization, id]],
+                "text[]": [["requirements"], ["a"], ["free"]],
+                "bigint[]": [[10**9]],
+                "integer": [9],
+                "boolean": [True],
+                "text": ["a"],
+                "tsquery": ["a"],
+                "jsonb": ["{}"],
+                "timestamp with time zone": [datetime(2020, 1, 1, tzinfo=UTC)],
+                "numbered_type": ["requirement", "test_case"],
+            }
+            for given in product(*(values[type] for type in types)):
+                places = ", ".join(f"${n}::{type}" for n, type in enumerate(types, 1))
+                with suppress(*REFUSED):
+                    async with lent.transaction():
+                        told = await lent.fetch(f"SELECT * FROM ctx.{name}({places})", *given)
+                        named = {str(one) for one in ids} - {str(one) for one in given}
+                        assert not any(one in str(told) for one in named), name
+            tried.add(name)
+    assert len(tried) > 20
+    assert not lent.is_in_transaction()  # so that all of it was committed
+    assert await content(superuser, there.organization) == before
