@@ -70,7 +70,7 @@ class Assignment(InProject, kw_only=True):
     assignee_id: Mapped[UUID]
     role: Mapped[AssignmentRole] = choice(AssignmentRole.ASSIGNEE)
     status: Mapped[RequirementStatus] = choice(RequirementStatus.DRAFT)
-    comment: Mapped[str | None] = mapped_column(default=None)
+    comment: Mapped[Lines | None] = mapped_column(default=None)
     due_date: Mapped[datetime | None] = mapped_column(default=None)
     completed_at: Mapped[datetime | None] = mapped_column(default=None)
 

@@ -121,8 +121,8 @@ class TestCase(Searchable, InProject, kw_only=True):
     status: Mapped[TestStatus] = choice(TestStatus.PLANNED)
     method: Mapped[TestMethod] = choice(TestMethod.MANUAL)
     result: Mapped[str | None] = mapped_column(default=None)
-    expected_results: Mapped[str | None] = mapped_column(default=None)
-    preconditions: Mapped[str | None] = mapped_column(default=None)
+    expected_results: Mapped[Lines | None] = mapped_column(default=None)
+    preconditions: Mapped[Lines | None] = mapped_column(default=None)
     test_steps: Mapped[list[Any]] = json_list()
     estimated_duration: Mapped[timedelta | None] = mapped_column(default=None)
     category: Mapped[Names] = words()
@@ -173,7 +173,7 @@ class TestExecution(InProject, kw_only=True):
     requirement_id: Mapped[UUID]
     test_id: Mapped[UUID]
     execution_status: Mapped[ExecutionStatus] = choice(ExecutionStatus.NOT_RUN)
-    result_notes: Mapped[str | None] = mapped_column(default=None)
+    result_notes: Mapped[Lines | None] = mapped_column(default=None)
     executed_at: Mapped[datetime | None] = mapped_column(default=None)
     executed_by: Mapped[UUID | None] = mapped_column(default=None)
     execution_environment: Mapped[Name | None] = mapped_column(default=None)

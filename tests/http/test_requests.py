@@ -140,6 +140,18 @@ async def test_members_may_be_null(toy):
     assert response.json()["data"] == {"hello": "world"}
 
 
+async def test_what_has_no_meaning_is_named(toy):
+    body = {"query": "query ($a: Int!) { rows(count: $a) }", "variables": {"a": 1, "b": 2}}
+    answer = (await toy.post("/graphql", json=body | {"variable": {}, "id": 1})).json()
+    assert answer["extensions"]["ignored"] == ["variable", "id", "variables.b"]
+    assert "ignored" not in (await toy.get("/graphql?query={rows(count:1)}")).json()["extensions"]
+    answer = (await toy.get("/graphql?query={rows(count:1)}&variable={}")).json()
+    assert answer["extensions"]["ignored"] == ["variable"]
+    many = {f"n{n}": n for n in range(20)} | {"x" * 100: 1}
+    answer = (await toy.post("/graphql", json=body | many)).json()
+    assert len(answer["extensions"]["ignored"]) == 11
+
+
 async def test_huge_integers_are_an_error_of_the_variable(toy):
     query = '{"query": "query ($n: Int!) { echo(number: $n) }", "variables": {"n": %s}}'
     for number in ("2147483648", "1" * 5000, "1e400"):

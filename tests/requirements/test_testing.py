@@ -1,5 +1,7 @@
 """Test cases: definitions of tests, whose status and result follow from executions."""
 
+from uuid import UUID
+
 import pytest
 
 from tests.requirements.verifying import CREATE, SHOW, UPDATE, case, outcome, record
@@ -136,6 +138,18 @@ async def test_an_edit_is_merged_with_a_result_that_came_meanwhile(world):
     changed = await world.ask("editor", UPDATE, id=made["id"], version=1, input=input)
     assert changed["merged"]
     assert changed["testCase"]["status"] == "PASSED"
+
+
+async def test_two_people_change_different_lines_of_what_is_to_be_done(world):
+    texts = {"preconditions": "one\ntwo\nthree", "expectedResults": "four\nfive\nsix"}
+    made = await case(world, **texts)
+    for line, changed in (("one", "ONE"), ("four", "FOUR"), ("three", "THREE"), ("six", "SIX")):
+        input = {k: v.replace(line, changed) for k, v in texts.items() if line in v}
+        answer = await world.ask("editor", UPDATE, id=made["id"], version=1, input=input)
+    assert answer["merged"]
+    row = await world.superuser.fetchrow("SELECT * FROM test_req WHERE id = $1", UUID(made["id"]))
+    assert row["preconditions"] == "ONE\ntwo\nTHREE"
+    assert row["expected_results"] == "FOUR\nfive\nSIX"
 
 
 async def test_many_are_created_changed_and_deleted_and_one_comes_back(world):

@@ -72,6 +72,12 @@ class Operation:
         return not INTROSPECTION.isdisjoint(self.mentioned.fields)
 
     @cached_property
+    def declared(self) -> frozenset[str]:
+        """Return the names of the variables that it declares."""
+        definitions = self.node.variable_definitions or ()
+        return frozenset(definition.variable.name.value for definition in definitions)
+
+    @cached_property
     def kind(self) -> str:
         """Return "query", "mutation" or "subscription"."""
         return self.node.operation.value

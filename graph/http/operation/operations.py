@@ -43,7 +43,7 @@ from graph.http.operation.idempotency import MARK as KEYED
 from graph.http.operation.idempotency import REPLAYED, answered_once
 from graph.http.operation.limits import Limits, too_complex
 from graph.http.operation.metrics import Metrics
-from graph.http.operation.params import Params
+from graph.http.operation.params import LONGEST_SHOWN, MOST_SHOWN, Params
 from graph.http.operation.persisted import PersistedQueries
 from graph.http.operation.ports import Subscribing
 from graph.http.operation.rate_limit import RateLimit
@@ -329,6 +329,8 @@ class Operations:
         if errors:
             content["errors"] = [*map(without_suggestions, errors)] if anonymous else errors
         extensions: dict[str, Any] = {"cost": spent}
+        if ignored := _ignored(prepared):
+            extensions["ignored"] = ignored
         content["extensions"] = extensions
         if asked.correlation_id:
             extensions[CORRELATION.member] = str(asked.correlation_id)
@@ -341,6 +343,18 @@ def _done(large: Problem) -> Problem:
     told = large.extensions.items()
     details: dict[str, Any] = {k: v for k, v in told if k not in ("code", "retryable")}
     return Problem(large.code, message, **details)
+
+
+def _ignored(prepared: Prepared) -> list[str]:
+    """Return what of the request has no meaning: members, and variables that are not declared."""
+    params = prepared.params
+    variables = params.variables or {}
+    declared = prepared.operation.declared
+    unknown = [name for name in variables if name not in declared] if variables else []
+    return [
+        *params.ignored,
+        *(f"variables.{name[:LONGEST_SHOWN]}" for name in unknown[:MOST_SHOWN]),
+    ]
 
 
 def _nothing_else(errors: list[Error], data: dict[str, Any]) -> bool:

@@ -16,6 +16,10 @@ DRAINED = 4
 MOST_DIGITS = 20
 """Of a Content-Length; a longer one is not read at all."""
 
+MEMBERS = frozenset({"query", "variables", "operationName", "extensions"})
+MOST_SHOWN, LONGEST_SHOWN = 10, 50
+"""Of the names of further members: how many are told, and how many characters of each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Params:
@@ -28,6 +32,8 @@ class Params:
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
     extensions: dict[str, Any] | None = None
+    ignored: tuple[str, ...] = ()
+    """Further members that were sent, which GraphQL over HTTP gives no meaning."""
 
 
 async def read_body(length: bytes | None, receive: Receive, limit: int) -> bytes:
@@ -93,7 +99,14 @@ def from_members(members: dict[str, Any]) -> Params:
     for key in ("variables", "extensions"):
         if not isinstance(members.get(key), dict | None):
             raise Refusal(400, f"`{key}` is an object or null.")
-    return Params(query, members.get("variables"), name or None, members.get("extensions"))
+    others = [key[:LONGEST_SHOWN] for key in members if key not in MEMBERS]
+    return Params(
+        query,
+        members.get("variables"),
+        name or None,
+        members.get("extensions"),
+        tuple(others[:MOST_SHOWN]),
+    )
 
 
 def _is_persisted(extensions: object) -> bool:
