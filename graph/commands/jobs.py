@@ -5,6 +5,7 @@ import signal
 from contextlib import suppress
 
 import structlog
+from pydantic import SecretStr
 
 from db import job_queue
 from db.logins import Logins
@@ -39,7 +40,9 @@ def work(settings: Settings, *, slots: int, drain: float, metrics_port: int | No
 async def _work(
     settings: Settings, at: Logins, slots: int, drain: float, metrics: JobMetrics
 ) -> None:
-    async with database_of(settings.model_copy(update={"database_url": at.dsn})) as database:
+    async with database_of(
+        settings.model_copy(update={"database_url": SecretStr(at.dsn)})
+    ) as database:
         worker = worker_of(database, slots, metrics)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

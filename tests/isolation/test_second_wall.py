@@ -1,7 +1,7 @@
 """Row level security by itself: any SQL on a connection that serves requests."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from uuid import uuid4
 
@@ -245,6 +245,8 @@ async def test_no_function_reaches_another_tenant_whatever_it_is_given(
                 "text[]": [["requirements"], ["a"], ["free"]],
                 "bigint[]": [[10**9]],
                 "integer": [9],
+                "double precision": [0.5],
+                "interval": [timedelta(seconds=1)],
                 "boolean": [True],
                 "text": ["a"],
                 "tsquery": ["a"],

@@ -1,6 +1,8 @@
 """Every command with an unusable database: one sentence, and an exit code."""
 
 import asyncio
+import os
+import signal
 from uuid import uuid4
 
 import asyncpg
@@ -8,15 +10,19 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import graph.jobs
 from graph.cli import app
+from graph.commands import jobs
 from graph.commands.failure import sentence
+from graph.platform.jobs.metrics import JobMetrics
+from graph.settings import Settings
 from tests.conftest import SECRET, TEMPLATE, dsn_of
 
-SERVERS = {"dev", "serve"}
+SERVERS = {"dev", "serve", "worker"}
 """Commands that end with their log; they have tests of their own."""
 WITHOUT = {"schema", "settings", "audit verify-export"}
 """Commands without a database."""
-READERS = {"audit verify", "client list", "doctor", "plan list"}
+READERS = {"audit verify", "client list", "doctor", "jobs", "plan list"}
 """Commands that only read, or report the fault themselves."""
 
 WITHOUT_DATABASE = {"plan list"}
@@ -114,6 +120,30 @@ def test_what_cannot_be_done_is_told_in_a_sentence(command, says):
     result = CliRunner().invoke(app, command.split(), env=variables)
     assert result.exit_code != 0
     assert says in (sentence(result.exception) or "")
+
+
+async def test_a_worker_starts_whatever_the_database_refuses_and_ends_when_told(
+    read_only, monkeypatch
+):
+    made, settings = asyncio.Event(), Settings(database_url=read_only, gateway_secret=SECRET)
+
+    def worker_of(*arguments):
+        made.set()
+        return graph.jobs.worker_of(*arguments)
+
+    monkeypatch.setattr(jobs, "worker_of", worker_of)
+    working = asyncio.create_task(jobs._work(settings, settings.logins, 1, 0, JobMetrics()))
+    try:
+        async with asyncio.timeout(60):
+            await asyncio.wait(
+                [working, asyncio.create_task(made.wait())], return_when="FIRST_COMPLETED"
+            )
+            if not working.done():
+                os.kill(os.getpid(), signal.SIGTERM)
+            await working
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(number)
 
 
 def test_the_commands_are_all():
