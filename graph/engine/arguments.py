@@ -3,10 +3,20 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphql import FieldNode, GraphQLField, GraphQLObjectType, VariableNode, Visitor, visit
+from graphql import (
+    FieldNode,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    VariableNode,
+    Visitor,
+    get_nullable_type,
+    visit,
+)
 from graphql.execution.values import VariableValues, get_argument_values
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types.arguments import convert_arguments
+from strawberry.types.arguments import StrawberryArgument, convert_argument
+from strawberry.types.base import StrawberryMaybe
 from strawberry.types.field import StrawberryField
 
 from graph.kit.scopes import REQUIRED
@@ -21,7 +31,10 @@ DEFINITION = "strawberry-definition"
 class Called:
     """A field as an operation asks for it: with these arguments, under this name."""
 
-    __slots__ = ("_fixed", "_registry", "config", "declared", "definition", "nodes", "parent")
+    __slots__ = (
+        *("_arguments", "_fixed", "_registry"),
+        *("config", "declared", "definition", "nodes", "parent"),
+    )
 
     def __init__(
         self,
@@ -34,6 +47,15 @@ class Called:
         self.parent, self.definition, self.nodes = parent, definition, nodes
         self.declared: StrawberryField = definition.extensions[DEFINITION]
         self._registry, self.config = registry, config
+        # Names are the same in each run, and most values are scalars, which are as they were sent.
+        name_of = config.name_converter.from_argument
+        self._arguments: list[tuple[str, StrawberryArgument, bool]] = []
+        for argument in self.declared.arguments:
+            name = name_of(argument)
+            is_scalar = isinstance(
+                get_nullable_type(definition.args[name].type), GraphQLScalarType
+            ) and not isinstance(argument.type, StrawberryMaybe)
+            self._arguments.append((name, argument, is_scalar))
         self._fixed: dict[str, Any] | None = None
         if not definition.args or not _has_variables(nodes[0]):
             self._fixed = self._read(None)
@@ -63,9 +85,15 @@ class Called:
         return found
 
     def _read(self, variables: VariableValues | None) -> dict[str, Any]:
-        return convert_arguments(
-            self.coerced(variables), self.declared.arguments, self._registry, self.config
-        )
+        given, found = self.coerced(variables), dict[str, Any]()
+        for name, argument, is_scalar in self._arguments:
+            if name in given:
+                value = given[name]
+                if not is_scalar:
+                    type_, known, config = argument.type, self._registry, self.config
+                    value = convert_argument(value, type_, known, config, path=(name,))
+                found[argument.python_name] = value
+        return found
 
 
 def _has_variables(node: FieldNode) -> bool:

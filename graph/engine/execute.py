@@ -105,8 +105,8 @@ class Engine:
         if run.broken is not None:
             raise Again(run.resolved)
         result = Planned(data, errors or None)
-        if plan.uses is not None and not run.repeats:
-            session = run.session
+        session = getattr(run.context, "session", None)
+        if session is not None and not run.repeats:
             result.largest = plan.largest(session.rows_read, session.most_bytes)
         return result
 

@@ -14,7 +14,7 @@ from graph.http.operation.operations import NotRun
 from graph.kit.stream import Stream
 from graph.live.audience import alone_in, split_all
 from graph.live.cursor import Cursor
-from graph.live.executions import AHEAD, Execution, Executions
+from graph.live.executions import Execution, Executions
 from graph.live.follower import Audience, Group, Member
 from graph.live.groups import Groups
 from graph.live.hiding import may_hide
@@ -23,6 +23,9 @@ from graph.live.tail import Tail
 
 PAGE = 1000
 """Missed events that are read by one statement."""
+TOGETHER = 500
+"""Missed events that are executed together. The statement that reads rows at their versions goes
+back through all later versions of each, for as many versions as are read at once."""
 
 
 class Catchup:
@@ -82,9 +85,9 @@ class Catchup:
             return
         member.doubtful |= member.stream.kind == "entity"
         apart, alone = object(), alone_in(group, member)
-        for start in range(0, len(events), AHEAD):
+        for start in range(0, len(events), TOGETHER):
             await member.sink.ready()
-            planned = self._begin(alone, events[start : start + AHEAD], apart)
+            planned = self._begin(alone, events[start : start + TOGETHER], apart)
             for event, audience, execution in planned:
                 tellings = await self._executions.answer(audience, event, execution, apart)
                 if tellings:

@@ -180,13 +180,13 @@ class Executions:
         subscribing, viewer = audience.subscribing, audience.viewer
         async with self._executing:
             context = subscribing.make_context(viewer)
-            context.session.most_pasts = AHEAD  # each may be about another state
+            context.session.most_pasts = len(several)  # each may be about another state
             payloads = await self._operations.tell_each(subscribing, context, several)
             context.end()
             if payloads is not None:
                 return [*payloads]
             context = subscribing.make_context(viewer)
-            context.session.most_pasts = AHEAD
+            context.session.most_pasts = len(several)
             answers = await asyncio.gather(
                 *(self._operations.tell(subscribing, context, told) for told in several),
                 return_exceptions=True,

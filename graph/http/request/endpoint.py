@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
@@ -133,7 +133,7 @@ class GraphQLEndpoint:
         facts["code"] = code = errors[0]["extensions"]["code"] if errors else "OK"
         seconds = time.perf_counter() - started
         metrics.answered(facts.get("operation", "none"), code, seconds, facts.get("cost"))
-        await self._send(scope, send, answer, body, media_type or JSON)
+        await self._send(scope, send, answer, body, media_type or JSON, headers)
 
     async def _answer(self, arrived: Arrived) -> Answer:
         """Answer the request. Raises Refusal for no GraphQL request, and Problem for a failure."""
@@ -184,6 +184,7 @@ class GraphQLEndpoint:
         answer: Answer,
         body: bytes,
         media_type: str,
+        headers: HeaderMap,
     ) -> None:
         """Write the answer, compressed where it is large and the client takes that."""
         start = start_of(answer, len(body), media_type)
@@ -193,6 +194,11 @@ class GraphQLEndpoint:
         if len(body) < SMALLEST_COMPRESSED:
             await send(start)
             await send({"type": "http.response.body", "body": body})
+            return
+        if b"gzip" not in headers.get(b"accept-encoding", b""):
+            MutableHeaders(raw=start["headers"]).add_vary_header("Accept-Encoding")
+            await send(start)
+            await send_pieces(send, body)
             return
 
         async def write(_: Scope, __: Receive, send: Send) -> None:
