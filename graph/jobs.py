@@ -1,11 +1,13 @@
 """The kinds of jobs of all products, and the worker that runs them."""
 
 from db.pool import Database
+from graph import schema  # noqa: F401 (types are extended in the order of its imports)
 from graph.platform.jobs import upkeep
 from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.jobs.worker import Worker
+from graph.requirements import reminders
 
-KINDS = (*upkeep.KINDS,)
+KINDS = (*upkeep.KINDS, *reminders.KINDS)
 
 
 def worker_of(database: Database, slots: int, metrics: JobMetrics | None = None) -> Worker:

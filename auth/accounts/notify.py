@@ -1,4 +1,4 @@
-"""Notifications to people of actions of others that concern them.
+"""Notifications to people of actions of others that concern them, and of what is due.
 
 They are written in the transaction of the action, so that both are stored or neither is. Nobody is
 notified of their own action. A title names nothing that its reader might not be allowed to see:
@@ -32,18 +32,47 @@ def tell(
     """
     if person is None or person == transaction.viewer.id:
         return
-    transaction.tell(
-        Notification(
-            organization_id=organization_id,
-            project_id=project_id,
-            user_id=person,
-            type=type_,
-            title=title[:LONGEST_TITLE],
-            message=message[:LONGEST_MESSAGE] if message and message.strip() else None,
-            metadata_={
-                "event": event,
-                "entityType": type(about).__name__,
-                "entityId": str(about.id),
-            },
-        )
+    notice = _notice(person, type_, event, title, about, organization_id, project_id, message)
+    transaction.tell(notice)
+
+
+def remind(
+    transaction: Transaction,
+    type_: NotificationType,
+    event: str,
+    title: str,
+    about: Entity,
+    *,
+    organization_id: UUID,
+    project_id: UUID | None = None,
+    message: str | None = None,
+) -> None:
+    """Notify the viewer of what has come about by itself, such as that something is due."""
+    person = transaction.person
+    notice = _notice(person, type_, event, title, about, organization_id, project_id, message)
+    transaction.tell(notice, unprompted=True)
+
+
+def _notice(
+    person: UUID,
+    type_: NotificationType,
+    event: str,
+    title: str,
+    about: Entity,
+    organization_id: UUID,
+    project_id: UUID | None,
+    message: str | None,
+) -> Notification:
+    return Notification(
+        organization_id=organization_id,
+        project_id=project_id,
+        user_id=person,
+        type=type_,
+        title=title[:LONGEST_TITLE],
+        message=message[:LONGEST_MESSAGE] if message and message.strip() else None,
+        metadata_={
+            "event": event,
+            "entityType": type(about).__name__,
+            "entityId": str(about.id),
+        },
     )

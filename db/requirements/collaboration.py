@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index
+from sqlalchemy import BigInteger, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import InProject, member_key, project_key
@@ -87,6 +87,13 @@ class Assignment(InProject, kw_only=True):
         ),
         Index(None, "entity_id", "created_at", "id"),
         Index(None, "assignee_id", "due_date"),
+        Index(
+            "ix_assignments_due",
+            "due_date",
+            postgresql_where=text(
+                "due_date IS NOT NULL AND completed_at IS NULL AND deleted_at IS NULL"
+            ),
+        ),
         Index(None, "project_id", "created_at", "id"),
         Index(None, "organization_id", "created_at", "id"),
     )

@@ -36,6 +36,9 @@ class Remarks:
     """Rows whose position changes although nobody has moved them."""
     notices: set[UUID] = field(default_factory=set)
     """Notifications of the gateway, which need no right of the viewer."""
+    unprompted: set[UUID] = field(default_factory=set)
+    """Those among them that no act of the viewer has caused: they have no author, and count as no
+    request."""
 
 
 class Writer(Protocol):
@@ -63,8 +66,11 @@ def _created(row: Entity, writer: Writer) -> PendingWrite:
     viewer = writer.viewer
     if row.id not in writer.remarks.notices:  # which is not the viewer's act, but follows from it
         writer.rights.require("create", row)
-    row.created_by = row.updated_by = viewer.id
+    unprompted = row.id in writer.remarks.unprompted
+    row.created_by = row.updated_by = None if unprompted else viewer.id
     event = record(viewer, writer.origin, "create", row, {}, _present(row), version=1)
+    if unprompted:
+        event["actor_id"] = None
     return PendingWrite(row, event, is_new=True)
 
 

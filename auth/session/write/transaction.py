@@ -162,9 +162,14 @@ class Transaction(LockingReader):
         """Insert these rows at the next flush, which checks the policy."""
         self._work.add(*rows)
 
-    def tell(self, notice: Notification) -> None:
-        """Add a notification from the gateway, which the policy does not check."""
+    def tell(self, notice: Notification, *, unprompted: bool = False) -> None:
+        """Add a notification from the gateway, which the policy does not check.
+
+        An `unprompted` one, such as a reminder, follows from no act of the viewer.
+        """
         self.remarks.notices.add(notice.id)
+        if unprompted:
+            self.remarks.unprompted.add(notice.id)
         self.add(notice)
 
     async def flush(self, *, last: bool = False) -> None:
@@ -293,7 +298,8 @@ class Transaction(LockingReader):
         The rights of the transaction are verified with them, or before rows that grant rights (the
         viewer may give up their own). A transaction that holds a slot must not wait for more.
         """
-        organizations = (self._uncounted | organizations_of(writes)) - self._counted
+        prompted = (write for write in writes if write.row.id not in self.remarks.unprompted)
+        organizations = (self._uncounted | organizations_of(prompted)) - self._counted
         self._writes = self._writes or bool(writes)
         self.changes_access |= any(write.row.traits.changes_access for write in writes)
         if any(write.row.traits.grants for write in writes):

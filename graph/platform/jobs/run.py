@@ -79,12 +79,13 @@ class Run:
     ) -> AsyncIterator[Transaction]:
         """Open a transaction of the principal that completes the job: both commit, or neither.
 
-        What is written in it is therefore written once. Raises LeaseLost, and undoes it, when
-        another worker may have the job.
+        What is written in it is therefore written once. `result` is stored, unless the block sets
+        another. Raises LeaseLost, and undoes it, when another worker may have the job.
         """
+        self.result = result
         async with self.session.transaction() as transaction:
             yield transaction
-            ended = job_queue.complete_within(self.job.id, self.job.lease_id, result)
+            ended = job_queue.complete_within(self.job.id, self.job.lease_id, self.result)
             if not await transaction.call(ended):
                 raise LeaseLost
         self.is_complete = True
