@@ -14,6 +14,7 @@ from db.tables import METADATA
 from tests.contexts import enter
 from tests.core.hanging import ON, hang
 from tests.isolation.founding import FED, found_canaries
+from tests.locks import held
 from tests.world import Refused
 
 PURGE = """mutation ($ids: [UUID!], $organization: UUID, $dryRun: Boolean = false) {
@@ -181,6 +182,23 @@ async def test_only_owners_purge(tree):
         expected = "UNAUTHENTICATED" if person is None else expected
         assert await world.code(person, PURGE, ids=[id]) == expected, person
         assert await world.code(person, PURGE, organization=world.organization), person
+    assert await tree.rows() == before
+
+
+async def test_an_owner_who_is_demoted_while_a_purge_waits_purges_nothing(tree):
+    world = tree.world
+    id = await tree.delete("requirement")
+    before = await tree.rows()
+    async with held(
+        world.superuser, "organization_members WHERE user_id = $1", world.people["owner"]
+    ) as waiting:
+        purge = asyncio.create_task(world.code("owner", PURGE, ids=[id]))
+        await waiting(1, unless=purge)
+        await world.superuser.execute(
+            "UPDATE organization_members SET role = 'admin' WHERE user_id = $1",
+            world.people["owner"],
+        )
+    assert await purge == "FORBIDDEN"
     assert await tree.rows() == before
 
 
