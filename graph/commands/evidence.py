@@ -6,7 +6,7 @@ append: the event of an export, and checkpoints.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -32,6 +32,9 @@ from graph import VERSION
 from graph.commands.database import require_migrated, running
 from graph.settings import Settings
 
+MOST_FAULTS = 20
+"""The most faults that the event of a verification names."""
+
 # An id before a slug, which its organization has chosen and which may look like another's id.
 FIND = """
 SELECT coalesce(
@@ -43,13 +46,19 @@ SELECT coalesce(
 
 
 def verify(settings: Settings, organization: str | None, checkpoints: Path | None) -> None:
-    """Verify one chain or all, and print how many events hold. Raises ChainBrokenError, Problem."""
+    """Verify one chain or all, and print how many events hold. Raises ChainBrokenError, Problem.
+
+    The verification is itself recorded, unless the database is read only.
+    """
     witnesses = read_checkpoints(checkpoints) if checkpoints else []
 
     async def work(at: Logins) -> list[verification.Verdict]:
         async with connected(at, OWNER) as connection:
             chain = await _chain(connection, organization) if organization else None
-            return [one async for one in verification.verify(connection, chain, witnesses)]
+            verdicts = [one async for one in verification.verify(connection, chain, witnesses)]
+            with suppress(asyncpg.ReadOnlySQLTransactionError):
+                await record(connection, _verified(chain, verdicts), Origin(source="cli"))
+            return verdicts
 
     with running(settings) as at:
         require_migrated(at)
@@ -154,6 +163,28 @@ def _exported(manifest: Manifest, output: Path) -> Event:
         control="CC6.7",
         severity=AuditSeverity.MEDIUM,
         details={**facts, "file": output.name, "account": psutil.Process().username()},
+    )
+
+
+def _verified(chain: UUID | None, verdicts: list[verification.Verdict]) -> Event:
+    """Return the event of a verification: outside of every organization, whose chains it reads."""
+    faults = [verdict.fault for verdict in verdicts if verdict.fault]
+    outcome = "It found faults." if faults else "All events hold."
+    return Event(
+        entity_type="Organization",
+        entity_id=chain or NO_ORGANIZATION,
+        action="verify",
+        type=AuditEventType.ADMINISTRATION,
+        description=f"The record of changes was verified. {outcome}",
+        resource=ResourceType.ORGANIZATION,
+        control="CC7.2",
+        severity=AuditSeverity.CRITICAL if faults else AuditSeverity.LOW,
+        details={
+            "chains": len(verdicts),
+            "events": sum(verdict.verified for verdict in verdicts),
+            "faults": faults[:MOST_FAULTS],
+            "account": psutil.Process().username(),
+        },
     )
 
 

@@ -328,3 +328,22 @@ async def test_a_file_that_holds_no_checkpoints_is_refused(ledger, organization,
     await asyncio.to_thread(file.write_text, content)
     run = await ledger.verify(organization, "--checkpoints", file)
     assert run.sentence == f"Line 1 of {file} is not a checkpoint."
+
+
+VERIFICATIONS = "SELECT * FROM audit_logs WHERE action = 'verify' AND entity_id = $1"
+
+
+async def test_a_verification_is_itself_recorded(ledger, organization, events):
+    await ledger.run("verify", "--organization", organization)
+    (event,) = await ledger.superuser.fetch(VERIFICATIONS, organization)
+    assert (event["organization_id"], event["soc2_control"]) == (None, "CC7.2")
+    assert (event["severity"], event["source_system"]) == ("low", "cli")
+    details = json.loads(event["details"])
+    assert (details["chains"], details["events"], details["faults"]) == (1, 5, [])
+    await ledger.tamper(f"DELETE FROM audit_logs WHERE id = '{events[3]}'")
+    run = await ledger.run("verify", "--organization", organization)
+    (_, event) = await ledger.superuser.fetch(f"{VERIFICATIONS} ORDER BY created_at", organization)
+    assert (event["severity"], json.loads(event["details"])["faults"]) == (
+        "critical",
+        [run.sentence],
+    )
