@@ -45,10 +45,11 @@ from graph.http.stream.handshake import SocketEndpoint
 from graph.jobs import worker_of
 from graph.kit.context import Context
 from graph.kit.feed import Place
-from graph.live.bus import Bus
+from graph.live.bus import Bus, PostgresBus
 from graph.live.cursor import Cursors
 from graph.live.feed import FeedPages
 from graph.live.hub import Hub
+from graph.live.rate_sharing import RateSharing
 from graph.live.rights import forget
 from graph.live.tasks import stop
 from graph.platform.jobs.metrics import JobMetrics
@@ -86,8 +87,15 @@ def create_app(settings: Settings) -> Gateway:
     metrics = Metrics(lambda: pool_use(database))
     operations = Operations(schema, settings, metrics, Refusals(database, settings))
     cursors = Cursors(settings)
+    presence, *waking = _buses(settings) or [PostgresBus(database, "presence")]
+    sharing = RateSharing(presence, operations.rates)
     hub = Hub(
-        database, operations, cursors, *_buses(settings), rights_changed=partial(forget, viewers)
+        database,
+        operations,
+        cursors,
+        sharing,
+        *waking,
+        rights_changed=partial(forget, viewers),
     )
     feed = FeedPages(database, hub.tail, cursors)
 
@@ -115,6 +123,7 @@ def create_app(settings: Settings) -> Gateway:
             upkeep = [
                 asyncio.create_task(keep_sealing(database)),
                 asyncio.create_task(hub.run()),
+                asyncio.create_task(sharing.keep_telling()),
                 asyncio.create_task(keep_swept(database, storage)),
             ]
             if settings.job_slots:

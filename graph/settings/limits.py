@@ -3,7 +3,7 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from graph.settings.types import Number, Seconds
+from graph.settings.types import Factor, Number, Seconds
 
 
 class LimitSettings(BaseSettings):
@@ -96,6 +96,24 @@ class LimitSettings(BaseSettings):
         ge=1000,
         description="The cost that they can use at once after a pause. Must be larger than"
         " MAX_COST.",
+    )
+    key_cost_factor: Factor = Field(
+        default=1.0,
+        description="The cost that one credential (a key, a token or a browser session) can use, as"
+        " a multiple of COST_PER_SECOND and COST_BURST.",
+    )
+    application_cost_factor: Factor = Field(
+        default=20.0,
+        description="The cost that all users of one application can use, likewise.",
+    )
+    network_cost_factor: Factor = Field(
+        default=20.0,
+        description="The cost that all clients in one network (IPv4 /24, IPv6 /64) can use,"
+        " likewise, including those that are not signed in.",
+    )
+    organization_cost_factor: Factor = Field(
+        default=20.0,
+        description="The cost that all members of one organization can use, likewise.",
     )
     max_answer_bytes: Number = Field(
         default=16_000_000,

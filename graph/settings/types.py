@@ -145,6 +145,8 @@ def _folder(value: Path | None) -> Path | None:
 
 Number = Annotated[int, Field(le=1_000_000_000)]
 """A number of things; nothing here is meant to count more."""
+Factor = Annotated[float, Field(ge=0.01, le=1_000_000, allow_inf_nan=False)]
+"""A multiple of another setting."""
 Seconds = Annotated[float, Field(le=DAY, allow_inf_nan=False)]
 """Seconds to wait, a day at most."""
 WholeSeconds = Annotated[int, Field(le=365 * DAY)]

@@ -14,6 +14,7 @@ from auth.viewer import Viewer
 from db.problem import CODES, Problem
 from graph.http.operation.errors import Error, Refusal, described, without_suggestions
 from graph.http.operation.negotiate import GRAPHQL, JSON
+from graph.http.operation.rate_limits import of_refusal
 
 CONTENT_TYPES = {
     media_type: (b"content-type", f"{media_type}; charset=utf-8".encode())
@@ -97,6 +98,7 @@ def failed(problem: Problem) -> Answer:
         headers = problem.headers
     elif status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         headers = {"Retry-After": str(problem.extensions.get("retryAfter", 1))}
+        headers |= of_refusal(problem)
     return Answer({"errors": [described(problem)]}, status, headers)
 
 

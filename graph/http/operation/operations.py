@@ -46,7 +46,7 @@ from graph.http.operation.metrics import Metrics
 from graph.http.operation.params import LONGEST_SHOWN, MOST_SHOWN, Params
 from graph.http.operation.persisted import PersistedQueries
 from graph.http.operation.ports import Subscribing
-from graph.http.operation.rate_limit import RateLimit
+from graph.http.operation.rate_limits import Charge, RateLimits
 from graph.http.operation.refusals import note
 from graph.http.operation.release import forget_frames, released
 from graph.http.operation.size import require_size
@@ -76,7 +76,7 @@ class OperationRequest:
     """One operation in progress; the access log reads its attributes.
 
     `media_type` is that of the answer, which decides the meaning of its HTTP status;
-    `correlation_id` is shared by the changes of a mutation.
+    `correlation_id` is shared by the changes of a mutation; `address` is that of the client.
     """
 
     params: Params
@@ -84,6 +84,7 @@ class OperationRequest:
     request_id: str
     facts: dict[str, Any]
     correlation_id: UUID | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class Prepared:
     operation: Operation
     params: Params
     cost: int
+    charge: Charge
 
 
 class NotRun(Exception):
@@ -129,7 +131,7 @@ class Operations:
         self.documents = Documents(self._core, self.limits, settings.document_cache)
         self.executions = Executions(schema, self.metrics)
         self._persisted = PersistedQueries()
-        self._rate = RateLimit(settings.cost_per_second, settings.cost_burst)
+        self.rates = RateLimits(settings)
         self._deadline = settings.operation_timeout
         self._settings = settings
 
@@ -145,8 +147,8 @@ class Operations:
     ) -> Prepared:
         """Read, validate and measure it. `permit` raises Refusal for what is not run here.
 
-        Raises NotRun when it is not valid, not allowed or too large, and RATE_LIMITED when the
-        viewer is over the rate limit.
+        Raises NotRun when it is not valid, not allowed or too large, and RATE_LIMITED when a
+        principal is over a rate limit.
         """
         anonymous = viewer.id is None
         try:
@@ -172,9 +174,8 @@ class Operations:
         except Problem as problem:
             raise NotRun([described(problem)]) from None
         asked.facts["cost"] = cost
-        if viewer.id is not None:
-            self._rate.spend(viewer.id, cost)
-        return Prepared(document, operation, params, cost)
+        charge = self.rates.spend(viewer, asked.address, cost)
+        return Prepared(document, operation, params, cost, charge)
 
     def _cost_of(self, operation: Operation, params: Params) -> int:
         variables = params.variables or {}
@@ -195,9 +196,8 @@ class Operations:
             result = await self.executions.run(prepared.document, prepared.params, context)
         finally:
             context.end()
-        if context.viewer.id is not None:
-            read = getattr(context, "rows_read", prepared.cost)
-            self._rate.give_back(context.viewer.id, max(prepared.cost - read, 0))
+        read = getattr(context, "rows_read", prepared.cost)
+        prepared.charge.give_back(max(prepared.cost - read, 0))
         answer = self._told(asked, prepared, context, result)
         if self._refusals:
             await note(self._refusals, prepared.operation.node, context, answer)

@@ -48,6 +48,8 @@ def cors_options(settings: Settings) -> dict[str, Any]:
         "expose_headers": (
             "DPoP-Nonce",
             "Idempotent-Replayed",
+            "RateLimit",
+            "RateLimit-Policy",
             "Retry-After",
             "WWW-Authenticate",
             "X-Correlation-Id",

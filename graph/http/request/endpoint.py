@@ -23,7 +23,7 @@ from graph.http.operation.documents import Operation
 from graph.http.operation.errors import Refusal, Reporter
 from graph.http.operation.json_text import READ_AT_ONCE
 from graph.http.operation.negotiate import GRAPHQL, JSON, answer_type, require_readable
-from graph.http.operation.operations import Asker, NotRun, OperationRequest, Operations
+from graph.http.operation.operations import Asker, NotRun, OperationRequest, Operations, Prepared
 from graph.http.operation.params import Params, from_body, from_query_string, read_body
 from graph.http.request.access_log import CLIENT_GONE, log_request
 from graph.http.request.compression import SMALLEST_COMPRESSED, compressed
@@ -146,7 +146,10 @@ class GraphQLEndpoint:
             context = self._known(shown, origin) if shown and once else None
             if context is None:
                 context = await self._make_context(HTTPConnection(scope), origin)
-            asked = OperationRequest(params, arrived.media_type, arrived.request_id, arrived.facts)
+            request_id, facts = arrived.request_id, arrived.facts
+            asked = OperationRequest(
+                params, arrived.media_type, request_id, facts, address=origin.ip_address
+            )
             try:
                 permit = PERMITTED[scope["method"]]
                 prepared = self.operations.prepare(asked, context.viewer, permit)
@@ -154,10 +157,12 @@ class GraphQLEndpoint:
                 return refused(reason.errors, arrived.media_type, context.viewer)
             if prepared.operation.kind == "query":
                 deadline.watch(arrived.receive)
-                return await self.operations.run(asked, prepared, context)
+                answer = await self.operations.run(asked, prepared, context)
+                return _with_rate(answer, prepared)
             # A mutation goes on without its client, who may have been cut off by a bad network.
             sent = Headers(scope=scope)
-            return await self.operations.run_once(asked, prepared, context, sent)
+            answer = await self.operations.run_once(asked, prepared, context, sent)
+            return _with_rate(answer, prepared)
 
     async def params_of(self, scope: Scope, receive: Receive) -> Params:
         """Return the parameters of a request. Raises Refusal, also for another site's page."""
@@ -206,6 +211,12 @@ class GraphQLEndpoint:
             await send_pieces(send, body)
 
         await compressed(write)(scope, _nothing, send)
+
+
+def _with_rate(answer: Answer, prepared: Prepared) -> Answer:
+    """Return the answer with the headers of the rate limit."""
+    answer.headers = {**answer.headers, **prepared.charge.headers()}
+    return answer
 
 
 def require_plain(operation: Operation) -> None:

@@ -222,7 +222,10 @@ class ChangesEndpoint:
         started = time.perf_counter()
         operations = self._live.operations
         request_id = asking.origin.request_id or ""
-        asked = OperationRequest(question.params, GRAPHQL, request_id, asking.facts)
+        address = asking.origin.ip_address
+        asked = OperationRequest(
+            question.params, GRAPHQL, request_id, asking.facts, address=address
+        )
         context = self._news.make_context(asking.viewer, asking.origin, asking.began)
         try:
             with operations.deadline():

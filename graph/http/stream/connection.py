@@ -257,7 +257,8 @@ class RunningOperation(ABC):
         visit = self.visit
         started = time.perf_counter()
         facts: dict[str, Any] = {}
-        asked = OperationRequest(params, GRAPHQL, visit.request_id, facts)
+        address = visit.origin.ip_address
+        asked = OperationRequest(params, GRAPHQL, visit.request_id, facts, address=address)
         with bound_contextvars(request_id=visit.request_id):
             errors = await self._attempt(asked, headers, after, permit)
             facts["code"] = errors[0]["extensions"]["code"] if errors else "OK"
