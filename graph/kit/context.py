@@ -32,6 +32,10 @@ LARGEST_PAGE = 100
 Batch = Callable[[list[UUID]], Coroutine[Any, Any, list[Any]]]
 
 
+def _free(_: int) -> None:
+    """Take nothing: nobody counts."""
+
+
 class Context:
     """The context of resolvers: the viewer's own session, and loaders that live for one request.
 
@@ -51,6 +55,8 @@ class Context:
         self.session, self.outbox, self.presence = session, outbox, presence
         self._feed, self._storage = feed, storage
         self._began = began or (feed.here() if feed else None)
+        self.spend: Callable[[int], None] = _free
+        """Takes further cost from what the viewer may ask for. Raises RATE_LIMITED."""
         self.loaders: dict[Hashable, DataLoader[UUID, Any]] = {}
         self.prepared: dict[Hashable, Any] = {}
 

@@ -123,7 +123,9 @@ async def results_import(
     )
     source = Source("content", DECLARATION.sub("", input.content, count=1).encode())
     try:
-        result = await import_results(context.session, input.project_id, source, options)
+        result = await import_results(
+            context.session, input.project_id, source, options, context.spend
+        )
     except Problem as problem:
         if problem.field[:1] == ("file",):
             problem.extensions["field"] = ["input", "content"]

@@ -98,3 +98,18 @@ async def test_nothing_is_written_by_what_is_refused(world: World, keyed: Keyed,
         answer = await keyed.update("a-key", "Renamed", client=client)
         assert answer.status_code == 429
     assert (await keyed.update("a-key", "Renamed")).json()["data"]["requirementUpdate"]
+
+
+async def test_an_import_costs_what_it_holds(world: World, gateway: Gateway):
+    content = "<testsuite>" + '<testcase name="t"/>' * 100 + "</testsuite>"
+    query = """mutation ($input: TestResultsImportInput!) {
+        testResultsImport(input: $input) { cases } }"""
+    input = {"projectId": str(world.project), "content": content}
+    body = {"query": query, "variables": {"input": input}}
+    headers = {"authorization": f"Bearer {await world.token('editor')}"}
+    async with gateway(cost_per_second=1, cost_burst=1000) as client:
+        answers = [
+            (await client.post("/graphql", json=body, headers=headers)).json() for _ in range(3)
+        ]
+    assert [answer["data"]["testResultsImport"] for answer in answers[:2]] == [{"cases": 100}] * 2
+    assert answers[2]["errors"][0]["extensions"]["code"] == "RATE_LIMITED"

@@ -56,6 +56,9 @@ from graph.settings import Settings
 class Asker(Protocol):
     """The members that the transports use of the context that is passed to resolvers."""
 
+    spend: Callable[[int], None]
+    """Takes further cost from what the viewer may ask for."""
+
     @property
     def viewer(self) -> Viewer:
         """Return the viewer; anonymous when `id` is None."""
@@ -192,6 +195,7 @@ class Operations:
 
         Raises QUERY_TOO_COMPLEX when the answer is too large; a mutation has still been done.
         """
+        context.spend = prepared.charge.spend
         try:
             result = await self.executions.run(prepared.document, prepared.params, context)
         finally:

@@ -38,6 +38,10 @@ class Charge:
     def __init__(self, limits: "RateLimits", principals: tuple[Principal, ...]) -> None:
         self._limits, self.principals = limits, principals
 
+    def spend(self, cost: int) -> None:
+        """Take a further cost, which shows while the operation is executed. Raises RATE_LIMITED."""
+        self._limits.take(self.principals, cost)
+
     def give_back(self, cost: int) -> None:
         """Return the cost that the operation did not use."""
         if cost:
@@ -79,13 +83,17 @@ class RateLimits:
         Raises RATE_LIMITED with `retryAfter` and the kind of `principal`, and takes nothing then.
         """
         principals = (*viewer.derived(self._of_viewer), self._network(address))
+        self.take(principals, cost)
+        return Charge(self, principals)
+
+    def take(self, principals: tuple[Principal, ...], cost: int) -> None:
+        """Take a cost of these principals. Raises RATE_LIMITED, and takes nothing then."""
         limits = self._limits
         for kind, digest, part in principals:
             limits[kind].require(digest, int(cost * part))
         for principal in principals:
             units = limits[principal.kind].take(principal.digest, int(cost * principal.part))
             self._note(principal, units)
-        return Charge(self, principals)
 
     def give_back(self, charge: Charge, cost: int) -> None:
         """Return the cost that an operation did not use."""

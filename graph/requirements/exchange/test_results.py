@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -30,6 +30,9 @@ MOST_NAMES = 1_000
 """The most names that a result lists."""
 BATCH = 100
 """Rows of one step."""
+
+COST = 4
+"""What a test case costs: it is found or created, and an execution of it recorded."""
 
 R = TypeVar("R")
 
@@ -79,12 +82,17 @@ class ResultsImport:
 
 
 async def import_results(
-    session: ViewerSession, project: UUID, source: Source, options: ResultOptions
+    session: ViewerSession,
+    project: UUID,
+    source: Source,
+    options: ResultOptions,
+    spend: Callable[[int], None] = lambda _: None,
 ) -> ResultsImport:
     """Import the results of a file into a project, as the viewer of the session.
 
-    The file is read off the event loop. Raises INVALID for a file that cannot be read; NOT_FOUND
-    and FORBIDDEN as every write does. Nothing has changed then.
+    The file is read off the event loop; `spend` is told what its test cases cost. Raises INVALID
+    for a file that cannot be read; NOT_FOUND and FORBIDDEN as every write does. Nothing has changed
+    then.
     """
     async with session.transaction() as transaction:
         await transaction.find(Project, project, lock=False, to_create=TestExecution)
@@ -97,6 +105,7 @@ async def import_results(
                 to_create=TestExecution,
             )
     report = await asyncio.to_thread(read_junit, source, options.limits)
+    spend(len(report.cases) * COST)
     read = Counter(case.status for case in report.cases)
     result = ResultsImport(report.suites, read, options.dry_run, notes=[*report.notes])
     pairs = TestPairs(session, project)
