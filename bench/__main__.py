@@ -19,6 +19,7 @@ from bench import (
     editing,
     edits,
     granting,
+    jobs,
     large,
     live,
     matrix,
@@ -76,6 +77,7 @@ PARTS: dict[str, Part] = {
     "matrix": on_stand("The test matrix", matrix.measure),
     "baselines": on_stand("Baselines", baselines.measure),
     "counting": on_stand("Statistics of 10,000 requirements, and numbers", counting.measure),
+    "jobs": on_stand("Background jobs", jobs.measure),
     "tracing": on_stand("Trace links among 22,000 requirements", tracing.measure),
 }
 

@@ -12,7 +12,18 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ARRAY, Boolean, Text, Uuid, bindparam, cast, func
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Double,
+    Integer,
+    Interval,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    func,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.functions import Function
 from uuid_utils.compat import uuid7
@@ -173,6 +184,61 @@ def cancel(job: UUID) -> Function[Any]:
 def retry(job: UUID) -> Function[Any]:
     """Return the call that queues a job again at once; false if it runs or has succeeded."""
     return func.ctx.retry_job(bindparam(None, job, type_=Uuid, unique=True), type_=Boolean)
+
+
+def claim_as_worker(
+    kinds: Sequence[str], worker: str, most: int, lease: timedelta, tenants: Sequence[UUID]
+) -> Function[Any]:
+    """Return the call by which a worker outside claims jobs of these tenants; it returns JSON."""
+    return func.ctx.claim_as_worker(
+        bindparam(None, list(kinds), type_=ARRAY(Text), unique=True),
+        bindparam(None, worker, type_=Text, unique=True),
+        bindparam(None, most, type_=Integer, unique=True),
+        bindparam(None, lease, type_=Interval, unique=True),
+        bindparam(None, list(tenants), type_=ARRAY(Uuid), unique=True),
+        type_=JSONB,
+    )
+
+
+def extend_as_worker(
+    job: UUID,
+    lease: UUID,
+    time: timedelta,
+    share: float | None,
+    message: str | None,
+    tenants: Sequence[UUID],
+) -> Function[Any]:
+    """Return the call that extends a lease and stores the progress; null if the lease was lost."""
+    return func.ctx.extend_as_worker(
+        bindparam(None, job, type_=Uuid, unique=True),
+        bindparam(None, lease, type_=Uuid, unique=True),
+        bindparam(None, time, type_=Interval, unique=True),
+        bindparam(None, share, type_=Double, unique=True),
+        bindparam(None, message, type_=Text, unique=True),
+        bindparam(None, list(tenants), type_=ARRAY(Uuid), unique=True),
+        type_=JSONB,
+    )
+
+
+def end_as_worker(
+    job: UUID,
+    lease: UUID,
+    result: Mapping[str, Any] | None,
+    reason: str | None,
+    tenants: Sequence[UUID],
+    *,
+    final: bool = False,
+) -> Function[Any]:
+    """Return the call that completes a job, or fails it for a reason; it returns the status."""
+    return func.ctx.end_as_worker(
+        bindparam(None, job, type_=Uuid, unique=True),
+        bindparam(None, lease, type_=Uuid, unique=True),
+        _json(result),
+        bindparam(None, reason, type_=Text, unique=True),
+        bindparam(None, final, type_=Boolean, unique=True),
+        bindparam(None, list(tenants), type_=ARRAY(Uuid), unique=True),
+        type_=Text,
+    )
 
 
 def _json(value: Any) -> Any:

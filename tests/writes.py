@@ -13,10 +13,10 @@ import asyncpg
 WRITTEN = """
 SELECT relname::text AS name FROM pg_class
 WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace
-    AND has_table_privilege('gateway_app', oid, 'INSERT, UPDATE, DELETE')
+    AND (has_table_privilege('gateway_app', oid, 'INSERT, UPDATE, DELETE') OR relname = 'jobs')
 ORDER BY relname
 """
-"""The tables that requests write."""
+"""The tables that requests write, jobs by functions alone."""
 
 INSTALL = """
 CREATE SCHEMA watch;

@@ -43,7 +43,7 @@ RULES: dict[type[Entity], Rule] = {
     BillingCache:            Rule(ADMIN,   NOBODY, NOBODY, NOBODY, also_read=BILLING),
     Notification:            Rule(NOBODY, NOBODY, NOBODY, NOBODY, "user_id",
                                   ("read", "update", "delete"), inside=True),
-    Job:                     Rule(ADMIN,  NOBODY, ADMIN,  NOBODY, "user_id",
+    Job:                     Rule(ADMIN,  ADMIN,  ADMIN,  NOBODY, "user_id",
                                   ("read", "update"), inside=True),
 }
 # fmt: on

@@ -10,6 +10,9 @@ SUBJECTS = {
 }
 """The subject of each product's scopes, in words."""
 
+WORK = "jobs:work"
+"""The scope of workers outside of the gateway, which no other scope but `admin` includes."""
+
 
 def _worded(whose: str, everything: str) -> dict[str, str]:
     return {
@@ -19,7 +22,10 @@ def _worded(whose: str, everything: str) -> dict[str, str]:
             f"{product}:read": f"See {whose} {SUBJECTS[product]}",
             f"{product}:write": f"See, create, change and delete {whose} {SUBJECTS[product]}",
         }.items()
-    } | {"admin": everything}
+    } | {
+        WORK: f"Run background jobs of {whose} organizations, and see their arguments",
+        "admin": everything,
+    }
 
 
 SCOPES = _worded("your", "Do everything that you may do, in your name")
@@ -33,8 +39,8 @@ OPENID_SCOPES = {
 Introspection shows the `sub` of every token, and refresh tokens are issued to every application
 that is registered for them: neither adds anything, and there is no ID token.
 """
-OPEN_SCOPES = tuple(scope for scope in SCOPES if scope != "admin")
-"""The scopes that are requested by default: all but `admin`."""
+OPEN_SCOPES = tuple(scope for scope in SCOPES if scope not in (WORK, "admin"))
+"""The scopes that are requested by default: all but `admin` and that of workers."""
 OF_SERVICE = _worded("its", "Do everything that its role allows")
 """The rights of each scope for a service account, in words."""
 

@@ -19,7 +19,7 @@ from starlette.responses import (
 from starlette.routing import BaseRoute, Route
 
 from auth.oauth.clients import EXPLORER
-from auth.policy.scope_names import SCOPES
+from auth.policy.scope_names import OPEN_SCOPES, SCOPES
 from graph.explorer.bundle import STATIC, Bundle
 from graph.explorer.examples import read_examples
 from graph.settings import Settings
@@ -76,7 +76,7 @@ class Explorer:
             "demo": demo,
             "issuer": settings.url,
             "client": EXPLORER,
-            "scopes": json.dumps(SCOPES),
+            "scopes": json.dumps({name: SCOPES[name] for name in (*OPEN_SCOPES, "admin")}),
         }
         self._told = {name: escape(value) for name, value in told.items()}
 

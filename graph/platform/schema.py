@@ -2,7 +2,7 @@
 
 import strawberry
 
-from graph.platform.jobs import types
+from graph.platform.jobs import outside, types
 
 NODES = (types.Job,)
 
@@ -13,7 +13,7 @@ class Query(types.Query):
 
 
 @strawberry.type
-class Mutation(types.Mutation):
+class Mutation(types.Mutation, outside.Mutation):
     pass
 
 

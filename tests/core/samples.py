@@ -141,13 +141,13 @@ SAMPLES: dict[type[Entity], Sample] = {
     ),
     Job: Sample(
         parent=Organization,
-        new=None,  # what needs them makes them
+        new=lambda house, _: {"organizationId": house.organization, "kind": "external.sample"},
         row=lambda house: {
             "organization_id": house.organization,
             "kind": "tests.sample",
             "user_id": house.people[HOLDER],
         },
-        mutations={"create": None, "update": "jobRetry", "delete": None, "restore": None},
+        mutations={"update": "jobRetry", "delete": None, "restore": None},
     ),
     Project: Sample(
         parent=Organization,

@@ -40,17 +40,26 @@ NAMED = {
     "userId": "profiles",
     "serviceAccountId": "profiles",
     "token": "organization_invitations",
+    "leaseId": "jobs",
 }
 """The table of the IDs in an argument of this name; others take the mutation's own type."""
 
 CHOSEN = {"clientId"}
 """IDs that clients choose, and that are no row's."""
 
-ANY_TYPE = {("purge", ("ids",)): "requirements"}
-"""The table to use for IDs of any type: one that has rows in every place."""
+ANY_TYPE = {
+    ("purge", ("ids",)): "requirements",
+    **{(name, ("id",)): "jobs" for name in ("jobExtend", "jobComplete", "jobFail")},
+}
+"""The table to use for IDs of any type, which has rows in every place, and of rows that the answer
+does not show."""
 
-SAID = {"slug": "a-slug", "email": "somebody@test.example"}
-WITHOUT_IDS = {"organizationCreate", "personalTokenCreate"}
+SAID = {
+    "slug": "a-slug",
+    "email": "somebody@test.example",
+    **dict.fromkeys(("kind", "kinds"), "external.text"),
+}
+WITHOUT_IDS = {"organizationCreate", "personalTokenCreate", "jobsClaim"}
 
 NO_ERROR = {"leaseRelease"}
 """Mutations without an error for a missing row: there was no lease to release."""

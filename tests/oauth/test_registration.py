@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from auth import oauth
 from auth.accounts.mail import Outbox
 from auth.oauth import limits
-from auth.policy.scope_names import SCOPES
+from auth.policy.scope_names import OPEN_SCOPES
 from tests.oauth.conftest import (
     CALLBACK,
     ISSUER,
@@ -58,7 +58,7 @@ async def test_d01_a_registration_is_answered_with_everything_that_is_kept(http)
         "application_type": "web",
         "require_pushed_authorization_requests": False,
         "dpop_bound_access_tokens": False,
-        "scope": " ".join(scope for scope in SCOPES if scope != "admin"),
+        "scope": " ".join(OPEN_SCOPES),
     }
 
 
