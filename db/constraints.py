@@ -34,7 +34,7 @@ BY_TRIGGER = {
         "user_id", "A service account belongs to one organization."
     ),
     "ck_organization_members_role_serves": Violation(
-        "role", "A service account is never an owner."
+        "role", "A service account cannot be an owner."
     ),
     "ck_organization_clients_service_account_id_serves": Violation(
         "service_account_id", "An application acts as a service account of its organization."
@@ -43,7 +43,7 @@ BY_TRIGGER = {
         "service_account_id", "An API key acts as a service account of its organization."
     ),
     "ck_user_roles_admin_role_serves": Violation(
-        "admin_role", "A service account is never an owner."
+        "admin_role", "A service account cannot be an owner."
     ),
 }
 """Violations that triggers raise, by names like those of checks."""

@@ -126,7 +126,7 @@ def as_strict_name(text: str) -> str:
     """Return a text as a name. Raises INVALID where more than white space would be removed."""
     name = as_name(text)
     if name != unicodedata.normalize("NFC", text.strip()):
-        raise Problem("INVALID", "A name has one line, and no invisible characters.")
+        raise Problem("INVALID", "A name must have one line, and no invisible characters.")
     return name
 
 

@@ -67,8 +67,8 @@ IN_WORDS = {
 }
 """The name of each role, for the text of mails and pages."""
 
-NOT_YOURS = "This invitation is for another address than that of your account."
-ANSWERED = "The invitation has been used or withdrawn."
+NOT_YOURS = "This invitation is for a different address than that of your account."
+ANSWERED = "The invitation has been answered or canceled."
 
 
 class Invitation(NamedTuple):

@@ -102,9 +102,9 @@ async def new_personal_token(
     """
     await require_may_issue(session, transaction)
     if transaction.viewer.confined_to is not None:
-        raise Problem("FORBIDDEN", "The token reaches one organization; a personal token all.")
+        raise Problem("FORBIDDEN", "A token for one organization cannot create personal tokens.")
     if transaction.viewer.is_service:
-        raise Problem("FORBIDDEN", "A service account has API keys, and no tokens of its own.")
+        raise Problem("FORBIDDEN", "A service account cannot have personal tokens.")
     session.show_secret()
     text = new_token(PERSONAL)
     token = PersonalToken(

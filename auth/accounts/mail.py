@@ -128,7 +128,7 @@ class Outbox:
         if len(self._work) >= MOST_WAITING:
             work.close()
             log.warning("mail not sent", error="too much waits already")
-            raise Problem("BUSY", "Too much mail is on its way; try again in a moment.")
+            raise Problem("BUSY", "Too many mails are being sent. Try again in a moment.")
         task = asyncio.create_task(_logged(work))
         self._work.add(task)
         task.add_done_callback(self._work.discard)

@@ -113,5 +113,5 @@ async def _opened(connection: Lent, statement: str, purpose: LinkPurpose, secret
 
 def not_found() -> Problem:
     """Return the one error for links that are used, expired, cancelled, incomplete or unknown."""
-    message = "This link has been used, has expired or is incomplete. Ask for another."
+    message = "This link has been used, has expired or is incomplete. Request a new one."
     return Problem("NOT_FOUND", message)

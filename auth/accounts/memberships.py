@@ -58,7 +58,7 @@ async def owner_leaves(transaction: Transaction, member: OrganizationMember) -> 
     )
     remaining = [owner for owner in owners if owner.id != member.id]
     if not remaining:
-        raise Problem("LAST_OWNER", "An organization keeps at least one owner.")
+        raise Problem("LAST_OWNER", "An organization must have at least one owner.")
     organization = await transaction.find(Organization, member.organization_id)
     if organization.owner_id == member.user_id:
         first = min(remaining, key=lambda owner: (owner.created_at, owner.id))

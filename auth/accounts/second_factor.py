@@ -78,17 +78,17 @@ START_ANEW = "UPDATE second_factors SET failures = 0 WHERE user_id = $1"
 EMAIL = "SELECT email FROM profiles WHERE id = $1"
 
 SPENT = (
-    "Too many wrong codes have been tried: your authenticator app is not asked any more. Use one of"
-    " your recovery codes, or ask an administrator to turn the second factor off."
+    "Codes of your authenticator app are not accepted any more after too many wrong ones. Use one of"
+    " your recovery codes, or ask an administrator to turn two-factor authentication off."
 )
-WRONG = "This code is not right. Codes change every 30 seconds, and each works once."
-ON_ALREADY = "Codes are asked of you already."
-NOT_ON = "No codes are asked of you."
+WRONG = "This code is wrong. Codes change every 30 seconds, and each works once."
+ON_ALREADY = "Two-factor authentication is already on."
+NOT_ON = "Two-factor authentication is not on."
 LOG = {
-    "second_factor_on": "An authenticator app is asked for from now on when you sign in.",
-    "second_factor_off": "No authenticator app is asked for any more when you sign in.",
-    "recovery_codes": "You got new recovery codes; the earlier ones do not work any more.",
-    "recovery_code_use": "A recovery code was used in place of your authenticator app.",
+    "second_factor_on": "A code of your authenticator app is now required to sign in.",
+    "second_factor_off": "A code is no longer required to sign in.",
+    "recovery_codes": "New recovery codes were created. The earlier ones do not work any more.",
+    "recovery_code_use": "A recovery code was used instead of your authenticator app.",
 }
 """The event of each change of a second factor, and the mail that notifies its owner."""
 
@@ -271,7 +271,7 @@ async def _note(connection: Lent, user_id: UUID, action: str, origin: Origin) ->
 
 def _tell(outbox: Outbox, email: str | None, action: str) -> None:
     if email:
-        outbox.notify(email, "How you sign in has been changed", LOG[action])
+        outbox.notify(email, "Your sign-in settings have changed", LOG[action])
 
 
 def _guessed(settings: AuthSettings, email: str, failures: int) -> Mail:

@@ -34,7 +34,7 @@ async def create(
         Organization, organization_id, lock=False, field=["organization_id"]
     )
     if role is UserRoleType.OWNER:
-        raise Problem("INVALID", "A service account is never an owner.", field=["role"])
+        raise Problem("INVALID", "A service account cannot be an owner.", field=["role"])
     id = uuid7()
     account = Profile(
         id=id,
@@ -91,4 +91,4 @@ def service_name(text: str) -> str:
     """Return the name of a service account, normalised. Raises INVALID."""
     if name := person_name(text, "name"):
         return name
-    raise Problem("INVALID", "A service account has a name.", field=["name"])
+    raise Problem("INVALID", "A service account must have a name.", field=["name"])

@@ -51,8 +51,8 @@ REHASH = "UPDATE profile_credentials SET password_hash = $2 WHERE user_id = $1"
 HALF = 600
 """Seconds between a password and the code that belongs to it, at most."""
 
-TOO_LATE = "The code came too late, or from another browser. Start again with your password."
-WRONG = "The e-mail address or the password is not right."
+TOO_LATE = "The code was entered too late, or in another browser. Sign in again."
+WRONG = "The e-mail address or password is wrong."
 NOT_APPROVED = "Your account has not been approved yet. An administrator has to do that first."
 CLOSED = {
     UserStatus.SUSPENDED: "Your account is suspended. Ask an administrator to reopen it.",

@@ -25,7 +25,7 @@ from db.problem import Problem
 from db.traits import ResourceType
 
 TAKEN = "SELECT id FROM profiles WHERE lower(email) = lower($1) AND deleted_at IS NULL"
-CLOSED = "Nobody can sign up here by themselves. Ask an administrator for an account."
+CLOSED = "Sign-up is closed. Ask an administrator for an account."
 NO_MAIL = "This gateway cannot send mail. Ask an administrator."
 
 

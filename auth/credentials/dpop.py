@@ -190,7 +190,7 @@ def _lasts(claims: dict[str, Any], settings: AuthSettings) -> int:
     if settings.require_dpop_nonce:
         raise InvalidProof("A nonce of the server is needed.", fresh_nonce(settings))
     if not now - BACK <= made <= now + AHEAD:
-        message = "The clocks differ, or the proof is too old: use a nonce of the server."
+        message = "The proof is too old, or the clock is wrong. Use a nonce of the server."
         raise InvalidProof(message, fresh_nonce(settings))
     return BACK + AHEAD
 

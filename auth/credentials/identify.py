@@ -54,7 +54,7 @@ class InvalidToken(Problem):
 
     def __init__(
         self,
-        message: str = "The access token is not valid, or is no longer.",
+        message: str = "The access token is invalid, expired or revoked.",
         *,
         scheme: str = BEARER,
         error: str = "invalid_token",

@@ -102,7 +102,9 @@ async def issue(
     past.
     """
     if lifetime <= timedelta():
-        raise Problem("INVALID", "A token's lifetime is more than zero.", field=("lifetime",))
+        raise Problem(
+            "INVALID", "The lifetime of a token must be more than zero.", field=("lifetime",)
+        )
     token, id = new_token(), uuid7()
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         user_id = await id_of(lent, email)

@@ -52,7 +52,7 @@ class Bridge:
         try:
             await asyncio.wait_for(self._turns.acquire(), LONGEST_WAIT)
         except TimeoutError:
-            raise Problem("BUSY", "Too many applications ask for tokens at once.") from None
+            raise Problem("BUSY", "Too many applications request tokens at once.") from None
         try:
             yield
         finally:

@@ -51,8 +51,8 @@ SELECT FROM oauth_device_codes
 WHERE user_code = $1 AND user_id = $2 AND allowed = $3 AND expires_at > now()
 """
 
-UNKNOWN = "No device waits with this code. Look at it again; after ten minutes it shows another."
-TOO_LATE = "This code has been answered already, or has expired. Have the device show another."
+UNKNOWN = "There is no device with this code. Check the code; it changes after ten minutes."
+TOO_LATE = "This code was already used, or has expired. Request a new code on the device."
 
 
 class Waiting(NamedTuple):

@@ -27,8 +27,8 @@ from db.core.organizations import Organization, UserRoleType
 from db.problem import Problem
 
 REGISTERED = "registered an application"
-ROTATED = "given an application another secret"
-CHANGED = "changed how an application is registered"
+ROTATED = "created a new secret of an application"
+CHANGED = "changed an application"
 ENABLED = "enabled an application again"
 """The words for each action in the mails to owners."""
 
@@ -57,7 +57,7 @@ async def create(
         Organization, organization_id, lock=False, field=["organization_id"]
     )
     if service_account_id is not None and role is not None:
-        message = "It acts as one service account: an existing one or a new one."
+        message = "Give either an existing service account or the role of a new one."
         raise Problem("INVALID", message, field=["service_account_role"])
     if role is not None:
         account, _ = await service_accounts.create(
@@ -68,7 +68,7 @@ async def create(
     elif service_account_id is not None:
         account = await service_accounts.find(transaction, service_account_id)
         if account.service_of != organization.id:
-            message = "It is a service account of another organization."
+            message = "The service account is in another organization."
             raise Problem("INVALID", message, field=["service_account_id"])
     row = OrganizationClient(
         organization_id=organization.id,
@@ -126,7 +126,7 @@ async def rotate(
     if row.is_public:
         raise Problem("INVALID", "A public application has no secret.", field=["id"])
     until = None if revoke_former else transaction.now + FORMER_SECRET_LIFETIME
-    # Never merged: of two who rotate at once, one would hold a secret that soon is good no more.
+    # Never merged: of two concurrent rotations, one would return a secret that soon expires.
     transaction.change(
         row,
         expected_version,
@@ -181,7 +181,7 @@ async def _know(transaction: Transaction, row: OrganizationClient, secret: str |
 
 def _until(time: datetime | None) -> str:
     """Return the words of a mail on the former secret."""
-    return f"is good until {time:%Y-%m-%d %H:%M} (UTC)" if time else "is good no more"
+    return f"works until {time:%Y-%m-%d %H:%M} (UTC)" if time else "does not work any more"
 
 
 def _checked(viewer: Viewer, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ DOUBLE_CLICK = timedelta(seconds=10)
 """The time after an answer in which its form may be sent again, such as by a double click."""
 CREDENTIALS = ("client_secret", "client_assertion", "client_assertion_type")
 
-NOT_KNOWN = "The request is not known here, has been answered, or has come too late. Start again."
+NOT_KNOWN = "The request is unknown, has been answered, or has expired. Start over."
 
 
 class PushedRequests(Endpoint):  # type: ignore[misc] # Authlib has no types

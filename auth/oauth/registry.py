@@ -110,17 +110,21 @@ class Registration:
     def require_valid(self) -> None:
         """Raise INVALID with the field at fault."""
         if not is_client_name(self.name):
-            raise Problem("INVALID", "A name has 1 to 200 characters.", field=("name",))
+            raise Problem("INVALID", "The name must have 1 to 200 characters.", field=("name",))
         if wrong := [uri for uri in self.redirect_uris if not is_redirect_uri(uri)]:
-            raise Problem("INVALID", f"{wrong[0]!r} is no redirect URI.", field=("redirectUris",))
+            raise Problem(
+                "INVALID", f"{wrong[0]!r} is not a valid redirect URI.", field=("redirectUris",)
+            )
         if not set(self.scope.split()) <= SCOPES.keys() | OPENID_SCOPES.keys():
             raise Problem("INVALID", f"The scopes are {', '.join(SCOPES)}.", field=("scope",))
         if not set(self.grant_types) <= set(GRANT_TYPES) or (
             self.is_public and "client_credentials" in self.grant_types
         ):
-            raise Problem("INVALID", "It cannot get tokens in this way.", field=("grantTypes",))
+            raise Problem(
+                "INVALID", "The application cannot use these grant types.", field=("grantTypes",)
+            )
         if self.response_types and not self.redirect_uris:
-            raise Problem("INVALID", "It needs a redirect URI.", field=("redirectUris",))
+            raise Problem("INVALID", "A redirect URI is required.", field=("redirectUris",))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ SESSIONS, APPLICATIONS = "/account/sessions", "/account/applications"
 NEWS = {
     "email": "Your e-mail address has been changed. From now on you sign in with it.",
     "password": "Your password has been changed. Your other browsers are signed out.",
-    "second-factor-off": "No code is asked for any more when you sign in.",
+    "second-factor-off": "A code is no longer required to sign in.",
     "session-ended": "The browser is signed out.",
     "others-ended": "All other browsers are signed out.",
     "joined": "You have joined the organization.",

@@ -13,9 +13,9 @@ from db.problem import Problem
 
 HERE = "/account/approvals"
 NEWS = {
-    "approved": "Approved. A mail tells them that they can sign in.",
-    "refused": "Refused. The account is gone, and a mail tells them so.",
-    "settled": "Nothing has changed: somebody else has decided already.",
+    "approved": "Approved. The person has been notified by mail.",
+    "refused": "Refused. The account is deleted, and the person has been notified by mail.",
+    "settled": "Nothing has changed, because somebody else has already decided.",
 }
 
 
@@ -64,5 +64,5 @@ class ApprovalPages:
         """Return the signed-in approver, with a fresh proof."""
         viewer = await self._site.signed_in(request, HERE)
         if not approval.may_approve(self._site.settings, viewer):
-            raise Problem("NOT_FOUND", "There is nothing here for you.")
+            raise Problem("NOT_FOUND", "You do not have access to this page.")
         return await self._site.proved(request, HERE)

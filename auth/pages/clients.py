@@ -23,11 +23,11 @@ from db.problem import Problem
 
 HERE = "/account/clients"
 NEWS = {
-    "changed": "The application is registered with this from now on.",
-    "disabled": "The application is disabled, and so are its tokens.",
+    "changed": "The application has been changed.",
+    "disabled": "The application is disabled, and its tokens do not work.",
     "enabled": "The application is enabled.",
-    "revoked": "The former secret is good no more.",
-    "deleted": "The application is gone, and with it its tokens.",
+    "revoked": "The previous secret is revoked.",
+    "deleted": "The application is deleted, and its tokens do not work any more.",
 }
 MOST_DIGITS = 18
 
@@ -169,7 +169,7 @@ class ClientPages:
         viewer = await owner(self._site, request, HERE)
         version = fields.get("version", "")
         if not (version.isascii() and version.isdigit() and len(version) <= MOST_DIGITS):
-            raise Problem("BAD_REQUEST", "The form names no version.")
+            raise Problem("BAD_REQUEST", "The form has no version.")
         return id_in(fields), int(version), fields, viewer
 
     async def _update(

@@ -24,7 +24,7 @@ from db.fields import among
 from db.problem import Problem
 
 TOKENS, KEYS = "/account/tokens", "/account/keys"
-NEWS = {"revoked": "It is revoked, and whoever shows it is refused from now on."}
+NEWS = {"revoked": "It is revoked. Requests with it are refused."}
 LIVES = {"7": "A week", "30": "30 days", "90": "90 days", "180": "180 days", "365": "A year"}
 """The lifetimes of a new key, by days."""
 USUAL = "90"
@@ -220,9 +220,9 @@ def _input(fields: Mapping[str, str]) -> tuple[str, list[str], datetime]:
     """Return the name, the scopes and the expiry from a form. Raises INVALID."""
     life = fields.get("life", "")
     if life not in LIVES:
-        raise Problem("INVALID", "Choose how long it lives.", field=["life"])
+        raise Problem("INVALID", "Choose how long it is valid.", field=["life"])
     if not (scopes := ticked(fields)):
-        raise Problem("INVALID", "Tick at least one thing that it may do.", field=["scopes"])
+        raise Problem("INVALID", "Select at least one permission.", field=["scopes"])
     return fields.get("name", ""), scopes, datetime.now(UTC) + timedelta(days=int(life))
 
 

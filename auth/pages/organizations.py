@@ -13,7 +13,7 @@ from auth.web.site import Site, answering, see
 from db.problem import Problem
 
 HERE, CLOSE = "/account/organizations", "/account/close"
-NEWS = {"founded": "The organization is there, and you own it."}
+NEWS = {"founded": "The organization has been created, and you are its owner."}
 ROLES = {
     Role.OWNER: "owner",
     Role.ADMIN: "administrator",

@@ -22,7 +22,7 @@ async def owner(site: Site, request: Request, back: str = "") -> Viewer:
     """
     viewer = await site.signed_in(request, back)
     if not owned(viewer):
-        raise Problem("NOT_FOUND", "There is nothing here for you.")
+        raise Problem("NOT_FOUND", "You do not have access to this page.")
     return await site.proved(request, back)
 
 
@@ -48,4 +48,4 @@ def id_in(fields: Mapping[str, str], name: str = "id") -> UUID:
     try:
         return UUID(fields.get(name, ""))
     except ValueError:
-        raise Problem("NOT_FOUND", "There is no such thing here.") from None
+        raise Problem("NOT_FOUND", "There is no such object.") from None

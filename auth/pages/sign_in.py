@@ -16,8 +16,8 @@ from auth.web.site import Site, answering, see
 from db.problem import Problem
 
 NEWS = {
-    "signed-up": "Your account is ready. Sign in with the password that you have just chosen.",
-    "known": "Sign in with your password. The attempts of others do not keep you from it here.",
+    "signed-up": "Your account is ready. Sign in with your new password.",
+    "known": "Sign in with your password. Attempts of others do not delay you in this browser.",
     "closed": "Your account is closed.",
     "changed": "Your password has been changed. Sign in with the new one.",
 }

@@ -34,7 +34,7 @@ async def read_pairs(request: Request, most: int = MOST_FIELDS) -> list[tuple[st
     equal.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-        raise Problem("BAD_REQUEST", f"A form is sent as {FORM}.")
+        raise Problem("BAD_REQUEST", f"Forms must be sent as {FORM}.")
     return pairs_of(await read_body(request, MOST_BYTES), most)
 
 
@@ -62,7 +62,7 @@ def fields_of(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Return the fields by name. Raises BAD_REQUEST when one occurs twice."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise Problem("BAD_REQUEST", "A field stands in the form twice.")
+        raise Problem("BAD_REQUEST", "The form has a duplicate field.")
     return fields
 
 

@@ -87,12 +87,12 @@ async def drafted(
     cannot be written.
     """
     if taken := [file for file in (target, manifest_of(target)) if file.exists()]:
-        raise Problem("ALREADY_EXISTS", f"{taken[0]} is there already.")
+        raise Problem("ALREADY_EXISTS", f"{taken[0]} already exists.")
     with _beside(target) as lines, _beside(target) as described:
         async with reading(connection):
             span = await connection.fetchrow(SPAN, chain.id, from_time, to_time)
             if span is None or span["first"] is None:
-                raise Problem("NOT_FOUND", f"There is no event of {chain} in this time.")
+                raise Problem("NOT_FOUND", f"There is no event of {chain} in this period.")
             first, last = span["first"], span["last"]
             previous = head = await hash_at(connection, chain, first - 1)
             digest = sha256()

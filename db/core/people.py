@@ -84,7 +84,7 @@ class Profile(Entity, kw_only=True):
             "full_name",
             "of_service",
             "service_of IS NULL OR full_name IS NOT NULL",
-            "A service account has a name.",
+            "A service account must have a name.",
         ),
         *not_blank("full_name"),
         *not_blank("job_title"),

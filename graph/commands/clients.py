@@ -135,7 +135,7 @@ def rotate(
     with running(settings) as at:
         rotated = asyncio.run(work(at))
     if rotated is None:
-        raise Problem("NOT_FOUND", f"There is no application {client_id} of yours with a secret.")
+        raise Problem("NOT_FOUND", f"The operator has no application {client_id} with a secret.")
     typer.echo(f"client_secret  {rotated.secret}")
     if rotated.former_until:
         typer.echo(f"former_until   {rotated.former_until.isoformat(timespec='seconds')}")
@@ -160,7 +160,7 @@ def revoke_former_secret(
 
     with running(settings) as at:
         if not asyncio.run(work(at)):
-            message = f"There is no application {client_id} of yours with a former secret."
+            message = f"The operator has no application {client_id} with a previous secret."
             raise Problem("NOT_FOUND", message)
 
 
@@ -183,4 +183,4 @@ def disable(
 
     with running(settings) as at:
         if not asyncio.run(work(at)):
-            raise Problem("NOT_FOUND", f"There is no application {client_id} that could be ended.")
+            raise Problem("NOT_FOUND", f"There is no enabled application {client_id}.")

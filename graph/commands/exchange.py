@@ -113,7 +113,7 @@ async def find_project(session: ViewerSession, name: str) -> UUID:
     if len(found) > 1:
         raise Problem("INVALID", f"Several projects are called {name}: name one by its id.")
     if not found:
-        raise Problem("NOT_FOUND", f"There is no project {name} that this person sees.")
+        raise Problem("NOT_FOUND", f"There is no project {name} that this person can read.")
     id = found[0]["id"]
     assert isinstance(id, UUID)  # noqa: S101 (a row's values are untyped)
     return id

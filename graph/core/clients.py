@@ -190,7 +190,7 @@ async def organization_allowed_clients_set(
         await keys.require_may_issue(session, transaction)
         organization = await transaction.find(db.Organization, id)
         if not transaction.rights.require_role(Role.OWNER, id):
-            raise Problem("FORBIDDEN", "Only owners say which applications reach it.")
+            raise Problem("FORBIDDEN", "Only owners can change which applications have access.")
         if len(listed or ()) > MOST_ALLOWED_CLIENTS:
             message = f"An organization allows at most {MOST_ALLOWED_CLIENTS} applications."
             raise Problem("INVALID", message, field=["client_ids"])

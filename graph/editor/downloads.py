@@ -64,7 +64,9 @@ def routes(database: Database, settings: Settings, outbox: Outbox) -> list[BaseR
         numbers = await matrix.summary()
         for name, most in (("rows", MOST_ROWS), ("columns", MOST_COLUMNS)):
             if numbers[name] > most:
-                raise Problem("INVALID", f"There are {numbers[name]} {name}, at most {most} fit.")
+                raise Problem(
+                    "INVALID", f"There are {numbers[name]} {name}; the maximum is {most}."
+                )
         columns = [row async for page in _pages(matrix.of_columns()) for row in page]
 
         async def renew() -> None:
@@ -87,7 +89,7 @@ async def _side(context: Context, request: Request, name: str) -> Side:
     """Return the document or project that a parameter of the query names. Raises NOT_FOUND."""
     id = uuid_of(request.query_params.get(name, ""))
     if id is None:
-        raise Problem("INVALID", f"`{name}` is the ID of a document or a project.")
+        raise Problem("INVALID", f"`{name}` must be the ID of a document or a project.")
     row: Any = await context.node(id, (Document, Project))
     return Side("project_id" if row.model is Project else "document_id", id)
 
@@ -96,7 +98,7 @@ def _types(request: Request) -> tuple[TraceLinkType, ...]:
     """Return the types of links that the query names, as `linkType=SATISFIES`; by default all."""
     named = request.query_params.getlist("linkType")
     if unknown := [name for name in named if name not in TraceLinkType.__members__]:
-        raise Problem("INVALID", f"There is no type of links {unknown[0][:50]!r}.")
+        raise Problem("INVALID", f"Unknown link type {unknown[0][:50]!r}.")
     return tuple(dict.fromkeys(TraceLinkType[name] for name in named)) or tuple(TraceLinkType)
 
 

@@ -15,4 +15,4 @@ def require_known(request: Request, names: Collection[str], several: str | None 
             message = f"There is no parameter {name[:50]!r}, only {', '.join(names)}."
             raise Problem("INVALID", message, field=[name])
         if given.count(name) > 1 and name != several:
-            raise Problem("INVALID", f"`{name}` is given once.", field=[name])
+            raise Problem("INVALID", f"`{name}` must be given once.", field=[name])

@@ -114,5 +114,5 @@ def _days(request: Request) -> int:
     require_known(request, ("last",))
     text = request.query_params.get("last", str(DEFAULT_DAYS))
     if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MOST_DAYS:
-        raise Problem("INVALID", f"`last` is a number of days from 1 to {MOST_DAYS}.")
+        raise Problem("INVALID", f"`last` must be a number of days from 1 to {MOST_DAYS}.")
     return int(text)

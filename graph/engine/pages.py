@@ -191,7 +191,7 @@ class Many(Field):
         asked, session, edge = self.asked(run), run.session, self.edge
         assert edge.key is not None  # noqa: S101 (nothing at the root is in the past)
         if run.is_searched(self._called):
-            raise Problem("INVALID", "Words are found in the present only.", field=["search"])
+            raise Problem("INVALID", "A past state cannot be searched.", field=["search"])
         pages = await session.pages(
             edge.model,
             edge.key,

@@ -121,7 +121,9 @@ def _shape(keys: Sequence[Key]) -> str:
 
 
 def _decoded(keys: Sequence[Key], cursor: str, argument: str) -> list[Any]:
-    wrong = Problem("INVALID", "This cursor is of another list or sort order.", field=[argument])
+    wrong = Problem(
+        "INVALID", "This cursor belongs to another list or sort order.", field=[argument]
+    )
     try:
         shape, *values = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if shape != _shape(keys) or len(values) != len(keys):

@@ -98,7 +98,7 @@ def given(input: Any, within: Place = ("input",)) -> dict[str, Any]:
         column, place = name.removesuffix(PATCH), (*within, to_camel_case(name))
         keys = sent.pop(name)
         if not isinstance(keys, dict):
-            message = "A merge patch is a JSON object."
+            message = "A merge patch must be a JSON object."
             raise Problem("INVALID", message, field=place)
         if column in sent:
             message = f"Send either `{to_camel_case(column)}` or `{to_camel_case(name)}`."

@@ -121,7 +121,7 @@ def incomplete(message: str) -> Problem:
 
 def unreachable() -> Problem:
     """Return the error of a storage that does not answer."""
-    return Problem("BUSY", "The storage of files does not answer. Try again later.")
+    return Problem("BUSY", "The file storage is not available. Try again later.")
 
 
 ZIP = b"PK\x03\x04"

@@ -87,7 +87,7 @@ async def begin(info: Info, transaction: Transaction, file: StoredFile) -> None:
     """
     most = info.context.storage.largest
     if file.size > most:
-        raise Problem("INVALID", f"A file has at most {most} bytes.", field=["size"])
+        raise Problem("INVALID", f"A file can have at most {most} bytes.", field=["size"])
     file.expires_at = transaction.now + UPLOAD_LIFE
     transaction.add(file)
 
@@ -164,7 +164,7 @@ async def _pending(transaction: Transaction, model: type[F], id: UUID) -> F:
     file: F = await transaction.find(model, id)
     transaction.require_update(file, {})
     if file.expires_at and file.expires_at <= transaction.now:
-        raise Problem("INVALID", "The time for the upload is over.", field=["id"])
+        raise Problem("INVALID", "The upload has expired.", field=["id"])
     return file
 
 

@@ -163,7 +163,7 @@ class Presence:
     def _find(self, client: Client) -> tuple[UUID, Present]:
         found = self._board.find(client)
         if found is None:
-            message = "You do not follow the presence in this document with this `clientId`."
+            message = "There is no presence subscription of this document with this `clientId`."
             raise Problem("NOT_FOUND", message, field=["input", "clientId"])
         return found
 

@@ -103,7 +103,7 @@ class PropertyValueOrderInput(SortInput):
         place = (*field, "property")
         _require_key(self.key, place)
         if self.type not in SORTED:
-            message = "A list of choices cannot be sorted by."
+            message = "A list of choices cannot be used for sorting."
             raise Problem("INVALID", message, field=(*place, "type"))
         kind = SORTED[self.type]
         return json_values.sort_keys(model.properties, self.key, kind, descending=descending)

@@ -33,9 +33,9 @@ class SignedAddress:
         signature = given.pop(SIGNATURE, "")
         expected = self._signature(method, path, given)
         if not hmac.compare_digest(signature.encode(), expected.encode()):
-            raise Problem("FORBIDDEN", "The address is not valid.")
+            raise Problem("FORBIDDEN", "The URL is not valid.")
         if int(given[EXPIRES]) < time.time():
-            raise Problem("FORBIDDEN", "The address has expired.")
+            raise Problem("FORBIDDEN", "The URL has expired.")
 
     def _signature(self, method: str, path: str, given: Mapping[str, str]) -> str:
         signed = "\n".join((method, path, urlencode(sorted(given.items()), quote_via=quote)))

@@ -128,7 +128,7 @@ async def test_events_outside_of_every_organization_are_exported(ledger, export)
 async def test_a_file_that_is_there_is_not_overwritten(ledger, export, file):
     before = file.read_bytes()
     run = await export()
-    assert run.sentence == f"{file} is there already."
+    assert run.sentence == f"{file} already exists."
     assert file.read_bytes() == before
     run = await export(to="no/such/folder")
     assert run.sentence.endswith("cannot be written: No such file or directory.")

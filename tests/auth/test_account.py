@@ -143,7 +143,7 @@ async def test_all_other_browsers_are_signed_out_at_once(browse, mine, person):
     for other in others:
         assert not (await other.get("/session")).json()["signedIn"]
     page = (await mine.get("/account/sessions")).text
-    assert "Sign all others out" not in page
+    assert "Sign out all others" not in page
 
 
 async def test_nobody_signs_other_people_out(browse, mine, superuser, database):

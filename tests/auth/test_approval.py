@@ -64,7 +64,7 @@ async def test_whoever_waits_is_let_in(approver, browse, person, mailbox, email,
     answer = await press(approver, "approve", id)
     assert answer.headers["location"] == f"{HERE}?news=approved"
     page = (await approver.get(answer.headers["location"])).text
-    assert "A mail tells them" in page
+    assert "notified by mail" in page
     assert email not in page
     assert (await mailbox.of(email))[-1].subject == "Your account has been approved"
     assert (await sign_in(newcomer, email)).status_code == 303

@@ -76,12 +76,12 @@ async def test_one_that_runs_at_people_has_no_secret(owner, organization):
     made = await register(owner, organization, kind="public")
     assert len(told(made.text)) == 1
     page, _ = await opened(owner, told(made.text)[0])
-    assert "another secret" not in page.text
+    assert "a new secret" not in page.text
 
 
 WRONG = [
-    ({"name": ""}, "A name has 1 to 200 characters."),
-    ({"redirectUris": "javascript:alert(1)"}, "is no redirect URI"),
+    ({"name": ""}, "The name must have 1 to 200 characters."),
+    ({"redirectUris": "javascript:alert(1)"}, "is not a valid redirect URI"),
     ({"redirectUris": ""}, "redirect URI"),
     ({"scope:requirements:read": None}, "Choose at least one of"),
     ({"kind": "owner", "redirectUris": ""}, "redirect URI"),
@@ -129,14 +129,14 @@ async def test_it_is_changed_switched_rotated_and_deleted(owner, organization, s
     assert rotated["client_secret"] != row["client_secret"]
     assert rotated["former_secret"] == row["client_secret"]
     page, form = await opened(owner, client_id)
-    assert "The former secret is good until" in page.text
+    assert "The previous secret works until" in page.text
     answer = await owner.post(f"{HERE}/revoke-former", data=form)
     assert answer.headers["location"] == f"{HERE}?news=revoked"
     assert (await stored(superuser, client_id))["former_secret"] is None
     page, form = await opened(owner, client_id)
-    assert "The former secret is good until" not in page.text
+    assert "The previous secret works until" not in page.text
     shown = await owner.post(f"{HERE}/rotate", data=form | {"revokeFormer": "on"})
-    assert "The former secret" not in shown.text
+    assert "The previous secret" not in shown.text
     assert (await stored(superuser, client_id))["former_secret"] is None
 
     for to in ("disabled", "enabled"):
@@ -230,8 +230,8 @@ async def test_its_owners_are_told_by_mail(owner, organization, person, mailbox)
     assert mail.subject.endswith("an owner has registered an application")
     assert client_id in mail.text
     for path, change, did in (
-        ("change", {"name": "Planner", "scope:organizations:read": "on"}, "changed how"),
-        ("rotate", {}, "another secret"),
+        ("change", {"name": "Planner", "scope:organizations:read": "on"}, "changed an application"),
+        ("rotate", {}, "a new secret"),
         ("switch", {"to": "disabled"}, None),
         ("switch", {"to": "enabled"}, "enabled"),
     ):

@@ -66,7 +66,7 @@ async def test_a_person_makes_a_token_sees_it_once_and_revokes_it(own, browse, p
     assert ended.headers["location"] == f"{TOKENS}?news=revoked"
     assert not await works(browse, text)
     after = await own.get(ended.headers["location"])
-    assert "refused from now on" in after.text
+    assert "Requests with it are refused" in after.text
     assert 'class="tag">revoked' in after.text
     assert "/revoke" not in after.text
 
@@ -104,9 +104,9 @@ async def test_an_owner_makes_a_key_of_a_new_service_account(
 WRONG = [
     ({"name": " "}, "name"),
     ({"name": "x" * 101}, "100"),
-    ({"scope:requirements:read": None}, "at least one thing"),
-    ({"life": "36500"}, "how long it lives"),
-    ({"life": None}, "how long it lives"),
+    ({"scope:requirements:read": None}, "at least one permission"),
+    ({"life": "36500"}, "how long it is valid"),
+    ({"life": None}, "how long it is valid"),
 ]
 
 

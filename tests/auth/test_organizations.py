@@ -35,7 +35,7 @@ async def colleague(database):
 async def test_somebody_founds_an_organization_and_sees_it_with_its_documents(
     mine, person, superuser
 ):
-    assert "You are in none yet" in (await mine.get(HERE)).text
+    assert "You are not a member of an organization yet" in (await mine.get(HERE)).text
     answer = await send(mine, HERE, name="  Häfen & Söhne ")
     assert answer.headers["location"] == f"{HERE}?news=founded"
     row = await superuser.fetchrow("SELECT * FROM organizations WHERE owner_id = $1", person.id)
@@ -85,7 +85,9 @@ async def test_an_account_is_closed_with_what_nobody_else_works_in(
     left = await organization_of(superuser, colleague.id, "Left")
     await superuser.execute(JOIN, left, person.id, "admin")
     page = (await mine.get(CLOSE)).text
-    assert page.index("You leave") < page.index("Left") < page.index("Deleted with your account")
+    assert (
+        page.index("You will leave") < page.index("Left") < page.index("Deleted with your account")
+    )
     assert page.index("Deleted with your account") < page.index("Alone")
     answer = await mine.post(CLOSE, data=hidden(page))
     assert answer.headers["location"] == "/sign-in?news=closed"
@@ -101,15 +103,15 @@ async def test_an_account_is_closed_with_what_nobody_else_works_in(
     await create_person(database, person.email, "Again", PASSWORD)
     again = browse()
     assert (await sign_in(again, person.email)).status_code == 303
-    assert "You are in none yet" in (await again.get(HERE)).text
+    assert "You are not a member of an organization yet" in (await again.get(HERE)).text
 
 
 async def test_an_organization_of_others_keeps_its_only_owner(mine, person, colleague, superuser):
     shared = await organization_of(superuser, person.id, "Shared")
     await superuser.execute(JOIN, shared, colleague.id, "editor")
     page = (await mine.get(CLOSE)).text
-    assert "In the way" in page
-    assert "Close the account for good" not in page
+    assert "Appoint another owner first" in page
+    assert "Close the account permanently" not in page
     answer = await send(mine, "/account", CLOSE)
     assert answer.status_code == 409
     assert "Shared" in answer.text

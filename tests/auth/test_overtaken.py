@@ -36,7 +36,7 @@ async def test_a_sign_in_is_refused_once_another_password_is_chosen(
     form = await signing_in(browser, person)
     answer = await overtaken(browser.post("/sign-in", data=form))
     assert answer.status_code == 401
-    assert "is not right" in answer.text
+    assert "is wrong" in answer.text
     assert not (await browser.get("/session")).json()["signedIn"]
     [failure] = await events(person.id, "login_failed")
     assert "wrong password" in failure["details"]

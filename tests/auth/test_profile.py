@@ -78,7 +78,9 @@ async def test_another_address_counts_once_it_is_confirmed(
     assert await superuser.fetchval(EMAIL, person.id) == new
     assert (await sign_in(browse(), new)).status_code == 303
     assert (await sign_in(browse(), person.email)).status_code == 401
-    assert (await mailbox.of(person.email))[-1].subject == "Your account has another address now"
+    assert (await mailbox.of(person.email))[
+        -1
+    ].subject == "The e-mail address of your account has changed"
     recorded = await events(person.id, "administration")
     asked, changed = recorded[-2:]
     assert (asked["action"], changed["action"]) == ("email_change_request", "email_change")
@@ -117,7 +119,7 @@ async def test_an_address_that_is_taken_is_told_by_mail_alone(
         answer = await send(mine, "/account/email", email=email)
         assert (answer.status_code, answer.headers["location"]) == (303, "/mail-sent")
     [mail] = await mailbox.of(new)
-    assert mail.subject == "Your address was named for another account"
+    assert mail.subject == "Your address was entered for another account"
     assert "token=" not in mail.text
     assert len(await mailbox.of(person.email)) == 2
     link = await mailbox.link(free)

@@ -9,7 +9,7 @@ import pytest
 from auth.credentials.people import approve, create_person
 from tests.auth.conftest import PASSWORD, hidden, send, sign_in
 
-WAITS = "waits for approval"
+WAITS = "is waiting for approval"
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ async def test_the_answer_is_given_before_the_address_is_looked_up(
 async def test_whoever_has_an_account_is_told_by_mail_alone(browser, mailbox, person, superuser):
     assert (await send(browser, "/sign-up", email=person.email)).status_code == 303
     [mail] = await mailbox.of(person.email)
-    assert mail.subject == "You have an account already"
+    assert mail.subject == "You already have an account"
     assert "token=" not in mail.text
     links = "SELECT count(*) FROM mailed_links WHERE email = $1"
     assert await superuser.fetchval(links, person.email) == 0
@@ -142,7 +142,7 @@ async def test_what_is_no_link_is_a_page_that_says_so(browser, token):
     for path in ("/sign-up/confirm", "/forgotten-password/choose"):
         answer = await browser.get(f"{path}?token={token}")
         assert answer.status_code == 404
-        assert "That was not done" in answer.text
+        assert "Request refused" in answer.text
         assert "set-cookie" not in answer.headers
 
 

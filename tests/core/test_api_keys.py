@@ -274,7 +274,7 @@ async def test_a_mail_tells_all_owners_and_nobody_else_of_a_new_key(world, app):
             address = await world.superuser.fetchval(email, person)
             [(subject, told)] = await mails.arrived(address)
             assert subject.endswith("has a new API key")
-            assert f"It ends in {key.row['hint']}." in told
+            assert f"Last characters: {key.row['hint']} " in told
             assert key.text[9:52] not in told
         for person in ("admin", "viewer"):
             assert not mails.to(await world.superuser.fetchval(email, world.people[person]))

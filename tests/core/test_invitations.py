@@ -285,8 +285,8 @@ async def test_an_invitation_is_no_approval(
     await invite(email)
     link = await mails.link(email)
     for mode, says in (
-        ("closed", "nobody can sign up here"),
-        ("approval", "administrator approves"),
+        ("closed", "sign-up is closed"),
+        ("approval", "administrator has approved"),
     ):
         site = create_app(settings.model_copy(update={"sign_up": mode}))
         async with site.router.lifespan_context(site):

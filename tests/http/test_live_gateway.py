@@ -21,7 +21,7 @@ from tests.http.connected import events, socket
 from tests.live.following import FOLLOW, rename
 from tests.serving import served
 
-INVALID = "The access token is not valid, or is no longer."
+INVALID = "The access token is invalid, expired or revoked."
 VIEWER = "{ viewer { profile { email } } }"
 RENAME = """
 mutation ($id: UUID!, $name: String!) {

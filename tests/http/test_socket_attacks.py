@@ -107,7 +107,7 @@ async def test_a_credential_is_read_wherever_clients_have_it(live: Served, paylo
             (4400, "`authorization` is a string of ASCII characters."),
         ),
         ({"headers": "Bearer good"}, (4400, "`headers` is an object.")),
-        ({"authToken": "expired"}, (4403, "The access token is not valid, or is no longer.")),
+        ({"authToken": "expired"}, (4403, "The access token is invalid, expired or revoked.")),
     ],
 )
 async def test_whoever_shows_none_is_told_what_is_missing(live: Served, payload, closed):

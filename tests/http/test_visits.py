@@ -32,7 +32,7 @@ async def test_where_there_is_no_page_a_browser_is_shown_one_that_says_so(
     page = await client.request(method, path, headers=BROWSER)
     assert page.status_code == status
     assert page.headers["content-type"].startswith("text/html")
-    assert "There is no such page" in page.text
+    assert "Page not found" in page.text
     assert 'href="/"' in page.text
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     assert page.headers["cache-control"] == "no-store"

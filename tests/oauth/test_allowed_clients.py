@@ -17,7 +17,7 @@ SET = """mutation ($id: UUID!, $clients: [String!], $version: BigInt = 1) {
 RENAME = """mutation ($id: UUID!) { organizationUpdate(
     id: $id, expectedVersion: 2, input: {name: "Renamed"}) { organization { name } } }"""
 LOOK = "query ($id: UUID!) { organization(id: $id) { name } }"
-CLOSED = "Its owners do not let it into <strong>Harbour</strong>: there it reaches nothing."
+CLOSED = "It has no access to <strong>Harbour</strong>, because the owners do not allow it."
 
 
 async def allow(person, organization, *clients, version=1):
@@ -80,14 +80,14 @@ async def test_the_pages_name_the_organizations_that_are_closed_to_it(
     await allow(person, homes[0])
     page = (await planner.open(person.browser)).text
     assert CLOSED in page
-    assert "Only in Harbour" not in page
-    assert "Only in Quay" in page
+    assert "Only Harbour" not in page
+    assert "Only Quay" in page
     screen = await applications(name="Screen", grant_types=(DEVICE_CODE,))
     waiting = await device(screen, scope="organizations:read")
     page = (await enter(person.browser, waiting.user_code)).text
     assert CLOSED in page
-    assert "Only in Harbour" not in page
-    assert "Only in Quay" in page
+    assert "Only Harbour" not in page
+    assert "Only Quay" in page
 
 
 async def test_only_owners_with_a_fresh_proof_set_the_list(

@@ -14,7 +14,7 @@ from tests.oauth.test_tokens import error
 from tests.oauth.waiting import DEVICE_CODE, OVER, allow, answer, device, enter
 
 AGENT = "Screen/1.0 <b>(Linux)</b>"
-UNKNOWN = "No device waits with this code"
+UNKNOWN = "There is no device with this code"
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def test_people_read_who_asks_for_what_and_from_where(person, waiting):
         assert part in text
     assert "See your documents" in text
     assert "only if you have started this yourself" in text
-    assert "can give itself this name" in text
+    assert "can use this name" in text
     assert "<i>" not in page.text
     assert "<b>" not in page.text
 

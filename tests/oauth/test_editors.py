@@ -56,7 +56,7 @@ async def test_an_editor_registers_and_is_told_apart_from_a_site(editor, person,
     for _ in range(2):  # any program may take the scheme: people are asked each time
         page = await editor.open(person.browser)
         assert "the app cursor on this device" in page.text
-        assert "Any program there can give itself this name" in page.text
+        assert "Any program can use this name" in page.text
         assert "https: cursor:" in page.headers["content-security-policy"]
         answer = await press(person.browser, page)
         assert answer.headers["location"].startswith(f"{CURSOR}?code=")

@@ -164,19 +164,19 @@ async def test_owners_are_told_by_mail_of_what_an_application_may(
         assert "It acts for itself as Partner" in text
         assert first["secret"] not in text
         client = await changed(person.browser, client, scopes=["admin"])
-        assert "do everything" in await told("changed how an application is registered", 2)
+        assert "do everything" in await told("changed an application", 2)
         client = await changed(person.browser, client, redirectUris=[CALLBACK, f"{CALLBACK}/2"])
-        assert "partner. example" in await told("changed how an application is registered", 3)
+        assert "partner. example" in await told("changed an application", 3)
         for nothing in ({"name": "Renamed"}, {"scopes": ["admin"]}, {"isDisabled": True}):
             client = await changed(person.browser, client, **nothing)
         client = await changed(person.browser, client, isDisabled=False)
         await told("enabled an application again", 4)
         about = {"id": client["id"], "version": client["version"]}
         rotated = (await ask(person.browser, ROTATE, **about))["data"]["oauthClientSecretRotate"]
-        text = await told("given an application another secret", 5)
+        text = await told("created a new secret of an application", 5)
         assert rotated["secret"] not in text
-        assert "It is called Renamed" in text
-        assert "Its former secret is good until" in text
+        assert "Name: Renamed" in text
+        assert "The previous secret works until" in text
         assert not mails.to(admin.email)
 
 

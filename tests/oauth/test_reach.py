@@ -100,7 +100,7 @@ async def choose(browser, page, organization):
 
 async def test_an_application_is_let_into_one_organization(planner, person, homes, http):
     page = await planner.open(person.browser)
-    assert "Only in Harbour" in page.text
+    assert "Only Harbour" in page.text
     code = told(await choose(person.browser, page, homes[0]))["code"]
     tokens = (await planner.redeem(code)).json()
     assert await reached(http, tokens["access_token"]) == {str(homes[0])}
@@ -161,6 +161,6 @@ async def test_the_list_says_what_each_application_does(vendor, register):
         name: page.partition(f">{name}</a>")[2].partition("</span>")[0]
         for name in ("Asks", "Both", "Itself")
     }
-    assert told["Asks"].endswith("Gateway security, asks people")
-    assert told["Both"].endswith("Gateway security, asks people, and acts for itself")
+    assert told["Asks"].endswith("Gateway security, acts for people")
+    assert told["Both"].endswith("Gateway security, acts for people and for itself")
     assert told["Itself"].endswith("Gateway security, acts for itself")

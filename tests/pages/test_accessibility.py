@@ -179,7 +179,7 @@ async def walk_account(looking: Looking, place: Place) -> None:
     await looking.at(change, "email-confirm")
     await looking.at("/account/password", "change-password")
     await looking.at("/account/organizations", "organizations-none")
-    await looking.send("Found it", name=LONG)
+    await looking.send("Create", name=LONG)
     await looking.here("organizations")
     await looking.at("/account/close", "close-account")
     left = "UPDATE organization_members SET deleted_at = now() WHERE user_id = $1"
@@ -216,7 +216,7 @@ async def walk_clients(looking: Looking, place: Place) -> None:
         place.new,
     )
     await looking.at("/account/clients", "clients-none")
-    await looking.page.get_by_role("link", name="Register one for").click()
+    await looking.page.get_by_role("link", name="Register an application for").click()
     await looking.here("client-new")
     await looking.send("Register", name=LONG, redirectUris="http://planner.example/cb")
     await looking.here("client-new-refused")
@@ -225,7 +225,7 @@ async def walk_clients(looking: Looking, place: Place) -> None:
     await looking.here("client-secret")
     await looking.at("/account/clients", "clients")
     await looking.page.get_by_role("link", name=LONG.strip(), exact=True).click()
-    await looking.page.get_by_text("Delete it", exact=True).click()
+    await looking.page.get_by_text("Delete", exact=True).click()
     await looking.here("client-change")
 
 
@@ -244,7 +244,7 @@ async def walk_keys(looking: Looking) -> None:
         await looking.send(create)
         await looking.here(f"{name}-secret")
         await looking.at(path, f"{name}s")
-        await looking.page.get_by_text("Revoke it", exact=True).click()
+        await looking.page.get_by_text("Revoke", exact=True).click()
         await looking.here(f"{name}s-revoke")
 
 

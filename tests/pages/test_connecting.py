@@ -81,9 +81,9 @@ async def test_somebody_new_is_approved_and_connects_an_application(
             await newcomer.fill(**{"E-mail_address": email})
             await newcomer.press("Send the link")
             await newcomer.open(await mails.link(email))
-            await newcomer.fill(Your_name="Ada Example", A_password=PASSWORD)
+            await newcomer.fill(Your_name="Ada Example", Password=PASSWORD)
             await newcomer.press("Create the account")
-            await expect(title).to_have_text("Your account waits for approval")
+            await expect(title).to_have_text("Your account is waiting for approval")
 
             async with visiting(browser, approving) as approver:
                 [(_, text)] = await mails.arrived(APPROVER)
@@ -123,7 +123,7 @@ async def test_two_tabs_with_two_requests_are_finished_in_the_other_order(
         await tab.get_by_label("Password", exact=True).fill(PASSWORD)
         await tab.get_by_role("button", name="Sign in").click()
     await other.get_by_role("button", name="Allow").click()  # shown in a session that is over
-    await other.get_by_role("link", name="Ask me again").click()
+    await other.get_by_role("link", name="Try again").click()
     await expect(page.get_by_role("heading")).to_have_text("Allow Planner?")
     await expect(other.get_by_role("heading")).to_have_text("Allow Board?")
     for tab in (other, page):
@@ -169,7 +169,7 @@ async def test_a_keyboard_is_enough(guest: Visitor, address, client, database, e
         await page.keyboard.press("Enter")
         await page.wait_for_load_state()
         if attempt != PASSWORD:
-            await expect(page.get_by_role("alert")).to_contain_text("not right")
+            await expect(page.get_by_role("alert")).to_contain_text("is wrong")
             await page.goto(asked)
     await expect(page.get_by_role("heading")).to_have_text("Allow Planner?")
     await page.wait_for_load_state()  # with its style sheets, which say how the focus looks

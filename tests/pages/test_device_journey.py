@@ -35,7 +35,7 @@ async def test_somebody_connects_a_device_and_denies_another(visitor: Visitor, d
         await expect(title).to_have_text("Connect a device")
         await visitor.fill(Code_on_the_device="bcdf ghjk")
         await visitor.press("Continue")
-        await expect(page.get_by_role("alert")).to_contain_text("No device waits")
+        await expect(page.get_by_role("alert")).to_contain_text("There is no device with this code")
         await visitor.show("device-refused")
         typed = shown["user_code"].lower().replace("-", " ")
         await visitor.fill(Code_on_the_device=typed)

@@ -32,11 +32,11 @@ async def test_somebody_signs_up_and_secures_their_account(visitor: Visitor):  #
         await visitor.show("mail-sent")
 
         await page.goto(visitor.address + await Mails(logged).link(email))
-        await visitor.fill(Your_name="Ada Example", A_password="short")
+        await visitor.fill(Your_name="Ada Example", Password="short")
         await visitor.press("Create the account")
         await expect(page.get_by_role("alert")).to_contain_text("at least 12 characters")
         await visitor.show("confirm-refused")
-        await visitor.fill(A_password=PASSWORD)
+        await visitor.fill(Password=PASSWORD)
         await visitor.press("Create the account")
         await expect(page.get_by_role("status")).to_contain_text("is ready")
         await visitor.show("sign-in")
@@ -55,7 +55,7 @@ async def test_somebody_signs_up_and_secures_their_account(visitor: Visitor):  #
         await expect(title).to_have_text("Your recovery codes")
         await visitor.show("recovery-codes")
         codes = await page.locator(".codes code").all_inner_texts()
-        await visitor.follow("I have kept them")
+        await visitor.follow("I have stored them")
         await visitor.press("Sign out")
 
         await visitor.follow("Sign in")
@@ -63,7 +63,7 @@ async def test_somebody_signs_up_and_secures_their_account(visitor: Visitor):  #
         await visitor.press("Sign in")
         await visitor.fill(Code="000000")
         await visitor.press("Sign in")
-        await expect(page.get_by_role("alert")).to_contain_text("not right")
+        await expect(page.get_by_role("alert")).to_contain_text("is wrong")
         await visitor.show("second-step-refused")
         step = max(step + 1, totp.present_step())  # a code is taken once
         await visitor.fill(Code=totp.code_at(secret, step))
@@ -81,7 +81,7 @@ async def test_somebody_signs_up_and_secures_their_account(visitor: Visitor):  #
         await visitor.follow("Authenticator app")
         await visitor.show("second-factor")
         await visitor.press("Turn it off")
-        await expect(page.get_by_role("status")).to_contain_text("No code is asked for")
+        await expect(page.get_by_role("status")).to_contain_text("A code is no longer required")
     mails = [line for line in logged if "?token=" in line["event"]]
     assert len(mails) == 1
     others = str([line for line in logged if line not in mails])
@@ -145,7 +145,7 @@ async def test_without_the_phone_recovery_codes_sign_in_and_prove(
     await guest.press("Turn it on")
     await expect(page.get_by_role("heading", level=1)).to_have_text("Your recovery codes")
     codes = await page.locator(".codes code").all_inner_texts()
-    await guest.follow("I have kept them")
+    await guest.follow("I have stored them")
     await guest.press("Sign out")
 
     await guest.open("/sign-in?next=/account")
@@ -156,7 +156,7 @@ async def test_without_the_phone_recovery_codes_sign_in_and_prove(
     long_ago = "UPDATE sessions SET proved_at = now() - interval '1 hour' WHERE user_id = $1"
     await superuser.execute(long_ago, id)
     await guest.follow("E-mail address")
-    for used, what in ((codes[0], "not right"), (codes[1], "")):
+    for used, what in ((codes[0], "is wrong"), (codes[1], "")):
         await guest.fill(Password=PASSWORD, Code=used)
         await guest.press("Continue")
         if what:

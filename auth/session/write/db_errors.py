@@ -35,7 +35,7 @@ def refusal(error: DBAPIError | asyncpg.PostgresError) -> Exception:
 
 def lost() -> Problem:
     """Return the error of a broken connection, whose uncommitted work is rolled back."""
-    return Problem("BUSY", "The connection to the database was lost; try again.")
+    return Problem("BUSY", "The connection to the database was lost. Try again.")
 
 
 def missing(model: type[Entity], field: Sequence[str] = ()) -> Problem:

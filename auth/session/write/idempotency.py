@@ -161,8 +161,8 @@ async def _first(
     if (size := len(answered.body)) > LARGEST_ANSWER:
         raise Problem(
             "QUERY_TOO_COMPLEX",
-            f"The answer is larger than {LARGEST_ANSWER} bytes and cannot be kept for a repeat;"
-            " select less of it, or send no idempotency key. Nothing was done.",
+            f"The response is larger than {LARGEST_ANSWER} bytes and cannot be stored for retries."
+            " Select less, or send no idempotency key. Nothing was changed.",
             limit="answer",
             measured=size,
             maximum=LARGEST_ANSWER,

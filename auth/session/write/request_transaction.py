@@ -128,7 +128,7 @@ class RequestTransaction:
         """Commit. After any error, either everything or nothing may have been stored."""
         async with self._alone():
             self.mark_rollback_only(
-                Problem("BUSY", "The request is over.")
+                Problem("BUSY", "The request has ended.")
             )  # for reads that nobody waits for
             await self._loan.commit()
         for work in self.on_commit:

@@ -100,7 +100,7 @@ class Document:
         if name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
         if name is None:
-            message = "The document has several operations: `operationName` says which to run."
+            message = "The document has several operations: `operationName` must name one of them."
             raise Problem("INVALID", message, field=["operationName"])
         if operation := self.operations.get(name):
             return operation

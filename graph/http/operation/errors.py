@@ -19,7 +19,7 @@ Error = dict[str, Any]
 """One member of `errors`: message, extensions, and locations and path where there are any."""
 
 MASKED = "Internal error. The log of the gateway has the details by this request ID."
-NEVER_NULL = "An input field is null that can be omitted, but cannot be null."
+NEVER_NULL = "An input field is null. It can be omitted, but not null."
 MOST = 5
 """Errors of a refused request in the answer; more would only help an attacker."""
 LONGEST_MESSAGE = 500

@@ -43,8 +43,8 @@ class RateLimit:
             wait = math.ceil(bucket.wait(units, now))
             raise Problem(
                 "RATE_LIMITED",
-                f"You ask for more than there is: the operation costs {units:g}, {int(left)} are"
-                f" left, and {self._rate:g} a second come back.",
+                f"The rate limit is exceeded: the operation costs {units:g}, {int(left)} are left,"
+                f" and {self._rate:g} per second are added.",
                 limit="cost rate",
                 principal=self.kind,
                 retryAfter=max(wait, 1),

@@ -33,7 +33,7 @@ class RequestTag(Generic[T]):
         """Return the request's value, None where it has none. Raises INVALID with the path."""
         sent = headers.getlist(self.header)
         if len(sent) > 1:
-            message = f"The header {self.header} is sent once."
+            message = f"The header {self.header} must be sent once."
             raise Problem("INVALID", message, field=[self.header])
         header = self._of_header(sent[0].strip(" \t")) if sent else None
         extensions = params.extensions or {}
@@ -43,9 +43,9 @@ class RequestTag(Generic[T]):
         value = self.read(given) if isinstance(given, str) else None
         field = ["extensions", self.member]
         if value is None:
-            raise Problem("INVALID", f"`{self.member}` holds {self.form}.", field=field)
+            raise Problem("INVALID", f"`{self.member}` must be {self.form}.", field=field)
         if header not in (None, value):
-            message = f"The header {self.header} says something else."
+            message = f"The header {self.header} has another value."
             raise Problem("INVALID", message, field=field)
         return value
 
@@ -55,6 +55,6 @@ class RequestTag(Generic[T]):
             text = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else ""
         value = self.read(text)
         if value is None:
-            message = f"The header {self.header} holds {self.form}, bare or as one quoted string."
+            message = f"The header {self.header} must be {self.form}, with or without quotes."
             raise Problem("INVALID", message, field=[self.header])
         return value

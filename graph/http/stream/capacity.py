@@ -36,7 +36,7 @@ class Capacity(Collector):
         settings = self._settings
         headers = {"Retry-After": str(WAIT)}
         if sum(self._connections.values()) >= settings.live_connections:
-            message = "This node holds as many live connections as it can."
+            message = "This node has reached its maximum of live connections."
             raise Refusal(503, message, code="BUSY", headers=headers)
         if self._addresses[address] >= settings.live_connections_per_address:
             message = "There are too many live connections from this address."
@@ -57,7 +57,7 @@ class Capacity(Collector):
         if self._people[person] >= settings.live_subscriptions_per_person:
             raise _too_many("for one person", settings.live_subscriptions_per_person)
         if sum(self._subscriptions.values()) >= settings.live_subscriptions:
-            raise Problem("BUSY", "This node holds as many subscriptions as it can.")
+            raise Problem("BUSY", "This node has reached its maximum of subscriptions.")
         self._subscriptions[transport] += 1
         self._people[person] += 1
 

@@ -301,7 +301,7 @@ def read(query_string: bytes) -> Question:
     try:
         id = str(UUID(given[about[0]]))
     except ValueError:
-        raise Problem("INVALID", "The id is a UUID.", field=about) from None
+        raise Problem("INVALID", "The ID must be a UUID.", field=about) from None
     return Question(
         about[0],
         id,

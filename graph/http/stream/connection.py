@@ -320,7 +320,7 @@ class RunningOperation(ABC):
         visit = self.visit
         person = visit.person
         if person is None:
-            raise Problem("UNAUTHENTICATED", "Only those who are signed in can subscribe.")
+            raise Problem("UNAUTHENTICATED", "Subscriptions require authentication.")
         visit.live.capacity.subscribe(visit.transport, person, visit.subscriptions)
         visit.subscriptions += 1
         self._counted = person

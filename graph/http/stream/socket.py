@@ -33,7 +33,7 @@ CREDENTIALS = ("authorization", "dpop")
 """Members of the first payload, or of its `headers`, that replace the headers of these names."""
 TOKEN = "authtoken"  # noqa: S105 (the name of a member)
 """A member that holds the token alone, as in examples of some clients."""
-NOTHING_SHOWN = "No credential: the payload of connection_init holds `authorization`."
+NOTHING_SHOWN = "No credential: send `authorization` in the payload of connection_init."
 
 REASONS = {Close.TRY_AGAIN: "Try again later", Close.DEFECT: "Internal error"}
 """Reasons in place of the problem's message, when it is not the client's fault."""
