@@ -78,8 +78,8 @@ START_ANEW = "UPDATE second_factors SET failures = 0 WHERE user_id = $1"
 EMAIL = "SELECT email FROM profiles WHERE id = $1"
 
 SPENT = (
-    "Codes of your authenticator app are not accepted any more after too many wrong ones. Use one of"
-    " your recovery codes, or ask an administrator to turn two-factor authentication off."
+    "Codes of your authenticator app are not accepted any more, after too many wrong ones. Use one"
+    " of your recovery codes, or ask an administrator to turn two-factor authentication off."
 )
 WRONG = "This code is wrong. Codes change every 30 seconds, and each works once."
 ON_ALREADY = "Two-factor authentication is already on."
