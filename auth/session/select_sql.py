@@ -1,6 +1,6 @@
 """The SQL of a `Select`: pages beneath parents, lists of their own, counts, and rows joined."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -31,6 +31,7 @@ from sqlalchemy.sql.elements import UnaryExpression
 from auth.policy import permitted_to, ways_to
 from auth.policy.grant_lists import ONE, PUBLIC
 from auth.policy.shaped import PUBLIC_PROJECTS, Shape, Way, open_by
+from auth.session.ancestry import parents
 from auth.session.look_up import LIMIT, look_up
 from auth.session.row import HIDDEN_COLUMNS
 from auth.session.select import Join, Output, Select
@@ -81,11 +82,13 @@ def criteria(
     *,
     of: Readable | None = None,
     beneath: str | None = None,
+    known: Collection[str] = (),
 ) -> Iterator[ColumnElement[bool]]:
     """Yield the criteria of every read, in these columns, for viewers with grants of this shape.
 
     Where the column `beneath` of the model `of` is one of `parents`, and its rows are in the
-    documents in which these are, only the deleted blocks of those documents are read.
+    documents in which these are, only the deleted blocks of those documents are read. Keys that are
+    `known` lead to nothing deleted.
     """
     if issubclass(model, Part):
         whole: Any = model.whole.__table__
@@ -94,7 +97,7 @@ def criteria(
         yield exists.correlate_except(whole)
     else:
         yield columns.deleted_at.is_(None)
-        yield from not_hidden_in(model, columns, beneath=beneath, of=of)
+        yield from not_hidden_in(model, columns, beneath=beneath, of=of, known=known)
     yield permitted_to(model, columns, shape)
 
 
@@ -184,7 +187,8 @@ def _joined(
     for i, join in enumerate(asked.joins):
         table: Any = join.model.__table__.alias(f"t{i}")
         same = asked.parents if _in_its_document(asked.model, join) else None
-        shown = criteria(join.model, table.c, shape, of=asked.model, beneath=same)
+        known = _known(asked.model, join)
+        shown = criteria(join.model, table.c, shape, of=asked.model, beneath=same, known=known)
         outputs = [_output(join.model, o, n, table.c) for n, o in _outputs(asked, i)]
         row = select(*outputs).where(table.c.id == page.c[f"k{i}"], *shown)
         found.append(row.limit(literal_column("1")).lateral(f"j{i}"))
@@ -339,3 +343,23 @@ def _in_its_document(model: Readable, join: Join) -> bool:
     table: Any = model.__table__
     keys = table.c[join.key].foreign_keys
     return any("document_id" in key.constraint.column_keys for key in keys)
+
+
+def _known(model: Readable, join: Join) -> frozenset[str]:
+    """Return the keys of a joined row that name the same as those of the row that names it.
+
+    Those were compared with what is deleted, and so was the key itself where it names an ancestor:
+    then nothing above that is deleted either.
+    """
+    if issubclass(model, Part):  # shown with its whole, and not compared by itself
+        return frozenset()
+    table: Any = model.__table__
+    found = {*parents(join.model)} if join.key in parents(model) else set[str]()
+    for key in table.c[join.key].foreign_keys:
+        pairs = [(one.parent, one.column) for one in key.constraint.elements]
+        others = [pair for pair in pairs if pair[0] is not key.parent]
+        if key.constraint.referred_table is join.model.__table__ and not any(
+            own.nullable for own, _ in others
+        ):
+            found |= {own.key for own, theirs in others if own.key == theirs.key}
+    return frozenset(found)

@@ -1,6 +1,6 @@
 """The rows that exist for a viewer: permitted, not deleted, and beneath nothing that is deleted."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any
 
@@ -47,18 +47,21 @@ def not_hidden_in(
     but: type[Entity] | None = None,
     beneath: str | None = None,
     of: Readable | None = None,
+    known: Collection[str] = (),
 ) -> Iterator[ColumnElement[bool]]:
     """Yield the same criteria in these columns: those of the model's table, or of an alias of it.
 
     Each compares with a set of ids that PostgreSQL reads once a statement, and not with a join: it
     would evaluate a join for every row before it sorts or stops at a limit. `of` is the model that
-    has the column `beneath`, if not this one.
+    has the column `beneath`, if not this one. Keys that are `known` lead to nothing deleted.
     """
     for key, scope in SCOPE_MODELS.items():
-        if hasattr(model, key) and scope is not but:
+        if hasattr(model, key) and scope is not but and key not in known:
             deleted = select(scope.id).where(scope.deleted_at.is_not(None), _ours(scope))
             yield _is_not_among(columns[key], deleted)
     for key, parent in parents(model).items():
+        if key in known:
+            continue
         gone = _gone(parent, of or model, beneath)
         yield _is_not_among(columns[key], select(gone.c.id))
 
