@@ -45,7 +45,7 @@ from graph.http.stream.handshake import SocketEndpoint
 from graph.jobs import worker_of
 from graph.kit.context import Context
 from graph.kit.feed import Place
-from graph.live.bus import Bus, PostgresBus
+from graph.live.bus import Bus, PostgresBus, channel_of
 from graph.live.cursor import Cursors
 from graph.live.feed import FeedPages
 from graph.live.hub import Hub
@@ -87,7 +87,9 @@ def create_app(settings: Settings) -> Gateway:
     metrics = Metrics(lambda: pool_use(database))
     operations = Operations(schema, settings, metrics, Refusals(database, settings))
     cursors = Cursors(settings)
-    presence, *waking = _buses(settings) or [PostgresBus(database, "presence")]
+    presence, *waking = _buses(settings) or [
+        PostgresBus(database, channel_of(settings, "presence"))
+    ]
     sharing = RateSharing(presence, operations.rates)
     hub = Hub(
         database,

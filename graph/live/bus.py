@@ -12,6 +12,8 @@ from typing import Protocol
 import asyncpg
 import structlog
 
+from auth.secret import keyed_digest
+from auth.settings import AuthSettings
 from db.pool import UNREACHABLE, Database
 
 log = structlog.get_logger(__name__)
@@ -42,6 +44,15 @@ class Bus(Protocol):
 
     def publish(self, message: str) -> None:
         """Send a message as soon as possible. It neither waits nor fails."""
+
+
+def channel_of(settings: AuthSettings, name: str) -> str:
+    """Return a channel that only processes with the gateway's secret know.
+
+    PostgreSQL and Redis let everybody who connects listen to a channel whose name they know, and
+    send to it: messages of all tenants, to whoever runs SQL of their own.
+    """
+    return f"gateway:{keyed_digest(settings, 'bus', name).hex()[:32]}:{name}"
 
 
 class Backoff:

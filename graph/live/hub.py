@@ -26,7 +26,7 @@ from graph.http.operation.operations import NotRun, Operations
 from graph.http.operation.ports import Access, Sink, Subscribing
 from graph.kit.stream import Stream
 from graph.live.access_index import Accesses
-from graph.live.bus import Bus, PostgresBus
+from graph.live.bus import Bus
 from graph.live.catchup import Catchup, keys_of
 from graph.live.cursor import Cursor, Cursors
 from graph.live.executions import Executions
@@ -51,9 +51,9 @@ MOST_WAITING = 10_000
 class Hub:
     """Follows the feed for this node, and has all its subscriptions.
 
-    `bus` carries presence between nodes, by default through NOTIFY of the database; `waking`
-    carries wake-ups for new events, beside NOTIFY. `rights_changed` is called with the marks of
-    people whose rights an event may have changed, before the event is sent.
+    `bus` carries presence between nodes; `waking` carries wake-ups for new events, beside NOTIFY.
+    `rights_changed` is called with the marks of people whose rights an event may have changed,
+    before the event is sent.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Hub:
         database: Database,
         operations: Operations,
         cursors: Cursors,
-        bus: Bus | None = None,
+        bus: Bus,
         waking: Bus | None = None,
         *,
         rights_changed: Callable[[frozenset[AccessKey]], None] = lambda _: None,
@@ -74,9 +74,7 @@ class Hub:
         self._executions = Executions(operations, self._cursor_of)
         self._groups = Groups(operations, self._executions, self._tasks, self._fail_all, self._end)
         announce = self._groups.announce
-        self.presence = Presence(
-            bus or PostgresBus(database, "presence"), partial(announce, "presence")
-        )
+        self.presence = Presence(bus, partial(announce, "presence"))
         self._recounts = Recounts(partial(announce, "statistics"))
         self._accesses = Accesses()
         self._renewals = Renewals(self._stand_still, self._renewed)

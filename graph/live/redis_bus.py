@@ -9,8 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from auth.secret import keyed_digest
-from graph.live.bus import LOOK, Backoff, Outgoing
+from graph.live.bus import LOOK, Backoff, Outgoing, channel_of
 from graph.live.tasks import together
 from graph.settings import Settings
 
@@ -53,7 +52,7 @@ class RedisBus:
     def __init__(self, settings: Settings, channel: str) -> None:
         assert settings.redis_url is not None  # noqa: S101 (it is set, or there is no such bus)
         self._url = settings.redis_url.get_secret_value()
-        self._channel = f"gateway:{keyed_digest(settings, 'bus', channel).hex()[:32]}:{channel}"
+        self._channel = channel_of(settings, channel)
         self._outgoing = Outgoing()
 
     async def run(self, hear: Callable[[str], None], connected: Callable[[], None]) -> None:

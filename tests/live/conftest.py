@@ -17,6 +17,7 @@ from graph.http.operation.operations import Operations
 from graph.http.operation.ports import Subscribing
 from graph.http.server.config import Config
 from graph.kit.context import Context
+from graph.live.bus import PostgresBus, channel_of
 from graph.live.cursor import Cursors
 from graph.live.hub import Hub
 from graph.schema import schema
@@ -98,7 +99,8 @@ class Follower:
 
 @pytest.fixture
 async def hub(settings, database):
-    hub = Hub(database, Operations(schema, settings, Metrics()), Cursors(settings))
+    bus = PostgresBus(database, channel_of(settings, "presence"))
+    hub = Hub(database, Operations(schema, settings, Metrics()), Cursors(settings), bus)
     running = asyncio.create_task(hub.run())
     yield hub
     running.cancel()

@@ -36,6 +36,18 @@ async def test_people_at_different_nodes_see_each_other(nodes, world):
         await here.sees(here, patience=3)
 
 
+async def test_who_knows_no_secret_hears_nothing_of_it(nodes, world, superuser):
+    heard = []
+    await superuser.add_listener("presence", lambda *told: heard.append(told))
+    try:
+        async with tab(nodes[0], world, "editor") as here, tab(nodes[1], world, "owner") as there:
+            await here.sees(here, there)
+        await superuser.execute("SELECT")
+    finally:
+        await superuser.reset()
+    assert heard == []
+
+
 async def test_a_lease_holds_at_every_node(nodes, world):
     field = {"entity": world.requirement, "field": "name"}
     async with tab(nodes[0], world, "editor") as here, tab(nodes[1], world, "owner") as there:
