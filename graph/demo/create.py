@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -16,7 +17,13 @@ from db.core.organizations import Organization, OrganizationMember, UserRoleType
 from db.core.projects import Project, ProjectRole, UserRole, Visibility
 from db.pool import Database
 from db.problem import Problem
-from db.requirements.collaboration import EntityType, TraceLink, TraceLinkType
+from db.requirements.collaboration import (
+    Assignment,
+    AssignmentRole,
+    EntityType,
+    TraceLink,
+    TraceLinkType,
+)
 from db.requirements.documents import Block, Document
 from db.requirements.numbering import NumberingRule
 from db.requirements.properties import Column, Property, PropertyType
@@ -27,6 +34,7 @@ from db.requirements.requirements import (
     RequirementStatus,
 )
 from graph.demo.tests import add_tests
+from graph.requirements.reminders import enqueue_reminders
 
 SET = Path(__file__).with_name("harbour.json")
 ORIGIN = Origin(source="demo")
@@ -56,6 +64,7 @@ async def create_demo(database: Database) -> list[Account]:
     await _found(database, "outsider", "Other Works", "other-works")
     if await _found(database, "owner", "Harbour Works", "harbour-works"):
         await _fill(database)
+        await enqueue_reminders(database)
     return accounts
 
 
@@ -111,6 +120,28 @@ async def _fill(database: Database) -> None:
         defined = _define(transaction, described["properties"], place)
         for project in described["projects"]:
             await _project(transaction, organization.id, member_id, project, defined)
+        await _assign(transaction, organization.id, people["editor"].id)
+
+
+async def _assign(transaction: Transaction, organization_id: UUID, person: UUID | None) -> None:
+    """Ask a person to review a requirement until tomorrow, of which they are reminded."""
+    assert person is not None  # noqa: S101 (they have just been created)
+    await transaction.flush()
+    (requirement,) = await transaction.find_all(
+        Requirement, Requirement.organization_id == organization_id, limit=1, lock=False
+    )
+    transaction.add(
+        Assignment(
+            organization_id=organization_id,
+            project_id=requirement.project_id,
+            entity_id=requirement.id,
+            entity_type=EntityType.REQUIREMENT,
+            assignee_id=person,
+            role=AssignmentRole.REVIEWER,
+            comment="Is it complete?",
+            due_date=transaction.now + timedelta(hours=20),
+        )
+    )
 
 
 async def _project(

@@ -8,7 +8,7 @@ from auth.session import Transaction
 from db.base import Entity
 from db.core.notifications import NotificationType
 from db.job_queue import enqueue
-from db.pool import NOBODY
+from db.pool import NOBODY, Database
 from db.requirements.collaboration import Assignment, AssignmentRole
 from graph.platform.jobs.kinds import Kind, Result
 from graph.platform.jobs.run import Run
@@ -29,9 +29,17 @@ TITLES = {
 
 
 async def _find_due(run: Run) -> Result:
-    """Enqueue a reminder for each assignment that is due soon, once by assignee and due date."""
+    """Enqueue the reminders of what is due soon."""
+    return {"reminders": await enqueue_reminders(run.database)}
+
+
+async def enqueue_reminders(database: Database) -> int:
+    """Enqueue a reminder for each assignment that is due soon, once by assignee and due date.
+
+    Return their number.
+    """
     total = 0
-    while due := await due_assignments(run.database, REMIND.name, AHEAD, AT_ONCE):
+    while due := await due_assignments(database, REMIND.name, AHEAD, AT_ONCE):
         jobs = [
             REMIND.new(
                 organization_id=one.organization_id,
@@ -41,12 +49,12 @@ async def _find_due(run: Run) -> Result:
             )
             for one in due
         ]
-        async with run.database.auth.lend(NOBODY) as lent:
+        async with database.auth.lend(NOBODY) as lent:
             enqueued = await enqueue(lent, jobs)
         total += len(enqueued)
         if not enqueued:
             break
-    return {"reminders": total}
+    return total
 
 
 async def _remind(run: Run) -> Result:

@@ -156,7 +156,9 @@ class Worker:
                 outcome = await self._fail(job, "The job was cancelled.", final=True)
         seconds = time.monotonic() - began
         self._metrics.ended(job.kind, outcome, seconds)
-        log.info("job", kind=job.kind, id=str(job.id), outcome=outcome, seconds=round(seconds, 3))
+        usual = kind.every is not None and outcome == "succeeded"  # each minute, by some
+        tell = log.debug if usual else log.info
+        tell("job", kind=job.kind, id=str(job.id), outcome=outcome, seconds=round(seconds, 3))
 
     async def _attempt(self, kind: Kind, job: Claimed) -> str:
         try:
