@@ -151,8 +151,8 @@ async def _idle(stand: Stand) -> None:
         )
         print(
             f"  idle worker: {used / IDLE * 1000:.1f} ms of CPU a second,"
-            f" {watched.memory_info().rss / 1024**2:.0f} MB; {int(calls or 0) / IDLE:.1f} claims a"
-            f" second of {float(spent or 0) / max(int(calls or 1), 1):.2f} ms in PostgreSQL"
+            f" {watched.memory_info().rss / 1024**2:.0f} MB; a claim each second takes"
+            f" {float(spent or 0) / max(int(calls or 1), 1):.2f} ms of PostgreSQL"
         )
     finally:
         process.terminate()
