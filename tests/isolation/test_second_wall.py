@@ -3,6 +3,7 @@
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from json import dumps
 from uuid import uuid4
 
 import asyncpg
@@ -218,6 +219,10 @@ AND relname <> ALL($1) AND EXISTS (
 """
 
 
+NAMING = ("organization_id", "user_id", "project_id", "id")
+JOB = {"kind": "a", "payload": {}, "max_attempts": 1}
+
+
 async def content(superuser, organization):
     """Return a digest of each table's rows in an organization."""
     tables = [row[0] for row in await superuser.fetch(KEPT, ["audit_seals", "audit_checkpoints"])]
@@ -250,7 +255,7 @@ async def test_no_function_reaches_another_tenant_whatever_it_is_given(
                 "boolean": [True],
                 "text": ["a"],
                 "tsquery": ["a"],
-                "jsonb": ["{}"],
+                "jsonb": ["{}", dumps([dict.fromkeys(NAMING, str(id)) | JOB])],
                 "timestamp with time zone": [datetime(2020, 1, 1, tzinfo=UTC)],
                 "numbered_type": ["requirement", "test_case"],
             }
