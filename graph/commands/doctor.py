@@ -26,15 +26,15 @@ from graph.settings import Settings, SettingsError
 from graph.settings.conflicts import unknown_variables
 
 READ_ONLY = (
-    "Let DATABASE_URL lead to the primary, or undo what makes it read-only (a full disk,"
-    " default_transaction_read_only). Meanwhile what has been written can be read."
+    "Set DATABASE_URL to the primary, or remove the cause (a full disk,"
+    " default_transaction_read_only). Until then, the gateway can only read."
 )
 LISTENING = 2
 """Connections of a process that LISTEN: to the feed, and to other nodes."""
 READS_ONLY = "SELECT current_setting('transaction_read_only')::boolean"
 OWN_LOGIN = (
-    "Row level security does not hold by itself, only with the policy before it: let a superuser"
-    " run db/roles.sql, so that gateway_app has a login of its own."
+    "Row level security does not protect against a login that switches roles. Let a superuser run"
+    " db/roles.sql, so that gateway_app has its own login."
 )
 
 
@@ -74,14 +74,14 @@ def _settings(settings: Settings) -> list[Finding]:
         named = ", ".join(
             f"{name} ({meant}?)" if meant else name for name, meant in strange.items()
         )
-        advice = "Correct or remove it; `gateway settings` lists those there are."
+        advice = "Correct or remove it. `gateway settings` lists all settings."
         return [Finding("Settings", f"unknown: {named}", advice)]
     try:
         with_secret(settings)
     except SettingsError as error:
         return [Finding("Settings", "there is no secret", str(error))]
     if settings.in_production and not settings.url.startswith("https:"):
-        advice = "Set PUBLIC_URL to an https address: cookies and tokens are sent in the clear."
+        advice = "Set PUBLIC_URL to an https URL: cookies and tokens are sent unencrypted."
         return [Finding("Settings", f"production at {settings.url}", advice)]
     return [Finding("Settings", f"{settings.gateway_env}, {settings.url}")]
 
@@ -98,7 +98,7 @@ def _redis(settings: Settings) -> list[Finding]:
     from graph.live.redis_bus import ping
 
     if fault := asyncio.run(ping(settings.redis_url.get_secret_value())):
-        advice = "Start it, or correct REDIS_URL. Meanwhile nodes do not see each other's people."
+        advice = "Start it, or correct REDIS_URL. Until then, each node shows only its own people."
         return [Finding("Redis", f"cannot be used ({fault})", advice)]
     return [Finding("Redis", "in order")]
 
@@ -113,7 +113,7 @@ async def _database(at: Logins) -> list[Finding]:
         findings = [Finding("Server", f"PostgreSQL {version.major}.{version.micro}")]
         run = "Let a superuser run db/roles.sql."
         if missing := await missing_roles(connection, at):
-            return [*findings, Finding("Roles", f"may not act as {', '.join(missing)}", run)]
+            return [*findings, Finding("Roles", f"cannot switch to {', '.join(missing)}", run)]
     return [*findings, Finding("Roles", "in order")]
 
 
@@ -122,7 +122,13 @@ async def _login(settings: Settings, at: Logins) -> list[Finding]:
     try:
         return await _logins(settings, (await find(at)).logins)
     except Problem as problem:
-        return [Finding("Login", problem.message, "See the settings DATABASE_URL and others.")]
+        return [
+            Finding(
+                "Login",
+                problem.message,
+                "Check DATABASE_URL, AUTH_DATABASE_URL and DATABASE_LOGINS.",
+            )
+        ]
 
 
 async def _logins(settings: Settings, logins: dict[str, Login]) -> list[Finding]:
@@ -156,8 +162,8 @@ def _connections(settings: Settings, role: str, allowed: int, *, shared: bool) -
         return []
     state = f"a process may open {number} as {role}, the database allows {allowed}"
     advice = (
-        "Lower APP_CONNECTIONS, ORM_CONNECTIONS and others, or raise what it allows; each worker is"
-        " a process."
+        "Lower APP_CONNECTIONS, ORM_CONNECTIONS and others, or raise the limit of the database."
+        " Each worker is a process."
     )
     return [Finding("Connections", state, advice)]
 
@@ -183,8 +189,8 @@ async def _proxy(at: Logins) -> list[Finding]:
         return []
     state = f"all {people} people who signed in this week did from {address}"
     advice = (
-        "If that is a proxy, name it in TRUSTED_PROXIES: limits count everybody behind it as one"
-        " network."
+        "If that is a proxy, add it to TRUSTED_PROXIES. Otherwise, limits count everybody behind it"
+        " as one network."
     )
     return [Finding("Proxy", state, advice)]
 
@@ -193,7 +199,7 @@ async def _tables(at: Logins) -> list[Finding]:
     async with connected(at, APPLICATION) as connection:
         holes = await lint(connection)
         months = await missing_partitions(connection, "audit_logs")
-    advice = "Undo what changed the tables beside the migrations."
+    advice = "Revert the changes of the tables that were made outside of the migrations."
     findings = [Finding("Row level security", hole, advice) for hole in holes]
     findings = findings or [Finding("Row level security", "in order")]
     if months:

@@ -121,7 +121,7 @@ class Mutation:
     api_key_update = mutation(
         api_key_update,
         payload_of(ApiKey, merges=True),
-        "Update an API key. It expires within a year of its creation. It takes the same"
+        "Update an API key. It expires within a year of its creation. It requires the same"
         " authentication as `apiKeyCreate`.",
         scope="admin",
     )

@@ -213,14 +213,14 @@ class Mutation:
     oauth_client_create = mutation(
         oauth_client_create,
         OAuthClientSecretPayload,
-        "Create an OAuth client of an organization. It takes the same authentication as"
+        "Create an OAuth client of an organization. It requires the same authentication as"
         " `apiKeyCreate`.",
         scope="admin",
     )
     oauth_client_update = mutation(
         oauth_client_update,
         payload_of(OAuthClient, merges=True),
-        "Update an OAuth client. Changes apply from the next request on. It takes the same"
+        "Update an OAuth client. Changes apply from the next request on. It requires the same"
         " authentication as `apiKeyCreate`.",
         scope="admin",
     )
@@ -228,7 +228,7 @@ class Mutation:
         oauth_client_secret_rotate,
         OAuthClientSecretPayload,
         "Create a new secret of an OAuth client. The current secret is valid for another 24 hours,"
-        " a former one is revoked. It takes the same authentication as `apiKeyCreate`.",
+        " a former one is revoked. It requires the same authentication as `apiKeyCreate`.",
         scope="admin",
     )
     oauth_client_former_secret_revoke = mutation(

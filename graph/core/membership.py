@@ -75,7 +75,7 @@ class OrganizationMemberUpdateInput:
     status: Maybe[UserStatus]
 
 
-OWNER_RULE = "To {} takes the same authentication as `apiKeyCreate`."
+OWNER_RULE = "{} requires the same authentication as `apiKeyCreate`."
 
 
 def role_of(label: OrganizationRole) -> Role:
@@ -240,7 +240,7 @@ class Mutation:
         payload_of(OrganizationInvitation),
         "Invite an email address to an organization. The invitation is cancelled if its"
         " sender loses"
-        f" the right to send it. {OWNER_RULE.format('invite an owner')}",
+        f" the right to send it. {OWNER_RULE.format('Inviting an owner')}",
     )
     organization_invitation_accept = mutation(
         organization_invitation_accept,
@@ -257,13 +257,13 @@ class Mutation:
         payload_of(OrganizationMember, merges=True),
         "Update the role or the status of a member. Invitations that the member sent and can no"
         " longer send are cancelled."
-        f" {OWNER_RULE.format('make an owner, or to extend the access of a service account')}",
+        f" {OWNER_RULE.format('Appointing an owner or extending a service account')}",
     )
     organization_member_restore = mutation(
         organization_member_restore,
         payload_of(OrganizationMember),
         "Restore a removed member with the former role."
-        f" {OWNER_RULE.format('restore an owner or a service account')}",
+        f" {OWNER_RULE.format('Restoring an owner or a service account')}",
     )
     organization_member_remove = mutation(
         organization_member_remove,

@@ -94,7 +94,7 @@ class Organization(Authored, Node):
         "The number of days until deleted objects can be purged; null if they cannot be."
     )
     member_count: int = described("The number of active members.")
-    storage_used: BigInt = described("The storage that baselines use, in bytes.")
+    storage_used: BigInt = described("The storage that baselines and files use, in bytes.")
     allowed_clients: list[str] | None = described(
         "The client IDs of the applications that can reach the organization, besides its own and"
         " those of the gateway; null allows every application."

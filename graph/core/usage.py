@@ -36,7 +36,9 @@ class OrganizationUsage:
     monthly_requests: UsageLimit = strawberry.field(
         description="The number of requests that wrote something in this calendar month (UTC)."
     )
-    storage: UsageLimit = strawberry.field(description="The storage that baselines use, in bytes.")
+    storage: UsageLimit = strawberry.field(
+        description="The storage that baselines and files use, in bytes."
+    )
 
 
 async def _usage(root: strawberry.Parent[Any], info: Info) -> OrganizationUsage | None:

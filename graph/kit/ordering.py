@@ -35,7 +35,7 @@ class OrderEnd(Enum):
 
 @strawberry.input(
     one_of=True,
-    description="A place among the others. Exactly one field is given.",
+    description="A place among the others. Exactly one field must be given.",
 )
 class PlacementInput:
     after: UUID | None = strawberry.field(

@@ -56,7 +56,7 @@ class FieldConflict:
 
 
 @strawberry.type(
-    description="The reason why an item was refused, with what the `extensions` of an error hold."
+    description="The reason why an item was refused, with the `extensions` of an error."
 )
 class ItemError:
     code: ErrorCode = described("The code of the error.")

@@ -85,8 +85,8 @@ class Assignment(Authored, Node):
     comment: str | None = described("The comment for the assignee.")
     due_date: datetime | None = described("The date and time when the work is due.")
     completed_at: datetime | None = described(
-        "The date and time when the work was completed. Set when the status says that it is, and"
-        " null again when the status says that it is not."
+        "The date and time when the work was completed. Set when the status becomes a completed"
+        " one, and null again when it is not."
     )
     entity_id: UUID = described("The ID of the assigned object.")
     project_id: UUID = described("The ID of the project of the assigned object.")

@@ -73,7 +73,7 @@ class StatisticsGroup:
         metadata={"largest_page": MOST_DIMENSIONS},
     )
     count: int = described("The number of objects in the group.")
-    is_other: bool = described("Whether this stands for all groups that are not returned.")
+    is_other: bool = described("Whether this group contains all groups that are not returned.")
 
 
 First = Annotated[
@@ -104,7 +104,7 @@ class Statistics:
         return (await total(info.context, self.question))["number"]
 
     @strawberry.field(
-        description="The groups. If there are more than `first`, a last one stands for all others."
+        description="The groups. If there are more than `first`, a last group contains all others."
         " An object with several tags, or several values of a property, is in the group of each.",
     )
     async def groups(

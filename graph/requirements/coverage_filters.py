@@ -74,7 +74,7 @@ class CoverageState(Enum):
 
 
 @strawberry.input(
-    description="Selects requirements that are covered by trace links, or that are not. Links whose"
+    description="Selects requirements that are covered, or not covered, by trace links. Links whose"
     " other end the viewer cannot read do not count."
 )
 class CoverageFilterInput(ConditionInput):

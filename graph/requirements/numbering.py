@@ -35,8 +35,8 @@ describe_enum(
 
 @strawberry.type(
     description="A rule by which new objects without an identifier get one, such as `SYS-001`. The"
-    " rule of a document is used before that of its project, and the rule of a level before that of"
-    " all levels. Numbers are counted per project and prefix, and never given twice."
+    " rule of a document takes precedence over that of its project, and that of a level over that"
+    " of all levels. Numbers are counted per project and prefix, and never assigned twice."
 )
 class NumberingRule(Authored, Node):
     model = db.NumberingRule

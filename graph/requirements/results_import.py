@@ -94,7 +94,7 @@ class TestResultsImportPayload:
     missing_requirements: list[str] = described(
         f"The requirements that the file names and the project has not, at most {MOST_NAMES:,}."
     )
-    notes: list[str] = described("Sentences about what of the file was not imported.")
+    notes: list[str] = described("Notes on the parts of the file that were not imported.")
     dry_run: bool = described("Whether nothing was written, because `dryRun` was set.")
 
 

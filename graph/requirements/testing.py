@@ -45,7 +45,7 @@ describe_enum(
         "ACCEPTANCE": "Tests whether the product is accepted by its users.",
         "PERFORMANCE": "Tests speed and capacity.",
         "SECURITY": "Tests protection against attacks.",
-        "REGRESSION": "Tests that what worked still works.",
+        "REGRESSION": "Tests that existing functions still work.",
         "USABILITY": "Tests how easily people use the product.",
     },
 )

@@ -54,7 +54,7 @@ class CoverageGroup:
     covered_count: int = described(COVERED)
     uncovered_count: int = described(UNCOVERED)
     suspect_count: int = described(SUSPECT)
-    is_other: bool = described("Whether this stands for all groups that are not returned.")
+    is_other: bool = described("Whether this group contains all groups that are not returned.")
 
 
 @strawberry.type(description="The coverage of requirements by trace links.")
@@ -80,7 +80,7 @@ class Coverage:
 
     @strawberry.field(
         description="The same numbers by the values of `groupBy`; empty without it. If there are"
-        " more groups than `first`, a last one stands for all others."
+        " more groups than `first`, a last group contains all others."
     )
     async def groups(
         self, info: Info, first: First = DEFAULT_GROUPS, sort: Sort = StatisticsSort.COUNT

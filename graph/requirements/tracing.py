@@ -108,7 +108,8 @@ BY_DEPTH = keys_of(depth=int, entity_id=UUID)
 
 @strawberry.type(
     description="The objects that a change of an object can affect: those that are reached by trace"
-    " links. An object that the viewer cannot read is left out, and what is reached through it."
+    " links. Objects that the viewer cannot read, and those that are reached only through them, are"
+    " left out."
 )
 class TraceImpact:
     found: strawberry.Private[Sequence[Reached]]
@@ -304,7 +305,7 @@ for scope in (Organization, Project):
         trace_cycles=computed(
             of_model=cycle_columns,
             text="The cycles of trace links: sets of objects that follow from each other. Of a"
-            " project, those with a link that leads from an object in it. Null when a past state is"
+            " project, those with a link from an object in the project. Null when a past state is"
             " read.",
         )(cycles),
     )
