@@ -121,9 +121,11 @@ def _relations(model: Readable, key: str) -> tuple[CTE, ...]:
         scopes = f"ARRAY(SELECT DISTINCT {inner} FROM {table})"  # noqa: S608 (ours)
         scope = SCOPE_MODELS[inner]
         found.append((scope.__tablename__, _relation(scope, f"r.id = ANY ({scopes})")))
-        for parent in parents(entity).values():
+        for name, parent in parents(entity).items():
             if parent is not entity:
                 beneath = _beneath(inner, scopes)
+                if not hasattr(parent, inner):
+                    beneath = f"r.id = ANY (ARRAY(SELECT DISTINCT {name} FROM {table}))"  # noqa: S608 (ours)
                 found.append((parent.__tablename__, _relation(parent, beneath)))
     return tuple(_cte(name, sql) for name, sql in found)
 

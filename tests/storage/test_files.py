@@ -178,6 +178,10 @@ async def test_a_file_is_renamed_deleted_and_restored_with_its_content(place):
     ask, file = place.world.ask, await place.stored()
     renamed = await ask("editor", RENAME, id=file["id"], version=file["version"], name="Report.txt")
     assert renamed["file"]["name"] == "Report.txt"
+    before = "query ($id: UUID!) { file(id: $id, atVersion: 2) { name size url } }"
+    earlier = await ask("viewer", before, id=file["id"])
+    assert (earlier["name"], earlier["size"]) == ("Notes.txt", len(TEXT))
+    assert (await place.outside.get(earlier["url"])).content == TEXT
     await ask("editor", DELETE, id=file["id"], version=3)
     with pytest.raises(Refused, match="There is no such File"):
         await place.show(file["id"])
