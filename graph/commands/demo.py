@@ -38,7 +38,7 @@ def accounts(at: Logins, settings: Settings) -> list[Account]:
 
 def create(at: Logins, settings: Settings) -> list[Account]:
     """Create the demo's organizations, documents and people."""
-    people = asyncio.run(_create(at))
+    people = asyncio.run(_create(at, settings))
     file = settings.gateway_data_dir / FILE
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
@@ -67,8 +67,12 @@ async def _anybody(at: Logins) -> bool:
         return found
 
 
-async def _create(at: Logins) -> list[Account]:
+async def _create(at: Logins, settings: Settings) -> list[Account]:
     from graph.demo import create_demo
+    from graph.storage import storage_of
 
     async with opened(at) as database:
-        return [Account(*account) for account in await create_demo(database)]
+        storage = storage_of(settings)
+        people = [Account(*account) for account in await create_demo(database, storage)]
+        await storage.close()
+        return people

@@ -33,7 +33,9 @@ from db.requirements.requirements import (
     RequirementPriority,
     RequirementStatus,
 )
+from graph.demo.files import add_files
 from graph.demo.tests import add_tests
+from graph.kit.storage import Storage
 from graph.requirements.reminders import enqueue_reminders
 
 SET = Path(__file__).with_name("harbour.json")
@@ -57,7 +59,7 @@ class Account(NamedTuple):
     role: str
 
 
-async def create_demo(database: Database) -> list[Account]:
+async def create_demo(database: Database, storage: Storage) -> list[Account]:
     """Create the parts of the demonstration that are missing, and set fresh passwords."""
     accounts = [await _account(database, name, role.value) for name, role in MEMBERS.items()]
     accounts.append(await _account(database, "outsider", "owner of another organization"))
@@ -65,6 +67,8 @@ async def create_demo(database: Database) -> list[Account]:
     if await _found(database, "owner", "Harbour Works", "harbour-works"):
         await _fill(database)
         await enqueue_reminders(database)
+        owner = await act_for("owner@demo.example", database)
+        await add_files(ViewerSession(database, owner, ORIGIN), storage)
     return accounts
 
 

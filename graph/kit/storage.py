@@ -93,6 +93,9 @@ class Storage(Protocol):
     async def keep(self, upload: Upload, content: Content) -> None:
         """Store this content of the upload for good, under its digest."""
 
+    async def put(self, stored: Stored, content: bytes) -> None:
+        """Store a content that the gateway itself has made."""
+
     async def discard_upload(self, file_id: UUID) -> None:
         """Remove what was uploaded for a file."""
 

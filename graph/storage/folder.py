@@ -75,6 +75,16 @@ class Folder:
 
         await asyncio.to_thread(move)
 
+    async def put(self, stored: Stored, content: bytes) -> None:
+        """Write the content to its place."""
+        target = self.root / stored.key
+
+        def write() -> None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+        await asyncio.to_thread(write)
+
     async def discard_upload(self, file_id: UUID) -> None:
         """Remove the parts."""
         await asyncio.to_thread(shutil.rmtree, self.parts_of(file_id), ignore_errors=True)

@@ -14,6 +14,7 @@ from graph.app import create_app
 from graph.demo import create_demo
 from graph.explorer.build import build
 from graph.settings import Settings
+from graph.storage import storage_of
 from tests.browsing import Complaints
 from tests.serving import served
 
@@ -29,9 +30,10 @@ class Gateway:
 
 
 @pytest.fixture(scope="session")
-async def demo(database: Database) -> dict[str, str]:
+async def demo(database: Database, settings: Settings) -> dict[str, str]:
     """Return the demo data; its people's passwords by their addresses."""
-    return {account.email: account.password for account in await create_demo(database)}
+    accounts = await create_demo(database, storage_of(settings))
+    return {account.email: account.password for account in accounts}
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from graph.commands.demo import Account, accounts, create
 async def test_passwords_are_those_of_their_database(settings, monkeypatch, tmp_path):
     made = []
 
-    async def made_up(at):
+    async def made_up(at, _settings):
         made.append(at.dsn)
         return [Account("owner@demo.example", f"password {len(made)}", "owner")]
 

@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
 from auth.session.write.plan_limits import PLANS
 from db.core.organizations import BillingPlan
+from graph.kit.storage import Stored
 from graph.storage.sweep import sweep
 from tests.requirements.verifying import case, record
 from tests.storage.uploading import CREATE, DELETE, FINISH, PNG, RENAME, RESTORE, RESUME, TEXT
@@ -255,3 +257,12 @@ async def test_a_storage_that_does_not_answer_is_busy_and_the_upload_goes_on_lat
     resumed = await bucket.world.ask("editor", RESUME, id=made["file"]["id"])
     assert (await bucket.send(resumed["upload"]["parts"][0], TEXT)).is_success
     assert (await bucket.finish(made["file"]["id"]))["state"] == "STORED"
+
+
+async def test_a_content_of_the_gateway_itself_is_stored(place):
+    stored = Stored(uuid4(), hashlib.sha256(TEXT).digest(), "Report.txt", "text/plain")
+    await place.storage.put(stored, TEXT)
+    url = place.storage.address(stored, timedelta(minutes=1))
+    assert (await place.outside.get(url)).content == TEXT
+    await place.storage.remove(stored.file_id)
+    assert (await place.outside.get(url)).is_client_error
