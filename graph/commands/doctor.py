@@ -49,6 +49,15 @@ WHERE created_at > now() - interval '7 days' AND NOT ip_address <<= '127.0.0.0/8
 """
 
 
+LATE = """
+SELECT kind, coalesce(lease_expires_at, run_at) AT TIME ZONE 'UTC' AS due FROM jobs
+WHERE status IN ('queued', 'running') AND NOT starts_with(kind, 'external.')
+    AND coalesce(lease_expires_at, run_at) < now() - interval '15 minutes'
+ORDER BY 2 LIMIT 1
+"""
+"""The job of the gateway that has waited longest, if it has for long."""
+
+
 class Finding(NamedTuple):
     """The result of one check; without advice nothing is wrong."""
 
@@ -177,6 +186,7 @@ def _migrations(settings: Settings, at: Logins) -> list[Finding]:
         return [Finding("Tables", state, "Run `gateway migrate`.")]
     findings = [*asyncio.run(_login(settings, at)), *asyncio.run(_tables(at))]
     findings += asyncio.run(_proxy(at))
+    findings.append(asyncio.run(_jobs(at)))
     return [Finding("Tables", f"at {found}"), *findings]
 
 
@@ -193,6 +203,16 @@ async def _proxy(at: Logins) -> list[Finding]:
         " as one network."
     )
     return [Finding("Proxy", state, advice)]
+
+
+async def _jobs(at: Logins) -> Finding:
+    """Return a finding on jobs that have been due for long: no worker runs, or too few."""
+    async with connected(at, AUTHENTICATION) as connection:
+        late = await connection.fetchrow(LATE)
+    if late is None:
+        return Finding("Jobs", "in order")
+    state = f"{late['kind']} has been due since {late['due']:%Y-%m-%d %H:%M} UTC"
+    return Finding("Jobs", state, "Run `gateway worker`, or set JOB_SLOTS of the server above 0.")
 
 
 async def _tables(at: Logins) -> list[Finding]:

@@ -50,3 +50,16 @@ async def test_people_who_all_come_from_one_private_address_are_behind_a_proxy(
     assert "TRUSTED_PROXIES" in finding.advice
     await sign_in(people[2], "192.0.2.1")
     assert await doctor._proxy(at) == []
+
+
+async def test_jobs_that_nobody_runs_are_found(database_dsn, superuser):
+    at = Logins(database_dsn)
+    assert (await doctor._jobs(at)).state == "in order"
+    id = await superuser.fetchval(
+        "INSERT INTO jobs (kind, run_at) VALUES ('tests.late', now() - interval '1 day')"
+        " RETURNING id"
+    )
+    found = await doctor._jobs(at)
+    await superuser.execute("DELETE FROM jobs WHERE id = $1", id)
+    assert "tests.late has been due since" in found.state
+    assert "gateway worker" in found.advice
