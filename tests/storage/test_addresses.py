@@ -76,3 +76,12 @@ async def test_an_address_of_the_gateway_allows_one_request(world, client, app):
     assert (answer.status_code, answer.content) == (206, TEXT[:4])
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in answer.headers["content-security-policy"]
+
+
+async def test_a_folder_that_cannot_be_used_is_busy(world, client, app, monkeypatch, tmp_path):
+    place = Uploading(world, app.state.storage, client)
+    (part,) = (await place.create())["upload"]["parts"]
+    (tmp_path / "uploads").write_text("a file in the place of the folder")
+    monkeypatch.setattr(place.storage, "root", tmp_path)
+    assert (await place.send(part, TEXT)).status_code == 503
+    assert (await place.create())["upload"] is not None
