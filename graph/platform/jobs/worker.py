@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -131,14 +132,19 @@ class Worker:
         async with self._database.auth.lend(NOBODY) as lent:
             jobs = await job_queue.claim(lent, [*self._kinds], self.name, free, self._lease)
         for job in jobs:
+            if overtaken := self._running.get(job.id):  # its lease ended before it was extended
+                overtaken.is_lost = True
+                overtaken.task.cancel()
             task = asyncio.create_task(self._do(job))
             self._running[job.id] = _Running(job, task)
-            task.add_done_callback(lambda _, id=job.id: self._free(id))  # type: ignore[misc]
+            task.add_done_callback(partial(self._free, job.id))
         self._metrics.running.set(len(self._running))
         return len(jobs)
 
-    def _free(self, id: UUID) -> None:
-        self._running.pop(id, None)
+    def _free(self, id: UUID, task: "asyncio.Task[None]") -> None:
+        running = self._running.get(id)
+        if running is not None and running.task is task:
+            del self._running[id]
         self._metrics.running.set(len(self._running))
         self._freed.set()
 
@@ -148,11 +154,11 @@ class Worker:
         try:
             outcome = await self._attempt(kind, job)
         except asyncio.CancelledError:
-            running = self._running.get(job.id)
-            if running is None or not (running.is_cancelled or running.is_lost):
+            running, outcome = self._running.get(job.id), "lost"
+            is_own = running is not None and running.job.lease_id == job.lease_id
+            if running and is_own and not (running.is_cancelled or running.is_lost):
                 raise  # the worker stops, and gives the job back
-            outcome = "lost"
-            if running.is_cancelled:
+            if running and is_own and running.is_cancelled:
                 outcome = await self._fail(job, "The job was cancelled.", final=True)
         seconds = time.monotonic() - began
         self._metrics.ended(job.kind, outcome, seconds)

@@ -283,3 +283,31 @@ async def test_ended_jobs_are_pruned_failures_later(world):
             pass
     left = await world.superuser.fetch("SELECT id FROM jobs WHERE kind = $1", work.name)
     assert {UUID(str(one["id"])) for one in left} == {ids[1], ids[3]}
+
+
+async def test_a_worker_that_overtakes_itself_goes_on_with_the_new_lease(world):
+    """A process that stood still past its lease claims the job anew: the first run is stopped."""
+    begun, end = asyncio.Queue(), asyncio.Event()
+
+    async def handle(run):
+        begun.put_nowait(run.job.attempts)
+        await end.wait()
+
+    work = kind(handle)
+    id = await enqueued(world, work)
+    one = worker(world.database, work, slots=2, poll=0.01)
+    running = asyncio.create_task(one.run())
+    async with asyncio.timeout(60):
+        assert await begun.get() == 1
+        await make_due(world, id)
+        assert await begun.get() == 2
+        await one.extend()
+        assert [r.job.attempts for r in one._running.values()] == [2]
+        end.set()
+        while one._running:
+            await one._freed.wait()
+            await asyncio.sleep(0)
+        one.stop()
+        await running
+    job = await row(world, id)
+    assert (job["status"], job["attempts"]) == ("succeeded", 2)
