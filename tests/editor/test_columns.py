@@ -205,7 +205,7 @@ async def test_links_tests_and_history_of_a_row_are_in_its_details(enter, world,
     await details.get_by_role("button", name="Confirm the link to Made elsewhere").click()
     await expect(details.get_by_text("Suspect")).to_have_count(0, timeout=SECONDS)
     await one.shows("links", "1")
-    await details.get_by_role("button", name="Go back to version 2").click()
+    await details.get_by_role("button", name="Restore version 2").click()
     await one.shows("name", "One two")
     await expect(details).to_contain_text("went back to version 2", timeout=SECONDS)
     await details.get_by_role("link", name="Made elsewhere").click()
@@ -219,7 +219,7 @@ async def test_links_tests_and_history_of_a_row_are_in_its_details(enter, world,
 
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     await page.get_by_role("button", name="Link", exact=True).click()
-    await expect(page.locator("#toast")).to_have_text("The link is copied.")
+    await expect(page.locator("#toast")).to_have_text("Link copied.")
     copied = await page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{gateway.url}/live/{world.document}#requirement={world.requirement}"
     await page.set_viewport_size(PHONE)

@@ -9,7 +9,7 @@ from tests.editor.conftest import SECONDS
 
 pytestmark = pytest.mark.processes
 
-CLOSED = "There is no such document, or you may not see it."
+CLOSED = "This document does not exist, or you do not have access to it."
 CLOSES = 5000
 """Milliseconds; on a machine with nothing else to do it takes a tenth of a second."""
 REMOVE = """mutation ($id: UUID!) {
@@ -86,7 +86,7 @@ async def test_lines_of_both_are_merged_and_what_overlaps_is_asked(enter, world)
     await one.page.keyboard.press("Enter")
     merged = "Theirs at first\nbetween\nMine at last"
     tag = one.cell("description").locator(".tag")
-    await expect(tag).to_have_text("Put together with theirs", timeout=SECONDS)
+    await expect(tag).to_have_text("Merged with other changes", timeout=SECONDS)
     await one.shows("description", merged)
     await other.shows("description", merged)
 
@@ -117,7 +117,7 @@ async def test_what_was_written_in_a_row_that_is_gone_is_given_back(enter, world
     await one.cell("name", id).locator("textarea").fill("A sentence of great worth")
     await world.ask("owner", DELETE, id=id)
     await expect(one.page.locator(".note")).to_contain_text("A sentence of great worth")
-    await one.page.get_by_role("button", name="Leave it as it was").click()
+    await one.page.get_by_role("button", name="Discard my change").click()
     await expect(one.page.locator(".note")).to_have_count(0)
     one.complaints.expect("404")
 

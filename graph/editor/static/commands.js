@@ -11,7 +11,7 @@ const ACTIONS = [
   { name: 'up', label: 'Up', title: 'Move the requirement up', keys: 'Alt+ArrowUp', row: true },
   { name: 'down', label: 'Down', title: 'Move the requirement down', keys: 'Alt+ArrowDown', row: true },
   { name: 'undo', label: 'Undo', title: 'Undo your last change', keys: 'Control+Z' },
-  { name: 'redo', label: 'Redo', title: 'Do again what you have undone', keys: 'Control+Shift+Z' },
+  { name: 'redo', label: 'Redo', title: 'Redo the last undone change', keys: 'Control+Shift+Z' },
   { name: 'details', label: 'Details', title: 'Show links, tests and history', keys: 'Alt+Enter', row: true, reads: true },
   { name: 'link', label: 'Link', title: 'Copy a link to the requirement', row: true, reads: true },
 ];
@@ -64,7 +64,7 @@ export class Commands {
   run(name) {
     if (this.#bar.hidden) return;
     if (this.#buttons.get(name).getAttribute('aria-disabled') === 'true')
-      return this.onNews('That cannot be done here.');
+      return this.onNews('This is not possible here.');
     this.#grid.commit();
     if (name === 'add') this.#add();
     else if (name === 'delete') this.#delete(this.#grid.current);
@@ -79,7 +79,7 @@ export class Commands {
     history.replaceState(null, '', `#requirement=${id}`);
     try {
       await navigator.clipboard.writeText(address);
-      this.onSay('The link is copied.');
+      this.onSay('Link copied.');
     } catch {
       this.onSay(`The link is in the address of this page: ${address}`);
     }
@@ -110,7 +110,7 @@ export class Commands {
   #move({ id }, name) {
     const shown = this.#grid.filtered(this.#live.sections);
     const place = stepFrom(shown, id, name === 'up' ? -1 : 1);
-    if (!place) return this.onNews('It stands at the end of the document.');
+    if (!place) return this.onNews('It is at the end of the document.');
     this.#put(id, place);
     this.onNews(name === 'up' ? 'Moved up.' : 'Moved down.');
   }

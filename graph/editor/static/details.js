@@ -225,7 +225,7 @@ export class Details {
   }
 
   #tests({ executions: { nodes, totalCount } }) {
-    return this.#section('Tests', totalCount, nodes.map(executionItem), 'No test has been executed for it.');
+    return this.#section('Tests', totalCount, nodes.map(executionItem), 'No test has been executed for this requirement.');
   }
 
   #history({ version, history }) {
@@ -262,8 +262,8 @@ export class Details {
     if (told.length) item.append(make('dl', {}, ...told.flatMap(changeItem)));
     item.value = version;
     if (this.onRevert && version < latest && action !== 'DELETE') {
-      const button = make('button', { type: 'button', className: 'button second' }, 'Go back to this');
-      button.setAttribute('aria-label', `Go back to version ${version}`);
+      const button = make('button', { type: 'button', className: 'button second' }, 'Restore this version');
+      button.setAttribute('aria-label', `Restore version ${version}`);
       button.addEventListener('click', () => this.onRevert(this.#id, latest, version));
       item.append(button);
     }

@@ -6,7 +6,7 @@ import { colorOf, initials, nameOf } from './people.js';
 const MOST_SHOWN = 5;
 const LONG_ENOUGH = 12_000; // milliseconds that a word on what was done stands there
 const WORDS = { open: 'Live', lost: 'Offline', connecting: 'Connecting', 'signed-out': 'Signed out' };
-const CLOSED = 'There is no such document, or you may not see it.';
+const CLOSED = 'This document does not exist, or you do not have access to it.';
 
 const find = (id) => document.getElementById(id);
 
@@ -58,7 +58,7 @@ export function showHead({ name, project, viewerCan }, isEmpty) {
   find('project').textContent = project?.name ?? '';
   find('readonly').hidden = viewerCan.create;
   find('empty').hidden = !isEmpty;
-  find('empty').textContent = 'There is nothing in this document yet.';
+  find('empty').textContent = 'This document is empty.';
   find('grid').hidden = isEmpty;
 }
 
@@ -91,7 +91,7 @@ export function showClosed(unsaved) {
   const texts = unsaved
     .filter(({ kind }) => kind === 'update')
     .map(({ value }) => make('blockquote', {}, value ?? ''));
-  if (texts.length) texts.unshift(make('p', {}, 'What you had written and was not saved:'));
+  if (texts.length) texts.unshift(make('p', {}, 'Your unsaved text:'));
   find('main').replaceChildren(
     make('section', { className: 'closed' }, make('p', {}, CLOSED), ...texts),
   );

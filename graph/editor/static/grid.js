@@ -9,7 +9,7 @@ import { note, reason } from './notes.js';
 import { nameOf } from './people.js';
 import { heads, Row } from './rows.js';
 
-const READ_ONLY = 'You may read this document, and not change it.';
+const READ_ONLY = 'You can read this document, but not change it.';
 
 /**
  * Shows a document in a table and adds what is typed to the edits.
@@ -123,8 +123,8 @@ export class Grid {
 
   /** What this person has written was put together with what others had. */
   merged({ id, field }) {
-    this.#rows.get(id)?.cell(field)?.flash(null, 'Put together with theirs');
-    this.onNews('Your change and those of others were put together.');
+    this.#rows.get(id)?.cell(field)?.flash(null, 'Merged with other changes');
+    this.onNews('Your change was merged with changes of others.');
   }
 
   /** Show who else is where: a list of `{ id, place, writing }`. */
@@ -144,7 +144,7 @@ export class Grid {
     if (!editable) this.commit();
     this.#editable = editable;
     for (const row of this.#rows.values()) row.editable = editable;
-    this.onNews(editable ? 'You may change this document now.' : READ_ONLY);
+    this.onNews(editable ? 'You can change this document now.' : READ_ONLY);
   }
 
   set onWriting(tell) {

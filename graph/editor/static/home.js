@@ -77,7 +77,7 @@ async function showAll() {
   const { organizations } = await ask(ALL, {});
   const places = list(make('div'), organizations, organizationItem, async (after) =>
     (await ask(ALL, { after })).organizations);
-  const none = 'You are in no organization yet. Found one, or ask to be invited to one.';
+  const none = 'You are not a member of an organization yet. Create one, or ask for an invitation.';
   return [organizations.nodes.length ? '' : none, places];
 }
 
@@ -100,7 +100,7 @@ async function showFound(text) {
     const rows = make('ul', {}, ...nodes.map(item));
     places.append(make('section', { className: 'organization' }, make('h2', {}, title), rows));
     if (pageInfo.hasNextPage)
-      places.append(make('p', { className: 'quiet' }, `The first ${SIZES.found}; type more to narrow it down.`));
+      places.append(make('p', { className: 'quiet' }, `The first ${SIZES.found} results. Type more to narrow them down.`));
   }
   const count = (nodes, one) => `${nodes.length} ${one}${nodes.length === 1 ? '' : 's'}`;
   return [`${count(documents.nodes, 'document')}, ${count(projects.nodes, 'project')}`, places];

@@ -106,7 +106,7 @@ class Work {
       bar();
       this.#edits.resume();
     } else if (state === 'lost') {
-      const text = 'The connection is lost. What you write is kept, and sent when it is back.';
+      const text = 'The connection is lost. Changes are sent when it is back.';
       bar(text + kept, 'Try now', () => this.#connection.retry());
     } else if (state === 'signed-out') {
       bar(`You are signed out.${kept}`, 'Sign in', `/sign-in?next=${location.pathname}`);

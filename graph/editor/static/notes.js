@@ -8,7 +8,7 @@ import { nameOf } from './people.js';
 const WAYS = {
   delete: ['Keep it', 'Delete it'],
   move: ['Leave it there', 'Move it'],
-  revert: ['Leave it as it is', 'Go back'],
+  revert: ['Keep the current version', 'Restore'],
 };
 
 const conflictsOf = ({ code, extensions }) => (code === 'CONFLICT' ? extensions.conflicts : null) ?? [];
@@ -35,7 +35,7 @@ function button(label, action, primary = false) {
 export function reason(edit) {
   const [conflict = conflictOf(edit)] = WAYS[edit.kind] ? conflictsOf(edit.failure) : [];
   if (!conflict) return edit.failure.message;
-  return `${nameOf(conflict.changedBy)} has changed this meanwhile, too.`;
+  return `${nameOf(conflict.changedBy)} has changed this, too.`;
 }
 
 /**
@@ -46,7 +46,7 @@ export function reason(edit) {
  */
 export function note(edit, span, { keep, replace, again }) {
   const column = columnOf(edit.type, edit.field);
-  const [leave, insist] = WAYS[edit.kind] ?? ['Leave it as it was'];
+  const [leave, insist] = WAYS[edit.kind] ?? ['Discard my change'];
   const isStale = edit.failure.code === 'CONFLICT' && insist;
   const conflict = conflictOf(edit);
   const { currentVersion } = edit.failure.extensions;
