@@ -13,7 +13,7 @@ _FORM = re.compile(
 
 
 def duration_of(text: str) -> timedelta:
-    """Return the duration that a text such as `PT1H30M` says. Raises ValueError.
+    """Return the duration of a text such as `PT1H30M`. Raises ValueError.
 
     Years and months have no fixed length, and are refused.
     """

@@ -120,7 +120,7 @@ class FairQueue:
             self._advance(waiting.holder)
 
     def _advance(self, holder: Hashable) -> None:
-        """Let the holder's next one into its line, since one of it has left."""
+        """Admit the next waiting request of the holder, because one has left."""
         _less(self._active, holder)
         if parked := self._parked.get(holder):
             following = next(iter(parked))

@@ -195,7 +195,7 @@ def reaches(viewer: Viewer, scope: str) -> bool:
 
 
 def in_token_scope(viewer: Viewer, action: Action, model: Readable) -> bool:
-    """Return whether the viewer's token reaches this action."""
+    """Return whether the scopes of the viewer's token permit this action."""
     return reaches(viewer, scope_for(action, PRODUCT_OF[entity_of(model)]))
 
 

@@ -254,7 +254,7 @@ def require_insertion(statement: Executable) -> None:
 
 
 def relations(past: Past, model: Readable, key: str) -> Sequence[CTE]:
-    """Return the relations that stand in the place of tables in this past.
+    """Return the relations that replace tables in this past.
 
     A product's past may read only parts; raises TypeError otherwise. The policy applies to the rows
     of the relations, as to those of tables.

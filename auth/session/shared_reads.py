@@ -69,7 +69,7 @@ class SharedReads:
         return True
 
     def end(self, database: Database, select: Select) -> None:
-        """Read what has been asked for meanwhile."""
+        """Read the rows that were requested in the meantime."""
         key = id(database), select
         reads = self._running[key]
         waiting = [(ids, share) for ids, share in reads.waiting if not share.done()]

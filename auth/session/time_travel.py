@@ -1,4 +1,4 @@
-"""Read the past: relations in the place of tables, so that any statement reads them.
+"""Read the past: relations replace tables, so that any statement reads them.
 
 A common table expression with the name of a table shadows it. The statement that reads the present,
 with its filters, order, pages and policy, so reads the past unchanged.
@@ -47,7 +47,7 @@ class Past(Protocol):
         """Return whether rows of this model are read as they were; others are read as they are."""
 
     def relations(self, model: Readable, key: str) -> Sequence[CTE]:
-        """Return the relations that stand in the place of tables for rows of `model` by `key`.
+        """Return the relations that replace tables for rows of `model` by `key`.
 
         `key` is `id` or a column that names a parent; its values are bound to `parents`. Besides
         the rows themselves there are the ancestors that may hide them: the documents and blocks

@@ -1,4 +1,4 @@
-"""Verifying the record: every event against its seal, every seal against the one before it."""
+"""Verify the audit log: every event against its seal, every seal against the one before it."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager

@@ -1,1 +1,1 @@
-"""The feed: the record of changes in one order, which readers follow and resume."""
+"""The feed: the audit log in one order, which readers follow and resume."""

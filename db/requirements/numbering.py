@@ -87,7 +87,7 @@ class NumberCounter(Base, kw_only=True):
 
 
 def is_numbered(numbers: NumberedType, places: Collection[UUID]) -> Function[Any]:
-    """Return the call that tells whether rules number rows in these documents or projects."""
+    """Return the call that checks whether numbering rules apply in these documents or projects."""
     return func.ctx.is_numbered(
         bindparam(None, numbers, type_=labels(NumberedType), unique=True),
         bindparam(None, list(places), type_=ARRAY(Uuid), unique=True),

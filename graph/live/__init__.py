@@ -1,1 +1,1 @@
-"""Live queries: events are sent to followers in order, once, while they may see them."""
+"""Live queries: each event is sent once and in order to the followers who can read it."""

@@ -151,7 +151,7 @@ class Hub:
             self.position = event.position
 
     def restart(self, now: Head) -> None:
-        """Send RESYNC to all subscriptions, since the feed starts anew at this position.
+        """Send RESYNC to all subscriptions, because the feed restarts at this position.
 
         Events that were skipped may have changed rights, too.
         """
@@ -221,7 +221,7 @@ class Hub:
         self._settle(member)
 
     def _settle(self, member: Member) -> None:
-        """Bring a member to the group that it belongs to. One task at a time does it."""
+        """Move a member to the group to which it belongs, in one task at a time."""
         if not member.settling:
             member.settling = True
             self._tasks.start(self._settling(member))

@@ -69,7 +69,7 @@ class Tail:
         """Set once the newest position of the feed is known."""
 
     def wake(self) -> None:
-        """Look now: something may have been committed."""
+        """Read new events now, because something may have been committed."""
         self._woken.set()
 
     def begin_anew(self) -> None:

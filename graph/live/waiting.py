@@ -33,7 +33,7 @@ class Waiting:
             woken.set()
 
     def wake_all(self) -> None:
-        """Wake all requests, since the feed starts anew."""
+        """Wake all requests, because the feed restarts."""
         for waiting in self._by_stream.values():
             for woken in waiting:
                 woken.set()

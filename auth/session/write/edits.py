@@ -56,7 +56,7 @@ class Edits:
         await self.revise(row, expected_version, values, changes.get(row.id, ()), force=force)
 
     async def delete(self, row: Entity, expected_version: int, *, force: bool = False) -> None:
-        """Hide the row from every read; `restore` brings it back.
+        """Hide the row from every read, until `restore`.
 
         Changes of others since the client's version are a CONFLICT: they may want the row kept.
         """

@@ -107,7 +107,7 @@ def _oldest_first(of: Any) -> list[Any]:
 def removal(
     viewer: Viewer, origin: Origin, tops: Sequence[Top], *, dry_run: bool
 ) -> Select[tuple[Any, ...]]:
-    """Remove these rows and all beneath them, record each, and count them by entity.
+    """Remove these rows and their descendants, record each, and count them by entity.
 
     One statement. PostgreSQL itself leaves out rows that are not due (`ctx.purge` in the
     migrations). With `dry_run` it only counts.

@@ -83,7 +83,7 @@ class Rights:
         self._note(action, model, row, at)
 
     def require_role(self, role: Role, *scopes: UUID) -> bool:
-        """Return whether the viewer holds this role, or a higher one, at one of the scopes."""
+        """Return whether the viewer has this role, or a higher one, at one of the scopes."""
         has = _highest(self.viewer, scopes) >= role
         if has:
             self._roles.add((role, scopes))

@@ -243,7 +243,7 @@ class Transaction(LockingReader):
         return tops
 
     async def count_trashed(self, statement: Select[tuple[Any, ...]]) -> int:
-        """Return the number that such a statement counts."""
+        """Return the count of the statement."""
         ((count,),) = await self._work.select(statement, parameters(self.viewer))
         return int(count)
 

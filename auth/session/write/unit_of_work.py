@@ -209,5 +209,5 @@ def _row(names: tuple[str, ...]) -> Any:
 
 
 def state_of(row: Base) -> InstanceState[Any]:
-    """Return what SQLAlchemy knows of the row."""
+    """Return the state of the row in SQLAlchemy."""
     return cast("InstanceState[Any]", inspect(row))

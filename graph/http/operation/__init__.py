@@ -1,1 +1,1 @@
-"""Read, check, run and answer an operation, whatever transport brought it."""
+"""Read, check, run and answer an operation, for every transport."""

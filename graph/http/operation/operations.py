@@ -1,4 +1,4 @@
-"""Runs operations, the same way whichever transport has brought them."""
+"""Runs operations in the same way for every transport."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

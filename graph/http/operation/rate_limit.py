@@ -74,7 +74,7 @@ class RateLimit:
         return self._bucket(principal).left(self._clock()) / self._burst
 
     def is_much(self, units: float) -> bool:
-        """Return whether other processes are told of so many tokens: a hundredth of a bucket."""
+        """Return whether other processes are notified of so many tokens: 1 % of a bucket."""
         return abs(units) * 100 >= self._burst
 
     def _units(self, cost: int) -> float:

@@ -131,7 +131,7 @@ class RateLimits:
         return orjson.dumps([[one.kind, one.digest, round(much[one])] for one in told]).decode()
 
     def hear(self, news: str) -> None:
-        """Take the tokens that others were told of. What cannot be read is left out."""
+        """Take the tokens that other processes have reported. Skip unreadable messages."""
         for kind, digest, units in _told(news):
             self._limits[kind].spent_elsewhere(digest, units)
 

@@ -17,7 +17,7 @@ class Beating(Protocol):
         """Ask the peer; False when it has not answered the last time."""
 
     def stop(self) -> None:
-        """Let go of a peer that is dead."""
+        """Close the connection of a dead peer."""
 
 
 class Keepalive:

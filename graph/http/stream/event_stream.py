@@ -206,7 +206,7 @@ class Stream:
             self.put(COMMENT)
 
     def lost(self) -> None:
-        """End the stream, which nobody reads any more."""
+        """End the stream, because its client has disconnected."""
         self._gone = True
         self.end()
 
