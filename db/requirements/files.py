@@ -58,6 +58,12 @@ class File(StoredFile, kw_only=True):
             "A file belongs to one object.",
         ),
         check(
+            "document_id",
+            "project",
+            "document_id IS NULL OR project_id IS NOT NULL",
+            "A file of a document is in its project.",
+        ),
+        check(
             "purpose",
             "thumbnail",
             "purpose <> 'thumbnail' OR document_id IS NOT NULL",

@@ -133,6 +133,10 @@ def create_files() -> None:
             name=op.f("ck_files_document_id_owner"),
         ),
         sa.CheckConstraint(
+            "document_id IS NULL OR project_id IS NOT NULL",
+            name=op.f("ck_files_document_id_project"),
+        ),
+        sa.CheckConstraint(
             "purpose <> 'thumbnail' OR document_id IS NOT NULL",
             name=op.f("ck_files_purpose_thumbnail"),
         ),

@@ -138,7 +138,7 @@ def test_an_application_is_registered_and_ended(data_dir, person):
     assert (device.returncode, device.stdout.count("\n")) == (0, 1)  # no secret
     end = ("client", "disable", made["client_id"])
     assert gateway(*end, GATEWAY_DATA_DIR=data_dir).returncode == 0
-    assert_refused(gateway(*end, GATEWAY_DATA_DIR=data_dir), "There is no application rqc-")
+    assert_refused(gateway(*end, GATEWAY_DATA_DIR=data_dir), "There is no enabled application rqc-")
 
 
 def test_a_refusal_is_one_sentence(data_dir, person):

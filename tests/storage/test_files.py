@@ -211,6 +211,7 @@ async def test_the_plan_bounds_files_that_are_created_at_once(place, monkeypatch
 
 async def test_what_is_purged_or_given_up_leaves_the_storage(place, database):
     world = place.world
+    await sweep(database, place.storage)  # what other tests have purged
     kept, gone = await place.stored(), await place.stored(PNG, mediaType="image/png")
     given_up = await place.create()
     assert (await place.send(given_up["upload"]["parts"][0], TEXT)).is_success
