@@ -51,7 +51,11 @@ def placed(model: Any) -> list[dict[str, Any]]:
 
 def acceptable(table: str, row: dict[str, Any]) -> dict[str, Any] | None:
     """Return the row as the table's constraints require, or None when they allow none."""
-    if table in ("files", "properties", "user_roles") and row["document_id"] and not row["project_id"]:
+    if (
+        table in ("files", "properties", "user_roles")
+        and row["document_id"]
+        and not row["project_id"]
+    ):
         return None
     if table == "profiles" and row["service_of"]:  # of a service account, and none of the people
         id = uuid4()
