@@ -41,7 +41,7 @@ SPECIAL_IPV6 = [
 ]
 """Within it: tunnels, such as Teredo and 6to4, that may end anywhere, and documentation."""
 
-HTTPS, LEAST_OTHER_PORT = 443, 1024
+HTTPS, MIN_OTHER_PORT = 443, 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 KEEPING_METHOD = frozenset({307, 308})
 RESOLVERS = ThreadPoolExecutor(4, "resolve")
@@ -188,7 +188,7 @@ class Outbound:
         """Return the address to connect to. All addresses of the name must be allowed."""
         schemes = ("https", "http") if self.insecure else ("https",)
         port = target.port or (HTTPS if target.scheme == "https" else 80)
-        usual = port == HTTPS or port >= LEAST_OTHER_PORT or (self.insecure and port == 80)  # noqa: PLR2004 (http)
+        usual = port == HTTPS or port >= MIN_OTHER_PORT or (self.insecure and port == 80)  # noqa: PLR2004 (http)
         if target.scheme not in schemes or not target.host or target.userinfo or not usual:
             _refuse(field)
         try:

@@ -32,7 +32,7 @@ LARGE_READ = 1_000
 
 MINUTE = 60.0
 """Seconds for which a process counts further ones in memory."""
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 """Viewers and kinds of event that a process counts at a time; the oldest are dropped first."""
 
 # The row of a count holds how many were counted after its last event, and the time of that.
@@ -132,7 +132,7 @@ class Refusals:
         counted = self._counted.get(key)
         if counted is None:
             counted = self._counted[key] = _Counted(now)
-            if len(self._counted) > MOST_COUNTED:
+            if len(self._counted) > MAX_COUNTED:
                 self._counted.popitem(last=False)
             return counted
         if now - counted.since < MINUTE:

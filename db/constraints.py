@@ -18,8 +18,8 @@ from sqlalchemy import (
 
 from db.base import mapped_tables
 
-LONGEST_NAME = 500
-LONGEST_SLUG = 63
+MAX_NAME_LENGTH = 500
+MAX_SLUG_LENGTH = 63
 
 
 class Violation(NamedTuple):
@@ -73,7 +73,7 @@ def check(column: str, rule: str, sql: str, message: str) -> CheckConstraint:
     )
 
 
-def not_blank(column: str = "name", longest: int = LONGEST_NAME) -> tuple[CheckConstraint, ...]:
+def not_blank(column: str = "name", longest: int = MAX_NAME_LENGTH) -> tuple[CheckConstraint, ...]:
     """Return checks that a text is more than white space, and of `longest` characters at most."""
     return (
         check(column, "not_blank", f"{column} ~ '\\S'", f"{_words(column)} must not be blank."),
@@ -98,8 +98,8 @@ def slug_format() -> CheckConstraint:
     return check(
         "slug",
         "format",
-        f"slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND char_length(slug) <= {LONGEST_SLUG}",
-        f"A slug has at most {LONGEST_SLUG} lower-case letters and digits, joined by hyphens.",
+        f"slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND char_length(slug) <= {MAX_SLUG_LENGTH}",
+        f"A slug has at most {MAX_SLUG_LENGTH} lower-case letters and digits, joined by hyphens.",
     )
 
 

@@ -14,7 +14,7 @@ SHARE = 2
 GATEWAY = "gateway"
 """The tenant of the gateway's own work, which comes first and may hold every slot."""
 
-MOST_A_REQUEST = 3
+MAX_PER_REQUEST = 3
 """Slots that one request has at a time."""
 
 
@@ -175,7 +175,7 @@ class Turns:
     """Turns at one of `size` connections, fair among tenants."""
 
     def __init__(self, size: int, wait: float) -> None:
-        self._queue, self._wait = FairQueue(size, MOST_A_REQUEST), wait
+        self._queue, self._wait = FairQueue(size, MAX_PER_REQUEST), wait
 
     async def take(self, tenant: Hashable, holder: Hashable | None = None) -> None:
         """Wait for a turn; `give` ends it. Raises BUSY when it does not come in time."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, MetaData, func, select
 
-MOST_COMPARED = 200
+MAX_COMPARED = 200
 """Characters of a text that decide its place in an order."""
 
 UPPER = "".join(map(chr, [*range(0x391, 0x3A2), *range(0x3A3, 0x3AA), *range(0x410, 0x430)]))
@@ -36,8 +36,8 @@ SORT_KEY = f"""
 CREATE FUNCTION ctx.sort_key(text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN left(regexp_replace(regexp_replace(
-    ctx.fold(left($1, {MOST_COMPARED})), '([0-9]+)', '00000000000\\1', 'g'),
-    '0+([0-9]{{12,}})(?![0-9])', '\\1', 'g'), 250) || E'\\x01' || left($1, {MOST_COMPARED})
+    ctx.fold(left($1, {MAX_COMPARED})), '([0-9]+)', '00000000000\\1', 'g'),
+    '0+([0-9]{{12,}})(?![0-9])', '\\1', 'g'), 250) || E'\\x01' || left($1, {MAX_COMPARED})
 """
 """Compared by bytes it is the order of people: by letters, numbers by their value; then by the
 text itself."""

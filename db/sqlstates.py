@@ -13,7 +13,7 @@ Meaning = tuple[str, str]
 
 LENGTH = 5
 """Characters of a state."""
-LONGEST_CHAIN = 5
+MAX_CHAIN_LENGTH = 5
 POOL_EXHAUSTED = "3o7r"
 """SQLAlchemy's own number of "no connection within pool_timeout"; it has no SQL state."""
 CONSTRAINTS = "23"
@@ -123,7 +123,7 @@ def problem_of(error: BaseException) -> Problem | None:
 def chain(error: BaseException) -> Iterator[BaseException]:
     """Yield the exception and its causes, nearest first."""
     link: BaseException | None = error
-    for _ in range(LONGEST_CHAIN):
+    for _ in range(MAX_CHAIN_LENGTH):
         if link is None:
             return
         yield link

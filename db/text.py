@@ -62,11 +62,11 @@ def is_names(type_: TypeEngine[Any]) -> bool:
     return isinstance(type_, ARRAY) and isinstance(type_.item_type, NameText)
 
 
-LONGEST_READ = 5_000
+MAX_READ_LENGTH = 5_000
 """Characters of a text that is read as a name: ten times as many as any name may have.
 
 Reading a megabyte would take a quarter of a second, in which nobody else is served."""
-MOST_MARKS = 4
+MAX_MARKS = 4
 """Combining marks in a row (UTS 39, section 5.4)."""
 
 INVISIBLE = (
@@ -132,7 +132,7 @@ def as_strict_name(text: str) -> str:
 
 def too_long(text: str) -> str | None:
     """Return the reason why a text is too long to be read as a name; None when it is not."""
-    return f"At most {LONGEST_READ} characters." if len(text) > LONGEST_READ else None
+    return f"At most {MAX_READ_LENGTH} characters." if len(text) > MAX_READ_LENGTH else None
 
 
 def _storable(text: str) -> str:
@@ -147,8 +147,8 @@ def _seen(text: str) -> str:
     for character in text:
         category = unicodedata.category(character)
         marks = marks + 1 if category in ("Mn", "Me") else 0
-        if marks > MOST_MARKS:
-            message = f"A name has at most {MOST_MARKS} combining marks in a row."
+        if marks > MAX_MARKS:
+            message = f"A name has at most {MAX_MARKS} combining marks in a row."
             raise Problem("INVALID", message)
         is_seen = is_seen or (category[0] in "LNPSC" and character != "\u2800")
     return text if is_seen else ""

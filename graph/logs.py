@@ -19,7 +19,7 @@ from structlog.typing import EventDict, Processor
 
 from graph.settings import Settings
 
-LONGEST_VALUE = 1000
+MAX_VALUE_LENGTH = 1000
 """Characters of a value that are kept; a traceback keeps its end, other text its beginning."""
 REMOVED = "[removed]"
 SECRET_KEY = re.compile("password|token|secret|authorization|cookie|api_?key|dsn", re.IGNORECASE)
@@ -82,7 +82,7 @@ REQUESTS = "graph.http.access"
 _requests = structlog.get_logger(REQUESTS)
 
 
-SHORTEST_SECRET = 37
+MIN_SECRET_LENGTH = 37
 """Characters of the gateway's shortest secret in a path or an ID; IDs that it generates have 36."""
 
 
@@ -110,7 +110,7 @@ def log_request(request_id: str, line: Mapping[str, Any]) -> None:
         "timestamp": datetime.now(UTC),
     }
     for key in ("request_id", "path"):
-        if len(told[key]) >= SHORTEST_SECRET or "://" in told[key]:
+        if len(told[key]) >= MIN_SECRET_LENGTH or "://" in told[key]:
             told[key] = SECRET_TEXT.sub(REMOVED, told[key])
     write(orjson.dumps(told, str, orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
 
@@ -195,8 +195,8 @@ def shorten(_logger: object, _method: str, event: EventDict) -> EventDict:
         if key == "exc_info" or isinstance(value, bool | int | float | None):
             continue
         text = value if isinstance(value, str) else str(value)
-        if len(text) <= LONGEST_VALUE:
+        if len(text) <= MAX_VALUE_LENGTH:
             continue
-        kept = text[-4 * LONGEST_VALUE :] if key == "exception" else text[:LONGEST_VALUE]
+        kept = text[-4 * MAX_VALUE_LENGTH :] if key == "exception" else text[:MAX_VALUE_LENGTH]
         event[key] = f"{kept} [of {len(text)} characters]"
     return event

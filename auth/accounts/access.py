@@ -20,7 +20,7 @@ from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 from db.traits import ResourceType
 
-MOST = 100
+MAX_LISTED = 100
 """The number of browsers or applications listed, at most, the latest used first."""
 
 ABOUT = "SELECT full_name, job_title FROM profiles WHERE id = $1"
@@ -121,7 +121,7 @@ async def browsers(database: Database, settings: AuthSettings, viewer: Viewer) -
     """Return the person's signed-in browsers, the latest used first."""
     idle = timedelta(hours=settings.session_idle_hours)
     async with database.auth.lend(NOBODY) as lent:
-        rows = await lent.fetch(SESSIONS, viewer.id, idle, MOST)
+        rows = await lent.fetch(SESSIONS, viewer.id, idle, MAX_LISTED)
     return [Browser(**row) for row in rows]
 
 
@@ -150,7 +150,7 @@ async def end_other_browsers(database: Database, viewer: Viewer, origin: Origin)
 async def applications(database: Database, viewer: Viewer) -> Sequence[Application]:
     """Return the applications that may act for the person, the latest used first."""
     async with database.auth.lend(NOBODY) as lent:
-        rows = await lent.fetch(APPLICATIONS, viewer.id, MOST)
+        rows = await lent.fetch(APPLICATIONS, viewer.id, MAX_LISTED)
     return [
         Application(
             row["client_id"],

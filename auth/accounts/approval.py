@@ -20,9 +20,9 @@ from auth.viewer import Viewer
 from db.pool import NOBODY, Database
 from db.problem import Problem
 
-MOST = 100
+MAX_LISTED = 100
 """The number of people that the page lists, at most, those who have waited longest first."""
-MAILS = 10
+MAX_MAILS_PER_HOUR = 10
 """Mails an hour to the approvers about waiting people, at most; the page lists them all."""
 
 WAITING = """
@@ -67,7 +67,9 @@ async def tell_approvers(database: Database, outbox: Outbox, email: str, name: s
     settings = outbox.settings
     with suppress(Problem):
         async with database.auth.lend(NOBODY) as lent:
-            await throttle.admit(lent, throttle.approval_counts(settings, MAILS), "mails")
+            await throttle.admit(
+                lent, throttle.approval_counts(settings, MAX_MAILS_PER_HOUR), "mails"
+            )
         for approver in settings.approvers:
             outbox.post(mail("approval_asked", approver, settings, email=email, name=name))
 
@@ -75,7 +77,7 @@ async def tell_approvers(database: Database, outbox: Outbox, email: str, name: s
 async def waiting(database: Database) -> list[Waiting]:
     """Return everybody who waits for approval."""
     async with database.auth.lend(NOBODY) as lent:
-        return [Waiting(*row) for row in await lent.fetch(WAITING, MOST)]
+        return [Waiting(*row) for row in await lent.fetch(WAITING, MAX_LISTED)]
 
 
 async def approve(

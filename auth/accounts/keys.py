@@ -27,10 +27,10 @@ from db.problem import Problem
 
 K = TypeVar("K", bound=Key)
 
-LIFE = timedelta(days=90)
+DEFAULT_LIFETIME = timedelta(days=90)
 """The default lifetime of an API key."""
-LONGEST = timedelta(days=365)
-HINT = 4
+MAX_LIFETIME = timedelta(days=365)
+HINT_LENGTH = 4
 """Characters at the end of a key that are stored, for its owner to recognise it."""
 
 NOT_FRESH = "Prove at /prove that it is you, and repeat this within 15 minutes."
@@ -80,9 +80,11 @@ async def new_api_key(
         service_account_id=account.id,
         name=key_name(name),
         key_hash=digest(text),
-        hint=text[-HINT:],
+        hint=text[-HINT_LENGTH:],
         scopes=checked_scopes(transaction.viewer, scopes),
-        expires_at=checked_expiry(transaction.now, expires_at or transaction.now + LIFE),
+        expires_at=checked_expiry(
+            transaction.now, expires_at or transaction.now + DEFAULT_LIFETIME
+        ),
     )
     transaction.add(key)
     return key, text
@@ -111,7 +113,7 @@ async def new_personal_token(
         user_id=transaction.person,
         name=key_name(name),
         key_hash=digest(text),
-        hint=text[-HINT:],
+        hint=text[-HINT_LENGTH:],
         scopes=checked_scopes(transaction.viewer, scopes),
         expires_at=checked_expiry(transaction.now, expires_at),
     )
@@ -195,7 +197,9 @@ def checked_scopes(viewer: Viewer, scopes: Iterable[str]) -> list[str]:
 
 def checked_expiry(now: datetime, expires_at: datetime) -> datetime:
     """Return the expiry when it is in the future and within a year. Raises INVALID."""
-    if expires_at.tzinfo is None or not now < expires_at <= now + LONGEST + timedelta(minutes=1):
+    if expires_at.tzinfo is None or not now < expires_at <= now + MAX_LIFETIME + timedelta(
+        minutes=1
+    ):
         message = "Must be in the future, within a year."
         raise Problem("INVALID", message, field=["expires_at"])
     return expires_at

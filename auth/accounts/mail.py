@@ -30,22 +30,22 @@ from db.problem import Problem
 
 log = structlog.get_logger(__name__)
 
-MOST_WAITING = 200
+MAX_BACKGROUND_TASKS = 200
 """Background tasks, at most; further ones are refused."""
-AT_ONCE = 4
+MAX_CONNECTIONS = 4
 """Connections to the mail server, at most."""
 TIMEOUT = 20.0
 """Seconds to wait for each reply of the mail server."""
-PAUSES = (5.0, 60.0)
+RETRY_DELAYS = (5.0, 60.0)
 """Seconds before each further attempt."""
-LAST_CALL = 5.0
+SHUTDOWN_TIMEOUT = 5.0
 """Seconds that unsent mail has when the process ends."""
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 DELIVERABLE = re.compile(r"[^\s\"(),:;<>@\[\\\]\x00-\x1f\x7f]+@[^\s@<>]+")
 """Addresses without quoting and comments: a list of addresses does not match."""
 
-LONGEST_WORDS = 80
+MAX_WORDS_LENGTH = 80
 """Characters of a name chosen by another person, at most, in a mail."""
 
 _texts = Environment(
@@ -80,7 +80,7 @@ def others_words(text: str) -> str:
     """
     line = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
     line = re.sub(r"(?<=[.:/@\\])(?=\w)", " ", line)
-    return line if len(line) <= LONGEST_WORDS else f"{line[: LONGEST_WORDS - 1]}…"
+    return line if len(line) <= MAX_WORDS_LENGTH else f"{line[: MAX_WORDS_LENGTH - 1]}…"
 
 
 _texts.filters["others_words"] = others_words
@@ -94,10 +94,10 @@ def now() -> str:
 class Outbox:
     """The mail and background tasks of one process that have not finished."""
 
-    def __init__(self, settings: AuthSettings, pauses: tuple[float, ...] = PAUSES) -> None:
+    def __init__(self, settings: AuthSettings, pauses: tuple[float, ...] = RETRY_DELAYS) -> None:
         self.settings, self._pauses = settings, pauses
         self._server = settings.smtp_url.get_secret_value() if settings.smtp_url else ""
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(MAX_CONNECTIONS)
         self._work: set[asyncio.Task[None]] = set()
 
     @property
@@ -125,7 +125,7 @@ class Outbox:
 
         Raises BUSY when too much waits already. An exception is logged without its text.
         """
-        if len(self._work) >= MOST_WAITING:
+        if len(self._work) >= MAX_BACKGROUND_TASKS:
             work.close()
             log.warning("mail not sent", error="too much waits already")
             raise Problem("BUSY", "Too many mails are being sent. Try again in a moment.")
@@ -133,7 +133,7 @@ class Outbox:
         self._work.add(task)
         task.add_done_callback(self._work.discard)
 
-    async def settle(self, within: float = LAST_CALL) -> None:
+    async def settle(self, within: float = SHUTDOWN_TIMEOUT) -> None:
         """Wait until nothing is pending, at most so many seconds; then cancel the rest."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within):

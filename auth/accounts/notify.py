@@ -11,7 +11,7 @@ from auth.session import Transaction
 from db.base import Entity
 from db.core.notifications import Notification, NotificationType
 
-LONGEST_TITLE, LONGEST_MESSAGE = 500, 2000
+MAX_TITLE_LENGTH, MAX_MESSAGE_LENGTH = 500, 2000
 
 
 def tell(
@@ -68,8 +68,8 @@ def _notice(
         project_id=project_id,
         user_id=person,
         type=type_,
-        title=title[:LONGEST_TITLE],
-        message=message[:LONGEST_MESSAGE] if message and message.strip() else None,
+        title=title[:MAX_TITLE_LENGTH],
+        message=message[:MAX_MESSAGE_LENGTH] if message and message.strip() else None,
         metadata_={
             "event": event,
             "entityType": type(about).__name__,

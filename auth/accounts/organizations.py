@@ -14,9 +14,9 @@ from db.core.organizations import Organization
 from db.problem import Problem
 from db.text import as_name
 
-MOST, MOST_DOCUMENTS = 50, 5
+MAX_LISTED, MAX_DOCUMENTS = 50, 5
 """The number of organizations that the page lists, and of documents of each, at most."""
-LONGEST_NAME, LONGEST_SLUG = 500, 40
+MAX_NAME_LENGTH, MAX_SLUG_LENGTH = 500, 40
 
 
 class Open(NamedTuple):
@@ -31,11 +31,13 @@ class Open(NamedTuple):
 async def of(session: ViewerSession) -> list[Open]:
     """Return the viewer's organizations by name, each with the documents changed last."""
     model: Any = SCOPE_MODELS["document_id"]
-    rows = await session.rows(Organization, order=(Organization.name, Organization.id), limit=MOST)
+    rows = await session.rows(
+        Organization, order=(Organization.name, Organization.id), limit=MAX_LISTED
+    )
     latest = (model.updated_at.desc(), model.id)
     ids = [row.id for row in rows]
     documents = await session.pages(
-        model, "organization_id", ids, order=latest, limit=MOST_DOCUMENTS
+        model, "organization_id", ids, order=latest, limit=MAX_DOCUMENTS
     )
     grants = session.viewer.grants
     return [
@@ -55,8 +57,8 @@ async def found(session: ViewerSession, name: str) -> Organization:
         name = as_name(name)
     except Problem as problem:
         raise Problem("INVALID", problem.message, field=("name",)) from None
-    if not 0 < len(name) <= LONGEST_NAME:
-        message = f"A name has 1 to {LONGEST_NAME} characters."
+    if not 0 < len(name) <= MAX_NAME_LENGTH:
+        message = f"A name has 1 to {MAX_NAME_LENGTH} characters."
         raise Problem("INVALID", message, field=("name",))
     async with session.transaction() as transaction:
         return await memberships.found(transaction, {"name": name, "slug": slug_of(name)})
@@ -65,5 +67,5 @@ async def found(session: ViewerSession, name: str) -> Organization:
 def slug_of(name: str) -> str:
     """Return an unused slug for an organization of this name."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", "-", plain)[:LONGEST_SLUG].strip("-") or "organization"
+    words = re.sub(r"[^a-z0-9]+", "-", plain)[:MAX_SLUG_LENGTH].strip("-") or "organization"
     return f"{words}-{secrets.token_hex(3)}"

@@ -32,15 +32,15 @@ from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 from db.traits import ResourceType
 
-CODES = 10
+RECOVERY_CODES = 10
 """The number of recovery codes in a set."""
-MOST_FAILURES, WARNING = 100, 10
+MAX_FAILURES, WARNING = 100, 10
 """Wrong codes after which app codes are refused, and after which the owner is notified.
 
 NIST SP 800-63B, section 5.2.2. One is forgotten a day. The right code does not reset the count: an
 attacker could wait for the owner to sign in.
 """
-CODE_BYTES = 10
+RECOVERY_CODE_BYTES = 10
 """Bytes of a recovery code: 80 random bits, so that its digest needs no salt and no slow hash."""
 
 KEPT, OFFERED = "second factor", "second factor on offer"
@@ -203,7 +203,7 @@ async def prove(
 ) -> None:
     """Consume a code of the app, or a recovery code, of a person with a second factor.
 
-    After MOST_FAILURES only a recovery code is good, and starts the count anew. Raises INVALID when
+    After MAX_FAILURES only a recovery code is good, and starts the count anew. Raises INVALID when
     it is not right, and RATE_LIMITED with `retryAfter`.
     """
     failures = 0
@@ -211,7 +211,7 @@ async def prove(
     async with database.auth.lend(NOBODY) as lent:
         await throttle.admit(lent, counts, "wrong codes")
         async with lent.transaction():
-            spent = await lent.fetchval(IS_SPENT, user_id, MOST_FAILURES)
+            spent = await lent.fetchval(IS_SPENT, user_id, MAX_FAILURES)
             used = await _use(lent, settings, user_id, code, recovery_only=bool(spent))
             if used is None:
                 failures = await lent.fetchval(FAILED, user_id) or 0
@@ -223,9 +223,9 @@ async def prove(
                     await _note(lent, user_id, used, origin)
         email = await lent.fetchval(EMAIL, user_id)
     if used is None:
-        if failures in (WARNING, MOST_FAILURES) and not spent:
+        if failures in (WARNING, MAX_FAILURES) and not spent:
             outbox.tell(_guessed(settings, email, failures))
-        spent = spent or failures >= MOST_FAILURES
+        spent = spent or failures >= MAX_FAILURES
         raise Problem("INVALID", SPENT if spent else WRONG, field=("code",))
     if used == "recovery_code_use":
         _tell(outbox, email, used)
@@ -249,7 +249,10 @@ async def _use(
 
 
 async def _new_codes(connection: Lent, user_id: UUID) -> list[str]:
-    codes = [b32encode(secrets.token_bytes(CODE_BYTES)).decode().lower() for _ in range(CODES)]
+    codes = [
+        b32encode(secrets.token_bytes(RECOVERY_CODE_BYTES)).decode().lower()
+        for _ in range(RECOVERY_CODES)
+    ]
     await connection.execute(FORGET_CODES, user_id)
     rows = [(uuid7(), user_id, _digest(user_id, code)) for code in codes]
     await connection.executemany(ADD_CODE, rows)
@@ -275,7 +278,7 @@ def _tell(outbox: Outbox, email: str | None, action: str) -> None:
 
 
 def _guessed(settings: AuthSettings, email: str, failures: int) -> Mail:
-    spent = failures >= MOST_FAILURES
+    spent = failures >= MAX_FAILURES
     return mail("codes_guessed", email, settings, failures=failures, spent=spent, time=now())
 
 

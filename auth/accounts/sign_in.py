@@ -48,7 +48,7 @@ SELECT EXISTS (
 SIGNED_IN = "UPDATE profile_credentials SET last_sign_in_at = now() WHERE user_id = $1"
 REHASH = "UPDATE profile_credentials SET password_hash = $2 WHERE user_id = $1"
 
-HALF = 600
+SECOND_STEP_TIMEOUT = 600
 """Seconds between a password and the code that belongs to it, at most."""
 
 TOO_LATE = "The code was entered too late, or in another browser. Sign in again."
@@ -260,7 +260,7 @@ async def _tell_of_attack(
 
 
 def _state(settings: AuthSettings, id: UUID, hash: str, browser: str) -> str:
-    return _signed(settings, id, int(time.time()) + HALF, hash, browser)
+    return _signed(settings, id, int(time.time()) + SECOND_STEP_TIMEOUT, hash, browser)
 
 
 def _signed(settings: AuthSettings, id: UUID, expires: int, hash: str, browser: str) -> str:

@@ -19,7 +19,7 @@ from db.core.sessions import Session
 from db.pool import NOBODY, Database
 from db.traits import ResourceType
 
-LASTS = timedelta(minutes=15)
+PROOF_LIFETIME = timedelta(minutes=15)
 """The time for which a proof is fresh."""
 
 FRESH = """
@@ -35,7 +35,7 @@ async def is_fresh(database: Database, viewer: Viewer) -> bool:
     if viewer.session_id is None or viewer.client_id is not None:
         return False
     async with database.auth.lend(NOBODY) as lent:
-        return bool(await lent.fetchval(FRESH, UUID(viewer.session_id), LASTS))
+        return bool(await lent.fetchval(FRESH, UUID(viewer.session_id), PROOF_LIFETIME))
 
 
 def last_proof(session: OrmSession, viewer: Viewer) -> tuple[datetime | None, datetime]:

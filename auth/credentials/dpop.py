@@ -36,16 +36,16 @@ RSA_EXPONENT = 65537
 
 BACK, AHEAD = 60, 10
 """Seconds that a proof may be old, for its transit, and early, for a clock that is fast."""
-NONCE_LIFE = 300
+NONCE_LIFETIME = 300
 """Seconds that a nonce is good for."""
-NONCE_STEP = 30
+NONCE_INTERVAL = 30
 """Seconds for which the same nonce is issued."""
-SLACK = 60
+CLOCK_SKEW = 60
 """Seconds by which the clocks of the nodes and of the database may differ."""
 
-LONGEST = 4096
+MAX_PROOF_LENGTH = 4096
 """Characters of a proof, at most; with the longest RSA key it has about 2,500."""
-LONGEST_ID = 500
+MAX_ID_LENGTH = 500
 THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 NONCE = re.compile(r"([0-9a-f]{1,12})\.([A-Za-z0-9_-]{43})")
 ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
@@ -55,7 +55,7 @@ PORTS = {"http": 80, "https": 443}
 KINDS: dict[str, type[ECKey | OKPKey | RSAKey]] = {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
 
 REGISTRY = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
-REGISTRY.max_header_length = REGISTRY.max_payload_length = LONGEST
+REGISTRY.max_header_length = REGISTRY.max_payload_length = MAX_PROOF_LENGTH
 REMEMBER = """
 INSERT INTO oauth_proofs (proof, expires_at) VALUES ($1, now() + $2::interval)
 ON CONFLICT (proof) DO NOTHING
@@ -105,7 +105,7 @@ def verify(
         if not isinstance(ath, str) or not hmac.compare_digest(ath.encode(), hash_of(token)):
             raise InvalidProof("ath is not the hash of the access token.")
     id = claims.get("jti")
-    if not isinstance(id, str) or not 0 < len(id) <= LONGEST_ID:
+    if not isinstance(id, str) or not 0 < len(id) <= MAX_ID_LENGTH:
         raise InvalidProof("jti is missing or malformed.")
     lasts = _lasts(claims, settings)
     uses_nonces = settings.require_dpop_nonce or "nonce" in claims
@@ -115,7 +115,7 @@ def verify(
 async def remember(connection: Lent, proof: Proof) -> None:
     """Record the proof as used, on every node. Raises InvalidProof when it was used before."""
     kept = digest(f"{proof.thumbprint}\0{proof.id}")
-    status = await connection.execute(REMEMBER, kept, timedelta(seconds=proof.lasts + SLACK))
+    status = await connection.execute(REMEMBER, kept, timedelta(seconds=proof.lasts + CLOCK_SKEW))
     if status.endswith(" 0"):
         raise InvalidProof("This proof has been used before.")
 
@@ -127,7 +127,7 @@ def hash_of(token: str) -> bytes:
 
 def fresh_nonce(settings: AuthSettings) -> str:
     """Return a nonce of the current time."""
-    made = f"{int(time.time()) // NONCE_STEP * NONCE_STEP:x}"
+    made = f"{int(time.time()) // NONCE_INTERVAL * NONCE_INTERVAL:x}"
     return f"{made}.{_seal(settings, made)}"
 
 
@@ -138,7 +138,7 @@ def is_thumbprint(text: str) -> bool:
 
 def _opened(text: str) -> tuple[Key, dict[str, Any]]:
     """Return the key and the claims of a proof, its signature verified. Raises InvalidProof."""
-    if len(text) > LONGEST:
+    if len(text) > MAX_PROOF_LENGTH:
         raise InvalidProof("The proof is too long.")
     try:
         key, claims = _signed(text)
@@ -184,9 +184,9 @@ def _lasts(claims: dict[str, Any], settings: AuthSettings) -> int:
         raise InvalidProof("iat is missing or malformed.")
     if "nonce" in claims:
         given = _time_of(claims["nonce"], settings)
-        if given is None or not now - NONCE_LIFE <= given <= now + AHEAD:
+        if given is None or not now - NONCE_LIFETIME <= given <= now + AHEAD:
             raise InvalidProof("The nonce is not, or no longer, ours.", fresh_nonce(settings))
-        return NONCE_LIFE
+        return NONCE_LIFETIME
     if settings.require_dpop_nonce:
         raise InvalidProof("A nonce of the server is needed.", fresh_nonce(settings))
     if not now - BACK <= made <= now + AHEAD:

@@ -36,7 +36,7 @@ METADATA_OF_API = "/.well-known/oauth-protected-resource/graphql"
 KINDS = (tokens.PREFIX, *tokens.KEYS)
 """The prefixes of the accepted tokens and keys."""
 
-LONGEST_AGENT = 500
+MAX_AGENT_LENGTH = 500
 
 OWNERS = """
 SELECT m.organization_id, u.email
@@ -292,7 +292,7 @@ def origin_from(
     ip = _address(host) if host else None
     if ip and port and b"x-forwarded-for" in headers:
         _warn_of_proxy(ip)
-    return Origin(request_id, ip, _agent(headers.get(b"user-agent", b"")[:LONGEST_AGENT]))
+    return Origin(request_id, ip, _agent(headers.get(b"user-agent", b"")[:MAX_AGENT_LENGTH]))
 
 
 @lru_cache(maxsize=4096)

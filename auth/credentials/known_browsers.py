@@ -17,11 +17,11 @@ from auth.secret import keyed_digest
 from auth.settings import AuthSettings
 
 BROWSER, LINK = "known browser", "link for a browser"
-LIFE = 400 * 86_400
+LIFETIME = 400 * 86_400
 """Seconds that a browser stays known without signing in; browsers keep no cookie for longer."""
-LINK_LIFE = 2 * 86_400
+LINK_LIFETIME = 2 * 86_400
 """Seconds that a mailed link makes a browser known."""
-MOST = 5
+MAX_PEOPLE = 5
 """The number of people that one browser is known for, at most."""
 
 
@@ -45,7 +45,7 @@ def after_sign_in(settings: AuthSettings, cookie: str, email: str) -> str:
     known = next((entry for entry in entries if entry.email == email), None)
     name = known.name if known else secrets.token_hex(16)
     others = [entry for entry in entries if entry.email != email]
-    kept = [_Entry(email, name, int(time.time())), *others[: MOST - 1]]
+    kept = [_Entry(email, name, int(time.time())), *others[: MAX_PEOPLE - 1]]
     return "~".join(entry.signed(settings, BROWSER) for entry in kept)
 
 
@@ -67,12 +67,12 @@ def link(settings: AuthSettings, email: str) -> str:
 
 def address_of(settings: AuthSettings, token: str) -> str | None:
     """Return the address that such a link was mailed to; None when it is invalid or expired."""
-    entry = _read(settings, LINK, token, LINK_LIFE)
+    entry = _read(settings, LINK, token, LINK_LIFETIME)
     return entry.email if entry else None
 
 
 def _entries(settings: AuthSettings, cookie: str) -> list[_Entry]:
-    read = (_read(settings, BROWSER, text, LIFE) for text in cookie.split("~")[:MOST])
+    read = (_read(settings, BROWSER, text, LIFETIME) for text in cookie.split("~")[:MAX_PEOPLE])
     return [entry for entry in read if entry]
 
 

@@ -18,10 +18,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from db.problem import Problem
 
-LEAST_LENGTH = 12
+MIN_LENGTH = 12
 """Characters, at least, counted after normalisation."""
 
-MOST_BYTES = 1024
+MAX_BYTES = 1024
 """Bytes of UTF-8, at most: room for a long passphrase, too little to keep a worker busy."""
 
 WORKERS, WAITING = 2, 20
@@ -31,10 +31,10 @@ HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 UNKNOWN = HASHER.hash("nobody has this password")
 """Verified in place of a hash where the person is unknown, so that it takes the same time."""
 
-LEAST_VARIETY = 5
+MIN_VARIETY = 5
 """Different characters, at least; fewer make `aaaaaaaaaaaa` and `121212121212`."""
 
-OURS = frozenset(
+OWN_COMMON_PASSWORDS = frozenset(
     """
     abc abcd abcde abcdef administrator changemenow please letmeinplease passphrase
     passwordpassword qwertyuiopasdfghjkl requirements secretpassword supersecret
@@ -43,7 +43,7 @@ OURS = frozenset(
 )
 """Passwords that are common on this gateway and in no list."""
 
-RUNS = (
+SEQUENCES = (
     "01234567890123456789",
     "09876543210987654321",
     "1q2w3e4r5t6y7u8i9o0p",
@@ -66,7 +66,7 @@ def _common() -> frozenset[str]:
         FREQUENCY_LISTS,
     )
 
-    return frozenset(FREQUENCY_LISTS["passwords"]) | OURS
+    return frozenset(FREQUENCY_LISTS["passwords"]) | OWN_COMMON_PASSWORDS
 
 
 def normalised(password: str) -> str | None:
@@ -76,16 +76,16 @@ def normalised(password: str) -> str | None:
         size = len(password.encode())
     except UnicodeEncodeError:  # half of a surrogate pair
         return None
-    return password if "\0" not in password and size <= MOST_BYTES else None
+    return password if "\0" not in password and size <= MAX_BYTES else None
 
 
 def acceptable(password: str, email: str) -> str:
     """Return the password, normalised, if this person may use it. Raises INVALID otherwise."""
     candidate = normalised(password)
     if candidate is None:
-        raise _refused(f"A password has at most {MOST_BYTES} bytes, and no NUL among them.")
-    if len(candidate) < LEAST_LENGTH:
-        raise _refused(f"A password has at least {LEAST_LENGTH} characters.")
+        raise _refused(f"A password has at most {MAX_BYTES} bytes, and no NUL among them.")
+    if len(candidate) < MIN_LENGTH:
+        raise _refused(f"A password has at least {MIN_LENGTH} characters.")
     plain = candidate.casefold()
     if plain in {email.casefold(), email.casefold().partition("@")[0]}:
         raise _refused("A password differs from the e-mail address.")
@@ -93,8 +93,8 @@ def acceptable(password: str, email: str) -> str:
     unit = core[: (core + core).find(core, 1)]  # what it repeats: qwerty in qwertyqwerty
     if (
         {core, unit} & _common()
-        or len(set(plain)) < LEAST_VARIETY
-        or any(plain in run for run in RUNS)
+        or len(set(plain)) < MIN_VARIETY
+        or any(plain in run for run in SEQUENCES)
     ):
         raise _refused("This password is one of the commonest; choose another.")
     return candidate

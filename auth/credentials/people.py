@@ -13,7 +13,7 @@ from auth.credentials.passwords import acceptable, hashed
 from auth.events import Event, record
 from auth.origin import Origin
 from db.change import AuditEventType
-from db.constraints import LONGEST_NAME
+from db.constraints import MAX_NAME_LENGTH
 from db.core.people import SERVICE_DOMAIN
 from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
@@ -152,8 +152,8 @@ def _line(text: str | None, field: str, what: str) -> str | None:
         line = as_name(line)
     except Problem as problem:
         raise Problem("INVALID", problem.message, field=(field,)) from None
-    if len(line) > LONGEST_NAME:
-        message = f"A {what} has at most {LONGEST_NAME} characters."
+    if len(line) > MAX_NAME_LENGTH:
+        message = f"A {what} has at most {MAX_NAME_LENGTH} characters."
         raise Problem("INVALID", message, field=(field,))
     return line or None
 

@@ -36,7 +36,7 @@ class Count(NamedTuple):
     theirs: bool
 
 
-FIRST_WAIT = 1.0
+INITIAL_DELAY = 1.0
 """Seconds of the first wait."""
 
 # After n failures it is FIRST_WAIT * (2 ** (n - allowed + 1) - 1) seconds: none while n < allowed.
@@ -202,11 +202,16 @@ async def admit(connection: Lent, counts: list[Count], what: str = "failed sign-
     async with connection.transaction():
         for count in counts:
             level = await connection.fetchval(
-                ADMIT, count.subject, float(count.allowed), count.sinks, count.longest, FIRST_WAIT
+                ADMIT,
+                count.subject,
+                float(count.allowed),
+                count.sinks,
+                count.longest,
+                INITIAL_DELAY,
             )
             if level is None:
                 seconds = await connection.fetchval(
-                    WAIT, count.subject, float(count.allowed), count.longest, FIRST_WAIT
+                    WAIT, count.subject, float(count.allowed), count.longest, INITIAL_DELAY
                 )
                 raise too_many(seconds, what)
         await connection.execute(CLEAN)
@@ -216,7 +221,7 @@ async def require_no_wait(connection: Lent, counts: list[Count], what: str) -> N
     """Raise RATE_LIMITED when an attempt would have to wait, and count nothing."""
     for count in counts:
         seconds = await connection.fetchval(
-            WAIT, count.subject, float(count.allowed), count.longest, FIRST_WAIT
+            WAIT, count.subject, float(count.allowed), count.longest, INITIAL_DELAY
         )
         if seconds is not None and seconds > 0:
             raise too_many(seconds, what)
@@ -225,7 +230,7 @@ async def require_no_wait(connection: Lent, counts: list[Count], what: str) -> N
 async def is_attacked(connection: Lent, settings: AuthSettings, email: str) -> bool:
     """Return whether failures for this address delay others; True at most once a day."""
     count = of_address(settings, email)
-    known = (count.subject, float(count.allowed), count.longest, FIRST_WAIT)
+    known = (count.subject, float(count.allowed), count.longest, INITIAL_DELAY)
     if (await connection.fetchval(WAIT, *known) or 0) <= 0:
         return False
     told = keyed_digest(settings, "told of an attack", email)

@@ -31,7 +31,7 @@ KEYS = API_KEY, PERSONAL = "rqk_live_", "rqp_live_"
 CLIENT = "gateway-cli"
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-SUM_LENGTH = 6
+CHECKSUM_LENGTH = 6
 """Digits in base 62 that hold every sum of 32 bits."""
 
 REGISTER = """
@@ -162,14 +162,14 @@ def new_token(prefix: str = PREFIX) -> str:
 
 def is_token(text: str, prefix: str = PREFIX) -> bool:
     """Return whether `text` has the form of a token, and its check sum."""
-    form = rf"{prefix}{SECRET}[0-9A-Za-z]{{{SUM_LENGTH}}}"
-    return bool(re.fullmatch(form, text)) and text.endswith(check_sum(text[:-SUM_LENGTH]))
+    form = rf"{prefix}{SECRET}[0-9A-Za-z]{{{CHECKSUM_LENGTH}}}"
+    return bool(re.fullmatch(form, text)) and text.endswith(check_sum(text[:-CHECKSUM_LENGTH]))
 
 
 def check_sum(text: str) -> str:
     """Return the CRC-32 of an ASCII text in six digits of base 62."""
     rest, digits = crc32(text.encode("ascii")), ""
-    for _ in range(SUM_LENGTH):
+    for _ in range(CHECKSUM_LENGTH):
         rest, digit = divmod(rest, len(DIGITS))
         digits = DIGITS[digit] + digits
     return digits

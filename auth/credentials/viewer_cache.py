@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from auth.viewer import Viewer
 
-LARGEST = 10_000
+MAX_ENTRIES = 10_000
 """Viewers in the cache, at most; the oldest are removed first."""
 
 LookUp = Callable[[], Awaitable[Viewer | None]]
@@ -94,7 +94,7 @@ class ViewerCache:
         self._entries.move_to_end(key)
         while self._entries:
             first = next(iter(self._entries))
-            if len(self._entries) <= LARGEST and self._entries[first].expires_at > now:
+            if len(self._entries) <= MAX_ENTRIES and self._entries[first].expires_at > now:
                 break
             del self._entries[first]
 

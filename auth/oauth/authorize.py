@@ -38,15 +38,15 @@ from auth.web.page import SECURE, page
 from auth.web.site import proof_path
 from db.problem import CODES, Problem
 
-LONGEST_QUERY = 3900
+MAX_QUERY_LENGTH = 3900
 """Characters of a request, at most, that the browser can bring back from signing in."""
-LONGEST_MARK = 80
+MAX_MARK_LENGTH = 80
 """Characters of the signed time of the first request, at most."""
-MOST_FIELDS = 30
+MAX_FIELDS = 30
 OF_THE_PAGE = {"csrf_token", "decision", "shown"}
 """Fields of the page's form, which an application's posted request does not have."""
 
-TOO_LONG = f"The request is longer than {LONGEST_QUERY} characters."
+TOO_LONG = f"The request is longer than {MAX_QUERY_LENGTH} characters."
 
 HEADERS = {**SECURE, "Referrer-Policy": "no-referrer"}
 """Headers of redirects to an application: it must not learn the address of this page."""
@@ -84,12 +84,12 @@ class Authorize:
             return response
 
     async def _post(self, request: Request) -> Response:
-        pairs = await read_pairs(request, MOST_FIELDS)
+        pairs = await read_pairs(request, MAX_FIELDS)
         if OF_THE_PAGE & dict(pairs).keys():
             return await self._decided(request, fields_of(pairs))
         # An application's request by POST; a browser has sent no session along with it.
         query = urlencode(pairs)
-        if len(query) > LONGEST_QUERY:
+        if len(query) > MAX_QUERY_LENGTH:
             raise Problem("BAD_REQUEST", TOO_LONG)
         return _see(f"{AUTHORIZE}?{query}")
 
@@ -97,7 +97,7 @@ class Authorize:
         """Redirect when no question is needed; else show the page."""
         cookie_value = cookies.read(request, self._settings, cookies.FORM)
         browser = cookie_value if is_secret(cookie_value) else fresh()
-        if len(encoded) > LONGEST_QUERY + LONGEST_MARK:
+        if len(encoded) > MAX_QUERY_LENGTH + MAX_MARK_LENGTH:
             raise Problem("BAD_REQUEST", TOO_LONG)
         pairs, began = take_began(self._settings, browser, query_of(encoded))
         pairs = _checked(pairs)
@@ -227,7 +227,7 @@ class Authorize:
 
 def _checked(pairs: Pairs) -> Pairs:
     """Return the parameters to come back with. Raises BAD_REQUEST when they are too long."""
-    if len(urlencode(pairs)) > LONGEST_QUERY:
+    if len(urlencode(pairs)) > MAX_QUERY_LENGTH:
         raise Problem("BAD_REQUEST", TOO_LONG)
     return pushed.only_name(pairs)
 

@@ -26,13 +26,13 @@ from db.problem import Problem
 
 T = TypeVar("T")
 
-AT_ONCE = 2
+MAX_CONCURRENT = 2
 """Requests of applications that are answered at once in a process.
 
 Each computes for some milliseconds on the loop and asks for connections that identify people: more
 at once would be answered no sooner, and everything else in the process would wait for all of them.
 """
-LONGEST_WAIT = 5.0
+MAX_WAIT = 5.0
 """Seconds to wait for a turn, at most."""
 
 
@@ -41,7 +41,7 @@ class Bridge:
 
     def __init__(self, database: Database, settings: AuthSettings, outbox: Outbox) -> None:
         self.database, self.settings, self.outbox = database, settings, outbox
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(MAX_CONCURRENT)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -50,7 +50,7 @@ class Bridge:
         Raises BUSY after a while.
         """
         try:
-            await asyncio.wait_for(self._turns.acquire(), LONGEST_WAIT)
+            await asyncio.wait_for(self._turns.acquire(), MAX_WAIT)
         except TimeoutError:
             raise Problem("BUSY", "Too many applications request tokens at once.") from None
         try:

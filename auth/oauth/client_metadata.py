@@ -20,26 +20,26 @@ from auth.oauth.clients import DEVICE_CODE, GRANT_TYPES, is_app, is_loopback, is
 from auth.oauth.registry import Registration, is_client_name
 from auth.policy.scope_names import OPEN_SCOPES, OPENID_SCOPES
 
-MOST_BYTES = 64 * 1024
-MOST_URIS = 20
-MOST_CONTACTS = 10
-LONGEST = 200
-LONGEST_URI = 2000
+MAX_BYTES = 64 * 1024
+MAX_URIS = 20
+MAX_CONTACTS = 10
+MAX_TEXT_LENGTH = 200
+MAX_URI_LENGTH = 2000
 
 OPEN_GRANT_TYPES = tuple(name for name in GRANT_TYPES if name != "client_credentials")
 """Grants of self-registered applications: for people who consent, never for themselves."""
-STARTS = ("authorization_code", DEVICE_CODE)
+REFRESHABLE_GRANTS = ("authorization_code", DEVICE_CODE)
 """The grant types that a refresh token can come from."""
 
 
 def _one_line(value: str) -> str:
     if not is_client_name(value):
-        raise ValueError(f"one line of 1 to {LONGEST} characters")
+        raise ValueError(f"one line of 1 to {MAX_TEXT_LENGTH} characters")
     return value
 
 
 def _web_page(value: str) -> str:
-    form = rf"https?://[\x21-\x7e]{{1,{LONGEST_URI}}}"
+    form = rf"https?://[\x21-\x7e]{{1,{MAX_URI_LENGTH}}}"
     parts = urlsplit(value)  # raises ValueError
     if not re.fullmatch(form, value) or not parts.hostname or "@" in parts.netloc:
         raise ValueError("the address of a page on the web")
@@ -84,7 +84,7 @@ class ClientMetadata(BaseModel):
     grant_types: list[str] = ["authorization_code"]
     response_types: list[Literal["code"]] | None = Field(default=None, validate_default=True)
     application_type: Literal["web", "native"] | None = None
-    redirect_uris: list[RedirectUri] = Field([], max_length=MOST_URIS, validate_default=True)
+    redirect_uris: list[RedirectUri] = Field([], max_length=MAX_URIS, validate_default=True)
     scope: str = " ".join(OPEN_SCOPES)
     require_pushed_authorization_requests: bool = False
     dpop_bound_access_tokens: bool = False
@@ -92,7 +92,7 @@ class ClientMetadata(BaseModel):
     logo_uri: Page | None = None
     policy_uri: Page | None = None
     tos_uri: Page | None = None
-    contacts: list[Line] | None = Field(default=None, max_length=MOST_CONTACTS)
+    contacts: list[Line] | None = Field(default=None, max_length=MAX_CONTACTS)
     software_id: Line | None = None
     software_version: Line | None = None
 
@@ -100,7 +100,7 @@ class ClientMetadata(BaseModel):
     @classmethod
     def _are_open(cls, value: list[str]) -> list[str]:
         known = set(value) <= set(OPEN_GRANT_TYPES)
-        if not known or not set(value) & set(STARTS):
+        if not known or not set(value) & set(REFRESHABLE_GRANTS):
             raise ValueError(
                 f"some of {', '.join(OPEN_GRANT_TYPES)}, and not a refresh_token alone"
             )
@@ -134,7 +134,7 @@ class ClientMetadata(BaseModel):
     def registration(self) -> Registration:
         """Return the registration that is stored."""
         kind = "native" if any(map(_is_native, self.redirect_uris)) else "web"
-        rest = self.model_dump(include={*KEPT_ASIDE}, exclude_none=True)
+        rest = self.model_dump(include={*WITHOUT_COLUMN}, exclude_none=True)
         return Registration(
             name=self.client_name or UNNAMED,
             redirect_uris=tuple(self.redirect_uris),
@@ -147,7 +147,7 @@ class ClientMetadata(BaseModel):
         )
 
 
-KEPT_ASIDE = (
+WITHOUT_COLUMN = (
     "application_type",
     "client_uri",
     "logo_uri",

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 
-from auth.accounts.step_up import LASTS
+from auth.accounts.step_up import PROOF_LIFETIME
 from auth.oauth.requests import OAuthRequest, Pairs
 from auth.secret import keyed_digest
 from auth.settings import AuthSettings
@@ -24,7 +24,7 @@ from auth.settings import AuthSettings
 BEGAN = "began"
 """Our own parameter: the time of the first request, in microseconds, and our signature."""
 BEGAN_LASTS = timedelta(hours=1)
-LONGEST_AGE = 10**9
+MAX_AGE = 10**9
 """Seconds: more digits than any `max_age` needs."""
 
 DETAILS = "authorization_details"
@@ -105,11 +105,11 @@ class Interaction(NamedTuple):
     def is_proved(
         self, proved_at: datetime | None, now: datetime, began: datetime | None, *, fully: bool
     ) -> bool:
-        """Return whether a proof of this time is fresh enough; `fully` limits it to LASTS."""
+        """Return whether a proof of this time is fresh enough: within PROOF_LIFETIME if `fully`."""
         if proved_at is None:
             return False
         age = now - proved_at
-        if fully and age >= LASTS:
+        if fully and age >= PROOF_LIFETIME:
             return False
         if began is not None and proved_at >= began:  # the request itself has led to the proof
             return True
@@ -165,7 +165,7 @@ def _signature(settings: AuthSettings, browser: str, query: str, moment: str) ->
 def _seconds(text: str | None) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()) or int(text) > LONGEST_AGE:
+    if not (text.isascii() and text.isdigit()) or int(text) > MAX_AGE:
         raise InvalidRequestError("max_age must be a number of seconds.")
     return int(text)
 

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from auth.credentials.identify import origin_of
 from auth.credentials.tokens import REGISTRATION, is_token
 from auth.oauth import metadata, registry
-from auth.oauth.client_metadata import MOST_BYTES, checked, members_of
+from auth.oauth.client_metadata import MAX_BYTES, checked, members_of
 from auth.oauth.clients import is_kept_as
 from auth.oauth.limits import Limits, admit_registration
 from auth.oauth.requests import is_clean
@@ -43,7 +43,7 @@ COLUMNS = (
     "scope",
 )
 """Members of a registration that are columns of the same name."""
-OURS = (
+READ_ONLY_MEMBERS = (
     "registration_access_token",
     "registration_client_uri",
     "client_secret_expires_at",
@@ -124,7 +124,7 @@ class Registrations:
         method = row["token_endpoint_auth_method"]
         if members.get("client_id") != row["client_id"]:
             raise InvalidRequestError("client_id is this application's.")
-        if told := [name for name in OURS if name in members]:
+        if told := [name for name in READ_ONLY_MEMBERS if name in members]:
             raise InvalidRequestError(f"{told[0]} is only answered.")
         secret = members.get("client_secret")
         if secret is not None and not is_kept_as(str(secret), row["client_secret"]):
@@ -178,6 +178,6 @@ async def _members(request: Request) -> dict[str, Any]:
     if kind != "application/json":
         raise InvalidClientMetadataError("The body is application/json.")
     try:
-        return members_of(await read_body(request, MOST_BYTES))
+        return members_of(await read_body(request, MAX_BYTES))
     except BodyTooLarge as problem:
         raise InvalidClientMetadataError(problem.message, status_code=413) from None

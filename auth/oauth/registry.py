@@ -21,7 +21,7 @@ from db.problem import Problem
 from db.text import as_strict_name
 from db.traits import ResourceType
 
-LONGEST_NAME = 200
+MAX_NAME_LENGTH = 200
 """Characters in the name of an application, at most."""
 
 REGISTER = """
@@ -78,7 +78,7 @@ WHERE id = $1 AND disabled_at IS NULL RETURNING id
 def is_client_name(text: str) -> bool:
     """Return whether this is a strict name (`db.text`) of 1 to 200 characters."""
     try:
-        return len(text) <= LONGEST_NAME and bool(as_strict_name(text))
+        return len(text) <= MAX_NAME_LENGTH and bool(as_strict_name(text))
     except Problem:
         return False
 

@@ -13,8 +13,8 @@ from auth.web.forms import BodyTooLarge, pairs_of, read_pairs
 from db.core.oauth import OAuthPushedRequest
 from db.problem import Problem
 
-MOST_PARAMETERS = 30
-LONGEST_VALUE = 4000
+MAX_PARAMETERS = 30
+MAX_VALUE_LENGTH = 4000
 REPEATABLE = "resource"
 """The one parameter that may be sent several times (RFC 8707, section 2)."""
 
@@ -94,13 +94,13 @@ class OAuthRequest(OAuth2Request):  # type: ignore[misc] # Authlib has no types
 
 def is_clean(value: str) -> bool:
     """Return whether a parameter may hold this: no control characters, which no standard allows."""
-    return len(value) <= LONGEST_VALUE and not CONTROL.search(value)
+    return len(value) <= MAX_VALUE_LENGTH and not CONTROL.search(value)
 
 
 async def form_of(request: Request) -> Pairs:
     """Return the form that an application has sent. Raises InvalidRequestError."""
     try:
-        return await read_pairs(request, MOST_PARAMETERS)
+        return await read_pairs(request, MAX_PARAMETERS)
     except BodyTooLarge as problem:
         raise InvalidRequestError(problem.message, status_code=413) from None
     except Problem as problem:
@@ -110,7 +110,7 @@ async def form_of(request: Request) -> Pairs:
 def query_of(encoded: bytes) -> Pairs:
     """Return the parameters of a query string. Raises InvalidRequestError."""
     try:
-        return pairs_of(encoded, MOST_PARAMETERS)
+        return pairs_of(encoded, MAX_PARAMETERS)
     except Problem:
         raise InvalidRequestError("The query is not URL-encoded UTF-8.") from None
 

@@ -18,7 +18,7 @@ LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 USER_CODE = re.compile(rf"[{LETTERS}]{{8}}")
 BETWEEN = re.compile(r"[\s\-\u2010-\u2015]")
 """Separators that people type: white space, and the dashes of their keyboards."""
-LONGEST = 40
+MAX_LENGTH = 40
 
 
 def new_user_code() -> str:
@@ -29,7 +29,7 @@ def new_user_code() -> str:
 
 def read_user_code(text: str) -> str | None:
     """Return the code that somebody has typed, as devices show it; None when it cannot be one."""
-    code = BETWEEN.sub("", text[:LONGEST]).upper()
+    code = BETWEEN.sub("", text[:MAX_LENGTH]).upper()
     return f"{code[:4]}-{code[4:]}" if USER_CODE.fullmatch(code) else None
 
 

@@ -29,7 +29,7 @@ NEWS = {
     "revoked": "The previous secret is revoked.",
     "deleted": "The application is deleted, and its tokens do not work any more.",
 }
-MOST_DIGITS = 18
+MAX_DIGITS = 18
 
 
 class Client(NamedTuple):
@@ -168,7 +168,7 @@ class ClientPages:
         fields = await self._site.fields(request, cookies.SESSION)
         viewer = await owner(self._site, request, HERE)
         version = fields.get("version", "")
-        if not (version.isascii() and version.isdigit() and len(version) <= MOST_DIGITS):
+        if not (version.isascii() and version.isdigit() and len(version) <= MAX_DIGITS):
             raise Problem("BAD_REQUEST", "The form has no version.")
         return id_in(fields), int(version), fields, viewer
 

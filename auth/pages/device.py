@@ -21,7 +21,7 @@ from db.core.organizations import Organization
 from db.problem import Problem
 
 DONE = f"{DEVICE_PAGE}/done"
-LONGEST_AGENT = 80
+MAX_AGENT_LENGTH = 80
 
 
 class DevicePages:
@@ -132,4 +132,4 @@ def _in_words(agent: str) -> str:
     """Return a short name of a device's User-Agent; few are browsers, whose headers are long."""
     if agent.startswith("Mozilla/"):
         return agents.in_words(agent)
-    return agent[:LONGEST_AGENT] or "an unknown program"
+    return agent[:MAX_AGENT_LENGTH] or "an unknown program"

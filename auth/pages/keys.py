@@ -28,7 +28,7 @@ NEWS = {"revoked": "It is revoked. Requests with it are refused."}
 LIVES = {"7": "A week", "30": "30 days", "90": "90 days", "180": "180 days", "365": "A year"}
 """The lifetimes of a new key, by days."""
 USUAL = "90"
-MOST = 200
+MAX_LISTED = 200
 """The number of keys that a page lists, at most: valid ones first, then revoked; newest first."""
 
 
@@ -164,7 +164,7 @@ class ApiKeyPages:
             found = await organization_of(transaction, organization)
             its = Profile.service_of == organization
             accounts = await transaction.find_all(
-                Profile, its, order=[Profile.full_name, Profile.id], limit=MOST, lock=False
+                Profile, its, order=[Profile.full_name, Profile.id], limit=MAX_LISTED, lock=False
             )
         return _form(
             self._site,
@@ -198,7 +198,7 @@ async def _account(
 
 async def _listed(transaction: Transaction, model: type[Any], mine: Any) -> list[Any]:
     order = [model.revoked_at.is_not(None), model.created_at.desc(), model.id]
-    return await transaction.find_all(model, mine, order=order, limit=MOST, lock=False)
+    return await transaction.find_all(model, mine, order=order, limit=MAX_LISTED, lock=False)
 
 
 def _cards(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from auth.viewer import Place, Role, Viewer
 
-FEW = 500
+MAX_SCOPES = 500
 """Scopes of a list, at most, for which a page of each is read; see `auth.session.select`."""
 ONE = "_one"
 EXACTLY = "_EXACTLY"
@@ -46,7 +46,7 @@ class GrantLists(Mapping[str, Any]):
     def shape(self, names: tuple[str, ...]) -> tuple[int, ...]:
         """Return the size class of each list, which decides the SQL that compares its scopes.
 
-        0, 1, 2 for up to FEW, 3 for more.
+        0, 1, 2 for up to MAX_SCOPES, 3 for more.
         """
         if names not in self._shapes:
             self._shapes[names] = tuple(size_class(self._count(name)) for name in names)
@@ -91,7 +91,7 @@ def _is_of(place: Place | None, key: str, above: Collection[UUID]) -> bool:
 
 def size_class(count: int) -> int:
     """Return 0 for nothing, 1 for one, 2 for a few, 3 for many."""
-    return count if count < 2 else 2 if count <= FEW else 3  # noqa: PLR2004 (one, or several)
+    return count if count < 2 else 2 if count <= MAX_SCOPES else 3  # noqa: PLR2004 (one, or several)
 
 
 def name_at(role: str, key: str) -> str:

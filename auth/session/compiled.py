@@ -19,7 +19,7 @@ from auth.session.row import DIALECT, require_text
 from auth.session.select import Select
 from auth.session.select_sql import statement_of
 
-MOST_SHAPES, MOST_OF_CONDITIONS = 64, 4
+MAX_SHAPES, MAX_SHAPES_WITH_CONDITIONS = 64, 4
 """Shapes of grants, at most, for which one read is cached, without and with conditions; then its
 cache is cleared."""
 
@@ -84,7 +84,7 @@ class Forms:
         shape = grants.shape(self._lists)
         found = self._compiled.get(shape)
         if found is None:
-            most = MOST_OF_CONDITIONS if self._select.where else MOST_SHAPES
+            most = MAX_SHAPES_WITH_CONDITIONS if self._select.where else MAX_SHAPES
             if len(self._compiled) == most:
                 self._compiled.clear()
             statement = statement_of(self._select, dict(zip(self._lists, shape, strict=True)))

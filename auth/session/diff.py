@@ -7,7 +7,7 @@ when it is used up, the rest counts as replaced as a whole, which is coarse and 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-STEPS = 250_000
+MAX_STEPS = 250_000
 """Comparisons of one diff, at most, which take a tenth of a second: some 500 scattered changes."""
 COMPARED_AT_ONCE = 16
 """Equal items of a run that count as one comparison: they cost as little."""
@@ -16,7 +16,7 @@ COMPARED_AT_ONCE = 16
 class Budget:
     """The comparisons left, for one diff or for many."""
 
-    def __init__(self, steps: int = STEPS) -> None:
+    def __init__(self, steps: int = MAX_STEPS) -> None:
         self.left = steps
 
 

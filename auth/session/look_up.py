@@ -34,13 +34,13 @@ from auth.session.visibility import PARENTS
 from db.base import SCOPES, Part
 from db.gin import conjuncts, served
 
-FEW = 1_000
+MAX_READ_BY_ID = 1_000
 """The most rows that are read by ID where an index has the list in its order."""
-FEW_OF_ALL = 20_000
+MAX_READ_BY_ID_OF_ALL = 20_000
 """The most rows that are read by ID where all would be read anyway, to be counted or sorted."""
-SMALL = 5_000
+MAX_LIST_WITHOUT_INDEX = 5_000
 """Rows of a list that is read without its index, which holds the words of all tenants."""
-SOON = 1_000
+EARLY_ROWS = 1_000
 """Rows at the start of a longer list in which a page may be full without the index."""
 LIMIT = bindparam("limit", type_=Integer)
 """The number of rows to read, for each parent if there are any."""
@@ -68,7 +68,7 @@ def look_up(asked: Select, shape: Shape) -> LookUp | None:
         return None
     narrow = [*_narrowing(asked)]
     is_ordered = _has_index(asked, [column.name for column, _ in narrow])
-    most = FEW if is_ordered else FEW_OF_ALL
+    most = MAX_READ_BY_ID if is_ordered else MAX_READ_BY_ID_OF_ALL
     found = ids.limit(_number(most + 1)).cte("found")
     is_few: Any = select(func.count() <= _number(most)).select_from(found).scalar_subquery()
     # As an argument: PostgreSQL takes the operator alone for rare, and would read and sort all.
@@ -126,11 +126,13 @@ def _end_soon(
         row: Any = select(column).select_from(table).order_by(*order).limit(_number(most))
         return union_all(*(select(row.where(*s).subquery()) for s in sources)).subquery()
 
-    rows = first(literal_column("1").label("one"), SMALL + 1)
-    is_small = select(func.count() <= _number(SMALL)).select_from(rows).scalar_subquery()
+    rows = first(literal_column("1").label("one"), MAX_LIST_WITHOUT_INDEX + 1)
+    is_small = (
+        select(func.count() <= _number(MAX_LIST_WITHOUT_INDEX)).select_from(rows).scalar_subquery()
+    )
     if not order:
         return is_small
-    rows = first(and_(*common).label("matches"), SOON, *order)
+    rows = first(and_(*common).label("matches"), EARLY_ROWS, *order)
     is_full: Any = func.count().filter(rows.c.matches) >= LIMIT
     return is_small | select(is_full).select_from(rows).scalar_subquery()
 

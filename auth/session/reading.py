@@ -46,7 +46,7 @@ from db.core.organizations import Organization
 from db.pool import Database
 from db.problem import Problem
 
-MOST_PASTS = 20
+MAX_PASTS = 20
 """States of the past, at most, that one request may read, each with statements of its own."""
 
 Where = Sequence[ColumnElement[bool]]
@@ -65,7 +65,7 @@ class ViewerSession(StatementReader):
         self.origin = origin or Origin()
         self._pasts: list[Past] = []
         self._read_pasts: set[Past] = set()
-        self.most_pasts = MOST_PASTS
+        self.most_pasts = MAX_PASTS
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Return a transaction in which this viewer writes; it commits at the end of the block.

@@ -19,13 +19,13 @@ from db.text import fault_in
 DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 HIDDEN_COLUMNS = GENERATED | {"key_hash"}
 """Columns that only PostgreSQL reads, or only the code that identifies viewers."""
-COMPILED = 1_000
+MAX_COMPILED = 1_000
 """Compiled statements in the cache, at most: 480 microseconds to compile, 2 to look up."""
-COMPILED_BYTES = 64_000_000
+MAX_COMPILED_BYTES = 64_000_000
 """Bytes of memory that the cache may take."""
-LARGEST_COMPILED = 30_000
+MAX_COMPILED_LENGTH = 30_000
 """Characters of SQL, at most, that are cached; longer statements are rarely repeated."""
-BYTES_A_CHARACTER = 60
+BYTES_PER_CHARACTER = 60
 """Bytes of memory of a character of SQL with its cache key, compiler and clauses, as measured."""
 
 
@@ -81,7 +81,7 @@ class Statements:
 
     def __init__(
         self,
-        budget: int = COMPILED_BYTES,
+        budget: int = MAX_COMPILED_BYTES,
         compiler: Callable[..., SQLCompiler] = DIALECT.statement_compiler,
     ) -> None:
         self.kept: OrderedDict[object, tuple[str, SQLCompiler]] = OrderedDict()
@@ -124,17 +124,17 @@ class Statements:
 
     def _keep(self, shape: object, compiled: tuple[str, SQLCompiler]) -> None:
         text, _ = compiled
-        if len(text) > LARGEST_COMPILED:
+        if len(text) > MAX_COMPILED_LENGTH:
             return
         self.kept[shape] = compiled
         self.used += _weight(text)
-        while self.used > self._budget or len(self.kept) > COMPILED:
+        while self.used > self._budget or len(self.kept) > MAX_COMPILED:
             _, (forgotten, _) = self.kept.popitem(last=False)
             self.used -= _weight(forgotten)
 
 
 def _weight(text: str) -> int:
-    return BYTES_A_CHARACTER * len(text)
+    return BYTES_PER_CHARACTER * len(text)
 
 
 def _sent(compiler: SQLCompiler, name: str, value: Any) -> Any:

@@ -16,9 +16,9 @@ from auth.viewer import Viewer
 from db.pool import Database, bytes_received
 from db.problem import Problem
 
-MOST_IDS = 8
+MAX_IDS = 8
 """IDs of a read that shares; one of more is a statement of its own, as it has the longer answer."""
-MOST_READS = 64
+MAX_READS = 64
 """Reads in one statement."""
 
 Ids = Sequence[str]
@@ -76,8 +76,8 @@ class SharedReads:
         if not waiting:
             del self._running[key]
             return
-        reads.waiting[:] = waiting[MOST_READS:]
-        task = asyncio.get_running_loop().create_task(self._read(reads, waiting[:MOST_READS]))
+        reads.waiting[:] = waiting[MAX_READS:]
+        task = asyncio.get_running_loop().create_task(self._read(reads, waiting[:MAX_READS]))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -10,7 +10,7 @@ from auth.policy import grant_lists, parameters, require_signed_in, require_toke
 from auth.session.compiled import compiled
 from auth.session.row import STATEMENTS, Row, row_class
 from auth.session.select import Select as Read
-from auth.session.shared_reads import MOST_IDS, NotShared, SharedReads
+from auth.session.shared_reads import MAX_IDS, NotShared, SharedReads
 from auth.session.write.request_transaction import RequestTransaction
 from auth.viewer import Viewer
 from db.base import Base
@@ -54,7 +54,7 @@ class StatementReader:
 
         `place` is that of the ID among the outputs of the read, as text.
         """
-        if self._joined or len(ids) > MOST_IDS:
+        if self._joined or len(ids) > MAX_IDS:
             return await self.fetch(read, {"parents": ids})
         shared = self.viewer.derived(SharedReads)
         if shared.begin(self.database, read, place):

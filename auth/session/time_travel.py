@@ -32,7 +32,7 @@ from db.fields import GENERATED, PRESENT_ONLY
 
 MOVABLE = frozenset(key for model in RULES for key in model.place_keys()) - {"position"}
 """Columns that name the parent of a row: see `ctx.moved_from_<column>`."""
-LONGEST_TRANSACTION = "interval '2 minutes'"
+MAX_TRANSACTION_TIME = "interval '2 minutes'"
 """The longest time between the events of one transaction, and between two clocks."""
 NO_ROW = UUID(int=0)
 
@@ -140,7 +140,7 @@ def _beneath(key: str, parents: str) -> str:
     here = f"r.{key} = ANY ({parents})"
     if key not in MOVABLE:
         return here
-    moved = f"SELECT ctx.moved_from_{key}({parents}, :past_at - {LONGEST_TRANSACTION})"
+    moved = f"SELECT ctx.moved_from_{key}({parents}, :past_at - {MAX_TRANSACTION_TIME})"
     return f"({here} OR r.id = ANY (ARRAY({moved})))"
 
 
@@ -160,10 +160,10 @@ LEFT JOIN LATERAL (
     SELECT min(e.version) - 1 AS version,
         ctx.overlay(e.old_data ORDER BY e.version DESC) AS old
     FROM public.audit_logs AS e
-    WHERE r.updated_at > :past_at - {LONGEST_TRANSACTION}
+    WHERE r.updated_at > :past_at - {MAX_TRANSACTION_TIME}
         AND e.entity_id = r.id
         AND e.version IS NOT NULL
-        AND e.created_at > :past_at - {LONGEST_TRANSACTION}
+        AND e.created_at > :past_at - {MAX_TRANSACTION_TIME}
         AND CASE WHEN e.entity_id = :past_row THEN e.version > :past_version
             ELSE e.created_at > :past_at OR e.xid = ANY ((:past_straddling)::xid8[]) END
 ) AS later ON true
@@ -241,7 +241,7 @@ VERSION = """(
 
 def time_statement() -> str:
     """Return the SQL of a `PointInTime` at the time $1, and whether it is in the future."""
-    return TIME.format(otherwise="NULL", longest=LONGEST_TRANSACTION)
+    return TIME.format(otherwise="NULL", longest=MAX_TRANSACTION_TIME)
 
 
 @cache
@@ -250,5 +250,5 @@ def version_statement(model: type[Entity]) -> str:
 
     It is the time of the last write of the transaction that made the version; null when none did.
     """
-    version = VERSION.format(table=model.__tablename__, longest=LONGEST_TRANSACTION)
-    return TIME.format(otherwise=version, longest=LONGEST_TRANSACTION)
+    version = VERSION.format(table=model.__tablename__, longest=MAX_TRANSACTION_TIME)
+    return TIME.format(otherwise=version, longest=MAX_TRANSACTION_TIME)

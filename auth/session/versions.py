@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from auth.policy import live, permitted
-from auth.session.time_travel import LONGEST_TRANSACTION, past_column, past_columns
+from auth.session.time_travel import MAX_TRANSACTION_TIME, past_column, past_columns
 from auth.session.visibility import not_hidden
 from db.base import Entity, Readable
 
@@ -116,7 +116,7 @@ LEFT JOIN (
         GROUP BY wanted.id
     ) AS first
     JOIN public.audit_logs AS e ON e.entity_id = first.id AND e.version > first.version
-        AND e.created_at > (:since)::timestamptz - {LONGEST_TRANSACTION}
+        AND e.created_at > (:since)::timestamptz - {MAX_TRANSACTION_TIME}
 ) AS later ON later.entity_id = asked.id AND later.version = asked.version
 LEFT JOIN LATERAL (
     SELECT * FROM jsonb_populate_record(NULL::public.{table}, later.old)
@@ -125,7 +125,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT e.created_at, e.actor_id FROM public.audit_logs AS e
     WHERE e.entity_id = asked.id AND e.version = asked.version AND later.version > 1
-        AND e.created_at > (:since)::timestamptz - {LONGEST_TRANSACTION}
+        AND e.created_at > (:since)::timestamptz - {MAX_TRANSACTION_TIME}
     LIMIT 1
 ) AS made ON true
 WHERE r.{tenant} = ANY ((SELECT ctx.organizations())::uuid[])

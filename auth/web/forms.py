@@ -8,9 +8,9 @@ from starlette.requests import Request
 
 from db.problem import Problem
 
-MOST_BYTES = 16 * 1024
-MOST_FIELDS = 20
-LONGEST_PATH = 4000
+MAX_BYTES = 16 * 1024
+MAX_FIELDS = 20
+MAX_PATH_LENGTH = 4000
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -27,7 +27,7 @@ async def read_form(request: Request) -> dict[str, str]:
     return fields_of(await read_pairs(request))
 
 
-async def read_pairs(request: Request, most: int = MOST_FIELDS) -> list[tuple[str, str]]:
+async def read_pairs(request: Request, most: int = MAX_FIELDS) -> list[tuple[str, str]]:
     """Return the fields of a form in order, some perhaps twice; otherwise as `read_form`.
 
     Starlette's own parser replaces bytes that are not UTF-8, so that different passwords became
@@ -35,7 +35,7 @@ async def read_pairs(request: Request, most: int = MOST_FIELDS) -> list[tuple[st
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise Problem("BAD_REQUEST", f"Forms must be sent as {FORM}.")
-    return pairs_of(await read_body(request, MOST_BYTES), most)
+    return pairs_of(await read_body(request, MAX_BYTES), most)
 
 
 async def read_body(request: Request, most: int) -> bytes:
@@ -48,7 +48,7 @@ async def read_body(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-def pairs_of(encoded: bytes, most: int = MOST_FIELDS) -> list[tuple[str, str]]:
+def pairs_of(encoded: bytes, most: int = MAX_FIELDS) -> list[tuple[str, str]]:
     """Return the fields of a URL-encoded form or query. Raises BAD_REQUEST when it is none."""
     try:
         return parse_qsl(
@@ -72,6 +72,6 @@ def local_path(target: str | None) -> str:
     Browsers drop tabs and line ends from an address and take a backslash for a slash, so that
     `/\evil.example` and `/<tab>/evil.example` lead elsewhere (WHATWG URL, section 4.4).
     """
-    if target is None or len(target) > LONGEST_PATH:
+    if target is None or len(target) > MAX_PATH_LENGTH:
         return "/"
     return target if re.fullmatch(r"/(?![/\\])[^\\\x00-\x20\x7f]*", target) else "/"

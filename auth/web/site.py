@@ -168,7 +168,7 @@ class Site:
 
     def keep_known(self, response: Response, request: Request, known: str) -> None:
         """Set the cookie of a known browser."""
-        life = known_browsers.LIFE
+        life = known_browsers.LIFETIME
         cookies.write(response, request, self.settings, cookies.KNOWN, known, life)
 
     async def fields(self, request: Request, cookie: str = cookies.FORM) -> dict[str, str]:

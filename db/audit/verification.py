@@ -16,7 +16,7 @@ PAGE = 1000
 """Events in memory at a time."""
 CLOCK_STEP = timedelta(minutes=1)
 """The largest step back of the server's clock that is not reported as a backdated event."""
-LONGEST_TRANSACTION = timedelta(days=1)
+MAX_TRANSACTION_TIME = timedelta(days=1)
 """The longest transaction that is assumed: an event sealed after a checkpoint is not older than it
 by more."""
 AUDIT_LINE = "99a0ba79368f3015b24e29b256c0d88f082c9d559ba99ed65550c7a4563dec6c"
@@ -274,7 +274,7 @@ def _contradicted(chain: Chain, row: asyncpg.Record, known: Witnesses) -> ChainB
     """Return the fault of an event that matches its seal, but not the times or a checkpoint."""
     limits = [
         row["not_before"] and row["not_before"] - CLOCK_STEP,
-        known.seen_at and known.seen_at - LONGEST_TRANSACTION,
+        known.seen_at and known.seen_at - MAX_TRANSACTION_TIME,
     ]
     if late := [limit for limit in limits if limit and row["event_at"] < limit]:
         return ChainBrokenError(

@@ -12,7 +12,7 @@ from db.constraints import check, not_blank
 from db.fields import choice, identity
 from db.text import Name
 
-LARGEST_SIZE = 5_000_000_000
+MAX_SIZE = 5_000_000_000
 """Bytes that a file may have whatever the settings: S3 copies no larger object at once."""
 MEDIA_TYPE = r"^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"
 """The form of a media type without parameters (RFC 6838, section 4.2), in lower case."""
@@ -56,8 +56,8 @@ def stored_content() -> tuple[CheckConstraint, ...]:
         check(
             "size",
             "range",
-            f"size BETWEEN 1 AND {LARGEST_SIZE}",
-            f"A file has 1 to {LARGEST_SIZE} bytes.",
+            f"size BETWEEN 1 AND {MAX_SIZE}",
+            f"A file has 1 to {MAX_SIZE} bytes.",
         ),
         check(
             "sha256",

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.base import Base
 from db.constraints import check
 
-LONGEST_KEY = 255
+MAX_KEY_LENGTH = 255
 """Characters of a key, at most; each is visible ASCII."""
 
 
@@ -32,7 +32,7 @@ class IdempotencyKey(Base, kw_only=True):
     created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
 
     __table_args__ = (
-        check("key", "visible", f"key ~ '^[!-~]{{1,{LONGEST_KEY}}}$'", "This is not a key."),
+        check("key", "visible", f"key ~ '^[!-~]{{1,{MAX_KEY_LENGTH}}}$'", "This is not a key."),
         check("request_hash", "digest", "octet_length(request_hash) = 32", "This is not a digest."),
         check(
             "answer",

@@ -15,8 +15,8 @@ from db.constraints import check, json_objects
 from db.fields import choice, json_object, number, secret
 from db.traits import ResourceType, Traits
 
-LONGEST_KIND = 100
-KIND = rf"^[a-z][a-z0-9_.]{{0,{LONGEST_KIND - 1}}}$"
+MAX_KIND_LENGTH = 100
+KIND = rf"^[a-z][a-z0-9_.]{{0,{MAX_KIND_LENGTH - 1}}}$"
 """The form of a kind, such as `assignments.remind`."""
 
 

@@ -12,7 +12,7 @@ from db.fields import secret, words
 from db.text import Name
 from db.traits import ResourceType, Traits
 
-LONGEST_LIFE = 366
+MAX_LIFETIME = 366
 """Days from its making until a key expires, at most."""
 
 
@@ -46,7 +46,7 @@ def _rules() -> tuple[object, ...]:
         check(
             "expires_at",
             "within_a_year",
-            f"expires_at - created_at <= interval '{LONGEST_LIFE} days'",
+            f"expires_at - created_at <= interval '{MAX_LIFETIME} days'",
             "A key expires within a year of its making.",
         ),
         Index(None, "expires_at"),

@@ -76,11 +76,11 @@ class InvitationStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-LONGEST_RETENTION = 36_500
+MAX_RETENTION = 36_500
 """The longest retention in days, a century; null keeps rows for ever."""
 
 
-MOST_ALLOWED_CLIENTS = 200
+MAX_ALLOWED_CLIENTS = 200
 """Applications that an organization may name as those that reach it."""
 
 
@@ -124,14 +124,14 @@ class Organization(Entity, kw_only=True):
         check(
             "trash_retention_days",
             "range",
-            f"trash_retention_days BETWEEN 1 AND {LONGEST_RETENTION}",
-            f"A retention is 1 to {LONGEST_RETENTION} days, or null to keep everything.",
+            f"trash_retention_days BETWEEN 1 AND {MAX_RETENTION}",
+            f"A retention is 1 to {MAX_RETENTION} days, or null to keep everything.",
         ),
         check(
             "allowed_clients",
             "length",
-            f"cardinality(allowed_clients) <= {MOST_ALLOWED_CLIENTS}",
-            f"An organization allows at most {MOST_ALLOWED_CLIENTS} applications.",
+            f"cardinality(allowed_clients) <= {MAX_ALLOWED_CLIENTS}",
+            f"An organization allows at most {MAX_ALLOWED_CLIENTS} applications.",
         ),
         not_negative("member_count"),
         not_negative("storage_used"),

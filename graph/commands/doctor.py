@@ -39,7 +39,7 @@ OWN_LOGIN = (
 )
 
 
-FEW = 3
+MIN_SHARED = 3
 """The fewest people from one address that are reported; fewer may be one household."""
 SIGN_INS = """
 SELECT count(DISTINCT user_id),
@@ -210,7 +210,7 @@ async def _proxy(at: Logins) -> list[Finding]:
     async with connected(at, AUTHENTICATION) as connection:
         row = await connection.fetchrow(SIGN_INS)
     people, address = row or (0, None)
-    if people < FEW or address is None or not ip_address(address).is_private:
+    if people < MIN_SHARED or address is None or not ip_address(address).is_private:
         return []
     state = f"all {people} people who signed in this week did from {address}"
     advice = (

@@ -32,7 +32,7 @@ from graph import VERSION
 from graph.commands.database import require_migrated, running
 from graph.settings import Settings
 
-MOST_FAULTS = 20
+MAX_FAULTS = 20
 """The most faults that the event of a verification names."""
 
 # An id before a slug, which its organization has chosen and which may look like another's id.
@@ -182,7 +182,7 @@ def _verified(chain: UUID | None, verdicts: list[verification.Verdict]) -> Event
         details={
             "chains": len(verdicts),
             "events": sum(verdict.verified for verdict in verdicts),
-            "faults": faults[:MOST_FAULTS],
+            "faults": faults[:MAX_FAULTS],
             "account": psutil.Process().username(),
         },
     )

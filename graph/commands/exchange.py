@@ -73,14 +73,14 @@ def import_requirements(
         _tell(asyncio.run(work(at)))
 
 
-MANY = 2_000
+LARGE_IMPORT = 2_000
 """The number of rows from which an import blocks other writers for a noticeable time."""
 
 
 def _warn(draft: Draft) -> None:
     """Print to standard error, before a large import, which documents nobody else can write."""
     rows = sum(len(each.blocks) + len(each.requirements) for each in draft.documents)
-    if rows >= MANY:
+    if rows >= LARGE_IMPORT:
         names = ", ".join(repr(each.name) for each in draft.documents[:3])
         more = " and others" if len(draft.documents) > 3 else ""  # noqa: PLR2004 (as sliced above)
         Console(stderr=True).print(

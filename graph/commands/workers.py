@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 STARTING = 60.0
 """Seconds until a new worker answers: on a busy machine it loads its modules for as long."""
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+MIN_BACKOFF, MAX_BACKOFF = 0.5, 30.0
 """Seconds before a worker that could not start is started again: twice as many each time."""
 
 
@@ -54,8 +54,8 @@ class Workers(Multiprocess):
                 log.warning("worker died", process=process.pid)
                 self._start(index)
             elif self._has_served:
-                pause = pauses.get(index, SHORTEST_PAUSE)
-                pauses[index] = min(2 * pause, LONGEST_PAUSE)
+                pause = pauses.get(index, MIN_BACKOFF)
+                pauses[index] = min(2 * pause, MAX_BACKOFF)
                 due[index] = time.monotonic() + pause
                 log.warning("worker could not start", process=process.pid, again_in=pause)
             else:

@@ -30,7 +30,7 @@ from graph.kit.node import NODES, Node
 from graph.kit.scalars import BigInt
 from graph.kit.stream import Kind, Stream
 
-MOST_NAMES = 50
+MAX_NAMES = 50
 
 
 @strawberry.enum(description="The kind of a change event.")
@@ -211,9 +211,9 @@ def followed(
 ) -> Stream:
     """Return the stream of a row that these arguments describe. Raises INVALID for a bad filter."""
     for name, given in (("types", types), ("fields", fields)):
-        if given is not None and not 0 < len(given) <= MOST_NAMES:
+        if given is not None and not 0 < len(given) <= MAX_NAMES:
             raise Problem(
-                "INVALID", f"Must have 1 to {MOST_NAMES} items, or be left out.", field=[name]
+                "INVALID", f"Must have 1 to {MAX_NAMES} items, or be left out.", field=[name]
             )
     model = entity_of(model_of(row))
     among = [model] if kind == "entity" else [*NODES]

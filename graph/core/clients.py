@@ -12,7 +12,7 @@ from auth.oauth import managed, reach
 from auth.viewer import Role
 from db.core import organizations as db
 from db.core.clients import OrganizationClient
-from db.core.organizations import MOST_ALLOWED_CLIENTS
+from db.core.organizations import MAX_ALLOWED_CLIENTS
 from db.core.organizations import UserRoleType as OrganizationRole
 from db.core.people import Profile as ProfileRow
 from db.problem import Problem
@@ -191,8 +191,8 @@ async def organization_allowed_clients_set(
         organization = await transaction.find(db.Organization, id)
         if not transaction.rights.require_role(Role.OWNER, id):
             raise Problem("FORBIDDEN", "Only owners can change which applications have access.")
-        if len(listed or ()) > MOST_ALLOWED_CLIENTS:
-            message = f"An organization allows at most {MOST_ALLOWED_CLIENTS} applications."
+        if len(listed or ()) > MAX_ALLOWED_CLIENTS:
+            message = f"An organization allows at most {MAX_ALLOWED_CLIENTS} applications."
             raise Problem("INVALID", message, field=["client_ids"])
         await reach.require_known(session.database, listed or (), "client_ids")
         await transaction.edits.update(organization, expected_version, {"allowed_clients": listed})

@@ -12,12 +12,12 @@ from graph.core.organizations import Organization
 from graph.core.people import Viewer
 from graph.core.projects import Project
 from graph.kit.connection import PageInfo
-from graph.kit.context import LARGEST_PAGE, Info
+from graph.kit.context import MAX_PAGE_SIZE, Info
 from graph.kit.fields import computed, extend_type
 from graph.kit.node import Node
 from graph.kit.stream import Kind, Stream
 
-LARGEST, DEFAULT = LARGEST_PAGE, 20
+MAX_PAGE, DEFAULT_PAGE = MAX_PAGE_SIZE, 20
 FEED_CURSOR = (
     "The cursor from which to follow changes after this response. It is taken before data is read:"
     " no later change is missed, but a change that the response includes can be delivered again."
@@ -31,7 +31,7 @@ From = Annotated[
     ),
 ]
 First = Annotated[
-    int, strawberry.argument(description=f"The number of events to return, at most {LARGEST}.")
+    int, strawberry.argument(description=f"The number of events to return, at most {MAX_PAGE}.")
 ]
 
 
@@ -61,7 +61,7 @@ def followable(kind: Kind, type_: type[Node]) -> None:
         root: strawberry.Parent[Any],
         info: Info,
         after: From,
-        first: First = DEFAULT,
+        first: First = DEFAULT_PAGE,
         types: Types = None,
         fields: Fields = None,
     ) -> ChangeConnection | None:
@@ -75,14 +75,14 @@ def followable(kind: Kind, type_: type[Node]) -> None:
             of_model=deciding_columns,
             text="The changes after a cursor that the viewer can read: the events of the"
             " subscription, for clients that poll.",
-            metadata={"largest_page": LARGEST},
+            metadata={"largest_page": MAX_PAGE},
         )(changes),
     )
 
 
 async def _page(info: Info, asked: Stream, after: str, first: int) -> ChangeConnection:
-    if not 0 <= first <= LARGEST:
-        raise Problem("INVALID", f"Must be from 0 to {LARGEST}.", field=["first"])
+    if not 0 <= first <= MAX_PAGE:
+        raise Problem("INVALID", f"Must be from 0 to {MAX_PAGE}.", field=["first"])
     feed, began = info.context.feed
     page = await feed.page(asked, info.context.viewer, after, first, began)
     told = [Told(kind_of(event), cursor, event.at, event) for event, cursor in page.events]

@@ -21,7 +21,7 @@ from graph.core.changes import After, ChangeEvent, row_told
 from graph.core.organizations import Organization
 from graph.core.people import Profile, Viewer
 from graph.core.projects import Project
-from graph.kit.bulk import MOST_ITEMS
+from graph.kit.bulk import MAX_ITEMS
 from graph.kit.connection import connection
 from graph.kit.context import Context, Info
 from graph.kit.entity_types import label_of
@@ -148,8 +148,8 @@ Read = Annotated[bool, strawberry.argument(description="Whether to mark it as re
 Ids = Annotated[
     list[UUID] | None,
     strawberry.argument(
-        description=f"The IDs of the notifications, at most {MOST_ITEMS}. The default is the oldest"
-        f" {MOST_ITEMS} unread ones."
+        description=f"The IDs of the notifications, at most {MAX_ITEMS}. The default is the oldest"
+        f" {MAX_ITEMS} unread ones."
     ),
 ]
 
@@ -172,14 +172,14 @@ async def notification_read(info: Info, id: Id, read: Read = True) -> Any:
 
 
 async def notifications_read(info: Info, ids: Ids = None) -> NotificationsPayload | None:
-    if ids is not None and not 0 < len(ids) <= MOST_ITEMS:
+    if ids is not None and not 0 < len(ids) <= MAX_ITEMS:
         raise Problem(
-            "INVALID", f"Must have 1 to {MOST_ITEMS} items, or be left out.", field=["ids"]
+            "INVALID", f"Must have 1 to {MAX_ITEMS} items, or be left out.", field=["ids"]
         )
     async with writing(info, None) as transaction:
         if ids is None:
             unread = db.Notification.unread.is_(True)
-            rows = await transaction.find_all(db.Notification, unread, limit=MOST_ITEMS)
+            rows = await transaction.find_all(db.Notification, unread, limit=MAX_ITEMS)
         else:
             found = await transaction.find_by_id(db.Notification, ids)
             if lost := [place for place, id in enumerate(ids) if id not in found]:

@@ -8,7 +8,7 @@ from uuid import UUID
 import strawberry
 
 from auth.session import Transaction
-from auth.session.write.purge import MOST_TOPS, Top, due, named
+from auth.session.write.purge import MAX_TOPS, Top, due, named
 from db.core.organizations import Organization
 from db.problem import Problem
 from graph.kit.context import Info
@@ -41,13 +41,13 @@ def _says(text: str) -> Any:
 
 
 Ids = Annotated[
-    list[UUID] | None, _says(f"The IDs of the deleted objects to purge, at most {MOST_TOPS}.")
+    list[UUID] | None, _says(f"The IDs of the deleted objects to purge, at most {MAX_TOPS}.")
 ]
 OrganizationId = Annotated[
     UUID | None,
     _says(
         "The ID of an organization, instead of `ids`, to purge everything that can be purged in it:"
-        f" the oldest {MOST_TOPS} deletions."
+        f" the oldest {MAX_TOPS} deletions."
     ),
 ]
 DryRun = Annotated[bool, _says("Whether to count the objects without purging them.")]
@@ -80,8 +80,8 @@ async def _named(transaction: Transaction, ids: Sequence[UUID]) -> list[Top]:
 
     Raises NOT_FOUND, FORBIDDEN, or INVALID for a row whose retention period has not ended.
     """
-    if len(ids) > MOST_TOPS:
-        raise Problem("INVALID", f"At most {MOST_TOPS} ids.", field=["ids"])
+    if len(ids) > MAX_TOPS:
+        raise Problem("INVALID", f"At most {MAX_TOPS} ids.", field=["ids"])
     found = {top.id: top for top in await transaction.trashed(named(transaction.viewer, ids))}
     for place, id in enumerate(ids):
         if id not in found:

@@ -39,7 +39,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-MOST_ROWS, MOST_COLUMNS = 20_000, 2_000
+MAX_ROWS, MAX_COLUMNS = 20_000, 2_000
 PAGE = 100
 """Rows that are read at once."""
 FORMULA = tuple("=+-@\t\r\n")
@@ -62,7 +62,7 @@ def routes(database: Database, settings: Settings, outbox: Outbox) -> list[BaseR
         near, far = [await _side(context, request, name) for name in ("rows", "columns")]
         matrix = Traceability(context.session, near, far, _types(request))
         numbers = await matrix.summary()
-        for name, most in (("rows", MOST_ROWS), ("columns", MOST_COLUMNS)):
+        for name, most in (("rows", MAX_ROWS), ("columns", MAX_COLUMNS)):
             if numbers[name] > most:
                 raise Problem(
                     "INVALID", f"There are {numbers[name]} {name}; the maximum is {most}."
@@ -141,7 +141,7 @@ async def _lines(
     places = {column["id"]: place for place, column in enumerate(columns)}
     async for page in _pages(matrix):
         await renew()
-        links = await matrix.cells([row["id"] for row in page], None, MOST_COLUMNS)
+        links = await matrix.cells([row["id"] for row in page], None, MAX_COLUMNS)
         yield await asyncio.to_thread(_lines_of, page, links, places)
 
 

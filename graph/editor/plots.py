@@ -22,7 +22,7 @@ from db.problem import Problem
 from graph.editor.parameters import require_known
 from graph.kit.context import Context
 from graph.requirements.plots import Plot, Series, svg, table
-from graph.requirements.testing_days import DEFAULT_DAYS, MOST_DAYS, TestingDay, history
+from graph.requirements.testing_days import DEFAULT_DAYS, MAX_DAYS, TestingDay, history
 from graph.settings import Settings
 
 HEADERS = {
@@ -113,6 +113,6 @@ def _days(request: Request) -> int:
     """Return the number of days in the query. Raises INVALID."""
     require_known(request, ("last",))
     text = request.query_params.get("last", str(DEFAULT_DAYS))
-    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MOST_DAYS:
-        raise Problem("INVALID", f"`last` must be a number of days from 1 to {MOST_DAYS}.")
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_DAYS:
+        raise Problem("INVALID", f"`last` must be a number of days from 1 to {MAX_DAYS}.")
     return int(text)

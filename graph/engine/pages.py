@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CURSORS = frozenset({"cursor", "startCursor", "endCursor"})
 """The fields for which sort keys are read."""
-MOST_ORDERS = 16
+MAX_ORDERS = 16
 """Statements without conditions that a plan keeps for good; clients choose their orders."""
 ARGUMENTS = ("first", "after", "last", "before", "filter", "search", "order_by")
 
@@ -241,7 +241,7 @@ class Many(Field):
     ) -> tuple[Select, dict[str, Any]]:
         """Return a statement that is kept by the shape of its conditions, and their values."""
         selects = self._table.selects
-        if not where and (of in selects or len(selects) < MOST_ORDERS):
+        if not where and (of in selects or len(selects) < MAX_ORDERS):
             if (select := selects.get(of)) is None:
                 select = selects[of] = make(())
             return select, {}

@@ -19,7 +19,7 @@ Reason = Literal["introspection", "directive", "variables", "error"]
 Form = Literal["native", "text", "time"]
 """The form in which a column is read: a Python value, the text of PostgreSQL, or that of a time."""
 
-MOST_PLANS = 16
+MAX_PLANS = 16
 """Plans of one operation that are kept: one for each combination of @skip and @include."""
 
 
@@ -170,6 +170,6 @@ class Plans:
 
     def keep(self, key: tuple[Any, ...], plan: "OperationPlan | Unplanned") -> None:
         """Keep a plan, instead of the oldest where there are many."""
-        if len(self._known) >= MOST_PLANS:
+        if len(self._known) >= MAX_PLANS:
             self._known.pop(next(iter(self._known)))
         self._known[key] = plan

@@ -27,7 +27,7 @@ from db.problem import Problem
 from graph.engine.arguments import Called
 from graph.engine.plan import ObjectPlan, Table
 
-AT_ONCE = 2_000
+YIELD_EVERY = 2_000
 """Objects that are built before other requests have their turn: two milliseconds or so."""
 
 Read = Callable[[list[str]], Awaitable[dict[str, Any]]]
@@ -172,11 +172,11 @@ class Run:
             return []
         rest = [field.of_records(self, records) for field in plan.rest]
         values = await self.together(rest) if rest else []
-        if len(records) <= AT_ONCE:
+        if len(records) <= YIELD_EVERY:
             return build(records, *values)
         found: list[Any] = []
-        for start in range(0, len(records), AT_ONCE):
-            end = start + AT_ONCE
+        for start in range(0, len(records), YIELD_EVERY):
+            end = start + YIELD_EVERY
             found += build(records[start:end], *(column[start:end] for column in values))
             await asyncio.sleep(0)
         return found

@@ -8,7 +8,7 @@ from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, true
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from auth.session import Select
-from auth.session.row import BYTES_A_CHARACTER, DIALECT, LARGEST_COMPILED
+from auth.session.row import BYTES_PER_CHARACTER, DIALECT, MAX_COMPILED_LENGTH
 
 BUDGET = 32_000_000
 """Bytes of statements with conditions that a process keeps for its plans, at most."""
@@ -76,9 +76,9 @@ class Shapes:
 
     def _keep(self, key: Hashable, shaped: Shaped) -> None:
         text = str(shaped.condition.compile(dialect=DIALECT))
-        if len(text) > LARGEST_COMPILED:
+        if len(text) > MAX_COMPILED_LENGTH:
             return
-        size = BYTES_A_CHARACTER * (STATEMENT + len(text))
+        size = BYTES_PER_CHARACTER * (STATEMENT + len(text))
         self.kept[key] = shaped, size
         self.used += size
         while self.used > self._budget:

@@ -40,7 +40,7 @@ from graph.kit.payloads import MERGE, bulk_payload_of, item_error, merge_of
 from graph.kit.scalars import BigInt
 from graph.kit.words import plural, spoken
 
-MOST_ITEMS = 500
+MAX_ITEMS = 500
 """Items of one bulk mutation."""
 
 Write = Callable[[Transaction, Sequence[Item]], Awaitable[None]]
@@ -74,7 +74,7 @@ DELETE_ITEM = item_input(
 
 
 T = TypeVar("T")
-Items = Annotated[T, strawberry.argument(description=f"The items, at most {MOST_ITEMS}.")]
+Items = Annotated[T, strawberry.argument(description=f"The items, at most {MAX_ITEMS}.")]
 Errors = Annotated[
     OnError,
     strawberry.argument(description="What happens to the other items when one is refused."),
@@ -172,8 +172,8 @@ def bulk(
         on_error: Errors = OnError.ABORT,
         dry_run: DryRun = False,
     ) -> payload | None:
-        if not 0 < len(items) <= MOST_ITEMS:
-            raise Problem("INVALID", f"Must have 1 to {MOST_ITEMS} items.", field=["items"])
+        if not 0 < len(items) <= MAX_ITEMS:
+            raise Problem("INVALID", f"Must have 1 to {MAX_ITEMS} items.", field=["items"])
         drafts = _read(items, read)
         named = [item for item in drafts if item.problem]
         async with writing(info, None) as transaction:

@@ -19,7 +19,7 @@ from auth.session import Past, Row, Select, outputs_of
 from db.base import Readable
 from db.gin import served
 from db.problem import Problem
-from graph.kit.context import LARGEST_PAGE, Context, Info
+from graph.kit.context import MAX_PAGE_SIZE, Context, Info
 from graph.kit.cursor import Key, beyond, encode
 from graph.kit.edges import EDGE, ToMany, Within
 from graph.kit.filters import matches
@@ -28,7 +28,7 @@ from graph.kit.search import searched
 T = TypeVar("T")
 
 DEFAULT_PAGE = 20
-MOST_KEYS = 8
+MAX_KEYS = 8
 """Keys of one sort order; a cursor compares each with all before it."""
 
 
@@ -158,7 +158,7 @@ def connection(
     *,
     key: str | None = None,
     by: Sequence[str] = ("created_at",),
-    largest: int = LARGEST_PAGE,
+    largest: int = MAX_PAGE_SIZE,
     narrowed: Sequence[str] = (),
     within: Within | None = None,
     newest_first: bool = False,
@@ -240,7 +240,7 @@ def asked_for(
     before: str | None,
     keys: tuple[Key, ...],
     where: Sequence[ColumnElement[bool]] = (),
-    largest: int = LARGEST_PAGE,
+    largest: int = MAX_PAGE_SIZE,
 ) -> Asked:
     """Return the arguments of a page in the order of these keys. Raises INVALID."""
     if first is not None and last is not None:
@@ -267,7 +267,7 @@ def read_arguments(
     model, order, largest = edge.model, edge.order, edge.largest
     within = edge.key is not None or _is_narrowed(filter, edge.narrowed)
     if not within:
-        largest = min(largest, LARGEST_PAGE)
+        largest = min(largest, MAX_PAGE_SIZE)
     where = [*edge.where, *([matches(model, filter)] if filter else [])]
     words = searched(model, search) if search else None
     if words is not None:
@@ -280,8 +280,8 @@ def read_arguments(
 
 def _keys(model: Readable, order_by: Sequence[Any]) -> list[Key]:
     """Return the sort keys requested. Raises INVALID for too many, or one of them twice."""
-    if len(order_by) > MOST_KEYS:
-        raise Problem("INVALID", f"At most {MOST_KEYS} sort keys.", field=["orderBy"])
+    if len(order_by) > MAX_KEYS:
+        raise Problem("INVALID", f"At most {MAX_KEYS} sort keys.", field=["orderBy"])
     keys: dict[str, Key] = {}
     for place, asked in enumerate(order_by):
         descending = asked.direction is OrderDirection.DESC

@@ -26,7 +26,7 @@ from graph.kit.presence import Presence
 from graph.kit.storage import Storage
 
 T = TypeVar("T")
-LARGEST_PAGE = 100
+MAX_PAGE_SIZE = 100
 """Rows of a page, at most, where the field declares no other number."""
 
 Batch = Callable[[list[UUID]], Coroutine[Any, Any, list[Any]]]
@@ -178,8 +178,8 @@ class Context:
 
     async def nodes(self, ids: Sequence[UUID], among: Sequence[type[Entity]]) -> list[Row | None]:
         """Return the rows with these IDs, of any of these models; at most two statements each."""
-        if len(ids) > LARGEST_PAGE:
-            raise Problem("INVALID", f"At most {LARGEST_PAGE} ids.", field=["ids"])
+        if len(ids) > MAX_PAGE_SIZE:
+            raise Problem("INVALID", f"At most {MAX_PAGE_SIZE} ids.", field=["ids"])
         loader = self.loader(("models", *among), partial(self._models_of, among))
         models: list[type[Entity] | None] = await loader.load_many(ids)
         return await asyncio.gather(

@@ -29,18 +29,18 @@ from graph.kit.json_numbers import REFUSAL, is_inexact
 T = TypeVar("T")
 Field = Sequence[str | int]
 
-LONGEST_LIST = 250
+MAX_LIST_LENGTH = 250
 """Values in one `in`; longer lists belong in a join, or in several requests."""
 
 
-LONGEST_PATH = 20
+MAX_PATH_LENGTH = 20
 """Steps of a path into a JSON column."""
 
 
 EQ = "The value equals this one."
 NE = "The value is null or differs from this one."
-IN = f"The value is one of these, at most {LONGEST_LIST}."
-NOT_IN = f"The value is null or none of these, at most {LONGEST_LIST}."
+IN = f"The value is one of these, at most {MAX_LIST_LENGTH}."
+NOT_IN = f"The value is null or none of these, at most {MAX_LIST_LENGTH}."
 LT = "The value is less than this one."
 LTE = "The value is less than or equal to this one."
 GT = "The value is greater than this one."
@@ -121,7 +121,7 @@ class TagsFilterInput:
 @strawberry.input(description="Compares a value within a JSON object.")
 class PathFilterInput:
     path: list[str] = strawberry.field(
-        description=f"The keys that lead to the value, at most {LONGEST_PATH}."
+        description=f"The keys that lead to the value, at most {MAX_PATH_LENGTH}."
     )
     eq: JSON = strawberry.field(description="The value at the path contains this one.")
 
@@ -233,8 +233,8 @@ def compared(column: Any, comparison: Any, field: Field) -> Iterator[ColumnEleme
         if value is None:
             message = "Must not be null; use `isNull`."
             raise Problem("INVALID", message, field=place)
-        if isinstance(value, list) and len(value) > LONGEST_LIST:
-            raise Problem("INVALID", f"At most {LONGEST_LIST} values.", field=place)
+        if isinstance(value, list) and len(value) > MAX_LIST_LENGTH:
+            raise Problem("INVALID", f"At most {MAX_LIST_LENGTH} values.", field=place)
         for text in value if isinstance(value, list) else (value,):
             if isinstance(text, str) and (fault := fault_in(text)):
                 raise Problem("INVALID", fault, field=place)
@@ -257,8 +257,8 @@ def _as_stored(column: Any, value: Any) -> Any:
 
 
 def _nested(part: PathFilterInput, field: Field) -> Any:
-    if len(part.path) > LONGEST_PATH:
-        raise Problem("INVALID", f"At most {LONGEST_PATH} keys.", field=(*field, "path"))
+    if len(part.path) > MAX_PATH_LENGTH:
+        raise Problem("INVALID", f"At most {MAX_PATH_LENGTH} keys.", field=(*field, "path"))
     if is_inexact(part.eq):
         raise Problem("INVALID", REFUSAL, field=(*field, "eq"))
     value: Any = part.eq

@@ -18,7 +18,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from auth.policy import ENTITIES, in_token_scope
 from auth.session import Row
-from auth.session.diff import STEPS, Budget
+from auth.session.diff import MAX_STEPS, Budget
 from db.change import AuditLog
 from db.fields import secrets
 from graph.kit.connection import (
@@ -39,11 +39,11 @@ from graph.kit.word_diff import Kind, Part, whole, word_diff
 
 FIELDS, PARTS = 5, 20
 """The numbers of fields and of parts of a text in a change that an operation's cost assumes."""
-AT_ONCE, STEPS_AT_ONCE = 5_000, 5_000
+MAX_ON_LOOP, MAX_STEPS_ON_LOOP = 5_000, 5_000
 """Characters of both texts, and comparisons, for which a thread is not worth while."""
-REQUEST_STEPS = 4 * STEPS
+REQUEST_STEPS = 4 * MAX_STEPS
 """Comparisons of all the diffs of one request, at most: two fifths of a second."""
-CHARACTERS_A_STEP = 16
+CHARACTERS_PER_STEP = 16
 """Reading so many characters takes as long as one comparison."""
 
 _THREAD = ThreadPoolExecutor(1, "diff")
@@ -61,15 +61,15 @@ class Diffs:
         """Return the parts of both texts; both texts whole when no steps are left."""
         size = len(old) + len(new)
         async with self._turn:  # so that each request has one diff at most in the thread
-            self._left -= size // CHARACTERS_A_STEP
+            self._left -= size // CHARACTERS_PER_STEP
             if self._left <= 0:
                 return whole(old, new)
-            if size <= AT_ONCE:
+            if size <= MAX_ON_LOOP:
                 await asyncio.sleep(0)
-                parts = word_diff(old, new, budget := Budget(STEPS_AT_ONCE))
+                parts = word_diff(old, new, budget := Budget(MAX_STEPS_ON_LOOP))
                 if budget.left >= 0:
                     return parts
-            given = min(self._left, STEPS)
+            given = min(self._left, MAX_STEPS)
             budget = Budget(given)
             loop = asyncio.get_running_loop()
             parts = await loop.run_in_executor(_THREAD, word_diff, old, new, budget)

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Column, Float, Integer, Uuid
 
 from graph.kit.connection import Page, asked_for
-from graph.kit.context import LARGEST_PAGE
+from graph.kit.context import MAX_PAGE_SIZE
 from graph.kit.cursor import Key, decode
 
 TYPES: dict[type, Any] = {int: Integer, float: Float, UUID: Uuid}
@@ -25,7 +25,7 @@ def page_of(
     after: str | None,
     last: int | None,
     before: str | None,
-    largest: int = LARGEST_PAGE,
+    largest: int = MAX_PAGE_SIZE,
 ) -> Page:
     """Return a page of rows that are sorted by the keys. Raises INVALID."""
     asked = asked_for(first, after, last, before, keys, largest=largest)

@@ -15,14 +15,14 @@ from strawberry.types.base import StrawberryOptional as Optional
 from strawberry.types.base import get_object_definition
 from strawberry.utils.str_converters import to_camel_case
 
-from db.constraints import LONGEST_NAME
+from db.constraints import MAX_NAME_LENGTH
 from db.problem import Problem
 from db.text import as_name, fault_in, too_long
 from db.values import unix_lines
 
 STORE, CHECK = "store", "check"
 """The keys of a field's metadata: what returns its value as it is stored, and what checks it."""
-LONGEST_URL = 2_000
+MAX_URL_LENGTH = 2_000
 Place = tuple[str | int, ...]
 Check = Callable[[Any], Any]
 """Returns a value as it is stored. Raises ValueError with the message to the client."""
@@ -41,7 +41,7 @@ def json_items(most: int, **options: Any) -> Any:
 
 
 def text_field(
-    text: str, *, longest: int = LONGEST_NAME, lines: bool = False, required: bool = False
+    text: str, *, longest: int = MAX_NAME_LENGTH, lines: bool = False, required: bool = False
 ) -> Any:
     """Declare a text of an item, of one line unless `lines`. A `required` one is not blank."""
 
@@ -70,8 +70,8 @@ def url_field(text: str, *, required: bool = True) -> Any:
             is_web = False
         if not is_web or not url.isprintable() or " " in url or fault_in(url):
             raise ValueError("Must be an http or https URL.")
-        if len(url) > LONGEST_URL:
-            raise ValueError(f"At most {LONGEST_URL} characters.")
+        if len(url) > MAX_URL_LENGTH:
+            raise ValueError(f"At most {MAX_URL_LENGTH} characters.")
         return url
 
     return _field(text, check, required=required)

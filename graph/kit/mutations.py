@@ -16,7 +16,7 @@ from strawberry.utils.str_converters import to_camel_case
 from auth.session import Transaction
 from auth.session.write.patch import Patch
 from db.base import Entity
-from db.constraints import LONGEST_NAME
+from db.constraints import MAX_NAME_LENGTH
 from db.problem import Problem
 from db.text import as_name, fault_in, too_long
 from graph.kit.context import Info
@@ -43,7 +43,7 @@ PATCH = "_patch"
 Place = tuple[str | int, ...]
 """The path of an input, outermost first, in the names of the API."""
 
-LONGEST_TEXT = 1_000_000
+MAX_TEXT_LENGTH = 1_000_000
 """Characters in one text."""
 
 EXPECTED_VERSION = (
@@ -125,8 +125,8 @@ def require_storable(value: Any, field: Place) -> None:
         case str():
             if fault := fault_in(value):
                 raise Problem("INVALID", fault, field=field)
-            if len(value) > LONGEST_TEXT:
-                raise Problem("INVALID", f"At most {LONGEST_TEXT} characters.", field=field)
+            if len(value) > MAX_TEXT_LENGTH:
+                raise Problem("INVALID", f"At most {MAX_TEXT_LENGTH} characters.", field=field)
         case Inexact():
             raise Problem("INVALID", REFUSAL, field=field)
         case dict():
@@ -151,8 +151,8 @@ def _require_words(values: list[Any], field: Place) -> None:
             name = "" if too_long(word) else as_name(word)
         except Problem as problem:
             raise Problem("INVALID", problem.message, field=(*field, i)) from None
-        if not (name and len(word) <= LONGEST_NAME):
-            message = f"Must not be blank, and have at most {LONGEST_NAME} characters."
+        if not (name and len(word) <= MAX_NAME_LENGTH):
+            message = f"Must not be blank, and have at most {MAX_NAME_LENGTH} characters."
             raise Problem("INVALID", message, field=(*field, i))
 
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from math import isfinite
 from uuid import UUID
 
-SMALLEST_GAP = 1e-9
+MIN_GAP = 1e-9
 """The least distance between two rows."""
 
 WINDOW = 16
@@ -25,7 +25,7 @@ WIDER = 4
 
 
 def spaced(
-    low: float | None, high: float | None, count: int, step: float = SMALLEST_GAP
+    low: float | None, high: float | None, count: int, step: float = MIN_GAP
 ) -> list[float] | None:
     """Return evenly spaced positions between two (None: open), or None below the least step."""
     if low is None:

@@ -19,7 +19,7 @@ BigInt = NewType("BigInt", int)
 PathSegment = NewType("PathSegment", str)
 """One step of a path: a str for a name or a key, an int for an index, as in GraphQL's errors."""
 
-LARGEST = 2**63 - 1
+MAX_INTEGER = 2**63 - 1
 
 
 def uuid_of(value: object) -> UUID | None:
@@ -43,7 +43,11 @@ def _big_int(value: Any) -> int:
     is_exact = isinstance(value, float) and not isinstance(value, Inexact) and isfinite(value)
     if is_exact and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST:
+    if (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and -MAX_INTEGER <= value <= MAX_INTEGER
+    ):
         return value
     message = "BigInt cannot represent this value: it is not a 64-bit integer."
     raise GraphQLError(message, extensions={"code": "INVALID"})

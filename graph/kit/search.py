@@ -7,9 +7,9 @@ from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, func, select
 
 from db.problem import Problem
 
-LONGEST_SEARCH = 2_000
+MAX_SEARCH_LENGTH = 2_000
 """Characters in one search."""
-MOST_WORDS = 100
+MAX_WORDS = 100
 """Words and phrases in one search."""
 
 TERM = re.compile(r'(-*)("[^"]*"?|[^\s"]+)')
@@ -25,9 +25,9 @@ def searched(model: Any, text: str) -> ColumnElement[bool] | None:
     """
     if not text.strip():
         return None
-    found = TERM.findall(text) if len(text) <= LONGEST_SEARCH else None
-    if found is None or len(found) > MOST_WORDS:
-        message = f"A search has at most {MOST_WORDS} words and {LONGEST_SEARCH} characters."
+    found = TERM.findall(text) if len(text) <= MAX_SEARCH_LENGTH else None
+    if found is None or len(found) > MAX_WORDS:
+        message = f"A search has at most {MAX_WORDS} words and {MAX_SEARCH_LENGTH} characters."
         raise Problem("INVALID", message, field=["search"])
     terms = [_term(bool(minus), term) for minus, term in found]
     query = func.ctx.search_query(bindparam(None, terms, type_=ARRAY(Text), unique=True))

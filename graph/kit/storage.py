@@ -10,13 +10,13 @@ from uuid import UUID
 
 from db.problem import Problem
 
-ADDRESS_LIFE = timedelta(hours=1)
+ADDRESS_LIFETIME = timedelta(hours=1)
 """The time for which an address for uploading is valid."""
-LONGEST_DOWNLOAD = timedelta(hours=1)
+MAX_DOWNLOAD_TIME = timedelta(hours=1)
 """The longest time for which an address for downloading is valid."""
-UPLOAD_LIFE = timedelta(days=1)
+UPLOAD_LIFETIME = timedelta(days=1)
 """The time in which an upload is finished."""
-MOST_PARTS = 500
+MAX_PARTS = 500
 HEAD = 4096
 """Bytes of a content by which its type is recognised."""
 
@@ -31,7 +31,7 @@ class Upload:
 
     def part_size(self, least: int) -> int:
         """Return the bytes of each part but the last: at least so many, a multiple of 1 MiB."""
-        fair = math.ceil(self.size / MOST_PARTS / 2**20) * 2**20
+        fair = math.ceil(self.size / MAX_PARTS / 2**20) * 2**20
         return max(least, fair)
 
     def sizes(self, least: int) -> list[int]:

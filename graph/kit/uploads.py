@@ -21,10 +21,10 @@ from graph.kit.fields import described
 from graph.kit.mutations import writing
 from graph.kit.scalars import BigInt
 from graph.kit.storage import (
-    ADDRESS_LIFE,
-    LONGEST_DOWNLOAD,
-    MOST_PARTS,
-    UPLOAD_LIFE,
+    ADDRESS_LIFETIME,
+    MAX_DOWNLOAD_TIME,
+    MAX_PARTS,
+    UPLOAD_LIFETIME,
     Content,
     Storage,
     Stored,
@@ -34,9 +34,9 @@ from graph.kit.storage import (
     require_type,
 )
 
-AT_ONCE = 4
+MAX_CONCURRENT = 4
 """Contents that a process digests at the same time."""
-DIGESTING = asyncio.Semaphore(AT_ONCE)
+DIGESTING = asyncio.Semaphore(MAX_CONCURRENT)
 MINUTE = 60
 
 F = TypeVar("F", bound=StoredFile)
@@ -70,7 +70,7 @@ class FileUploadPart:
 class FileUpload:
     parts: list[FileUploadPart] = strawberry.field(
         description="The parts of the content, in order. A small file has one.",
-        metadata={"largest_page": MOST_PARTS},
+        metadata={"largest_page": MAX_PARTS},
     )
     url_expires_at: datetime = described(
         "The date and time when the URLs expire. `fileResume` returns new ones."
@@ -88,7 +88,7 @@ async def begin(info: Info, transaction: Transaction, file: StoredFile) -> None:
     most = info.context.storage.largest
     if file.size > most:
         raise Problem("INVALID", f"A file can have at most {most} bytes.", field=["size"])
-    file.expires_at = transaction.now + UPLOAD_LIFE
+    file.expires_at = transaction.now + UPLOAD_LIFETIME
     transaction.add(file)
 
 
@@ -100,7 +100,7 @@ async def upload_of(info: Info, file: Any) -> FileUpload | None:
         return None
     return FileUpload(
         parts=[_part(target) for target in found],
-        url_expires_at=datetime.now(UTC) + ADDRESS_LIFE,
+        url_expires_at=datetime.now(UTC) + ADDRESS_LIFETIME,
         expires_at=file.expires_at,
     )
 
@@ -146,8 +146,8 @@ async def resume(info: Info, model: type[F], id: UUID) -> F:
 def download(info: Info, file: Any, minutes: int) -> str | None:
     """Return an address for downloading a stored file; None before its upload is finished."""
     life = timedelta(minutes=minutes)
-    if not timedelta(minutes=1) <= life <= LONGEST_DOWNLOAD:
-        most = int(LONGEST_DOWNLOAD.total_seconds()) // MINUTE
+    if not timedelta(minutes=1) <= life <= MAX_DOWNLOAD_TIME:
+        most = int(MAX_DOWNLOAD_TIME.total_seconds()) // MINUTE
         raise Problem("INVALID", f"Must be from 1 to {most} minutes.", field=["minutes"])
     if FileState(file.state) is not FileState.STORED:
         return None

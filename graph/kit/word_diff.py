@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from auth.session.diff import Budget, regions
 
-LONGEST_LINES = 100_000
+MAX_LINES_LENGTH = 100_000
 """Characters of lines that differ whose words are compared; reading words stops everything else."""
 
 TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
@@ -44,7 +44,7 @@ def word_diff(old: str, new: str, budget: Budget | None = None) -> list[Part]:
     for before, after, equal in _pieces(*lines, budget):
         if equal:
             parts.append(Part(Kind.EQUAL, before))
-        elif len(before) + len(after) > LONGEST_LINES or budget.left < 0:
+        elif len(before) + len(after) > MAX_LINES_LENGTH or budget.left < 0:
             parts += (Part(Kind.DELETED, before), Part(Kind.INSERTED, after))
         else:
             words = TOKEN.findall(before), TOKEN.findall(after)

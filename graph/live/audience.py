@@ -19,7 +19,7 @@ from graph.live.follower import (
 from graph.live.hiding import may_hide
 from graph.live.reach import Reach
 
-MOST_PLACES = 64
+MAX_PLACES = 64
 """Places of events for which a group remembers its audiences."""
 
 
@@ -69,7 +69,7 @@ def split_all(group: Group, news: News) -> Split:
     place = _place_of(group, news)
     found = group.splits.get(place)
     if found is None:
-        if len(group.splits) >= MOST_PLACES:
+        if len(group.splits) >= MAX_PLACES:
             group.splits.clear()
         found = group.splits[place] = split(group, group.cohorts.values(), news)
     return found

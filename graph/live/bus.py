@@ -18,20 +18,20 @@ from db.pool import UNREACHABLE, Database
 
 log = structlog.get_logger(__name__)
 
-LARGEST = 7900
+MAX_MESSAGE_BYTES = 7900
 """Bytes of a message: PostgreSQL's NOTIFY takes less than 8,000."""
-MOST_WAITING = 1000
+MAX_QUEUED = 1000
 """Messages that wait to be sent; more are lost."""
-LOOK = 5.0
+CHECK_INTERVAL = 5.0
 """Seconds without a message after which the connection is checked."""
-FAREWELL = 1.0
+SHUTDOWN_TIMEOUT = 1.0
 """Seconds for which a stopping node sends pending messages."""
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+MIN_BACKOFF, MAX_BACKOFF = 0.2, 5.0
 """Seconds until a lost connection is opened again: twice as many after each failure."""
 
 
 class Bus(Protocol):
-    """Carries messages of at most LARGEST bytes from each node to all, in the sender's order.
+    """Carries messages of MAX_MESSAGE_BYTES at most from each node to all, in the sender's order.
 
     The sender receives them, too.
     """
@@ -59,15 +59,15 @@ class Backoff:
     """The pauses between attempts to connect."""
 
     def __init__(self) -> None:
-        self._next = SHORTEST_PAUSE
+        self._next = MIN_BACKOFF
 
     def reset(self) -> None:
         """Start again with the shortest pause, after a success."""
-        self._next = SHORTEST_PAUSE
+        self._next = MIN_BACKOFF
 
     async def wait(self) -> None:
         """Wait, and double the next pause up to the longest."""
-        pause, self._next = self._next, min(2 * self._next, LONGEST_PAUSE)
+        pause, self._next = self._next, min(2 * self._next, MAX_BACKOFF)
         await asyncio.sleep(pause)
 
 
@@ -75,7 +75,7 @@ class Outgoing:
     """Messages that wait to be sent."""
 
     def __init__(self) -> None:
-        self._queue = asyncio.Queue[str](MOST_WAITING)
+        self._queue = asyncio.Queue[str](MAX_QUEUED)
 
     def put(self, message: str) -> None:
         """Queue a message; when too many are pending, drop it."""
@@ -87,7 +87,7 @@ class Outgoing:
     ) -> None:
         """Send messages until cancelled, then those that are pending.
 
-        `look` is called when there was none for LOOK seconds, to check the connection.
+        `look` is called when there was none for CHECK_INTERVAL seconds, to check the connection.
         """
         try:
             while True:
@@ -95,14 +95,14 @@ class Outgoing:
                 await (look() if message is None else carry(message))
         except asyncio.CancelledError:
             with suppress(Exception):
-                async with asyncio.timeout(FAREWELL):
+                async with asyncio.timeout(SHUTDOWN_TIMEOUT):
                     for message in self.rest():
                         await carry(message)
             raise
 
     async def _next(self) -> str | None:
         try:
-            async with asyncio.timeout(LOOK):
+            async with asyncio.timeout(CHECK_INTERVAL):
                 return await self._queue.get()
         except TimeoutError:
             return None

@@ -26,7 +26,7 @@ IN_CLEAR = re.compile(r"[0-9a-f]{32}\.(0|[1-9][0-9]{0,17})")
 EPOCH, POSITION, SALT = 16, 8, 8
 """Bytes of each part."""
 UNSALTED = bytes(SALT)
-RECENT = 10_000
+MAX_RECENT = 10_000
 """Cursors of events that are cached: each event has the same one for all followers."""
 
 
@@ -42,7 +42,7 @@ class Cursors:
 
     def __init__(self, settings: AuthSettings) -> None:
         self._cipher = deterministic(settings, "feed cursor")
-        self._of_event = lru_cache(RECENT)(partial(self._written, salt=UNSALTED))
+        self._of_event = lru_cache(MAX_RECENT)(partial(self._written, salt=UNSALTED))
 
     def of_event(self, stream: Stream, cursor: Cursor) -> str:
         """Return the cursor of an event, the same for all followers, who share a payload."""

@@ -15,14 +15,14 @@ from graph.http.operation.operations import NotRun, Operations
 from graph.http.operation.ports import Subscribing
 from graph.kit.stream import Announcement, Stream
 from graph.live.follower import SHARED, Audience, News, concerns
-from graph.live.hiding import MOST_BENEATH, each_of, held_by, hidden
+from graph.live.hiding import MAX_BENEATH, each_of, held_by, hidden
 from graph.live.result_cache import ResultCache
 
-EXECUTIONS = 8
+MAX_CONCURRENT = 8
 """Executions at one time; more would only wait for each other's connections."""
-AHEAD = 200
+MAX_BATCH = 200
 """Events of one group that are executed together, so that each statement reads for all of them."""
-PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0)
+RETRY_DELAYS = (0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0)
 """Pauses in seconds between attempts to execute an event while the database is unavailable."""
 
 
@@ -46,7 +46,7 @@ class Executions:
     def __init__(self, operations: Operations, cursor_of: Callable[[Stream, int], str]) -> None:
         self._operations, self._cursor_of = operations, cursor_of
         self._made = ResultCache()
-        self._executing = asyncio.Semaphore(EXECUTIONS)
+        self._executing = asyncio.Semaphore(MAX_CONCURRENT)
 
     def forget(self) -> None:
         """Discard cached results: later executions may have other results."""
@@ -105,7 +105,7 @@ class Executions:
 
         Raises NotRun for an event without data; an announcement is sent again soon anyway.
         """
-        for pause in PAUSES:
+        for pause in RETRY_DELAYS:
             async with self._executing:
                 context = subscribing.make_context(viewer)
                 try:
@@ -146,8 +146,8 @@ class Executions:
         models = held_by(audience.stream, audience.viewer, event)
         async with self._executing:
             session = audience.subscribing.make_context(audience.viewer).session
-            rows = await session.beneath(ancestor, event.entity_id, models, MOST_BENEATH + 1)
-        if rows is None or len(rows) > MOST_BENEATH:
+            rows = await session.beneath(ancestor, event.entity_id, models, MAX_BENEATH + 1)
+        if rows is None or len(rows) > MAX_BENEATH:
             cursor = self._cursor_of(audience.stream, event.position)
             anew = Told(ChangeKind.RESYNC, cursor, event.at)
             return [Telling(await self.alone(audience.subscribing, audience.viewer, anew), cursor)]
@@ -157,9 +157,9 @@ class Executions:
             for i, each in enumerate(each_of(event, rows), 1)
         ]
         tellings = []
-        for start in range(0, len(wanted), AHEAD):
-            self.begin(audience, wanted[start : start + AHEAD])
-            for execution in wanted[start : start + AHEAD]:
+        for start in range(0, len(wanted), MAX_BATCH):
+            self.begin(audience, wanted[start : start + MAX_BATCH])
+            for execution in wanted[start : start + MAX_BATCH]:
                 tellings.append(await self._of_event(execution, audience))  # noqa: PERF401 (it waits)
         return tellings
 

@@ -15,11 +15,13 @@ from graph.live.follower import concerns
 from graph.live.hiding import held_by
 from graph.live.tail import Tail
 
-AT_ONCE = 500
+BATCH_SIZE = 500
 """Events that are read by one statement."""
-MOST_READ = 10_000
+MAX_READ = 10_000
 """Events that are read for one page, at most; most of them may not match the filter."""
-LOST = "What came after this cursor is not known any more: read again, and go on from `cursor`."
+CURSOR_EXPIRED = (
+    "What came after this cursor is not known any more: read again, and go on from `cursor`."
+)
 
 
 class FeedPages:
@@ -45,21 +47,21 @@ class FeedPages:
         Raises RESYNC when events after the cursor are no longer kept, INVALID for no cursor.
         """
         cursor = self._cursors.read(after, stream)
-        lost = Problem("RESYNC", LOST, cursor=self.cursor(stream, up_to))
+        lost = Problem("RESYNC", CURSOR_EXPIRED, cursor=self.cursor(stream, up_to))
         if cursor is None or cursor.epoch != up_to.epoch:
             raise lost
         found: list[Event] = []
         # Another node may be ahead of this one, and have given a cursor that is still to come here.
         position, end = cursor.position, max(cursor.position, up_to.position)
         async with self._database.auth.lend(NOBODY) as connection:
-            for _ in range(MOST_READ // AT_ONCE):
+            for _ in range(MAX_READ // BATCH_SIZE):
                 if position >= end or len(found) > first:
                     break
                 events = await read(
-                    connection, stream.kind, stream.id, after=position, up_to=end, most=AT_ONCE
+                    connection, stream.kind, stream.id, after=position, up_to=end, most=BATCH_SIZE
                 )
                 found += [event for event in events if _is_told(stream, viewer, event)]
-                position = events[-1].position if len(events) == AT_ONCE else end
+                position = events[-1].position if len(events) == BATCH_SIZE else end
             feed = await reach(connection)  # read last: what is kept now was kept before
         kept = feed.oldest <= cursor.position + 1 <= feed.position + 1
         if feed.epoch != cursor.epoch or not kept:

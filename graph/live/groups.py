@@ -10,7 +10,7 @@ from db.problem import Problem
 from graph.http.operation.operations import NotRun, Operations
 from graph.kit.stream import Announcement, Kind
 from graph.live.audience import cohort_of, split, split_all
-from graph.live.executions import AHEAD, Executions, Telling
+from graph.live.executions import MAX_BATCH, Executions, Telling
 from graph.live.follower import Audience, Cohort, Group, Member, News, group_key
 from graph.live.hiding import may_hide
 from graph.live.tasks import Tasks
@@ -111,7 +111,9 @@ class Groups:
         """Send the items of a group's queue, one after the other."""
         try:
             while group.waiting:
-                several = [group.waiting.popleft() for _ in range(min(AHEAD, len(group.waiting)))]
+                several = [
+                    group.waiting.popleft() for _ in range(min(MAX_BATCH, len(group.waiting)))
+                ]
                 self._prepare(group, several)
                 for news in several:
                     await self._tell_one(group, news)

@@ -13,7 +13,7 @@ from graph.core.changes import model_named
 from graph.kit.node import NODES
 from graph.kit.stream import Stream
 
-MOST_BENEATH = 200
+MAX_BENEATH = 200
 """Rows hidden or shown with another that are sent one by one, at most; more are sent as RESYNC."""
 SCOPES = frozenset({"organization", "project", "document"})
 """Kinds of streams that follow all that is beneath something."""

@@ -42,9 +42,9 @@ from graph.live.waiting import Waiting
 
 log = structlog.get_logger(__name__)
 
-ANEW = 1.0
+RESTART_DELAY = 1.0
 """Seconds after an internal error until the hub restarts."""
-MOST_WAITING = 10_000
+MAX_QUEUED = 10_000
 """Events that may wait for a group, at most; past that its members are sent RESYNC."""
 
 
@@ -105,7 +105,7 @@ class Hub:
                 except Exception:
                     log.exception("live")
                 self.tail.begin_anew()
-                await asyncio.sleep(ANEW)
+                await asyncio.sleep(RESTART_DELAY)
         finally:
             self._recounts.close()
             self._renewals.close()
@@ -144,7 +144,7 @@ class Hub:
                 self.waiting.wake(key)
                 self._recounts.changed(key[1])
                 for group in self._groups.following(key):
-                    if len(group.waiting) >= MOST_WAITING:
+                    if len(group.waiting) >= MAX_QUEUED:
                         self._begin_anew(group)
                     else:
                         self._groups.put(group, event)

@@ -14,26 +14,26 @@ import structlog
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from graph.kit.presence import Client, Focus, Lease, Place, Present
-from graph.live.bus import LARGEST, Bus
+from graph.live.bus import MAX_MESSAGE_BYTES, Bus
 from graph.live.debounce import Debounce
 from graph.live.presence_registry import PresenceRegistry
 from graph.live.tasks import stop
 
 log = structlog.get_logger(__name__)
 
-PAUSE = 0.1
+SEND_INTERVAL = 0.1
 """Seconds between two messages to the others, at least."""
-BEAT = 3.0
+HEARTBEAT_INTERVAL = 3.0
 """Seconds after which a node with clients sends a heartbeat, if it has no other message."""
-SILENT = 9.0
+PEER_TIMEOUT = 9.0
 """Seconds without a message after which a node is taken for dead."""
-LOOK = 0.5
+CHECK_INTERVAL = 0.5
 """Seconds between two checks for dead nodes."""
-ASKED_AGAIN = 1.0
+RESEND_INTERVAL = 1.0
 """Seconds until a node is requested again to send all its clients."""
-MOST_GONE = 50
+MAX_DEPARTED = 50
 """Clients that have left, in one message."""
-HEAD = 400
+OVERHEAD_BYTES = 400
 """Bytes of a message besides its entries, at most."""
 ENTRY = TypeAdapter(Present)
 
@@ -118,7 +118,7 @@ class Peers:
         self._board, self._bus, self._changed = board, bus, changed
         self._peers: dict[UUID, Peer] = {}
         self._news: set[Client] = set()
-        self._pace = Debounce(self._tell_news, lambda: PAUSE)
+        self._pace = Debounce(self._tell_news, lambda: SEND_INTERVAL)
         self._number = 0
         self._said_at = 0.0
 
@@ -127,7 +127,7 @@ class Peers:
         carrying = asyncio.create_task(self._bus.run(self.hear, self._tell_all_and_ask))
         try:
             while not carrying.done():
-                await asyncio.wait([carrying], timeout=LOOK)
+                await asyncio.wait([carrying], timeout=CHECK_INTERVAL)
                 self._look()
             await carrying
         finally:
@@ -172,7 +172,7 @@ class Peers:
         peer.heard_at = now
         if message.first or not missed:
             peer.number = message.number
-        elif now - peer.asked_at >= ASKED_AGAIN:
+        elif now - peer.asked_at >= RESEND_INTERVAL:
             peer.asked_at = now
             self._say("who", to=message.node)
         for present in message.present:
@@ -194,10 +194,10 @@ class Peers:
     def _look(self) -> None:
         now = asyncio.get_running_loop().time()
         for node, peer in list(self._peers.items()):
-            if now - peer.heard_at > SILENT:
+            if now - peer.heard_at > PEER_TIMEOUT:
                 log.info("a node is silent", node=str(node))
                 self._bury(node)
-        if now - self._said_at >= BEAT and self._board.of_node(self.node):
+        if now - self._said_at >= HEARTBEAT_INTERVAL and self._board.of_node(self.node):
             self._say("alive")
 
     def _bury(self, node: UUID) -> None:
@@ -230,8 +230,8 @@ class Peers:
         gone = [client for client, present in found.items() if present is None]
         for portion in _portions([present for present in found.values() if present]):
             self._say("some", present=portion)
-        for start in range(0, len(gone), MOST_GONE):
-            self._say("some", gone=tuple(gone[start : start + MOST_GONE]))
+        for start in range(0, len(gone), MAX_DEPARTED):
+            self._say("some", gone=tuple(gone[start : start + MAX_DEPARTED]))
 
     def _say(self, kind: Kind, **more: Any) -> None:
         self._number += 1
@@ -244,12 +244,12 @@ def _portions(present: list[Present]) -> list[tuple[Present, ...]]:
     """Yield the same entries in messages that the bus can carry."""
     portions: list[tuple[Present, ...]] = []
     portion: list[Present] = []
-    room = LARGEST - HEAD
+    room = MAX_MESSAGE_BYTES - OVERHEAD_BYTES
     for one in present:
         size = len(ENTRY.dump_json(one)) + 1
         if size > room:
             portions.append(tuple(portion))
-            portion, room = [], LARGEST - HEAD
+            portion, room = [], MAX_MESSAGE_BYTES - OVERHEAD_BYTES
         portion.append(one)
         room -= size
     if portion:

@@ -24,15 +24,15 @@ from graph.live.tasks import stop
 
 OFTEN, EACH = 0.1, 0.005
 """Seconds between two announcements in a document, at least: OFTEN, or EACH for everybody there."""
-MOST_PRESENT, MOST_TABS = 500, 20
+MAX_PRESENT, MAX_TABS = 500, 20
 """Clients in one document, and those of one person in it."""
-MOST_LEASES = 10
+MAX_LEASES = 10
 """Leases of one client."""
-AT_ONCE, A_SECOND = 30, 15
+BURST, RATE = 30, 15
 """The burst of actions that a client may take, and the actions that each second adds."""
-SOONEST = timedelta(microseconds=1)
+MIN_STEP = timedelta(microseconds=1)
 """The least by which a client that reconnects is later, also where the clocks of nodes differ."""
-LOOK = 0.5
+CHECK_INTERVAL = 0.5
 """Seconds between two checks for expired leases."""
 
 
@@ -55,7 +55,7 @@ class Presence:
         sharing = asyncio.create_task(self._peers.run())
         try:
             while not sharing.done():
-                await asyncio.wait([sharing], timeout=LOOK)
+                await asyncio.wait([sharing], timeout=CHECK_INTERVAL)
                 for document_id in self._board.expire(datetime.now(UTC)):
                     self.changed(document_id)
                 now, known = asyncio.get_running_loop().time(), self._buckets
@@ -77,7 +77,7 @@ class Presence:
             known = self._board.find(client)
             present = Present(client, datetime.now(UTC))
             if known:  # it comes again, before it was missed
-                present = known[1].again(max(present.since, known[1].since + SOONEST))
+                present = known[1].again(max(present.since, known[1].since + MIN_STEP))
             self._board.put(self._peers.node, present)
             self._peers.tell(client)
         self._tabs[client] += 1
@@ -118,9 +118,9 @@ class Presence:
         if any(one.client_id == client.client_id for one in clients):
             message = "Another participant uses this `clientId`. Choose a random one."
             raise Problem("ALREADY_EXISTS", message, field=["clientId"])
-        _require_fewer(len(clients), MOST_PRESENT, "clients in a document")
+        _require_fewer(len(clients), MAX_PRESENT, "clients in a document")
         own = sum(one.person_id == client.person_id for one in clients)
-        _require_fewer(own, MOST_TABS, "clients of one person in a document")
+        _require_fewer(own, MAX_TABS, "clients of one person in a document")
 
     # What clients do
 
@@ -128,10 +128,10 @@ class Presence:
         """Count something that this client is about to do. Raises NOT_FOUND and RATE_LIMITED."""
         self._find(client)
         now = asyncio.get_running_loop().time()
-        bucket = self._buckets.setdefault(client, TokenBucket(A_SECOND, AT_ONCE, now))
+        bucket = self._buckets.setdefault(client, TokenBucket(RATE, BURST, now))
         if bucket.wait(1, now):
-            message = f"A client may do {AT_ONCE} things at once, and {A_SECOND} a second then."
-            raise Problem("RATE_LIMITED", message, limit="updates", maximum=AT_ONCE, retryAfter=1)
+            message = f"A client may do {BURST} things at once, and {RATE} a second then."
+            raise Problem("RATE_LIMITED", message, limit="updates", maximum=BURST, retryAfter=1)
         bucket.take(1, now)
 
     def point(self, client: Client, focus: Focus | None) -> Present:
@@ -148,7 +148,7 @@ class Presence:
         lease = Lease(place, held[0].taken if held else now, now + LEASED)
         _, present = self._find(client)
         others = sum(one.until > now for one in present.without(place).leases)
-        _require_fewer(others, MOST_LEASES, "leases of one client")
+        _require_fewer(others, MAX_LEASES, "leases of one client")
         return lease, self._do(client, Taken(lease=lease))
 
     def release(self, client: Client, place: Place) -> bool:

@@ -9,7 +9,7 @@ from graph.live.bus import Bus
 
 PREFIX = "spent:"
 """The beginning of messages about rate limits."""
-PAUSE = 1.0
+SHARE_INTERVAL = 1.0
 """Seconds between two messages: for so long, others do not know what was spent here."""
 
 
@@ -51,6 +51,6 @@ class RateSharing:
     async def keep_telling(self) -> None:
         """Tell other processes what was spent here, for the life of the process."""
         while True:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(SHARE_INTERVAL)
             if news := self._rates.news():
                 self._bus.publish(self._own + news)

@@ -13,7 +13,7 @@ from graph.kit.stream import Announcement, Recount
 from graph.live.debounce import Debounce
 from graph.live.follower import Member
 
-OFTEN = 1.0
+MIN_INTERVAL = 1.0
 """Seconds between two announcements of a place, at least."""
 
 
@@ -51,7 +51,7 @@ class Recounts:
         if id not in self._followers:
             return
         if id not in self._paces:
-            self._paces[id] = Debounce(lambda: self._tell(id), lambda: OFTEN)
+            self._paces[id] = Debounce(lambda: self._tell(id), lambda: MIN_INTERVAL)
         self._paces[id].ask()
 
     def close(self) -> None:

@@ -9,26 +9,26 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from graph.live.bus import LOOK, Backoff, Outgoing, channel_of
+from graph.live.bus import CHECK_INTERVAL, Backoff, Outgoing, channel_of
 from graph.live.tasks import together
 from graph.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-ANSWER = 3.0
+RESPONSE_TIMEOUT = 3.0
 """Seconds that Redis takes to answer, at most."""
 
 
 def connect(url: str) -> Redis:
     """Return a client of this Redis that fails at once when it cannot be reached, without a retry.
 
-    It checks the connection whenever LOOK seconds have passed without traffic.
+    It checks the connection whenever CHECK_INTERVAL seconds have passed without traffic.
     """
     return Redis.from_url(
         url,
-        socket_timeout=ANSWER,
-        socket_connect_timeout=ANSWER,
-        health_check_interval=LOOK,
+        socket_timeout=RESPONSE_TIMEOUT,
+        socket_connect_timeout=RESPONSE_TIMEOUT,
+        health_check_interval=CHECK_INTERVAL,
         retry=Retry(NoBackoff(), 0),
     )
 
@@ -82,7 +82,7 @@ class RedisBus:
         backoff: Backoff,
     ) -> None:
         while True:
-            message = await heard.get_message(timeout=LOOK)
+            message = await heard.get_message(timeout=CHECK_INTERVAL)
             match message:
                 case {"type": "subscribe"}:
                     backoff.reset()

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-MOST = 32 * 1024**2
+MAX_BYTES = 32 * 1024**2
 """Bytes of the whole cache, at most."""
-EACH = 1024
+ENTRY_BYTES = 1024
 """Bytes of an entry, as measured, beside its payload and the contents of its key."""
-KEPT = 60.0
+TTL = 60.0
 """Seconds that a result is kept. Rows around the event in a payload can be as old as this."""
 
 
@@ -30,7 +30,7 @@ class ResultCache:
     The oldest are evicted first: after `kept` seconds, or when all take more than `most` bytes.
     """
 
-    def __init__(self, most: int = MOST, kept: float = KEPT) -> None:
+    def __init__(self, most: int = MAX_BYTES, kept: float = TTL) -> None:
         self._most, self._kept = most, kept
         self._entries: OrderedDict[Hashable, Entry] = OrderedDict()
         self._sweeping: asyncio.TimerHandle | None = None
@@ -54,7 +54,7 @@ class ResultCache:
         task = asyncio.create_task(make())
         until = asyncio.get_running_loop().time() + self._kept
         # Entries share much of their keys; each is weighed as if it had its own.
-        entry = self._entries[key] = Entry(task, EACH + len(repr(key)), until)
+        entry = self._entries[key] = Entry(task, ENTRY_BYTES + len(repr(key)), until)
         self.size += entry.weight
         task.add_done_callback(partial(self._weigh, key, entry))
         if self._sweeping is None:

@@ -18,7 +18,7 @@ from graph.http.operation.ports import Access
 
 log = structlog.get_logger(__name__)
 
-OF_PERSON = frozenset({"OrganizationMember", "ProjectMember", "UserRole", "Profile"})
+GRANTS_OF_A_PERSON = frozenset({"OrganizationMember", "ProjectMember", "UserRole", "Profile"})
 """Entities whose rows give rights to one person."""
 OF_PLACE = {
     "Organization": {"deleted_at", "allowed_clients"},
@@ -28,13 +28,13 @@ OF_PLACE = {
 """Entities whose rows decide what many may see, and the columns that do."""
 CREDENTIALS = frozenset({"session", "token", "oauth_client", "user"})
 """The resources of events outside of all tenants that end somebody's access."""
-DEAD = "The credential is no longer valid."
-CLOCKS_DIFFER = 0.2
+CREDENTIAL_INVALID = "The credential is no longer valid."
+CLOCK_SKEW = 0.2
 """Seconds by which the database's clock may be behind the gateway's at the end of a role."""
-AT_ONCE = 4
+MAX_CONCURRENT = 4
 """Renewals at one time. Requests are identified by the same connections, and an organization whose
 rights change may have thousands of people, whose subscriptions pause until it is their turn."""
-GIVING = frozenset({"issue", "register", "consent"})
+GRANTING_ACTIONS = frozenset({"issue", "register", "consent"})
 """The actions of such events that take no right away."""
 AccessKey = UUID | str
 """A key by which people whose rights may change are found: the ID of a person, a session or another
@@ -71,7 +71,7 @@ def moving(document_id: UUID) -> AccessKey:
 
 def concerned_by(event: Event) -> frozenset[AccessKey]:
     """Return the marks of viewers whose rights the event may have changed."""
-    if event.entity_type in OF_PERSON:
+    if event.entity_type in GRANTS_OF_A_PERSON:
         return frozenset({event.user_id or event.entity_id})
     if changing := OF_PLACE.get(event.entity_type):
         if event.action == "create" or changing.isdisjoint(event.changed_fields):
@@ -81,7 +81,7 @@ def concerned_by(event: Event) -> frozenset[AccessKey]:
         if event.entity_type == "Document" and "project_id" in event.changed_fields:
             place.add(moving(event.entity_id))
         return frozenset({*place, APPLICATIONS} if event.entity_type == "Organization" else place)
-    if event.resource_type in CREDENTIALS and event.action not in GIVING:
+    if event.resource_type in CREDENTIALS and event.action not in GRANTING_ACTIONS:
         return _ending(event)
     return frozenset()
 
@@ -152,7 +152,7 @@ class Renewals:
     async def now(self, access: Access) -> None:
         """Load the rights of an access that starts a subscription. Raises UNAUTHENTICATED."""
         if not await access.renew():
-            raise Problem("UNAUTHENTICATED", DEAD)
+            raise Problem("UNAUTHENTICATED", CREDENTIAL_INVALID)
         self._expect(access)
 
     def begin(self, access: Access, *, later: float = 0.0) -> None:
@@ -188,7 +188,7 @@ class Renewals:
 
     def _enqueue(self, access: Access, renewal: Renewal) -> None:
         self._queue.append((access, renewal))
-        if len(self._workers) < AT_ONCE and not self._closed:
+        if len(self._workers) < MAX_CONCURRENT and not self._closed:
             worker = asyncio.create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
@@ -216,7 +216,7 @@ class Renewals:
             renewal.outdated = False
             await asyncio.sleep(renewal.not_before - asyncio.get_running_loop().time())
             if not await access.renew():
-                raise Problem("UNAUTHENTICATED", DEAD)
+                raise Problem("UNAUTHENTICATED", CREDENTIAL_INVALID)
             follows = await self._renewed(access)
         if follows:
             self._expect(access)
@@ -238,4 +238,4 @@ class Renewals:
     def _ring(self, access: Access) -> None:
         del self._clocks[access]
         self._ended(access)
-        self.begin(access, later=CLOCKS_DIFFER)
+        self.begin(access, later=CLOCK_SKEW)

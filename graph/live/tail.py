@@ -27,17 +27,17 @@ from graph.live.tasks import together
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 1000
+BATCH_SIZE = 1000
 """Events that are read by one statement."""
-REMEMBERED = 10_000
+MAX_IN_MEMORY = 10_000
 """The number of newest events in memory, for clients that reconnect soon."""
 BUSY_PAUSE, IDLE_PAUSE = 0.01, 0.05
 """Seconds between two polls of the sequencing node while events arrive, and while none do."""
-BUSY_FOR = 2.0
+BUSY_TIME = 2.0
 """Seconds after an event in which more are expected."""
-SAFETY = 0.5
+POLL_INTERVAL = 0.5
 """Seconds after which a node polls without a wake-up, and tries to take the sequencer's lock."""
-RECONNECT = 0.2
+RECONNECT_DELAY = 0.2
 """Seconds until a lost connection is opened again."""
 
 
@@ -62,7 +62,7 @@ class Tail:
         self._woken = asyncio.Event()
         self._leads = self._anew = False
         self._last_event = 0.0
-        self.recent: deque[Event] = deque(maxlen=REMEMBERED)
+        self.recent: deque[Event] = deque(maxlen=MAX_IN_MEMORY)
         self.epoch: UUID | None = None
         self.position = 0
         self.started = asyncio.Event()
@@ -102,7 +102,7 @@ class Tail:
             try:
                 connection, hears = await self._connected()
             except (*UNREACHABLE, asyncpg.PostgresError):
-                await asyncio.sleep(RECONNECT)
+                await asyncio.sleep(RECONNECT_DELAY)
                 continue
             try:
                 await self._follow(connection, attempts, hears=hears)
@@ -113,7 +113,7 @@ class Tail:
             finally:
                 self._leads = False
                 connection.terminate()
-            await asyncio.sleep(RECONNECT)
+            await asyncio.sleep(RECONNECT_DELAY)
 
     async def _connected(self) -> tuple[asyncpg.Connection, bool]:
         """Return a connection, and whether it has notifications."""
@@ -129,7 +129,7 @@ class Tail:
         loop = asyncio.get_running_loop()
         while True:
             self._woken.clear()
-            if not self._leads and loop.time() - asked >= SAFETY:
+            if not self._leads and loop.time() - asked >= POLL_INTERVAL:
                 asked, writes = loop.time(), await takes_writes(connection)
                 if writes and not hears:  # the standby has been promoted
                     return
@@ -152,8 +152,8 @@ class Tail:
 
     def _pause(self, now: float) -> float:
         if not self._leads:
-            return SAFETY
-        return BUSY_PAUSE if now - self._last_event < BUSY_FOR else IDLE_PAUSE
+            return POLL_INTERVAL
+        return BUSY_PAUSE if now - self._last_event < BUSY_TIME else IDLE_PAUSE
 
     async def _catch_up(self, connection: asyncpg.Connection, now: Head) -> None:
         if self._anew or now.epoch != self.epoch or now.position < self.position:
@@ -165,7 +165,7 @@ class Tail:
                 None,
                 after=self.position,
                 up_to=now.position,
-                most=AT_ONCE,
+                most=BATCH_SIZE,
             )
             if not events or events[0].position != self.position + 1:
                 self._restart(now)  # what is in between was forgotten while this node was away

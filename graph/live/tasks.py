@@ -8,7 +8,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-STUBBORN = 2.0
+CANCEL_TIMEOUT = 2.0
 """Seconds after which a task that has been cancelled is cancelled again."""
 
 
@@ -32,7 +32,7 @@ async def stop(*tasks: "asyncio.Task[None]") -> None:
     while running:
         for task in running:
             task.cancel()
-        _, running = await asyncio.wait(running, timeout=STUBBORN)
+        _, running = await asyncio.wait(running, timeout=CANCEL_TIMEOUT)
     await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -35,7 +35,7 @@ from graph.kit.payloads import answer, payload_of
 from graph.kit.scalars import BigInt
 from graph.requirements.documents import Document, DocumentFilterInput, DocumentOrderInput
 from graph.requirements.requirements import (
-    LARGEST_REQUIREMENTS_PAGE,
+    MAX_REQUIREMENTS_PAGE_SIZE,
     Requirement,
     RequirementFilterInput,
     RequirementOrderInput,
@@ -46,7 +46,7 @@ from graph.requirements.sql.baseline_past import Frozen
 
 IN_PROJECT = frozenset({"TestCase", "TestExecution", "TraceLink"})
 """The types that belong to a project, also in the baseline of a document."""
-MOST_BASELINES = 1_000
+MAX_BASELINES = 1_000
 """The most baselines, except deleted ones, of a document or of a whole project, on any plan."""
 PEOPLE = frozenset({"created_by", "updated_by", "executed_by", "confirmed_by"})
 """Columns that name people, hidden from readers of a public project."""
@@ -244,14 +244,14 @@ async def baseline_create(info: Info, input: Input[BaselineCreateInput]) -> Any:
         baseline.content_hash, baseline.item_counts, others = await transaction.insert_parts(
             baseline, freezing(baseline)
         )
-        if others >= MOST_BASELINES:
-            message = f"There are at most {MOST_BASELINES} baselines of one document or project."
+        if others >= MAX_BASELINES:
+            message = f"There are at most {MAX_BASELINES} baselines of one document or project."
             raise Problem(
                 "LIMIT_REACHED",
                 message,
                 limit="baselines",
                 current=others,
-                maximum=MOST_BASELINES,
+                maximum=MAX_BASELINES,
             )
         transaction.add(baseline)
     return answer(payload_of(Baseline), baseline)
@@ -293,7 +293,7 @@ extend_type(
         "The requirements of the baseline, as they were when it was created.",
         key="project_id",
         by=("document_id", "position"),
-        largest=LARGEST_REQUIREMENTS_PAGE,
+        largest=MAX_REQUIREMENTS_PAGE_SIZE,
         within=FROZEN_PROJECT,
     ),
     items=connection(
@@ -304,7 +304,7 @@ extend_type(
         "The items of the baseline that the viewer can read.",
         key="baseline_id",
         by=("entity_type",),
-        largest=LARGEST_REQUIREMENTS_PAGE,
+        largest=MAX_REQUIREMENTS_PAGE_SIZE,
     ),
 )
 

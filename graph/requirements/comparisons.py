@@ -25,10 +25,10 @@ from graph.requirements.baselines import PEOPLE, Baseline, sees_people, spelled
 from graph.requirements.differences import ChangeKind, Difference, classified, fields
 from graph.requirements.sql.baseline_diff import Comparison
 
-LARGEST_DIFFERENCE = 500
+MAX_DIFFERENCE = 500
 BY_ID = Key(AuditLog.entity_id)
 """The order of differences; any column of this name and type would do."""
-AT_ONCE = 2_000
+MAX_ON_LOOP = 2_000
 """The most items that are compared on the event loop, in 20 ms; more go to a thread."""
 
 describe_enum(
@@ -108,7 +108,7 @@ class BaselineDiff:
 
     @strawberry.field(
         description="The items that differ, in the order of their IDs.",
-        metadata={"largest_page": LARGEST_DIFFERENCE},
+        metadata={"largest_page": MAX_DIFFERENCE},
     )
     async def changes(
         self,
@@ -121,7 +121,7 @@ class BaselineDiff:
         entity_types: Types = None,
     ) -> Connection[BaselineChange]:
         arguments = (first, after, last, before)
-        asked = asked_for(*arguments, (BY_ID,), largest=LARGEST_DIFFERENCE)
+        asked = asked_for(*arguments, (BY_ID,), largest=MAX_DIFFERENCE)
         names = None if entity_types is None else {type_.value for type_ in entity_types}
         matching = [
             found
@@ -194,7 +194,7 @@ async def _differences(
     found = []
     for id in ids:
         of_one = rows.get(id, [])
-        if len(of_one) > AT_ONCE:
+        if len(of_one) > MAX_ON_LOOP:
             found.append(await asyncio.to_thread(classified, of_one))
         else:
             found.append(classified(of_one))

@@ -23,11 +23,11 @@ from graph.kit.node import Node
 from graph.kit.scopes import SCOPE
 from graph.requirements.sql.statistics import Counting, Dimension, counts, totals
 
-MOST_DIMENSIONS = 3
+MAX_DIMENSIONS = 3
 """Dimensions of one question, at most."""
-DEFAULT_GROUPS, MOST_GROUPS = 100, 500
+DEFAULT_GROUPS, MAX_GROUPS = 100, 500
 """Groups that are returned: by default, and at most."""
-LONGEST_KEY = 500
+MAX_KEY_LENGTH = 500
 """Characters of the name of a property."""
 
 
@@ -70,7 +70,7 @@ class StatisticsKey:
 class StatisticsGroup:
     keys: list[StatisticsKey] = strawberry.field(
         description="The values, in the order of `groupBy`; empty for the other groups.",
-        metadata={"largest_page": MOST_DIMENSIONS},
+        metadata={"largest_page": MAX_DIMENSIONS},
     )
     count: int = described("The number of objects in the group.")
     is_other: bool = described("Whether this group contains all groups that are not returned.")
@@ -79,7 +79,7 @@ class StatisticsGroup:
 First = Annotated[
     int,
     strawberry.argument(
-        description=f"The number of groups to return, the largest ones, at most {MOST_GROUPS}."
+        description=f"The number of groups to return, the largest ones, at most {MAX_GROUPS}."
     ),
 ]
 Sort = Annotated[StatisticsSort, strawberry.argument(description="The order of the groups.")]
@@ -161,8 +161,8 @@ async def groups_of(
     context: Context, asked: Question, first: int, sort: StatisticsSort
 ) -> list[Group]:
     """Return the largest groups; one statement for all parents. Raises INVALID."""
-    if not 1 <= first <= MOST_GROUPS:
-        raise Problem("INVALID", f"Must be from 1 to {MOST_GROUPS}.", field=["first"])
+    if not 1 <= first <= MAX_GROUPS:
+        raise Problem("INVALID", f"Must be from 1 to {MAX_GROUPS}.", field=["first"])
 
     async def batch(parents: list[UUID]) -> list[Groups]:
         found = await counts(
@@ -258,7 +258,7 @@ def statistics(
             group_by: Annotated[
                 list[group],
                 strawberry.argument(
-                    description=f"The dimensions of the groups, 1 to {MOST_DIMENSIONS}."
+                    description=f"The dimensions of the groups, 1 to {MAX_DIMENSIONS}."
                 ),
             ],
             filter: Filter[compared | None] = None,
@@ -291,8 +291,8 @@ def chosen_dimensions(
     dimensions: Mapping[str, Grouped], group_by: Sequence[Any]
 ) -> list[tuple[Grouped, str | None]]:
     """Return the dimensions asked for, each with the property if it is one. Raises INVALID."""
-    if not 1 <= len(group_by) <= MOST_DIMENSIONS:
-        message = f"Must have 1 to {MOST_DIMENSIONS} items."
+    if not 1 <= len(group_by) <= MAX_DIMENSIONS:
+        message = f"Must have 1 to {MAX_DIMENSIONS} items."
         raise Problem("INVALID", message, field=["groupBy"])
     chosen: dict[tuple[str, str | None], tuple[Grouped, str | None]] = {}
     for place, asked in enumerate(group_by):
@@ -311,6 +311,6 @@ def chosen_dimensions(
 
 
 def _fault(name: str) -> str | None:
-    if len(name) > LONGEST_KEY:
-        return f"At most {LONGEST_KEY} characters."
+    if len(name) > MAX_KEY_LENGTH:
+        return f"At most {MAX_KEY_LENGTH} characters."
     return fault_in(name)

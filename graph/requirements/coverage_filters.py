@@ -15,7 +15,7 @@ from graph.requirements.sql.coverage import ENDS, Coverage, is_covered
 from graph.requirements.sql.trace_graph import DIRECTED
 from graph.requirements.trace_types import TraceDirection, TraceLinkType
 
-MOST_VALUES = 50
+MAX_VALUES = 50
 """Values of one list."""
 
 DIRECTION = "The direction in which the links lead from the requirement."
@@ -42,8 +42,8 @@ def coverage_of(
     """Return the links that count. Raises INVALID with the path, which begins with `field`."""
     lists = {"linkTypes": link_types, "entityTypes": entity_types, "levels": levels}
     for name, values in lists.items():
-        if values is not None and not 0 < len(values) <= MOST_VALUES:
-            message = f"Must have 1 to {MOST_VALUES} items."
+        if values is not None and not 0 < len(values) <= MAX_VALUES:
+            message = f"Must have 1 to {MAX_VALUES} items."
             raise Problem("INVALID", message, field=[*field, name])
     labels = {label.entity: label for label in ENDS}
     for place, type_ in enumerate(entity_types or ()):

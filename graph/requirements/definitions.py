@@ -29,15 +29,15 @@ describe_enum(
     },
 )
 
-MOST_CHOICES = 500
+MAX_CHOICES = 500
 """Choices of one property."""
-LONGEST_CHOICE = 200
+MAX_CHOICE_LENGTH = 200
 """Characters of the ID and of the label of a choice."""
-LONGEST_PATTERN = 500
+MAX_PATTERN_LENGTH = 500
 """Characters of a regular expression."""
 PATTERN_MEMORY = 1_000_000
 """Bytes that a compiled pattern may take."""
-LONGEST_URL = 2_000
+MAX_URL_LENGTH = 2_000
 """Characters of a URL."""
 
 ALLOWED: Mapping[PropertyType, frozenset[str]] = {
@@ -162,7 +162,7 @@ def is_user_id(value: Any) -> bool:
 
 def is_url(value: Any) -> bool:
     """Return whether a value is an absolute URL with http or https."""
-    if not isinstance(value, str) or len(value) > LONGEST_URL or any(map(str.isspace, value)):
+    if not isinstance(value, str) or len(value) > MAX_URL_LENGTH or any(map(str.isspace, value)):
         return False
     try:
         parts = urlsplit(value)
@@ -204,8 +204,8 @@ def require_options(type_: PropertyType, options: Mapping[str, Any]) -> None:
 
 
 def _require_choices(choices: Sequence[Mapping[str, Any]]) -> None:
-    if not 0 < len(choices) <= MOST_CHOICES:
-        message = f"Must have 1 to {MOST_CHOICES} choices."
+    if not 0 < len(choices) <= MAX_CHOICES:
+        message = f"Must have 1 to {MAX_CHOICES} choices."
         raise Problem("INVALID", message, field=["options", "choices"])
     for name, place, message in _faults_in(choices):
         raise Problem("INVALID", message, field=["options", "choices", place, name])
@@ -217,9 +217,9 @@ def _faults_in(choices: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, int,
         seen: set[str] = set()
         for place, choice in enumerate(choices):
             text = choice[name]
-            if not 0 < len(text) <= LONGEST_CHOICE or text != as_name(text):
+            if not 0 < len(text) <= MAX_CHOICE_LENGTH or text != as_name(text):
                 message = (
-                    f"Must be one line of 1 to {LONGEST_CHOICE} characters, without white space"
+                    f"Must be one line of 1 to {MAX_CHOICE_LENGTH} characters, without white space"
                     " around it."
                 )
                 yield name, place, message
@@ -237,8 +237,8 @@ COLOR = re2.compile("#[0-9A-Fa-f]{6}")
 
 def _require_pattern(pattern: str) -> None:
     field = ["options", "pattern"]
-    if len(pattern) > LONGEST_PATTERN:
-        raise Problem("INVALID", f"At most {LONGEST_PATTERN} characters.", field=field)
+    if len(pattern) > MAX_PATTERN_LENGTH:
+        raise Problem("INVALID", f"At most {MAX_PATTERN_LENGTH} characters.", field=field)
     try:
         compiled(pattern)
     except re2.error as error:

@@ -33,8 +33,8 @@ from graph.requirements.requirements import Requirement
 from graph.requirements.sql.test_pairs import content_versions
 from graph.requirements.testing import TestCase
 from graph.requirements.testing_shapes import (
-    MOST_DEFECTS,
-    MOST_FILES,
+    MAX_DEFECTS,
+    MAX_FILES,
     Defect,
     DefectInput,
     FileLink,
@@ -114,12 +114,12 @@ class TestExecution(Authored, Node):
             return None
         return root.executed_at is not None and version > (root.requirement_version or version)
 
-    @computed("defects", text=f"The defects that were found, at most {MOST_DEFECTS}.")
+    @computed("defects", text=f"The defects that were found, at most {MAX_DEFECTS}.")
     def defects(root: strawberry.Parent[Any]) -> list[Defect]:  # noqa: N805
         return shown_items(Defect, root.defects)
 
     @computed(
-        "evidence_artifacts", text=f"Links to files that prove the result, at most {MOST_FILES}."
+        "evidence_artifacts", text=f"Links to files that prove the result, at most {MAX_FILES}."
     )
     def evidence_artifacts(root: strawberry.Parent[Any]) -> list[FileLink]:  # noqa: N805
         return shown_items(FileLink, root.evidence_artifacts)
@@ -166,8 +166,8 @@ class ExecutionRecordInput:
     )
     execution_environment: str | None = UNSET
     execution_version: str | None = UNSET
-    defects: list[DefectInput] | None = json_items(MOST_DEFECTS, default=UNSET)
-    evidence_artifacts: list[FileLinkInput] | None = json_items(MOST_FILES, default=UNSET)
+    defects: list[DefectInput] | None = json_items(MAX_DEFECTS, default=UNSET)
+    evidence_artifacts: list[FileLinkInput] | None = json_items(MAX_FILES, default=UNSET)
     external_test_id: str | None = UNSET
     external_req_id: str | None = UNSET
 
@@ -184,8 +184,8 @@ class TestExecutionUpdateInput:
     result_notes: Maybe[str | None]
     execution_environment: Maybe[str | None]
     execution_version: Maybe[str | None]
-    defects: Maybe[list[DefectInput]] = json_items(MOST_DEFECTS)
-    evidence_artifacts: Maybe[list[FileLinkInput]] = json_items(MOST_FILES)
+    defects: Maybe[list[DefectInput]] = json_items(MAX_DEFECTS)
+    evidence_artifacts: Maybe[list[FileLinkInput]] = json_items(MAX_FILES)
     external_test_id: Maybe[str | None]
     external_req_id: Maybe[str | None]
 

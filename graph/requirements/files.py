@@ -47,7 +47,7 @@ OWNERS: dict[str, type[Entity]] = {
 }
 """The models of objects that have files, by the key that names them."""
 KEYS = {model: key for key, model in OWNERS.items()}
-LARGEST_THUMBNAIL = 2_000_000
+MAX_THUMBNAIL_SIZE = 2_000_000
 """Bytes of a thumbnail, at most."""
 Minutes = Annotated[
     int,
@@ -202,8 +202,8 @@ def _require_image(file: db.File) -> None:
     if file.media_type not in IMAGES:
         message = f"A thumbnail is {', '.join(sorted(IMAGES))}."
         raise Problem("INVALID", message, field=["media_type"])
-    if file.size > LARGEST_THUMBNAIL:
-        message = f"A thumbnail has at most {LARGEST_THUMBNAIL} bytes."
+    if file.size > MAX_THUMBNAIL_SIZE:
+        message = f"A thumbnail has at most {MAX_THUMBNAIL_SIZE} bytes."
         raise Problem("INVALID", message, field=["size"])
 
 

@@ -15,7 +15,7 @@ from db.problem import Problem
 from db.requirements.collaboration import EntityType
 from db.requirements.collaboration import TraceLink as TraceLinkRow
 from db.requirements.documents import Document
-from graph.kit.bulk import MOST_ITEMS, bulk, deletes, updates
+from graph.kit.bulk import MAX_ITEMS, bulk, deletes, updates
 from graph.kit.context import Info
 from graph.kit.fields import Id, described
 from graph.kit.items import Item, unrefused
@@ -125,7 +125,7 @@ async def trace_link_confirm(
 class TraceLinksConfirmPayload:
     trace_links: list[TraceLink] = described("The links that were confirmed.")
     has_more: bool = described(
-        f"Whether the document has more suspect links: at most {MOST_ITEMS} are confirmed at once."
+        f"Whether the document has more suspect links: at most {MAX_ITEMS} are confirmed at once."
     )
 
 
@@ -138,10 +138,10 @@ async def trace_links_confirm(
     if document_id is not None:
         await info.context.get(Document, document_id)
         ends = TraceEnds(info.context.session)
-        wanted = await ends.suspect_links(document_id, MOST_ITEMS + 1)
-        wanted, more = wanted[:MOST_ITEMS], len(wanted) > MOST_ITEMS
-    elif not 0 < len(wanted) <= MOST_ITEMS:
-        raise Problem("INVALID", f"Must have 1 to {MOST_ITEMS} items.", field=["ids"])
+        wanted = await ends.suspect_links(document_id, MAX_ITEMS + 1)
+        wanted, more = wanted[:MAX_ITEMS], len(wanted) > MAX_ITEMS
+    elif not 0 < len(wanted) <= MAX_ITEMS:
+        raise Problem("INVALID", f"Must have 1 to {MAX_ITEMS} items.", field=["ids"])
     async with writing(info, None) as transaction:
         links = await transaction.find_by_id(TraceLinkRow, wanted)
         for place, id in enumerate(ids or ()):

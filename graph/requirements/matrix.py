@@ -22,7 +22,7 @@ from graph.kit.context import Context, Info
 from graph.kit.fields import described, to_one
 from graph.kit.scopes import SCOPE
 from graph.requirements.executions import TestExecution
-from graph.requirements.matrix_cells import DEFAULT_CELLS, MOST_CELLS, CellsFirst, asked_columns
+from graph.requirements.matrix_cells import DEFAULT_CELLS, MAX_CELLS, CellsFirst, asked_columns
 from graph.requirements.matrix_configuration import (
     Configuration,
     TestHole,
@@ -38,7 +38,7 @@ from graph.requirements.requirements import Requirement
 from graph.requirements.sql.test_matrix import ROW, Matrix
 from graph.requirements.testing import TestCase
 
-LARGEST_ROWS = 200
+MAX_ROWS = 200
 """The most requirements on one page of a matrix."""
 """The most cells of a requirement in one answer, and the number of them by default."""
 
@@ -86,7 +86,7 @@ class TestMatrixRow:
     @strawberry.field(
         description="The latest result of each test case with an execution for the requirement, in"
         " the order in which the test cases were created.",
-        metadata={"largest_page": MOST_CELLS},
+        metadata={"largest_page": MAX_CELLS},
     )
     async def cells(
         self, info: Info, first: CellsFirst = DEFAULT_CELLS, test_case_ids: TestCaseIds = None
@@ -174,7 +174,7 @@ class TestMatrix:
 
     @strawberry.field(
         description="The requirements, by document and in the order of each document.",
-        metadata={"largest_page": LARGEST_ROWS},
+        metadata={"largest_page": MAX_ROWS},
     )
     async def rows(
         self,
@@ -184,7 +184,7 @@ class TestMatrix:
         last: Last = None,
         before: Before = None,
     ) -> Connection[TestMatrixRow]:
-        asked = asked_for(first, after, last, before, KEYS, largest=LARGEST_ROWS)
+        asked = asked_for(first, after, last, before, KEYS, largest=MAX_ROWS)
         matrix = self.of(info.context)
         found = await matrix.rows(
             lambda columns: asked.bounds(keys_in(columns)),

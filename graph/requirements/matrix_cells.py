@@ -8,11 +8,11 @@ import strawberry
 
 from db.problem import Problem
 
-MOST_CELLS, DEFAULT_CELLS = 1_000, 100
+MAX_CELLS, DEFAULT_CELLS = 1_000, 100
 
 CellsFirst = Annotated[
     int,
-    strawberry.argument(description=f"The number of cells to return, at most {MOST_CELLS}."),
+    strawberry.argument(description=f"The number of cells to return, at most {MAX_CELLS}."),
 ]
 
 
@@ -21,8 +21,8 @@ def asked_columns(first: int, ids: Sequence[UUID] | None, field: str) -> tuple[U
 
     Raises INVALID for too many cells, or for too many IDs in the argument `field`.
     """
-    if not 0 <= first <= MOST_CELLS:
-        raise Problem("INVALID", f"Must be from 0 to {MOST_CELLS}.", field=["first"])
-    if len(ids or ()) > MOST_CELLS:
-        raise Problem("INVALID", f"At most {MOST_CELLS} IDs.", field=[field])
+    if not 0 <= first <= MAX_CELLS:
+        raise Problem("INVALID", f"Must be from 0 to {MAX_CELLS}.", field=["first"])
+    if len(ids or ()) > MAX_CELLS:
+        raise Problem("INVALID", f"At most {MAX_CELLS} IDs.", field=[field])
     return None if ids is None else tuple(ids)

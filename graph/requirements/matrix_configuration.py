@@ -18,9 +18,9 @@ from graph.kit.declared import class_of
 from graph.kit.mutations import Place
 from graph.kit.scalars import uuid_of
 
-MOST_VALUES = 100
+MAX_VALUES = 100
 """Values of one field of a configuration."""
-LONGEST_VALUE = 500
+MAX_VALUE_LENGTH = 500
 
 
 @strawberry.enum(description="A gap in the verification of a requirement.")
@@ -140,7 +140,7 @@ def _input() -> Any:
     }
     grouping = strawberry.field(default=UNSET, description=GROUP_BY)
     members["group_by"] = (TestMatrixGrouping | None, grouping)
-    text = f"The configuration of a test matrix. A list has at most {MOST_VALUES} values."
+    text = f"The configuration of a test matrix. A list has at most {MAX_VALUES} values."
     return strawberry.input(class_of("TestMatrixConfigurationInput", members), description=text)
 
 
@@ -157,8 +157,8 @@ def configured(input: Any, place: Place) -> Configuration:
             continue
         at = (*place, to_camel_case(field.name))
         if isinstance(value, list):
-            if len(value) > MOST_VALUES:
-                raise Problem("INVALID", f"At most {MOST_VALUES} values.", field=at)
+            if len(value) > MAX_VALUES:
+                raise Problem("INVALID", f"At most {MAX_VALUES} values.", field=at)
             value = tuple(dict.fromkeys(_value(one, (*at, n)) for n, one in enumerate(value)))
         values[field.name] = value
     return Configuration(**values)
@@ -173,8 +173,8 @@ def _value(value: Any, place: Place) -> Any:
         name = as_name(value)
     except Problem as problem:
         raise Problem("INVALID", problem.message, field=place) from None
-    if not 0 < len(name) <= LONGEST_VALUE:
-        message = f"Must not be blank, and have at most {LONGEST_VALUE} characters."
+    if not 0 < len(name) <= MAX_VALUE_LENGTH:
+        message = f"Must not be blank, and have at most {MAX_VALUE_LENGTH} characters."
         raise Problem("INVALID", message, field=place)
     return name
 

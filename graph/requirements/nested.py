@@ -15,7 +15,7 @@ from db.core.projects import Project
 from db.problem import Problem
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
-from graph.kit.bulk import MOST_ITEMS
+from graph.kit.bulk import MAX_ITEMS
 from graph.kit.context import Info
 from graph.kit.inputs import input_for
 from graph.kit.items import Found, Item, create_rows, send_items
@@ -28,7 +28,7 @@ from graph.requirements.numbers import NUMBERS
 from graph.requirements.property_values import check_new
 from graph.requirements.requirements import NestedRequirementInput
 
-DEEPEST = 10
+MAX_DEPTH = 10
 """The most levels of nested blocks."""
 
 INSIDE = ("blocks", "requirements")
@@ -91,8 +91,8 @@ def parts_of(
         yield Part(Requirement, requirement, (*place, "requirements", index), inside)
     for index, block in enumerate(input.blocks or ()):
         part = Part(Block, block, (*place, "blocks", index), inside)
-        if depth == DEEPEST:
-            message = f"Blocks can be nested at most {DEEPEST} levels deep."
+        if depth == MAX_DEPTH:
+            message = f"Blocks can be nested at most {MAX_DEPTH} levels deep."
             raise Problem("INVALID", message, field=part.place)
         yield part
         yield from parts_of(block, part.place, part, depth + 1)
@@ -105,8 +105,8 @@ async def _prepare(transaction: Transaction, items: Sequence[Item], _: Found) ->
 async def document_create(info: Info, input: Input[DocumentCreateInput]) -> Any:
     document = Item(_said(input, ("input",)))
     parts = list(parts_of(input, ("input",)))
-    if len(parts) > MOST_ITEMS:
-        message = f"At most {MOST_ITEMS} blocks and requirements."
+    if len(parts) > MAX_ITEMS:
+        message = f"At most {MAX_ITEMS} blocks and requirements."
         raise Problem("INVALID", message, field=["input"])
     for part in parts:
         part.item = Item(_said(part.input, part.place))
@@ -164,5 +164,5 @@ class Mutation:
     document_create = mutation(
         document_create,
         payload_of(DocumentType),
-        f"Create a document with up to {MOST_ITEMS} blocks and requirements, all or nothing.",
+        f"Create a document with up to {MAX_ITEMS} blocks and requirements, all or nothing.",
     )

@@ -31,9 +31,9 @@ READING, WRITING = {SCOPE: "requirements:read"}, {SCOPE: "requirements:write"}
 SEEING_PEOPLE = {SCOPE: "organizations:read"}
 DOCUMENT: Any = strawberry.field(description="The ID of the document.")
 CLIENT: Any = strawberry.field(description="The ID of the tab or client.")
-LONGEST_FIELD = 100
+MAX_FIELD_LENGTH = 100
 """The most characters of a field's name, which may be a path into a field."""
-LARGEST_OFFSET = 1_000_000
+MAX_OFFSET = 1_000_000
 """The largest offset in one text, in characters."""
 LEASABLE: tuple[type[Entity], ...] = (db.Document, db.Block, Requirement)
 
@@ -253,17 +253,17 @@ def _focus(given: PresenceFocusInput | None) -> Focus | None:
     name = _field(given.field, *within, "field")
     if given.start is None and given.end is None:
         return Focus(given.entity_id, name)
-    if given.start is None or not 0 <= given.start <= LARGEST_OFFSET:
-        raise _invalid(f"Must be a number from 0 to {LARGEST_OFFSET}.", *within, "start")
-    if given.end is None or not given.start <= given.end <= LARGEST_OFFSET:
-        raise _invalid(f"Must be a number from `start` to {LARGEST_OFFSET}.", *within, "end")
+    if given.start is None or not 0 <= given.start <= MAX_OFFSET:
+        raise _invalid(f"Must be a number from 0 to {MAX_OFFSET}.", *within, "start")
+    if given.end is None or not given.start <= given.end <= MAX_OFFSET:
+        raise _invalid(f"Must be a number from `start` to {MAX_OFFSET}.", *within, "end")
     return Focus(given.entity_id, name, given.start, given.end)
 
 
 def _field(name: str, *within: str) -> str:
     """Return a field's name. Raises INVALID."""
-    if not name.isprintable() or not 0 < len(name.strip()) <= len(name) <= LONGEST_FIELD:
-        raise _invalid(f"Must have 1 to {LONGEST_FIELD} printable characters.", *within)
+    if not name.isprintable() or not 0 < len(name.strip()) <= len(name) <= MAX_FIELD_LENGTH:
+        raise _invalid(f"Must have 1 to {MAX_FIELD_LENGTH} printable characters.", *within)
     if fault := fault_in(name):
         raise _invalid(fault, *within)
     return name

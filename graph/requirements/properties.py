@@ -41,7 +41,7 @@ from graph.kit.mutations import (
 )
 from graph.kit.node import Node
 from graph.kit.payloads import answer, bulk_payload_of, payload_of
-from graph.requirements.definitions import MOST_CHOICES, require_options
+from graph.requirements.definitions import MAX_CHOICES, require_options
 from graph.requirements.documents import Document
 from graph.requirements.property_limits import MODELS, TOO_MANY, require_room, room
 
@@ -164,7 +164,7 @@ class PropertyChoiceInput:
 class PropertyOptionsInput:
     choices: list[PropertyChoiceInput] | None = strawberry.field(
         default=UNSET,
-        description=f"The choices of a SELECT or MULTI_SELECT, in order, at most {MOST_CHOICES}."
+        description=f"The choices of a SELECT or MULTI_SELECT, in order, at most {MAX_CHOICES}."
         " A value that is no choice any more stays, and cannot be chosen again.",
     )
     minimum: float | None = strawberry.field(default=UNSET, description="The minimum of a NUMBER.")

@@ -13,7 +13,7 @@ from graph.kit import json_values
 from graph.kit.connection import SortInput
 from graph.kit.cursor import Key
 from graph.kit.filters import (
-    LONGEST_LIST,
+    MAX_LIST_LENGTH,
     BooleanFilterInput,
     ConditionInput,
     DateFilterInput,
@@ -76,8 +76,8 @@ class PropertyValueFilterInput(ConditionInput):
         for name, ids in (("hasAny", comparison.has_any), ("hasAll", comparison.has_all)):
             if not isinstance(ids, list):
                 continue
-            if len(ids) > LONGEST_LIST:
-                message = f"At most {LONGEST_LIST} values."
+            if len(ids) > MAX_LIST_LENGTH:
+                message = f"At most {MAX_LIST_LENGTH} values."
                 raise Problem("INVALID", message, field=(*field, name))
             for id in ids:
                 if fault := fault_in(id):

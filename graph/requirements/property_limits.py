@@ -13,11 +13,11 @@ from db.problem import Problem
 from db.requirements.documents import Document
 from db.requirements.properties import Property
 
-MOST_PROPERTIES = 500
+MAX_PROPERTIES = 500
 """Properties that one scope defines; each write of a requirement reads those of its scopes."""
 MODELS: dict[str, type[Entity]] = dict(zip(SCOPES, (Organization, Project, Document), strict=True))
 """The model that a property is created beneath, by the column that names it."""
-TOO_MANY = f"There are {MOST_PROPERTIES} properties here already."
+TOO_MANY = f"There are {MAX_PROPERTIES} properties here already."
 
 
 async def room(transaction: Transaction, key: str, ids: Collection[UUID]) -> dict[UUID, int]:
@@ -32,7 +32,7 @@ async def room(transaction: Transaction, key: str, ids: Collection[UUID]) -> dic
     of_scope = [getattr(Property, name).is_(None) for name in narrower]
     found = await transaction.values(Property, (key,), among(column, ids), *of_scope)
     numbers = Counter(id for (id,) in found)
-    return {id: MOST_PROPERTIES - numbers[id] for id in ids}
+    return {id: MAX_PROPERTIES - numbers[id] for id in ids}
 
 
 async def require_room(transaction: Transaction, row: Property) -> None:

@@ -18,13 +18,13 @@ from graph.requirements.definitions import Definition, definition_of, is_user_id
 from graph.requirements.sql.definitions import APPLYING, MEMBERS
 
 UNDEFINED = "The project allows only properties that are defined."
-LONGEST_KEY = 500
+MAX_KEY_LENGTH = 500
 KEY_FORM = (
-    f"A key has 1 to {LONGEST_KEY} characters on one line, in NFC, without invisible characters and"
-    " without spaces around it."
+    f"A key has 1 to {MAX_KEY_LENGTH} characters on one line, in NFC, without invisible characters"
+    " and without spaces around it."
 )
 
-MOST_ERRORS = 100
+MAX_ERRORS = 100
 """The most values that one refusal names."""
 
 Path = tuple[str | int, ...]
@@ -81,7 +81,7 @@ class Applying:
 def is_key(text: str) -> bool:
     """Return whether people can tell this key from others: it reads as an identifier."""
     try:
-        return 0 < len(text) <= LONGEST_KEY and as_identifier(text) == text
+        return 0 < len(text) <= MAX_KEY_LENGTH and as_identifier(text) == text
     except Problem:  # too many combining marks
         return False
 
@@ -202,14 +202,14 @@ async def members_among(
 def problem_of(faults: Sequence[tuple[Path, str]], within: Path) -> Problem:
     """Return the refusal of values beneath a field; `errors` lists them where there are several.
 
-    Of more than MOST_ERRORS the first are listed, and the message says how many there are.
+    Of more than MAX_ERRORS the first are listed, and the message says how many there are.
     """
-    listed = faults[:MOST_ERRORS]
+    listed = faults[:MAX_ERRORS]
     errors = [{"field": [*within, *path], "message": message} for path, message in listed]
     (path, message), *more = faults
     details = {"errors": errors} if more else {}
-    if len(faults) > MOST_ERRORS:
-        message = f"{message} {len(faults):,} values do not fit; the first {MOST_ERRORS} are named."
+    if len(faults) > MAX_ERRORS:
+        message = f"{message} {len(faults):,} values do not fit; the first {MAX_ERRORS} are named."
     return Problem("INVALID", message, field=[*within, *path], **details)
 
 

@@ -35,7 +35,7 @@ DERIVED = frozenset(STATUS.values())
 SETTLED = frozenset({TestStatus.DRAFT, TestStatus.DEPRECATED})
 """The statuses that executions leave: the test case is not yet, or no longer, in use."""
 
-LONGEST_RESULT = 500
+MAX_RESULT_LENGTH = 500
 CLOCK_SKEW = timedelta(minutes=5)
 """The time by which the clock of a build server may be ahead."""
 
@@ -158,4 +158,4 @@ def _result(status: ExecutionStatus | None, notes: str | None) -> str | None:
         return None
     line = (notes or "").strip().partition("\n")[0].strip()
     text = f"{status.name}: {line}" if line else status.name
-    return text[:LONGEST_RESULT]
+    return text[:MAX_RESULT_LENGTH]

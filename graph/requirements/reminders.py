@@ -17,7 +17,7 @@ from graph.requirements.sql.due_assignments import due_assignments
 
 AHEAD = timedelta(hours=24)
 """The time before the due date at which people are reminded."""
-AT_ONCE = 200
+BATCH_SIZE = 200
 """Reminders that one statement enqueues."""
 TITLES = {
     AssignmentRole.ASSIGNEE: "A {} that is assigned to you is due soon.",
@@ -39,7 +39,7 @@ async def enqueue_reminders(database: Database) -> int:
     Return their number.
     """
     total = 0
-    while due := await due_assignments(database, REMIND.name, AHEAD, AT_ONCE):
+    while due := await due_assignments(database, REMIND.name, AHEAD, BATCH_SIZE):
         jobs = [
             REMIND.new(
                 organization_id=one.organization_id,

@@ -46,7 +46,7 @@ from graph.requirements.requirement_types import (
     RequirementStatus,
 )
 
-LARGEST_REQUIREMENTS_PAGE = 1_000
+MAX_REQUIREMENTS_PAGE_SIZE = 1_000
 """The most requirements on one page: as many as a table shows at once."""
 
 
@@ -223,7 +223,7 @@ def _requirements(key: str, text: str) -> Any:
         text,
         key=key,
         by=("document_id", "position") if key == "project_id" else ("position",),
-        largest=LARGEST_REQUIREMENTS_PAGE,
+        largest=MAX_REQUIREMENTS_PAGE_SIZE,
     )
 
 
@@ -247,7 +247,7 @@ class Query:
         RequirementOrderInput,
         "List requirements that the viewer can read. A page has at most 100 requirements, or 1,000"
         " when the filter names one document, block or project.",
-        largest=LARGEST_REQUIREMENTS_PAGE,
+        largest=MAX_REQUIREMENTS_PAGE_SIZE,
         narrowed=("document_id", "project_id", "block_id"),
     )
 

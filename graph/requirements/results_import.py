@@ -17,16 +17,16 @@ from graph.kit.mutations import Input, given, mutation, name_fields
 from graph.requirements.exchange.draft import Limits
 from graph.requirements.exchange.source import Source
 from graph.requirements.exchange.test_results import (
-    MOST_NAMES,
+    MAX_NAMES,
     ResultOptions,
     ResultsImport,
     UnknownTests,
     import_results,
 )
 
-MOST_RESULTS = 1_000
+MAX_RESULTS = 1_000
 """The most results of one request, which has a deadline; the command takes more."""
-LONGEST_FILE = 1_000_000
+MAX_FILE_LENGTH = 1_000_000
 """The most characters of one file; the body of a request is bounded as well."""
 DECLARATION = re.compile(r"^\ufeff?\s*<\?xml\b[^>]*\?>")
 """The declaration of an encoding, which text that has been decoded no longer has."""
@@ -47,8 +47,8 @@ class TestResultsImportInput:
 
     project_id: UUID = strawberry.field(description="The ID of the project.")
     content: str = strawberry.field(
-        description=f"The text of a file in JUnit XML, at most {LONGEST_FILE:,} characters and"
-        f" {MOST_RESULTS:,} test cases. The command `gateway import` takes larger files."
+        description=f"The text of a file in JUnit XML, at most {MAX_FILE_LENGTH:,} characters and"
+        f" {MAX_RESULTS:,} test cases. The command `gateway import` takes larger files."
     )
     unknown_tests: UnknownTests = strawberry.field(
         default=UnknownTests.REPORT,
@@ -84,15 +84,15 @@ class TestResultsImportPayload:
     recorded: int = described("The number of executions that were recorded.")
     created: int = described("The number of test cases that were created.")
     unknown: list[str] = described(
-        f"The names in the file that no test case of the project has, at most {MOST_NAMES:,}."
+        f"The names in the file that no test case of the project has, at most {MAX_NAMES:,}."
         " Their results were not recorded."
     )
     unassigned: list[str] = described(
         "The names in the file of test cases for which no requirement is known, at most"
-        f" {MOST_NAMES:,}. Their results were not recorded."
+        f" {MAX_NAMES:,}. Their results were not recorded."
     )
     missing_requirements: list[str] = described(
-        f"The requirements that the file names and the project has not, at most {MOST_NAMES:,}."
+        f"The requirements that the file names and the project has not, at most {MAX_NAMES:,}."
     )
     notes: list[str] = described("Notes on the parts of the file that were not imported.")
     dry_run: bool = described("Whether nothing was written, because `dryRun` was set.")
@@ -109,8 +109,8 @@ async def results_import(
 ) -> Any:
     values = given(input)
     context = info.context
-    if len(input.content) > LONGEST_FILE:
-        message = f"At most {LONGEST_FILE} characters."
+    if len(input.content) > MAX_FILE_LENGTH:
+        message = f"At most {MAX_FILE_LENGTH} characters."
         raise Problem("INVALID", message, field=["input", "content"])
     options = ResultOptions(
         unknown=input.unknown_tests,
@@ -119,7 +119,7 @@ async def results_import(
         environment=values.get("execution_environment"),
         version=values.get("execution_version"),
         dry_run=dry_run,
-        limits=Limits(items=MOST_RESULTS),
+        limits=Limits(items=MAX_RESULTS),
     )
     source = Source("content", DECLARATION.sub("", input.content, count=1).encode())
     try:

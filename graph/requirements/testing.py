@@ -27,8 +27,8 @@ from graph.kit.node import Node
 from graph.requirements.numbers import TEST_NUMBERS
 from graph.requirements.recording import DERIVED
 from graph.requirements.testing_shapes import (
-    MOST_FILES,
-    MOST_STEPS,
+    MAX_FILES,
+    MAX_STEPS,
     FileLink,
     FileLinkInput,
     TestStep,
@@ -119,11 +119,11 @@ class TestCase(Authored, Node):
         "project_id", ProjectRow, Project, "The project of the test case."
     )
 
-    @computed("test_steps", text=f"The steps of the test, in order, at most {MOST_STEPS}.")
+    @computed("test_steps", text=f"The steps of the test, in order, at most {MAX_STEPS}.")
     def test_steps(root: strawberry.Parent[Any]) -> list[TestStep]:  # noqa: N805
         return shown_items(TestStep, root.test_steps)
 
-    @computed("attachments", text=f"Links to files about the test, at most {MOST_FILES}.")
+    @computed("attachments", text=f"Links to files about the test, at most {MAX_FILES}.")
     def attachments(root: strawberry.Parent[Any]) -> list[FileLink]:  # noqa: N805
         return shown_items(FileLink, root.attachments)
 
@@ -173,11 +173,11 @@ class TestCaseCreateInput:
     method: TestMethod = TestMethod.MANUAL
     expected_results: str | None = UNSET
     preconditions: str | None = UNSET
-    test_steps: list[TestStepInput] | None = json_items(MOST_STEPS, default=UNSET)
+    test_steps: list[TestStepInput] | None = json_items(MAX_STEPS, default=UNSET)
     estimated_duration: timedelta | None = UNSET
     category: list[str] | None = UNSET
     test_environment: str | None = UNSET
-    attachments: list[FileLinkInput] | None = json_items(MOST_FILES, default=UNSET)
+    attachments: list[FileLinkInput] | None = json_items(MAX_FILES, default=UNSET)
     is_active: bool = True
 
 
@@ -194,11 +194,11 @@ class TestCaseUpdateInput:
     method: Maybe[TestMethod]
     expected_results: Maybe[str | None]
     preconditions: Maybe[str | None]
-    test_steps: Maybe[list[TestStepInput]] = json_items(MOST_STEPS)
+    test_steps: Maybe[list[TestStepInput]] = json_items(MAX_STEPS)
     estimated_duration: Maybe[timedelta | None]
     category: Maybe[list[str]]
     test_environment: Maybe[str | None]
-    attachments: Maybe[list[FileLinkInput]] = json_items(MOST_FILES)
+    attachments: Maybe[list[FileLinkInput]] = json_items(MAX_FILES)
     is_active: Maybe[bool]
 
 

@@ -13,7 +13,7 @@ from db.requirements.testing import ExecutionStatus
 from graph.kit.fields import described
 from graph.requirements.sql.testing_days import testing_days
 
-DEFAULT_DAYS, MOST_DAYS = 90, 366
+DEFAULT_DAYS, MAX_DAYS = 90, 366
 
 FAILED = (ExecutionStatus.FAIL.value, ExecutionStatus.ERROR.value)
 
@@ -37,8 +37,8 @@ async def history(
     session: ViewerSession, projects: Sequence[UUID], last: int
 ) -> list[list[TestingDay]]:
     """Return the last days of each project, in the order of the projects."""
-    if not 1 <= last <= MOST_DAYS:
-        raise Problem("INVALID", f"Must be from 1 to {MOST_DAYS}.", field=["last"])
+    if not 1 <= last <= MAX_DAYS:
+        raise Problem("INVALID", f"Must be from 1 to {MAX_DAYS}.", field=["last"])
     counted: dict[UUID, Counter[tuple[date, str]]] = defaultdict(Counter)
     for record in await testing_days(session, projects):
         name = record["kind"] if record["status"] is None else _result(record["status"])

@@ -10,11 +10,11 @@ from graph.kit.context import Info
 from graph.kit.fields import computed, extend_type
 from graph.kit.scopes import SCOPE
 from graph.requirements.counting import require_present
-from graph.requirements.testing_days import DEFAULT_DAYS, MOST_DAYS, TestingDay, history
+from graph.requirements.testing_days import DEFAULT_DAYS, MAX_DAYS, TestingDay, history
 
 Last = Annotated[
     int,
-    strawberry.argument(description=f"The number of days up to today (UTC), at most {MOST_DAYS}."),
+    strawberry.argument(description=f"The number of days up to today (UTC), at most {MAX_DAYS}."),
 ]
 
 
@@ -22,7 +22,7 @@ Last = Annotated[
     "id",
     text="The requirements, their coverage and the test results of the last days, counted from the"
     " current objects: what was deleted is not counted on any day.",
-    metadata={SCOPE: "requirements:read", "largest_page": MOST_DAYS},
+    metadata={SCOPE: "requirements:read", "largest_page": MAX_DAYS},
 )
 async def _history(
     root: strawberry.Parent[Any], info: Info, last: Last = DEFAULT_DAYS

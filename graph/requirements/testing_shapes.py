@@ -6,8 +6,8 @@ from graph.kit.fields import described
 from graph.kit.json_items import number_field, text_field, url_field
 from graph.kit.scalars import BigInt
 
-MOST_STEPS, MOST_FILES, MOST_DEFECTS = 200, 50, 50
-LONGEST_STEP = 10_000
+MAX_STEPS, MAX_FILES, MAX_DEFECTS = 200, 50, 50
+MAX_STEP_LENGTH = 10_000
 """Characters of an action, or of what is expected of it."""
 
 ACTION = "The action to perform."
@@ -34,8 +34,8 @@ class TestStep:
 class TestStepInput:
     __test__ = False
 
-    action: str = text_field(ACTION, longest=LONGEST_STEP, lines=True, required=True)
-    expected: str | None = text_field(EXPECTED, longest=LONGEST_STEP, lines=True)
+    action: str = text_field(ACTION, longest=MAX_STEP_LENGTH, lines=True, required=True)
+    expected: str | None = text_field(EXPECTED, longest=MAX_STEP_LENGTH, lines=True)
 
 
 @strawberry.type(description="A link to a file that is stored elsewhere.")

@@ -14,7 +14,7 @@ from graph.kit.filters import matches
 from graph.kit.scopes import SCOPE
 from graph.requirements.counting import (
     DEFAULT_GROUPS,
-    MOST_DIMENSIONS,
+    MAX_DIMENSIONS,
     First,
     Question,
     Sort,
@@ -48,7 +48,7 @@ SUSPECT = "The number of those covered with at least one suspect link that count
 class CoverageGroup:
     keys: list[StatisticsKey] = strawberry.field(
         description="The values, in the order of `groupBy`; empty for the other groups.",
-        metadata={"largest_page": MOST_DIMENSIONS},
+        metadata={"largest_page": MAX_DIMENSIONS},
     )
     count: int = described("The number of requirements in the group.")
     covered_count: int = described(COVERED)
@@ -102,7 +102,7 @@ class Coverage:
 
 GroupBy: Any = Annotated[
     list[RequirementGroupInput] | None,
-    strawberry.argument(description=f"The dimensions of the groups, at most {MOST_DIMENSIONS}."),
+    strawberry.argument(description=f"The dimensions of the groups, at most {MAX_DIMENSIONS}."),
 ]
 
 

@@ -17,8 +17,8 @@ from graph.kit.connection import After, Before, Connection, First, Last, asked_f
 from graph.kit.context import Context, Info
 from graph.kit.fields import described, to_one
 from graph.kit.scopes import SCOPE
-from graph.requirements.matrix import LARGEST_ROWS
-from graph.requirements.matrix_cells import DEFAULT_CELLS, MOST_CELLS, CellsFirst, asked_columns
+from graph.requirements.matrix import MAX_ROWS
+from graph.requirements.matrix_cells import DEFAULT_CELLS, MAX_CELLS, CellsFirst, asked_columns
 from graph.requirements.reading_order import KEYS, keys_in
 from graph.requirements.requirements import Requirement
 from graph.requirements.sql.traceability import Side, Traceability
@@ -65,7 +65,7 @@ class TraceabilityCell:
 ColumnIds = Annotated[
     list[UUID] | None,
     strawberry.argument(
-        description=f"Return only cells of the columns of these requirements, at most {MOST_CELLS}."
+        description=f"Return only cells of the columns of these requirements, at most {MAX_CELLS}."
     ),
 ]
 
@@ -83,7 +83,7 @@ class TraceabilityLine:
     @strawberry.field(
         description="The requirements of the other side that the requirement has links with, in"
         " their order.",
-        metadata={"largest_page": MOST_CELLS},
+        metadata={"largest_page": MAX_CELLS},
     )
     async def cells(
         self, info: Info, first: CellsFirst = DEFAULT_CELLS, requirement_ids: ColumnIds = None
@@ -139,7 +139,7 @@ class TraceabilityMatrix:
 
     @strawberry.field(
         description="The requirements in the rows, by document and in the order of each document.",
-        metadata={"largest_page": LARGEST_ROWS},
+        metadata={"largest_page": MAX_ROWS},
     )
     async def rows(
         self,
@@ -154,7 +154,7 @@ class TraceabilityMatrix:
     @strawberry.field(
         description="The requirements in the columns, by document and in the order of each"
         " document.",
-        metadata={"largest_page": LARGEST_ROWS},
+        metadata={"largest_page": MAX_ROWS},
     )
     async def columns(
         self,
@@ -180,7 +180,7 @@ async def _lines(
     before: str | None,
     holes: bool,
 ) -> Connection[TraceabilityLine]:
-    asked = asked_for(first, after, last, before, KEYS, largest=LARGEST_ROWS)
+    asked = asked_for(first, after, last, before, KEYS, largest=MAX_ROWS)
     found = await matrix.page(
         lambda columns: asked.bounds(keys_in(columns)),
         lambda columns: asked.order(keys_in(columns)),

@@ -24,10 +24,10 @@ from graph.kit.in_memory import keys_of, page_of
 from graph.requirements.cycles import components, graph_of, shortest_cycle
 from graph.requirements.sql.trace_ends import LINKABLE, TraceEnds
 from graph.requirements.sql.trace_graph import (
-    DEEPEST,
     DIRECTED,
     DOWNWARDS,
-    MOST_REACHED,
+    MAX_DEPTH,
+    MAX_REACHED,
     Edge,
     Reached,
     TraceGraph,
@@ -37,8 +37,8 @@ from graph.requirements.trace_types import TraceDirection, TraceLinkType
 
 PATH, MEMBERS = 10, 100
 """The numbers of objects in a path and in a cycle that an operation's cost assumes."""
-MOST_CYCLES = 100
-AT_ONCE = 5_000
+MAX_CYCLES = 100
+MAX_ON_LOOP = 5_000
 """The most links whose cycles are found on the event loop, in 10 ms; more go to a thread."""
 
 LinkTypes = Annotated[
@@ -51,7 +51,7 @@ Direction = Annotated[
     TraceDirection, strawberry.argument(description="The direction in which links are followed.")
 ]
 Depth = Annotated[
-    int, strawberry.argument(description=f"The most links to follow, at most {DEEPEST}.")
+    int, strawberry.argument(description=f"The most links to follow, at most {MAX_DEPTH}.")
 ]
 
 
@@ -123,10 +123,10 @@ class TraceImpact:
         return self.found[-1].depth if self.found else 0
 
     @strawberry.field(
-        description=f"Whether there may be more objects, because {MOST_REACHED} were reached."
+        description=f"Whether there may be more objects, because {MAX_REACHED} were reached."
     )
     def truncated(self) -> bool:
-        return len(self.found) >= MOST_REACHED
+        return len(self.found) >= MAX_REACHED
 
     @strawberry.field(
         description="The numbers of objects by type and distance.", metadata={"largest_page": 20}
@@ -165,12 +165,12 @@ async def impact(
     info: Info,
     direction: Direction = TraceDirection.DOWNSTREAM,
     link_types: LinkTypes = None,
-    depth: Depth = DEEPEST,
+    depth: Depth = MAX_DEPTH,
 ) -> TraceImpact | None:
     if info.context.past_of(root) is not None:
         return None
-    if not 1 <= depth <= DEEPEST:
-        raise Problem("INVALID", f"Must be from 1 to {DEEPEST}.", field=["depth"])
+    if not 1 <= depth <= MAX_DEPTH:
+        raise Problem("INVALID", f"Must be from 1 to {MAX_DEPTH}.", field=["depth"])
     types = DIRECTED if link_types is None else link_types
     graph = TraceGraph(info.context.session)
     return TraceImpact(found=await graph.reached(root.id, direction, types, depth))
@@ -205,8 +205,8 @@ class TraceCycle:
 class TraceCycles:
     total_count: int = described("The number of cycles.")
     nodes: list[TraceCycle] = strawberry.field(
-        description=f"The first {MOST_CYCLES} cycles, the largest first.",
-        metadata={"largest_page": MOST_CYCLES},
+        description=f"The first {MAX_CYCLES} cycles, the largest first.",
+        metadata={"largest_page": MAX_CYCLES},
     )
 
 
@@ -243,7 +243,7 @@ async def cycles(
     if project is not None:
         cycles = [cycle for cycle in cycles if project in cycle.projects]
     cycles.sort(key=lambda cycle: (-cycle.size(), cycle.members[0].entity_id))
-    return TraceCycles(total_count=len(cycles), nodes=cycles[:MOST_CYCLES])
+    return TraceCycles(total_count=len(cycles), nodes=cycles[:MAX_CYCLES])
 
 
 def _upwards(edge: Edge) -> Pair:
@@ -255,7 +255,7 @@ async def _components(pairs: Collection[Pair]) -> list[list[UUID]]:
     def find() -> list[list[UUID]]:
         return [sorted(component) for component in components(graph_of(pairs))]
 
-    return await asyncio.to_thread(find) if len(pairs) > AT_ONCE else find()
+    return await asyncio.to_thread(find) if len(pairs) > MAX_ON_LOOP else find()
 
 
 async def _shown(context: Context, joined: Mapping[Pair, Edge], ids: Collection[UUID]) -> set[UUID]:

@@ -24,7 +24,7 @@ SECRET_LENGTH = 32
 """Characters that GATEWAY_SECRET has at least."""
 
 
-LEAST_PACKED = 24
+MIN_PACKED = 24
 """Bytes of a secret after compression, at least: a repetitive one could be guessed."""
 HOST_NAME = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.?)+|\[[0-9a-f:.]+\]")
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -72,7 +72,7 @@ def _secret(value: SecretStr) -> SecretStr:
     secret = value.get_secret_value()
     if 0 < len(secret) < SECRET_LENGTH:
         raise ValueError(f"it has at least {SECRET_LENGTH} characters")
-    if secret and len(zlib.compress(secret.encode())) < LEAST_PACKED:
+    if secret and len(zlib.compress(secret.encode())) < MIN_PACKED:
         raise ValueError(
             "it is easily guessed; `python3 -c 'import secrets; print(secrets.token_hex(32))'`"
             " makes a good one"

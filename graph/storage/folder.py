@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from graph.kit.storage import (
-    ADDRESS_LIFE,
+    ADDRESS_LIFETIME,
     HEAD,
     Content,
     Stored,
@@ -58,7 +58,7 @@ class Folder:
                 self.signed.url(
                     "PUT",
                     f"/files/uploads/{upload.file_id}/{number}",
-                    ADDRESS_LIFE,
+                    ADDRESS_LIFETIME,
                     size=str(size),
                     type=upload.media_type,
                 ),

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from db.problem import CODES, Problem
 from graph.http.operation.errors import described
-from graph.kit.storage import MOST_PARTS, Storage, unreachable
+from graph.kit.storage import MAX_PARTS, Storage, unreachable
 from graph.storage.folder import Folder
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -38,7 +38,7 @@ def routes(storage: Storage) -> list[BaseRoute]:
         number: int = request.path_params["number"]
         storage.signed.verify("PUT", request.url.path, request.query_params)
         size, type_ = int(request.query_params["size"]), request.query_params["type"]
-        if not 1 <= number <= MOST_PARTS or _length(request) != size:
+        if not 1 <= number <= MAX_PARTS or _length(request) != size:
             raise Problem("INVALID", f"The part has {size} bytes: send this Content-Length.")
         if request.headers.get("content-type") != type_:
             raise Problem("INVALID", f"Send the part with `Content-Type: {type_}`.")

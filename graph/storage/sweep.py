@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from db.attempts import Attempts
 from db.pool import NOBODY, Database
-from graph.kit.storage import UPLOAD_LIFE, Storage
+from graph.kit.storage import UPLOAD_LIFETIME, Storage
 
-EVERY = 600
+INTERVAL = 600
 """Seconds between two sweeps."""
-AT_ONCE = 100
+BATCH_SIZE = 100
 """Files of one statement."""
-ABANDONED = UPLOAD_LIFE + timedelta(hours=2)
+ABANDONED = UPLOAD_LIFETIME + timedelta(hours=2)
 """The age at which an uploaded content belongs to no upload: its row has expired."""
 
 REMOVALS = "SELECT id, file_id FROM file_removals ORDER BY created_at, id LIMIT $1"
@@ -36,19 +36,19 @@ async def sweep(database: Database, storage: Storage) -> Swept:
     more = True
     while more:
         async with database.auth.lend(NOBODY) as connection:
-            found = await connection.fetchval("SELECT ctx.expire_files($1)", AT_ONCE)
+            found = await connection.fetchval("SELECT ctx.expire_files($1)", BATCH_SIZE)
         expired += found
-        more = found == AT_ONCE
+        more = found == BATCH_SIZE
     more = True
     while more:
         async with database.auth.lend(NOBODY) as connection:
-            rows = await connection.fetch(REMOVALS, AT_ONCE)
+            rows = await connection.fetch(REMOVALS, BATCH_SIZE)
         for row in rows:  # no connection is held meanwhile
             await storage.remove(row["file_id"])
         async with database.auth.lend(NOBODY) as connection:
             await connection.execute(REMOVED, [row["id"] for row in rows])
         removed += len(rows)
-        more = len(rows) == AT_ONCE
+        more = len(rows) == BATCH_SIZE
     return Swept(expired, removed, await storage.sweep(datetime.now(UTC) - ABANDONED))
 
 
@@ -56,6 +56,6 @@ async def keep_swept(database: Database, storage: Storage) -> None:
     """Sweep from time to time, for the life of the process."""
     attempts = Attempts("sweeping files")
     while True:
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(INTERVAL)
         with attempts.attempt():
             await sweep(database, storage)

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from auth.accounts.approval import MAILS, tell_approvers
+from auth.accounts.approval import MAX_MAILS_PER_HOUR, tell_approvers
 from auth.credentials.people import create_person
 from tests.auth.conftest import PASSWORD, Mailbox, hidden, send, sign_in
 
@@ -190,9 +190,9 @@ async def test_a_form_from_elsewhere_decides_nothing(approver, browse, person, w
 async def test_approvers_are_not_flooded(settings, database):
     approvers = ("one@demo.example", "two@demo.example")
     outbox = Mailbox(settings.model_copy(update={"approvers": approvers}))
-    for number in range(MAILS + 5):
+    for number in range(MAX_MAILS_PER_HOUR + 5):
         await tell_approvers(database, outbox, f"p{number}@demo.example", "http://evil.example/x")
     for approver in approvers:
         mails = await outbox.of(approver)
-        assert len(mails) == MAILS
+        assert len(mails) == MAX_MAILS_PER_HOUR
         assert "evil.example" not in mails[0].text

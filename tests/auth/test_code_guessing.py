@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from auth.accounts.second_factor import MOST_FAILURES, WARNING
+from auth.accounts.second_factor import MAX_FAILURES, WARNING
 from tests.auth import test_second_factor as factor
 from tests.auth.test_second_factor import finish, half
 
@@ -32,7 +32,7 @@ async def guess(browse, person, code=WRONG_CODE):
 async def test_after_a_hundred_wrong_codes_the_app_is_asked_no_more(
     browse, person, app, failed, mailbox
 ):
-    await failed(MOST_FAILURES - 1)
+    await failed(MAX_FAILURES - 1)
     assert "after too many wrong ones" in (await guess(browse, person)).text
     refused = await guess(browse, person, app.code(1))
     assert refused.status_code == 400
@@ -60,5 +60,5 @@ async def test_the_right_code_does_not_forget_the_wrong_ones_but_time_does(
     assert (await guess(browse, person, app.code(1))).status_code == 303
     count = "SELECT failures FROM second_factors WHERE user_id = $1"
     assert await superuser.fetchval(count, person.id) == 50
-    await failed(MOST_FAILURES, days=2)
+    await failed(MAX_FAILURES, days=2)
     assert (await guess(browse, person, app.code(2))).status_code == 303

@@ -130,7 +130,7 @@ async def test_a_sign_in_in_a_new_browser_is_mailed_and_in_a_known_one_is_not(
 
 def test_a_browser_knows_the_last_few_people(settings, person):
     cookie = known_browsers.after_sign_in(settings, "", person.email)
-    for n in range(known_browsers.MOST):
+    for n in range(known_browsers.MAX_PEOPLE):
         assert known_browsers.name_for(settings, cookie, person.email)
         cookie = known_browsers.after_sign_in(settings, cookie, f"{n}{person.email}")
     assert known_browsers.latest_address(settings, cookie) == f"{n}{person.email}"

@@ -6,7 +6,7 @@ from email import message_from_bytes, policy
 import pytest
 from structlog.testing import capture_logs
 
-from auth.accounts.mail import MOST_WAITING, Mail, Outbox, mail
+from auth.accounts.mail import MAX_BACKGROUND_TASKS, Mail, Outbox, mail
 from db.problem import Problem
 from graph.settings import Settings
 
@@ -155,7 +155,7 @@ async def test_a_mail_does_not_show_its_text():
 
 async def test_too_much_work_at_once_is_refused():
     outbox = Outbox(production())
-    for _ in range(MOST_WAITING):
+    for _ in range(MAX_BACKGROUND_TASKS):
         outbox.start(asyncio.sleep(60))
     with pytest.raises(Problem) as refusal:
         outbox.post(confirmation(production()))

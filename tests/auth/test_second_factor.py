@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from auth.accounts import totp
-from auth.accounts.second_factor import CODES, turn_off_for
+from auth.accounts.second_factor import RECOVERY_CODES, turn_off_for
 from auth.encryption import decrypt, encrypt
 from db.problem import Problem
 from tests.auth.conftest import PASSWORD, form_of, hidden, send, sign_in
@@ -172,7 +172,7 @@ async def test_an_earlier_code_is_not_good_after_a_later_one(browse, person, app
 
 async def test_a_recovery_code_works_once_however_it_is_typed(browse, person, app, mailbox, events):
     code = app.codes[3]
-    assert len(set(app.codes)) == CODES
+    assert len(set(app.codes)) == RECOVERY_CODES
     for typed, status in ((code.upper().replace("-", " "), 303), (code, 400)):
         browser = browse()
         answer = await finish(browser, await half(browser, person), typed)
@@ -198,7 +198,7 @@ async def test_a_code_used_eight_times_at_once_works_once(browse, person, app, k
 
 async def test_only_digests_and_ciphertext_are_kept(superuser, person, app):
     rows = await superuser.fetch("SELECT * FROM recovery_codes WHERE user_id = $1", person.id)
-    assert len(rows) == CODES
+    assert len(rows) == RECOVERY_CODES
     row = await superuser.fetchrow("SELECT * FROM second_factors WHERE user_id = $1", person.id)
     assert app.secret not in row["secret"]
     for code in app.codes:
@@ -297,7 +297,7 @@ async def test_new_codes_replace_the_old_ones(browser, browse, person, clock):
     app = await set_up(browser, clock)
     answer = await browser.post(f"{HERE}/codes", data=hidden((await browser.get(HERE)).text))
     codes = re.findall(r"<code>([a-z2-7-]+)</code>", answer.text)
-    assert len(codes) == CODES
+    assert len(codes) == RECOVERY_CODES
     other = browse()
     assert (await finish(other, await half(other, person), app.codes[0])).status_code == 400
     assert (await finish(other, await half(other, person), codes[0])).status_code == 303

@@ -23,7 +23,7 @@ async def clean_slate(superuser):
 @pytest.fixture
 def patient(monkeypatch):
     """Set the first wait to a minute, which is longer than the test on any machine."""
-    monkeypatch.setattr(throttle, "FIRST_WAIT", 60.0)
+    monkeypatch.setattr(throttle, "INITIAL_DELAY", 60.0)
 
 
 @pytest.fixture

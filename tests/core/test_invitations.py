@@ -364,7 +364,7 @@ async def test_only_a_digest_of_the_link_is_kept(world, invite, mails, superuser
 
 
 async def test_an_outbox_that_is_full_costs_the_mail_alone(world, invite, superuser, monkeypatch):
-    monkeypatch.setattr("auth.accounts.mail.MOST_WAITING", 0)
+    monkeypatch.setattr("auth.accounts.mail.MAX_BACKGROUND_TASKS", 0)
     id = await invite()
     assert await superuser.fetchval(STATE, id) == "pending"
 

@@ -243,7 +243,7 @@ async def test_an_organizations_trash_is_purged_in_batches(tree, monkeypatch):
     world = tree.world
     await fill(world, 5)
     await tree.delete("block")
-    monkeypatch.setattr(purging, "MOST_TOPS", 4)
+    monkeypatch.setattr(purging, "MAX_TOPS", 4)
     told = []
     for dry_run in (True, False, False, False):
         purged = await world.ask("owner", PURGE, organization=world.organization, dryRun=dry_run)
@@ -255,7 +255,7 @@ async def test_a_batch_with_much_beneath_it_is_cut_but_one_row_always_goes(tree,
     world = tree.world
     await fill(world, 3)
     await tree.delete("block", days=50)
-    monkeypatch.setattr(purging, "MOST_ROWS", 3)
+    monkeypatch.setattr(purging, "MAX_ROWS", 3)
     told = []
     for _ in range(3):
         purged = await world.ask("owner", PURGE, organization=world.organization)

@@ -63,7 +63,7 @@ async def test_a_baseline_that_would_exceed_the_plan_is_refused(world: World, mo
 
 @pytest.mark.parametrize("whole", [False, True], ids=["document", "project"])
 async def test_a_place_has_so_many_baselines(world: World, monkeypatch, whole: bool):
-    monkeypatch.setattr(baselines, "MOST_BASELINES", 2)
+    monkeypatch.setattr(baselines, "MAX_BASELINES", 2)
     place = {"projectId": world.project} if whole else {"documentId": world.document}
     other = {"documentId": world.document} if whole else {"projectId": world.project}
     for _ in range(2):

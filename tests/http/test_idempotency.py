@@ -291,7 +291,7 @@ async def test_a_read_that_fails_does_not_undo_what_was_written(keyed, monkeypat
 
 
 async def test_an_answer_that_cannot_be_kept_is_refused_before_anything_is_done(keyed, monkeypatch):
-    monkeypatch.setattr(idempotency, "LARGEST_ANSWER", 300)
+    monkeypatch.setattr(idempotency, "MAX_ANSWER_BYTES", 300)
     key = new_key()
     refused = await keyed.update(key, "Stops" * 50)
     extensions = refused.json()["errors"][0]["extensions"]

@@ -9,7 +9,7 @@ import pytest
 
 from db.problem import Problem
 from graph.http.operation.documents import Documents
-from graph.http.operation.json_text import MOST_QUOTES, MOST_VALUES
+from graph.http.operation.json_text import MAX_QUOTES, MAX_VALUES
 from graph.http.operation.limits import Limits
 from graph.requirements.differences import classified
 from graph.schema import schema
@@ -39,7 +39,7 @@ async def test_a_body_of_many_values_is_refused_before_it_is_parsed(toy, values)
     async with watched() as loop:
         response = await toy.post("/graphql", content=body(values), headers=JSON | SIGNED_IN)
     assert response.status_code == 400
-    assert f"more than {MOST_VALUES} values" in response.text
+    assert f"more than {MAX_VALUES} values" in response.text
     assert loop.longest < BUSY
 
 
@@ -54,13 +54,13 @@ async def test_a_long_text_holds_what_it_likes(toy, text):
 
 
 async def test_as_many_values_as_there_may_be_are_read(toy):
-    values = b",".join([b"[]"] * (MOST_VALUES // 2 - 10))
+    values = b",".join([b"[]"] * (MAX_VALUES // 2 - 10))
     sent = b'{"query": "{ __typename }", "variables": {"json": [' + values + b"]}}"
     async with watched() as loop:
         response = await toy.post("/graphql", content=sent, headers=JSON)
     assert response.json()["data"] == {"__typename": "Query"}
     assert loop.longest < BUSY
-    quotes = b'{"query": "' + b'\\",' * MOST_QUOTES + b'"}'
+    quotes = b'{"query": "' + b'\\",' * MAX_QUOTES + b'"}'
     refused = await toy.post("/graphql", content=quotes, headers=JSON)
     assert "values" in refused.text
 

@@ -58,7 +58,7 @@ def test_what_was_not_read_is_given_back_up_to_what_the_bucket_holds():
 
 
 def test_few_buckets_are_kept(monkeypatch):
-    monkeypatch.setattr(rate_limit, "REMEMBERED", 2)
+    monkeypatch.setattr(rate_limit, "CACHE_SIZE", 2)
     limit = RateLimit(rate=1, burst=100, clock=Clock())
     for principal in "abc":
         limit.spend(principal, 90)

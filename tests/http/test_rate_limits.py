@@ -103,7 +103,7 @@ class Wire:
 
 
 async def test_processes_share_what_was_spent(settings, monkeypatch):
-    monkeypatch.setattr(rate_sharing, "PAUSE", 0.0)
+    monkeypatch.setattr(rate_sharing, "SHARE_INTERVAL", 0.0)
     wire, who, other = Wire(), viewer(), []
     nodes = [made(settings) for _ in range(2)]
     sharing = [RateSharing(wire, node) for node in nodes]

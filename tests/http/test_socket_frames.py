@@ -7,7 +7,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from graph.http.stream.socket import BURST, MOST_RUNNING, RATE
+from graph.http.stream.socket import BURST, MAX_RUNNING, RATE
 from tests.http.conftest import Served
 from tests.http.connected import publish, settled, socket
 
@@ -53,7 +53,7 @@ async def test_operations_that_are_slow_keep_others_waiting_and_followed_ones_do
     async with socket(live) as client:
         await client.subscribe("kept", topic="waits")
         await settled(live, subscriptions_websocket=1)
-        for number in range(MOST_RUNNING):
+        for number in range(MAX_RUNNING):
             await client.subscribe(str(number), "{ slow(seconds: 1) }")
         await client.subscribe("last", "{ hello }")
         assert await publish(live, "waits", "text") == 1

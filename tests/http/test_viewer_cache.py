@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from auth.credentials import tokens
-from auth.credentials.viewer_cache import LARGEST, ViewerCache
+from auth.credentials.viewer_cache import MAX_ENTRIES, ViewerCache
 from auth.viewer import Viewer
 from graph.settings import Settings
 
@@ -142,9 +142,9 @@ async def test_what_is_not_found_or_fails_is_not_kept(viewers, credentials):
 
 async def test_the_cache_holds_a_bounded_number_of_viewers_and_none_for_long(viewers, clock):
     found = Credentials(Viewer(uuid4()))
-    for number in range(LARGEST + 10):
+    for number in range(MAX_ENTRIES + 10):
         await viewers.read(number, found)
-    assert len(viewers) == LARGEST
+    assert len(viewers) == MAX_ENTRIES
     assert viewers.get(9) is None
     clock.now += 1
     await viewers.read("later", found)

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import or_, select
 
-from auth.session.row import COMPILED, STATEMENTS, Statements
+from auth.session.row import MAX_COMPILED, STATEMENTS, Statements
 from db.requirements.requirements import Requirement
 from graph.engine.shapes import Shapes
 from graph.http.operation.limits import Limits
-from graph.kit.search import LONGEST_SEARCH, MOST_WORDS
+from graph.kit.search import MAX_SEARCH_LENGTH, MAX_WORDS
 from tests.world import Refused, World
 
 FOUND = """query ($filter: RequirementFilterInput, $orderBy: [RequirementOrderInput!],
@@ -106,7 +106,7 @@ async def test_there_are_at_most_eight_sort_keys(world: World):
 
 
 @pytest.mark.parametrize(
-    "search", ["word " * 40_000, "a/" * LONGEST_SEARCH, "-word " * (MOST_WORDS + 1)]
+    "search", ["word " * 40_000, "a/" * MAX_SEARCH_LENGTH, "-word " * (MAX_WORDS + 1)]
 )
 async def test_a_search_of_too_many_words_is_refused(world: World, search: str):
     with pytest.raises(Refused) as refused:
@@ -115,7 +115,7 @@ async def test_a_search_of_too_many_words_is_refused(world: World, search: str):
 
 
 async def test_a_search_of_as_many_words_as_there_may_be_is_answered(world: World):
-    await world.ask("editor", FOUND, search="word " * MOST_WORDS)
+    await world.ask("editor", FOUND, search="word " * MAX_WORDS)
 
 
 async def test_a_path_of_too_many_steps_is_refused(world: World):
@@ -163,7 +163,7 @@ async def test_compiled_reads_of_the_past_are_kept_up_to_a_number_of_bytes():
 
 
 async def test_a_statement_that_is_very_long_is_not_kept(world: World, monkeypatch):
-    monkeypatch.setattr("auth.session.row.LARGEST_COMPILED", 5_000)
+    monkeypatch.setattr("auth.session.row.MAX_COMPILED_LENGTH", 5_000)
     before = len(STATEMENTS.kept)
     await world.ask("editor", FOUND, filter=any_of([name("a")] * 119))
-    assert len(STATEMENTS.kept) == before <= COMPILED
+    assert len(STATEMENTS.kept) == before <= MAX_COMPILED

@@ -8,14 +8,14 @@ import pytest
 
 from auth.credentials.identify import identify_token
 from auth.session import ViewerSession
-from auth.session.reading import MOST_PASTS
+from auth.session.reading import MAX_PASTS
 from auth.session.versions import Version
 from db.problem import Problem
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
 from graph.kit.context import Context
 from graph.live import catchup as hubs
-from graph.live.executions import AHEAD
+from graph.live.executions import MAX_BATCH
 from tests.core.test_notifications import READ, assign
 from tests.live.following import delivered, place
 from tests.live.holding import Held
@@ -121,14 +121,14 @@ async def test_many_versions_of_one_row_are_told_with_each(world, follow, edge):
     first = await follow("viewer", query, id=world.document)
     await first.until(lambda f: f.told)
     first.cancel()
-    times = MOST_PASTS + 5 if edge else 2 * AHEAD + 5
+    times = MAX_PASTS + 5 if edge else 2 * MAX_BATCH + 5
     await edit_all(world, times)
     back = await follow("viewer", query, id=world.document, after=first.told[0]["cursor"])
     told = await back.has(times)
     assert [event["entity"]["name"] for event in told] == [f"Name {i + 1}" for i in range(times)]
     assert [event["entity"]["version"] for event in told] == [*range(2, times + 2)]
     assert not back.failures
-    assert back.executions <= 2 + 2 * (1 + times // AHEAD)  # many at a time
+    assert back.executions <= 2 + 2 * (1 + times // MAX_BATCH)  # many at a time
 
 
 async def test_versions_of_many_rows_are_read_with_a_statement_for_all(world, hub, follow):

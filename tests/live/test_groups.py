@@ -47,7 +47,7 @@ async def test_what_was_lost_is_not_told_in_the_new_order(world, hub, follow, mo
 
 async def test_who_cannot_keep_up_misses_nothing_after_the_resync(world, hub, follow, monkeypatch):
     """Nor does a client that resumes at that moment, and follows the same."""
-    monkeypatch.setattr("graph.live.hub.MOST_WAITING", 2)
+    monkeypatch.setattr("graph.live.hub.MAX_QUEUED", 2)
     follower, _ = await ready(follow, world)
     held = hold_events(hub, DOCUMENT, monkeypatch)
     await rename(world, "Name 1", 1)

@@ -3,7 +3,7 @@
 import asyncio
 from uuid import uuid4
 
-from graph.live.result_cache import EACH, MOST, ResultCache
+from graph.live.result_cache import ENTRY_BYTES, MAX_BYTES, ResultCache
 
 
 async def small():
@@ -16,16 +16,16 @@ async def fails():
 
 async def test_many_small_payloads_weigh_what_they_take():
     made = ResultCache()
-    for number in range(2 * MOST // EACH):
+    for number in range(2 * MAX_BYTES // ENTRY_BYTES):
         await made.get((number, uuid4()), small)
-    assert MOST - 2 * EACH < made.size <= MOST
-    assert len(made._entries) <= MOST // (EACH + 100)
+    assert MAX_BYTES - 2 * ENTRY_BYTES < made.size <= MAX_BYTES
+    assert len(made._entries) <= MAX_BYTES // (ENTRY_BYTES + 100)
 
 
 async def test_what_a_key_says_is_weighed():
-    made = ResultCache(most=200 * EACH)
+    made = ResultCache(most=200 * ENTRY_BYTES)
     for number in range(100):
-        await made.get((number, "long" * EACH), small)
+        await made.get((number, "long" * ENTRY_BYTES), small)
     assert 200 // 6 <= len(made._entries) < 200 // 5
 
 
@@ -52,7 +52,7 @@ async def test_what_is_old_is_let_go_of_and_made_anew():
     assert made.size == 0
     assert not made._entries
     await made.get(0, small)
-    assert made.size > EACH
+    assert made.size > ENTRY_BYTES
 
 
 async def test_what_fails_or_is_forgotten_weighs_nothing():

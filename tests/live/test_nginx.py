@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from auth.oauth.authorize import LONGEST_QUERY
+from auth.oauth.authorize import MAX_QUERY_LENGTH
 from auth.oauth.clients import EXPLORER
 from graph.app import create_app
 from graph.http.server.config import Config
@@ -97,11 +97,11 @@ async def test_a_request_of_an_application_passes_at_its_longest(balanced, setti
         "code_challenge_method": "S256",
         "state": "",
     }
-    room = LONGEST_QUERY - len(urlencode(question))
+    room = MAX_QUERY_LENGTH - len(urlencode(question))
     question["state"] = sign * (room // len(urlencode({"": sign})[1:]))
     async with httpx.AsyncClient(base_url=balanced) as client:
         asked = await client.get("/oauth/authorize", params=question)
         assert asked.status_code == 303
-        assert len(asked.headers["location"]) > LONGEST_QUERY
+        assert len(asked.headers["location"]) > MAX_QUERY_LENGTH
         page = await client.get(asked.headers["location"])
         assert (page.status_code, "Sign in" in page.text) == (200, True)

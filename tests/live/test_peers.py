@@ -9,7 +9,7 @@ import pytest
 
 from graph.kit.presence import LEASED, Client, Focus, Lease, Place, Present
 from graph.live import peers
-from graph.live.bus import LARGEST
+from graph.live.bus import MAX_MESSAGE_BYTES
 from graph.live.peers import Peers
 from graph.live.presence_registry import PresenceRegistry
 
@@ -37,10 +37,10 @@ class Lossy:
 @pytest.fixture
 async def cluster(monkeypatch):
     """Yield three nodes, on a bus that can lose messages."""
-    monkeypatch.setattr(peers, "PAUSE", 0.01)
-    monkeypatch.setattr(peers, "LOOK", 0.02)
-    monkeypatch.setattr(peers, "BEAT", 0.05)
-    monkeypatch.setattr(peers, "ASKED_AGAIN", 0.02)
+    monkeypatch.setattr(peers, "SEND_INTERVAL", 0.01)
+    monkeypatch.setattr(peers, "CHECK_INTERVAL", 0.02)
+    monkeypatch.setattr(peers, "HEARTBEAT_INTERVAL", 0.05)
+    monkeypatch.setattr(peers, "RESEND_INTERVAL", 0.02)
     bus = Lossy(random.Random(3))
     nodes = []
     for _ in range(3):
@@ -115,7 +115,7 @@ async def test_the_largest_client_fits_into_a_message(cluster):
         board.drop(node.node, present.client)
         node.tell(present.client)
     await agreed(nodes, document, 0)
-    assert max(bus.sizes) <= LARGEST
+    assert max(bus.sizes) <= MAX_MESSAGE_BYTES
 
 
 async def test_of_two_leases_of_a_field_the_first_one_holds_and_then_the_other():

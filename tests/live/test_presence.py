@@ -151,20 +151,20 @@ async def test_only_what_one_may_change_in_the_document_is_leased(gateway, world
 
 async def test_a_client_has_so_many_leases_and_updates_and_no_more(gateway, world):
     async with tab(gateway, world, "editor") as client:
-        fields = [f"custom.{number}" for number in range(live.MOST_LEASES)]
+        fields = [f"custom.{number}" for number in range(live.MAX_LEASES)]
         for field in fields:
             assert (await client.ask(TAKE, entity=world.requirement, field=field))["taken"]
         field = {"entity": world.requirement, "field": "one.more"}
         (error,) = (await client.answer(TAKE, **field))["errors"]
         assert error["extensions"]["code"] == "RATE_LIMITED"
-        assert error["extensions"]["maximum"] == live.MOST_LEASES
+        assert error["extensions"]["maximum"] == live.MAX_LEASES
         await client.ask(RELEASE, entity=world.requirement, field=fields[0])
         assert (await client.ask(TAKE, **field))["taken"]
         codes = [
             await world.code(
                 "editor", POINT, document=world.document, client=client.client, focus=None
             )
-            for _ in range(live.AT_ONCE * 3)
+            for _ in range(live.BURST * 3)
         ]
         assert "RATE_LIMITED" in codes
 
@@ -199,7 +199,7 @@ async def test_nobody_comes_as_somebody_elses_client(gateway, world):
 
 
 async def test_a_person_is_in_a_document_with_so_many_tabs(gateway, world, monkeypatch):
-    monkeypatch.setattr(live, "MOST_TABS", 2)
+    monkeypatch.setattr(live, "MAX_TABS", 2)
     async with tab(gateway, world, "editor"), tab(gateway, world, "editor") as second:
         async with tab(gateway, world, "editor") as third:
             assert third.ended["payload"][0]["extensions"]["code"] == "RATE_LIMITED"

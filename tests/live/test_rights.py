@@ -7,8 +7,8 @@ from auth.credentials import tokens
 from auth.credentials.browser_sessions import start
 from auth.origin import Origin
 from db.pool import NOBODY
-from graph.http.stream.connection import FRESH
-from graph.live.rights import DEAD
+from graph.http.stream.connection import RIGHTS_TTL
+from graph.live.rights import CREDENTIAL_INVALID
 from tests.core.keys import make_key, make_token
 from tests.http.connected import events, socket
 from tests.live.following import FOLLOW, RENAME, rename, renaming
@@ -72,7 +72,7 @@ async def test_whatever_is_shown_ends_what_it_opened_when_it_is_ended(gateway, w
     async def at_once(client, ending):
         async with within(SOON):
             await ending
-            assert await client.closed() == (4403, DEAD)
+            assert await client.closed() == (4403, CREDENTIAL_INVALID)
 
     cookie = {"additional_headers": {"Cookie": f"gateway={session.secret}"}, "origin": gateway}
     async with (
@@ -114,12 +114,12 @@ async def test_whoever_follows_nothing_is_looked_at_before_each_operation(gatewa
     renames = {"query": RENAME, "variables": renaming(world, "By a viewer", 1)}
     async with socket(gateway, await world.token("editor")) as client:
         await world.ask("owner", DEMOTE, id=world.members["editor"])
-        await asyncio.sleep(FRESH)
+        await asyncio.sleep(RIGHTS_TTL)
         await client.send(type="subscribe", id="1", payload=renames)
         refused = (await client.receive())["payload"]["errors"][0]
         assert refused["extensions"]["code"] == "FORBIDDEN"
         await client.receive()
         await tokens.revoke(world.database, await world.token("editor"))
-        await asyncio.sleep(FRESH)
+        await asyncio.sleep(RIGHTS_TTL)
         await client.send(type="subscribe", id="1", payload=renames)
-        assert await client.closed() == (4403, DEAD)
+        assert await client.closed() == (4403, CREDENTIAL_INVALID)

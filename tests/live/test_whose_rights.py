@@ -25,7 +25,7 @@ async def test_a_role_that_ends_is_noticed_although_another_subscription_came(
     world, follow, monkeypatch
 ):
     """At the moment at which the database reports its end, while the gateway still waits."""
-    monkeypatch.setattr(rights, "CLOCKS_DIFFER", 2)
+    monkeypatch.setattr(rights, "CLOCK_SKEW", 2)
     person = world.people["document_editor"]
     follower = await follow_until_it_ends(
         world, follow, "document_editor", DOCUMENT, id=world.document
@@ -38,7 +38,7 @@ async def test_a_role_that_ends_is_noticed_although_another_subscription_came(
 
 async def test_nothing_is_told_after_a_role_has_ended_by_itself(world, follow, monkeypatch):
     """Nor while the gateway waits until the database has noticed."""
-    monkeypatch.setattr(rights, "CLOCKS_DIFFER", 1)
+    monkeypatch.setattr(rights, "CLOCK_SKEW", 1)
     person = world.people["document_editor"]
     witness = await follow("viewer", DOCUMENT, id=world.document)
     await witness.until(lambda f: f.told)
@@ -165,7 +165,9 @@ async def test_nothing_is_told_by_a_role_that_has_just_ended(world, follow, monk
 async def test_the_rights_of_a_crowd_are_read_a_few_at_a_time(world, follow, monkeypatch):
     """Otherwise other requests would wait for a connection in vain."""
     await world.ask("owner", SHOW, id=world.project, version=1, to="ORGANIZATION")
-    crowd = [await follow("member", PROJECT, id=world.project) for _ in range(3 * rights.AT_ONCE)]
+    crowd = [
+        await follow("member", PROJECT, id=world.project) for _ in range(3 * rights.MAX_CONCURRENT)
+    ]
     for follower in crowd:
         await follower.until(lambda f: f.told)
     renew, reading, most = Follower.renew, set(), 0
@@ -183,7 +185,7 @@ async def test_the_rights_of_a_crowd_are_read_a_few_at_a_time(world, follow, mon
     await world.ask("owner", SHOW, id=world.project, version=2, to="PUBLIC")
     for follower in crowd:
         assert (await follower.has(1))[0]["entityType"] == "PROJECT"
-    assert 0 < most <= rights.AT_ONCE
+    assert 0 < most <= rights.MAX_CONCURRENT
 
 
 async def test_a_visibility_costs_nothing_for_who_has_a_role_all_the_same(

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from auth.oauth.clients import GRANT_TYPES
-from auth.web.forms import MOST_BYTES
+from auth.web.forms import MAX_BYTES
 from tests.oauth.conftest import VERIFIER, told
 
 VALUES = {
@@ -169,7 +169,7 @@ async def test_what_is_no_form_is_refused(applications, person, kind, body):
         if path == "device" and body == EMPTY:  # it needs no parameter at all
             assert harmless(answer).status_code == 200
             continue
-        assert harmless(answer).status_code == (413 if len(body) > MOST_BYTES else 400)
+        assert harmless(answer).status_code == (413 if len(body) > MAX_BYTES else 400)
         assert answer.json()["error"] == "invalid_request"
     for path in ("/oauth/authorize", "/device"):
         page = await person.browser.post(path, content=body, headers=headers)

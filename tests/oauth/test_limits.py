@@ -73,7 +73,7 @@ async def dial_strict(database, settings, monkeypatch):
 
     The first wait is a minute, which no machine is so slow as to sit out.
     """
-    monkeypatch.setattr(throttle, "FIRST_WAIT", 60.0)
+    monkeypatch.setattr(throttle, "INITIAL_DELAY", 60.0)
     few = settings.model_copy(update={"client_requests": 5})
     app, opened = Starlette(routes=oauth.routes(database, few, Outbox(few))), []
 

@@ -145,7 +145,7 @@ async def test_who_cancels_is_told_nothing(planner, person, mails):
 
 
 async def test_an_outbox_that_is_full_costs_the_mail_alone(planner, person, mails, monkeypatch):
-    monkeypatch.setattr("auth.accounts.mail.MOST_WAITING", 0)
+    monkeypatch.setattr("auth.accounts.mail.MAX_BACKGROUND_TASKS", 0)
     code = await planner.code(person)
     assert (await planner.redeem(code)).status_code == 200
     assert (await planner.redeem(code)).json()["error"] == "invalid_grant"

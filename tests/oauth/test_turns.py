@@ -23,7 +23,7 @@ async def test_few_requests_for_tokens_are_answered_at_once(robot, monkeypatch):
     monkeypatch.setattr(Limits, "admit", counted)
     answers = await asyncio.gather(*(robot.post("token", FORM) for _ in range(16)))
     assert Counter(answer.status_code for answer in answers) == {200: 16}
-    assert most == bridge.AT_ONCE
+    assert most == bridge.MAX_CONCURRENT
 
 
 async def test_who_waits_for_too_long_is_told_to_come_again(robot, monkeypatch):
@@ -33,8 +33,8 @@ async def test_who_waits_for_too_long_is_told_to_come_again(robot, monkeypatch):
         await blocked.wait()
 
     monkeypatch.setattr(Limits, "admit", stuck)
-    monkeypatch.setattr(bridge, "LONGEST_WAIT", 0.01)
-    held = [asyncio.ensure_future(robot.post("token", FORM)) for _ in range(bridge.AT_ONCE)]
+    monkeypatch.setattr(bridge, "MAX_WAIT", 0.01)
+    held = [asyncio.ensure_future(robot.post("token", FORM)) for _ in range(bridge.MAX_CONCURRENT)]
     await asyncio.sleep(0)
     late = await robot.post("token", FORM)
     assert (late.status_code, late.json()["error"]) == (503, "temporarily_unavailable")

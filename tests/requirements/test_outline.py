@@ -11,7 +11,7 @@ from db.problem import Problem
 from db.requirements.documents import Block
 from graph.kit.ordering import Place
 from graph.kit.outline import Outline, Standing
-from graph.kit.positions import SMALLEST_GAP
+from graph.kit.positions import MIN_GAP
 
 DOCUMENTS = UUID(int=1), UUID(int=2)
 COUNT = 10
@@ -97,6 +97,6 @@ def test_moves_in_memory_are_those_of_lists(moves):
             standing = [outline.now[each] for each in blocks]
             positions = [at.position for at in standing]
             assert {at.container_id for at in standing} <= {document_id}
-            assert all(right - left >= SMALLEST_GAP for left, right in pairwise(positions))
+            assert all(right - left >= MIN_GAP for left, right in pairwise(positions))
         assert {each: at.inside for each, at in outline.now.items()} == expected.inside
         assert {id for id in BLOCKS if outline.now[id] != found[id]} == outline.changed().keys()

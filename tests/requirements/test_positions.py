@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.kit.positions import SMALLEST_GAP, Line, spaced
+from graph.kit.positions import MIN_GAP, Line, spaced
 
 LARGEST = 1.7976931348623157e308
 
@@ -39,7 +39,7 @@ def test_moves_give_the_order_that_a_list_has(moves):
         move(line, ids[moved], lambda _, place=place: place)
         assert [id for _, id in line.keys] == expected
         assert line.positions == {id: position for position, id in line.keys}
-        assert min(gaps(line)) >= SMALLEST_GAP
+        assert min(gaps(line)) >= MIN_GAP
 
 
 @given(
@@ -60,7 +60,7 @@ def test_from_any_positions_a_run_of_rows_goes_where_it_is_put(positions, places
         inserted = [line.positions[id] for id in run]
         around = [*line.keys[at - 1 : at], *line.keys[at + count : at + count + 1]]
         near = sorted([*inserted, *(position for position, _ in around)])
-        assert all(right - left >= SMALLEST_GAP for left, right in pairwise(near))
+        assert all(right - left >= MIN_GAP for left, right in pairwise(near))
         assert changed.keys() >= set(run)
 
 
@@ -81,7 +81,7 @@ def test_what_is_taken_is_gone_and_what_is_put_back_is_where_it_was():
 def test_a_gap_that_has_run_out_says_so(low, high):
     found = spaced(low, high, 1)
     assert found in (None, [0.0])  # between the largest numbers there is room
-    assert (found is None) == (high - low < 2 * SMALLEST_GAP or low == 1e16)
+    assert (found is None) == (high - low < 2 * MIN_GAP or low == 1e16)
 
 
 @pytest.mark.parametrize(
@@ -104,5 +104,5 @@ def test_ten_thousand_moves_to_one_place_renumber_two_rows_each_at_most(place, f
         if moved != ids[5_000]:
             renumbered += move(line, moved, lambda line: place(line, ids))
     assert renumbered <= 2 * 10_000
-    assert min(gaps(line)) >= SMALLEST_GAP
+    assert min(gaps(line)) >= MIN_GAP
     assert len(line.keys) == 10_000

@@ -188,7 +188,7 @@ async def test_many_properties_of_several_scopes_are_written_together(world):
 
 
 async def test_a_scope_has_500_properties_at_most(world, define, monkeypatch):
-    monkeypatch.setattr(property_limits, "MOST_PROPERTIES", 2)
+    monkeypatch.setattr(property_limits, "MAX_PROPERTIES", 2)
     first = await define("First")
     await define("Second")
     assert await refusal(

@@ -211,7 +211,7 @@ async def test_what_is_not_imported_is_told(world, cases, monkeypatch):
         "An identifier has more than 500 characters (places: 1).",
         "The text of a failure is cut off after 10,000 characters (places: 1).",
     ]
-    monkeypatch.setattr("graph.requirements.exchange.test_results.MOST_NAMES", 1)
+    monkeypatch.setattr("graph.requirements.exchange.test_results.MAX_NAMES", 1)
     told = await world.ask("editor", NOTES, input={"projectId": world.project, "content": REPORT})
     assert "Not imported are the elements system-out (1)." in told["notes"]
     unknown = REPORT.replace("suite.Stop", "x").replace("TC-", "X-")

@@ -190,6 +190,6 @@ async def test_pages_of_a_download_follow_each_other(world, traced, get, monkeyp
     assert (await get("owner", path)).status_code == 429
     going_on.set()
     assert (await first).status_code == 200
-    monkeypatch.setattr(downloads, "MOST_COLUMNS", 2)
+    monkeypatch.setattr(downloads, "MAX_COLUMNS", 2)
     answer = await get("owner", path)
     assert (answer.status_code, "at most 2 fit" in answer.text) == (400, True)

@@ -205,9 +205,9 @@ async def test_a_search_finds_the_same_by_index_and_by_order(
         expected = await gone_through(session, word, parents)
         assert expected["count"] > 3
         for few, small in ((ALL, 0), (0, 0), (8, 5)):
-            monkeypatch.setattr(look_up, "FEW", few)
-            monkeypatch.setattr(look_up, "FEW_OF_ALL", few)
-            monkeypatch.setattr(look_up, "SMALL", small)
+            monkeypatch.setattr(look_up, "MAX_READ_BY_ID", few)
+            monkeypatch.setattr(look_up, "MAX_READ_BY_ID_OF_ALL", few)
+            monkeypatch.setattr(look_up, "MAX_LIST_WITHOUT_INDEX", small)
             assert await found(session, word, parents) == expected, (word, few, small)
 
 
@@ -224,8 +224,8 @@ async def test_a_search_takes_one_way_alone(
     many: World, monkeypatch: pytest.MonkeyPatch, few: int, small: int, person: str, taken: str
 ):
     """Few matches are found by index; many, and all of a viewer who may read little, are not."""
-    monkeypatch.setattr(look_up, "FEW", few)
-    monkeypatch.setattr(look_up, "SMALL", small)
+    monkeypatch.setattr(look_up, "MAX_READ_BY_ID", few)
+    monkeypatch.setattr(look_up, "MAX_LIST_WITHOUT_INDEX", small)
     session = await session_of(many, person)
     where = (cast("ColumnElement[bool]", searched(Requirement, "R")),)
     read = Select(Requirement, IDS, where=where, order=ORDERS["created"], limited=True)

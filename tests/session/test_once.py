@@ -159,7 +159,7 @@ async def test_an_answer_is_repeated_to_who_reaches_as_much(notebook, once):
 
 
 async def test_an_answer_that_is_too_large_to_keep_undoes_its_request(notebook, once, monkeypatch):
-    monkeypatch.setattr(idempotency, "LARGEST_ANSWER", 20)
+    monkeypatch.setattr(idempotency, "MAX_ANSWER_BYTES", 20)
     with refused("QUERY_TOO_COMPLEX"):
         await once(adding(notebook, "A", body=b"d" * 20))
     assert await notebook.seen("viewer") == set()

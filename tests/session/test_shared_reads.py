@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from auth.session import Output, Select, ViewerSession
-from auth.session.shared_reads import MOST_IDS, SharedReads
+from auth.session.shared_reads import MAX_IDS, SharedReads
 from db.lending import Pool
 from db.problem import Problem
 from tests.session.notes import Note
@@ -93,7 +93,7 @@ async def test_what_fails_together_is_read_by_each_alone(notebook, sessions, mon
 
 
 async def test_many_ids_are_a_statement_of_their_own(notebook, sessions, lent):
-    notes = [await notebook.note(name=f"N{n}") for n in range(MOST_IDS + 1)]
+    notes = [await notebook.note(name=f"N{n}") for n in range(MAX_IDS + 1)]
     ids = [str(note.id) for note in notes]
     lent.clear()
     await asyncio.gather(*(sessions().fetch_by_id(READ, ids, 0) for _ in range(2)))

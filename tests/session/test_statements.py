@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from auth.session.row import BYTES_A_CHARACTER, DIALECT, Statements
+from auth.session.row import BYTES_PER_CHARACTER, DIALECT, Statements
 from tests.session.notes import Note
 
 NOTES = Note.__table__.c
@@ -32,7 +32,7 @@ def test_the_least_recently_used_statement_makes_room():
     compiling = Compiling()
     one, two, three = select(NOTES.name), select(NOTES.code), select(NOTES.text)
     length = max(len(str(each.compile(dialect=DIALECT))) for each in (one, two, three))
-    statements = Statements(2 * BYTES_A_CHARACTER * length, compiling)
+    statements = Statements(2 * BYTES_PER_CHARACTER * length, compiling)
     for each in (one, two, one, three):  # in whose place two goes, used before one
         statements.ready(each, {})
     assert (len(statements.kept), compiling.count) == (2, 3)
@@ -40,4 +40,4 @@ def test_the_least_recently_used_statement_makes_room():
     assert compiling.count == 3
     statements.ready(two, {})
     assert compiling.count == 4
-    assert statements.used == sum(BYTES_A_CHARACTER * len(t) for t, _ in statements.kept.values())
+    assert statements.used == sum(BYTES_PER_CHARACTER * len(t) for t, _ in statements.kept.values())

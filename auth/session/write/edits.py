@@ -8,7 +8,7 @@ from uuid import UUID
 from auth.session.diff import Budget
 from auth.session.write.authorize_write import Remarks
 from auth.session.write.db_errors import by_people, stale
-from auth.session.write.merge import TRANSACTION_STEPS, Change, merge, touched
+from auth.session.write.merge import MAX_TRANSACTION_STEPS, Change, merge, touched
 from auth.session.write.patch import patched
 from auth.session.write.revert import content_at
 from auth.session.write.rights import Rights
@@ -42,7 +42,7 @@ class Edits:
         self._transaction = transaction
         self.merged: dict[UUID, list[int]] = {}
         """Versions by others that a row's changes were merged with, by the row's id."""
-        self._comparing = Budget(TRANSACTION_STEPS)
+        self._comparing = Budget(MAX_TRANSACTION_STEPS)
 
     async def update(
         self, row: Entity, expected_version: int, values: Mapping[str, Any], *, force: bool = False

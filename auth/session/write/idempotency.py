@@ -30,7 +30,7 @@ from db.pool import Database
 from db.problem import Problem
 
 PURPOSE = "answers kept for repeats"
-LARGEST_ANSWER = 4_000_000
+MAX_ANSWER_BYTES = 4_000_000
 """Bytes of an answer, at most, that can be repeated: answers are stored for a day."""
 
 CLAIM = """
@@ -158,14 +158,14 @@ async def _first(
         return answered
     if joined.doomed:
         raise joined.doomed
-    if (size := len(answered.body)) > LARGEST_ANSWER:
+    if (size := len(answered.body)) > MAX_ANSWER_BYTES:
         raise Problem(
             "QUERY_TOO_COMPLEX",
-            f"The response is larger than {LARGEST_ANSWER} bytes and cannot be stored for retries."
-            " Select less, or send no idempotency key. Nothing was changed.",
+            f"The response is larger than {MAX_ANSWER_BYTES} bytes and cannot be stored for"
+            " retries. Select less, or send no idempotency key. Nothing was changed.",
             limit="answer",
             measured=size,
-            maximum=LARGEST_ANSWER,
+            maximum=MAX_ANSWER_BYTES,
         )
     try:
         scopes = None if viewer.scopes is None else sorted(viewer.scopes)

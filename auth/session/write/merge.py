@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import inspect
 from sqlalchemy.sql.type_api import TypeEngine
 
-from auth.session.diff import STEPS, Budget
+from auth.session.diff import MAX_STEPS, Budget
 from auth.session.write.audit import recorded
 from auth.session.write.merge_parts import Key, is_larger, merge_lines, merge_objects, merge_words
 from auth.session.write.patch import Patch
@@ -24,9 +24,9 @@ from db.base import Entity
 from db.text import LinesText, is_names
 from db.values import same_json, unix_lines
 
-AT_ONCE = 20_000
+MAX_ON_LOOP = 20_000
 """Characters and members of values, at most, that are merged on the event loop."""
-TRANSACTION_STEPS = 4 * STEPS
+MAX_TRANSACTION_STEPS = 4 * MAX_STEPS
 """Comparisons of all the merges of one transaction, at most: two fifths of a second."""
 
 _THREAD = ThreadPoolExecutor(1, "merge")
@@ -92,11 +92,11 @@ async def merge(
     comparisons than `budget` has left are not merged: they overlap. Large values are merged in a
     thread, so that other requests are not blocked meanwhile.
     """
-    budget = budget or Budget(TRANSACTION_STEPS)
+    budget = budget or Budget(MAX_TRANSACTION_STEPS)
     touched_names = {name for change in since for name in change.old}
     values = [value for name, value in yours.items() if name in touched_names]
     values += [current[name] for name in yours if name in touched_names]
-    if not is_larger([*values, *(change.old for change in since)], AT_ONCE):
+    if not is_larger([*values, *(change.old for change in since)], MAX_ON_LOOP):
         return _merge(model, yours, current, since, budget)
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_THREAD, _merge, model, yours, current, since, budget)

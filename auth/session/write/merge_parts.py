@@ -7,7 +7,7 @@ from typing import Any
 from auth.session.diff import Budget, regions
 from db.values import same_json
 
-CHARACTERS_A_STEP = 16
+CHARACTERS_PER_STEP = 16
 """Characters whose splitting into lines takes as long as one comparison."""
 
 Key = tuple[tuple[str, ...], Any, Any, Any]
@@ -46,7 +46,7 @@ def merge_lines(base: str, one: str, other: str, budget: Budget | None = None) -
     budget is used up regions are larger than they need be, so that more of them touch.
     """
     budget = budget or Budget()
-    budget.left -= (len(base) + len(one) + len(other)) // CHARACTERS_A_STEP
+    budget.left -= (len(base) + len(one) + len(other)) // CHARACTERS_PER_STEP
     if budget.left < 0:
         return None
     lines = base.splitlines(keepends=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from db.problem import Problem
 
-LARGEST_OBJECT = 1_000_000
+MAX_OBJECT_LENGTH = 1_000_000
 """Characters of JSON that an object may have after a patch, as many as one request can send."""
 
 
@@ -21,8 +21,8 @@ class Patch:
     def applied(self, target: Mapping[str, Any]) -> dict[str, Any]:
         """Return `target` with the patch applied, as a new object. Raises INVALID if too large."""
         patched = _patched(target, self.keys)
-        if len(json.dumps(patched)) > LARGEST_OBJECT:
-            message = f"It would hold more than {LARGEST_OBJECT} characters of JSON."
+        if len(json.dumps(patched)) > MAX_OBJECT_LENGTH:
+            message = f"It would hold more than {MAX_OBJECT_LENGTH} characters of JSON."
             raise Problem("INVALID", message, field=[f"{self.column}_patch"])
         return patched
 

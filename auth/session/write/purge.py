@@ -32,9 +32,9 @@ from db.base import Entity
 from db.change import AuditEventType, AuditLog, AuditSeverity
 from db.traits import Trash
 
-MOST_TOPS = 500
+MAX_TOPS = 500
 """Rows of the trash, at most, that one call purges, each with all rows beneath it."""
-MOST_ROWS = 20_000
+MAX_ROWS = 20_000
 """Rows beneath them after which the call takes fewer; a single row takes all of its own."""
 
 
@@ -90,7 +90,7 @@ def due(
         return [of.deleted_at <= moment]
 
     return (
-        trash.page(among, places, early, _oldest_first, MOST_TOPS),
+        trash.page(among, places, early, _oldest_first, MAX_TOPS),
         trash.counted(among, places, early),
     )
 
@@ -116,7 +116,7 @@ def removal(
         func.ctx.purge(
             literal([top.model.__tablename__ for top in tops], ARRAY(Text)),
             literal([top.id for top in tops], ARRAY(Uuid)),
-            MOST_ROWS,
+            MAX_ROWS,
             not dry_run,
         )
         .table_valued(

@@ -20,7 +20,7 @@ CONTENT_TYPES = {
     media_type: (b"content-type", f"{media_type}; charset=utf-8".encode())
     for media_type in (GRAPHQL, JSON)
 }
-PIECE = 250_000
+CHUNK_BYTES = 250_000
 """Bytes of a body that are sent at once."""
 
 
@@ -119,8 +119,8 @@ def start_of(answer: Answer, size: int, media_type: str) -> Message:
 async def send_pieces(send: Send, body: bytes) -> None:
     """Write the body, piece by piece."""
     # What compresses the body does so piece by piece, and lets other requests go on in between.
-    for begin in range(0, max(len(body), 1), PIECE):
-        piece, more = body[begin : begin + PIECE], begin + PIECE < len(body)
+    for begin in range(0, max(len(body), 1), CHUNK_BYTES):
+        piece, more = body[begin : begin + CHUNK_BYTES], begin + CHUNK_BYTES < len(body)
         await send({"type": "http.response.body", "body": piece, "more_body": more})
         if more:
             await asyncio.sleep(0)

@@ -22,7 +22,7 @@ from graphql import (
     VariableNode,
 )
 
-from graph.http.operation.limits import MANY, fragments_of, too_complex
+from graph.http.operation.limits import MAX_COUNT, fragments_of, too_complex
 
 A_VALUE = 10
 """The characters that a value counts as, beside those of texts."""
@@ -61,7 +61,7 @@ class ArgumentSize:
             else:
                 total += number * self._defaults.get(name, 0)
         if total > limit:
-            raise too_complex("arguments", min(total, MANY), limit)
+            raise too_complex("arguments", min(total, MAX_COUNT), limit)
 
     def _of(self, selections: SelectionSetNode) -> Held:
         literals, uses = 0, Counter[str]()
@@ -76,8 +76,8 @@ class ArgumentSize:
             for part in parts:
                 literals += part.literals
                 for name, number in part.uses.items():
-                    uses[name] = min(uses[name] + number, MANY)
-        return Held(min(literals, MANY), uses)
+                    uses[name] = min(uses[name] + number, MAX_COUNT)
+        return Held(min(literals, MAX_COUNT), uses)
 
     def _of_fragment(self, name: str) -> Held:
         if name not in self._known:

@@ -28,16 +28,16 @@ from graphql import (
     get_nullable_type,
 )
 
-from graph.http.operation.limits import MANY, Limits, Wrappers, fragments_of
+from graph.http.operation.limits import MAX_COUNT, Limits, Wrappers, fragments_of
 
 PAGE_ARGUMENTS = ("first", "last")
 IDENTIFIERS = ("ID", "UUID")
-LARGEST_PAGE = "largest_page"
+MAX_PAGE_SIZE = "largest_page"
 """The key in a field's metadata of the largest number of its rows."""
 DEFINITION = "strawberry-definition"
 """The key of Strawberry's definition of a field in the extensions of graphql-core's field."""
-MOST_DIGITS = 10
-REMEMBERED = 64
+MAX_DIGITS = 10
+CACHE_SIZE = 64
 """Costs cached per operation: a front end uses a few page sizes."""
 
 
@@ -79,7 +79,7 @@ class Cost:
         """Return the cost for these values of the variables, as sent."""
         key = tuple(_size(variables.get(name, self._defaults.get(name))) for name in self.sized_by)
         if key not in self._known:
-            if len(self._known) >= REMEMBERED:
+            if len(self._known) >= CACHE_SIZE:
                 self._known.clear()
             self._known[key] = self._measure(variables)
         return self._known[key]
@@ -108,7 +108,7 @@ class Cost:
                     cost += self._selected(selection.selection_set, type_, items)
                 case FragmentSpreadNode():
                     cost += self._fragment(selection.name.value, items)
-        return min(cost, MANY)
+        return min(cost, MAX_COUNT)
 
     def _field(
         self,
@@ -137,7 +137,7 @@ class Cost:
             rows = self._page(field, arguments, items if named is None else named) * row
         else:
             rows = self._selected(inner, type_, named)
-        return min(1 + rows, MANY)
+        return min(1 + rows, MAX_COUNT)
 
     def _fragment(self, name: str, items: int | None) -> int:
         if (name, items) not in self._measured:
@@ -159,8 +159,8 @@ class Cost:
         # Whatever is no number is about to be refused as a variable of the wrong type.
         page = max((value for value in asked if type(value) is int), default=self.limits.page)
         definition = field.extensions.get(DEFINITION)
-        largest = definition.metadata.get(LARGEST_PAGE, MANY) if definition else MANY
-        return max(0, min(page, largest, MANY))
+        largest = definition.metadata.get(MAX_PAGE_SIZE, MAX_COUNT) if definition else MAX_COUNT
+        return max(0, min(page, largest, MAX_COUNT))
 
     def _named(
         self, field: GraphQLField, arguments: Mapping[str, Any], *, in_mutation: bool
@@ -200,7 +200,7 @@ class Cost:
 def _plain(value: Any) -> Any:
     match value:
         case IntValueNode():
-            return int(value.value) if len(value.value) <= MOST_DIGITS else MANY
+            return int(value.value) if len(value.value) <= MAX_DIGITS else MAX_COUNT
         case ListValueNode():
             return list(value.values)
         case ObjectValueNode():

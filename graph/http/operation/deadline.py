@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from db.problem import Problem
 
-PATIENCE = 0.05
+WATCH_DELAY = 0.05
 """Seconds before a client is watched; most answers are there sooner, and need no second task."""
 
 
@@ -49,7 +49,7 @@ class Deadline:
         self._loop = loop = asyncio.get_running_loop()
         self._began = loop.time()
         limit = self._seconds
-        patience = PATIENCE if limit is None or limit > PATIENCE else limit
+        patience = WATCH_DELAY if limit is None or limit > WATCH_DELAY else limit
         self._timer = loop.call_later(patience, self._look)
         return self
 
@@ -81,7 +81,7 @@ class Deadline:
             self._start_watching()
 
     def _look(self) -> None:
-        """Watch for a disconnect from PATIENCE on, and set the timer for the rest of the time."""
+        """Watch for a disconnect after WATCH_DELAY, and set the timer for the remaining time."""
         self._looked = True
         self._start_watching()
         if self._seconds is not None:

@@ -32,12 +32,12 @@ from graph.engine import Plans
 from graph.http.operation.argument_size import ArgumentSize
 from graph.http.operation.conditions import Conditions
 from graph.http.operation.cost import Cost
-from graph.http.operation.errors import MOST, Error, described, of_document
+from graph.http.operation.errors import MAX_ERRORS, Error, described, of_document
 from graph.http.operation.inputs import Inputs, check_literals
 from graph.http.operation.limits import Limits, Measure, Wrappers, fragments_of, too_complex
 from graph.http.operation.validation import EveryRule
 
-BYTES_A_TOKEN = 900
+BYTES_PER_TOKEN = 900
 """Bytes of one token of a document as a node of its tree, and in a plan, as measured."""
 TOO_MANY = re.compile(r"Syntax Error: Document contains more than (\d+) (\w+)\. Parsing aborted\.")
 
@@ -140,9 +140,9 @@ class Documents:
             return self._refused(hash_, text, described(problem))
         except GraphQLError as error:
             return self._refused(hash_, text, of_document(error))
-        found = validate(self.schema, node, [EveryRule], max_errors=MOST)
+        found = validate(self.schema, node, [EveryRule], max_errors=MAX_ERRORS)
         if found:
-            return self._refused(hash_, text, *map(of_document, found[:MOST]))
+            return self._refused(hash_, text, *map(of_document, found[:MAX_ERRORS]))
         operations = {
             definition.name.value if definition.name else None: self._operation(node, definition)
             for definition in node.definitions
@@ -151,7 +151,7 @@ class Documents:
         if not operations:
             missing = GraphQLError("The document has no operation.")
             return self._refused(hash_, text, of_document(missing))
-        weight = 2 * len(text) + BYTES_A_TOKEN * node.token_count
+        weight = 2 * len(text) + BYTES_PER_TOKEN * node.token_count
         return Document(hash_, weight, node, operations)
 
     def _parse(self, text: str) -> DocumentNode:

@@ -20,14 +20,14 @@ Error = dict[str, Any]
 
 MASKED = "Internal error. The log of the gateway has the details by this request ID."
 NEVER_NULL = "An input field is null. It can be omitted, but not null."
-MOST = 5
+MAX_ERRORS = 5
 """Errors of a refused request in the answer; more would only help an attacker."""
-LONGEST_MESSAGE = 500
+MAX_MESSAGE_LENGTH = 500
 """Characters of an error's message; a value that the client sent may be quoted in it."""
 
 SUGGESTION = re.compile(r"\s*Did you mean .*", re.DOTALL)
 
-LONGEST_TRACE = 8
+MAX_TRACE_LENGTH = 8
 
 
 class Refusal(Problem):
@@ -47,7 +47,7 @@ class Refusal(Problem):
 
 def described(problem: Problem, error: GraphQLError | None = None) -> Error:
     """Return a problem as an error, with the path and locations of the GraphQL error if given."""
-    told: Error = {"message": problem.message[:LONGEST_MESSAGE]}
+    told: Error = {"message": problem.message[:MAX_MESSAGE_LENGTH]}
     if error and error.locations:
         told["locations"] = [place.formatted for place in error.locations]
     if error and error.path:
@@ -107,7 +107,7 @@ class Reporter:
             return error
         known = problem_of(error)
         self._logged += 1
-        if self._logged <= MOST:
+        if self._logged <= MAX_ERRORS:
             where = {"path": ".".join(map(str, path))} if path else {}
             if known:
                 log.warning("refused", code=known.code, error=_name(error), **where)
@@ -167,8 +167,8 @@ def _without_values(error: BaseException, sent: Iterable[str]) -> dict[str, Any]
     for value in sent:
         if len(value) > 2 and value in text:  # noqa: PLR2004 (shorter ones are in every word)
             text = text.replace(value, "…")
-    first = next(iter(text.splitlines()), "")[:LONGEST_MESSAGE]
-    frames = traceback.extract_tb(error.__traceback__)[-LONGEST_TRACE:]
+    first = next(iter(text.splitlines()), "")[:MAX_MESSAGE_LENGTH]
+    frames = traceback.extract_tb(error.__traceback__)[-MAX_TRACE_LENGTH:]
     return {
         "error": f"{_name(error)}: {first}",
         "causes": [_name(cause) for cause in chain(error)][1:],

@@ -11,7 +11,7 @@ from strawberry.execution import optimized_is_awaitable
 from db.problem import Problem
 from graph.engine import Again, Engine, Resolved, Unplanned
 from graph.http.operation.documents import Document
-from graph.http.operation.errors import MOST
+from graph.http.operation.errors import MAX_ERRORS
 from graph.http.operation.metrics import Metrics
 from graph.http.operation.params import Params
 from graph.http.operation.release import released
@@ -91,7 +91,7 @@ class Executions:
             context_value=context,
             raw_variable_values=params.variables,
             operation_name=params.operation_name,
-            max_coercion_errors=MOST,
+            max_coercion_errors=MAX_ERRORS,
             middleware=middleware or None,
             is_awaitable=cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", optimized_is_awaitable),
             operation_extensions=params.extensions or {},

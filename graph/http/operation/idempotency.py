@@ -13,18 +13,18 @@ import orjson
 
 from auth.session import Answered, ViewerSession
 from auth.settings import AuthSettings
-from db.core.idempotency import LONGEST_KEY
+from db.core.idempotency import MAX_KEY_LENGTH
 from graph.http.operation.answer import Answer
 from graph.http.operation.params import Params
 from graph.http.operation.request_tags import RequestTag
 
 REPLAYED = "Idempotent-Replayed"
 
-KEY = re.compile(rf"[!-~]{{1,{LONGEST_KEY}}}")
+KEY = re.compile(rf"[!-~]{{1,{MAX_KEY_LENGTH}}}")
 MARK = RequestTag(
     "Idempotency-Key",
     "idempotencyKey",
-    f"1 to {LONGEST_KEY} visible ASCII characters",
+    f"1 to {MAX_KEY_LENGTH} visible ASCII characters",
     lambda text: text if KEY.fullmatch(text) else None,
 )
 

@@ -9,9 +9,9 @@ import orjson
 from graph.http.operation.errors import Refusal
 from graph.kit.json_numbers import decimal, integer
 
-DEEPEST_JSON = 100
+MAX_JSON_DEPTH = 100
 """Levels of nested arrays and objects in a body, at most; a real filter has about ten."""
-MOST_VALUES, MOST_QUOTES = 30_000, 120_000
+MAX_VALUES, MAX_QUOTES = 30_000, 120_000
 """Values of a body, at most, and quotation marks: 500 items of all their fields have 15,000. A
 megabyte of empty lists would take half a second to examine."""
 READ_AT_ONCE = 100_000
@@ -43,8 +43,8 @@ def read_json(text: bytes, what: str) -> Any:
     except orjson.JSONDecodeError as error:
         return _read_slowly(text, what, error)
     depth, keys = _measured(value)
-    if depth > DEEPEST_JSON:
-        raise Refusal(400, f"{what} nests more than {DEEPEST_JSON} levels.")
+    if depth > MAX_JSON_DEPTH:
+        raise Refusal(400, f"{what} nests more than {MAX_JSON_DEPTH} levels.")
     if INEXACT.search(text) or len(KEY.findall(text)) != keys:
         return _read_slowly(text, what)
     return value
@@ -52,10 +52,10 @@ def read_json(text: bytes, what: str) -> Any:
 
 def _require_few(text: bytes, what: str) -> None:
     """Refuse a text of too many values (400) before it is parsed."""
-    if len(text) <= MOST_VALUES or _values(text) <= MOST_VALUES:
+    if len(text) <= MAX_VALUES or _values(text) <= MAX_VALUES:
         return
-    if text.count(b'"') > MOST_QUOTES or _values(STRING.sub(b"", text)) > MOST_VALUES:
-        raise Refusal(400, f"{what} holds more than {MOST_VALUES} values.")
+    if text.count(b'"') > MAX_QUOTES or _values(STRING.sub(b"", text)) > MAX_VALUES:
+        raise Refusal(400, f"{what} holds more than {MAX_VALUES} values.")
 
 
 def _values(text: bytes) -> int:
@@ -72,13 +72,13 @@ def _read_slowly(text: bytes, what: str, refused: ValueError | None = None) -> A
     except _Twice as twice:
         raise Refusal(400, f"{what} has the key {twice} twice in one object.") from None
     except RecursionError:
-        raise Refusal(400, f"{what} nests more than {DEEPEST_JSON} levels.") from refused
+        raise Refusal(400, f"{what} nests more than {MAX_JSON_DEPTH} levels.") from refused
     except ValueError:
         raise Refusal(400, f"{what} is not JSON.") from refused
     if refused is not None and _is_broken(value):
         raise Refusal(400, f"{what} has half of a surrogate pair in a string.") from refused
-    if _measured(value)[0] > DEEPEST_JSON:
-        raise Refusal(400, f"{what} nests more than {DEEPEST_JSON} levels.")
+    if _measured(value)[0] > MAX_JSON_DEPTH:
+        raise Refusal(400, f"{what} nests more than {MAX_JSON_DEPTH} levels.")
     return value
 
 
@@ -118,7 +118,7 @@ def _measured(value: Any) -> tuple[int, int]:
     """Return the depth of nesting, and the number of keys, down to one level past the limit."""
     keys, depth = 0, 0
     level = [value] if type(value) in NESTING else []
-    while level and depth <= DEEPEST_JSON:
+    while level and depth <= MAX_JSON_DEPTH:
         depth += 1
         beneath: list[Any] = []
         for outer in level:

@@ -1,8 +1,8 @@
 """Limits of a document's size and shape, measured in one linear pass before it is validated.
 
 Validation itself is quadratic in places, so nothing large may reach it. Each fragment is measured
-once however often it is spread, and sums stop growing at `MANY`: spreading two fragments in each
-of thirty others would otherwise count to a billion one by one.
+once however often it is spread, and sums stop growing at `MAX_COUNT`: spreading two fragments in
+each of thirty others would otherwise count to a billion one by one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,13 +28,13 @@ from graphql import (
 from db.problem import Problem
 from graph.settings import Settings
 
-MANY = 10**9
+MAX_COUNT = 10**9
 """Counts stop here."""
-DEEPEST_NESTING = 200
+MAX_NESTING_DEPTH = 200
 """Levels of braces and spreads that are followed, also those that are no level of the answer."""
-LEAST_ARGUMENTS = 100_000
+MIN_ARGUMENTS = 100_000
 """Characters of arguments that are accepted however small a body may be."""
-DEEPEST_INTROSPECTION = 20
+MAX_INTROSPECTION_DEPTH = 20
 """Levels beneath `__schema`: tools select 13 to 15 of them, most to unwrap lists of lists."""
 
 
@@ -70,7 +70,7 @@ class Limits:
             root_fields=settings.max_root_fields,
             mutations=settings.max_mutations,
             list_items=settings.max_list_items,
-            arguments=max(settings.body_limit, LEAST_ARGUMENTS),
+            arguments=max(settings.body_limit, MIN_ARGUMENTS),
             conditions=settings.max_conditions,
             cost=settings.max_cost,
             answer=settings.max_answer_bytes,
@@ -84,7 +84,7 @@ def too_complex(
 
     `field` is the path of the argument that exceeds it, where one does.
     """
-    value = measured if measured < MANY else f"over {MANY}"
+    value = measured if measured < MAX_COUNT else f"over {MAX_COUNT}"
     return Problem(
         "QUERY_TOO_COMPLEX",
         f"The operation is too complex: {limit} {value}, at most {maximum}.",
@@ -110,7 +110,10 @@ class Shape(NamedTuple):
         return Shape(
             max(self.depth, other.depth),
             max(self.introspection, other.introspection),
-            *(min(ours + theirs, MANY) for ours, theirs in zip(self[2:], other[2:], strict=True)),
+            *(
+                min(ours + theirs, MAX_COUNT)
+                for ours, theirs in zip(self[2:], other[2:], strict=True)
+            ),
         )
 
 
@@ -170,8 +173,8 @@ class Measure:
     def _of(
         self, selection_set: SelectionSetNode, parent: GraphQLNamedType | None, nesting: int
     ) -> Shape:
-        if nesting > DEEPEST_NESTING:
-            raise too_complex("nesting", nesting, DEEPEST_NESTING)
+        if nesting > MAX_NESTING_DEPTH:
+            raise too_complex("nesting", nesting, MAX_NESTING_DEPTH)
         total = Shape()
         keys: set[str] = set()
         for selection in selection_set.selections:
@@ -209,8 +212,8 @@ class Measure:
             depth=depth,
             introspection=introspection,
             width=1,
-            fields=min(inner.fields + 1, MANY),
-            aliases=min(inner.aliases + alias, MANY),
+            fields=min(inner.fields + 1, MAX_COUNT),
+            aliases=min(inner.aliases + alias, MAX_COUNT),
             directives=inner.directives,
         )
 
@@ -246,7 +249,7 @@ def _type_of(
 def _require(shape: Shape, limits: Limits) -> None:
     checks: Mapping[str, tuple[int, int]] = {
         "depth": (shape.depth, limits.depth),
-        "introspection depth": (shape.introspection, DEEPEST_INTROSPECTION),
+        "introspection depth": (shape.introspection, MAX_INTROSPECTION_DEPTH),
         "aliases": (shape.aliases, limits.aliases),
         "fields": (shape.fields, limits.fields),
         "directives": (shape.directives, limits.directives),

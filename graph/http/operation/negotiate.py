@@ -13,7 +13,7 @@ PLAIN = JSON.encode()
 EVENT_STREAM = "text/event-stream"
 """Server-sent events, for clients that prefer them, or accept neither of the others."""
 
-LONGEST_ACCEPT = 1000
+MAX_ACCEPT_LENGTH = 1000
 """Characters of an Accept header that are read; browsers send about 150."""
 
 # A wildcard means the older type: a client that does not name the newer one may not know it.
@@ -40,7 +40,7 @@ def answer_type(accept: str | None) -> str | None:
         return JSON
     best: tuple[float, int, int] = (0.0, 0, 0)
     chosen = None
-    for part in accept[:LONGEST_ACCEPT].split(","):
+    for part in accept[:MAX_ACCEPT_LENGTH].split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
         if name in RANGES:
             media_type, specific = RANGES[name]

@@ -30,7 +30,7 @@ from graph.http.operation.correlation import CORRELATION, told_by
 from graph.http.operation.deadline import Deadline
 from graph.http.operation.documents import Document, Documents, Operation
 from graph.http.operation.errors import (
-    MOST,
+    MAX_ERRORS,
     Error,
     Refusal,
     Reporter,
@@ -43,7 +43,7 @@ from graph.http.operation.idempotency import MARK as KEYED
 from graph.http.operation.idempotency import REPLAYED, answered_once
 from graph.http.operation.limits import Limits, too_complex
 from graph.http.operation.metrics import Metrics
-from graph.http.operation.params import LONGEST_SHOWN, MOST_SHOWN, Params
+from graph.http.operation.params import MAX_SHOWN, MAX_SHOWN_LENGTH, Params
 from graph.http.operation.persisted import PersistedQueries
 from graph.http.operation.ports import Subscribing
 from graph.http.operation.rate_limits import Charge, RateLimits
@@ -319,7 +319,7 @@ class Operations:
         variables = prepared.params.variables
         errors = self._errors_of(result, prepared.document, variables, asked.request_id)
         if errors and result.data is None and not any("path" in error for error in errors):
-            return refused(errors[:MOST], asked.media_type, context.viewer)
+            return refused(errors[:MAX_ERRORS], asked.media_type, context.viewer)
         if errors and result.data is not None and _nothing_else(errors, result.data):
             if lacks_credential(errors, context.viewer):
                 return unauthenticated(errors)
@@ -357,7 +357,7 @@ def _ignored(prepared: Prepared) -> list[str]:
     unknown = [name for name in variables if name not in declared] if variables else []
     return [
         *params.ignored,
-        *(f"variables.{name[:LONGEST_SHOWN]}" for name in unknown[:MOST_SHOWN]),
+        *(f"variables.{name[:MAX_SHOWN_LENGTH]}" for name in unknown[:MAX_SHOWN]),
     ]
 
 

@@ -10,14 +10,14 @@ from graph.http.operation.deadline import Disconnected
 from graph.http.operation.errors import Refusal
 from graph.http.operation.json_text import read_json
 
-DRAINED = 4
+MAX_DRAINED = 4
 """So many times the limit is read and dropped of a body that is too large, then answered."""
 
-MOST_DIGITS = 20
+MAX_DIGITS = 20
 """Of a Content-Length; a longer one is not read at all."""
 
 MEMBERS = frozenset({"query", "variables", "operationName", "extensions"})
-MOST_SHOWN, LONGEST_SHOWN = 10, 50
+MAX_SHOWN, MAX_SHOWN_LENGTH = 10, 50
 """Of the names of further members: how many are told, and how many characters of each."""
 
 
@@ -42,9 +42,9 @@ async def read_body(length: bytes | None, receive: Receive, limit: int) -> bytes
     A little past the limit is still read: a client that is cut off in the middle of sending would
     see a broken connection instead of the answer.
     """
-    size = int(length) if length and length.isdigit() and len(length) <= MOST_DIGITS else 0
+    size = int(length) if length and length.isdigit() and len(length) <= MAX_DIGITS else 0
     chunks: list[bytes] = []
-    more = size <= DRAINED * limit
+    more = size <= MAX_DRAINED * limit
     size = 0 if more else size
     while more:
         message: Message = await receive()
@@ -54,7 +54,7 @@ async def read_body(length: bytes | None, receive: Receive, limit: int) -> bytes
         size += len(chunk)
         if size <= limit:
             chunks.append(chunk)
-        more = message.get("more_body", False) and size <= DRAINED * limit
+        more = message.get("more_body", False) and size <= MAX_DRAINED * limit
     if size > limit:
         reason = f"The body is larger than {limit} bytes."
         raise Refusal(413, reason, headers={"Connection": "close"})
@@ -99,13 +99,13 @@ def from_members(members: dict[str, Any]) -> Params:
     for key in ("variables", "extensions"):
         if not isinstance(members.get(key), dict | None):
             raise Refusal(400, f"`{key}` is an object or null.")
-    others = [key[:LONGEST_SHOWN] for key in members if key not in MEMBERS]
+    others = [key[:MAX_SHOWN_LENGTH] for key in members if key not in MEMBERS]
     return Params(
         query,
         members.get("variables"),
         name or None,
         members.get("extensions"),
-        tuple(others[:MOST_SHOWN]),
+        tuple(others[:MAX_SHOWN]),
     )
 
 

@@ -10,7 +10,7 @@ from graph.kit.token_bucket import TokenBucket
 
 BASE = 10
 """Units that every operation takes beside its cost, for being read and answered."""
-REMEMBERED = 100_000
+CACHE_SIZE = 100_000
 """Buckets that are kept; one that is forgotten is full again."""
 Clock = Callable[[], float]
 """Returns the time in seconds, from a clock that never goes back."""
@@ -84,7 +84,7 @@ class RateLimit:
         bucket = self._buckets.get(principal)
         if bucket is None:
             bucket = self._buckets[principal] = TokenBucket(self._rate, self._burst, self._clock())
-            if len(self._buckets) > REMEMBERED:
+            if len(self._buckets) > CACHE_SIZE:
                 self._buckets.popitem(last=False)
         else:
             self._buckets.move_to_end(principal)

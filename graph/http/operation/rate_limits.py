@@ -17,7 +17,7 @@ from graph.settings import Settings
 
 PERSON, KEY, APPLICATION, NETWORK, ORGANIZATION = range(5)
 KINDS = ("person", "key", "application", "network", "organization")
-MOST_TOLD = 150
+MAX_TOLD = 150
 """Principals of one message to other processes; a message has fewer than 7,900 bytes."""
 NETWORKS = 10_000
 
@@ -121,7 +121,7 @@ class RateLimits:
         The largest are told first, and the rest the next time.
         """
         much = {one: units for one, units in self._spent.items() if self._is_much(one, units)}
-        told = sorted(much, key=lambda one: -abs(much[one]))[:MOST_TOLD]
+        told = sorted(much, key=lambda one: -abs(much[one]))[:MAX_TOLD]
         if not told:
             return None
         for one in told:

@@ -4,7 +4,7 @@ from typing import Any
 
 from graph.http.operation.limits import too_complex
 
-MEMBER = 12
+MEMBER_BYTES = 12
 """Bytes that a member of an object or a list takes, roughly, beside its text."""
 
 
@@ -18,7 +18,7 @@ def require_size(data: Any, maximum: int) -> None:
     while stack:
         value = stack.pop()
         members = value.values() if type(value) is dict else value
-        total += MEMBER * len(members)
+        total += MEMBER_BYTES * len(members)
         for member in members:
             kind = type(member)
             if kind is str:

@@ -11,7 +11,7 @@ from graph.logs import log_request as write_line
 
 log = structlog.get_logger("graph.http.access")
 
-LONGEST_PATH = 200
+MAX_PATH_LENGTH = 200
 CLIENT_GONE = 499
 """The status in the log when the client disconnected before the answer; HTTP has none."""
 
@@ -24,7 +24,7 @@ def log_request(
     path = scope.get("raw_path", b"").decode("ascii", "replace")
     line = {
         "method": scope["method"],
-        "path": path[:LONGEST_PATH],
+        "path": path[:MAX_PATH_LENGTH],
         "status": status,
         "ms": round(seconds * 1000, 1),
         **facts,

@@ -3,7 +3,7 @@
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
-SMALLEST_COMPRESSED = 1000
+MIN_COMPRESSED_BYTES = 1000
 """Bytes of a body, at least."""
 
 
@@ -16,4 +16,4 @@ def compressed(app: ASGIApp) -> ASGIApp:
     never a page with a form's secret. Level 1 takes a third of the default's time and compresses
     JSON nearly as well.
     """
-    return GZipMiddleware(app, minimum_size=SMALLEST_COMPRESSED, compresslevel=1)
+    return GZipMiddleware(app, minimum_size=MIN_COMPRESSED_BYTES, compresslevel=1)

@@ -26,7 +26,7 @@ from graph.http.operation.negotiate import GRAPHQL, JSON, answer_type, require_r
 from graph.http.operation.operations import Asker, NotRun, OperationRequest, Operations, Prepared
 from graph.http.operation.params import Params, from_body, from_query_string, read_body
 from graph.http.request.access_log import CLIENT_GONE, log_request
-from graph.http.request.compression import SMALLEST_COMPRESSED, compressed
+from graph.http.request.compression import MIN_COMPRESSED_BYTES, compressed
 from graph.http.request.cors import cors
 from graph.http.request.cross_site import OwnSite
 from graph.http.request.response_headers import complete, request_id_of, secure_headers
@@ -196,7 +196,7 @@ class GraphQLEndpoint:
         self._challenges.complete(start, scope)
         if self._cors is not None:
             await self._cors.send(start, _nowhere, Headers(scope=scope))
-        if len(body) < SMALLEST_COMPRESSED:
+        if len(body) < MIN_COMPRESSED_BYTES:
             await send(start)
             await send({"type": "http.response.body", "body": body})
             return

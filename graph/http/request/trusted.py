@@ -10,7 +10,7 @@ from strawberry.http.websocket_origin import normalize_allowed_origins
 
 from graph.settings import Settings
 
-MOST_HOSTS: Final = 1000
+MAX_HOSTS: Final = 1000
 """Values of the Host header that are remembered as good."""
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
@@ -48,6 +48,6 @@ class Hosts:
 
         judge = TrustedHostMiddleware(go_on, allowed_hosts=self._allowed, www_redirect=False)
         await judge(scope, receive, send)
-        if is_good and host is not None and len(self._good) < MOST_HOSTS:
+        if is_good and host is not None and len(self._good) < MAX_HOSTS:
             self._good.add(host)
         return is_good

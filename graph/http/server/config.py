@@ -14,10 +14,10 @@ from graph.http.server.tcp import PeerProgress, bound_waiting, taken
 from graph.http.server.whole_answer import WholeAnswer
 from graph.http.stream.event_stream import EXTENSION as STREAM
 from graph.http.stream.event_stream import Streamed
-from graph.http.stream.transport import HIGHEST, LEAST_READ, STALL
+from graph.http.stream.transport import HIGH_WATER_MARK, MIN_READ, STALL
 from graph.settings import Settings
 
-LARGEST_HEAD = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 """Bytes of a request's head; uvicorn itself would take any number of headers."""
 PROTOCOL = "graph.http.server.config:Protocol"
 WEBSOCKETS = "graph.http.server.websocket:WebSocketProtocol"
@@ -57,8 +57,8 @@ class Protocol(HttpToolsProtocol):
     """HTTP by httptools, with a deadline for each request's head and body.
 
     A request that is incomplete at its deadline is cut off without an answer: its sender is gone,
-    or wants to hold the connection. So is a peer that does not read LEAST_READ bytes of its answer
-    in each BODY_TIMEOUT, of a stream in each STALL once HIGHEST bytes wait for it.
+    or wants to hold the connection. So is a peer that does not read MIN_READ bytes of its answer
+    in each BODY_TIMEOUT, of a stream in each STALL once HIGH_WATER_MARK bytes wait for it.
     """
 
     config: Config
@@ -106,7 +106,7 @@ class Protocol(HttpToolsProtocol):
         answering = self.cycle is not None and not self.cycle.response_complete
         if self._in_head or not (self._in_body or answering):
             # A request's head, or bytes between two requests, which never need end.
-            if self._head_size > LARGEST_HEAD:
+            if self._head_size > MAX_HEAD_BYTES:
                 self.transport.abort()
             elif self._deadline is None:
                 self._arm(self._head_limit)
@@ -163,7 +163,7 @@ class Protocol(HttpToolsProtocol):
             return
         if streamed is not None:
             bound_waiting(self.transport)
-            self.transport.set_write_buffer_limits(high=HIGHEST)
+            self.transport.set_write_buffer_limits(high=HIGH_WATER_MARK)
             self.config.heart.join(self)
         else:
             self.transport.set_write_buffer_limits()
@@ -203,7 +203,7 @@ class Protocol(HttpToolsProtocol):
 
     def _watch_reading(self, before: int | None = None) -> None:
         now = taken(self.transport)
-        if before is not None and now - before < LEAST_READ:
+        if before is not None and now - before < MIN_READ:
             self.stalled = True
             self.transport.abort()
         else:

@@ -7,7 +7,7 @@ start-up, such as modules and the schema, live as long as the process, so they a
 
 import gc
 
-YOUNG = 50_000
+YOUNG_GENERATION_SIZE = 50_000
 """The threshold of the youngest generation, in objects: more than the large answers have that are
 built at once, so that their objects are not looked through before they are freed."""
 
@@ -17,4 +17,4 @@ def freeze_after_collect() -> None:
     gc.collect()
     gc.freeze()
     _, *older = gc.get_threshold()
-    gc.set_threshold(YOUNG, *older)
+    gc.set_threshold(YOUNG_GENERATION_SIZE, *older)

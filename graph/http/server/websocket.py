@@ -22,11 +22,11 @@ from graph.http.server.keepalive import Keepalive
 from graph.http.server.tcp import PeerProgress, bound_waiting, taken
 from graph.http.stream.transport import (
     EXTENSION,
-    HIGHEST,
-    LEAST_READ,
-    MOST,
-    PATIENCE,
+    HIGH_WATER_MARK,
+    MAX_UNREAD_BYTES,
+    MIN_READ,
     STALL,
+    STALL_TIMEOUT,
     Receiver,
 )
 
@@ -74,7 +74,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound the buffers for a peer, here and in the kernel."""
         super().connection_made(transport)
-        self.transport.set_write_buffer_limits(high=HIGHEST)
+        self.transport.set_write_buffer_limits(high=HIGH_WATER_MARK)
         bound_waiting(self.transport)
 
     def handle_connect(self, event: Request) -> None:
@@ -165,8 +165,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         transport = self.transport
         if (
             self._timer is not None
-            and transport.get_write_buffer_size() > MOST
-            and self.loop.time() - self._paused_at > PATIENCE
+            and transport.get_write_buffer_size() > MAX_UNREAD_BYTES
+            and self.loop.time() - self._paused_at > STALL_TIMEOUT
         ):
             self._cut_off()
             return
@@ -300,7 +300,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._timer = self.loop.call_later(STALL, self._look_again)
 
     def _look_again(self) -> None:
-        if taken(self.transport) - self._taken < LEAST_READ:
+        if taken(self.transport) - self._taken < MIN_READ:
             self._cut_off()
         else:
             self._watch()

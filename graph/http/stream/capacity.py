@@ -13,7 +13,7 @@ from graph.settings import Settings
 
 Transport = Literal["websocket", "sse", "poll"]
 TRANSPORTS: tuple[Transport, ...] = ("websocket", "sse", "poll")
-WAIT = 5
+RETRY_AFTER = 5
 """Seconds after which another attempt may find room."""
 
 
@@ -34,7 +34,7 @@ class Capacity(Collector):
     def connect(self, transport: Transport, address: Hashable) -> None:
         """Count one more connection. Raises Refusal: 429 for the address, 503 for the process."""
         settings = self._settings
-        headers = {"Retry-After": str(WAIT)}
+        headers = {"Retry-After": str(RETRY_AFTER)}
         if sum(self._connections.values()) >= settings.live_connections:
             message = "This node has reached its maximum of live connections."
             raise Refusal(503, message, code="BUSY", headers=headers)
@@ -94,4 +94,6 @@ def _less(counter: Counter[Hashable], key: Hashable) -> None:
 
 def _too_many(where: str, maximum: int) -> Problem:
     message = f"There are at most {maximum} subscriptions {where}."
-    return Problem("RATE_LIMITED", message, limit="subscriptions", maximum=maximum, retryAfter=WAIT)
+    return Problem(
+        "RATE_LIMITED", message, limit="subscriptions", maximum=maximum, retryAfter=RETRY_AFTER
+    )

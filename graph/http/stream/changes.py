@@ -46,11 +46,11 @@ KINDS: dict[str, Kind] = {
 }
 """The kind of the stream, by the parameter that names its ID."""
 OTHERS = ("after", "first", "wait", "types", "fields")
-DEFAULT, MOST = 100, 100
+DEFAULT_PAGE, MAX_PAGE = 100, 100
 """Events of an answer."""
-LONGEST_WAIT = 50.0
+MAX_WAIT = 50.0
 """Seconds; proxies give up after sixty."""
-LONGEST_PAUSE = 1.0
+MAX_PAUSE = 1.0
 """Seconds between two queries where events of the stream do not match the request."""
 
 CHANGES = """
@@ -90,7 +90,7 @@ class Question:
     about: str
     id: str
     after: str | None = None
-    first: int = DEFAULT
+    first: int = DEFAULT_PAGE
     wait: float = 0.0
     types: list[str] | None = None
     fields: list[str] | None = None
@@ -205,7 +205,7 @@ class ChangesEndpoint:
                         async with asyncio.timeout_at(until):
                             await asyncio.sleep(pause)
                             await happened.wait()
-                    pause = min(pause * 2 or LONGEST_PAUSE / 8, LONGEST_PAUSE)
+                    pause = min(pause * 2 or MAX_PAUSE / 8, MAX_PAUSE)
                 happened.clear()
                 await self._renew(asking)
 
@@ -306,8 +306,8 @@ def read(query_string: bytes) -> Question:
         about[0],
         id,
         given.get("after"),
-        int(_number(given, "first", DEFAULT, MOST)),
-        _number(given, "wait", 0, LONGEST_WAIT),
+        int(_number(given, "first", DEFAULT_PAGE, MAX_PAGE)),
+        _number(given, "wait", 0, MAX_WAIT),
         _types(given),
         _names(given, "fields"),
     )

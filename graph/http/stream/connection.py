@@ -27,7 +27,7 @@ from graph.http.stream.capacity import Capacity, Transport
 log = structlog.get_logger("graph.http.access")
 
 NO_HEADERS = Headers({})
-FRESH = 0.5
+RIGHTS_TTL = 0.5
 """Seconds for which an operation uses rights that were loaded before."""
 Permit = Callable[[Operation], None]
 """A function that raises the Refusal of an operation that a transport does not run."""
@@ -135,7 +135,7 @@ class LiveConnection:
 
     async def reauthenticate(self) -> None:
         """Read them before an operation is run, as for a request. Raises UNAUTHENTICATED."""
-        fresh = asyncio.get_running_loop().time() - self._read_at < FRESH
+        fresh = asyncio.get_running_loop().time() - self._read_at < RIGHTS_TTL
         if not fresh and not await self.renew():
             over = Problem("UNAUTHENTICATED", "The credential is no longer valid.")
             self.ended(over)

@@ -24,7 +24,7 @@ from graph.http.operation.negotiate import GRAPHQL
 from graph.http.operation.params import Params
 from graph.http.request.endpoint import GraphQLEndpoint, require_safe
 from graph.http.stream.connection import Live, LiveConnection, RunningOperation, anything
-from graph.http.stream.transport import LEAST_READ, MOST, PATIENCE, STALL
+from graph.http.stream.transport import MAX_UNREAD_BYTES, MIN_READ, STALL, STALL_TIMEOUT
 
 EXTENSION = "gateway.stream"
 """The key in the extensions of the ASGI scope under which a server supervises streams."""
@@ -34,7 +34,7 @@ KEEP_ALIVE = 10.0
 does not supervise it."""
 COMMENT = b":\n\n"
 COMPLETE = b"event: complete\ndata:\n\n"
-LONGEST_CURSOR = 256
+MAX_CURSOR_LENGTH = 256
 START = {
     "type": "http.response.start",
     "status": 200,
@@ -63,7 +63,7 @@ class Streaming(Protocol):
     """The server's supervision of a stream, found under `EXTENSION`.
 
     Such a server checks every few seconds that the client still lives, and cuts off one that does
-    not read LEAST_READ bytes in each STALL once HIGHEST bytes wait for it.
+    not read MIN_READ bytes in each STALL once HIGHEST bytes wait for it.
     """
 
     stalled: bool
@@ -151,7 +151,7 @@ class Stream:
         """Run the operation and write its results, until it or the client ends."""
         headers = Headers(scope=self._scope)
         after = headers.get("last-event-id")
-        after = after and after[:LONGEST_CURSOR]
+        after = after and after[:MAX_CURSOR_LENGTH]
         permit = require_safe if self._scope["method"] == "GET" else anything
         operation = SseOperation(visit, self)
         task = operation.begin(params, headers, after, permit)
@@ -175,7 +175,7 @@ class Stream:
 
     async def ready(self) -> None:
         """Wait until the client has read most of its pending data, or is gone."""
-        while self._size > LEAST_READ and not self._gone:
+        while self._size > MIN_READ and not self._gone:
             self._room.clear()
             await self._room.wait()
 
@@ -187,7 +187,7 @@ class Stream:
             return
         now = asyncio.get_running_loop().time()
         self._since = self._since if self._size else now
-        if self._size > MOST and now - self._since > PATIENCE:
+        if self._size > MAX_UNREAD_BYTES and now - self._since > STALL_TIMEOUT:
             self._stalled = True
             if self._server is not None:
                 self._server.abort()
@@ -254,8 +254,8 @@ class Stream:
 
     async def _flush(self, send: Send) -> None:
         waiting, self._waiting = b"".join(self._waiting), []
-        for start in range(0, len(waiting), LEAST_READ):
-            chunk = waiting[start : start + LEAST_READ]
+        for start in range(0, len(waiting), MIN_READ):
+            chunk = waiting[start : start + MIN_READ]
             async with asyncio.timeout(STALL if self._server is None else None):
                 await send(_body(chunk))
             self._size -= len(chunk)

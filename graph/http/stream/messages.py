@@ -13,7 +13,7 @@ from graph.http.operation.json_text import read_json
 from graph.http.operation.params import Params, from_members
 
 PROTOCOL = "graphql-transport-ws"
-LONGEST_ID = 256
+MAX_ID_LENGTH = 256
 """Characters of an operation's id; clients send a UUID or a number."""
 
 
@@ -73,8 +73,8 @@ def read(text: str | bytes) -> Message:
             return Message(type_, payload=payload)
         case "subscribe" | "complete":
             id = members.get("id")
-            if not isinstance(id, str) or not 0 < len(id) <= LONGEST_ID:
-                raise BadMessage(f"The id is a string of 1 to {LONGEST_ID} characters.")
+            if not isinstance(id, str) or not 0 < len(id) <= MAX_ID_LENGTH:
+                raise BadMessage(f"The id is a string of 1 to {MAX_ID_LENGTH} characters.")
             return Message(type_, id, payload)
     raise BadMessage("A message has one of the types of the protocol.")
 

@@ -23,10 +23,10 @@ log = structlog.get_logger("graph.http.access")
 
 RATE, BURST = 50.0, 100.0
 """Messages a second that are taken of a client for long, and at once. More have to wait."""
-MOST_RUNNING = 50
+MAX_RUNNING = 50
 """Operations of one connection that are run at once, beside those that are followed."""
 WEBSOCKET: Final = "websocket"
-LONGEST_REASON = 123
+MAX_REASON_LENGTH = 123
 """Bytes of a closing reason (RFC 6455, section 5.5)."""
 END = b"}"
 CREDENTIALS = ("authorization", "dpop")
@@ -130,7 +130,7 @@ class Socket:
         """Say why, and end the connection with all that runs in it."""
         self._code = int(code)
         self.wire.resume()  # or the peer's goodbye would not be read
-        self.wire.close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
+        self.wire.close(code, reason.encode()[:MAX_REASON_LENGTH].decode(errors="ignore"))
         self.lost()
 
     def send(self, type_: str, **members: Any) -> None:
@@ -168,7 +168,7 @@ class Socket:
     def _wait(self) -> float | None:
         """Return the seconds until the next message is read; None: until an operation ends."""
         followed = self._visit.subscriptions if self._visit else 0
-        if len(self._running) - followed >= MOST_RUNNING:
+        if len(self._running) - followed >= MAX_RUNNING:
             return None
         return self._bucket.wait(1, self._now())
 

@@ -12,11 +12,11 @@ from typing import Protocol
 from starlette.types import Receive, Send
 
 EXTENSION = "gateway.wire"
-HIGHEST = 256 * 1024
+HIGH_WATER_MARK = 256 * 1024
 """Bytes that may wait for a peer before it is watched."""
-LEAST_READ, STALL = 16 * 1024, 2.0
+MIN_READ, STALL = 16 * 1024, 2.0
 """Bytes that a peer which is watched takes in each so many seconds, or loses the connection."""
-MOST, PATIENCE = 16 * HIGHEST, 1.0
+MAX_UNREAD_BYTES, STALL_TIMEOUT = 16 * HIGH_WATER_MARK, 1.0
 """The bytes waiting for a peer past which it is cut off, once it has been slow for so many seconds:
 it has a chance to read a burst."""
 
@@ -77,7 +77,7 @@ class _Queued:
             return
         now = asyncio.get_running_loop().time()
         self.since = self.since if self.waiting else now
-        if self.size > MOST and now - self.since > PATIENCE:
+        if self.size > MAX_UNREAD_BYTES and now - self.since > STALL_TIMEOUT:
             self.overrun = True
             return
         message = start + payload + end
@@ -86,7 +86,7 @@ class _Queued:
         self.more.set()
 
     async def ready(self) -> None:
-        while self.size > HIGHEST and not self.over:
+        while self.size > HIGH_WATER_MARK and not self.over:
             self.room.clear()
             await self.room.wait()
 
@@ -144,7 +144,7 @@ async def bridge_asgi(receiver: Connectable, receive: Receive, send: Send) -> No
 async def _flush(wire: _Queued, send: Send) -> None:
     while wire.waiting:
         message = wire.waiting.popleft()
-        async with asyncio.timeout(STALL * (1 + len(message) // LEAST_READ)):
+        async with asyncio.timeout(STALL * (1 + len(message) // MIN_READ)):
             await send({"type": "websocket.send", "text": message.decode()})
         wire.size -= len(message)
         wire.room.set()

@@ -28,11 +28,11 @@ from graph.platform.jobs.types import Job
 
 PREFIX = "external."
 """The beginning of kinds that workers outside run; all others are the gateway's."""
-MOST_JOBS, MOST_KINDS = 100, 50
-SHORTEST_LEASE, LONGEST_LEASE = 5, 3600
-LONGEST_JSON = 64_000
+MAX_JOBS, MAX_KINDS = 100, 50
+MIN_LEASE, MAX_LEASE = 5, 3600
+MAX_JSON_LENGTH = 64_000
 """Bytes of arguments or of a result, at most."""
-LONGEST_REASON, LONGEST_MESSAGE, LONGEST_NAME = 2000, 500, 100
+MAX_REASON_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH = 2000, 500, 100
 
 
 @input_for(Job, "A job to create, for a worker outside of the gateway.")
@@ -60,15 +60,14 @@ class JobCreateInput:
 @strawberry.input(description="The jobs to claim.")
 class JobsClaimInput:
     kinds: list[str] = strawberry.field(
-        description=f"The kinds of jobs, 1 to {MOST_KINDS}. Each begins with `{PREFIX}`."
+        description=f"The kinds of jobs, 1 to {MAX_KINDS}. Each begins with `{PREFIX}`."
     )
     first: int = strawberry.field(
-        default=1, description=f"The maximum number of jobs, 1 to {MOST_JOBS}."
+        default=1, description=f"The maximum number of jobs, 1 to {MAX_JOBS}."
     )
     lease_seconds: int = strawberry.field(
         default=60,
-        description=f"The time in seconds until the lease expires, {SHORTEST_LEASE} to"
-        f" {LONGEST_LEASE}.",
+        description=f"The time in seconds until the lease expires, {MIN_LEASE} to {MAX_LEASE}.",
     )
     worker: str = strawberry.field(
         default="external", description="The name of the worker, shown as `Job.worker`."
@@ -110,8 +109,7 @@ LeaseId = Annotated[UUID, strawberry.argument(description="The ID of the lease."
 LeaseSeconds = Annotated[
     int,
     strawberry.argument(
-        description=f"The time in seconds until the lease expires, {SHORTEST_LEASE} to"
-        f" {LONGEST_LEASE}."
+        description=f"The time in seconds until the lease expires, {MIN_LEASE} to {MAX_LEASE}."
     ),
 ]
 Progress = Annotated[
@@ -139,7 +137,7 @@ def _refuse(message: str, *field: str | int) -> NoReturn:
 def _require_kind(kind: str, *field: str | int) -> None:
     rest = kind.removeprefix(PREFIX)
     known = set("abcdefghijklmnopqrstuvwxyz0123456789_.")
-    if rest == kind or not rest or len(kind) > db.LONGEST_KIND or not set(rest) <= known:
+    if rest == kind or not rest or len(kind) > db.MAX_KIND_LENGTH or not set(rest) <= known:
         _refuse(f"Must begin with `{PREFIX}`, and have lower-case letters, digits, _ and .", *field)
 
 
@@ -147,8 +145,8 @@ def _object(value: Any, *field: str | int) -> dict[str, Any] | None:
     """Return the JSON object. Raises INVALID for anything else, and for a large one."""
     if value is None:
         return None
-    if not isinstance(value, dict) or len(orjson.dumps(value, default=str)) > LONGEST_JSON:
-        _refuse(f"Must be a JSON object of at most {LONGEST_JSON:,} bytes.", *field)
+    if not isinstance(value, dict) or len(orjson.dumps(value, default=str)) > MAX_JSON_LENGTH:
+        _refuse(f"Must be a JSON object of at most {MAX_JSON_LENGTH:,} bytes.", *field)
     return value
 
 
@@ -216,13 +214,13 @@ async def _held(info: Info, call: Any) -> Any:
 
 
 async def jobs_claim(info: Info, input: Input[JobsClaimInput]) -> JobsClaimPayload | None:
-    if not 0 < len(input.kinds) <= MOST_KINDS:
-        _refuse(f"Must have 1 to {MOST_KINDS} items.", "input", "kinds")
+    if not 0 < len(input.kinds) <= MAX_KINDS:
+        _refuse(f"Must have 1 to {MAX_KINDS} items.", "input", "kinds")
     for place, kind in enumerate(input.kinds):
         _require_kind(kind, "input", "kinds", place)
-    _between(input.first, 1, MOST_JOBS, "input", "first")
-    _between(input.lease_seconds, SHORTEST_LEASE, LONGEST_LEASE, "input", "leaseSeconds")
-    worker = _text(input.worker, LONGEST_NAME, "input", "worker")
+    _between(input.first, 1, MAX_JOBS, "input", "first")
+    _between(input.lease_seconds, MIN_LEASE, MAX_LEASE, "input", "leaseSeconds")
+    worker = _text(input.worker, MAX_NAME_LENGTH, "input", "worker")
     async with writing(info) as transaction:
         tenants = _administered(transaction)
         if not tenants:
@@ -253,11 +251,11 @@ async def job_extend(
     progress: Progress = None,
     message: Message = None,
 ) -> JobExtendPayload | None:
-    _between(lease_seconds, SHORTEST_LEASE, LONGEST_LEASE, "leaseSeconds")
+    _between(lease_seconds, MIN_LEASE, MAX_LEASE, "leaseSeconds")
     if progress is not None:
         _between(progress, 0, 1, "progress")
     if message is not None:
-        _text(message, LONGEST_MESSAGE, "message")
+        _text(message, MAX_MESSAGE_LENGTH, "message")
     time = timedelta(seconds=lease_seconds)
     held = await _held(
         info, lambda t: job_queue.extend_as_worker(id, lease_id, time, progress, message, t)
@@ -279,7 +277,7 @@ async def job_complete(
 async def job_fail(
     info: Info, id: Id, lease_id: LeaseId, error: Reason, final: Final = False
 ) -> JobEndPayload | None:
-    reason = _text(error, LONGEST_REASON, "error")
+    reason = _text(error, MAX_REASON_LENGTH, "error")
     status = await _held(
         info, lambda t: job_queue.end_as_worker(id, lease_id, None, reason, t, final=final)
     )

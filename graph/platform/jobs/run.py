@@ -15,7 +15,7 @@ from graph.platform.jobs.kinds import JobFailed
 
 STEP = 0.05
 """The least progress that is stored, of 1: each step is an event for those who follow the job."""
-LONGEST_MESSAGE = 500
+MAX_MESSAGE_LENGTH = 500
 
 
 class LeaseLost(Exception):
@@ -67,7 +67,7 @@ class Run:
         if share - self._reported < STEP and share < 1:
             return
         self._reported = share
-        message = message[:LONGEST_MESSAGE] if message else None
+        message = message[:MAX_MESSAGE_LENGTH] if message else None
         async with self.database.auth.lend(NOBODY) as lent:
             held = await job_queue.report(lent, self.job.id, self.job.lease_id, share, message)
         if not held:

@@ -10,7 +10,7 @@ from db.requirements.properties import PropertyType
 from db.text import as_identifier
 from graph.requirements.exchange.csv_table import CsvRow, read_table
 from graph.requirements.exchange.draft import (
-    LONGEST_NAME,
+    MAX_NAME_LENGTH,
     Draft,
     DraftDocument,
     DraftProperty,
@@ -167,11 +167,11 @@ class _Table:
             id = as_identifier(values.pop("external_id", "")) or None
         except Problem as problem:
             raise refused(self.source.name, f"{row.place}: {problem.message}") from None
-        if len(id or "") > LONGEST_NAME:
-            message = f"{row.place} has an id of more than {LONGEST_NAME} characters."
+        if len(id or "") > MAX_NAME_LENGTH:
+            message = f"{row.place} has an id of more than {MAX_NAME_LENGTH} characters."
             raise refused(self.source.name, message)
         name = values.pop("name", "")
-        if len(name) > LONGEST_NAME:
+        if len(name) > MAX_NAME_LENGTH:
             self.cut.append(row)
             properties[self.name_column] = name
         try:
@@ -229,7 +229,7 @@ class _Table:
             )
         if self.cut:
             notes.append(
-                f"{_rows(len(self.cut))} with a name of more than {LONGEST_NAME} characters;"
+                f"{_rows(len(self.cut))} with a name of more than {MAX_NAME_LENGTH} characters;"
                 " it is cut, and kept whole as a property."
             )
         return notes

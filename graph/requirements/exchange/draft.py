@@ -19,10 +19,10 @@ from db.requirements.requirements import (
 )
 from db.text import as_identifier, as_name
 
-LONGEST_NAME = 500
+MAX_NAME_LENGTH = 500
 """The most characters in a name or an external ID, as in the tables."""
 
-LONGEST_TEXT = 131_072
+MAX_TEXT_LENGTH = 131_072
 """The most characters in any other text: the limit of Python's CSV reader, and of search."""
 
 Progress = Callable[[str, int, int], None]
@@ -149,4 +149,4 @@ def _id(text: str | None) -> str | None:
 def fitting_name(text: str) -> str:
     """Return the text as a stored name (`db.text`): in one line, cut to the length of a name."""
     line = as_name(" ".join(part for line in text.splitlines() if (part := line.strip())))
-    return line if len(line) <= LONGEST_NAME else line[: LONGEST_NAME - 1] + "…"
+    return line if len(line) <= MAX_NAME_LENGTH else line[: MAX_NAME_LENGTH - 1] + "…"

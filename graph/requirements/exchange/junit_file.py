@@ -16,7 +16,7 @@ from lxml import etree
 from db.requirements.testing import ExecutionStatus
 from db.text import as_identifier, as_name
 from graph.kit.scalars import moment
-from graph.requirements.exchange.draft import LONGEST_NAME, Limits, refused
+from graph.requirements.exchange.draft import MAX_NAME_LENGTH, Limits, refused
 from graph.requirements.exchange.source import Source
 from graph.requirements.exchange.xml_source import parsed_xml, strip_namespace
 
@@ -27,15 +27,15 @@ REQUIREMENTS = frozenset(
 )
 """The names of properties, in lower case, that hold identifiers."""
 
-LONGEST_NOTES = 10_000
+MAX_NOTES_LENGTH = 10_000
 """The most characters of a failure's message and text that are kept."""
-DEEPEST = 20
+MAX_DEPTH = 20
 """The most levels of nested suites."""
-MOST_REQUIREMENTS = 500
+MAX_REQUIREMENTS = 500
 """The most requirements that one test case may name."""
-LONGEST_SHOWN = 50
+MAX_SHOWN_LENGTH = 50
 """The most characters of a name that a note shows."""
-MOST_WORDS = 50
+MAX_WORDS = 50
 """The most words of a name among which an identifier is looked for."""
 
 _SPLIT = re.compile(r"[\s,;:()\[\]{}<>|@\"']+")
@@ -129,8 +129,8 @@ def _suites(
     source: Source, above: Iterable[Any], unread: Unread, shared: Values = (), depth: int = 0
 ) -> Iterator[tuple[Any, Values]]:
     """Yield all suites with their properties and those of the suites around them."""
-    if depth == DEEPEST:
-        message = f"suites are nested more than {DEEPEST} levels deep."
+    if depth == MAX_DEPTH:
+        message = f"suites are nested more than {MAX_DEPTH} levels deep."
         raise refused(source.name, message)
     for suite in above:
         unread.look(suite)
@@ -150,7 +150,7 @@ def _properties(element: Any, unread: Unread, known: frozenset[str]) -> Values:
         if name in known:
             read.append((name, (each.value or each._elem.text or "").strip()))  # noqa: SLF001
         else:
-            unread.properties[(each.name or "")[:LONGEST_SHOWN]] += 1
+            unread.properties[(each.name or "")[:MAX_SHOWN_LENGTH]] += 1
     return tuple(read)
 
 
@@ -161,36 +161,36 @@ def _case(
     own = _properties(case, unread, IDS | TAGS | REQUIREMENTS)
     title, name = as_name(case.name or ""), ".".join(filter(None, (case.classname, case.name)))
     name = as_identifier(name)
-    if len(name) > LONGEST_NAME:
-        unread.parts[f"A name is cut off after {LONGEST_NAME} characters"] += 1
-    title, name = title[:LONGEST_NAME], name[:LONGEST_NAME]
+    if len(name) > MAX_NAME_LENGTH:
+        unread.parts[f"A name is cut off after {MAX_NAME_LENGTH} characters"] += 1
+    title, name = title[:MAX_NAME_LENGTH], name[:MAX_NAME_LENGTH]
     ids = [value for key, value in own if key in IDS]
     tags = [tag for key, value in own if key in TAGS for tag in _LIST.split(value)]
-    words = _SPLIT.split(title)[:MOST_WORDS]
+    words = _SPLIT.split(title)[:MAX_WORDS]
     named = [value for key, value in (*own, *shared) if key in REQUIREMENTS]
     requirements = [part for value in named for part in _LIST.split(value)]
-    if len(requirements) > MOST_REQUIREMENTS:
-        message = f"{name!r} names more than {MOST_REQUIREMENTS} requirements."
+    if len(requirements) > MAX_REQUIREMENTS:
+        message = f"{name!r} names more than {MAX_REQUIREMENTS} requirements."
         raise refused(source.name, message)
     for value in (*ids, *requirements):
-        if len(value) > LONGEST_NAME:
-            unread.parts[f"An identifier has more than {LONGEST_NAME} characters"] += 1
+        if len(value) > MAX_NAME_LENGTH:
+            unread.parts[f"An identifier has more than {MAX_NAME_LENGTH} characters"] += 1
     status, notes = _result(case)
-    if len(notes) > LONGEST_NOTES:
-        unread.parts[f"The text of a failure is cut off after {LONGEST_NOTES:,} characters"] += 1
+    if len(notes) > MAX_NOTES_LENGTH:
+        unread.parts[f"The text of a failure is cut off after {MAX_NOTES_LENGTH:,} characters"] += 1
     return JUnitCase(
         name=name or "unnamed",
         title=title or name or "unnamed",
         ids=_identifiers([*ids, name, title, *tags, *words]),
         requirements=_identifiers(requirements),
         status=status,
-        notes=notes[:LONGEST_NOTES],
+        notes=notes[:MAX_NOTES_LENGTH],
         at=at,
     )
 
 
 def _identifiers(texts: Iterable[str]) -> tuple[str, ...]:
-    read = (as_identifier(text) for text in texts if len(text) <= LONGEST_NAME)
+    read = (as_identifier(text) for text in texts if len(text) <= MAX_NAME_LENGTH)
     return tuple(dict.fromkeys(text for text in read if text))
 
 

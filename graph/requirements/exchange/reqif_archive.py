@@ -15,7 +15,7 @@ from graph.requirements.exchange.source import Source
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 """The first bytes of an archive, and those of an empty one."""
 
-MOST_MEMBERS = 10_000
+MAX_MEMBERS = 10_000
 ENCRYPTED = 0x1
 """The flag of an encrypted member (PKWARE's APPNOTE, section 4.4.4)."""
 
@@ -33,8 +33,8 @@ def unpacked(source: Source, limits: Limits) -> tuple[list[Source], int]:
         raise refused(source.name, f"this is not a zip archive: {error}.") from None
     with archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
-        if len(members) > MOST_MEMBERS:
-            raise refused(source.name, f"the archive holds more than {MOST_MEMBERS:,} files.")
+        if len(members) > MAX_MEMBERS:
+            raise refused(source.name, f"the archive holds more than {MAX_MEMBERS:,} files.")
         for member in members:
             _refuse_outside(source, member)
         wanted = [m for m in members if PurePosixPath(m.filename).suffix.lower() == ".reqif"]

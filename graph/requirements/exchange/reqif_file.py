@@ -18,8 +18,8 @@ from reqif.reqif_bundle import ReqIFBundle
 from db.problem import Problem
 from db.requirements.collaboration import TraceLinkType
 from graph.requirements.exchange.draft import (
-    LONGEST_NAME,
-    LONGEST_TEXT,
+    MAX_NAME_LENGTH,
+    MAX_TEXT_LENGTH,
     Draft,
     DraftBlock,
     DraftDocument,
@@ -224,10 +224,9 @@ class _Reader:
     def requirement(self, object_: ReqIFSpecObject) -> DraftRequirement:
         values = self.definitions.values(object_.spec_object_type, object_.attributes)
         for name, value in values.items():
-            if isinstance(value, str) and len(value) > LONGEST_TEXT:
-                message = (
-                    f"{name} of {object_.identifier!r} has more than {LONGEST_TEXT:,} characters."
-                )
+            if isinstance(value, str) and len(value) > MAX_TEXT_LENGTH:
+                limit = f"{MAX_TEXT_LENGTH:,} characters"
+                message = f"{name} of {object_.identifier!r} has more than {limit}."
                 raise refused(self.source.name, message)
         targets = self.targets(object_, tuple(values))
         fields: dict[str, Any] = {}
@@ -249,7 +248,7 @@ class _Reader:
                 properties[name] = value
                 self.kept.add(name)
         name = fields.get("name") or object_.long_name or ""
-        if len(name) > LONGEST_NAME:
+        if len(name) > MAX_NAME_LENGTH:
             properties["ReqIF.Name"] = name
         fields["name"] = fitting_name(name) or _name_from(object_, fields, properties)
         return DraftRequirement(**fields, external_id=object_.identifier, properties=properties)

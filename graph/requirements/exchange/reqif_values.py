@@ -19,7 +19,7 @@ from graph.requirements.exchange.draft import DraftProperty
 from graph.requirements.exchange.typed import property_of
 from graph.requirements.exchange.xhtml import plain_text
 
-SMALLEST, LARGEST = -(2**63), 2**63 - 1
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 """The range of integers that every JSON reader here can hold; others stay text."""
 
 
@@ -136,7 +136,7 @@ def _integer(text: str) -> int | str:
         number = int(text)
     except ValueError:
         return text
-    return number if SMALLEST <= number <= LARGEST else text
+    return number if MIN_INTEGER <= number <= MAX_INTEGER else text
 
 
 def _real(text: str) -> float | str:

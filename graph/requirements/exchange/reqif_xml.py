@@ -12,7 +12,7 @@ from lxml import etree
 from reqif.parser import ReqIFParser
 from reqif.reqif_bundle import ReqIFBundle
 
-from graph.requirements.exchange.draft import LONGEST_NAME, Limits, refused
+from graph.requirements.exchange.draft import MAX_NAME_LENGTH, Limits, refused
 from graph.requirements.exchange.reqif_defaults import fill_defaults
 from graph.requirements.exchange.source import Source
 from graph.requirements.exchange.xml_source import parsed_xml, strip_namespace
@@ -94,9 +94,9 @@ def _identifier(source: Source, element: Any) -> str:
     if not identifier.strip():
         where = f"line {element.sourceline}: <{element.tag}>"
         raise refused(source.name, f"{where} has no IDENTIFIER.")
-    if len(identifier) > LONGEST_NAME:
+    if len(identifier) > MAX_NAME_LENGTH:
         where = f"line {element.sourceline}: an IDENTIFIER"
-        raise refused(source.name, f"{where} has more than {LONGEST_NAME} characters.")
+        raise refused(source.name, f"{where} has more than {MAX_NAME_LENGTH} characters.")
     return identifier
 
 

@@ -9,14 +9,14 @@ from uuid import UUID
 from auth.session import Transaction
 from db.requirements.documents import Document
 
-LONGEST = 55
+MAX_LENGTH = 55
 """The most characters of a base, which leaves eight of a slug's 63 for a number."""
 
 
 def slug_of(name: str) -> str:
     """Return the name as one DNS label, without accents and characters that are not Latin."""
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
-    return "-".join(re.findall("[a-z0-9]+", plain))[:LONGEST].strip("-") or "document"
+    return "-".join(re.findall("[a-z0-9]+", plain))[:MAX_LENGTH].strip("-") or "document"
 
 
 async def free_slug(

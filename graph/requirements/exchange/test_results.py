@@ -26,7 +26,7 @@ from graph.requirements.exchange.source import Source
 from graph.requirements.recording import derive, record_rows
 from graph.requirements.sql.test_pairs import TestPairs
 
-MOST_NAMES = 1_000
+MAX_NAMES = 1_000
 """The most names that a result lists."""
 BATCH = 100
 """Rows of one step."""
@@ -135,9 +135,9 @@ async def import_results(
             await transaction.abandon()
     for names in (result.unknown, result.unassigned, result.missing):
         names[:] = [*dict.fromkeys(names)]
-        if len(names) > MOST_NAMES:
-            result.notes.append(f"Of a list of {len(names):,} names {MOST_NAMES:,} are shown.")
-        del names[MOST_NAMES:]
+        if len(names) > MAX_NAMES:
+            result.notes.append(f"Of a list of {len(names):,} names {MAX_NAMES:,} are shown.")
+        del names[MAX_NAMES:]
     return result
 
 

@@ -14,16 +14,16 @@ from db.problem import Problem
 from db.requirements.documents import Document
 from db.requirements.properties import Property, PropertyType
 from db.text import as_identifier
-from graph.requirements.definitions import MOST_CHOICES, Definition, require_options
+from graph.requirements.definitions import MAX_CHOICES, Definition, require_options
 from graph.requirements.exchange.draft import Draft, DraftProperty
 from graph.requirements.exchange.fields import LIST_SEPARATORS, listed
 from graph.requirements.exchange.result import ImportResult
-from graph.requirements.property_limits import MOST_PROPERTIES, room
+from graph.requirements.property_limits import MAX_PROPERTIES, room
 from graph.requirements.property_values import Applying, Definitions, members_among
 
-MOST_NOTED = 10
+MAX_NOTED = 10
 """Values of one property that a note lists."""
-LONGEST_SHOWN = 80
+MAX_SHOWN_LENGTH = 80
 """Characters of a value in a note."""
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -92,8 +92,8 @@ class TypedProperties:
     def notes(self) -> Iterator[str]:
         """Yield a sentence for each property with values that do not fit or were left out."""
         for key, values in self._unfit.items():
-            shown = listed(value[:LONGEST_SHOWN] for value, _ in values.most_common(MOST_NOTED))
-            more = " and others" if len(values) > MOST_NOTED else ""
+            shown = listed(value[:MAX_SHOWN_LENGTH] for value, _ in values.most_common(MAX_NOTED))
+            more = " and others" if len(values) > MAX_NOTED else ""
             yield (
                 f"{key} takes no such values: {shown}{more} (values: {values.total()});"
                 " they are kept as in the file."
@@ -148,7 +148,7 @@ async def _define(
         )
     if beyond:
         result.notes.append(
-            f"{listed(beyond)} are not defined as properties: the project has {MOST_PROPERTIES}"
+            f"{listed(beyond)} are not defined as properties: the project has {MAX_PROPERTIES}"
             " already."
         )
     transaction.add(*rows)
@@ -171,7 +171,7 @@ def property_of(key: str, type_: PropertyType, choices: Iterable[str] = ()) -> D
     """Return a property that a file defines, or None if its key or choices cannot be stored."""
     try:
         labels = list(dict.fromkeys(as_identifier(label) for label in choices if label.strip()))
-        if as_identifier(key) != key or len(labels) > MOST_CHOICES:
+        if as_identifier(key) != key or len(labels) > MAX_CHOICES:
             return None
     except Problem:
         return None

@@ -37,9 +37,9 @@ DOWNWARDS = frozenset({TraceLinkType.PARENT_OF})
 """The types whose source is upstream of the target; of all other types the target is upstream."""
 DIRECTED = tuple(type_ for type_ in TraceLinkType if type_ not in BOTH_WAYS)
 """The types that are followed unless others are named."""
-DEEPEST = 100
+MAX_DEPTH = 100
 """Links between an object and what is reached from it, at most."""
-MOST_REACHED = 50_000
+MAX_REACHED = 50_000
 """Objects after which no further level is read."""
 
 
@@ -223,7 +223,7 @@ def _reached(labels: tuple[EntityType, ...]) -> Select[Any]:
         .select_from(levels.join(level, true()))
         .where(
             levels.c.depth < bindparam("depth", type_=Integer),
-            func.cardinality(levels.c.known) < literal_column(str(MOST_REACHED), Integer),
+            func.cardinality(levels.c.known) < literal_column(str(MAX_REACHED), Integer),
             level.c.id.is_not(None),
         )
     )
