@@ -200,6 +200,10 @@ class Query:
         return 2**40
 
     @strawberry.field
+    def text(self, size: int) -> str:
+        return "x" * size
+
+    @strawberry.field
     def missing(self) -> str:
         return None  # type: ignore[return-value]
 

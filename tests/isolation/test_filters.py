@@ -113,15 +113,26 @@ def readable(canaries: Any, person: str, name: str) -> set[str]:
     return {str(row.id) for row in rows if canaries.may_read(person, row)}
 
 
+def placed(canaries: Any, name: str) -> list[Any]:
+    """Return a row of each place, or of each organization where the list has rows there alone."""
+    found = {}
+    for tenant, zone in PLACES:
+        rows = canaries.rows(tenant=tenant, table=TABLES[LISTS[name]])
+        there = [row for row in rows if row.zone == zone]
+        there = there or [row for row in rows if row.zone == "organization"]
+        found[there[0].id] = there[0]
+    return [*found.values()]
+
+
 @pytest.mark.parametrize("name", LISTS)
 async def test_no_filter_finds_or_counts_what_is_hidden(canaries, name):
     found, hidden = [], []
     fewest = 2 if name in FOUND_BY_ID else 6
-    for tenant, zone in PLACES:
-        place = "organization" if name == "organizations" else zone
-        row = canaries.row(tenant, place, TABLES[LISTS[name]])
+    rows = placed(canaries, name)
+    person = next(p for p in ("member", "owner") if any(canaries.may_read(p, r) for r in rows))
+    for row in rows:
         ways = ways_to_find(canaries, name, row)
-        if canaries.may_read("member", row):
+        if canaries.may_read(person, row):
             found += [(way, {str(row.id)}) for way in ways]
         else:
             filters = [way["filter"] for way in ways if "filter" in way]
@@ -129,9 +140,9 @@ async def test_no_filter_finds_or_counts_what_is_hidden(canaries, name):
             assert len(filters) >= fewest
             hidden += [(way, set()) for way in [{"filter": {"or": filters}}, *searches]]
     assert len(found) >= fewest
-    assert len(hidden) > 2
+    assert len(hidden) >= 2
     ways = [way for way, _ in found + hidden]
-    pages = await ask(canaries, "member", name, ways)
+    pages = await ask(canaries, person, name, ways)
     for (way, expected), page in zip(found + hidden, pages, strict=True):
         assert ids(page) == expected, way
         assert page["totalCount"] == len(expected), way

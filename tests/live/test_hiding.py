@@ -102,7 +102,7 @@ async def test_what_a_deleted_document_hides_is_told_in_its_project(world, follo
 
 
 async def test_more_than_is_told_one_by_one_is_to_be_read_again(world, follow_ready, monkeypatch):
-    monkeypatch.setattr("graph.live.executions.MOST_BENEATH", 1)
+    monkeypatch.setattr("graph.live.executions.MAX_BENEATH", 1)
     await create(world, "One too many")
     follower = await follow_ready("viewer", narrowed(DOCUMENT), id=world.document)
     await world.ask("editor", BLOCK_DELETE, id=world.block, v=1)

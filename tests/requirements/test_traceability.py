@@ -192,4 +192,4 @@ async def test_pages_of_a_download_follow_each_other(world, traced, get, monkeyp
     assert (await first).status_code == 200
     monkeypatch.setattr(downloads, "MAX_COLUMNS", 2)
     answer = await get("owner", path)
-    assert (answer.status_code, "at most 2 fit" in answer.text) == (400, True)
+    assert (answer.status_code, "the maximum is 2" in answer.text) == (400, True)
