@@ -90,7 +90,8 @@ def site(url: str) -> Starlette:
         return JSONResponse({"method": request.method, **headers})
 
     async def slow(_):
-        await asyncio.sleep(60)
+        await asyncio.sleep(1)
+        return Response()
 
     other = url.replace("127.0.0.1", "other.example")
     return Starlette(
