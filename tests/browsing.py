@@ -29,7 +29,7 @@ PICTURES = os.environ.get("GATEWAY_PICTURES")
 
 
 class Complaints:
-    """What a browser's console says of a page, but for the messages that its test expects.
+    """Collects the messages of a browser's console, except those that a test expects.
 
     The console tells of an answer when the browser gets to it, which may be long after the page
     has shown it, and even when it is being closed. So a test never looks at the messages of a

@@ -41,7 +41,7 @@ from db.base import Part, Readable
 PARENT: ColumnElement[UUID] = literal_column("parent.id", Uuid)
 """The current parent of a lateral query, at any depth within it."""
 SPACE, T, OFFSET = (literal_column(f"'{text}'", Text) for text in (" ", "T", ":00"))
-"""What makes ISO 8601 of a time as PostgreSQL writes it: 2026-11-30 20:14:02.5+00."""
+"""Texts that turn a time of PostgreSQL, such as 2026-11-30 20:14:02.5+00, into ISO 8601."""
 MANY = 3
 """The size class of lists that are too long for a page of each scope."""
 

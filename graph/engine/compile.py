@@ -53,7 +53,7 @@ MEMBER = 24
 CURSOR = 300
 """Bytes of a cursor, at most, beside the sort keys."""
 ENCODED = 8
-"""How many bytes a byte of a sort key takes in a cursor, at most: escaped in JSON, in base 64."""
+"""The maximum bytes in a cursor for a byte of a sort key, escaped in JSON and in base 64."""
 
 
 class Compiler:

@@ -137,7 +137,7 @@ class OperationPlan:
     roots: list[Any]
     serial: bool
     uses: int | None
-    """How often the answer holds a byte that was read, at most; None if that is not known: a row
+    """The maximum number of times that the answer holds a byte read; None if it is unknown: a row
     that many rows name is written for each of them, and resolvers write what they like."""
     width: int
     """Bytes of an answer for each row, at most, beside the texts that were read."""

@@ -1,1 +1,1 @@
-"""What all products use and none owns: background jobs."""
+"""Services that all products share: background jobs and the storage of files."""

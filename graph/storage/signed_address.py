@@ -11,7 +11,7 @@ from graph.settings import Settings
 
 SIGNATURE, EXPIRES = "signature", "expires"
 KIND = b"address\0"
-"""What separates these signatures from others with the same secret."""
+"""The domain separator of these signatures among others with the same secret."""
 
 
 class SignedAddress:

@@ -37,8 +37,7 @@ class Remarks:
     notices: set[UUID] = field(default_factory=set)
     """Notifications of the gateway, which need no right of the viewer."""
     unprompted: set[UUID] = field(default_factory=set)
-    """Those among them that no act of the viewer has caused: they have no author, and count as no
-    request."""
+    """Notifications without an author, such as reminders, which do not count as requests."""
 
 
 class Writer(Protocol):

@@ -29,7 +29,7 @@ A_VALUE = 10
 
 
 class Held(NamedTuple):
-    """What selections hold: the size of literals, and how often each variable is used."""
+    """The size of the literals in selections, and the number of uses of each variable."""
 
     literals: int
     uses: Mapping[str, int]

@@ -31,7 +31,7 @@ class Principal(NamedTuple):
 
 
 class Charge:
-    """What the principals of one operation have paid for it."""
+    """The cost of one operation, charged to its principals."""
 
     __slots__ = ("_limits", "principals")
 

@@ -75,7 +75,7 @@ SHOWN = 10
 
 @dataclass
 class Unread:
-    """What is not taken over from a file, counted."""
+    """Counts the parts of a file that are not imported."""
 
     elements: Counter[str] = field(default_factory=Counter)
     properties: Counter[str] = field(default_factory=Counter)
@@ -87,7 +87,7 @@ class Unread:
         self.elements.update(name for name in names if name not in READ)
 
     def notes(self) -> list[str]:
-        """Return a sentence for each kind of what is not taken over."""
+        """Return a sentence for each kind of part that is not imported."""
         said = []
         for what, counts in (("elements", self.elements), ("properties", self.properties)):
             if counts:

@@ -32,7 +32,7 @@ BATCH = 100
 """Rows of one step."""
 
 COST = 4
-"""What a test case costs: it is found or created, and an execution of it recorded."""
+"""The cost of a test case, which is found or created, and of its execution, which is recorded."""
 
 R = TypeVar("R")
 
