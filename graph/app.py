@@ -30,6 +30,7 @@ from graph.editor import page as editor
 from graph.explorer.browser_redirect import BrowserRedirect
 from graph.http.operation.metrics import Metrics, PoolUse
 from graph.http.operation.operations import Operations
+from graph.http.request import files
 from graph.http.request.compression import compressed
 from graph.http.request.endpoint import GraphQLEndpoint
 from graph.http.request.www_authenticate import WWWAuthenticate
@@ -52,12 +53,11 @@ from graph.live.hub import Hub
 from graph.live.rate_sharing import RateSharing
 from graph.live.rights import forget
 from graph.live.tasks import stop
+from graph.platform.files import storage_of
+from graph.platform.files.sweep import keep_swept
 from graph.platform.jobs.metrics import JobMetrics
 from graph.schema import schema
 from graph.settings import Settings
-from graph.storage import routes as files
-from graph.storage import storage_of
-from graph.storage.sweep import keep_swept
 
 log = structlog.get_logger(__name__)
 

@@ -69,7 +69,7 @@ async def _anybody(at: Logins) -> bool:
 
 async def _create(at: Logins, settings: Settings) -> list[Account]:
     from graph.demo import create_demo
-    from graph.storage import storage_of
+    from graph.platform.files import storage_of
 
     async with opened(at) as database:
         storage = storage_of(settings)

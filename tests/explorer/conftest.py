@@ -13,8 +13,8 @@ from db.pool import Database
 from graph.app import create_app
 from graph.demo import create_demo
 from graph.explorer.build import build
+from graph.platform.files import storage_of
 from graph.settings import Settings
-from graph.storage import storage_of
 from tests.browsing import Complaints
 from tests.serving import served
 

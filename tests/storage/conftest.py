@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from db.pool import Database
+from graph.platform.files import s3
 from graph.settings import Settings
-from graph.storage import s3
 from tests.conftest import running
 from tests.storage.uploading import Uploading
 from tests.world import World, found

@@ -7,7 +7,7 @@ from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from graph.storage.sigv4 import Signer, encoded
+from graph.platform.files.sigv4 import Signer, encoded
 from tests.storage.uploading import TEXT, Uploading
 
 SIGNER = Signer("eu-central-1", "AKIAEXAMPLE", "a secret/key+")

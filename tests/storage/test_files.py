@@ -10,7 +10,7 @@ import pytest
 from auth.session.write.plan_limits import PLANS
 from db.core.organizations import BillingPlan
 from graph.kit.storage import Stored
-from graph.storage.sweep import sweep
+from graph.platform.files.sweep import sweep
 from tests.requirements.verifying import case, record
 from tests.storage.uploading import CREATE, DELETE, FINISH, PNG, RENAME, RESTORE, RESUME, TEXT
 from tests.world import Refused
@@ -241,7 +241,7 @@ async def test_uploads_that_belong_to_no_file_are_removed(place, monkeypatch, da
     large = (await place.create(size=6 * 2**20))["upload"]["parts"]
     assert (await place.send(small[0], TEXT)).is_success
     assert (await place.send(large[0], bytes(int(large[0]["size"])))).is_success
-    monkeypatch.setattr("graph.storage.sweep.ABANDONED", -timedelta(hours=1))
+    monkeypatch.setattr("graph.platform.files.sweep.ABANDONED", -timedelta(hours=1))
     assert (await sweep(database, place.storage)).abandoned == 2
     assert (await sweep(database, place.storage)).abandoned == 0
 

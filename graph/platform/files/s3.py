@@ -27,8 +27,8 @@ from graph.kit.storage import (
     served_type,
     unreachable,
 )
+from graph.platform.files.sigv4 import Signer, encoded, encoded_key
 from graph.settings import Settings
-from graph.storage.sigv4 import Signer, encoded, encoded_key
 
 PART = 16 * 2**20
 """Bytes of a part at least; S3 takes none under 5 MiB but the last."""

@@ -1,7 +1,7 @@
 """A storage of files in a folder, for development and for servers that share one.
 
 Each part of an upload is a file of its own; addresses lead to the routes of the gateway
-(`graph.storage.routes`), which verify their signatures.
+(`graph.http.request.files`), which verify their signatures.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ from graph.kit.storage import (
     served_type,
     unreachable,
 )
+from graph.platform.files.signed_address import SignedAddress
 from graph.settings import Settings
-from graph.storage.signed_address import SignedAddress
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from db.problem import CODES, Problem
 from graph.http.operation.errors import described
 from graph.kit.storage import MAX_PARTS, Storage, unreachable
-from graph.storage.folder import Folder
+from graph.platform.files.folder import Folder
 
 Handler = Callable[[Request], Awaitable[Response]]
 
