@@ -1,5 +1,6 @@
 """One browser for all tests of a worker."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -39,14 +40,25 @@ class Complaints:
     def __init__(self) -> None:
         self._messages: list[str] = []
         self._expected: list[str] = []
+        self._arrived = asyncio.Event()
 
     def add(self, message: str) -> None:
         """Note a message."""
         self._messages.append(message)
+        self._arrived.set()
 
     def expect(self, pattern: str) -> None:
         """Allow the messages in which a regular expression is found, past and future ones."""
         self._expected.append(pattern)
+
+    async def arrival(self, pattern: str) -> int:
+        """Wait for a message in which this is found, and allow it; return how many there are."""
+        self.expect(pattern)
+        async with asyncio.timeout(60):
+            while not (found := sum(bool(re.search(pattern, m)) for m in self._messages)):
+                self._arrived.clear()
+                await self._arrived.wait()
+        return found
 
     @property
     def unexpected(self) -> list[str]:
