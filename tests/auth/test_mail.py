@@ -4,11 +4,11 @@ import asyncio
 from email import message_from_bytes, policy
 
 import pytest
-from structlog.testing import capture_logs
 
 from auth.accounts.mail import MAX_BACKGROUND_TASKS, Mail, Outbox, mail
 from db.problem import Problem
 from graph.settings import Settings
+from tests.log_lines import log_lines
 
 LINK = "https://gateway.example/sign-up/confirm?token=a-secret"
 SECRET = "a gateway secret of forty characters ...."
@@ -73,7 +73,7 @@ def confirmation(settings: Settings, to: str = "someone@demo.example") -> Mail:
 
 async def posted(settings: Settings, mail: Mail) -> list[dict]:
     """Return the log lines of sending this mail."""
-    with capture_logs() as logged:
+    with log_lines() as logged:
         outbox = Outbox(settings, pauses=(0.01, 0.01))
         outbox.post(mail)
         await outbox.settle()
@@ -167,7 +167,7 @@ async def test_work_that_fails_is_logged_without_what_it_says():
     async def fail() -> None:
         raise ValueError("a secret")
 
-    with capture_logs() as logged:
+    with log_lines() as logged:
         outbox = Outbox(production())
         outbox.start(fail())
         await outbox.settle()

@@ -9,16 +9,16 @@ import pytest
 from graphql import GraphQLError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
-from structlog.testing import capture_logs
 
 from db.problem import CODES, Problem
 from graph.http.operation.errors import MASKED, Reporter
 from tests.http.conftest import SIGNED_IN
 from tests.http.toy import SECRET
+from tests.log_lines import log_lines
 
 
 def told_of(error: Exception) -> Problem:
-    with capture_logs():
+    with log_lines():
         return Reporter("a-request").of_exception(error)
 
 
@@ -39,7 +39,7 @@ async def test_a_problem_is_told_as_it_is(toy):
 
 @pytest.mark.parametrize("query", ["{ broken }", "{ tooLong }", "{ missing }"])
 async def test_a_defect_is_masked_and_logged_under_the_id_of_the_request(toy, query):
-    with capture_logs() as logs:
+    with log_lines() as logs:
         response = await toy.post("/graphql", json={"query": query})
     (error,) = response.json()["errors"]
     assert error["message"] == MASKED
@@ -57,7 +57,7 @@ async def test_a_defect_is_masked_and_logged_under_the_id_of_the_request(toy, qu
 async def test_the_log_holds_nothing_that_the_client_sent(toy):
     literal, variable = "a literal nobody else should read", "nor\nthis, on two lines"
     query = f'query ($v: String!) {{ a: broken(text: "{literal}") b: broken(text: $v) }}'
-    with capture_logs() as logs:
+    with log_lines() as logs:
         await toy.post("/graphql", json={"query": query, "variables": {"v": variable}})
     failed = [event for event in logs if event["event"] == "failed"]
     assert [event["error"] for event in failed] == [f"ValueError: password={SECRET} …"] * 2
@@ -67,7 +67,7 @@ async def test_the_log_holds_nothing_that_the_client_sent(toy):
 
 async def test_many_failures_of_one_request_are_logged_a_few_times(toy):
     query = "{ " + " ".join(f"a{number}: broken" for number in range(20)) + " }"
-    with capture_logs() as logs:
+    with log_lines() as logs:
         answer = (await toy.post("/graphql", json={"query": query})).json()
     assert len(answer["errors"]) == 20
     assert len([event for event in logs if event["event"] == "failed"]) == 5
@@ -161,7 +161,7 @@ def test_an_error_that_wraps_another_is_known_by_it():
 
 def test_only_the_first_line_of_an_exception_is_logged():
     error = asyncpg.UniqueViolationError("duplicate key\nDETAIL:  Key (email)=(owner@demo.example)")
-    with capture_logs() as logs:
+    with log_lines() as logs:
         Reporter("a-request").of_exception(error)
     assert logs[0]["error"].endswith("UniqueViolationError: duplicate key")
     assert "owner@" not in str(logs)

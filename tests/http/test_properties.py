@@ -7,11 +7,11 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from db.problem import CODES
 from graph.settings import Settings
 from tests.http.toy import create_toy
+from tests.log_lines import log_lines
 
 QUERIES = (
     "{ hello }",
@@ -53,7 +53,7 @@ def client() -> httpx.AsyncClient:
 
 async def post(client: httpx.AsyncClient, body: bytes) -> None:
     headers = {"content-type": "application/json", "authorization": "Bearer good"}
-    with capture_logs():
+    with log_lines():
         response = await client.post("/graphql", content=body, headers=headers)
     assert response.status_code < 500
     answer: dict[str, Any] = response.json()

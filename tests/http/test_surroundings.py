@@ -6,10 +6,10 @@ from uuid import UUID
 
 import httpx
 import pytest
-from structlog.testing import capture_logs
 
 from graph.http.operation.errors import MASKED
 from tests.http.toy import SECRET
+from tests.log_lines import log_lines
 
 HELLO = {"query": "{ hello }"}
 LARGE = {
@@ -118,7 +118,7 @@ async def test_large_answers_are_compressed_for_those_who_take_it(toy):
 
 
 async def test_a_defect_outside_of_graphql_is_masked(toy):
-    with capture_logs() as logs:
+    with log_lines() as logs:
         response = await toy.get("/defect")
     assert response.status_code == 500
     assert SECRET not in response.text
@@ -129,7 +129,7 @@ async def test_a_defect_outside_of_graphql_is_masked(toy):
 
 
 async def test_a_request_is_one_line_of_the_log(toy):
-    with capture_logs() as logs:
+    with log_lines() as logs:
         await toy.post("/graphql?secret=1", json={"query": "query Named { items { totalCount } }"})
     (line,) = logs
     assert line.pop("ms") >= 0
@@ -147,13 +147,13 @@ async def test_a_request_is_one_line_of_the_log(toy):
 
 
 async def test_a_path_cannot_forge_a_line_of_the_log(toy):
-    with capture_logs() as logs:
+    with log_lines() as logs:
         await toy.get("/%0aforged%1b[31m" + "x" * 5000)
     assert logs[0]["path"].startswith("/%0aforged%1b")
     assert len(logs[0]["path"]) == 200
 
 
 async def test_probes_that_succeed_are_not_logged(toy):
-    with capture_logs() as logs:
+    with log_lines() as logs:
         await toy.get("/healthz")
     assert [event["log_level"] for event in logs] == ["debug"]
