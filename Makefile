@@ -9,7 +9,7 @@ EXPLORER := graph/explorer/static/manifest.json
 # Audits by other people's clients, where Node.js is there to run them.
 AUDITS := $(if $(shell command -v npm),tests/node/node_modules/.package-lock.json)
 # The widest resolution: what it finds installs on Linux and macOS, from Python 3.11 on.
-RESOLVE := build/uv/bin/uv pip compile --quiet --upgrade pyproject.toml --universal \
+RESOLVE := build/uv/bin/uv pip compile --quiet --upgrade pyproject.toml --extra tracing --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 unexport PYTHONDONTWRITEBYTECODE  # byte code halves the start of every command

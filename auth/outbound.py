@@ -17,6 +17,7 @@ from typing import NoReturn
 import httpx2
 
 from db.problem import Problem
+from db.trace_context import trace_headers
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -118,7 +119,7 @@ class Outbound:
         Headers and content go to the origin of the first address alone. Raises INVALID for an
         address that is not allowed, `UnreachableError` where there is no answer.
         """
-        target, sent = _parsed(url, field), dict(headers or {})
+        target, sent = _parsed(url, field), {**trace_headers(), **(headers or {})}
         try:
             # No connection is kept: a pool would use it for another name at the same address.
             async with (

@@ -29,9 +29,11 @@ from sqlalchemy.sql.functions import Function
 from uuid_utils.compat import uuid7
 
 from db.pool import Lent
+from db.trace_context import TRACEPARENT
 
 CLAIM = """
-SELECT id, organization_id, user_id, scopes, kind, payload, attempts, max_attempts, lease_id
+SELECT id, organization_id, user_id, scopes, kind, payload, attempts, max_attempts, lease_id,
+    traceparent
 FROM ctx.claim_jobs($1, $2, $3, $4)
 """
 BACKLOG = """
@@ -59,6 +61,8 @@ class NewJob:
     run_at: datetime | None = None
     every: timedelta | None = None
     max_attempts: int = 10
+    traceparent: str | None = field(default_factory=TRACEPARENT.get)
+    """The trace that enqueues the job, which its runs continue."""
     id: UUID = field(default_factory=uuid7)
 
     def values(self) -> dict[str, Any]:
@@ -74,6 +78,7 @@ class NewJob:
             "run_at": self.run_at,
             "every": f"{self.every.total_seconds()} seconds" if self.every else None,
             "max_attempts": self.max_attempts,
+            "traceparent": self.traceparent,
         }
 
 
@@ -90,6 +95,7 @@ class Claimed:
     attempts: int
     max_attempts: int
     lease_id: UUID
+    traceparent: str | None
 
 
 async def enqueue(connection: Lent, jobs: Sequence[NewJob]) -> list[UUID]:

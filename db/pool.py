@@ -39,6 +39,7 @@ from db.logins import APPLICATION, AUTHENTICATION, Logins, Pooler, find, refused
 from db.patience import PatientPool
 from db.problem import Problem
 from db.signing import Server, Signer
+from db.traced import Trace, traced
 
 __all__ = ["NOBODY", "UNREACHABLE", "Context", "Database", "Lent", "Pool", "bytes_received"]
 
@@ -97,8 +98,13 @@ class Database:
         statement_timeout: float = 5.0,
         pooler: Pooler | None = None,
         largest_read: int | None = None,
+        trace: Trace | None = None,
     ) -> None:
-        """Configure pools; `largest_read` is the bytes one loan to the application may receive."""
+        """Configure pools; `largest_read` is the bytes one loan to the application may receive.
+
+        `trace` traces each statement of a pool.
+        """
+        self._pooled = traced(trace) if trace else Remembering
         self._at = Logins.of(at)
         self.dsn, self.largest_read = self._at.dsn, largest_read
         self._sizes = {APPLICATION: app_connections, AUTHENTICATION: auth_connections}
@@ -177,7 +183,7 @@ class Database:
         pool = asyncpg.create_pool(
             min_size=at_once,
             max_size=size,
-            connection_class=Remembering,
+            connection_class=self._pooled,
             init=init,
             **self._options(role),
         )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import asyncpg
 import structlog
@@ -57,7 +57,10 @@ from graph.platform.files import storage_of
 from graph.platform.files.sweep import keep_swept
 from graph.platform.jobs.metrics import JobMetrics
 from graph.schema import schema
-from graph.settings import Settings
+from graph.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from graph.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -76,16 +79,20 @@ class State(TypedDict):
     drain: Drain
 
 
-def create_app(settings: Settings) -> Gateway:
-    """Return the ASGI application. Its lifespan connects to the database and keeps it."""
-    database = database_of(settings, largest_read=READ_TO_ANSWER * settings.max_answer_bytes)
+def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
+    """Return the ASGI application. Its lifespan connects to the database and keeps it.
+
+    `tracing` is that of the settings by default.
+    """
+    tracing = tracing or tracing_of(settings)
+    database = database_of(settings, READ_TO_ANSWER * settings.max_answer_bytes, tracing)
     viewers = ViewerCache(settings.viewer_cache)
     database.access_changed = viewers.clear
     audience = api_of(settings)
     outbox = Outbox(settings)
     storage = storage_of(settings)
     metrics = Metrics(lambda: pool_use(database))
-    operations = Operations(schema, settings, metrics, Refusals(database, settings))
+    operations = Operations(schema, settings, metrics, Refusals(database, settings), tracing)
     cursors = Cursors(settings)
     presence, *waking = _buses(settings) or [
         PostgresBus(database, channel_of(settings, "presence"))
@@ -129,7 +136,8 @@ def create_app(settings: Settings) -> Gateway:
                 asyncio.create_task(keep_swept(database, storage)),
             ]
             if settings.job_slots:
-                worker = worker_of(database, settings.job_slots, JobMetrics(metrics.registry))
+                counted = JobMetrics(metrics.registry)
+                worker = worker_of(database, settings.job_slots, counted, tracing)
                 upkeep.append(asyncio.create_task(worker.run()))
             try:
                 with Drain(settings.drain_delay) as drain:
@@ -139,6 +147,7 @@ def create_app(settings: Settings) -> Gateway:
                 await outbox.settle()
                 await stop(*upkeep)
                 await storage.close()
+                await closed(tracing)
 
     endpoint = GraphQLEndpoint(operations, make_context, settings, known)
     visitors = LiveConnections(
@@ -173,7 +182,29 @@ def create_app(settings: Settings) -> Gateway:
     return app
 
 
-def database_of(settings: Settings, largest_read: int | None = None) -> Database:
+def tracing_of(settings: Settings) -> "Tracing | None":
+    """Return the traces of this process; None without a collector. Raises SettingsError."""
+    if not settings.otel_exporter_otlp_endpoint:
+        return None
+    try:
+        from graph.tracing import Tracing  # noqa: PLC0415 (an optional package)
+    except ImportError as error:
+        raise SettingsError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT needs packages of the extra `tracing`:"
+            " pip install 'gateway[tracing]'."
+        ) from error
+    return Tracing.of(settings)
+
+
+async def closed(tracing: "Tracing | None") -> None:
+    """Send the traces that are left."""
+    if tracing is not None:
+        await asyncio.to_thread(tracing.close)
+
+
+def database_of(
+    settings: Settings, largest_read: int | None = None, tracing: "Tracing | None" = None
+) -> Database:
     """Return the database that these settings name; entering it connects.
 
     `largest_read` is the bytes that an operation may read from it.
@@ -187,6 +218,7 @@ def database_of(settings: Settings, largest_read: int | None = None) -> Database
         wait=settings.connection_wait,
         statement_timeout=settings.statement_timeout,
         largest_read=largest_read,
+        trace=tracing.statement if tracing else None,
     )
 
 

@@ -1,5 +1,7 @@
 """The kinds of jobs of all products, and the worker that runs them."""
 
+from typing import TYPE_CHECKING
+
 from db.pool import Database
 from graph import schema  # noqa: F401 (types are extended in the order of its imports)
 from graph.platform.jobs import upkeep
@@ -7,9 +9,17 @@ from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.jobs.worker import Worker
 from graph.requirements import reminders
 
+if TYPE_CHECKING:
+    from graph.tracing import Tracing
+
 KINDS = (*upkeep.KINDS, *reminders.KINDS)
 
 
-def worker_of(database: Database, slots: int, metrics: JobMetrics | None = None) -> Worker:
+def worker_of(
+    database: Database,
+    slots: int,
+    metrics: JobMetrics | None = None,
+    tracing: "Tracing | None" = None,
+) -> Worker:
     """Return the worker of one process, which runs this number of jobs at a time."""
-    return Worker(database, KINDS, slots=slots, metrics=metrics)
+    return Worker(database, KINDS, slots=slots, metrics=metrics, tracing=tracing)

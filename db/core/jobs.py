@@ -18,6 +18,8 @@ from db.traits import ResourceType, Traits
 MAX_KIND_LENGTH = 100
 KIND = rf"^[a-z][a-z0-9_.]{{0,{MAX_KIND_LENGTH - 1}}}$"
 """The form of a kind, such as `assignments.remind`."""
+TRACEPARENT = "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
+"""The form of the header `traceparent` (W3C Trace Context)."""
 
 
 class JobStatus(StrEnum):
@@ -63,6 +65,7 @@ class Job(Entity, kw_only=True):
     result: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     error: Mapped[str | None] = mapped_column(default=None)
     cancel_requested_at: Mapped[datetime | None] = mapped_column(default=None)
+    traceparent: Mapped[str | None] = secret(default=None, deferred=True)
 
     __table_args__ = (
         organization_key(),
@@ -72,6 +75,7 @@ class Job(Entity, kw_only=True):
         check("progress", "range", "progress BETWEEN 0 AND 1", "Progress is from 0 to 1."),
         check("message", "length", "char_length(message) <= 500", "At most 500 characters."),
         check("error", "length", "char_length(error) <= 2000", "At most 2,000 characters."),
+        check("traceparent", "format", f"traceparent ~ '{TRACEPARENT}'", "This is no trace."),
         check("every", "positive", "every >= interval '1 second'", "At least one second."),
         check("max_attempts", "range", "max_attempts BETWEEN 1 AND 100", "From 1 to 100."),
         check(

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from db import job_queue
 from db.logins import Logins
 from db.pool import NOBODY
-from graph.app import database_of
+from graph.app import closed, database_of, tracing_of
 from graph.commands.database import opened, require_migrated, require_pooler, running
 from graph.jobs import worker_of
 from graph.logs import set_up
@@ -40,15 +40,16 @@ def work(settings: Settings, *, slots: int, drain: float, metrics_port: int | No
 async def _work(
     settings: Settings, at: Logins, slots: int, drain: float, metrics: JobMetrics
 ) -> None:
-    async with database_of(
-        settings.model_copy(update={"database_url": SecretStr(at.dsn)})
-    ) as database:
-        worker = worker_of(database, slots, metrics)
+    tracing = tracing_of(settings)
+    settings = settings.model_copy(update={"database_url": SecretStr(at.dsn)})
+    async with database_of(settings, tracing=tracing) as database:
+        worker = worker_of(database, slots, metrics, tracing)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
         log.info("worker started", name=worker.name, slots=slots)
         await worker.run(drain)
+        await closed(tracing)
         log.info("worker stopped", name=worker.name)
 
 

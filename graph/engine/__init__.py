@@ -7,5 +7,6 @@ with an error beneath the root.
 from graph.engine.again import Again, Resolved
 from graph.engine.execute import Engine
 from graph.engine.plan import Plans, Unplanned
+from graph.engine.traced import TracedEngine
 
-__all__ = ["Again", "Engine", "Plans", "Resolved", "Unplanned"]
+__all__ = ["Again", "Engine", "Plans", "Resolved", "TracedEngine", "Unplanned"]

@@ -86,6 +86,10 @@ class Compiler:
         sets = (node.selection_set for node in nodes)
         return self._collector.fields(type_, cast(Iterable[SelectionSetNode], sets))
 
+    def made(self, name: str, field: Field) -> Field:  # noqa: ARG002 (for those that trace it)
+        """Return the field of a plan. `name` is its coordinate, such as `Project.documents`."""
+        return field
+
     def called(self, type_: GraphQLObjectType, nodes: list[FieldNode]) -> Called:
         """Return a field with its arguments."""
         converter = self._schema.schema_converter
@@ -167,7 +171,9 @@ class Level:
         plan = ObjectPlan(type_)
         for key, own in self._compiler.selected(type_, nodes).items():
             self._takes(key, type_)
-            plan.fields.append(self._field(type_, key, own, table))
+            field = self._field(type_, key, own, table)
+            name = f"{type_.name}.{own[0].name.value}"
+            plan.fields.append(self._compiler.made(name, field))
         if table is not None:
             self._built.append((plan, table))
         return plan

@@ -67,6 +67,9 @@ class Engine:
         finally:
             run.end()
 
+    def _compiler(self, *arguments: Any) -> Compiler:
+        return Compiler(*arguments)
+
     def _prepare(
         self, plans: Plans, variables: dict[str, Any] | None, context: Any, root: Any
     ) -> tuple[OperationPlan, Run]:
@@ -81,7 +84,7 @@ class Engine:
         plan = plans.get(key)
         if plan is None:
             try:
-                plan = Compiler(self._schema, operation, fragments, values).compile()
+                plan = self._compiler(self._schema, operation, fragments, values).compile()
             except Unplanned as unplanned:
                 plan = unplanned
             plans.keep(key, plan)

@@ -168,6 +168,12 @@ class Resolved(Field):
         self._called, self._completer = called, completer
         self._name = called.declared.python_name
 
+    @property
+    def resolver(self) -> Any:
+        """Return the function that answers; None for an attribute."""
+        resolver = self._called.declared.base_resolver
+        return resolver.wrapped_func if resolver else None
+
     async def of_records(self, run: "Run", records: Sequence[Any]) -> list[Any]:
         """Return the completed answer for each record, which holds the columns declared."""
         return await self.of_objects(run, records)

@@ -18,6 +18,7 @@ from graph.settings.files import FileSettings
 from graph.settings.limits import LimitSettings
 from graph.settings.live import LiveSettings
 from graph.settings.server import ServerSettings
+from graph.settings.tracing import TracingSettings
 
 
 class SettingsError(Exception):
@@ -26,6 +27,7 @@ class SettingsError(Exception):
 
 class Settings(
     # Pydantic lists the fields of the last base first.
+    TracingSettings,
     ApplicationSettings,
     AccountSettings,
     LiveSettings,

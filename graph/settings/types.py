@@ -92,6 +92,20 @@ def _origin(value: str) -> str:
     return _one_origin(value) if value else value
 
 
+def _collector(value: str) -> str:
+    url = urlsplit(value)
+    if value and (url.scheme not in DEFAULT_PORTS or not url.hostname or url.query or url.fragment):
+        raise ValueError("it is http:// or https://, a host, perhaps a port and a path")
+    return value.rstrip("/")
+
+
+def _headers(value: SecretStr | None) -> SecretStr | None:
+    pairs = value.get_secret_value().split(",") if value else []
+    if not all(re.fullmatch(r"\s*[!#$%&'*+.^_`|~\w-]+=[ -~]*", pair, re.ASCII) for pair in pairs):
+        raise ValueError("they are name=value, separated by commas, in ASCII")
+    return value
+
+
 def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(_one_origin, values)))
 
@@ -163,6 +177,8 @@ SmtpAddress = Annotated[
 ]
 Sender = Annotated[str, AfterValidator(_sender)]
 Origin = Annotated[str, AfterValidator(_origin)]
+CollectorAddress = Annotated[str, AfterValidator(_collector)]
+CollectorHeaders = Annotated[SecretStr | None, AfterValidator(_headers)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 Token = Annotated[SecretStr | None, AfterValidator(_token)]
 Origins = Annotated[Several, AfterValidator(_origins)]

@@ -2,26 +2,31 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable, iscoroutine
-from typing import Any, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import strawberry
 from graphql import ExecutionResult, Executor, GraphQLError, execute_root_selection_set
 from strawberry.execution import optimized_is_awaitable
 
 from db.problem import Problem
-from graph.engine import Again, Engine, Resolved, Unplanned
+from graph.engine import Again, Engine, Resolved, TracedEngine, Unplanned
 from graph.http.operation.documents import Document
 from graph.http.operation.errors import MAX_ERRORS
 from graph.http.operation.metrics import Metrics
 from graph.http.operation.params import Params
 from graph.http.operation.release import released
 
+if TYPE_CHECKING:
+    from graph.tracing import Tracing
+
 
 class Executions:
     """Executes operations of one schema."""
 
-    def __init__(self, schema: strawberry.Schema, metrics: Metrics) -> None:
-        self.engine = Engine(schema)
+    def __init__(
+        self, schema: strawberry.Schema, metrics: Metrics, tracing: "Tracing | None" = None
+    ) -> None:
+        self.engine = TracedEngine(schema, tracing.level) if tracing else Engine(schema)
         self._schema, self._metrics = schema, metrics
         self._core = schema._schema  # noqa: SLF001 (Strawberry has no other door to it)
 

@@ -1,10 +1,11 @@
 """Runs operations in the same way for every transport."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 import orjson
@@ -51,6 +52,11 @@ from graph.http.operation.refusals import note
 from graph.http.operation.release import forget_frames, released
 from graph.http.operation.size import require_size
 from graph.settings import Settings
+
+if TYPE_CHECKING:
+    from graph.tracing import Tracing
+
+NOT_TRACED = nullcontext()
 
 
 class Asker(Protocol):
@@ -124,6 +130,7 @@ class Operations:
         settings: Settings,
         metrics: Metrics | None = None,
         refusals: Refusals | None = None,
+        tracing: "Tracing | None" = None,
     ) -> None:
         if schema.extensions or schema.directives:
             raise ValueError("Extensions and directives of the schema would not be run.")
@@ -132,7 +139,9 @@ class Operations:
         self.metrics, self._refusals = metrics or Metrics(), refusals
         self._core = schema._schema  # noqa: SLF001 (Strawberry has no other door to it)
         self.documents = Documents(self._core, self.limits, settings.document_cache)
-        self.executions = Executions(schema, self.metrics)
+        self.executions = Executions(schema, self.metrics, tracing)
+        self.tracing = tracing
+        """Traces operations; None where nothing is traced."""
         self._persisted = PersistedQueries()
         self.rates = RateLimits(settings)
         self._deadline = settings.operation_timeout
@@ -258,7 +267,7 @@ class Operations:
         """
         params = Params("", subscribing.variables, subscribing.name, subscribing.extensions)
         try:
-            with self.deadline():
+            with self.deadline(), self._event():
                 several = await self.executions.run_each(
                     subscribing.document, params, context, events
                 )
@@ -282,7 +291,7 @@ class Operations:
         document, variables = subscribing.document, subscribing.variables
         params = Params("", variables, subscribing.name, subscribing.extensions)
         try:
-            with self.deadline():
+            with self.deadline(), self._event():
                 result = await self.executions.run(document, params, context, event)
             require_size(result.data, self.limits.answer)
         except Problem as problem:
@@ -295,6 +304,16 @@ class Operations:
         if errors:
             content["errors"] = errors
         return orjson.dumps(content), busy
+
+    def traced(
+        self, traceparent: str | None, facts: dict[str, Any]
+    ) -> AbstractContextManager[str | None]:
+        """Trace an operation, if operations are traced; `facts` tell what it was in the end."""
+        tracing = self.tracing
+        return NOT_TRACED if tracing is None else tracing.operation(traceparent, facts)
+
+    def _event(self) -> AbstractContextManager[None]:
+        return NOT_TRACED if self.tracing is None else self.tracing.event()
 
     def _errors_of(
         self,

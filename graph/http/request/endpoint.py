@@ -82,18 +82,26 @@ class GraphQLEndpoint:
         request_id = request_id_of(headers.get(b"x-request-id"))
         bound = bind_contextvars(request_id=request_id)
         facts: dict[str, Any] = {}
-        status = CLIENT_GONE
+        status, secure = CLIENT_GONE, self._secure
 
         async def send_completed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                complete(message, self._secure, request_id)
+                complete(message, secure, request_id)
             await send(message)
 
         try:
             if await self._hosts.admit(headers.get(b"host"), scope, receive, send_completed):
-                await self._exchange(scope, receive, send_completed, headers, request_id, facts)
+                if self.operations.tracing is None:
+                    await self._exchange(scope, receive, send_completed, headers, request_id, facts)
+                else:
+                    shown = headers.get(b"traceparent", b"").decode("latin-1")
+                    with self.operations.tracing.operation(shown, facts) as trace:
+                        secure = (*secure, (b"traceresponse", trace.encode()))
+                        await self._exchange(
+                            scope, receive, send_completed, headers, request_id, facts
+                        )
         except Exception as error:  # noqa: BLE001 (the answer has begun: there is only the log)
             Reporter(request_id).of_exception(error)
         finally:

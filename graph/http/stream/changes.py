@@ -132,14 +132,16 @@ class ChangesEndpoint:
         state = scope.setdefault("state", {})
         request_id = state.setdefault("request_id", str(uuid7()))
         facts: dict[str, Any] = state.setdefault("graphql", {})
-        try:
-            answer = await self._answer(scope, receive, facts)
-        except Disconnected:
-            return
-        except Exception as error:  # noqa: BLE001 (whatever it is, the client is answered)
-            answer = failed(Reporter(request_id).of_exception(error))
-        errors = answer.content.get("errors")
-        facts["code"] = errors[0]["extensions"]["code"] if errors else "OK"
+        shown = Headers(scope=scope).get("traceparent")
+        with self._live.operations.traced(shown, facts):
+            try:
+                answer = await self._answer(scope, receive, facts)
+            except Disconnected:
+                return
+            except Exception as error:  # noqa: BLE001 (whatever it is, the client is answered)
+                answer = failed(Reporter(request_id).of_exception(error))
+            errors = answer.content.get("errors")
+            facts["code"] = errors[0]["extensions"]["code"] if errors else "OK"
         await send_answer(send, answer, answer.written(), JSON)
 
     async def _answer(self, scope: Scope, receive: Receive, facts: dict[str, Any]) -> Answer:

@@ -260,8 +260,9 @@ class RunningOperation(ABC):
         address = visit.origin.ip_address
         asked = OperationRequest(params, GRAPHQL, visit.request_id, facts, address=address)
         with bound_contextvars(request_id=visit.request_id):
-            errors = await self._attempt(asked, headers, after, permit)
-            facts["code"] = errors[0]["extensions"]["code"] if errors else "OK"
+            with visit.live.operations.traced(headers.get("traceparent"), facts):
+                errors = await self._attempt(asked, headers, after, permit)
+                facts["code"] = errors[0]["extensions"]["code"] if errors else "OK"
             seconds = time.perf_counter() - started
             metrics = visit.live.operations.metrics
             kind = facts.get("operation", "none")

@@ -83,6 +83,10 @@ class ClaimedJob:
     attempt: int = described("The number of this attempt, from 1.")
     lease_id: UUID = described("The ID of the lease, which every further mutation requires.")
     lease_expires_at: datetime = described("The date and time when the lease expires.")
+    traceparent: str | None = described(
+        "The trace in which the job was created, to continue: the value of the header"
+        " `traceparent` (W3C Trace Context)."
+    )
 
 
 @strawberry.type(description="The result of claiming jobs.")

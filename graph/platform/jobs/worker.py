@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
@@ -21,6 +22,9 @@ from db.sqlstates import problem_of
 from graph.platform.jobs.kinds import JobFailed, Kind
 from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.jobs.run import LeaseLost, Run
+
+if TYPE_CHECKING:
+    from graph.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -58,13 +62,14 @@ class Worker:
         *,
         slots: int = 4,
         metrics: JobMetrics | None = None,
+        tracing: "Tracing | None" = None,
         lease: timedelta = LEASE,
         poll: float = POLL,
     ) -> None:
         self._database, self._slots, self._lease, self._poll = database, slots, lease, poll
         self._kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
         self.name = f"{socket.gethostname()}:{os.getpid()}"
-        self._metrics = metrics or JobMetrics()
+        self._metrics, self._tracing = metrics or JobMetrics(), tracing
         self._running: dict[UUID, _Running] = {}
         self._freed = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -152,7 +157,7 @@ class Worker:
         """Run one job, and store what has become of it. No exception leaves it but a stop."""
         began, kind = time.monotonic(), self._kinds[job.kind]
         try:
-            outcome = await self._attempt(kind, job)
+            outcome = await self._traced(kind, job)
         except asyncio.CancelledError:
             running, outcome = self._running.get(job.id), "lost"
             is_own = running is not None and running.job.lease_id == job.lease_id
@@ -165,6 +170,14 @@ class Worker:
         usual = kind.every is not None and outcome == "succeeded"  # each minute, by some
         tell = log.debug if usual else log.info
         tell("job", kind=job.kind, id=str(job.id), outcome=outcome, seconds=round(seconds, 3))
+
+    async def _traced(self, kind: Kind, job: Claimed) -> str:
+        if self._tracing is None:
+            return await self._attempt(kind, job)
+        with self._tracing.job(job.kind, job.id, job.attempts, job.traceparent) as end:
+            outcome = await self._attempt(kind, job)
+            end(outcome)
+        return outcome
 
     async def _attempt(self, kind: Kind, job: Claimed) -> str:
         try:
