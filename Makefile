@@ -21,8 +21,9 @@ run:  ## the gateway with demo data, reloading when the source changes
 		{ $(MAKE) -s $(BIN)/gateway && echo "It starts without its explorer."; }
 	@$(BIN)/gateway dev
 
-test: .venv/.tested  ## the tests without walks, servers and browsers, on the embedded PostgreSQL
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not processes and not exhaustive"
+test: .venv/.tested  ## the quick tests, without walks, servers and browsers, on the embedded PostgreSQL
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
+		-m "not processes and not exhaustive and not slow"
 
 check:  ## everything that must hold before a change is merged
 	@$(MAKE) -s ready

@@ -63,6 +63,7 @@ async def test_what_was_rolled_back_is_not_sealed(ledger, organization):
     assert await ledger.sealed(organization) == []
 
 
+@pytest.mark.slow
 async def test_concurrent_writers_and_sealers_seal_every_committed_event_once(ledger):
     organizations = [await ledger.organization() for _ in range(3)]
     committed: set[UUID] = set()

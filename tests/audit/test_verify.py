@@ -118,6 +118,7 @@ TAMPERED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("statements", "at", "what"), TAMPERED.values(), ids=TAMPERED)
 async def test_tampering_is_found(ledger, organization, events, statements, at, what):
     names = {"organization": organization}

@@ -248,6 +248,7 @@ async def test_an_unknown_application_is_not_found(mine, client):
     assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [

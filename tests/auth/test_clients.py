@@ -45,6 +45,7 @@ async def stored(superuser, client_id):
     return await superuser.fetchrow("SELECT * FROM oauth_clients WHERE client_id = $1", client_id)
 
 
+@pytest.mark.slow
 async def test_an_owner_registers_one_and_sees_its_secret_once(owner, organization, superuser):
     account = await owner.get("/account")
     assert f'href="{HERE}"' in account.text

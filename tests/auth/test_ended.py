@@ -22,6 +22,7 @@ def back_to(path):
     return f"/sign-in?next={quote(path, safe='')}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "page"),
     [
@@ -105,6 +106,7 @@ SELECT (SELECT count(*) FROM personal_tokens WHERE user_id = $1 AND revoked_at I
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", [token, key, client, address, proof])
 async def test_what_is_sent_while_everything_ends_is_not_done(
     owner, organization, mailbox, person, superuser, overtaken, what

@@ -34,6 +34,7 @@ FORMS = [route.path for route in ROUTES if "POST" in (route.methods or ())]
 PAGES = [route.path for route in ROUTES if "GET" in (route.methods or ())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ELSEWHERE)
 async def test_no_form_leads_to_another_site(browser, person, target):
     assert local_path(target) == "/"

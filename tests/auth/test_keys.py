@@ -110,6 +110,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("wrong", "sentence"), WRONG)
 @pytest.mark.parametrize("kind", ["token", "key"])
 async def test_what_is_wrong_is_said_and_the_form_stays(

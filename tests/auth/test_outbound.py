@@ -107,6 +107,7 @@ def site(url: str) -> Starlette:
     )
 
 
+@pytest.mark.slow
 async def test_answers_are_bounded_and_redirects_are_checked():
     resolve = names(
         hooks_example=["127.0.0.1"], other_example=["127.0.0.1"], inside_example=["10.0.0.1"]

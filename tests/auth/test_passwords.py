@@ -82,6 +82,7 @@ async def test_an_unknown_person_costs_the_same_work():
     assert abs(statistics.median(known) - statistics.median(unknown)) < 0.01
 
 
+@pytest.mark.slow
 async def test_too_many_at_once_are_refused_and_the_rest_are_served():
     hash = await passwords.hashed(GOOD)
     crowd = 3 * (passwords.WORKERS + passwords.WAITING)

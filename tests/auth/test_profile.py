@@ -48,6 +48,7 @@ async def test_the_profile_is_changed_and_recorded_as_any_change(mine, person, s
     assert (row["full_name"], row["job_title"]) == (None, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["full_name", "job_title"])
 @pytest.mark.parametrize("text", ["a\0b", "a\r\nb", "x" * 501])
 async def test_what_is_no_line_is_refused_beside_its_field(mine, person, superuser, field, text):
@@ -129,6 +130,7 @@ async def test_an_address_that_is_taken_is_told_by_mail_alone(
     assert await superuser.fetchval(EMAIL, person.id) == person.email
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["a later one", "another password", "a reset", "its time"])
 async def test_what_calls_a_change_off(mine, browse, new, mailbox, person, superuser, what):
     await send(mine, "/account/email", email=new)
@@ -201,6 +203,7 @@ async def test_a_change_confirmed_many_times_at_once_is_made_once(
     assert await superuser.fetchval(version, person.id) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "email", ["", "nobody", "a\0@demo.example", "a@b\r\nBcc: c@d.example", "x" * 9000, "own"]
 )

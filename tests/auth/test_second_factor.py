@@ -183,6 +183,7 @@ async def test_a_recovery_code_works_once_however_it_is_typed(browse, person, ap
     assert used == ["second_factor_on", "recovery_code_use"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["recovery", "app"])
 async def test_a_code_used_eight_times_at_once_works_once(browse, person, app, kind, superuser):
     code = app.codes[0] if kind == "recovery" else app.code(1)

@@ -128,12 +128,14 @@ async def test_guessing_from_many_networks_waits_a_little(browse, person):
     assert wait <= 60
 
 
+@pytest.mark.slow
 async def test_guessing_many_accounts_from_one_network_waits(browse, person):
     browser = browse(ip="203.0.113.7")
     statuses = [(await fail(browser, f"{n}{person.email}"))[0][0] for n in range(31)]
     assert statuses == [401] * 30 + [429]
 
 
+@pytest.mark.slow
 async def test_signing_in_oneself_does_not_clear_the_network(browse, database, person, superuser):
     browser = browse(ip="203.0.113.7")
     for n in range(29):

@@ -287,6 +287,7 @@ async def test_what_is_no_uuid_is_refused(refused, id):
     assert await refused("editor", READ, id=id) == ("INVALID", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS, ids=ascii)
 async def test_a_slug_is_one_label_of_a_domain_name(world, refused, slug):
     for query, place in (

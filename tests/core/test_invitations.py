@@ -279,6 +279,7 @@ async def test_an_organization_without_a_seat_says_so(world, invite, mails, brow
     assert await superuser.fetchval(STATE, id) == "pending"
 
 
+@pytest.mark.slow
 async def test_an_invitation_is_no_approval(
     world, invite, mails, browse, email, settings, superuser, database
 ):

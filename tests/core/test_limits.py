@@ -88,6 +88,7 @@ async def newcomers(world, number):
     return invited
 
 
+@pytest.mark.slow
 async def test_of_many_who_accept_the_last_seat_one_gets_it(world):
     invited = await newcomers(world, 16)
     seats = len(world.members)
@@ -178,6 +179,7 @@ async def test_the_smaller_of_the_plans_limit_and_the_organizations_own_holds(wo
     assert maxima == {"members": 10_000, "projects": None, "monthlyRequests": 10**9}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, 20])
 async def test_of_the_months_last_requests_exactly_as_many_succeed(world, most):
     await limit(world, max_monthly_requests=most)

@@ -130,6 +130,7 @@ def creation(world, entity, **values):
     return document, {"name": "Named"} | values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("entity", "field"), NAMED)
 async def test_what_shows_nothing_is_no_name(world, entity, field):
     for text in (*BLANK[:3], PILE):

@@ -41,6 +41,7 @@ async def sent(world, wire, person, query, **variables):
     return transaction
 
 
+@pytest.mark.slow
 async def test_as_many_as_can_be_named_are_read_by_as_many_statements_as_one(world, wire):
     ids = await told(world, MOST + 2)
     await sent(world, wire, "viewer", READ_MANY, ids=ids[:1])  # the driver looks up its types

@@ -137,6 +137,7 @@ async def test_a_change_of_role_is_told_and_no_other_change(world):
     assert await titles(world) == [f"Your role in Organization {world.name} is now: editor."]
 
 
+@pytest.mark.slow
 async def test_roles_in_a_project_are_told(world):
     member = await world.ask("admin", ADD, project=world.project, who=world.people["member"])
     await world.ask("admin", PROJECT_ROLE, id=member["member"]["id"])
@@ -159,6 +160,7 @@ async def test_who_has_invited_is_told_that_the_invitation_was_accepted(world):
     assert await titles(world, "outsider") == await titles(world, "owner") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("person", ["owner", "editor", "outsider"])
 async def test_nobody_else_sees_that_it_is_there(world, person):
     await assign(world)
@@ -236,6 +238,7 @@ async def test_what_is_removed_is_gone(world):
     assert await world.code("viewer", DELETE, id=ids[0]) == "NOT_FOUND"
 
 
+@pytest.mark.slow
 async def test_a_page_costs_as_many_statements_as_a_notification(world):
     counts = []
     for times in (1, 15):

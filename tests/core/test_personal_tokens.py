@@ -128,6 +128,7 @@ async def test_roles_are_those_of_the_person_now(world):
     assert await world.code("editor's script", REQUIREMENT, id=world.requirement) == "NOT_FOUND"
 
 
+@pytest.mark.slow
 async def test_many_keys_that_do_not_work_make_their_network_wait(world, app):
     good = await make_token(world, "editor")
     address = f"198.18.{uuid4().int % 200}.7"

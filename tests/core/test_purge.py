@@ -79,6 +79,7 @@ def counts(purged):
     return {each["entityType"]: each["count"] for each in purged["purged"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_row_goes_with_all_that_hangs_on_it_and_nothing_else(tree, kind):
     world = tree.world

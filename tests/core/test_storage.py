@@ -29,6 +29,7 @@ async def frozen(world: World, name: str = "One") -> UUID:
     return UUID(payload["baseline"]["id"])
 
 
+@pytest.mark.slow
 async def test_what_a_baseline_holds_is_counted_until_it_is_purged(world: World):
     assert await used(world) == 0
     first = await frozen(world)
@@ -44,6 +45,7 @@ async def test_what_a_baseline_holds_is_counted_until_it_is_purged(world: World)
     assert await used(world) == one
 
 
+@pytest.mark.slow
 async def test_a_baseline_that_would_exceed_the_plan_is_refused(world: World, monkeypatch):
     await frozen(world)
     one = await used(world)
@@ -61,6 +63,7 @@ async def test_a_baseline_that_would_exceed_the_plan_is_refused(world: World, mo
     assert await refused(world, "editor", CREATE, input=place) == ("storage", 4 * one, 3 * one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [False, True], ids=["document", "project"])
 async def test_a_place_has_so_many_baselines(world: World, monkeypatch, whole: bool):
     monkeypatch.setattr(baselines, "MAX_BASELINES", 2)

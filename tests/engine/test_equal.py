@@ -62,6 +62,7 @@ DOCUMENTS = {
 PEOPLE = ("owner", "member", "project_viewer", "billing", "outsider")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", DOCUMENTS.values(), ids=DOCUMENTS)
 async def test_the_engine_answers_what_graphql_core_answers(both: Both, world: World, query: str):
     values = {

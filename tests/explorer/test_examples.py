@@ -42,6 +42,7 @@ def filled(variables: Any, found: Any) -> Any:
             return variables
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES["examples"], ids=lambda example: example["title"])
 async def test_an_example_runs_on_the_demo_data(ask, example: Example):
     found = (await ask(EXAMPLES["lookup"]))["data"]

@@ -186,6 +186,7 @@ async def test_an_answer_that_is_not_json_is_a_defect(client_with):
     assert response.json()["errors"][0]["extensions"]["code"] == "INTERNAL"
 
 
+@pytest.mark.slow
 async def test_a_bad_document_leaves_one_short_line_in_the_log(served):
     literal = "x" * 9000
     async with httpx.AsyncClient(base_url=served.url) as client:

@@ -95,6 +95,7 @@ async def test_another_body_waits_too_and_is_refused_then(keyed, place, holder, 
     assert code_of(await second) == "IDEMPOTENCY_MISMATCH"
 
 
+@pytest.mark.slow
 async def test_waiting_may_take_longer_than_a_statement(keyed, holder, superuser, gateway):
     """The first gateway gives a statement 15 seconds, the second one half of one."""
     key, release = new_key(), await hold(holder, keyed.world.requirement)
@@ -122,6 +123,7 @@ async def test_a_storm_of_repeats_leaves_connections_to_others(keyed, holder, su
     assert same(*await asyncio.gather(*storm))
 
 
+@pytest.mark.slow
 async def test_a_deadline_that_passes_while_waiting_is_no_answer(
     keyed, place, holder, superuser, gateway
 ):
@@ -168,6 +170,7 @@ async def test_an_error_that_may_pass_undoes_everything_and_is_not_kept(keyed, h
     assert (await keyed.changes(), await keyed.changes(other)) == (1, 1)
 
 
+@pytest.mark.slow
 async def test_requests_in_each_others_way_end_and_leave_nothing_half_done(
     keyed, holder, superuser
 ):

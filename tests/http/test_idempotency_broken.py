@@ -36,6 +36,7 @@ AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_connection_that_breaks_undoes_everything(keyed, superuser_dsn, database, step):
     key = new_key()

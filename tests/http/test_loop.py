@@ -78,6 +78,7 @@ async def test_a_filter_as_large_as_a_body_keeps_nobody_waiting(world: World):
     assert loop.longest < BUSY
 
 
+@pytest.mark.slow
 async def test_a_baseline_of_many_items_is_compared_beside_the_loop(world: World):
     """All of them have been put into another order."""
     await world.superuser.execute(

@@ -33,6 +33,7 @@ def is_of_a_request(found):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REQUESTS)
 async def test_no_request_leaves_anything_to_the_collector(world, name):
     query, variables = REQUESTS[name]

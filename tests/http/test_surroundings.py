@@ -31,6 +31,7 @@ async def test_an_id_that_could_harm_the_log_is_replaced(toy, shown):
     assert UUID(response.headers["x-request-id"]).version == 7
 
 
+@pytest.mark.slow
 async def test_an_id_is_bound_to_every_line_of_its_request(served):
     async with httpx.AsyncClient(base_url=served.url) as client:
         query = {"query": "{ broken refused }"}

@@ -94,6 +94,7 @@ async def seen(connection, superuser, organization):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statement", BECOMING + WEAKENING + MAKING + READING)
 async def test_a_statement_that_would_lead_past_the_wall_is_refused(lent, statement):
     with pytest.raises(REFUSED):

@@ -128,6 +128,7 @@ async def test_a_path_of_too_many_steps_is_refused(world: World):
     )
 
 
+@pytest.mark.slow
 async def test_compiled_statements_are_kept_up_to_a_number_of_bytes(world: World, monkeypatch):
     """Each statement of another shape is larger than the last; the oldest make room."""
     kept = Shapes(budget=2_000_000)
@@ -139,6 +140,7 @@ async def test_compiled_statements_are_kept_up_to_a_number_of_bytes(world: World
     assert kept.used == sum(size for _, size in kept.kept.values())
 
 
+@pytest.mark.slow
 async def test_orders_that_clients_choose_are_kept_up_to_a_number_of_bytes(
     world: World, monkeypatch
 ):

@@ -104,6 +104,7 @@ async def check(shelf: Shelf, tree: Tree) -> None:
         assert page["totalCount"] == len(page["nodes"]) == len(expected)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 async def test_a_tree_of_filters_finds_what_python_finds(shelf: Shelf, data: Any):
@@ -129,6 +130,7 @@ def singles(shelf: Shelf, field: str) -> list[Tree]:
     return [{field: comparison} for comparison in (*one, *several, *likes, *nulls)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "field",
     ["id", "blockId", "externalId", "description", "priority", "position", "createdAt"],

@@ -79,6 +79,7 @@ def names(connection):
     return {node["name"] for node in connection["nodes"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("filter", "expected"), FOUND, ids=[json.dumps(filter) for filter, _ in FOUND]
 )

@@ -50,6 +50,7 @@ async def test_texts_that_differ_everywhere_are_a_conflict_while_others_are_serv
     assert watch.longest < BUSY
 
 
+@pytest.mark.slow
 async def test_many_diffs_of_one_request_take_a_bounded_time(world, update):
     texts = (" ".join(f"{i * n % 997}" for i in range(2400)) for n in (7919, 104_729, 1299, 15_485))
     for version, text in enumerate([*texts] * 5, start=1):

@@ -30,6 +30,7 @@ async def written(world: World) -> World:
     return world
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("search", "expected"),
     [

@@ -64,6 +64,7 @@ async def test_a_level_is_one_statement_whatever_the_number_of_parents(full: Wor
     assert await statements(full, NESTED, id=full.project, documents=1) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "count"),
     [

@@ -114,6 +114,7 @@ async def edit_all(world, times):
         await world.superuser.execute(EDIT, world.document, *names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edge", ["", "block { id }"])
 async def test_many_versions_of_one_row_are_told_with_each(world, follow, edge):
     """One request may not read that many past rows, and they are more than one execution takes."""
@@ -145,6 +146,7 @@ async def test_versions_of_many_rows_are_read_with_a_statement_for_all(world, hu
     assert sum(session.statements for session in back.sessions) < 8
 
 
+@pytest.mark.slow
 async def test_a_version_is_read_with_others_as_it_is_read_alone(world, database):
     """With any changes of the row and of its containers, for any viewer."""
     other = (await world.ask("owner", CREATE, id=world.project))["document"]["id"]

@@ -187,6 +187,7 @@ async def test_a_request_waits_for_an_event_that_its_sender_may_see(world, get, 
     assert event["entityType"] == "BLOCK"
 
 
+@pytest.mark.slow
 async def test_a_request_that_waits_in_vain_is_given_a_cursor_to_go_on_from(world, get, start):
     page = (await get(document=world.document, after=start, wait=1)).json()
     assert (page["events"], page["hasMore"]) == ([], False)

@@ -1,5 +1,7 @@
 """A defect in a follower of the feed is logged, and stops no other follower."""
 
+import pytest
+
 from tests.live.test_hub import DOCUMENT, REMOVE, rename
 
 
@@ -15,6 +17,7 @@ def failing(monkeypatch, owner, name):
     monkeypatch.setattr(owner, name, fails)
 
 
+@pytest.mark.slow
 async def test_after_a_defect_followers_are_told_to_read_again_and_hear_what_comes(
     world, follow, monkeypatch
 ):
@@ -31,6 +34,7 @@ async def test_after_a_defect_followers_are_told_to_read_again_and_hear_what_com
     assert not follower.errors
 
 
+@pytest.mark.slow
 async def test_rights_that_changed_with_what_was_lost_are_read_again(world, follow, monkeypatch):
     follower = await follow("viewer", DOCUMENT, id=world.document)
     await follower.until(lambda f: f.told)
@@ -41,6 +45,7 @@ async def test_rights_that_changed_with_what_was_lost_are_read_again(world, foll
     assert len(follower.told) == 1
 
 
+@pytest.mark.slow
 async def test_a_defect_of_presence_ends_nothing_that_shares_the_hub(world, follow, monkeypatch):
     follower = await follow("viewer", DOCUMENT, id=world.document)
     await follower.until(lambda f: f.told)

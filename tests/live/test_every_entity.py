@@ -54,6 +54,7 @@ async def follow_all(world, follow):
     return followers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["create", "update", "delete", "restore"])
 async def test_no_event_of_any_entity_ends_a_stream(world, follow, action):
     *followers, _ = everybody = await follow_all(world, follow)

@@ -236,6 +236,7 @@ async def test_filters_leave_out_what_was_not_asked_for(world, follow):
     assert event["entityId"] == made["id"]
 
 
+@pytest.mark.slow
 async def test_a_role_that_ends_by_itself_ends_what_it_let_see(world, follow):
     version = 1
 

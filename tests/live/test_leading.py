@@ -64,6 +64,7 @@ async def superuser(own_dsn):
     await connection.close()
 
 
+@pytest.mark.slow
 async def test_another_node_takes_over_from_one_that_is_silent(own_dsn, superuser, monkeypatch):
     """Its connection is still open: nobody has closed it, and it answers."""
     async with Database(dsn_of(own_dsn)) as database:
@@ -78,6 +79,7 @@ async def test_another_node_takes_over_from_one_that_is_silent(own_dsn, superuse
             await silent.execute("SELECT")
 
 
+@pytest.mark.slow
 async def test_a_node_that_waits_is_not_taken_for_a_silent_one(own_dsn, superuser, monkeypatch):
     monkeypatch.setattr("db.pool.SILENCE", 4)  # it speaks eight times as often
     connections = (

@@ -3,6 +3,8 @@
 import asyncio
 from uuid import uuid4
 
+import pytest
+
 from graph.live.result_cache import ENTRY_BYTES, MAX_BYTES, ResultCache
 
 
@@ -14,6 +16,7 @@ async def fails():
     raise ValueError("It cannot be told.")
 
 
+@pytest.mark.slow
 async def test_many_small_payloads_weigh_what_they_take():
     made = ResultCache()
     for number in range(2 * MAX_BYTES // ENTRY_BYTES):

@@ -91,6 +91,7 @@ async def test_a_place_that_is_none_is_refused_by_its_path(gateway, world, focus
         assert client.focus_of(client) is None
 
 
+@pytest.mark.slow
 async def test_announcements_are_gathered(gateway, world):
     async with tab(gateway, world, "editor") as writer, tab(gateway, world, "viewer") as reader:
         await reader.sees(writer, reader)
@@ -124,6 +125,7 @@ async def test_a_lease_is_held_by_whoever_took_it_first_until_it_is_released(gat
         assert (await other.ask(TAKE, **field))["taken"]
 
 
+@pytest.mark.slow
 async def test_leases_end_by_themselves_and_with_whoever_held_them(gateway, world, monkeypatch):
     field = {"entity": world.requirement, "field": "name"}
     async with tab(gateway, world, "editor") as watching:

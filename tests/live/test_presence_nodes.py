@@ -25,6 +25,7 @@ async def nodes(settings):
         ]
 
 
+@pytest.mark.slow
 async def test_people_at_different_nodes_see_each_other(nodes, world):
     async with tab(nodes[0], world, "editor") as here:
         async with tab(nodes[1], world, "owner") as there:
@@ -118,6 +119,7 @@ async def test_who_comes_again_at_another_node_keeps_what_they_hold(nodes, world
         await watching.sees(watching)
 
 
+@pytest.mark.slow
 async def test_a_node_that_lost_its_connection_hears_everything_again(nodes, world, superuser):
     async with tab(nodes[0], world, "editor") as here, tab(nodes[1], world, "owner") as there:
         await here.sees(here, there)

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from auth.accounts.sign_in import sign_out
 from auth.credentials import tokens
 from auth.credentials.browser_sessions import start
@@ -110,6 +112,7 @@ async def test_each_event_is_told_by_the_rights_and_loaders_of_its_moment(gatewa
     assert told == [("By an editor", True), ("By a viewer", False)]
 
 
+@pytest.mark.slow
 async def test_whoever_follows_nothing_is_looked_at_before_each_operation(gateway, world):
     renames = {"query": RENAME, "variables": renaming(world, "By a viewer", 1)}
     async with socket(gateway, await world.token("editor")) as client:

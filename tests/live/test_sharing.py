@@ -149,6 +149,7 @@ def _shown(event, *, names=True):
     return [_shown(each, names=names) for each in event] if isinstance(event, list) else event
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "visibility"), [(1, "private"), (2, "public")])
 async def test_what_is_shared_is_what_each_would_be_told_alone(
     world, hub, follow, seed, visibility

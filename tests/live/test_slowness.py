@@ -25,6 +25,7 @@ async def is_cancelled(*_):
     raise asyncpg.QueryCanceledError("canceling statement due to statement timeout")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reads", [never, is_cancelled])
 async def test_a_selection_that_takes_too_long_is_told_as_such_and_not_tried_again(
     world, follow, monkeypatch, reads

@@ -23,6 +23,7 @@ async def create(world, number):
     await world.ask("owner", CREATE, items=items)
 
 
+@pytest.mark.slow
 async def test_followers_share_the_counts_after_many_changes(world, follow):
     people = ("viewer", "viewer", "viewer", "project_viewer")
     followers = [await follow(person, FOLLOW, id=world.project) for person in people]

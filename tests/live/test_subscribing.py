@@ -116,6 +116,7 @@ async def test_who_comes_while_rights_change_is_present(world, follow, held, con
     assert [one["clientId"] for one in follower.told[-1]["present"]] == [str(ids["client"])]
 
 
+@pytest.mark.slow
 async def test_who_subscribes_while_the_feed_begins_anew_follows_from_there(
     world, follow, held, connection
 ):
@@ -131,6 +132,7 @@ async def test_who_subscribes_while_the_feed_begins_anew_follows_from_there(
     assert [told["kind"] for told in follower.told] == ["READY", "UPDATED"]
 
 
+@pytest.mark.slow
 async def test_who_resumes_while_the_feed_begins_anew_is_told_so(
     world, hub, follow, held, connection
 ):

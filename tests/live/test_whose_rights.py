@@ -21,6 +21,7 @@ ENDED = """SELECT pg_sleep(greatest(0, extract(epoch FROM expires_at - clock_tim
     FROM user_roles WHERE user_id = $1"""
 
 
+@pytest.mark.slow
 async def test_a_role_that_ends_is_noticed_although_another_subscription_came(
     world, follow, monkeypatch
 ):
@@ -36,6 +37,7 @@ async def test_a_role_that_ends_is_noticed_although_another_subscription_came(
     assert follower.errors == ["NOT_FOUND"]
 
 
+@pytest.mark.slow
 async def test_nothing_is_told_after_a_role_has_ended_by_itself(world, follow, monkeypatch):
     """Nor while the gateway waits until the database has noticed."""
     monkeypatch.setattr(rights, "CLOCK_SKEW", 1)
@@ -145,6 +147,7 @@ async def test_whoever_has_left_is_not_waited_for(world, hub, follow, monkeypatc
     assert follower not in hub._renewals._clocks
 
 
+@pytest.mark.slow
 async def test_nothing_is_told_by_a_role_that_has_just_ended(world, follow, monkeypatch):
     """While the remaining rights are being read, its former holder receives as little as after."""
     witness = await follow("owner", DOCUMENT, id=world.document)

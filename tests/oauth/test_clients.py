@@ -57,6 +57,7 @@ async def connect(client, gateway, visitor) -> dict[str, str]:
     return await client.fetch_token(authorization_response=callback, code_verifier=VERIFIER)
 
 
+@pytest.mark.slow
 async def test_a_person_is_connected_and_asked_for_no_more_than_was_agreed(
     client, gateway, visitor
 ):
@@ -65,6 +66,7 @@ async def test_a_person_is_connected_and_asked_for_no_more_than_was_agreed(
     assert email(await client.post("/graphql", json=WHO)) == visitor.email
 
 
+@pytest.mark.slow
 async def test_a_token_that_is_nearly_over_is_refreshed_on_the_way(client, gateway, visitor):
     first = dict(await connect(client, gateway, visitor))
     client.token = {**first, "expires_at": int(time.time()) + 30}
@@ -74,6 +76,7 @@ async def test_a_token_that_is_nearly_over_is_refreshed_on_the_way(client, gatew
     assert client.token["access_token"] != first["access_token"]
 
 
+@pytest.mark.slow
 async def test_what_is_given_back_is_over(client, gateway, visitor):
     token = dict(await connect(client, gateway, visitor))
     answer = await client.revoke_token(
@@ -89,6 +92,7 @@ async def test_what_is_given_back_is_over(client, gateway, visitor):
     assert refused.value.error == "invalid_grant"
 
 
+@pytest.mark.slow
 async def test_an_answer_to_another_request_is_noticed(client, gateway, visitor):
     address, _ = client.create_authorization_url(
         f"{gateway}/oauth/authorize", code_verifier=VERIFIER
@@ -114,6 +118,7 @@ async def test_an_application_acts_for_itself_and_gets_another_token_in_time(gat
         assert answer.json()["client_id"] == robot.client_id
 
 
+@pytest.mark.slow
 async def test_the_synchronous_client_does_the_same(gateway, planner, visitor):
     loop = asyncio.get_running_loop()
 

@@ -114,6 +114,7 @@ def spoilt(form, name, kind):
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("kind", SPECIAL)
 async def test_a17_so_do_the_others(applications, path, kind):

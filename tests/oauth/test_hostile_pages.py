@@ -15,6 +15,7 @@ async def waiting(applications):
     return await device(made, scope="requirements:read")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SPECIAL)
 async def test_a_decision_about_an_application_withstands(planner, person, kind):
     page = await planner.open(person.browser)
@@ -53,6 +54,7 @@ async def test_whoever_opens_such_an_address_signed_out_signs_in_first(person, k
     assert harmless(await raw(person, query, "/sign-in")).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SPECIAL)
 async def test_the_forms_of_a_device_withstand(person, waiting, kind):
     question = await enter(person.browser, waiting.user_code)

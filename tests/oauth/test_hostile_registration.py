@@ -31,6 +31,7 @@ def refused_or_kept(answer, status):
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SPECIAL)
 async def test_registering_withstands(dial, kind):
     for name in (*LISTS, *TEXTS, *CHOICES, "x"):
@@ -42,6 +43,7 @@ async def test_registering_withstands(dial, kind):
             assert answer.status_code in (400, 413)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SPECIAL)
 async def test_changing_a_registration_withstands(canvas, http, kind):
     made, application = canvas
@@ -56,6 +58,7 @@ async def test_changing_a_registration_withstands(canvas, http, kind):
     assert (kept["client_id"], kept["redirect_uris"]) == (application.client_id, [CALLBACK])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SPECIAL)
 async def test_the_token_and_the_address_of_a_registration_withstand(canvas, dial, kind):
     made, _ = canvas

@@ -25,6 +25,7 @@ def run(database_dsn, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 async def test_an_application_is_listed_and_given_another_secret(run, dial):
     made = dict(line.split() for line in (await run("add", "Nightly", "--itself")).splitlines())
     nightly = Application(dial(), made["client_id"], made["client_secret"], "")

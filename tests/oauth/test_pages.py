@@ -145,6 +145,7 @@ async def test_what_is_remembered_is_listed_until_it_is_disconnected(planner, pe
     assert (await planner.open(person.browser, scope="requirements:read")).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uri", ["http://127.0.0.1/cb", "http://localhost/cb", DEVICE])
 async def test_w07_where_any_program_could_listen_people_are_always_asked(
     applications, people, uri

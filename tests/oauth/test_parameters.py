@@ -43,6 +43,7 @@ OBEYED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value", "expected"), REFUSED)
 async def test_what_is_not_supported_is_refused(planner, person, name, value, expected):
     await planner.code(person)  # whoever has agreed before is not asked, and would get a code
@@ -78,6 +79,7 @@ async def prove(browser, sent):
     return await browser.get((await browser.post("/prove", data=form)).headers["location"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_pushed", [False, True])
 @pytest.mark.parametrize("asked", [{"prompt": "login"}, {"max_age": "0"}, {"max_age": "60"}])
 async def test_a_fresh_login_that_is_asked_for_comes_first(

@@ -29,6 +29,7 @@ async def test_the_log_names_a_proxy_that_is_not_trusted_once(dial, peer, header
     assert found == [peer] * times
 
 
+@pytest.mark.slow
 async def test_doctor_sees_that_everybody_comes_from_one_address(
     settings, people, database, superuser
 ):

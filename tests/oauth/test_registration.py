@@ -228,6 +228,7 @@ ANYTHING = st.recursive(
 MEMBERS = (*WANTED, "client_id", "contacts", "logo_uri", "response_types", "application_type")
 
 
+@pytest.mark.slow
 @examples(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(members=st.dictionaries(st.sampled_from(MEMBERS) | st.text(), ANYTHING, max_size=5))
 async def test_d05_no_json_at_all_does(http, canvas, members):

@@ -8,6 +8,7 @@ import pytest
 from tests.loop import within
 
 
+@pytest.mark.slow
 async def test_a_bound_is_passed_by_waiting_and_by_no_pause_of_the_machine():
     async with within(0.3):
         time.sleep(0.8)  # noqa: ASYNC251 (nothing runs meanwhile, as on a busy machine)

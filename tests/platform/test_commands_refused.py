@@ -82,6 +82,7 @@ async def read_only(server_dsn):
     await server.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", COMMANDS)
 async def test_a_database_that_takes_no_writes(read_only, arguments, tmp_path):
     result = await run(arguments, read_only, tmp_path)
@@ -95,6 +96,7 @@ async def test_a_database_that_is_not_there(arguments, tmp_path):
     assert "hidden" not in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", COMMANDS)
 async def test_a_database_without_tables(server_dsn, arguments, tmp_path):
     if arguments == ["migrate"] or " ".join(arguments) in WITHOUT_DATABASE:

@@ -21,6 +21,7 @@ WRITE = """mutation ($id: UUID!, $name: String!) {
 WHO = "SELECT current_user || ' ' || current_setting('statement_timeout')"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["session", "transaction"])
 @pytest.mark.parametrize("logins", ["separate", "one"])
 async def test_requests_are_answered(world, other_world, database_dsn, settings, mode, logins):

@@ -18,6 +18,7 @@ KILL = (
 )
 
 
+@pytest.mark.slow
 async def test_after_the_server_has_ended_all_connections_requests_go_on(world, superuser):
     edit = {"id": world.requirement, "version": 1, "name": "The ferry stops"}
     assert await world.code("editor", UPDATE, **edit) is None

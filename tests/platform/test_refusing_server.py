@@ -87,6 +87,7 @@ async def test_whoever_waits_for_a_row_is_told_that_it_is_that(world, superuser,
     )
 
 
+@pytest.mark.slow
 async def test_who_stands_still_in_a_transaction_loses_its_locks(world, database_dsn):
     """Within twice the statement timeout, although its owner learns of it at the next statement."""
     viewer = await act_for(world.email("editor"), world.database)

@@ -88,6 +88,7 @@ async def test_within_their_document_its_editor_moves(world, elsewhere, move, ki
     assert await move("document_editor", kind, getattr(world, kind), at={"end": "END"}) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 async def test_who_moves_is_somebody_who_may_write_in_both(world, elsewhere, move, kind):
     """Everybody tries; a refused move has changed nothing."""

@@ -58,6 +58,7 @@ def expected(table, actor, role):
     return None if Role[role.name] <= ACTORS[table][actor] else "FORBIDDEN"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "actor", "role"), CASES)
 async def test_a_role_is_given_by_those_who_hold_as_much(tidy, colleague, table, actor, role):
     kind, mutation, _ = PLACES[table]
@@ -67,6 +68,7 @@ async def test_a_role_is_given_by_those_who_hold_as_much(tidy, colleague, table,
     assert code == expected(table, actor, role)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "actor", "role"), CASES)
 async def test_a_role_is_taken_by_those_who_hold_as_much(tidy, colleague, table, actor, role):
     kind, mutation, _ = PLACES[table]

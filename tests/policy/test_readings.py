@@ -118,6 +118,7 @@ viewers = st.builds(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", RULES, ids=lambda model: model.__name__)
 @given(viewer=viewers)
 @settings(max_examples=20, deadline=None)
@@ -135,6 +136,7 @@ async def test_python_and_sql_allow_the_same_rows(rows, model, viewer):
         assert found == expected, action
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", RULES, ids=lambda model: model.__name__)
 @given(viewer=viewers)
 @settings(max_examples=15, deadline=None)

@@ -51,6 +51,7 @@ def refusal(answer):
     return errors and (errors[0]["extensions"]["code"], errors[0]["extensions"].get("scope"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", REACH)
 async def test_a_token_does_what_its_scopes_say(tidy, narrowed, scope):
     version = await tidy.superuser.fetchval(

@@ -87,6 +87,7 @@ def missing_scope(answer):
     return errors[0]["extensions"].get("scope")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("root", "name"), ROOTS, ids=str)
 async def test_a_root_field_asks_for_the_scope_it_says(tidy, with_scopes, root, name):
     scopes = needed(root, name)
@@ -109,6 +110,7 @@ def reached_by(scope, wanted):
     return scope in wanted or scope.replace(":write", ":read") in wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "action"), ATTEMPTS, ids=lambda part: getattr(part, "__name__", part)
 )

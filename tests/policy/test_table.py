@@ -86,11 +86,13 @@ def said(person, action, model, *_):
     return f"{person} {action} {model.__name__}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", ALLOWED, ids=lambda told: said(*told))
 async def test_who_may(tidy, told):
     assert await code(tidy, *told) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", REFUSED, ids=lambda told: said(*told))
 async def test_who_may_not(tidy, told):
     *tried, refusal = told

@@ -174,6 +174,7 @@ async def test_new_numbers_alone_are_no_move_and_one_that_moved_is_one(world):
     assert [field["field"] for field in change["fields"]] == ["position"]
 
 
+@pytest.mark.slow
 async def test_the_changes_come_in_pages_and_by_kind_and_type(world, linked):
     baseline = await frozen(world)
     ids = sorted([await add(world, 10.0 + n) for n in range(5)])
@@ -243,6 +244,7 @@ EDITS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -47,6 +47,7 @@ async def identities(world: World, baseline: dict[str, Any]) -> set[str]:
     return {item["entityId"] for item in await items_of(world, baseline["id"])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["projects", "documents", "blocks", "requirements"])
 @pytest.mark.parametrize("whole", [True, False], ids=["project", "document"])
 async def test_what_is_deleted_elsewhere_is_left_out_of_no_baseline(world, linked, table, whole):

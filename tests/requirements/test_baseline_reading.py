@@ -60,6 +60,7 @@ async def filled(world):
     return inner
 
 
+@pytest.mark.slow
 async def test_what_is_read_of_a_baseline_is_what_was_there(world, filled):
     questions = [
         {"order": None, "filter": None},
@@ -107,6 +108,7 @@ async def test_what_is_deleted_or_purged_since_is_still_read(world, filled):
     assert await world.ask("viewer", query, id=whole["id"]) == before
 
 
+@pytest.mark.slow
 async def test_its_requirements_come_in_pages_and_count(world, filled):
     baseline = await frozen(world)
     pages, after = [], None
@@ -159,6 +161,7 @@ async def test_words_are_found_in_the_present_only(world):
     assert (refused.value.code, refused.value.field) == ("INVALID", ["search"])
 
 
+@pytest.mark.slow
 async def test_freezing_amid_writers_shows_one_state(world):
     """Each writer adds a requirement and counts it in the document's name, in one transaction."""
     name = await world.superuser.fetchval("SELECT current_database()")
@@ -199,6 +202,7 @@ async def test_freezing_amid_writers_shows_one_state(world):
     assert counts[-1] > counts[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "count"),
     [
@@ -227,6 +231,7 @@ async def test_a_baseline_is_read_in_few_statements(world, linked, fields, count
     assert session.statements == count
 
 
+@pytest.mark.slow
 async def test_a_request_reads_so_many_states_and_no_more(world):
     baselines = [await frozen(world, name=f"B{n}") for n in range(21)]
     query = """query ($id: UUID!, $n: Int!) { document(id: $id) { baselines(first: $n) {

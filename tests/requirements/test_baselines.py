@@ -244,6 +244,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statement", CHANGES.values(), ids=CHANGES)
 async def test_no_statement_of_the_application_changes_a_baseline(world, statement):
     baseline = await frozen(world)
@@ -267,6 +268,7 @@ TAMPERING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statement", TAMPERING.values(), ids=TAMPERING)
 async def test_whatever_a_superuser_forges_is_noticed(world, statement):
     baseline = await frozen(world)

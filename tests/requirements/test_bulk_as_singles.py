@@ -121,6 +121,7 @@ async def one_by_one(world, query, items):
     return found
 
 
+@pytest.mark.slow
 @settings(
     max_examples=40,
     deadline=None,

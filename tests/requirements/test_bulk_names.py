@@ -49,6 +49,7 @@ async def named(request, world):
     return Named(world, table, update, dict(enumerate(ids, 1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names",
     [

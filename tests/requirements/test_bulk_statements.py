@@ -99,6 +99,7 @@ async def touch(world, table, ids):
     assert answer["failed"] == 0
 
 
+@pytest.mark.slow
 async def test_requirements_are_created(world, sent):
     items = [
         {
@@ -114,6 +115,7 @@ async def test_requirements_are_created(world, sent):
     assert len(statements) <= MOST + 1  # one reads the definitions of properties
 
 
+@pytest.mark.slow
 async def test_requirements_are_updated_stale_or_not(world, sent):
     ids = await many(world, CREATE, "requirements")
     answer, statements = await sent(UPDATE, items=[change(id, name="A") for id in ids])
@@ -154,6 +156,7 @@ async def test_blocks_are_deleted(world, sent):
     assert (answer["succeeded"], len(statements) <= MOST) == (MANY, True)
 
 
+@pytest.mark.slow
 async def test_requirements_are_moved_to_one_place(world, sent):
     ids = await many(world, CREATE, "requirements")
     items = [moved(id, after=world.requirement) for id in ids]
@@ -168,6 +171,7 @@ async def test_requirements_are_moved_to_one_place(world, sent):
     assert (answer["succeeded"], len(statements)) == (MANY, MOST)
 
 
+@pytest.mark.slow
 async def test_requirements_are_moved_to_another_document_stale_or_not(world, sent, another):
     ids = await many(world, CREATE, "requirements")
     await touch(world, "requirements", ids[:250])
@@ -176,6 +180,7 @@ async def test_requirements_are_moved_to_another_document_stale_or_not(world, se
     assert (answer["succeeded"], len(statements)) == (MANY, MOST + 1), statements
 
 
+@pytest.mark.slow
 async def test_blocks_are_moved_with_what_is_in_them(world, sent, another):
     ids = await many(world, CREATE_BLOCKS, "blocks")
     items = [moved(id, parentId=world.block, at={"end": "START"}) for id in ids]
@@ -186,6 +191,7 @@ async def test_blocks_are_moved_with_what_is_in_them(world, sent, another):
     assert (answer["succeeded"], len(statements)) == (MANY, MOST + 2), statements
 
 
+@pytest.mark.slow
 async def test_refusals_that_need_no_database_cost_no_statement(world, sent):
     ids = await many(world, CREATE, "requirements")
     await touch(world, "requirements", ids)

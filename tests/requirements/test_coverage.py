@@ -51,6 +51,7 @@ async def covered(world, person="viewer", document=None, **given):
     return found, rows
 
 
+@pytest.mark.slow
 async def test_requirements_are_covered_by_links_of_a_type_a_direction_and_a_level(world):
     top, low, other, alone = await requirements(world, 4)
     await edit(world, low, level="COMPONENT", status="APPROVED")
@@ -94,6 +95,7 @@ async def test_requirements_are_covered_by_links_of_a_type_a_direction_and_a_lev
     ]
 
 
+@pytest.mark.slow
 async def test_a_change_of_content_at_either_end_makes_coverage_suspect(world):
     first, second, third = await requirements(world, 3)
     await link(world, first, second, linkType="REFINES")
@@ -111,6 +113,7 @@ async def test_a_change_of_content_at_either_end_makes_coverage_suspect(world):
     assert rows["SUSPECT"] == {first, third}
 
 
+@pytest.mark.slow
 async def test_links_count_only_when_both_ends_can_be_read(world):
     _, document = await elsewhere(world)
     (own,) = await requirements(world, 1)

@@ -122,6 +122,7 @@ def beneath(level):
     return {level}.union(*(beneath(child) for child in BENEATH.get(level, ())))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 async def test_what_is_beneath_a_deleted_row_is_hidden_and_comes_back(tree, level):
     before = await tree.read()

@@ -131,6 +131,7 @@ async def test_the_latest_result_counts_whatever_is_recorded_or_deleted_later(wo
     assert [record["action"] for record in records] == ["create", "update", "update"]
 
 
+@pytest.mark.slow
 async def test_a_build_server_records_500_results_and_each_is_judged_by_itself(world):
     await make_key(world, "requirements:write", person="server")
     cases = [await case(world, title=f"T{n}") for n in range(2)]

@@ -59,6 +59,7 @@ async def test_a_number_comes_back_as_it_was_sent(world, post, number):
     assert change["new"] == sent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", INEXACT)
 @pytest.mark.parametrize("is_literal", [False, True])
 async def test_a_number_that_would_not_is_refused_with_its_field(world, post, number, is_literal):

@@ -123,6 +123,7 @@ async def run_of(world):
     return (await world.ask("viewer", query, id=world.requirement))["executions"]["nodes"][0]
 
 
+@pytest.mark.slow
 async def test_it_is_read_in_pages_by_gap_by_group_and_by_test(world, verified):
     names, after = [], None
     while True:

@@ -169,6 +169,7 @@ async def test_lines_end_in_one_way_and_their_ends_are_no_conflict(world, update
     assert answer["requirement"] == {"version": 5, "description": "One.\r\nTwo.\r\n"}
 
 
+@pytest.mark.slow
 async def test_large_objects_are_merged_while_others_are_served(update):
     large = {f"{i}": {"n": i} for i in range(7_000)}
     await update(2, properties=large)

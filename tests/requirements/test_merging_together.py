@@ -92,6 +92,7 @@ def send(world):
     return send
 
 
+@pytest.mark.slow
 @settings(
     max_examples=40,
     deadline=None,

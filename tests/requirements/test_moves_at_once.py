@@ -124,6 +124,7 @@ async def require_record(world, table, before, after):
     assert made == after
 
 
+@pytest.mark.slow
 async def test_what_is_added_at_once_has_a_place_each(world, shelves):
     one, _ = shelves
     await asyncio.gather(
@@ -149,6 +150,7 @@ async def test_what_is_added_to_a_block_while_it_goes_is_refused_or_goes_along(w
         assert records[-1]["document_id"] == other.id
 
 
+@pytest.mark.slow
 async def test_moves_at_once_leave_everything_once_in_its_order(world, shelves):
     assert await run(world, shelves, 48, ["requirements", "blocks"]) > 10
 

@@ -85,6 +85,7 @@ async def test_new_requirements_come_last(shelf):
     assert await letters.order() == "ADBCE"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("moved", "to", "order"),
     [
@@ -137,6 +138,7 @@ async def test_a_requirement_goes_between_two_of_another_document(shelf):
     assert (await letters.order(), await others.order()) == ("AC", "XBYZ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "positions",
     [
@@ -171,6 +173,7 @@ async def test_both_ends_can_be_reached_from_any_position(shelf, position):
     assert await letters.order() == "BYZA"
 
 
+@pytest.mark.slow
 async def test_moves_into_one_gap_never_run_out_of_numbers(shelf):
     letters = await shelf("ABC")
     for moved in "CB" * 30:  # each halves the gap, and renumbering is nobody's edit
@@ -213,6 +216,7 @@ async def test_a_position_is_a_finite_number(world, position):
     assert answer["errors"][0]["extensions"]["code"] == "INVALID"
 
 
+@pytest.mark.slow
 async def test_random_moves_leave_each_in_its_one_place(shelf):
     letters = await shelf("ABCDEFGH")
     chance = random.Random(20261120)

@@ -193,6 +193,7 @@ async def test_the_past_is_as_many_statements_whatever_the_number_of_rows(world)
     assert counts == [6, 6]
 
 
+@pytest.mark.slow
 async def test_the_past_reads_the_record_by_its_indexes(world, now, monkeypatch):
     """No statement scans all of the log, whatever is recorded of other rows."""
     time = await now()

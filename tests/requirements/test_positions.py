@@ -84,6 +84,7 @@ def test_a_gap_that_has_run_out_says_so(low, high):
     assert (found is None) == (high - low < 2 * MIN_GAP or low == 1e16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place",
     [

@@ -69,6 +69,7 @@ async def test_an_assignee_is_reminded_once_before_the_due_date(world, remind):
     assert await world.superuser.fetchval(counted, world.organization) == 2, "the assignments"
 
 
+@pytest.mark.slow
 async def test_another_due_date_or_assignee_is_another_reminder(world, remind):
     made = await assign(world, dueDate=soon())
     await remind()

@@ -182,6 +182,7 @@ def given(world, **more):
     return {"projectId": world.project, "content": REPORT, "unknownTests": "CREATE", **more}
 
 
+@pytest.mark.slow
 async def test_a_file_of_more_cases_than_a_bulk_mutation_takes_is_read_whole(world):
     lines = (f'<testcase classname="s" name="t{n}"/>' for n in range(510))
     content = f"<testsuite>{''.join(lines)}</testsuite>"

@@ -74,6 +74,7 @@ async def test_links_that_make_no_sense_are_refused_each_for_itself(world):
     ]
 
 
+@pytest.mark.slow
 async def test_a_link_needs_both_ends_readable_and_the_source_s_project_to_edit(
     world,
 ):

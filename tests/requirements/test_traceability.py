@@ -44,6 +44,7 @@ async def traced(world):
     return {"here": here, "there": there, "links": links, "document": document, "sides": sides}
 
 
+@pytest.mark.slow
 async def test_cells_hold_the_links_of_both_directions(world, traced):
     here, there, links = traced["here"], traced["there"], traced["links"]
     found = await world.ask("owner", MATRIX, **traced["sides"])

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from graphql import parse, print_ast
 from strawberry.utils.str_converters import to_camel_case
 
@@ -16,6 +17,7 @@ OPERATIONS = {
 }
 
 
+@pytest.mark.slow
 async def test_the_operations_run_and_answer_with_what_they_are_about(world):
     first, second = await requirements(world, 2)
     made = await world.ask("editor", OPERATIONS["Link"], source=second, target=first)

@@ -62,6 +62,7 @@ async def five(world):
     return [str(id) for id in ids]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 async def test_who_may_restore_something_finds_it_and_others_do_not(world, kind):
     id = getattr(world, kind)
@@ -86,6 +87,7 @@ async def test_who_may_restore_something_finds_it_and_others_do_not(world, kind)
     assert await trashed(world) == []
 
 
+@pytest.mark.slow
 async def test_an_ended_membership_is_found_by_who_could_have_ended_it(world):
     await change(world, "admin", "organizationMemberRemove", world.members["editor"])
     (item,) = (await world.ask("admin", TRASH))["nodes"]
@@ -114,6 +116,7 @@ async def test_what_is_beneath_something_deleted_is_not_listed_until_that_is_bac
     assert await trashed(world) == [str(world.requirement)]
 
 
+@pytest.mark.slow
 async def test_pages_go_both_ways_with_the_newest_deletion_first(world, five):
     expected = five[4:5] + sorted(five[2:4], reverse=True) + sorted(five[:2], reverse=True)
     assert await trashed(world, first=10) == expected
@@ -137,6 +140,7 @@ async def test_a_cursor_of_another_list_and_a_page_too_large_are_refused(world):
     assert await world.code(None, TRASH) == "UNAUTHENTICATED"
 
 
+@pytest.mark.slow
 async def test_a_place_and_a_type_narrow_the_list(world, other_world, five):
     await change(world, "owner", "blockDelete", world.block)
     block = [str(world.block)]

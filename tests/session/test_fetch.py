@@ -98,6 +98,7 @@ async def many(world: World) -> AsyncIterator[World]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("person", [*ROLES, *OTHERS])
 async def test_it_finds_the_rows_that_others_find(many: World, person: str):
     session = await session_of(many, person)
@@ -194,6 +195,7 @@ async def gone_through(session: ViewerSession, word: str, parents: list[UUID]) -
     return answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("person", ["viewer", "project_viewer", "document_editor"])
 async def test_a_search_finds_the_same_by_index_and_by_order(
     many: World, monkeypatch: pytest.MonkeyPatch, person: str
@@ -211,6 +213,7 @@ async def test_a_search_finds_the_same_by_index_and_by_order(
             assert await found(session, word, parents) == expected, (word, few, small)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("few", "small", "person", "taken"),
     [

@@ -135,6 +135,7 @@ def test_a_past_is_made_of_parts_alone(rows):
         relations(Wrong(), Requirement, "id")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("person", ["owner", "viewer", "document_editor", "outsider"])
 async def test_readable_rows_are_those_that_the_session_reads(world, person):
     await world.ask("editor", UPDATE, id=world.requirement)

@@ -67,6 +67,7 @@ async def test_rows_are_inserted_by_one_statement_that_records_them(world, wire,
     assert [tuple(row) for row in stored] == expected
 
 
+@pytest.mark.slow
 async def test_rows_are_updated_by_one_statement_even_if_they_change_different_columns(
     world, wire, session
 ):

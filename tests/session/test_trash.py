@@ -137,6 +137,7 @@ async def purged(notebook, person="owner", *, dry_run=False, ids=None):
         return await transaction.purge(tops, dry_run=dry_run)
 
 
+@pytest.mark.slow
 async def test_what_is_due_is_removed_for_good_with_all_beneath_it(notebook, tree):
     outer, inner, note = tree
     await notebook.delete(outer)

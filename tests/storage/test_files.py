@@ -16,6 +16,7 @@ from tests.storage.uploading import CREATE, DELETE, FINISH, PNG, RENAME, RESTORE
 from tests.world import Refused
 
 
+@pytest.mark.slow
 async def test_a_file_is_uploaded_finished_and_downloaded(place):
     made = await place.create(name="Plan é.txt")
     file, upload = made["file"], made["upload"]
@@ -91,6 +92,7 @@ async def test_what_a_browser_would_run_is_sent_as_bytes_of_no_type(place):
     assert answer.headers["content-disposition"].startswith("attachment")
 
 
+@pytest.mark.slow
 async def test_files_are_where_their_owners_are(place):
     world = place.world
     test = await case(world)
@@ -209,6 +211,7 @@ async def test_the_plan_bounds_files_that_are_created_at_once(place, monkeypatch
     assert await place.used() == 3 * len(TEXT)
 
 
+@pytest.mark.slow
 async def test_what_is_purged_or_given_up_leaves_the_storage(place, database):
     world = place.world
     await sweep(database, place.storage)  # what other tests have purged

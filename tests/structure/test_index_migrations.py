@@ -81,6 +81,7 @@ async def migrate(dsn, work):
     await asyncio.to_thread(run.on_connection, dsn, within)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["audit_logs", "requirements"])
 async def test_an_index_is_built_while_somebody_writes(copy, table):
     dsn, connection = copy

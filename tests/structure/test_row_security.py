@@ -172,6 +172,7 @@ async def test_the_rows_cover_every_table_that_requests_reach(superuser):
     assert {row["relname"] for row in reached} == set(ROWS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ROWS)
 async def test_a_context_shows_its_own_tenant_alone(tenants, table):
     await tenants.enter(user=tenants.ours, organizations=[tenants.ours])
@@ -179,12 +180,14 @@ async def test_a_context_shows_its_own_tenant_alone(tenants, table):
     assert not await tenants.sees(table, tenants.theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ROWS)
 async def test_without_a_context_nothing_is_seen(tenants, table):
     await tenants.enter()
     assert await tenants.connection.fetchval(f"SELECT count(*) FROM {table}") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", WRITTEN)
 async def test_rows_of_another_tenant_cannot_be_changed(tenants, table):
     await tenants.enter(user=tenants.ours, organizations=[tenants.ours], projects=[tenants.theirs])
@@ -214,6 +217,7 @@ async def test_rows_cannot_be_put_into_another_tenant(tenants, table):
             )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ROWS)
 async def test_nothing_can_be_removed(tenants, table):
     await tenants.enter(user=tenants.ours, organizations=[tenants.ours])
@@ -223,6 +227,7 @@ async def test_nothing_can_be_removed(tenants, table):
                 await tenants.connection.execute(statement)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ROWS)
 async def test_a_public_project_shows_its_contents_and_no_more(tenants, table):
     await tenants.enter(user=tenants.ours, projects=[tenants.theirs])
@@ -277,6 +282,7 @@ async def test_where_a_row_has_been_is_told_to_members_alone(tenants, function):
         assert {row["id"] for row in rows} == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "column", "operator", "function"), [*finders()])
 async def test_an_index_finds_what_the_policies_show(tenants, table, column, operator, function):
     if column == "search":

@@ -81,6 +81,7 @@ def test_a_description_is_a_sentence():
     assert [text for text in texts if not re.match(r"[A-Z`].*[.]$", text, re.DOTALL)] == []
 
 
+@pytest.mark.slow
 def test_every_mutation_is_tried_by_some_test():
     tried = "".join(path.read_text() for path in TESTS.rglob("*.py"))
     mutations = schema._schema.mutation_type.fields

@@ -18,6 +18,7 @@ enum Kind { A }
 REASON = re.compile(r"Use `.+`\. Removed after \d{4}-\d{2}-\d{2}\.")
 
 
+@pytest.mark.slow
 def test_the_page_of_changes_is_the_one_since_the_release():
     """After a change: `gateway schema --since`, as CONTRIBUTING says."""
     page = (ROOT / "docs" / "schema-changes.md").read_text()

@@ -31,6 +31,7 @@ def test_no_module_has_a_name_that_says_nothing():
     assert [str(path) for path in sources() if path.stem in VAGUE] == []
 
 
+@pytest.mark.slow
 def test_every_module_says_in_its_first_lines_what_it_holds():
     def says(path: Path) -> bool:
         return bool(ast.get_docstring(ast.parse(path.read_text())))

@@ -72,6 +72,7 @@ async def test_purging_a_row_finds_all_that_names_it_without_a_foreign_key(super
     assert set(re.findall(r"\('public\.(\w+)', '(\w+)'\)", function)) == ANY_KEYS
 
 
+@pytest.mark.slow
 async def test_an_event_of_what_names_any_row_is_in_the_document_of_that(superuser):
     trigger = await superuser.fetchval(
         "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'place_event'"

@@ -79,6 +79,7 @@ MEMBERS = strategies.sampled_from(["typ", "alg", "jwk", "crit", "kid", "b64"])
 PARTS = strategies.sampled_from(["kty", "crv", "x", "y", "n", "e", "use", "key_ops", "alg"])
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     claims=strategies.dictionaries(NAMES, JSON, max_size=3),

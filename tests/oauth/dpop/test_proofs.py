@@ -121,11 +121,13 @@ HEADERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CLAIMS)
 async def test_a_claim_that_does_not_fit_is_refused(http, holder, token, kind):
     refused(await ask(http, *holder.shows(token, **CLAIMS[kind]()).items()), "invalid_dpop_proof")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", HEADERS)
 async def test_a_header_that_does_not_fit_is_refused(http, holder, token, kind):
     shown = holder.shows(token, header=HEADERS[kind])
