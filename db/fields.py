@@ -131,10 +131,14 @@ SEARCHED_CHARACTERS = 50_000
 WORDS_CHARACTERS = 10_000
 """Characters of a text that are searched for words as they are written, and for prefixes."""
 
-GENERATED = frozenset({"search", "name_order", "external_id_order", "content_version"})
-"""Columns that PostgreSQL makes of others, and that Python never loads."""
-PRESENT_ONLY = frozenset({"search", "content_version"})
+GENERATED = frozenset(
+    {"search", "name_order", "external_id_order", "content_version", "finding_keys"}
+)
+"""Columns that PostgreSQL makes of others, or a job, and that Python never loads."""
+PRESENT_ONLY = frozenset({"search", "content_version", "finding_keys"})
 """Columns among them that rows of the past do not have."""
+UNRECORDED = frozenset({"ai_analysis"})
+"""JSON objects that a job writes apart from the versions of a row: empty in every past row."""
 
 
 class Searchable:

@@ -8,11 +8,12 @@ from graph.platform.jobs import upkeep
 from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.jobs.worker import Worker
 from graph.requirements import reminders
+from graph.requirements.quality import job as quality
 
 if TYPE_CHECKING:
     from graph.tracing import Tracing
 
-KINDS = (*upkeep.KINDS, *reminders.KINDS)
+KINDS = (*upkeep.KINDS, *reminders.KINDS, *quality.KINDS)
 
 
 def worker_of(

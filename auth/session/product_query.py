@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from sqlalchemy import (
     CTE,
+    Column,
     ColumnClause,
     ColumnElement,
     CompoundSelect,
@@ -43,11 +44,14 @@ from auth.session.visibility import not_hidden, readable_criteria
 from auth.viewer import Viewer
 from db.base import Base, Entity, Part, Readable
 from db.change import AuditLog
+from db.fields import PRESENT_ONLY
 from db.functions import FUNCTIONS
 from db.problem import Problem
 
 CONSTANT = re.compile(r"(?:'(?:[^'\\]|'')*'|-?\d+|NULL)(?:::[\w.]+(?:\[\])?)?|\*")
 """The literal SQL that a product may use: a constant, perhaps with its type, or `*`."""
+FINDING_KEYS = "finding_keys"
+"""The column of what the analysis of a row has found, which past rows do not have."""
 HINTS = ("MATERIALIZED", "NOT MATERIALIZED")
 """The options of a common table expression that are allowed."""
 CONTENT_VERSION = "content_version"
@@ -65,9 +69,9 @@ _EXISTING: dict[int, Source] = {}
 def readable(model: Source, *names: str) -> Subquery:
     """Return the rows of a model that the viewer may read, to select from as from its table.
 
-    Columns have the names of the model's attributes: all, or those that are named, of which
-    `content_version` is one. Of the record of changes they are those of rows, at places that the
-    viewer may read.
+    Columns have the names of the model's attributes: all, or those that are named, which may be
+    columns that Python never loads, such as `content_version`. Of the record of changes they are
+    those of rows, at places that the viewer may read.
     """
     criteria = WHOSE if issubclass(model, AuditLog) else readable_criteria(model)
     return _rows(model, names, criteria, _READABLE)
@@ -104,11 +108,17 @@ def existing(model: type[Entity], *names: str) -> Subquery:
 
 
 def require_own_rows(where: Sequence[ColumnElement[bool]]) -> None:
-    """Raise INVALID where a condition of a past read has `readable` rows, which are current."""
-    elements = (element for condition in where for element in iterate(condition))
-    if any(isinstance(one, Subquery) and id(one.element) in _READABLE for one in elements):
-        message = "A past state cannot be filtered by the current state of other objects."
-        raise Problem("INVALID", message, field=["filter"])
+    """Raise INVALID where a condition of a past read is about the present.
+
+    It has `readable` rows, which are current, or a column that past rows do not have.
+    """
+    for element in (element for condition in where for element in iterate(condition)):
+        if isinstance(element, Subquery) and id(element.element) in _READABLE:
+            message = "A past state cannot be filtered by the current state of other objects."
+            raise Problem("INVALID", message, field=["filter"])
+        if isinstance(element, Column) and element.name == FINDING_KEYS:
+            message = "A past state cannot be filtered by its quality."
+            raise Problem("INVALID", message, field=["filter"])
 
 
 def _rows(
@@ -119,8 +129,7 @@ def _rows(
     *more: ColumnElement[Any],
 ) -> Subquery:
     columns = [c for c in columns_of(model) if not names or c.key in names]
-    if CONTENT_VERSION in names:
-        columns.append(cast("Table", model.__table__).c[CONTENT_VERSION])
+    columns += (cast("Table", model.__table__).c[name] for name in names if name in PRESENT_ONLY)
     rows = select(*columns, *more).where(*criteria).subquery(model.__tablename__)
     known[id(rows.element)] = model  # which the cache keeps alive
     return rows

@@ -28,7 +28,7 @@ from auth.policy import RULES, entity_of
 from auth.session.ancestry import SCOPE_MODELS, nests, parents
 from db.base import SCOPES, Entity, Part, Readable
 from db.core.organizations import Organization
-from db.fields import GENERATED, PRESENT_ONLY
+from db.fields import GENERATED, PRESENT_ONLY, UNRECORDED
 
 MOVABLE = frozenset(key for model in RULES for key in model.place_keys()) - {"position"}
 """Columns that name the parent of a row: see `ctx.moved_from_<column>`."""
@@ -191,26 +191,29 @@ def past_columns(model: type[Entity]) -> list[str]:
 
 def past_column(name: str) -> str:
     """Return the SQL of a column of row `r`, over which `later.old`, as `p`, is laid."""
-    if name in GENERATED:
-        key = name.removesuffix("_order")
-        return f"CASE WHEN later.old ? '{key}' THEN ctx.sort_key(p.{key}) ELSE r.{name} END"
     match name:
+        case _ if name in UNRECORDED:
+            sql = "'{}'::jsonb"
+        case _ if name in GENERATED:
+            key = name.removesuffix("_order")
+            sql = f"CASE WHEN later.old ? '{key}' THEN ctx.sort_key(p.{key}) ELSE r.{name} END"
         case "id" | "created_at" | "created_by":
-            return f"r.{name}"
+            sql = f"r.{name}"
         case "version":
-            return "coalesce(later.version, r.version)"
+            sql = "coalesce(later.version, r.version)"
         case "updated_at":
-            return (
+            sql = (
                 "CASE WHEN later.version IS NULL THEN r.updated_at"
                 " ELSE coalesce(made.created_at, r.created_at) END"
             )
         case "updated_by":
-            return (
+            sql = (
                 "CASE WHEN later.version IS NULL THEN r.updated_by"
                 " WHEN later.version = 1 THEN r.created_by ELSE made.actor_id END"
             )
         case _:
-            return f"CASE WHEN later.old ? '{name}' THEN p.{name} ELSE r.{name} END"
+            sql = f"CASE WHEN later.old ? '{name}' THEN p.{name} ELSE r.{name} END"
+    return sql
 
 
 TIME = """

@@ -100,6 +100,8 @@ class Project(Searchable, InOrganization, kw_only=True):
     settings: Mapped[dict[str, Any]] = json_object()
     strict_properties: Mapped[bool] = flag(default=False)
     """True if its requirements have no properties but those that are defined."""
+    quality_settings: Mapped[dict[str, Any]] = json_object()
+    """The rules of quality that differ from their defaults, and the language of requirements."""
     tags: Mapped[Names] = words()
     star_count: Mapped[int] = number(0)
 
@@ -111,7 +113,7 @@ class Project(Searchable, InOrganization, kw_only=True):
         *not_blank(),
         slug_format(),
         not_negative("star_count"),
-        *json_objects("settings"),
+        *json_objects("settings", "quality_settings"),
         unique_live("projects", "organization_id", "slug"),
         Index(None, "organization_id", "created_at", "id"),
         Index(

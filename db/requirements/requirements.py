@@ -4,7 +4,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Column, Index, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import InDocument, document_key, tenant_key
@@ -77,6 +78,13 @@ class RequirementLevel(StrEnum):
     USER_STORY = "user_story"
 
 
+ANALYZED = "(content_version::text || ' ' || document_id::text || ' ' || project_id::text)"
+"""SQL of what an analysis is of: the content of a requirement, at its place."""
+STALE = f"""CASE WHEN deleted_at IS NULL THEN (ai_analysis ->> 'of') IS DISTINCT FROM {ANALYZED}
+    ELSE ai_analysis <> '{{}}'::jsonb END"""
+"""SQL of whether a requirement has to be analyzed: it has changed since, or is deleted."""
+
+
 class Requirement(Searchable, InDocument, kw_only=True):
     """One statement that can be verified. `external_id` is its name in another system."""
 
@@ -114,6 +122,7 @@ class Requirement(Searchable, InDocument, kw_only=True):
             enhanced_requirement="C",
         ),
         content_version(),
+        Column("finding_keys", ARRAY(Text), server_default=text("'{}'::text[]"), nullable=False),
         order_of("name"),
         order_of("external_id"),
         document_key(),
@@ -141,5 +150,7 @@ class Requirement(Searchable, InDocument, kw_only=True):
         trash_index("requirements"),
         gin_index("requirements", "search"),
         gin_index("requirements", "tags"),
+        gin_index("requirements", "finding_keys"),
+        Index("ix_requirements_stale", "document_id", postgresql_where=text(STALE)),
         gin_index("requirements", "properties", postgresql_ops={"properties": "jsonb_path_ops"}),
     )

@@ -36,6 +36,7 @@ from db.requirements.requirements import (
 from graph.demo.files import add_files
 from graph.demo.tests import add_tests
 from graph.kit.storage import Storage
+from graph.requirements.quality.job import analyze_document
 from graph.requirements.reminders import enqueue_reminders
 
 SET = Path(__file__).with_name("harbour.json")
@@ -68,7 +69,10 @@ async def create_demo(database: Database, storage: Storage) -> list[Account]:
         await _fill(database)
         await enqueue_reminders(database)
         owner = await act_for("owner@demo.example", database)
-        await add_files(ViewerSession(database, owner, ORIGIN), storage)
+        session = ViewerSession(database, owner, ORIGIN)
+        await add_files(session, storage)
+        for document in await session.rows(Document):
+            await analyze_document(database, document.id)
     return accounts
 
 

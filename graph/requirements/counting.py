@@ -37,6 +37,8 @@ class Grouped(NamedTuple):
     by: Dimension
     text: str
     object: type[Entity] | None = None
+    key: str | None = None
+    """The key of a `property` that is fixed; else who asks names it."""
 
 
 @strawberry.enum(description="The order of the groups of statistics.")
@@ -299,14 +301,14 @@ def chosen_dimensions(
         grouped = dimensions[asked.by.value]
         name = getattr(asked, "property", UNSET) or None
         field: list[str | int] = ["groupBy", place]
-        if (grouped.by.kind == "property") != (name is not None):
+        if (grouped.by.kind == "property" and not grouped.key) != (name is not None):
             message = "Required with `PROPERTY`, and with nothing else."
             raise Problem("INVALID", message, field=[*field, "property"])
         if name is not None and (fault := _fault(name)):
             raise Problem("INVALID", fault, field=[*field, "property"])
         if (asked.by.value, name) in chosen:
             raise Problem("INVALID", "This dimension is given twice.", field=field)
-        chosen[asked.by.value, name] = grouped, name
+        chosen[asked.by.value, name] = grouped, grouped.key or name
     return list(chosen.values())
 
 

@@ -39,6 +39,7 @@ from graph.requirements.following import followers
 from graph.requirements.numbers import NUMBERS
 from graph.requirements.property_filters import PropertyValueFilterInput, PropertyValueOrderInput
 from graph.requirements.property_values import check_changed, check_new
+from graph.requirements.quality.filters import QualityFilterInput
 from graph.requirements.requirement_types import (
     RequirementFormat,
     RequirementLevel,
@@ -69,7 +70,10 @@ class Requirement(Authored, Node):
     tags: list[str] = described("The tags of the requirement.")
     original_requirement: str | None = described("The wording of the requirement in its source.")
     enhanced_requirement: str | None = described("The wording that an analysis has proposed.")
-    ai_analysis: JSON = described("The result of the analysis of the requirement.")
+    ai_analysis: JSON = described(
+        "The latest analysis as it is stored; `quality` has the same in typed fields. Empty in a"
+        " past state."
+    )
     properties: JSON = described("The custom properties of the requirement, by name.")
     organization_id: UUID = described("The ID of the organization of the requirement.")
     project_id: UUID = described("The ID of the project of the requirement.")
@@ -113,6 +117,10 @@ RequirementFilterInput = filter_input(
         "coverage": (
             CoverageFilterInput,
             "Filters by coverage by trace links. All must match.",
+        ),
+        "quality": (
+            QualityFilterInput,
+            "Filters by the findings of the latest analysis.",
         ),
     },
 )

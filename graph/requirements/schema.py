@@ -32,6 +32,8 @@ from graph.requirements import (
     traceability,
     tracing,  # noqa: F401 (it extends types)
 )
+from graph.requirements.quality import settings as quality_settings
+from graph.requirements.quality import types as quality_types  # noqa: F401 (it extends types)
 
 NODES = (
     documents.Document,
@@ -86,6 +88,7 @@ class Mutation(
     matrix_views.Mutation,
     results_import.Mutation,
     numbering.Mutation,
+    quality_settings.Mutation,
     linking.Mutation,
     properties.Mutation,
     columns.Mutation,

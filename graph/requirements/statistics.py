@@ -25,6 +25,16 @@ REQUIREMENTS = {
     "CREATED_DAY": Grouped(Dimension("created_at", "day"), "The day of the creation, in UTC."),
     "UPDATED_DAY": Grouped(Dimension("updated_at", "day"), "The day of the last change, in UTC."),
     "DOCUMENT": Grouped(Dimension("document_id"), "The document.", DocumentRow),
+    "QUALITY_RULE": Grouped(
+        Dimension("ai_analysis", "property"),
+        "Each rule of quality that found something; null without findings.",
+        key="rules",
+    ),
+    "QUALITY_SEVERITY": Grouped(
+        Dimension("ai_analysis", "property"),
+        "The highest severity of the findings; null without findings.",
+        key="severity",
+    ),
 }
 
 TEST_CASES = {

@@ -32,6 +32,7 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from auth.session.product_query import existing
 from db.base import Entity
+from db.fields import UNRECORDED
 from db.requirements.baselines import FROZEN, Baseline, BaselineItem
 from db.requirements.collaboration import TraceLink
 from db.requirements.documents import Block, Document
@@ -127,7 +128,8 @@ def _items(model: type[Entity], table: FromClause, at: FromClause) -> Select[*tu
     for attribute in inspect(model).column_attrs:
         name = attribute.columns[0].name
         if name not in LEFT:
-            data += literal_column(f"'{name}'"), table.c[attribute.key]
+            value = literal_column("'{}'::jsonb") if name in UNRECORDED else table.c[attribute.key]
+            data += literal_column(f"'{name}'"), value
     nothing = cast(null(), Uuid)
     values = {
         "organization_id": table.c.organization_id,

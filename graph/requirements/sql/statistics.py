@@ -28,11 +28,12 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.sql.visitors import replacement_traverse
+from sqlalchemy.sql.visitors import iterate, replacement_traverse
 
 from auth.session import ViewerSession
 from auth.session.product_query import readable
 from db.base import Entity
+from db.fields import PRESENT_ONLY
 from db.functions import sort_key
 
 PARENTS = any_(bindparam("parents", type_=ARRAY(Uuid)))
@@ -131,10 +132,9 @@ def _rows(counting: Counting) -> tuple[FromClause, list[ColumnElement[bool]]]:
     """Return the rows that are counted, and the conditions that select them from it."""
     measures = counting.measures
     if measures is None:
-        rows: FromClause = readable(counting.model)
+        rows: FromClause = readable(counting.model, *_columns(counting))
         return rows, [rows.c[counting.key] == PARENTS, *_conditions(counting, rows)]
-    own = [str(column.key) for column in inspect(counting.model).column_attrs]
-    rows = readable(counting.model, *own, *measures.columns)
+    rows = readable(counting.model, *dict.fromkeys((*_columns(counting), *measures.columns)))
     kept = {"id", counting.key, *measures.columns}
     kept |= {dimension.column for dimension, _ in counting.groupings}
     chosen = (
@@ -144,6 +144,14 @@ def _rows(counting: Counting) -> tuple[FromClause, list[ColumnElement[bool]]]:
         .prefix_with("MATERIALIZED")
     )
     return measures.add(chosen), []
+
+
+def _columns(counting: Counting) -> list[str]:
+    """Return the columns of the rows, with those of conditions that Python never loads."""
+    own = [str(column.key) for column in inspect(counting.model).column_attrs]
+    elements = (element for condition in counting.where for element in iterate(condition))
+    named = (one.name for one in elements if isinstance(one, Column) and one.name in PRESENT_ONLY)
+    return [*own, *dict.fromkeys(named)]
 
 
 def _numbers(counting: Counting, rows: FromClause) -> list[ColumnElement[int]]:
