@@ -78,5 +78,9 @@ class AuthSettings(Protocol):
         """Return the failed sign-ins, to one account from one network, without a delay."""
 
     @property
+    def share_max_days(self) -> int:
+        """Return the days after which a share expires at the latest."""
+
+    @property
     def sign_in_window(self) -> int:
         """Return the seconds in which that many failures decay."""

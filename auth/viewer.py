@@ -16,18 +16,20 @@ class Role(IntEnum):
     """A role at a scope. A role granted at a scope holds for everything beneath it.
 
     BILLING and MEMBER are granted at organizations only. MEMBER alone reads the organization and
-    its people; projects open by their visibility, or by a role granted at them. ANYONE and NOBODY
-    are never granted: as the least role of a rule they mean every signed-in person, and no one.
+    its people; projects open by their visibility, or by a role granted at them. GUEST is granted by
+    the address of a share alone, and reads what is written in one object. ANYONE and NOBODY are
+    never granted: as the least role of a rule they mean every signed-in person, and no one.
     """
 
     ANYONE = 0
     BILLING = 1
     MEMBER = 2
-    VIEWER = 3
-    EDITOR = 4
-    ADMIN = 5
-    OWNER = 6
-    NOBODY = 7
+    GUEST = 3
+    VIEWER = 4
+    EDITOR = 5
+    ADMIN = 6
+    OWNER = 7
+    NOBODY = 8
 
 
 class Place(NamedTuple):
@@ -40,6 +42,23 @@ class Place(NamedTuple):
 
 PROJECT = Place("project_id")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The object that the address of a share opens, read-only, to whoever has it.
+
+    A past that the object holds, such as that of a baseline, opens with `past_grants`; there the
+    present opens the object itself alone. `password` is the digest of its password's hash. Row
+    level security opens the project to reading, as it opens a public one.
+    """
+
+    object_id: UUID
+    organization_id: UUID
+    project_id: UUID
+    name: str = field(compare=False)
+    past_grants: Mapping[UUID, Role] = field(default_factory=lambda: MappingProxyType({}))
+    password: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +100,8 @@ class Viewer:
     )
     by_visibility: frozenset[UUID] = field(default=frozenset(), compare=False)
     """Projects at which the viewer holds a grant by their visibility alone."""
+    shared: Shared | None = None
+    """The object of a share, whose ID is then the viewer's own: nobody, who reads one object."""
 
     def scopes_with(self, least: Role) -> list[UUID]:
         """Return the scopes at which the viewer holds this role or a higher one."""
@@ -95,6 +116,16 @@ class Viewer:
             places={**self.places, scope: Place("organization_id")},
         )
 
+    def within(self, holder: UUID | None) -> "Viewer | None":
+        """Return the viewer of a past that the object `holder` holds; None when it is closed.
+
+        The past of the record, which no object holds, is closed to whoever has a share.
+        """
+        if self.shared is None:
+            return self
+        grants = self.shared.past_grants
+        return replace(self, grants=grants, places={}) if self.shared.object_id == holder else None
+
     def derived(self, derive: Callable[["Viewer"], T]) -> T:
         """Return the result of `derive` for this viewer, computed once for all statements."""
         if derive not in self._derived:
@@ -105,6 +136,8 @@ class Viewer:
     @cached_property
     def context(self) -> Context:
         """Return the context of row level security for this viewer."""
+        if self.shared is not None:
+            return Context(self.id, frozenset(), frozenset({self.shared.project_id}))
         return Context(self.id, self.organizations, self.public_projects)
 
 

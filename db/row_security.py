@@ -28,6 +28,7 @@ ALLOWED = {
         "uq_organization_invitations_token": "random: it cannot be guessed",
         "uq_api_keys_key_hash": "the digest of 256 random bits: it cannot be guessed",
         "uq_personal_tokens_key_hash": "the digest of 256 random bits: it cannot be guessed",
+        "uq_shares_key_hash": "the digest of 256 random bits: it cannot be guessed",
         "uq_stripe_customers_stripe_customer_id": "random, given by Stripe",
         "uq_stripe_customers_stripe_subscription_id": "random, given by Stripe",
     },

@@ -16,6 +16,7 @@ from db.core import (
     people,
     projects,
     sessions,
+    shares,
     usage,
 )
 from db.feed import tables

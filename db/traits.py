@@ -37,6 +37,7 @@ class ResourceType(StrEnum):
     NUMBERING_RULE = "numbering_rule"
     FILE = "file"
     JOB = "job"
+    SHARE = "share"
 
 
 class Trash(Enum):

@@ -25,7 +25,7 @@ from db.audit.sealing import keep_sealing
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from graph import explorer
-from graph.editor import downloads, plots
+from graph.editor import downloads, plots, shared_page
 from graph.editor import page as editor
 from graph.explorer.browser_redirect import BrowserRedirect
 from graph.http.operation.metrics import Metrics, PoolUse
@@ -171,6 +171,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             *plots.routes(database, settings, outbox),
             *files.routes(storage),
             *downloads.routes(database, settings, outbox),
+            *shared_page.routes(database, settings, outbox, operations.rates),
             *pages.routes(database, settings, outbox),
             *oauth.routes(database, settings, outbox),
         ],

@@ -11,6 +11,8 @@ from starlette.responses import Response
 from auth.settings import AuthSettings
 
 SESSION, FORM, KNOWN = "gateway", "gateway-form", "gateway-known"
+SHARE = "gateway-share"
+"""The pass of a share, which is sent to its own path alone, and so cannot have the prefix."""
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -27,12 +29,17 @@ def write(
     cookie: str,
     value: str,
     max_age: int | None = None,
+    path: str = "/",
 ) -> None:
-    """Set the cookie for `max_age` seconds, or until the browser is closed."""
+    """Set the cookie for `max_age` seconds, or until the browser is closed.
+
+    `path` is that of SHARE; all others are of the whole site.
+    """
     response.set_cookie(
         _name(connection, settings, cookie),
         value,
         max_age=max_age,
+        path=path,
         secure=not _is_bare(connection, settings),
         httponly=True,
         samesite="lax",
@@ -47,7 +54,8 @@ def clear(
 
 
 def _name(connection: HTTPConnection, settings: AuthSettings, cookie: str) -> str:
-    return cookie if _is_bare(connection, settings) else f"__Host-{cookie}"
+    prefix = "__Secure-" if cookie == SHARE else "__Host-"
+    return cookie if _is_bare(connection, settings) else f"{prefix}{cookie}"
 
 
 def _is_bare(connection: HTTPConnection, settings: AuthSettings) -> bool:

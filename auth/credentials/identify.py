@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 from starlette.requests import HTTPConnection
 
-from auth.credentials import cookies, dpop, grants, invalid_keys, tokens
+from auth.credentials import cookies, dpop, grants, invalid_keys, shares, tokens
 from auth.credentials.dpop import ALGORITHMS, InvalidProof, Proof
 from auth.credentials.viewer_cache import UNCACHED, ViewerCache
 from auth.origin import Origin
@@ -144,6 +144,8 @@ async def identify_shown(
         if scheme == DPOP.lower():
             proof = dpop.verify(shown.proofs, shown.method, shown.url, settings, shown.token)
         text = shown.token if scheme in (BEARER.lower(), DPOP.lower()) else ""
+        if text.startswith(shares.PREFIX) and proof is None:
+            return await _identify_share(text, database, settings, viewers), None
         viewer = await identify_token(text, database, api_of(settings), proof, viewers)
     except InvalidProof as refused:
         raise invalid_proof(refused) from None
@@ -191,6 +193,16 @@ async def identify_token(
     return viewer
 
 
+async def _identify_share(
+    text: str, database: Database, settings: AuthSettings, viewers: ViewerCache
+) -> Viewer:
+    look_up = partial(shares.identify, database, settings, text)
+    viewer = await viewers.read((digest(text), api_of(settings), None), look_up)
+    if viewer is None:
+        raise InvalidToken
+    return viewer
+
+
 async def _of_token(
     database: Database, kind: str, hashed: bytes, audience: str, key: str | None
 ) -> Viewer | None:
@@ -228,6 +240,8 @@ async def identify_again(
     """
     if viewer.session_id is None:
         return viewer
+    if viewer.shared is not None:
+        return await shares.identify_again(database, viewer)
     idle = timedelta(hours=settings.session_idle_hours)
     async with database.auth.lend(NOBODY) as lent:
         return await grants.of_credential(lent, UUID(viewer.session_id), idle)

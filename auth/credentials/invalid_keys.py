@@ -8,7 +8,7 @@ send expired ones now and then: they are recorded once a minute, and counted.
 from collections.abc import Mapping
 from typing import Any
 
-from auth.credentials import throttle
+from auth.credentials import shares, throttle
 from auth.credentials.throttle import Count
 from auth.credentials.tokens import KEYS, PREFIX, is_token
 from auth.events import NOBODY_KNOWN, Event, record
@@ -27,6 +27,9 @@ FROM api_keys WHERE key_hash = $1
 UNION ALL
 SELECT 'PersonalToken', id, NULL, user_id, revoked_at IS NOT NULL, expires_at <= now()
 FROM personal_tokens WHERE key_hash = $1
+UNION ALL
+SELECT 'Share', id, organization_id, NULL, revoked_at IS NOT NULL, expires_at <= now()
+FROM shares WHERE key_hash = $1
 """
 
 
@@ -41,7 +44,8 @@ async def refused(database: Database, settings: AuthSettings, text: str, origin:
     """Record an invalid key or token. Raises RATE_LIMITED with `retryAfter` seconds."""
     if is_token(text, PREFIX):
         await _refused_token(database, settings, text, origin)
-    if not any(is_token(text, prefix) for prefix in KEYS):
+    text, _, _ = text.partition(shares.SEPARATOR)
+    if not any(is_token(text, prefix) for prefix in (*KEYS, shares.PREFIX)):
         return
     async with database.auth.lend(NOBODY) as lent:
         await throttle.admit(lent, [_count(settings, origin)], "keys that do not work")
@@ -67,7 +71,7 @@ def _event(kind: str, known: Mapping[str, Any] | None) -> Event:
     reason = "unknown"
     if known:
         over = "revoked" if known["revoked"] else "expired" if known["expired"] else None
-        reason = over or "nobody to act as"
+        reason = over or ("password" if known["entity"] == "Share" else "nobody to act as")
     return Event(
         entity_type=known["entity"] if known else kind,
         entity_id=known["id"] if known else NOBODY_KNOWN,

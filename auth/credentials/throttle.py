@@ -158,6 +158,12 @@ def user_code_counts(settings: AuthSettings, person: str, ip: str | None) -> lis
     return _counts(settings, "user code: ", person, ip, allowed, window, short=600)
 
 
+def share_counts(settings: AuthSettings, share: str, ip: str | None) -> list[Count]:
+    """Return the counts of an attempt at the password of a share, in the order of locking."""
+    allowed, window = settings.sign_in_attempts, settings.sign_in_window
+    return _counts(settings, "share: ", share, ip, allowed, window, short=60)
+
+
 def _counts(
     settings: AuthSettings,
     prefix: str,

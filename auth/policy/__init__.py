@@ -10,11 +10,11 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, Uuid, and_, any_, bindparam, exists, false, or_
+from sqlalchemy import ColumnElement, Integer, Text, Uuid, and_, any_, bindparam, exists, false, or_
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from auth.policy import core, requirements, shaped
-from auth.policy.grant_lists import TOKEN_SCOPES, GrantLists
+from auth.policy.grant_lists import PUBLIC, TOKEN_SCOPES, GrantLists
 from auth.policy.rule import ACTIONS, Action, Rule
 from auth.policy.shaped import PUBLIC_PROJECTS, WORKING, Columns, Shape, Way, project_key
 from auth.viewer import Role, Viewer
@@ -41,7 +41,8 @@ def allows(viewer: Viewer, action: Action, model: Readable, row: Any) -> bool:
 
     `row` is anything with the scope columns of `model` as attributes.
     """
-    if viewer.id is None or not in_token_scope(viewer, action, model):
+    writes_by_share = viewer.shared is not None and action != "read"
+    if viewer.id is None or writes_by_share or not in_token_scope(viewer, action, model):
         return False
     rule = RULES[entity_of(model)]
     if rule.inside and row.organization_id not in viewer.organizations:
@@ -75,11 +76,6 @@ def permitted(action: Action, model: Readable) -> ColumnElement[bool]:
     ways: list[ColumnElement[bool]] = []
     if rule.own and action in rule.own_actions:
         ways.append(getattr(model, rule.own) == bindparam("viewer_id", type_=Uuid))
-    if rule.seen_with and action == "read":
-        other, key = rule.seen_with
-        names_it = getattr(other, key) == model.id
-        seen = exists().where(names_it, permitted("read", other), live(other))
-        ways.append(seen.correlate(model.__table__))
     own = [*ways]
     roles = [] if least is Role.NOBODY else [least.name]
     if rule.also_read and action == "read":
@@ -92,7 +88,14 @@ def permitted(action: Action, model: Readable) -> ColumnElement[bool]:
         organization, in_project = (getattr(model, key) for key in SCOPES[:2])
         ways.append(and_(in_project.is_(None), organization == any_(members)))
     if roles and least <= Role.VIEWER and (project := project_key(model)):
-        ways.append(getattr(model, project) == any_(PUBLIC_PROJECTS))
+        # The context of a share has its project, too, which does not open all of it.
+        reads_public = bindparam(PUBLIC, type_=Integer) > 0
+        ways.append(and_(reads_public, getattr(model, project) == any_(PUBLIC_PROJECTS)))
+    if rule.seen_with and action == "read":  # last, as it is looked up for each row
+        other, key = rule.seen_with
+        names_it = getattr(other, key) == model.id
+        seen = exists().where(names_it, permitted("read", other), live(other))
+        ways.append(seen.correlate(model.__table__))
     if not rule.inside:
         return or_(false(), *ways)
     organization, by_role = getattr(model, SCOPES[0]), ways[len(own) :]
@@ -166,7 +169,7 @@ def parameters(viewer: Viewer) -> dict[str, Any]:
 def _parameters(viewer: Viewer) -> dict[str, Any]:
     lists = grant_lists(viewer)
     names = [*(role.name for role in Role), f"{Role.BILLING.name}_EXACTLY"]
-    names += ["viewer_id", "organizations", "insiders", "tenants", TOKEN_SCOPES]
+    names += ["viewer_id", "organizations", "insiders", "tenants", PUBLIC, TOKEN_SCOPES]
     return {name: lists[name] for name in names}
 
 
@@ -215,6 +218,12 @@ def require_signed_in(viewer: Viewer) -> None:
     """Raise UNAUTHENTICATED unless someone is signed in."""
     if viewer.id is None:
         raise Problem("UNAUTHENTICATED", "Sign in first.")
+
+
+def require_writer(viewer: Viewer) -> None:
+    """Raise FORBIDDEN when the viewer has the address of a share, which is read-only."""
+    if viewer.shared is not None:
+        raise Problem("FORBIDDEN", "A shared address is read-only.")
 
 
 def require_token_scope(viewer: Viewer, action: Action, model: Readable) -> None:

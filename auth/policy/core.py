@@ -19,8 +19,9 @@ from db.core.organizations import (
 )
 from db.core.people import Profile
 from db.core.projects import Project, ProjectMember, UserRole
+from db.core.shares import Share
 
-ANYONE, BILLING, MEMBER, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
+ANYONE, BILLING, MEMBER, GUEST, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
 
 # Roles reach the profiles of service accounts alone: that of a person is in no scope.
 # fmt: off
@@ -45,6 +46,7 @@ RULES: dict[type[Entity], Rule] = {
                                   ("read", "update", "delete"), inside=True),
     Job:                     Rule(ADMIN,  ADMIN,  ADMIN,  NOBODY, "user_id",
                                   ("read", "update"), inside=True),
+    Share:                   Rule(ADMIN,  ADMIN,  ADMIN,  ADMIN),
 }
 # fmt: on
 

@@ -14,16 +14,17 @@ from db.requirements.properties import Column, Property
 from db.requirements.requirements import Requirement
 from db.requirements.testing import TestCase, TestExecution, TestMatrixView
 
-ANYONE, BILLING, MEMBER, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
+ANYONE, BILLING, MEMBER, GUEST, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
 
 # fmt: off
 RULES: dict[type[Entity], Rule] = {
     #                         read    create  update  delete
-    Document:            Rule(VIEWER, EDITOR, EDITOR, ADMIN),
-    Block:               Rule(VIEWER, EDITOR, EDITOR, EDITOR),
-    Requirement:         Rule(VIEWER, EDITOR, EDITOR, EDITOR),
-    Property:            Rule(VIEWER, ADMIN,  ADMIN,  ADMIN, unplaced=MEMBER),
-    Column:              Rule(VIEWER, EDITOR, EDITOR, EDITOR),
+    Document:            Rule(GUEST,  EDITOR, EDITOR, ADMIN),
+    Block:               Rule(GUEST,  EDITOR, EDITOR, EDITOR),
+    Requirement:         Rule(GUEST,  EDITOR, EDITOR, EDITOR),
+    Property:            Rule(GUEST,  ADMIN,  ADMIN,  ADMIN, unplaced=MEMBER,
+                              seen_with=(Column, "property_id")),
+    Column:              Rule(GUEST,  EDITOR, EDITOR, EDITOR),
     TestCase:            Rule(VIEWER, EDITOR, EDITOR, EDITOR),
     TestExecution:       Rule(VIEWER, EDITOR, EDITOR, EDITOR),
     TestMatrixView:      Rule(VIEWER, EDITOR, EDITOR, EDITOR),

@@ -112,10 +112,10 @@ def permitted_to(
 ) -> ColumnElement[bool]:
     """Return the criterion for the rows that viewers of this shape may read, in these columns."""
     rule = rules[entity]
-    own = [*_own(rules, rule, columns, shape)]
+    own = [*_own(rule, columns, shape)]
     by_role = [*_open(ways(model, rule), columns, shape)]
     if not rule.inside:
-        return or_(false(), *own, *by_role)
+        return or_(false(), *own, *by_role, *_seen(rules, rule, columns, shape))
     organization = SCOPES[0]
     member = open_by(Way(organization, ORGANIZATIONS), columns, shape)
     if member is None:
@@ -124,11 +124,19 @@ def permitted_to(
     return and_(member, or_(false(), *own, and_(or_(false(), *insider), or_(false(), *by_role))))
 
 
-def _own(
-    rules: Mapping[type[Entity], Rule], rule: Rule, columns: Columns, shape: Shape
-) -> Iterator[ColumnElement[bool]]:
+def _own(rule: Rule, columns: Columns, shape: Shape) -> Iterator[ColumnElement[bool]]:
     if rule.own and "read" in rule.own_actions:
         yield columns[rule.own] == bindparam("viewer_id", type_=Uuid)
+    if rule.unplaced:
+        opened = open_by(_unplaced(rule.unplaced), columns, shape)
+        if opened is not None:
+            yield and_(columns.project_id.is_(None), opened)
+
+
+def _seen(
+    rules: Mapping[type[Entity], Rule], rule: Rule, columns: Columns, shape: Shape
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the criterion for rows that are seen with others, which is looked up for each row."""
     if rule.seen_with:
         other, key = rule.seen_with
         named = other.__table__.c
@@ -138,10 +146,6 @@ def _own(
             named.deleted_at.is_(None),
         )
         yield seen.correlate_except(other.__table__)
-    if rule.unplaced:
-        opened = open_by(_unplaced(rule.unplaced), columns, shape)
-        if opened is not None:
-            yield and_(columns.project_id.is_(None), opened)
 
 
 def _unplaced(role: Role) -> Way:

@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
 from auth.origin import Origin
-from auth.policy import require_signed_in, require_token_scope
+from auth.policy import require_signed_in, require_token_scope, require_writer
 from auth.session import beneath, product_query, trash
 from auth.session.changes import changes_of_each, counts_of_changes
 from auth.session.row import Row, columns_of
@@ -73,6 +73,7 @@ class ViewerSession(StatementReader):
         Within `once` it is a savepoint of that transaction, which commits as a whole.
         """
         require_signed_in(self.viewer)
+        require_writer(self.viewer)
         if self._joined:
             return self._joined.savepoint(self.viewer, self.origin)
         return self._writing()
@@ -223,6 +224,8 @@ class ViewerSession(StatementReader):
         """
         require_signed_in(self.viewer)
         require_token_scope(self.viewer, "read", model)
+        if self.viewer.shared is not None:
+            return {}
         names = tuple(str(each.key) for each in columns_of(model))
         start = len(self._pasts)
         self._pasts += [RowVersion(model, each.id, each.number) for each in versions]
@@ -265,16 +268,21 @@ class ViewerSession(StatementReader):
     ) -> dict[UUID, list[Row]]:
         """Return the recorded changes of each row, up to `limit` for each, in the viewer's tenants.
 
-        A viewer who has read a row may read its history, so these are ids of rows read before.
+        A viewer who has read a row may read its history, so these are ids of rows read before. A
+        share opens no history.
         """
-        statement = changes_of_each(where, order, limit)
         found: dict[UUID, list[Row]] = defaultdict(list)
+        if self.viewer.shared is not None:
+            return found
+        statement = changes_of_each(where, order, limit)
         for change in await self._fetch(AuditLog, statement, rows=list(rows)):
             found[change["entity_id"]].append(change)
         return found
 
     async def history_counts(self, rows: Collection[UUID]) -> dict[UUID, int]:
         """Return the number of recorded changes of each row; a row without any is absent."""
+        if self.viewer.shared is not None:
+            return {}
         found = await self._fetch(AuditLog, counts_of_changes(), rows=list(rows))
         return {row["entity_id"]: row["count"] for row in found}
 
@@ -361,6 +369,9 @@ class ViewerSession(StatementReader):
         """Return the rows of a statement beneath `parents`, in the present or in the past."""
         if past is None:
             return await self._fetch(model, statement, parents=list(parents))
+        viewer = self.viewer.within(past.holder)
+        if viewer is None:
+            return []
         if isinstance(past, RowVersion):
             past = await self.moment_of(past.model, past.id, past.version)
             if past is None:
@@ -374,4 +385,4 @@ class ViewerSession(StatementReader):
         statement = statement.add_columns(bindparam("past", type_=Integer).label("past"))
         values = {**past.values(), "past": self._pasts.index(past), "parents": list(parents)}
         statement = statement.add_cte(*product_query.relations(past, model, key))
-        return await self._fetch(model, statement, **values)
+        return await self._fetch(model, statement, viewer, **values)

@@ -83,10 +83,12 @@ class StatementReader:
         self,
         model: type[Base],
         statement: Select[*tuple[Any, ...]],
+        viewer: Viewer | None = None,
+        /,
         **values: object,
     ) -> list[Row]:
         require_signed_in(self.viewer)
-        text, arguments = STATEMENTS.ready(statement, parameters(self.viewer) | values)
+        text, arguments = STATEMENTS.ready(statement, parameters(viewer or self.viewer) | values)
         class_ = row_class(model, past="past" in values)
         rows: list[Row] = await self._send(text, arguments, class_)
         self.rows_read += len(rows)

@@ -43,6 +43,10 @@ class Past(Protocol):
     indexed: ClassVar[bool]
     """True when an index finds the rows beneath one parent, in their order."""
 
+    @property
+    def holder(self) -> UUID | None:
+        """Return the ID of the object that holds the rows; None for the record of changes."""
+
     def covers(self, model: Readable) -> bool:
         """Return whether rows of this model are read as they were; others are read as they are."""
 
@@ -73,6 +77,7 @@ class PointInTime:
     straddling: tuple[str, ...] = ()
     row: UUID = NO_ROW
     version: int = 0
+    holder: ClassVar[None] = None
 
     def covers(self, model: Readable) -> bool:
         """Return whether rows are in an organization: people are not, and parts never change."""

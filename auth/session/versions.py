@@ -41,6 +41,7 @@ class RowVersion:
     """The state in which one row was at a version: a `Past` whose moment is looked up when used."""
 
     indexed: ClassVar[bool] = False
+    holder: ClassVar[None] = None
 
     model: Readable
     id: UUID

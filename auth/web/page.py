@@ -20,7 +20,10 @@ SECURE = {
 
 SCRIPT = (HERE / "static" / "pages.js").read_text(encoding="utf-8")
 """The script of pages with a password or a time. Pages of consent run none."""
-STYLES = {name: (HERE / name).read_text(encoding="utf-8") for name in ("palette.css", "pages.css")}
+STYLES = {
+    name: (HERE / name).read_text(encoding="utf-8")
+    for name in ("palette.css", "pages.css", "shared.css")
+}
 
 _templates = Environment(
     loader=FileSystemLoader(HERE / "templates"),

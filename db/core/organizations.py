@@ -25,7 +25,7 @@ from db.constraints import (
     unique_live,
 )
 from db.core.people import Profile, UserStatus
-from db.fields import choice, json_object, number, secret
+from db.fields import choice, flag, json_object, number, secret
 from db.text import Identifier, Name
 from db.traits import ResourceType, Traits, Trash
 
@@ -88,7 +88,8 @@ class Organization(Entity, kw_only=True):
     """A tenant: its projects, people, plan and limits. Storage is in bytes.
 
     What was deleted `trash_retention_days` ago may be purged; null keeps it for ever. The
-    applications in `allowed_clients`, and the organization's own, reach it; null allows any.
+    applications in `allowed_clients`, and the organization's own, reach it; null allows any. Shares
+    open nothing in it unless `sharing_allowed`.
     """
 
     __tablename__ = "organizations"
@@ -109,6 +110,7 @@ class Organization(Entity, kw_only=True):
     max_monthly_requests: Mapped[int] = number(100_000, BigInteger)
     trash_retention_days: Mapped[int | None] = mapped_column(default=30, server_default="30")
     allowed_clients: Mapped[list[str] | None] = mapped_column(default=None)
+    sharing_allowed: Mapped[bool] = flag(default=True)
     settings: Mapped[dict[str, Any]] = json_object()
     member_count: Mapped[int] = mapped_column(init=False, default=0, server_default="0")
     storage_used: Mapped[int] = number(0, BigInteger)

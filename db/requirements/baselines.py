@@ -35,7 +35,9 @@ class Baseline(InProject, kw_only=True):
     """
 
     __tablename__ = "baselines"
-    traits = Traits(ResourceType.BASELINE, node="Baseline", trash=Trash.PURGED)
+    traits = Traits(
+        ResourceType.BASELINE, node="Baseline", trash=Trash.PURGED, scope_key="baseline_id"
+    )
 
     document_id: Mapped[UUID | None] = mapped_column(default=None)
     name: Mapped[Name]

@@ -21,7 +21,7 @@ MAX_PAGE, DEFAULT_PAGE = MAX_PAGE_SIZE, 20
 FEED_CURSOR = (
     "The cursor from which to follow changes after this response. It is taken before data is read:"
     " no later change is missed, but a change that the response includes can be delivered again."
-    " Null when a past state is read."
+    " Null when a past state is read, and for a share."
 )
 From = Annotated[
     str,
@@ -52,7 +52,7 @@ def followable(kind: Kind, type_: type[Node]) -> None:
         return root.id if kind == "organization" else root.organization_id
 
     def feed_cursor(root: strawberry.Parent[Any], info: Info) -> str | None:
-        if info.context.past_of(root) is not None:
+        if info.context.past_of(root) is not None or info.context.viewer.shared is not None:
             return None
         feed, began = info.context.feed
         return feed.cursor(Stream(kind, root.id, scope(root)), began)
@@ -65,6 +65,8 @@ def followable(kind: Kind, type_: type[Node]) -> None:
         types: Types = None,
         fields: Fields = None,
     ) -> ChangeConnection | None:
+        if info.context.viewer.shared is not None:
+            return None
         asked = followed(kind, root, after, types, fields)
         return await _page(info, asked, after, first)
 

@@ -58,6 +58,7 @@ class OrganizationUpdateInput:
     type: Maybe[OrganizationType]
     billing_cycle: Maybe[BillingCycle]
     trash_retention_days: Maybe[int | None]
+    sharing_allowed: Maybe[bool]
     settings: Maybe[JSON]
     settings_patch: Maybe[JSON] = patch("settings")
 

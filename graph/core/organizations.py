@@ -99,6 +99,9 @@ class Organization(Authored, Node):
         "The client IDs of the applications that can reach the organization, besides its own and"
         " those of the gateway; null allows every application."
     )
+    sharing_allowed: bool = described(
+        "Whether shares can be created in the organization. Without it, existing ones open nothing."
+    )
     settings: JSON = described("The settings of the organization.")
     owner: Profile | None = to_one(
         "owner_id", ProfileRow, Profile, "The primary owner of the organization."

@@ -101,10 +101,12 @@ class ProfileUpdateInput:
 @strawberry.type
 class Query:
     @strawberry.field(
-        description="The user or service account that makes the request; null if signed out."
+        description="The user or service account that makes the request; null if signed out, and"
+        " for a share."
     )
     def viewer(self, info: Info) -> Viewer | None:
-        return Viewer() if info.context.viewer.id else None
+        viewer = info.context.viewer
+        return Viewer() if viewer.id and viewer.shared is None else None
 
 
 @strawberry.type

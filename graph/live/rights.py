@@ -21,13 +21,13 @@ log = structlog.get_logger(__name__)
 GRANTS_OF_A_PERSON = frozenset({"OrganizationMember", "ProjectMember", "UserRole", "Profile"})
 """Entities whose rows give rights to one person."""
 OF_PLACE = {
-    "Organization": {"deleted_at", "allowed_clients"},
+    "Organization": {"deleted_at", "allowed_clients", "sharing_allowed"},
     "Project": {"deleted_at", "visibility"},
     "Document": {"deleted_at", "project_id"},
 }
 """Entities whose rows decide what many may see, and the columns that do."""
-CREDENTIALS = frozenset({"session", "token", "oauth_client", "user"})
-"""The resources of events outside of all tenants that end somebody's access."""
+CREDENTIALS = frozenset({"session", "token", "oauth_client", "user", "share"})
+"""The resources of events that may end somebody's access."""
 CREDENTIAL_INVALID = "The credential is no longer valid."
 CLOCK_SKEW = 0.2
 """Seconds by which the database's clock may be behind the gateway's at the end of a role."""
@@ -53,6 +53,8 @@ def marks_of(viewer: Viewer) -> set[AccessKey]:
     that belong to the actor of an event.
     """
     own = {viewer.id, viewer.session_id, viewer.client_id, viewer.client_id and APPLICATIONS}
+    if viewer.shared is not None:
+        own.add(viewer.shared.organization_id)
     return {mark for mark in own if mark} | viewer.organizations
 
 
@@ -102,6 +104,8 @@ def keeps_rights(viewer: Viewer, organization_id: UUID | None, project_id: UUID)
 
 
 def _ending(event: Event) -> frozenset[AccessKey]:
+    if event.entity_type == "Share":
+        return frozenset({str(event.entity_id)})
     if event.entity_type == "OrganizationClient":  # its actor is an owner, and not itself
         return frozenset({client_id(event.entity_id)})
     person = event.user_id or event.actor_id

@@ -3,17 +3,19 @@
 import strawberry
 
 from graph.platform.jobs import outside, types
+from graph.platform.shares import creating, opened
+from graph.platform.shares import types as shares
 
-NODES = (types.Job,)
+NODES = (types.Job, shares.Share)
 
 
 @strawberry.type
-class Query(types.Query):
+class Query(types.Query, shares.Query, opened.Query):
     pass
 
 
 @strawberry.type
-class Mutation(types.Mutation, outside.Mutation):
+class Mutation(types.Mutation, outside.Mutation, creating.Mutation):
     pass
 
 

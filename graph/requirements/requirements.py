@@ -18,7 +18,8 @@ from graph.core.people import Authored
 from graph.core.projects import Project
 from graph.kit.bulk import creates, deletes, updates
 from graph.kit.connection import connection
-from graph.kit.fields import by_id, described, extend_type, to_one
+from graph.kit.context import Info
+from graph.kit.fields import by_id, computed, described, extend_type, to_one
 from graph.kit.inputs import filter_input, input_for, order_input
 from graph.kit.items import Found, Item, unrefused
 from graph.kit.moving import move, moves
@@ -70,10 +71,6 @@ class Requirement(Authored, Node):
     tags: list[str] = described("The tags of the requirement.")
     original_requirement: str | None = described("The wording of the requirement in its source.")
     enhanced_requirement: str | None = described("The wording that an analysis has proposed.")
-    ai_analysis: JSON = described(
-        "The latest analysis as it is stored; `quality` has the same in typed fields. Empty in a"
-        " past state."
-    )
     properties: JSON = described("The custom properties of the requirement, by name.")
     organization_id: UUID = described("The ID of the organization of the requirement.")
     project_id: UUID = described("The ID of the project of the requirement.")
@@ -88,6 +85,14 @@ class Requirement(Authored, Node):
     block: Block | None = to_one(
         "block_id", BlockRow, Block, "The block that contains the requirement."
     )
+
+    @computed(
+        "ai_analysis",
+        text="The latest analysis as it is stored; `quality` has the same in typed fields. Empty in"
+        " a past state, and for a share.",
+    )
+    def ai_analysis(root: strawberry.Parent[Any], info: Info) -> JSON:  # noqa: N805
+        return {} if info.context.viewer.shared else root.ai_analysis  # type: ignore[no-any-return]
 
 
 RequirementFilterInput = filter_input(

@@ -22,6 +22,7 @@ from graph.requirements import (
     properties,
     requirements,
     results_import,
+    sharing,  # noqa: F401 (it extends types)
     statistics,  # noqa: F401 (it extends types)
     statistics_events,
     summaries,  # noqa: F401 (it extends types)

@@ -51,3 +51,6 @@ class AccountSettings(BaseSettings):
     sign_in_window: WholeSeconds = Field(
         default=900, ge=1, description="The time in seconds for which a failed sign-in counts."
     )
+    share_max_days: Days = Field(
+        default=365, ge=1, description="The maximum lifetime in days of a share."
+    )

@@ -13,6 +13,8 @@ from db.core.notifications import Notification
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
 from db.core.people import Profile
 from db.core.projects import Project, ProjectMember
+from db.core.shares import Share
+from db.requirements.documents import Document
 from tests.samples import Sample
 
 HOLDER = "editor"
@@ -148,6 +150,21 @@ SAMPLES: dict[type[Entity], Sample] = {
             "user_id": house.people[HOLDER],
         },
         mutations={"update": "jobRetry", "delete": None, "restore": None},
+    ),
+    Share: Sample(
+        parent=Document,
+        new=lambda house, _: {"objectId": house.document, "name": "New"},
+        row=lambda house: {
+            "organization_id": house.organization,
+            "project_id": house.project,
+            "document_id": house.document,
+            "name": "Supplier",
+            "key_hash": uuid7().bytes * 2,
+            "hint": "1234",
+            "expires_at": SOON,
+        },
+        mutations={"delete": "shareRevoke", "restore": None},
+        reset="revoked_at = NULL",
     ),
     Project: Sample(
         parent=Organization,

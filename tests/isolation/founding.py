@@ -10,10 +10,23 @@ import asyncpg
 import httpx
 from sqlalchemy import ForeignKeyConstraint, Table
 
+from auth.credentials.shares import PREFIX
+from auth.credentials.tokens import new_token
+from auth.secret import digest
 from db.pool import Database
 from db.tables import METADATA
 from tests.isolation.rows import CanaryRow, Register, filled, word
-from tests.isolation.world import PEOPLE, PROJECTS, SERVERS, TENANTS, TOP, ZONES, Canaries, Person
+from tests.isolation.world import (
+    PEOPLE,
+    PROJECTS,
+    SERVERS,
+    SHARES,
+    TENANTS,
+    TOP,
+    ZONES,
+    Canaries,
+    Person,
+)
 
 BY_PEOPLE = {"profiles", "organizations", "organization_members"}
 """Tables whose rows follow from people and tenants, not from zones."""
@@ -27,6 +40,9 @@ MEANT = {
 
 MEMBERS = {"ours": "admin", "theirs": "their member", "dissolved": "dissolved member"}
 """Another person than the owner in each tenant."""
+
+SHARE_OF = {"restricted": {"document_id": None}}
+"""The column of a share that is null in a zone: it is of the baseline. Others are of documents."""
 
 TWICE = {"blocks"}
 """Tables whose rows name another one of theirs: the second names the first."""
@@ -131,6 +147,7 @@ class Founder:
         first = not self._rows(table.name, tenant, zone)
         deleted = zone == "deleted" or (TOP.get(zone) == table.name and first)
         values = self._names(table, tenant, zone)
+        values |= SHARE_OF.get(zone, {"baseline_id": None}) if table.name == "shares" else {}
         if table.name == "projects":
             values["visibility"] = PROJECTS.get(zone, "organization")
         if table.name == "project_members":
@@ -246,12 +263,23 @@ async def found_canaries(
                     row.id,
                     person.id,
                 )
+    tokens = {}
+    for person, zone in SHARES.items():
+        tokens[person] = new_token(PREFIX)
+        (row,) = founder._rows("shares", "ours", zone)
+        await superuser.execute(
+            "UPDATE shares SET key_hash = $1, password_hash = NULL, revoked_at = NULL"
+            " WHERE id = $2",
+            digest(tokens[person]),
+            row.id,
+        )
     return Canaries(
         superuser,
         database,
         client,
         name=founder.register.world,
         people={person.name: person.id for person in founder.persons.values()},
+        tokens=tokens,
         register=founder.register,
         persons=founder.persons,
     )

@@ -49,6 +49,15 @@ every role in ours, and has left it."""
 SERVERS = {"ours": "our server", "theirs": "their server", "dissolved": "dissolved server"}
 """The service account of each tenant, which is a member there."""
 
+SHARES = {"share of a document": "private", "share of a baseline": "restricted"}
+"""Whoever has the address of one of our shares, and the project whose share it is."""
+
+OPENED = {
+    "private": {"documents", "blocks", "requirements", "columns", "properties"},
+    "restricted": {"baselines"},
+}
+"""The tables whose rows a share opens. The baseline holds no row that the API would show."""
+
 ABOUT_PEOPLE = {"organizations", "organization_members"}
 FOR_ADMINISTRATORS = {
     "organization_invitations",
@@ -58,6 +67,7 @@ FOR_ADMINISTRATORS = {
     "stripe_customers",
     "billing_cache",
     "jobs",
+    "shares",
 }
 OF_ONE_PERSON = {
     "notifications",
@@ -118,6 +128,9 @@ class Canaries(World):
 
     def may_read(self, person: str, row: CanaryRow) -> bool:
         """Return whether the person may read the row, without the help of the policy."""
+        if person in SHARES:
+            is_there = (row.tenant, row.zone) == ("ours", SHARES[person])
+            return is_there and row.table in OPENED[row.zone]
         if row.table in FOR_NOBODY or row.zone.startswith("deleted") or row.tenant == "dissolved":
             return False
         if row.table in OF_ONE_PERSON:
@@ -136,6 +149,8 @@ class Canaries(World):
 
         A membership brings along the name of its person.
         """
+        if person in SHARES:
+            return False
         role = self.persons[person].roles.get(row.tenant)
         if row.table == "organizations":
             return row.tenant == "dissolved" and role == "owner"

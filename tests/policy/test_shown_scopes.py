@@ -11,7 +11,7 @@ from graph.schema import schema
 from tests.policy.attempts import ATTEMPTS, attempt, name_of, prepare
 
 CORE = schema._schema
-FREE = {"viewer"}
+FREE = {"viewer", "shared"}
 """Root fields that lead to no rows."""
 ROOTS = [
     (root, name)

@@ -19,6 +19,7 @@ from db.core.organizations import Organization
 from db.core.projects import Project
 from db.diagram import diagram
 from db.gin import served
+from db.requirements.baselines import Baseline
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
 from db.requirements.summaries import DocumentSummary
@@ -137,7 +138,7 @@ def test_roles_are_granted_at_organizations_projects_and_documents():
     assert Document.scope_keys() == ("organization_id", "project_id", "id")
     assert Requirement.scope_keys() == ("organization_id", "project_id", "document_id")
     scopes = {model for model in MODELS if issubclass(model, Entity) and model.traits.scope_key}
-    assert scopes == {Organization, Project, Document}
+    assert scopes == {Organization, Project, Document, Baseline}  # a share opens a baseline itself
 
 
 def test_the_diagram_is_that_of_the_tables():

@@ -178,6 +178,8 @@ class Operations:
             if anonymous and operation.introspects:
                 message = "Introspection requires a signed-in user."
                 raise Problem("UNAUTHENTICATED", message)  # noqa: TRY301 (answered as the others)
+            if viewer.shared is not None:
+                _require_guests(operation)
             cost = self._cost_of(operation, params)
             if not anonymous:
                 self._persisted.keep(params)
@@ -358,6 +360,12 @@ class Operations:
         if asked.correlation_id:
             extensions[CORRELATION.member] = str(asked.correlation_id)
         return Answer(content)
+
+
+def _require_guests(operation: Operation) -> None:
+    """Raise FORBIDDEN for what a share does not open: it is read by queries, and nothing else."""
+    if operation.kind != "query" or operation.introspects:
+        raise Problem("FORBIDDEN", "A share opens its object to queries without introspection.")
 
 
 def _done(large: Problem) -> Problem:

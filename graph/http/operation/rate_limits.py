@@ -149,10 +149,11 @@ class RateLimits:
             found.append(Principal(KEY, self._digest(viewer.session_id)))
         if viewer.client_id:
             found.append(Principal(APPLICATION, self._digest(viewer.client_id)))
-        part = 1 / max(len(viewer.organizations), 1)
-        found += [
-            Principal(ORGANIZATION, self._digest(str(id)), part) for id in viewer.organizations
-        ]
+        tenants = viewer.organizations
+        if viewer.shared is not None:
+            tenants = frozenset({viewer.shared.organization_id})
+        part = 1 / max(len(tenants), 1)
+        found += [Principal(ORGANIZATION, self._digest(str(id)), part) for id in tenants]
         return tuple(found)
 
     def _of_network(self, address: str | None) -> Principal:

@@ -153,6 +153,8 @@ class ChangesEndpoint:
         with self._live.operations.deadline():
             began = self._news.here()  # before rights are read: nothing later is told by them
             viewer = await self._live.visitors.identify(connection)
+        if viewer.shared is not None:
+            raise Problem("FORBIDDEN", "A share opens no changes.")
         asking = Asking(viewer, origin_of(connection), began, facts)
         if not question.wait or question.after is None:
             with Deadline(None) as waited:

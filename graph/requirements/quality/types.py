@@ -107,11 +107,11 @@ def _finding(stored: Any) -> QualityFinding:
 @computed(
     "id",
     "ai_analysis",
-    text="The quality of the wording, found by rules; null for a past state.",
+    text="The quality of the wording, found by rules; null for a past state, and for a share.",
 )
 def _quality(root: strawberry.Parent[Any], info: Info) -> RequirementQuality | None:
-    if info.context.past_of(root) is not None:
-        return None
+    if info.context.past_of(root) is not None or info.context.viewer.shared is not None:
+        return None  # an analysis compares with other documents
     analysis = root.ai_analysis
     at, pattern = analysis.get("analyzedAt"), analysis.get("earsPattern")
     return RequirementQuality(

@@ -40,6 +40,11 @@ class Frozen:
 
     baseline_id: UUID
 
+    @property
+    def holder(self) -> UUID:
+        """Return the ID of the baseline."""
+        return self.baseline_id
+
     def covers(self, model: Readable) -> bool:
         """Return whether the model is frozen. Projects, people and others are read as of now."""
         return model in FROZEN

@@ -7,8 +7,9 @@ AND (projects.organization_id NOT IN (SELECT unnest(array((SELECT organizations.
           AND organizations.id = ANY ($1::UUID[])))) AS unnest_1))
 AND (projects.organization_id = ANY ($2::UUID[])
   OR projects.id = ANY ($2::UUID[])
-  OR projects.id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-AND projects.id = ANY ($3::UUID[]);
+  OR $3::INTEGER > $4::INTEGER
+  AND projects.id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+AND projects.id = ANY ($5::UUID[]);
 
 SELECT page.(...)
 FROM unnest($1::UUID[]) AS parent(id)
@@ -26,10 +27,11 @@ JOIN LATERAL (SELECT documents.(...)
   AND (documents.organization_id = ANY ($3::UUID[])
     OR documents.project_id = ANY ($3::UUID[])
     OR documents.id = ANY ($3::UUID[])
-    OR documents.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    OR $4::INTEGER > $5::INTEGER
+    AND documents.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
   AND documents.project_id = parent.id
   ORDER BY documents.position ASC, documents.id ASC
-  LIMIT $4::INTEGER) AS page ON true;
+  LIMIT $6::INTEGER) AS page ON true;
 
 WITH RECURSIVE gone_blocks_in(id) AS
 (SELECT blocks.id AS id
@@ -65,10 +67,11 @@ JOIN LATERAL (SELECT blocks.(...)
   AND (blocks.organization_id = ANY ($3::UUID[])
     OR blocks.project_id = ANY ($3::UUID[])
     OR blocks.document_id = ANY ($3::UUID[])
-    OR blocks.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    OR $4::INTEGER > $5::INTEGER
+    AND blocks.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
   AND blocks.document_id = parent.id
   ORDER BY blocks.position ASC, blocks.id ASC
-  LIMIT $4::INTEGER) AS page ON true;
+  LIMIT $6::INTEGER) AS page ON true;
 
 WITH RECURSIVE gone_blocks_by_blocks_id(id) AS
 (SELECT blocks.id AS id
@@ -106,7 +109,8 @@ JOIN LATERAL (SELECT requirements.(...)
   AND (requirements.organization_id = ANY ($3::UUID[])
     OR requirements.project_id = ANY ($3::UUID[])
     OR requirements.document_id = ANY ($3::UUID[])
-    OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    OR $4::INTEGER > $5::INTEGER
+    AND requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
   AND requirements.block_id = parent.id
   ORDER BY requirements.position ASC, requirements.id ASC
-  LIMIT $4::INTEGER) AS page ON true;
+  LIMIT $6::INTEGER) AS page ON true;

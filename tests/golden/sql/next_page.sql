@@ -30,11 +30,12 @@ AND ((requirements.block_id NOT IN (SELECT unnest(array((SELECT gone_blocks.id
 AND (requirements.organization_id = ANY ($2::UUID[])
   OR requirements.project_id = ANY ($2::UUID[])
   OR requirements.document_id = ANY ($2::UUID[])
-  OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-AND requirements.document_id = $3::UUID
-AND requirements.created_at >= $4::TIMESTAMP WITH TIME ZONE
-AND (requirements.created_at > $4::TIMESTAMP WITH TIME ZONE
-  OR requirements.created_at = $4::TIMESTAMP WITH TIME ZONE
-  AND requirements.id > $5::UUID)
+  OR $3::INTEGER > $4::INTEGER
+  AND requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+AND requirements.document_id = $5::UUID
+AND requirements.created_at >= $6::TIMESTAMP WITH TIME ZONE
+AND (requirements.created_at > $6::TIMESTAMP WITH TIME ZONE
+  OR requirements.created_at = $6::TIMESTAMP WITH TIME ZONE
+  AND requirements.id > $7::UUID)
 ORDER BY requirements.created_at ASC, requirements.id ASC
-LIMIT $6::INTEGER;
+LIMIT $8::INTEGER;

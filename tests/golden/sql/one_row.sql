@@ -32,5 +32,6 @@ AND ((requirements.block_id NOT IN (SELECT unnest(array((SELECT gone_blocks_by_r
 AND (requirements.organization_id = ANY ($3::UUID[])
   OR requirements.project_id = ANY ($3::UUID[])
   OR requirements.document_id = ANY ($3::UUID[])
-  OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+  OR $4::INTEGER > $5::INTEGER
+  AND requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
 AND requirements.id = ANY ($2::UUID[]);

@@ -64,7 +64,8 @@ AND (documents.project_id NOT IN (SELECT unnest(array((SELECT projects.id
 AND (documents.organization_id = ANY ($8::UUID[])
   OR documents.project_id = ANY ($8::UUID[])
   OR documents.id = ANY ($8::UUID[])
-  OR documents.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+  OR $9::INTEGER > $10::INTEGER
+  AND documents.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
 AND documents.id = ANY ($5::UUID[]);
 
 WITH RECURSIVE blocks AS
@@ -209,9 +210,10 @@ FROM (SELECT blocks.(...), row_number() OVER (PARTITION BY blocks.document_id
   AND (blocks.organization_id = ANY ($8::UUID[])
     OR blocks.project_id = ANY ($8::UUID[])
     OR blocks.document_id = ANY ($8::UUID[])
-    OR blocks.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    OR $9::INTEGER > $10::INTEGER
+    AND blocks.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
   AND blocks.document_id = ANY ($5::UUID[])) AS anon_1
-WHERE anon_1.number <= $9::INTEGER
+WHERE anon_1.number <= $11::INTEGER
 ORDER BY anon_1.number;
 
 WITH RECURSIVE requirements AS
@@ -424,9 +426,10 @@ FROM (SELECT requirements.(...), row_number() OVER (PARTITION BY requirements.bl
   AND (requirements.organization_id = ANY ($8::UUID[])
     OR requirements.project_id = ANY ($8::UUID[])
     OR requirements.document_id = ANY ($8::UUID[])
-    OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    OR $9::INTEGER > $10::INTEGER
+    AND requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
   AND requirements.block_id = ANY ($5::UUID[])) AS anon_1
-WHERE anon_1.number <= $9::INTEGER
+WHERE anon_1.number <= $11::INTEGER
 ORDER BY anon_1.number;
 
 WITH RECURSIVE requirements AS
@@ -637,6 +640,7 @@ AND ((requirements.block_id NOT IN (SELECT unnest(array((SELECT gone_blocks_by_b
 AND (requirements.organization_id = ANY ($8::UUID[])
   OR requirements.project_id = ANY ($8::UUID[])
   OR requirements.document_id = ANY ($8::UUID[])
-  OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+  OR $9::INTEGER > $10::INTEGER
+  AND requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
 AND requirements.block_id = ANY ($5::UUID[])
 GROUP BY requirements.block_id;

@@ -32,7 +32,8 @@ AND ((requirements.block_id NOT IN (SELECT unnest(array((SELECT gone_blocks_by_r
 AND (requirements.organization_id = ANY ($3::UUID[])
   OR requirements.project_id = ANY ($3::UUID[])
   OR requirements.document_id = ANY ($3::UUID[])
-  OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+  OR $4::INTEGER > $5::INTEGER
+  AND requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
 AND requirements.id = ANY ($2::UUID[]);
 
 SELECT documents.(...)
@@ -49,8 +50,9 @@ AND (documents.project_id NOT IN (SELECT unnest(array((SELECT projects.id
 AND (documents.organization_id = ANY ($2::UUID[])
   OR documents.project_id = ANY ($2::UUID[])
   OR documents.id = ANY ($2::UUID[])
-  OR documents.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-AND documents.id = ANY ($3::UUID[]);
+  OR $3::INTEGER > $4::INTEGER
+  AND documents.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+AND documents.id = ANY ($5::UUID[]);
 
 SELECT projects.(...)
 FROM projects
@@ -61,5 +63,6 @@ AND (projects.organization_id NOT IN (SELECT unnest(array((SELECT organizations.
           AND organizations.id = ANY ($1::UUID[])))) AS unnest_1))
 AND (projects.organization_id = ANY ($2::UUID[])
   OR projects.id = ANY ($2::UUID[])
-  OR projects.id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-AND projects.id = ANY ($3::UUID[]);
+  OR $3::INTEGER > $4::INTEGER
+  AND projects.id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+AND projects.id = ANY ($5::UUID[]);

@@ -12,8 +12,9 @@ AND (documents.project_id NOT IN (SELECT unnest(array((SELECT projects.id
 AND (documents.organization_id = ANY ($2::UUID[])
   OR documents.project_id = ANY ($2::UUID[])
   OR documents.id = ANY ($2::UUID[])
-  OR documents.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-AND documents.id = ANY ($3::UUID[]);
+  OR $3::INTEGER > $4::INTEGER
+  AND documents.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+AND documents.id = ANY ($5::UUID[]);
 
 WITH RECURSIVE gone_blocks_in(id) AS
 (SELECT blocks.id AS id
@@ -49,10 +50,11 @@ JOIN LATERAL (SELECT requirements.(...)
   AND (requirements.organization_id = ANY ($3::UUID[])
     OR requirements.project_id = ANY ($3::UUID[])
     OR requirements.document_id = ANY ($3::UUID[])
-    OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    OR $4::INTEGER > $5::INTEGER
+    AND requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
   AND requirements.document_id = parent.id
   ORDER BY requirements.position ASC, requirements.id ASC
-  LIMIT $4::INTEGER) AS page ON true;
+  LIMIT $6::INTEGER) AS page ON true;
 
 WITH RECURSIVE gone_blocks_in(id) AS
 (SELECT blocks.id AS id
@@ -86,6 +88,7 @@ AND ((requirements.block_id NOT IN (SELECT unnest(array((SELECT gone_blocks_in.i
 AND (requirements.organization_id = ANY ($3::UUID[])
   OR requirements.project_id = ANY ($3::UUID[])
   OR requirements.document_id = ANY ($3::UUID[])
-  OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+  OR $4::INTEGER > $5::INTEGER
+  AND requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
 AND requirements.document_id = ANY ($2::UUID[])
 GROUP BY requirements.document_id;

@@ -41,14 +41,15 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
     AND (documents.organization_id = ANY ($7::UUID[])
       OR documents.project_id = ANY ($7::UUID[])
       OR documents.id = ANY ($7::UUID[])
-      OR documents.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-    AND (documents.organization_id = ANY ($8::UUID[])
-      OR documents.project_id = ANY ($8::UUID[])
-      OR documents.id = ANY ($8::UUID[]))
-    AND documents.id = $9::UUID
+      OR $8::INTEGER > $9::INTEGER
+      AND documents.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (documents.organization_id = ANY ($10::UUID[])
+      OR documents.project_id = ANY ($10::UUID[])
+      OR documents.id = ANY ($10::UUID[]))
+    AND documents.id = $11::UUID
     ORDER BY documents.deleted_at DESC, documents.id DESC
-    LIMIT $10::INTEGER)
-  UNION ALL (SELECT blocks.id AS id, $11::VARCHAR AS type, blocks.(...), $12::BOOLEAN AS purged
+    LIMIT $12::INTEGER)
+  UNION ALL (SELECT blocks.id AS id, $13::VARCHAR AS type, blocks.(...), $14::BOOLEAN AS purged
     FROM blocks
     WHERE blocks.deleted_at IS NOT NULL
     AND (blocks.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
@@ -68,15 +69,16 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
     AND (blocks.organization_id = ANY ($7::UUID[])
       OR blocks.project_id = ANY ($7::UUID[])
       OR blocks.document_id = ANY ($7::UUID[])
-      OR blocks.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-    AND (blocks.organization_id = ANY ($13::UUID[])
-      OR blocks.project_id = ANY ($13::UUID[])
-      OR blocks.document_id = ANY ($13::UUID[]))
-    AND blocks.document_id = $14::UUID
+      OR $8::INTEGER > $15::INTEGER
+      AND blocks.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (blocks.organization_id = ANY ($16::UUID[])
+      OR blocks.project_id = ANY ($16::UUID[])
+      OR blocks.document_id = ANY ($16::UUID[]))
+    AND blocks.document_id = $17::UUID
     ORDER BY blocks.deleted_at DESC, blocks.id DESC
-    LIMIT $15::INTEGER)
-  UNION ALL (SELECT requirements.id AS id, $16::VARCHAR AS type, requirements.(...),
-      $17::BOOLEAN AS purged
+    LIMIT $18::INTEGER)
+  UNION ALL (SELECT requirements.id AS id, $19::VARCHAR AS type, requirements.(...),
+      $20::BOOLEAN AS purged
     FROM requirements
     WHERE requirements.deleted_at IS NOT NULL
     AND (requirements.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
@@ -96,15 +98,16 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
     AND (requirements.organization_id = ANY ($7::UUID[])
       OR requirements.project_id = ANY ($7::UUID[])
       OR requirements.document_id = ANY ($7::UUID[])
-      OR requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-    AND (requirements.organization_id = ANY ($13::UUID[])
-      OR requirements.project_id = ANY ($13::UUID[])
-      OR requirements.document_id = ANY ($13::UUID[]))
-    AND requirements.document_id = $18::UUID
+      OR $8::INTEGER > $21::INTEGER
+      AND requirements.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (requirements.organization_id = ANY ($16::UUID[])
+      OR requirements.project_id = ANY ($16::UUID[])
+      OR requirements.document_id = ANY ($16::UUID[]))
+    AND requirements.document_id = $22::UUID
     ORDER BY requirements.deleted_at DESC, requirements.id DESC
-    LIMIT $19::INTEGER)
-  UNION ALL (SELECT properties.id AS id, $20::VARCHAR AS type, properties.(...),
-      $21::BOOLEAN AS purged
+    LIMIT $23::INTEGER)
+  UNION ALL (SELECT properties.id AS id, $24::VARCHAR AS type, properties.(...),
+      $25::BOOLEAN AS purged
     FROM properties
     WHERE properties.deleted_at IS NOT NULL
     AND (properties.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
@@ -123,19 +126,29 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
       OR properties.project_id = ANY ($7::UUID[])
       OR properties.document_id = ANY ($7::UUID[])
       OR properties.project_id IS NULL
-      AND properties.organization_id = ANY ($22::UUID[])
-      OR properties.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-    AND (properties.organization_id = ANY ($8::UUID[])
-      OR properties.project_id = ANY ($8::UUID[])
-      OR properties.document_id = ANY ($8::UUID[]))
-    AND properties.document_id = $23::UUID
+      AND properties.organization_id = ANY ($26::UUID[])
+      OR $8::INTEGER > $27::INTEGER
+      AND properties.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[]))
+      OR (EXISTS (SELECT *
+          FROM columns
+          WHERE columns.property_id = properties.id
+          AND (columns.organization_id = ANY ($7::UUID[])
+            OR columns.project_id = ANY ($7::UUID[])
+            OR columns.document_id = ANY ($7::UUID[])
+            OR $8::INTEGER > $28::INTEGER
+            AND columns.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+          AND columns.deleted_at IS NULL)))
+    AND (properties.organization_id = ANY ($10::UUID[])
+      OR properties.project_id = ANY ($10::UUID[])
+      OR properties.document_id = ANY ($10::UUID[]))
+    AND properties.document_id = $29::UUID
     ORDER BY properties.deleted_at DESC, properties.id DESC
-    LIMIT $24::INTEGER)
-  UNION ALL (SELECT columns.id AS id, $25::VARCHAR AS type, (SELECT properties.name
+    LIMIT $30::INTEGER)
+  UNION ALL (SELECT columns.id AS id, $31::VARCHAR AS type, (SELECT properties.name
       FROM properties
       WHERE properties.id = columns.property_id) AS name, columns.deleted_at AS deleted_at,
           columns.deleted_by AS deleted_by, columns.organization_id AS organization_id,
-          $26::BOOLEAN AS purged
+          $32::BOOLEAN AS purged
     FROM columns
     WHERE columns.deleted_at IS NOT NULL
     AND (columns.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
@@ -155,14 +168,15 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
     AND (columns.organization_id = ANY ($7::UUID[])
       OR columns.project_id = ANY ($7::UUID[])
       OR columns.document_id = ANY ($7::UUID[])
-      OR columns.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-    AND (columns.organization_id = ANY ($13::UUID[])
-      OR columns.project_id = ANY ($13::UUID[])
-      OR columns.document_id = ANY ($13::UUID[]))
-    AND columns.document_id = $27::UUID
+      OR $8::INTEGER > $28::INTEGER
+      AND columns.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (columns.organization_id = ANY ($16::UUID[])
+      OR columns.project_id = ANY ($16::UUID[])
+      OR columns.document_id = ANY ($16::UUID[]))
+    AND columns.document_id = $33::UUID
     ORDER BY columns.deleted_at DESC, columns.id DESC
-    LIMIT $28::INTEGER)
-  UNION ALL (SELECT files.id AS id, $29::VARCHAR AS type, files.(...), $30::BOOLEAN AS purged
+    LIMIT $34::INTEGER)
+  UNION ALL (SELECT files.id AS id, $35::VARCHAR AS type, files.(...), $36::BOOLEAN AS purged
     FROM files
     WHERE files.deleted_at IS NOT NULL
     AND (files.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
@@ -183,20 +197,21 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
                 FROM gone_requirement_tests))) AS unnest_22))) IS NOT false
     AND ((files.external_document_id NOT IN (SELECT unnest(array((SELECT gone_external_documents.id
                 FROM gone_external_documents))) AS unnest_23))) IS NOT false
-    AND (files.organization_id = ANY ($7::UUID[])
-      OR files.project_id = ANY ($7::UUID[])
-      OR files.document_id = ANY ($7::UUID[])
+    AND (files.organization_id = ANY ($37::UUID[])
+      OR files.project_id = ANY ($37::UUID[])
+      OR files.document_id = ANY ($37::UUID[])
       OR files.project_id IS NULL
-      AND files.organization_id = ANY ($22::UUID[])
-      OR files.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-    AND (files.organization_id = ANY ($13::UUID[])
-      OR files.project_id = ANY ($13::UUID[])
-      OR files.document_id = ANY ($13::UUID[]))
-    AND files.document_id = $31::UUID
+      AND files.organization_id = ANY ($26::UUID[])
+      OR $8::INTEGER > $38::INTEGER
+      AND files.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (files.organization_id = ANY ($16::UUID[])
+      OR files.project_id = ANY ($16::UUID[])
+      OR files.document_id = ANY ($16::UUID[]))
+    AND files.document_id = $39::UUID
     ORDER BY files.deleted_at DESC, files.id DESC
-    LIMIT $32::INTEGER)
-  UNION ALL (SELECT baselines.id AS id, $33::VARCHAR AS type, baselines.(...),
-      $34::BOOLEAN AS purged
+    LIMIT $40::INTEGER)
+  UNION ALL (SELECT baselines.id AS id, $41::VARCHAR AS type, baselines.(...),
+      $42::BOOLEAN AS purged
     FROM baselines
     WHERE baselines.deleted_at IS NOT NULL
     AND (baselines.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
@@ -211,18 +226,21 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
                 FROM documents
                 WHERE documents.deleted_at IS NOT NULL
                 AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_26))) IS NOT false
-    AND (baselines.organization_id = ANY ($7::UUID[])
-      OR baselines.project_id = ANY ($7::UUID[])
-      OR baselines.document_id = ANY ($7::UUID[])
-      OR baselines.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-    AND (baselines.organization_id = ANY ($8::UUID[])
-      OR baselines.project_id = ANY ($8::UUID[])
-      OR baselines.document_id = ANY ($8::UUID[]))
-    AND baselines.document_id = $35::UUID
+    AND (baselines.organization_id = ANY ($37::UUID[])
+      OR baselines.project_id = ANY ($37::UUID[])
+      OR baselines.document_id = ANY ($37::UUID[])
+      OR baselines.id = ANY ($37::UUID[])
+      OR $8::INTEGER > $43::INTEGER
+      AND baselines.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (baselines.organization_id = ANY ($10::UUID[])
+      OR baselines.project_id = ANY ($10::UUID[])
+      OR baselines.document_id = ANY ($10::UUID[])
+      OR baselines.id = ANY ($10::UUID[]))
+    AND baselines.document_id = $44::UUID
     ORDER BY baselines.deleted_at DESC, baselines.id DESC
-    LIMIT $36::INTEGER)
-  UNION ALL (SELECT numbering_rules.id AS id, $37::VARCHAR AS type, numbering_rules.(...),
-      $38::BOOLEAN AS purged
+    LIMIT $45::INTEGER)
+  UNION ALL (SELECT numbering_rules.id AS id, $46::VARCHAR AS type, numbering_rules.(...),
+      $47::BOOLEAN AS purged
     FROM numbering_rules
     WHERE numbering_rules.deleted_at IS NOT NULL
     AND (numbering_rules.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
@@ -237,17 +255,18 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
                 FROM documents
                 WHERE documents.deleted_at IS NOT NULL
                 AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_29))) IS NOT false
-    AND (numbering_rules.organization_id = ANY ($7::UUID[])
-      OR numbering_rules.project_id = ANY ($7::UUID[])
-      OR numbering_rules.document_id = ANY ($7::UUID[])
-      OR numbering_rules.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-    AND (numbering_rules.organization_id = ANY ($8::UUID[])
-      OR numbering_rules.project_id = ANY ($8::UUID[])
-      OR numbering_rules.document_id = ANY ($8::UUID[]))
-    AND numbering_rules.document_id = $39::UUID
+    AND (numbering_rules.organization_id = ANY ($37::UUID[])
+      OR numbering_rules.project_id = ANY ($37::UUID[])
+      OR numbering_rules.document_id = ANY ($37::UUID[])
+      OR $8::INTEGER > $48::INTEGER
+      AND numbering_rules.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (numbering_rules.organization_id = ANY ($10::UUID[])
+      OR numbering_rules.project_id = ANY ($10::UUID[])
+      OR numbering_rules.document_id = ANY ($10::UUID[]))
+    AND numbering_rules.document_id = $49::UUID
     ORDER BY numbering_rules.deleted_at DESC, numbering_rules.id DESC
-    LIMIT $40::INTEGER)) AS found
+    LIMIT $50::INTEGER)) AS found
 LEFT OUTER
 JOIN organizations ON organizations.id = found.organization_id
 ORDER BY found.deleted_at DESC, found.id DESC
-LIMIT $41::INTEGER;
+LIMIT $51::INTEGER;

@@ -1,0 +1,218 @@
+"""The pages of shares at /s: a document, or a baseline as it was, without script.
+
+Whatever is wrong with an address, the answer is that there is no such page: it does not tell an
+unknown address from one that has expired, is revoked, or whose object is deleted.
+"""
+
+import asyncio
+import re
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from auth.accounts.mail import Outbox
+from auth.credentials import cookies, passwords, shares, throttle
+from auth.credentials.identify import origin_of
+from auth.credentials.shares import PASS_LIFETIME, PATH, SEPARATOR, OpenShare
+from auth.session import Past, Row, ViewerSession
+from auth.viewer import Viewer
+from auth.web.forms import read_form
+from auth.web.page import SECURE, page
+from auth.web.site import Site, answering, see
+from db.pool import NOBODY, Database
+from db.problem import Problem
+from db.requirements.baselines import Baseline
+from db.requirements.documents import Document
+from graph.editor.shared_content import MAX_BLOCKS, MAX_REQUIREMENTS, part, sections
+from graph.http.operation.rate_limits import RateLimits
+from graph.kit.scalars import uuid_of
+from graph.requirements.sql.baseline_past import Frozen
+from graph.settings import Settings
+
+COST = MAX_BLOCKS + MAX_REQUIREMENTS
+"""The cost of a page, of which is given back what it does not read."""
+MAX_DOCUMENTS = 500
+"""Documents that the page of a baseline lists, at most."""
+PRIVATE = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
+"""Headers of pages that tell no other site their address, and are in no search engine."""
+WRONG = "The password is wrong."
+
+
+def routes(
+    database: Database, settings: Settings, outbox: Outbox, rates: RateLimits
+) -> list[BaseRoute]:
+    """Return the routes beneath /s."""
+    pages = SharedPages(Site(database, settings, outbox), rates)
+    address = f"{PATH}{{key}}"
+    return [
+        Route(address, answering(pages.show)),
+        Route(address, answering(pages.unlock), methods=["POST"]),
+    ]
+
+
+class SharedPages:
+    """The page of a share, and the form for its password."""
+
+    def __init__(self, site: Site, rates: RateLimits) -> None:
+        self._site, self._rates = site, rates
+
+    async def show(self, request: Request) -> Response:
+        """Show the object of the share, or ask for the password."""
+        share = await self._found(request)
+        if share is None:
+            return _missing()
+        pass_ = self._site.read(request, cookies.SHARE)
+        viewer = shares.unlocked(self._site.settings, share, pass_)
+        if viewer is None:
+            return self._form(request)
+        charge = self._rates.spend(viewer, origin_of(request).ip_address, COST)
+        session = self._site.session(request, viewer)
+        try:
+            values = await self._values(request, session)
+        except Problem as problem:
+            if problem.code == "NOT_FOUND":
+                return _missing()
+            raise
+        finally:
+            charge.give_back(max(COST - session.rows_read, 0))
+        response = await asyncio.to_thread(page, "shared.html", **values)
+        response.headers.update(PRIVATE)
+        return response
+
+    async def unlock(self, request: Request) -> Response:
+        """Verify the password, and remember in the browser, or tell a program, that it was right.
+
+        A program asks for JSON, and gets a key that can be sent to the API.
+        """
+        share = await self._found(request)
+        if share is None:
+            return _missing()
+        site, is_program = self._site, "json" in request.headers.get("accept", "")
+        fields = await (read_form(request) if is_program else site.fields(request))
+        if share.password_hash is not None:
+            try:
+                await self._verify(request, share, fields.get("password", ""))
+            except Problem as problem:
+                if is_program:
+                    raise
+                return self._form(request, problem)
+        pass_, until = shares.new_pass(site.settings, share)
+        if is_program:
+            token = f"{request.path_params['key']}{SEPARATOR}{pass_}"
+            return JSONResponse({"token": token, "expiresAt": until.isoformat()}, headers=SECURE)
+        response = see(request.url.path)
+        life = int(PASS_LIFETIME.total_seconds())
+        path = request.url.path
+        cookies.write(response, request, site.settings, cookies.SHARE, pass_, life, path)
+        return response
+
+    async def _found(self, request: Request) -> OpenShare | None:
+        """Return the share of this address, if its object is there."""
+        share = await shares.find(self._site.database, request.path_params["key"])
+        if share is None:
+            return None
+        row = await _object(self._site.session(request, share.viewer))
+        return share if row is not None else None
+
+    async def _verify(self, request: Request, share: OpenShare, password: str) -> None:
+        """Raise UNAUTHENTICATED for a wrong password, RATE_LIMITED after many, and BUSY."""
+        database, settings = self._site.database, self._site.settings
+        counts = throttle.share_counts(
+            settings, str(share.viewer.id), origin_of(request).ip_address
+        )
+        async with database.auth.lend(NOBODY) as lent:
+            await throttle.admit(lent, counts, "wrong passwords")
+        candidate = passwords.normalised(password)
+        try:
+            hash = share.password_hash if candidate is not None else None
+            right = await passwords.verified(candidate or "", hash)
+        except Problem:
+            async with database.auth.lend(NOBODY) as lent:
+                await throttle.take_back(lent, counts)
+            raise
+        if not right:
+            raise Problem("UNAUTHENTICATED", WRONG, field=["password"])
+        async with database.auth.lend(NOBODY) as lent:
+            await throttle.forgive(lent, counts)
+
+    def _form(self, request: Request, problem: Problem | None = None) -> Response:
+        response = self._site.form(request, "shared_password.html", problem, here=request.url.path)
+        response.headers["X-Robots-Tag"] = PRIVATE["X-Robots-Tag"]
+        return response
+
+    async def _values(self, request: Request, session: ViewerSession) -> dict[str, Any]:
+        """Return the values of the template. Raises NOT_FOUND, and QUERY_TOO_COMPLEX."""
+        found = await _object(session)
+        if found is None:
+            raise Problem("NOT_FOUND", "It was deleted a moment ago.")
+        model, row = found
+        here = request.url.path
+        values = {"here": here, "name": row.name, "description": row.description or ""}
+        values |= {"frozen_at": None, "documents": [], "sections": [], "number": 1, "pages": 1}
+        values |= {"beneath": here, "above": None}
+        past: Past | None = None
+        document: Row | None = row
+        if model is Baseline:
+            past = Frozen(row.id)
+            values["frozen_at"] = row.created_at
+            document = await _of_baseline(request, session, row, past, values)
+        if document is not None:
+            whole = await sections(session, document.id, past)
+            number = _number(request.query_params.get("page", "1"))
+            values["sections"], values["pages"] = part(whole, number)
+            values["number"] = number
+        return values
+
+
+async def _of_baseline(
+    request: Request, session: ViewerSession, row: Row, past: Past, values: dict[str, Any]
+) -> Row | None:
+    """Return the document of a baseline that the page shows; None where it lists documents."""
+    asked = uuid_of(request.query_params.get("document", ""))
+    id = row.document_id or asked
+    if id is None:
+        pages = await session.pages(
+            Document,
+            "project_id",
+            [row.project_id],
+            order=(Document.position, Document.id),
+            limit=MAX_DOCUMENTS,
+            past=past,
+        )
+        values["documents"] = pages.get(row.project_id, [])
+        return None
+    pages = await session.pages(Document, "id", [id], past=past)
+    if id not in pages:
+        raise Problem("NOT_FOUND", "There is no such document.")
+    (document,) = pages[id]
+    values |= {"baseline": row.name, "name": document.name}
+    values["description"] = document.description or ""
+    if row.document_id is None:
+        values["above"] = request.url.path
+        values["beneath"] = f"{request.url.path}?document={id}"
+    return document
+
+
+async def _object(session: ViewerSession) -> tuple[type[Any], Row] | None:
+    """Return the object of the viewer's share, and its model; None when it is deleted."""
+    viewer: Viewer = session.viewer
+    assert viewer.shared is not None  # noqa: S101 (it is the viewer of a share)
+    id: UUID = viewer.shared.object_id
+    for model in (Document, Baseline):
+        if pages := await session.pages(model, "id", [id]):
+            return model, pages[id][0]
+    return None
+
+
+def _number(text: str) -> int:
+    """Return the number of a page, and 0 for what is none."""
+    return int(text) if re.fullmatch("[0-9]{1,5}", text) else 0
+
+
+def _missing() -> Response:
+    response = page("missing.html", 404)
+    response.headers.update(PRIVATE)
+    return response

@@ -1,0 +1,1 @@
+"""Shares: secret addresses that each open one object of a product, read-only."""
