@@ -147,6 +147,7 @@ FORMS = {
     "prefix": "canary{code}-",
     "media_type": "canary/{code}",
     "kind": "canary{code}",
+    "traceparent": f"00-{'0' * 20}{{code}}-{'0' * 15}1-01",
 }
 """Columns of text that take no word. A baseline holds no row of the type given here."""
 
