@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -77,6 +78,16 @@ def set_up(settings: Settings, stream: TextIO = sys.stderr) -> None:
     )
 
 
+def _variable() -> ContextVar[Any]:
+    """Return the variable in which structlog keeps the request's ID."""
+    bound = structlog.contextvars.bind_contextvars(request_id="")
+    structlog.contextvars.reset_contextvars(**bound)
+    variable: ContextVar[Any] = bound["request_id"].var
+    return variable
+
+
+REQUEST_ID = _variable()
+"""The ID on every line of a request; setting it takes a tenth of `bind_contextvars`."""
 REQUESTS = "graph.http.access"
 """The logger of requests."""
 _requests = structlog.get_logger(REQUESTS)

@@ -1,7 +1,7 @@
 """A read of a plan: a model, columns of it and of rows that it names, an order and a limit."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement
@@ -64,7 +64,7 @@ class Select:
     counted: bool = False
     locked: bool = False
 
-    @property
+    @cached_property
     def models(self) -> tuple[Readable, ...]:
         """Return the models that it reads."""
         return tuple(dict.fromkeys((self.model, *(join.model for join in self.joins))))

@@ -72,12 +72,10 @@ class SharedReads:
         """Read the rows that were requested in the meantime."""
         key = id(database), select
         reads = self._running[key]
-        waiting = [(ids, share) for ids, share in reads.waiting if not share.done()]
-        if not waiting:
+        if all(share.done() for _, share in reads.waiting):
             del self._running[key]
             return
-        reads.waiting[:] = waiting[MAX_READS:]
-        task = asyncio.get_running_loop().create_task(self._read(reads, waiting[:MAX_READS]))
+        task = asyncio.get_running_loop().create_task(self._read(reads))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -87,10 +85,12 @@ class SharedReads:
         self._running[id(database), select].waiting.append((ids, share))
         return await share
 
-    async def _read(
-        self, reads: _Reads, waiting: Sequence[tuple[Ids, asyncio.Future[Share]]]
-    ) -> None:
+    async def _read(self, reads: _Reads) -> None:
         database, select = reads.database, reads.select
+        # Also those that have come since the last statement was answered.
+        waiting = [(ids, share) for ids, share in reads.waiting if not share.done()]
+        reads.waiting[:] = waiting[MAX_READS:]
+        waiting = waiting[:MAX_READS]
         try:
             rows, received = await self._fetch(reads, [id for ids, _ in waiting for id in ids])
             known = {row[reads.place]: row for row in rows}

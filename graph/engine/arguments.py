@@ -1,9 +1,10 @@
 """Arguments of fields: read once an operation where no variable has a say, and else once a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphql import (
+    ArgumentNode,
     FieldNode,
     GraphQLField,
     GraphQLObjectType,
@@ -32,7 +33,7 @@ class Called:
     """A field as an operation asks for it: with these arguments, under this name."""
 
     __slots__ = (
-        *("_arguments", "_fixed", "_registry"),
+        *("_arguments", "_fixed", "_named", "_others", "_registry"),
         *("config", "declared", "definition", "nodes", "parent"),
     )
 
@@ -57,6 +58,9 @@ class Called:
             ) and not isinstance(argument.type, StrawberryMaybe)
             self._arguments.append((name, argument, is_scalar))
         self._fixed: dict[str, Any] | None = None
+        self._others: dict[str, Any] | None = None
+        """The arguments that are no variables, by Python's names; None before they are read."""
+        self._named = self._of_variables(nodes[0])
         if not definition.args or not _has_variables(nodes[0]):
             self._fixed = self._read(None)
 
@@ -81,7 +85,35 @@ class Called:
             return self._fixed
         found: dict[str, Any] | None = run.arguments.get(self)
         if found is None:
-            found = run.arguments[self] = self._read(run.variables)
+            found = self._quickly(run.variables.coerced) or self._read(run.variables)
+            run.arguments[self] = found
+        return found
+
+    def _of_variables(self, node: FieldNode) -> list[tuple[str, str]] | None:
+        """Return which scalars are variables: the names of the argument and of its variable.
+
+        None where others hold variables.
+        """
+        scalars = {name: argument for name, argument, is_scalar in self._arguments if is_scalar}
+        found = []
+        for given in node.arguments or ():
+            name, value = given.name.value, given.value
+            if isinstance(value, VariableNode) and name in scalars:
+                found.append((scalars[name].python_name, value.name.value))
+            elif _holds_variables(given):
+                return None
+        return found
+
+    def _quickly(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the arguments, if all that are variables are scalars with a value."""
+        if self._others is None or self._named is None:
+            return None
+        found = self._others.copy()
+        for name, variable in self._named:
+            value = values.get(variable)
+            if value is None:
+                return None
+            found[name] = value
         return found
 
     def _read(self, variables: VariableValues | None) -> dict[str, Any]:
@@ -93,10 +125,17 @@ class Called:
                     type_, known, config = argument.type, self._registry, self.config
                     value = convert_argument(value, type_, known, config, path=(name,))
                 found[argument.python_name] = value
+        if self._others is None and self._named is not None:
+            named = {name for name, _ in self._named}
+            self._others = {name: found[name] for name in found if name not in named}
         return found
 
 
 def _has_variables(node: FieldNode) -> bool:
+    return any(map(_holds_variables, node.arguments or ()))
+
+
+def _holds_variables(argument: ArgumentNode) -> bool:
     found = False
 
     class Finding(Visitor):
@@ -104,6 +143,5 @@ def _has_variables(node: FieldNode) -> bool:
             nonlocal found
             found = True
 
-    for argument in node.arguments or ():
-        visit(argument, Finding())
+    visit(argument, Finding())
     return found

@@ -95,6 +95,8 @@ class Engine:
     async def _run(self, plan: OperationPlan, run: Run) -> ExecutionResult:
         if plan.serial:
             found = [await self._serially(root, run) for root in plan.roots]
+        elif len(plan.roots) == 1:
+            found = [await self._field(plan.roots[0], run)]
         else:
             found = await run.together([self._field(root, run) for root in plan.roots])
         data, errors = {}, []

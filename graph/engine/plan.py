@@ -79,6 +79,8 @@ class Table:
     outputs: Outputs = field(default_factory=Outputs)
     selects: dict[Any, Select] = field(default_factory=dict)
     """The statements, by what they differ in."""
+    identity: int | None = None
+    """The place of the ID in a record, once rows are read by it."""
     has_cursors: bool = False
     """True if the sort keys are read as well, after the columns of the plan."""
     readers: int = 0

@@ -101,12 +101,12 @@ class RootById(Root):
         if scopes := self.called.scopes:
             require_one_scope(run.context.viewer, scopes)
         id = str(arguments["id"])
-        record = (await run.by_id(self._table, [id])).get(id)
+        record = await run.one_by_id(self._table, id)
         if record is None:
             raise missing(self._edge.model)
 
         async def complete() -> Any:
-            (done,) = await run.records(self._plan, [record])
+            (done,) = await run.records(self._plan, (record,))
             return done
 
         return complete

@@ -132,14 +132,20 @@ class Run:
         """Return the records with these ids, and perhaps others that were read before."""
         return await self.load(table, "id", ids, partial(self._rows, table))
 
-    async def _rows(self, table: Table, ids: list[str]) -> dict[str, Any]:
+    async def one_by_id(self, table: Table, id: str) -> Any:
+        """Return the record with this ID, None where there is none."""
+        if table.readers == 1:  # nobody else asks for rows of this table
+            return (await self._rows(table, (id,))).get(id)
+        return (await self.by_id(table, [id])).get(id)
+
+    async def _rows(self, table: Table, ids: Sequence[str]) -> dict[str, Any]:
         self.require_read(table.model)
-        select = table.selects.get("id")
-        if select is None:
+        select, identity = table.selects.get("id"), table.identity
+        if select is None or identity is None:
+            identity = table.identity = table.outputs.need("id", "text")
             outputs, joins = (*table.outputs.listed,), (*table.outputs.joins,)
             select = table.selects["id"] = Select(table.model, outputs, parents="id", joins=joins)
         self.require_joined(select)
-        identity = table.outputs.need("id", "text")
         records = await self.session.fetch_by_id(select, ids, identity)
         return {record[identity]: record for record in records}
 

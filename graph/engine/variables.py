@@ -1,10 +1,11 @@
 """Variables of an operation: their types are found once, their values are read with each run."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 from graphql import (
     GraphQLError,
+    GraphQLLeafType,
     GraphQLSchema,
     VariableDefinitionNode,
     get_named_type,
@@ -37,14 +38,15 @@ class Variables:
         self, schema: GraphQLSchema, definitions: Sequence[VariableDefinitionNode]
     ) -> None:
         """Find the types. Raises Unplanned where one is none of an input."""
-        self._signatures: list[tuple[GraphQLVariableSignature, bool]] = []
+        self._signatures: list[tuple[GraphQLVariableSignature, Callable[[Any], Any] | None]] = []
         for definition in definitions:
             signature = get_variable_signature(schema, definition)
             if isinstance(signature, GraphQLError):
                 raise Unplanned("variables")
             type_ = get_nullable_type(signature.type)
             nests = type_ is not get_named_type(type_) or not is_leaf_type(type_)
-            self._signatures.append((signature, nests))
+            read = None if nests else cast("GraphQLLeafType", type_).coerce_input_value
+            self._signatures.append((signature, read))
 
     def values(self, given: Mapping[str, Any]) -> VariableValues:
         """Return the values as graphql-core coerces them.
@@ -53,7 +55,7 @@ class Variables:
         """
         sources: dict[str, VariableValueSource] = {}
         coerced: dict[str, Any] = {}
-        for signature, nests in self._signatures:
+        for signature, read in self._signatures:
             name, type_ = signature.name, signature.type
             value = given.get(name, Undefined)
             if value is Undefined:
@@ -65,9 +67,15 @@ class Variables:
                     continue
             else:
                 sources[name] = VariableValueSource(signature, value)
-            if nests and input_is_nested_too_deeply(value, type_):
+            if read is not None and value is not None:
+                try:
+                    fits = read(value)
+                except Exception:  # noqa: BLE001 (graphql-core tells what is wrong with it)
+                    raise Unplanned("variables") from None
+            elif input_is_nested_too_deeply(value, type_):
                 raise Unplanned("variables")
-            fits = coerce_input_value(value, type_)
+            else:
+                fits = coerce_input_value(value, type_)
             if fits is Undefined:
                 raise Unplanned("variables")
             coerced[name] = fits

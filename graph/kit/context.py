@@ -85,7 +85,7 @@ class Context:
 
     def correlate(self, id: UUID | None) -> UUID:
         """Record later changes under this correlation ID, or a new one; return it."""
-        origin = self.session.origin = replace(self.session.origin, correlation_id=id or uuid7())
+        origin = self.session.origin = replace(self.session.origin, correlation=id or uuid7())
         return origin.correlation_id
 
     def loader(self, key: Hashable, batch: Batch) -> DataLoader[UUID, Any]:

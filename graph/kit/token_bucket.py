@@ -15,12 +15,16 @@ class TokenBucket:
 
     def left(self, now: float) -> float:
         """Return the tokens that there are now; fewer than none after `take` into debt."""
-        return min(self._left + (now - self._at) * self.rate, self.burst)
+        left = self._left + (now - self._at) * self.rate
+        return min(self.burst, left)
 
     def take(self, tokens: float, now: float, *, debt: float = 0.0) -> None:
         """Take tokens, down to a debt of so many; a negative number returns some."""
-        self._left = min(max(self.left(now) - tokens, -debt), self.burst)
-        self._at = now
+        self.keep(min(max(self.left(now) - tokens, -debt), self.burst), now)
+
+    def keep(self, left: float, now: float) -> None:
+        """Have so many tokens left now."""
+        self._left, self._at = left, now
 
     def wait(self, tokens: float, now: float) -> float:
         """Return the seconds until there are so many tokens; 0 when there are."""

@@ -99,4 +99,4 @@ class Both:
 
     def executed(self) -> dict[str, float]:
         """Return the number of operations by executor."""
-        return {by: counter._value.get() for by, counter in self.planned.metrics._executed.items()}
+        return self.planned.metrics.executions()

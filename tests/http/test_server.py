@@ -167,6 +167,18 @@ async def test_a_body_far_too_large_is_not_even_read(served):
     assert answer.startswith(b"HTTP/1.1 413") or not answer
 
 
+async def test_an_answer_that_is_written_at_once_has_the_headers_of_every_other(served):
+    last = GOOD.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+    received = await exchange(served, GOOD + GOOD, last)  # two in one packet, and one that ends
+    answers = received.split(b"HTTP/1.1 200 OK\r\n")[1:]
+    heads = [answer.split(b"\r\n\r\n")[0].split(b"\r\n") for answer in answers]
+    names = [sorted(line.split(b":")[0] for line in head) for head in heads]
+    assert names[0] == names[1] == sorted({*names[2]} - {b"connection"})
+    bodies = {answer.split(b"\r\n\r\n")[1] for answer in answers}
+    assert len(answers) == 3
+    assert len(bodies) == 1
+
+
 async def test_the_server_answers_on_after_all_that(served):
     async with httpx.AsyncClient(base_url=served.url) as client:
         responses = [await client.post("/graphql", json={"query": "{ hello }"}) for _ in range(3)]

@@ -49,6 +49,11 @@ class ArgumentSize:
             if definition.default_value is not None
         }
 
+    @property
+    def depends(self) -> bool:
+        """Return whether the size depends on variables."""
+        return bool(self._several)
+
     def check(self, variables: Mapping[str, Any], limit: int) -> None:
         """Refuse arguments of more characters than the limit: QUERY_TOO_COMPLEX.
 

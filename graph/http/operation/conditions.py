@@ -61,6 +61,11 @@ class Conditions:
             if definition.default_value is not None
         }
 
+    @property
+    def depends(self) -> bool:
+        """Return whether there are arguments that hold conditions."""
+        return bool(self._uses)
+
     def count(self, variables: Mapping[str, Any], limit: int) -> int:
         """Count the conditions; a field that is selected twice has its conditions twice.
 

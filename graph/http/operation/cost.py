@@ -72,6 +72,8 @@ class Cost:
         self._known: dict[tuple[Any, ...], int] = {}
         self._measured: dict[tuple[str, int | None], int] = {}
         self._measure({})  # which variables set a size does not depend on their values
+        self.fixed: int | None = None
+        """The cost with all that is counted beside it, where no variable has a say."""
         self.sized_by = tuple(sorted(self._sizing))
         """The names of the variables that the cost depends on."""
 
@@ -175,9 +177,13 @@ class Cost:
             argument = field.args.get(name)
             type_ = get_named_type(argument.type) if argument else None
             is_input = isinstance(type_, GraphQLInputObjectType)
-            if (isinstance(type_, GraphQLScalarType) and type_.name in IDENTIFIERS) or (
-                is_input and in_mutation
-            ):
+            are_ids = (
+                argument is not None
+                and isinstance(type_, GraphQLScalarType)
+                and type_.name in IDENTIFIERS
+                and isinstance(get_nullable_type(argument.type), GraphQLList)
+            )
+            if are_ids or (is_input and in_mutation):
                 lengths += self._lists(self._value(node))
         return max(lengths, default=None)
 

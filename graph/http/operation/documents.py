@@ -72,6 +72,16 @@ class Operation:
         return not INTROSPECTION.isdisjoint(self.mentioned.fields)
 
     @cached_property
+    def is_fixed(self) -> bool:
+        """Return whether all that is measured of it is the same whatever its variables are."""
+        return not (
+            self.arguments.depends
+            or self.conditions.depends
+            or self.inputs.depends
+            or self.cost.sized_by
+        )
+
+    @cached_property
     def declared(self) -> frozenset[str]:
         """Return the names of the variables that it declares."""
         definitions = self.node.variable_definitions or ()

@@ -32,6 +32,11 @@ class Inputs:
             if type_ is not None and is_input_type(type_) and _may_list(type_, set()):
                 self._listing[definition.variable.name.value] = type_
 
+    @property
+    def depends(self) -> bool:
+        """Return whether a variable may hold a list."""
+        return bool(self._listing)
+
     def check(self, variables: Mapping[str, Any], limit: int) -> None:
         """Refuse lists of more items than the limit: QUERY_TOO_COMPLEX."""
         for name, type_ in self._listing.items():

@@ -9,8 +9,6 @@ from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
-    Gauge,
-    Histogram,
     Info,
     generate_latest,
 )
@@ -19,6 +17,7 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from graph.http.operation.tallies import Counts, Distribution, Level
 from graph.settings import Settings
 
 PoolUse = Mapping[str, tuple[int, int]]
@@ -36,42 +35,38 @@ class Metrics:
 
     def __init__(self, pools: Callable[[], PoolUse] | None = None) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Counter(
+        self._requests = Counts(
             "gateway_graphql_requests",
             "GraphQL requests answered, by the code of the first error; OK without one.",
             ("operation", "code"),
-            registry=self.registry,
         )
-        self._seconds = Histogram(
+        self._seconds = Distribution(
             "gateway_graphql_seconds",
             "Seconds from a request's head to its answer.",
             ("operation",),
-            buckets=SECONDS,
-            registry=self.registry,
+            SECONDS,
         )
-        self._cost = Histogram(
+        self._cost = Distribution(
             "gateway_graphql_cost",
             "Cost of the operations that were run, as computed before.",
-            buckets=COSTS,
-            registry=self.registry,
+            (),
+            COSTS,
         )
-        self._counted: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._keyed = Counter(
             "gateway_graphql_keyed_requests",
             "Mutations answered under an idempotency key, and whether from the first answer.",
             ("replayed",),
             registry=self.registry,
         )
-        executed = Counter(
+        self._executed = Counts(
             "gateway_graphql_executions",
             "Operations and events executed, by a plan, or why by graphql-core.",
             ("by",),
-            registry=self.registry,
         )
-        self._executed = {by: executed.labels(by) for by in EXECUTED}
-        self.in_flight = Gauge(
-            "gateway_graphql_in_flight", "GraphQL requests being answered.", registry=self.registry
-        )
+        self._executed.values.update({(by,): 0 for by in EXECUTED})
+        self.in_flight = Level("gateway_graphql_in_flight", "GraphQL requests being answered.")
+        for often in (self._requests, self._seconds, self._cost, self._executed, self.in_flight):
+            self.registry.register(often)
         build = Info("gateway_build", "What is running.", registry=self.registry)
         build.info({"version": _version(), "python": platform.python_version()})
         if pools is not None:
@@ -83,20 +78,18 @@ class Metrics:
 
     def answered(self, operation: str, code: str, seconds: float, cost: int | None) -> None:
         """Count one answer."""
-        # Looking up a child by its labels costs more than counting; there are a few dozen.
-        counted = self._counted.get((operation, code))
-        if counted is None:
-            counted = self._requests.labels(operation, code), self._seconds.labels(operation)
-            self._counted[operation, code] = counted
-        requests, duration = counted
-        requests.inc()
-        duration.observe(seconds)
+        self._requests.add((operation, code))
+        self._seconds.add((operation,), seconds)
         if cost is not None:
-            self._cost.observe(cost)
+            self._cost.add((), cost)
 
     def executed(self, by: str) -> None:
         """Count one execution: by a plan, or by graphql-core for this reason."""
-        self._executed[by].inc()
+        self._executed.add((by,))
+
+    def executions(self) -> dict[str, int]:
+        """Return the number of executions so far, by their reasons."""
+        return {by: count for (by,), count in self._executed.values.items()}
 
     def keyed(self, *, replayed: bool) -> None:
         """Count one answer under an idempotency key."""

@@ -48,7 +48,7 @@ from graph.http.operation.params import MAX_SHOWN, MAX_SHOWN_LENGTH, Params
 from graph.http.operation.persisted import PersistedQueries
 from graph.http.operation.ports import Subscribing
 from graph.http.operation.rate_limits import Charge, RateLimits
-from graph.http.operation.refusals import note
+from graph.http.operation.refusals import is_noted, note
 from graph.http.operation.release import forget_frames, released
 from graph.http.operation.size import require_size
 from graph.settings import Settings
@@ -80,7 +80,7 @@ class Asker(Protocol):
         """Release the rows that were read for one operation."""
 
 
-@dataclass
+@dataclass(slots=True)
 class OperationRequest:
     """One operation in progress; the access log reads its attributes.
 
@@ -96,7 +96,7 @@ class OperationRequest:
     address: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Prepared:
     """An operation that is valid and within all limits."""
 
@@ -192,6 +192,8 @@ class Operations:
         return Prepared(document, operation, params, cost, charge)
 
     def _cost_of(self, operation: Operation, params: Params) -> int:
+        if operation.is_fixed and operation.cost.fixed is not None:
+            return operation.cost.fixed
         variables = params.variables or {}
         operation.arguments.check(variables, self.limits.arguments)
         conditions = operation.conditions.count(variables, self.limits.conditions)
@@ -199,6 +201,8 @@ class Operations:
         cost = operation.cost.of(variables) + conditions
         if cost > self.limits.cost:
             raise too_complex("cost", cost, self.limits.cost)
+        if operation.is_fixed:
+            operation.cost.fixed = cost
         return cost
 
     async def run(self, asked: OperationRequest, prepared: Prepared, context: Asker) -> Answer:
@@ -214,7 +218,7 @@ class Operations:
         read = getattr(context, "rows_read", prepared.cost)
         prepared.charge.give_back(max(prepared.cost - read, 0))
         answer = self._told(asked, prepared, context, result)
-        if self._refusals:
+        if self._refusals and is_noted(context, answer):
             await note(self._refusals, prepared.operation.node, context, answer)
         largest = getattr(result, "largest", None)  # the walk takes a quarter of a long answer
         if largest is None or largest > self.limits.answer or answer.content.get("errors"):

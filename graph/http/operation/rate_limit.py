@@ -37,53 +37,53 @@ class RateLimit:
 
     def require(self, principal: Hashable, cost: int) -> None:
         """Raise RATE_LIMITED with `retryAfter` unless there are tokens for this cost."""
-        bucket, now = self._bucket(principal), self._clock()
-        left, units = bucket.left(now), self._units(cost)
-        if units > left:
-            wait = math.ceil(bucket.wait(units, now))
-            raise Problem(
-                "RATE_LIMITED",
-                f"The rate limit is exceeded: the operation costs {units:g}, {int(left)} are left,"
-                f" and {self._rate:g} per second are added.",
-                limit="cost rate",
-                principal=self.kind,
-                retryAfter=max(wait, 1),
-            )
+        now = self._clock()
+        bucket, units = self.bucket(principal, now), self.units(cost)
+        if units > bucket.left(now):
+            raise self.refusal(bucket, units, now)
+
+    def refusal(self, bucket: TokenBucket, units: float, now: float) -> Problem:
+        """Return RATE_LIMITED with `retryAfter`, for so many tokens of a bucket with fewer."""
+        wait = math.ceil(bucket.wait(units, now))
+        return Problem(
+            "RATE_LIMITED",
+            f"The rate limit is exceeded: the operation costs {units:g},"
+            f" {int(bucket.left(now))} are left, and {self._rate:g} per second are added.",
+            limit="cost rate",
+            principal=self.kind,
+            retryAfter=max(wait, 1),
+        )
 
     def take(self, principal: Hashable, cost: int) -> float:
         """Take the tokens of an operation of this cost, which are there; return their number."""
-        units = self._units(cost)
-        self._bucket(principal).take(units, self._clock())
+        units, now = self.units(cost), self._clock()
+        self.bucket(principal, now).take(units, now)
         return units
 
     def give_back(self, principal: Hashable, cost: int) -> None:
         """Return the tokens that an operation took beyond the rows it read."""
-        self._bucket(principal).take(-cost, self._clock())
+        now = self._clock()
+        self.bucket(principal, now).take(-cost, now)
 
     def spent_elsewhere(self, principal: Hashable, units: float) -> None:
         """Take the tokens that a principal has spent in other processes, down to a debt."""
-        self._bucket(principal).take(units, self._clock(), debt=self._burst)
-
-    def left(self, principal: Hashable) -> tuple[float, float]:
-        """Return the tokens that are left, and the seconds until the bucket is full."""
-        left = self._bucket(principal).left(self._clock())
-        return left, (self._burst - left) / self._rate
-
-    def share_left(self, principal: Hashable) -> float:
-        """Return the part of the bucket that is left."""
-        return self._bucket(principal).left(self._clock()) / self._burst
+        now = self._clock()
+        self.bucket(principal, now).take(units, now, debt=self._burst)
 
     def is_much(self, units: float) -> bool:
         """Return whether other processes are notified of so many tokens: 1 % of a bucket."""
         return abs(units) * 100 >= self._burst
 
-    def _units(self, cost: int) -> float:
-        return min(cost + BASE, self._burst)
+    def units(self, cost: int) -> float:
+        """Return the tokens that an operation of this cost takes."""
+        units = cost + BASE
+        return min(self._burst, units)
 
-    def _bucket(self, principal: Hashable) -> TokenBucket:
+    def bucket(self, principal: Hashable, now: float) -> TokenBucket:
+        """Return the bucket of a principal, a full one if it is not kept."""
         bucket = self._buckets.get(principal)
         if bucket is None:
-            bucket = self._buckets[principal] = TokenBucket(self._rate, self._burst, self._clock())
+            bucket = self._buckets[principal] = TokenBucket(self._rate, self._burst, now)
             if len(self._buckets) > CACHE_SIZE:
                 self._buckets.popitem(last=False)
         else:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from auth.credentials.throttle import network_of
 from auth.viewer import Viewer
 from db.problem import Problem
 from graph.http.operation.rate_limit import Clock, RateLimit
+from graph.kit.token_bucket import TokenBucket
 from graph.settings import Settings
 
 PERSON, KEY, APPLICATION, NETWORK, ORGANIZATION = range(5)
@@ -33,10 +34,15 @@ class Principal(NamedTuple):
 class Charge:
     """The cost of one operation, charged to its principals."""
 
-    __slots__ = ("_limits", "principals")
+    __slots__ = ("_buckets", "_limits", "principals")
 
-    def __init__(self, limits: "RateLimits", principals: tuple[Principal, ...]) -> None:
-        self._limits, self.principals = limits, principals
+    def __init__(
+        self,
+        limits: "RateLimits",
+        principals: tuple[Principal, ...],
+        buckets: Sequence[TokenBucket],
+    ) -> None:
+        self._limits, self.principals, self._buckets = limits, principals, buckets
 
     def spend(self, cost: int) -> None:
         """Take a further cost, which shows while the operation is executed. Raises RATE_LIMITED."""
@@ -49,7 +55,7 @@ class Charge:
 
     def headers(self) -> dict[str, str]:
         """Return the headers that tell what is left of the limit that is nearest."""
-        return self._limits.headers(self)
+        return self._limits.headers(self.principals, self._buckets)
 
 
 class RateLimits:
@@ -69,6 +75,7 @@ class RateLimits:
             settings.organization_cost_factor,
         )
         rate, burst = settings.cost_per_second, settings.cost_burst
+        self._clock = clock
         self._limits = [
             RateLimit(rate * factor, burst * factor, clock, kind)
             for kind, factor in zip(KINDS, factors, strict=True)
@@ -83,17 +90,26 @@ class RateLimits:
         Raises RATE_LIMITED with `retryAfter` and the kind of `principal`, and takes nothing then.
         """
         principals = (*viewer.derived(self._of_viewer), self._network(address))
-        self.take(principals, cost)
-        return Charge(self, principals)
+        return Charge(self, principals, self.take(principals, cost))
 
-    def take(self, principals: tuple[Principal, ...], cost: int) -> None:
-        """Take a cost of these principals. Raises RATE_LIMITED, and takes nothing then."""
-        limits = self._limits
-        for kind, digest, part in principals:
-            limits[kind].require(digest, int(cost * part))
+    def take(self, principals: tuple[Principal, ...], cost: int) -> Sequence[TokenBucket]:
+        """Take a cost of these principals; return their buckets.
+
+        Raises RATE_LIMITED, and takes nothing then.
+        """
+        now, asked, limits, spent = self._clock(), [], self._limits, self._spent
         for principal in principals:
-            units = limits[principal.kind].take(principal.digest, int(cost * principal.part))
-            self._note(principal, units)
+            kind, digest, part = principal
+            limit = limits[kind]
+            bucket, units = limit.bucket(digest, now), limit.units(int(cost * part))
+            left = bucket.left(now) - units
+            if left < 0:
+                raise limit.refusal(bucket, units, now)
+            asked.append((principal, bucket, left, units))
+        for principal, bucket, left, units in asked:
+            bucket.keep(left, now)
+            spent[principal] = spent.get(principal, 0.0) + units
+        return [bucket for _, bucket, _, _ in asked]
 
     def give_back(self, charge: Charge, cost: int) -> None:
         """Return the cost that an operation did not use."""
@@ -102,12 +118,19 @@ class RateLimits:
             self._limits[principal.kind].give_back(principal.digest, units)
             self._note(principal, -units)
 
-    def headers(self, charge: Charge) -> dict[str, str]:
+    def headers(
+        self, principals: tuple[Principal, ...], buckets: Sequence[TokenBucket]
+    ) -> dict[str, str]:
         """Return the headers of an answer; what all of a tenant have left is told to nobody."""
-        shown = [one for one in charge.principals if one.kind != ORGANIZATION]
-        nearest = min(shown, key=lambda one: self._limits[one.kind].share_left(one.digest))
-        limit = self._limits[nearest.kind]
-        left, seconds = limit.left(nearest.digest)
+        now, least = self._clock(), math.inf
+        for principal, bucket in zip(principals, buckets, strict=True):
+            if principal.kind == ORGANIZATION:
+                continue
+            tokens = bucket.left(now)
+            share = tokens / bucket.burst
+            if share < least:
+                least, left, limit, nearest = share, tokens, self._limits[principal.kind], bucket
+        seconds = (nearest.burst - left) / nearest.rate
         return {
             "RateLimit": f'"{limit.kind}";r={max(int(left), 0)};t={math.ceil(seconds)}',
             "RateLimit-Policy": limit.policy,

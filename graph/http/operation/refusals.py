@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from graphql import FieldNode, OperationDefinitionNode, OperationType
 
+from auth import refusals
 from auth.refusals import Refusals, Refused
 from auth.session import ViewerSession
 from auth.viewer import Viewer
@@ -22,8 +23,13 @@ class Asker(Protocol):
         """Return the viewer's session."""
 
 
+def is_noted(context: Asker, answer: Answer) -> bool:
+    """Return whether there may be something to record, which is rare."""
+    return "errors" in answer.content or context.session.rows_read >= refusals.LARGE_READ
+
+
 async def note(
-    refusals: Refusals, operation: OperationDefinitionNode, context: Asker, answer: Answer
+    recorder: Refusals, operation: OperationDefinitionNode, context: Asker, answer: Answer
 ) -> None:
     """Record the first refusal of an answer, and the number of its rows when that is large.
 
@@ -37,8 +43,8 @@ async def note(
     if first:
         code, scope = first["extensions"]["code"], first["extensions"].get("scope")
         what = Refused(code, _field(operation, first), scope)
-        await refusals.refused(context.viewer, session.origin, what)
-    await refusals.read_much(context.viewer, session.origin, session.rows_read)
+        await recorder.refused(context.viewer, session.origin, what)
+    await recorder.read_much(context.viewer, session.origin, session.rows_read)
 
 
 def _field(operation: OperationDefinitionNode, error: dict[str, Any]) -> str:

@@ -8,16 +8,23 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from auth.credentials.identify import origin_from
 from auth.origin import Origin
-from graph.http.operation.answer import Answer, failed, refused, send_pieces, start_of
+from graph.http.operation.answer import (
+    CONTENT_TYPES,
+    Answer,
+    failed,
+    refused,
+    send_pieces,
+    start_of,
+)
 from graph.http.operation.deadline import Disconnected
 from graph.http.operation.documents import Operation
 from graph.http.operation.errors import Refusal, Reporter
@@ -29,10 +36,15 @@ from graph.http.request.access_log import CLIENT_GONE, log_request
 from graph.http.request.compression import MIN_COMPRESSED_BYTES, compressed
 from graph.http.request.cors import cors
 from graph.http.request.cross_site import OwnSite
-from graph.http.request.response_headers import complete, request_id_of, secure_headers
+from graph.http.request.response_headers import Header, complete, request_id_of, secure_headers
 from graph.http.request.trusted import Hosts
 from graph.http.request.www_authenticate import Challenges
+from graph.http.server.whole_answer import SMALL, WHOLE_ANSWER
+from graph.logs import REQUEST_ID
 from graph.settings import Settings
+
+OK = 200
+NONE: dict[str, Any] = {}
 
 MakeContext = Callable[[HTTPConnection, Origin], Awaitable[Asker]]
 """Identifies the viewer of a request. A Problem raised here is answered with its HTTP status."""
@@ -52,6 +64,10 @@ class Arrived:
     media_type: str
     request_id: str
     facts: dict[str, Any]
+    status: int = CLIENT_GONE
+    """The status of the answer, once it is sent."""
+    traced: tuple[Header, ...] = ()
+    """The header with the trace of the operation, if it is traced."""
 
 
 class GraphQLEndpoint:
@@ -74,74 +90,69 @@ class GraphQLEndpoint:
         self.tells_origins = self._cors is not None
         """True if responses have CORS headers."""
         self._secure = secure_headers(settings)
+        self._lines = {
+            media_type: b"".join(b"%s: %s\r\n" % header for header in (kind, *self._secure))
+            for media_type, kind in CONTENT_TYPES.items()
+        }
+        """By media type: the headers that all answers have, as they are written."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer and log one HTTP request, valid or not."""
         started = time.perf_counter()
         headers: HeaderMap = dict(reversed(scope["headers"]))
         request_id = request_id_of(headers.get(b"x-request-id"))
-        bound = bind_contextvars(request_id=request_id)
-        facts: dict[str, Any] = {}
-        status, secure = CLIENT_GONE, self._secure
+        bound = REQUEST_ID.set(request_id)
+        media_type = answer_type(headers.get(b"accept", b"").decode("latin-1"))
+        arrived = Arrived(scope, receive, headers, media_type or JSON, request_id, {})
 
         async def send_completed(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
-                complete(message, secure, request_id)
+                arrived.status = message["status"]
+                complete(message, (*self._secure, *arrived.traced), request_id)
             await send(message)
 
         try:
             if await self._hosts.admit(headers.get(b"host"), scope, receive, send_completed):
+                answering = partial(self._exchange, arrived, send_completed, started)
                 if self.operations.tracing is None:
-                    await self._exchange(scope, receive, send_completed, headers, request_id, facts)
+                    await answering(is_acceptable=media_type is not None)
                 else:
                     shown = headers.get(b"traceparent", b"").decode("latin-1")
-                    with self.operations.tracing.operation(shown, facts) as trace:
-                        secure = (*secure, (b"traceresponse", trace.encode()))
-                        await self._exchange(
-                            scope, receive, send_completed, headers, request_id, facts
-                        )
+                    with self.operations.tracing.operation(shown, arrived.facts) as trace:
+                        arrived.traced = ((b"traceresponse", trace.encode()),)
+                        await answering(is_acceptable=media_type is not None)
         except Exception as error:  # noqa: BLE001 (the answer has begun: there is only the log)
             Reporter(request_id).of_exception(error)
         finally:
             seconds = time.perf_counter() - started
-            log_request(scope, request_id, status, seconds, facts)
-            reset_contextvars(**bound)
+            log_request(scope, request_id, arrived.status, seconds, arrived.facts)
+            REQUEST_ID.reset(bound)
 
     async def _exchange(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        headers: HeaderMap,
-        request_id: str,
-        facts: dict[str, Any],
+        self, arrived: Arrived, send: Send, started: float, *, is_acceptable: bool
     ) -> None:
         """Answer it, and count the answer."""
-        started = time.perf_counter()
-        metrics = self.operations.metrics
-        media_type = answer_type(headers.get(b"accept", b"").decode("latin-1"))
-        metrics.in_flight.inc()
+        metrics, facts = self.operations.metrics, arrived.facts
+        metrics.in_flight.value += 1
         try:
-            if media_type is None:
-                answer = failed(Refusal(406, f"Answers are sent as {GRAPHQL} or {JSON}."))
-            else:
-                arrived = Arrived(scope, receive, headers, media_type, request_id, facts)
+            if is_acceptable:
                 answer = await self._answer(arrived)
+            else:
+                answer = failed(Refusal(406, f"Answers are sent as {GRAPHQL} or {JSON}."))
             body = answer.written()
         except Disconnected:
             return
         except Exception as error:  # noqa: BLE001 (whatever it is, the client is answered)
-            answer = failed(Reporter(request_id).of_exception(error))
+            answer = failed(Reporter(arrived.request_id).of_exception(error))
             body = answer.written()
         finally:
-            metrics.in_flight.dec()
+            metrics.in_flight.value -= 1
         errors = answer.content.get("errors")
         facts["code"] = code = errors[0]["extensions"]["code"] if errors else "OK"
         seconds = time.perf_counter() - started
         metrics.answered(facts.get("operation", "none"), code, seconds, facts.get("cost"))
-        await self._send(scope, send, answer, body, media_type or JSON, headers)
+        if not self._write(arrived, answer, body):
+            await self._send(arrived, send, answer, body)
 
     async def _answer(self, arrived: Arrived) -> Answer:
         """Answer the request. Raises Refusal for no GraphQL request, and Problem for a failure."""
@@ -190,17 +201,34 @@ class GraphQLEndpoint:
             return await asyncio.to_thread(from_body, body)
         return from_body(body)
 
-    async def _send(
-        self,
-        scope: Scope,
-        send: Send,
-        answer: Answer,
-        body: bytes,
-        media_type: str,
-        headers: HeaderMap,
-    ) -> None:
+    def _write(self, arrived: Arrived, answer: Answer, body: bytes) -> bool:
+        """Have the server write a usual answer as it is; return False for all others."""
+        scope, size = arrived.scope, len(body)
+        write = scope.get("extensions", NONE).get(WHOLE_ANSWER)
+        if write is None or answer.status != OK or self._cors is not None:
+            return False
+        if scope["state"].get("dpop_nonce") or size > SMALL or arrived.traced:
+            return False
+        lines = [self._lines[arrived.media_type]]
+        if size >= MIN_COMPRESSED_BYTES:
+            if b"gzip" in arrived.headers.get(b"accept-encoding", b""):
+                return False
+            lines.append(b"vary: Accept-Encoding\r\n")
+        told = f"x-request-id: {arrived.request_id}\r\ncontent-length: {size}\r\n"
+        for name, value in answer.headers.items():
+            told += f"{name.lower()}: {value}\r\n"
+        if told.count("\n") != len(answer.headers) + 2:
+            return False  # the server refuses it
+        lines.append(told.encode("latin-1"))
+        if not write(scope, b"".join(lines), body):
+            return False
+        arrived.status = answer.status
+        return True
+
+    async def _send(self, arrived: Arrived, send: Send, answer: Answer, body: bytes) -> None:
         """Write the answer, compressed where it is large and the client takes that."""
-        start = start_of(answer, len(body), media_type)
+        scope, headers = arrived.scope, arrived.headers
+        start = start_of(answer, len(body), arrived.media_type)
         self._challenges.complete(start, scope)
         if self._cors is not None:
             await self._cors.send(start, _nowhere, Headers(scope=scope))

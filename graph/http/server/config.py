@@ -11,7 +11,8 @@ from uvicorn.server import ServerState
 
 from graph.http.server.keepalive import Keepalive
 from graph.http.server.tcp import PeerProgress, bound_waiting, taken
-from graph.http.server.whole_answer import WholeAnswer
+from graph.http.server.timer import Timer
+from graph.http.server.whole_answer import WHOLE_ANSWER, WholeAnswer
 from graph.http.stream.event_stream import EXTENSION as STREAM
 from graph.http.stream.event_stream import Streamed
 from graph.http.stream.transport import HIGH_WATER_MARK, MIN_READ, STALL
@@ -46,6 +47,8 @@ class Config(uvicorn.Config):
         }
         super().__init__(app, **(defaults | options))
         self.settings = settings
+        self.beginning: tuple[Any, bytes] = (None, b"")
+        """The server's headers, and the lines that they make."""
 
     @cached_property
     def heart(self) -> Keepalive:
@@ -73,9 +76,11 @@ class Protocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         settings = self.config.settings
         self._head_limit, self._body_limit = settings.head_timeout, settings.body_timeout
-        self._deadline: asyncio.TimerHandle | None = None
+        self._timer = Timer(self.loop)
         self._stalled: asyncio.TimerHandle | None = None
         self._in_head, self._in_body, self._upgraded = False, False, False
+        self._idle = False
+        """True if the last request is answered, and nothing of another has come."""
         self._head_size = 0
         self._streamed: Streamed | None = None
         self._pulse = PeerProgress()
@@ -85,11 +90,11 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the deadline of the first request's head."""
         super().connection_made(transport)
-        self._arm(self._head_limit)
+        self._timer.start(self._head_limit, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the deadlines of a closed connection."""
-        self._disarm()
+        self._timer.end()
         self.config.heart.leave(self)
         self.resume_writing()
         super().connection_lost(exc)
@@ -100,6 +105,9 @@ class Protocol(HttpToolsProtocol):
         """Feed the parser, and set the deadline for the part still missing."""
         waiting = not self._in_body
         self._head_size += len(data) if waiting else 0
+        if self._idle:  # the time for the next request's head begins now
+            self._idle = False
+            self._timer.stop()
         super().data_received(data)
         if self._upgraded or self.transport.is_closing():
             return
@@ -108,22 +116,22 @@ class Protocol(HttpToolsProtocol):
             # A request's head, or bytes between two requests, which never need end.
             if self._head_size > MAX_HEAD_BYTES:
                 self.transport.abort()
-            elif self._deadline is None:
-                self._arm(self._head_limit)
+            elif not self._timer.is_running:
+                self._timer.start(self._head_limit, self.transport.abort)
 
     def on_message_begin(self) -> None:
         """Start the deadline of a request's head."""
         super().on_message_begin()
         self._in_head = True
-        if self._deadline is None:
-            self._arm(self._head_limit)
+        if not self._timer.is_running:
+            self._timer.start(self._head_limit, self.transport.abort)
 
     def on_headers_complete(self) -> None:
         """Start the deadline of the body after the head."""
         self._in_head, self._in_body, self._head_size = False, True, 0
-        self._arm(self._body_limit)
+        self._timer.start(self._body_limit, self.transport.abort)
         super().on_headers_complete()
-        extensions: dict[str, Any] = {STREAM: self}
+        extensions: dict[str, Any] = {STREAM: self, WHOLE_ANSWER: self.answer}
         self.scope["extensions"] = extensions
         cycle: Any = self.cycle  # None, or the last one, where the connection is upgraded
         if cycle is not None and cycle.transport is self.transport:
@@ -132,16 +140,62 @@ class Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Stop the deadlines after the whole request: the operation has its own."""
         self._in_body = False
-        self._disarm()
+        self._timer.stop()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Begin with the next request of the connection, or wait for one.
+
+        As uvicorn does, by the timer of the other deadlines.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif not self._timer.is_running:  # and nothing of the next one has come
+            self._idle = True
+            self._timer.start(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def handle_websocket_upgrade(self) -> None:
         """Stop the deadlines for the protocol that takes over, which has its own."""
-        self._disarm()
+        self._timer.end()
         self._upgraded = True
         super().handle_websocket_upgrade()
         # Nothing refers to this one any more but itself, by way of its parser.
         vars(self).update(parser=None, scope=None, headers=None)
+
+    def answer(self, scope: Any, lines: bytes, body: bytes) -> bool:
+        """Write the answer to a request, of status 200, with these lines of headers.
+
+        Return False where it has to be sent as ASGI has it: another request is answered first, the
+        client is gone or reads slowly, or the connection ends with the answer.
+        """
+        cycle: Any = self.cycle
+        if (
+            cycle is None
+            or cycle.scope is not scope
+            or cycle.response_started
+            or cycle.disconnected
+            or not cycle.keep_alive
+            or self.flow.write_paused
+            or scope["method"] == "HEAD"
+        ):
+            return False
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        self.transport.write(b"".join((self._begin(), lines, b"\r\n", body)))
+        cycle.on_response()
+        return True
+
+    def _begin(self) -> bytes:
+        """Return the first lines of an answer: status, and the server's own headers."""
+        headers = self.server_state.default_headers  # replaced each second, for the date
+        if self.config.beginning[0] is not headers:
+            lines = b"".join(b"%s: %s\r\n" % header for header in headers)
+            self.config.beginning = headers, b"HTTP/1.1 200 OK\r\n" + lines
+        return self.config.beginning[1]
 
     def write(self, part: bytes) -> bool:
         """Write a chunk of the body of a stream at once; return False while the peer is behind."""
@@ -209,12 +263,3 @@ class Protocol(HttpToolsProtocol):
         else:
             limit = self._body_limit if self._streamed is None else STALL
             self._stalled = self.loop.call_later(limit, self._watch_reading, now)
-
-    def _arm(self, seconds: float) -> None:
-        self._disarm()
-        self._deadline = self.loop.call_later(seconds, self.transport.abort)
-
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None

@@ -49,3 +49,5 @@ class WholeAnswer:
 
 SMALL = 65_536
 """Bytes of a body that are copied behind its head; of more, both are passed on."""
+WHOLE_ANSWER = "gateway.whole_answer"
+"""The extension of a scope that writes an answer of status 200 at once, as `Protocol.answer`."""
