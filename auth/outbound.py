@@ -7,6 +7,7 @@ connection goes to the address that was checked, and each redirect is checked li
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,8 +46,10 @@ SPECIAL_IPV6 = [
 HTTPS, MIN_OTHER_PORT = 443, 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 KEEPING_METHOD = frozenset({307, 308})
-RESOLVERS = ThreadPoolExecutor(4, "resolve")
+RESOLVERS = ThreadPoolExecutor(16, "resolve")
 """Threads of their own: a name server that does not answer holds up nothing else."""
+PINNED = 60.0
+"""Seconds for which a `Line` connects to an address without resolving its name again."""
 
 
 class UnreachableError(Exception):
@@ -101,7 +104,7 @@ class Outbound:
         target = _parsed(url, field)
         try:
             async with asyncio.timeout(self.seconds):
-                await self._pinned(target, field)
+                await self.pinned(target, field)
         except TimeoutError:
             _refuse(field)
 
@@ -150,6 +153,10 @@ class Outbound:
             raise UnreachableError(f"{type(error).__name__}.") from error
         raise UnreachableError(f"More than {self.redirects} redirects.")
 
+    def line(self, url: str, *, connections: int) -> "Line":
+        """Return requests to one URL, over at most this number of connections that are kept."""
+        return Line(self, _parsed(url, ()), connections)
+
     async def _once(
         self,
         client: httpx2.AsyncClient,
@@ -160,18 +167,8 @@ class Outbound:
         field: Sequence[str | int],
     ) -> tuple[Answer, str | None]:
         """Return the answer of one address, and where it redirects to."""
-        address = await self._pinned(target, field)
-        request = client.build_request(
-            method,
-            target.copy_with(host=str(address)),
-            headers={
-                "Accept-Encoding": "identity",  # what is counted is what is kept
-                **headers,
-                "Host": target.netloc.decode("ascii"),
-            },
-            content=content or None,
-            extensions={"sni_hostname": target.raw_host.decode("ascii")},
-        )
+        address = await self.pinned(target, field)
+        request = _request(client, method, target, address, headers, content)
         response = await client.send(request, stream=True, follow_redirects=False)
         try:
             body = bytearray()
@@ -185,7 +182,7 @@ class Outbound:
         answer = Answer(response.status_code, dict(response.headers), bytes(body), str(target))
         return answer, location
 
-    async def _pinned(self, target: httpx2.URL, field: Sequence[str | int]) -> Address:
+    async def pinned(self, target: httpx2.URL, field: Sequence[str | int]) -> Address:
         """Return the address to connect to. All addresses of the name must be allowed."""
         schemes = ("https", "http") if self.insecure else ("https",)
         port = target.port or (HTTPS if target.scheme == "https" else 80)
@@ -205,6 +202,101 @@ class Outbound:
 
     def _allows(self, address: Address) -> bool:
         return is_public(address) or any(address in network for network in self.networks)
+
+
+class Line:
+    """Requests to one URL over connections that are kept, to an address that was checked.
+
+    They are used for this URL alone, whose certificate the first request has seen. The name is
+    resolved again after a minute; an address that is not allowed any more is not connected to.
+    """
+
+    def __init__(self, outbound: Outbound, target: httpx2.URL, connections: int) -> None:
+        self._outbound, self._target = outbound, target
+        self._connections = connections
+        self._client: httpx2.AsyncClient | None = None
+        self._address: Address | None = None
+        self._checked = -PINNED
+
+    async def post(self, headers: Mapping[str, str], content: bytes) -> Answer:
+        """Send a request, and return the answer, also if it is a redirect: none is followed.
+
+        Of a long body the beginning is returned. Raises INVALID for an address that is not allowed,
+        `UnreachableError` where there is no answer.
+        """
+        try:
+            async with asyncio.timeout(self._outbound.seconds):
+                client = await self._connected()
+                assert self._address is not None  # noqa: S101 (it is connected)
+                target = self._target
+                request = _request(client, "POST", target, self._address, headers, content)
+                response = await client.send(request, stream=True, follow_redirects=False)
+                try:
+                    body = await _beginning(response, self._outbound.most_bytes)
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            seconds = self._outbound.seconds
+            raise UnreachableError(f"No answer within {seconds:g} seconds.") from None
+        except httpx2.HTTPError as error:
+            raise UnreachableError(f"{type(error).__name__}.") from error
+        return Answer(response.status_code, dict(response.headers), body, str(target))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _connected(self) -> httpx2.AsyncClient:
+        now = time.monotonic()
+        if now - self._checked >= PINNED:
+            address = await self._outbound.pinned(self._target, ())
+            self._address, self._checked = address, now
+        if self._client is None:
+            self._client = httpx2.AsyncClient(
+                verify=self._outbound.trust or _trust(),
+                trust_env=False,
+                limits=httpx2.Limits(
+                    max_connections=self._connections,
+                    max_keepalive_connections=self._connections,
+                    keepalive_expiry=PINNED,
+                ),
+                timeout=self._outbound.seconds,
+            )
+        return self._client
+
+
+def _request(
+    client: httpx2.AsyncClient,
+    method: str,
+    target: httpx2.URL,
+    address: Address,
+    headers: Mapping[str, str],
+    content: bytes,
+) -> httpx2.Request:
+    """Return a request to the address, which names the host that was asked for."""
+    return client.build_request(
+        method,
+        target.copy_with(host=str(address)),
+        headers={
+            "Accept-Encoding": "identity",  # what is counted is what is kept
+            **headers,
+            "Host": target.netloc.decode("ascii"),
+        },
+        content=content or None,
+        extensions={"sni_hostname": target.raw_host.decode("ascii")},
+    )
+
+
+async def _beginning(response: httpx2.Response, most: int) -> bytes:
+    """Return the first bytes of a body, at most this number."""
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) >= most:
+            break
+    return bytes(body[:most])
 
 
 def _parsed(url: str, field: Sequence[str | int]) -> httpx2.URL:

@@ -42,6 +42,9 @@ BY_TRIGGER = {
     "ck_api_keys_service_account_id_serves": Violation(
         "service_account_id", "An API key acts as a service account of its organization."
     ),
+    "ck_webhook_endpoints_service_account_id_serves": Violation(
+        "service_account_id", "A webhook endpoint reads as a service account of its organization."
+    ),
     "ck_user_roles_admin_role_serves": Violation(
         "admin_role", "A service account cannot be an owner."
     ),

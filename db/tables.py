@@ -18,6 +18,7 @@ from db.core import (
     sessions,
     shares,
     usage,
+    webhooks,
 )
 from db.feed import tables
 from db.requirements import (

@@ -38,6 +38,7 @@ class ResourceType(StrEnum):
     FILE = "file"
     JOB = "job"
     SHARE = "share"
+    WEBHOOK = "webhook"
 
 
 class Trash(Enum):

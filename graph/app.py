@@ -56,8 +56,10 @@ from graph.live.tasks import stop
 from graph.platform.files import storage_of
 from graph.platform.files.sweep import keep_swept
 from graph.platform.jobs.metrics import JobMetrics
+from graph.platform.webhooks.metrics import WebhookMetrics
 from graph.schema import schema
 from graph.settings import Settings, SettingsError
+from graph.webhooks import Webhooks, dispatcher_of
 
 if TYPE_CHECKING:
     from graph.tracing import Tracing
@@ -93,6 +95,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
     storage = storage_of(settings)
     metrics = Metrics(lambda: pool_use(database))
     operations = Operations(schema, settings, metrics, Refusals(database, settings), tracing)
+    webhooks = Webhooks(database, settings, operations)
     cursors = Cursors(settings)
     presence, *waking = _buses(settings) or [
         PostgresBus(database, channel_of(settings, "presence"))
@@ -110,7 +113,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
 
     def context_of(viewer: Viewer, origin: Origin, began: Place | None = None) -> Context:
         session = ViewerSession(database, viewer, origin)
-        return Context(session, outbox, hub.presence, feed, began, storage)
+        return Context(session, outbox, hub.presence, feed, began, storage, webhooks)
 
     async def make_context(connection: HTTPConnection, origin: Origin) -> Context:
         began = feed.here()  # before rights are read, so that nothing later is told by them
@@ -136,9 +139,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
                 asyncio.create_task(keep_swept(database, storage)),
             ]
             if settings.job_slots:
-                counted = JobMetrics(metrics.registry)
-                worker = worker_of(database, settings.job_slots, counted, tracing)
-                upkeep.append(asyncio.create_task(worker.run()))
+                upkeep += _work_beside(database, settings, webhooks, metrics, tracing)
             try:
                 with Drain(settings.drain_delay) as drain:
                     yield {"drain": drain}
@@ -221,6 +222,21 @@ def database_of(
         largest_read=largest_read,
         trace=tracing.statement if tracing else None,
     )
+
+
+def _work_beside(
+    database: Database,
+    settings: Settings,
+    webhooks: Webhooks,
+    metrics: Metrics,
+    tracing: "Tracing | None",
+) -> list["asyncio.Task[None]"]:
+    """Start to run jobs and to send webhooks beside requests."""
+    slots, days = settings.job_slots, settings.webhook_retention_days
+    worker = worker_of(database, slots, JobMetrics(metrics.registry), tracing, days)
+    sent = WebhookMetrics(metrics.registry)
+    dispatcher = dispatcher_of(webhooks, database, settings, sent)
+    return [asyncio.create_task(each) for each in (worker.run(), dispatcher.run())]
 
 
 def pool_use(database: Database) -> PoolUse:

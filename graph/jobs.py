@@ -7,13 +7,14 @@ from graph import schema  # noqa: F401 (types are extended in the order of its i
 from graph.platform.jobs import upkeep
 from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.jobs.worker import Worker
+from graph.platform.webhooks.upkeep import DELIVERY_DAYS, DISABLED, prune_of
 from graph.requirements import reminders
 from graph.requirements.quality import job as quality
 
 if TYPE_CHECKING:
     from graph.tracing import Tracing
 
-KINDS = (*upkeep.KINDS, *reminders.KINDS, *quality.KINDS)
+KINDS = (*upkeep.KINDS, *reminders.KINDS, *quality.KINDS, DISABLED)
 
 
 def worker_of(
@@ -21,6 +22,11 @@ def worker_of(
     slots: int,
     metrics: JobMetrics | None = None,
     tracing: "Tracing | None" = None,
+    delivery_days: int = DELIVERY_DAYS,
 ) -> Worker:
-    """Return the worker of one process, which runs this number of jobs at a time."""
-    return Worker(database, KINDS, slots=slots, metrics=metrics, tracing=tracing)
+    """Return the worker of one process, which runs this number of jobs at a time.
+
+    Deliveries of webhooks are deleted after `delivery_days`.
+    """
+    kinds = (*KINDS, prune_of(delivery_days))
+    return Worker(database, kinds, slots=slots, metrics=metrics, tracing=tracing)

@@ -209,6 +209,8 @@ def settings(database_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Set
         public_url="http://localhost",
         allowed_hosts=("localhost", "127.0.0.1", "testserver"),
         job_slots=0,  # tests run the jobs that they are about
+        outbound_networks="127.0.0.0/8",
+        outbound_http=True,
         **PATIENCE,
     )
 

@@ -13,10 +13,11 @@ import asyncpg
 WRITTEN = """
 SELECT relname::text AS name FROM pg_class
 WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace
-    AND (has_table_privilege('gateway_app', oid, 'INSERT, UPDATE, DELETE') OR relname = 'jobs')
+    AND (has_table_privilege('gateway_app', oid, 'INSERT, UPDATE, DELETE')
+        OR relname IN ('jobs', 'webhook_deliveries'))
 ORDER BY relname
 """
-"""The tables that requests write, jobs by functions alone."""
+"""The tables that requests write, jobs and deliveries by functions alone."""
 
 INSTALL = """
 CREATE SCHEMA watch;

@@ -20,6 +20,7 @@ from db.core.organizations import (
 from db.core.people import Profile
 from db.core.projects import Project, ProjectMember, UserRole
 from db.core.shares import Share
+from db.core.webhooks import WebhookDelivery, WebhookEndpoint
 
 ANYONE, BILLING, MEMBER, GUEST, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
 
@@ -47,6 +48,8 @@ RULES: dict[type[Entity], Rule] = {
     Job:                     Rule(ADMIN,  ADMIN,  ADMIN,  NOBODY, "user_id",
                                   ("read", "update"), inside=True),
     Share:                   Rule(ADMIN,  ADMIN,  ADMIN,  ADMIN),
+    WebhookEndpoint:         Rule(ADMIN,  ADMIN,  ADMIN,  ADMIN),
+    WebhookDelivery:         Rule(ADMIN,  NOBODY, ADMIN,  NOBODY),
 }
 # fmt: on
 

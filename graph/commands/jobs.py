@@ -12,11 +12,15 @@ from db.logins import Logins
 from db.pool import NOBODY
 from graph.app import closed, database_of, tracing_of
 from graph.commands.database import opened, require_migrated, require_pooler, running
+from graph.http.operation.operations import Operations
 from graph.jobs import worker_of
 from graph.logs import set_up
 from graph.platform.jobs.metrics import JobMetrics
+from graph.platform.webhooks.metrics import WebhookMetrics
+from graph.schema import schema
 from graph.server_secret import with_secret
 from graph.settings import Settings
+from graph.webhooks import Webhooks, dispatcher_of
 
 log = structlog.get_logger(__name__)
 
@@ -43,12 +47,27 @@ async def _work(
     tracing = tracing_of(settings)
     settings = settings.model_copy(update={"database_url": SecretStr(at.dsn)})
     async with database_of(settings, tracing=tracing) as database:
-        worker = worker_of(database, slots, metrics, tracing)
+        days = settings.webhook_retention_days
+        worker = worker_of(database, slots, metrics, tracing, days)
+        webhooks = Webhooks(database, settings, Operations(schema, settings))
+        sender = WebhookMetrics(metrics.registry)
+        dispatcher = dispatcher_of(webhooks, database, settings, sender)
+
+        def stop() -> None:
+            worker.stop()
+            dispatcher.stop()
+
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, worker.stop)
+            loop.add_signal_handler(number, stop)
         log.info("worker started", name=worker.name, slots=slots)
-        await worker.run(drain)
+        sending = asyncio.create_task(dispatcher.run())
+        try:
+            await worker.run(drain)
+            await sending
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
         await closed(tracing)
         log.info("worker stopped", name=worker.name)
 

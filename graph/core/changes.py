@@ -85,6 +85,15 @@ def model_named(entity_type: str) -> type[Entity] | None:
     return next((model for model in NODES if model.__name__ == entity_type), None)
 
 
+def changed_fields_of(event: Event) -> list[str]:
+    """Return the names of the fields that the event has changed, of those that the API shows."""
+    model = model_named(event.entity_type)
+    names = field_names(model) if model else {}
+    hidden = secrets(model) if model else frozenset()
+    shown = (column for column in event.changed_fields if column not in hidden)
+    return [names[column] for column in shown if column in names]
+
+
 async def row_told(event: Event | None, context: Context) -> Row | None:
     """Return the row of an event at its version, or None when it was deleted or is not shown."""
     if event is None or event.action == "delete" or event.version is None:
@@ -146,14 +155,7 @@ class ChangeEvent:
         description="The names of the fields that were changed. Can be empty for a deletion."
     )
     def changed_fields(root: strawberry.Parent[Any]) -> list[str]:  # noqa: N805
-        event: Event | None = root.event
-        if event is None:
-            return []
-        model = model_named(event.entity_type)
-        names = field_names(model) if model else {}
-        hidden = secrets(model) if model else frozenset()
-        shown = (column for column in event.changed_fields if column not in hidden)
-        return [names[column] for column in shown if column in names]
+        return changed_fields_of(root.event) if root.event else []
 
     @strawberry.field(
         description="Whether the object left the project or document of the subscription,"

@@ -24,6 +24,7 @@ from db.problem import Problem
 from graph.kit.feed import Feed, Place
 from graph.kit.presence import Presence
 from graph.kit.storage import Storage
+from graph.kit.webhooks import Webhooks
 
 T = TypeVar("T")
 MAX_PAGE_SIZE = 100
@@ -51,9 +52,10 @@ class Context:
         feed: Feed | None = None,
         began: Place | None = None,
         storage: Storage | None = None,
+        webhooks: Webhooks | None = None,
     ) -> None:
         self.session, self.outbox, self.presence = session, outbox, presence
-        self._feed, self._storage = feed, storage
+        self._feed, self._storage, self._webhooks = feed, storage, webhooks
         self._began = began or (feed.here() if feed else None)
         self.spend: Callable[[int], None] = _free
         """Takes further cost from what the viewer may ask for. Raises RATE_LIMITED."""
@@ -82,6 +84,13 @@ class Context:
         if self._storage is None:
             raise Problem("BUSY", "The gateway does not store files here.")
         return self._storage
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Return the checks of webhook endpoints. Raises BUSY without them."""
+        if self._webhooks is None:
+            raise Problem("BUSY", "The gateway does not send webhooks here.")
+        return self._webhooks
 
     def correlate(self, id: UUID | None) -> UUID:
         """Record later changes under this correlation ID, or a new one; return it."""

@@ -5,17 +5,24 @@ import strawberry
 from graph.platform.jobs import outside, types
 from graph.platform.shares import creating, opened
 from graph.platform.shares import types as shares
+from graph.platform.webhooks import deliveries, endpoints
 
-NODES = (types.Job, shares.Share)
+NODES = (types.Job, shares.Share, endpoints.WebhookEndpoint, deliveries.WebhookDelivery)
 
 
 @strawberry.type
-class Query(types.Query, shares.Query, opened.Query):
+class Query(types.Query, shares.Query, opened.Query, endpoints.Query, deliveries.Query):
     pass
 
 
 @strawberry.type
-class Mutation(types.Mutation, outside.Mutation, creating.Mutation):
+class Mutation(
+    types.Mutation,
+    outside.Mutation,
+    creating.Mutation,
+    endpoints.Mutation,
+    deliveries.Mutation,
+):
     pass
 
 

@@ -17,6 +17,7 @@ from graph.settings.database import DatabaseSettings
 from graph.settings.files import FileSettings
 from graph.settings.limits import LimitSettings
 from graph.settings.live import LiveSettings
+from graph.settings.outbound import OutboundSettings
 from graph.settings.server import ServerSettings
 from graph.settings.tracing import TracingSettings
 
@@ -30,6 +31,7 @@ class Settings(
     TracingSettings,
     ApplicationSettings,
     AccountSettings,
+    OutboundSettings,
     LiveSettings,
     FileSettings,
     LimitSettings,

@@ -14,6 +14,7 @@ from db.core.organizations import Organization, OrganizationInvitation, Organiza
 from db.core.people import Profile
 from db.core.projects import Project, ProjectMember
 from db.core.shares import Share
+from db.core.webhooks import WebhookDelivery, WebhookEndpoint
 from db.requirements.documents import Document
 from tests.samples import Sample
 
@@ -165,6 +166,43 @@ SAMPLES: dict[type[Entity], Sample] = {
         },
         mutations={"delete": "shareRevoke", "restore": None},
         reset="revoked_at = NULL",
+    ),
+    WebhookEndpoint: Sample(
+        parent=Organization,
+        new=lambda house, _: {
+            "organizationId": house.organization,
+            "name": "New",
+            "url": "http://127.0.0.1:9999/",
+            "serviceAccountId": house.service_account,
+        },
+        row=lambda house: {
+            "organization_id": house.organization,
+            "project_id": None,
+            "name": "Planner",
+            "url": "http://127.0.0.1:9999/",
+            "service_account_id": house.service_account,
+            "secret": b"secret",
+        },
+    ),
+    WebhookDelivery: Sample(
+        parent=WebhookEndpoint,
+        new=None,  # events make them
+        row=lambda house: {
+            "organization_id": house.organization,
+            "project_id": None,
+            "endpoint_id": house.rows[WebhookEndpoint].id,
+            "webhook_id": "msg_1",
+            "event_type": "requirement.updated",
+            "order_key": uuid7(),
+            "status": "failed",
+        },
+        mutations={
+            "create": None,
+            "update": "webhookDeliveryReplay",
+            "delete": None,
+            "restore": None,
+        },
+        reset="status = 'failed'",
     ),
     Project: Sample(
         parent=Organization,

@@ -59,6 +59,8 @@ CODED = {
     *("token_endpoint_auth_method", "device_code", "user_code", "request_uri", "browser", "token"),
     *("password_hash", "stripe_customer_id", "stripe_subscription_id", "price_id", "feature"),
     *("payment_method_last4", "payment_method_brand", "unit_type", "kind", "worker", "traceparent"),
+    *("webhook_id", "event_type", "event_types", "fields", "selection", "request_body"),
+    *("response_body", "disabled_reason"),
 }
 """Texts of a format of their own, which is checked, or that the gateway writes itself."""
 NAMES = {(Property, "key")}

@@ -152,7 +152,7 @@ class Founder:
             values["visibility"] = PROJECTS.get(zone, "organization")
         if table.name == "project_members":
             values["role"] = "viewer"
-        if table.name == "api_keys":
+        if table.name in ("api_keys", "webhook_endpoints"):
             values["service_account_id"] = self.persons[SERVERS[tenant]].id
         if table.name == "baseline_items":
             values |= {"version": 1, "entity_type": "TestCase"}
@@ -213,6 +213,8 @@ class Founder:
         match zone:
             case _ if table == "organizations":
                 places = ["organization"]
+            case "organization" if table == "webhook_endpoints":
+                places = ["organization"]  # a delivery is never without one
             case "organization":
                 places = []
             case "deleted":

@@ -41,6 +41,7 @@ NAMED = {
     "serviceAccountId": "profiles",
     "token": "organization_invitations",
     "leaseId": "jobs",
+    "endpointId": "webhook_endpoints",
 }
 """The table of the IDs in an argument of this name; others take the mutation's own type."""
 
@@ -57,6 +58,8 @@ does not show."""
 SAID = {
     "slug": "a-slug",
     "email": "somebody@test.example",
+    "url": "http://127.0.0.1:9999/",
+    "since": "2026-01-01T00:00:00Z",
     **dict.fromkeys(("kind", "kinds"), "external.text"),
 }
 WITHOUT_IDS = {"organizationCreate", "personalTokenCreate", "jobsClaim"}

@@ -68,6 +68,8 @@ FOR_ADMINISTRATORS = {
     "billing_cache",
     "jobs",
     "shares",
+    "webhook_endpoints",
+    "webhook_deliveries",
 }
 OF_ONE_PERSON = {
     "notifications",
@@ -87,6 +89,7 @@ RESTORED |= {
     "trace_links",
     "files",
     "external_documents",
+    "webhook_endpoints",
 }
 """The tables that a mutation restores, besides organizations and memberships."""
 
