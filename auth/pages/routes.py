@@ -19,6 +19,7 @@ from auth.pages.profile import ProfilePages
 from auth.pages.second_factor import SecondFactorPages
 from auth.pages.sign_in import SignInPages
 from auth.pages.sign_up import SignUpPages
+from auth.pages.webhooks import WebhookPages
 from auth.settings import AuthSettings
 from auth.web import csrf
 from auth.web.page import SCRIPT, SECURE, STYLES, page
@@ -48,6 +49,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         *ClientPages(site).routes(),
         *TokenPages(site).routes(),
         *ApiKeyPages(site).routes(),
+        *WebhookPages(site).routes(),
     ]
 
 

@@ -23,6 +23,8 @@ from db.fields import choice, flag, json_list, number, secret, words
 from db.text import Name
 from db.traits import ResourceType, Traits, Trash
 
+PING, RESYNC = "webhook.ping", "webhook.resync"
+"""The types of messages that are about the endpoint itself."""
 MAX_URL_LENGTH, MAX_SELECTION_LENGTH = 2000, 10_000
 MAX_BODY_LENGTH = 300_000
 """Characters of a message, at most."""

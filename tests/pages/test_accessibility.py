@@ -27,6 +27,7 @@ from db.pool import NOBODY, Database
 from tests.pages.conftest import APPROVER, PHONE
 from tests.pages.looking import Looking
 from tests.pages.test_connecting import PASSWORD, address_of, client
+from tests.tenants import join, organization_of
 
 pytestmark = pytest.mark.processes
 __all__ = ["client"]
@@ -136,6 +137,7 @@ async def test_every_page_can_be_read_and_used_by_everybody(place, shown, client
     await walk_access(looking, place, settings)
     await walk_clients(looking, place)
     await walk_keys(looking)
+    await walk_webhooks(looking, place)
     await walk_device(looking, place)
     planner = await client(looking.address, LONG[:90], "requirements:write organizations:read")
     asked, _ = address_of(planner)
@@ -290,6 +292,39 @@ async def walk_keys(looking: Looking) -> None:
         await looking.at(path, f"{name}s")
         await looking.page.get_by_text("Revoke", exact=True).click()
         await looking.here(f"{name}s-revoke")
+
+
+async def walk_webhooks(looking: Looking, place: Place) -> None:
+    """Visit the pages of webhooks."""
+    await looking.at("/webhooks", "webhooks-none")
+    organization = await organization_of(place.superuser, place.me, LONG)
+    account, endpoint = uuid4(), uuid4()
+    await place.superuser.execute(
+        "INSERT INTO profiles (id, email, full_name, is_approved, service_of)"
+        " VALUES ($1, $1::uuid || '@service-accounts.invalid', 'Server', true, $2)",
+        account,
+        organization,
+    )
+    await join(place.superuser, organization, account)
+    await place.superuser.execute(
+        "INSERT INTO webhook_endpoints (id, organization_id, name, url, service_account_id, secret)"
+        f" VALUES ($1, $2, '{LONG[:90]}', 'https://planner.example/{'x' * 200}', $3, 's')",
+        endpoint,
+        organization,
+        account,
+    )
+    await place.superuser.execute(
+        "INSERT INTO webhook_deliveries (organization_id, endpoint_id, webhook_id, event_type,"
+        " order_key, status, attempts, request_headers, request_body, response_status, error)"
+        " VALUES ($1, $2, 'msg_1', 'requirement.updated', $2, 'failed', 10,"
+        """ '{"webhook-id": "msg_1"}', repeat('x', 2000), 500, 'The endpoint answered 500.')""",
+        organization,
+        endpoint,
+    )
+    await looking.at("/webhooks", "webhooks")
+    await looking.page.get_by_role("link", name=LONG[:90].strip(), exact=True).click()
+    await looking.page.get_by_text("Request and answer", exact=True).click()
+    await looking.here("webhook")
 
 
 async def walk_device(looking: Looking, place: Place) -> None:

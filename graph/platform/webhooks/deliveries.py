@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from db import webhook_queue
 from db.core import webhooks as db
-from db.core.webhooks import WebhookDeliveryStatus, WebhookEndpointStatus
+from db.core.webhooks import PING, WebhookDeliveryStatus, WebhookEndpointStatus
 from db.problem import Problem
 from graph.kit.connection import connection
 from graph.kit.context import Info
@@ -22,7 +22,6 @@ from graph.kit.node import Node
 from graph.kit.payloads import answer, payload_of
 from graph.kit.scopes import SCOPE
 from graph.platform.webhooks.endpoints import WebhookEndpoint
-from graph.platform.webhooks.events import PING
 
 MAX_REPLAYED = 10_000
 """Deliveries that one mutation repeats."""

@@ -18,8 +18,6 @@ from graph.core.changes import ChangeKind, changed_fields_of, kind_of, model_nam
 from graph.kit.entity_types import label_of
 from graph.kit.node import NODES
 
-PING, RESYNC = "webhook.ping", "webhook.resync"
-"""The types of messages that are about the endpoint itself."""
 KINDS = (
     ChangeKind.CREATED,
     ChangeKind.UPDATED,

@@ -15,6 +15,7 @@ from auth.outbound import Line, Outbound
 from auth.settings import AuthSettings
 from auth.viewer import Viewer
 from db import webhook_queue as queue
+from db.core.webhooks import PING, RESYNC
 from db.feed.reading import Event, read
 from db.feed.sequencing import Head, reach
 from db.job_queue import enqueue
@@ -23,8 +24,6 @@ from db.problem import Problem
 from db.webhook_queue import Due, Endpoint, HoldLost, NewDelivery, Outcome
 from graph.platform.webhooks.attempts import RETRY_DELAYS, attempt, canceled
 from graph.platform.webhooks.events import (
-    PING,
-    RESYNC,
     is_wanted,
     message,
     restored,
