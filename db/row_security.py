@@ -20,6 +20,7 @@ ALLOWED = {
         "audit_logs": "events before anybody's tenant is known have none",
         "idempotency_keys": "a person's own requests, seen by nobody else",
         "personal_tokens": "a person's own, seen by nobody else",
+        "webhook_events": "those of no organization yet are shown to nobody",
         "jobs": "those of the gateway itself have none, and are shown to nobody",
     },
     UNIQUE_ACROSS: {  # who tries a value learns whether it is taken
@@ -29,6 +30,7 @@ ALLOWED = {
         "uq_api_keys_key_hash": "the digest of 256 random bits: it cannot be guessed",
         "uq_personal_tokens_key_hash": "the digest of 256 random bits: it cannot be guessed",
         "uq_shares_key_hash": "the digest of 256 random bits: it cannot be guessed",
+        "uq_webhook_events_provider_external_id": "requests insert none",
         "uq_stripe_customers_stripe_customer_id": "random, given by Stripe",
         "uq_stripe_customers_stripe_subscription_id": "random, given by Stripe",
     },

@@ -18,6 +18,7 @@ from db.core import (
     sessions,
     shares,
     usage,
+    webhook_events,
     webhooks,
 )
 from db.feed import tables

@@ -31,6 +31,7 @@ from graph.explorer.browser_redirect import BrowserRedirect
 from graph.http.operation.metrics import Metrics, PoolUse
 from graph.http.operation.operations import Operations
 from graph.http.request import files
+from graph.http.request import webhooks as incoming
 from graph.http.request.compression import compressed
 from graph.http.request.endpoint import GraphQLEndpoint
 from graph.http.request.www_authenticate import WWWAuthenticate
@@ -55,6 +56,7 @@ from graph.live.rights import forget
 from graph.live.tasks import stop
 from graph.platform.files import storage_of
 from graph.platform.files.sweep import keep_swept
+from graph.platform.incoming import providers_of
 from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.webhooks.metrics import WebhookMetrics
 from graph.schema import schema
@@ -171,6 +173,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             *editor.routes(database, settings, outbox),
             *plots.routes(database, settings, outbox),
             *files.routes(storage),
+            *incoming.routes(providers_of(settings), database, settings.body_limit, tracing),
             *downloads.routes(database, settings, outbox),
             *shared_page.routes(database, settings, outbox, operations.rates),
             *pages.routes(database, settings, outbox),

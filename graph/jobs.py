@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from db.pool import Database
 from graph import schema  # noqa: F401 (types are extended in the order of its imports)
+from graph.platform import incoming
 from graph.platform.jobs import upkeep
 from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.jobs.worker import Worker
@@ -14,7 +15,7 @@ from graph.requirements.quality import job as quality
 if TYPE_CHECKING:
     from graph.tracing import Tracing
 
-KINDS = (*upkeep.KINDS, *reminders.KINDS, *quality.KINDS, DISABLED)
+KINDS = (*upkeep.KINDS, *incoming.KINDS, *reminders.KINDS, *quality.KINDS, DISABLED)
 
 
 def worker_of(

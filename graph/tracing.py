@@ -101,6 +101,13 @@ class Tracing:
                     _fail(span, code)
 
     @contextmanager
+    def request(self, method: str, route: str, traceparent: str | None) -> Iterator[None]:
+        """Trace an HTTP request that is no GraphQL operation."""
+        attributes = {"http.request.method": method, "http.route": route}
+        with self._begun(f"{method} {route}", SpanKind.SERVER, traceparent, attributes):
+            yield
+
+    @contextmanager
     def event(self) -> Iterator[None]:
         """Trace the execution of a subscription for its events, as a trace of its own."""
         attributes = {

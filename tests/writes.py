@@ -14,10 +14,10 @@ WRITTEN = """
 SELECT relname::text AS name FROM pg_class
 WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace
     AND (has_table_privilege('gateway_app', oid, 'INSERT, UPDATE, DELETE')
-        OR relname IN ('jobs', 'webhook_deliveries'))
+        OR relname IN ('jobs', 'webhook_deliveries', 'webhook_events'))
 ORDER BY relname
 """
-"""The tables that requests write, jobs and deliveries by functions alone."""
+"""The tables that requests write, and those that functions alone write."""
 
 INSTALL = """
 CREATE SCHEMA watch;

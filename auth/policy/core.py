@@ -20,6 +20,7 @@ from db.core.organizations import (
 from db.core.people import Profile
 from db.core.projects import Project, ProjectMember, UserRole
 from db.core.shares import Share
+from db.core.webhook_events import WebhookEvent
 from db.core.webhooks import WebhookDelivery, WebhookEndpoint
 
 ANYONE, BILLING, MEMBER, GUEST, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
@@ -45,6 +46,7 @@ RULES: dict[type[Entity], Rule] = {
     BillingCache:            Rule(ADMIN,   NOBODY, NOBODY, NOBODY, also_read=BILLING),
     Notification:            Rule(NOBODY, NOBODY, NOBODY, NOBODY, "user_id",
                                   ("read", "update", "delete"), inside=True),
+    WebhookEvent:            Rule(ADMIN,   NOBODY, NOBODY, NOBODY, also_read=BILLING),
     Job:                     Rule(ADMIN,  ADMIN,  ADMIN,  NOBODY, "user_id",
                                   ("read", "update"), inside=True),
     Share:                   Rule(ADMIN,  ADMIN,  ADMIN,  ADMIN),

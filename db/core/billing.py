@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, InOrganization, organization_key
 from db.constraints import check, json_objects, later, not_blank, not_negative, unique_live
-from db.fields import choice, flag, identity, json_object
+from db.fields import choice, flag, identity, json_object, secret
 from db.traits import ResourceType, Traits
 
 
@@ -42,6 +42,8 @@ class StripeCustomer(InOrganization, kw_only=True):
     cancel_at_period_end: Mapped[bool] = flag(default=False)
     payment_method_last4: Mapped[str | None] = mapped_column(default=None)
     payment_method_brand: Mapped[str | None] = mapped_column(default=None)
+    state_order: Mapped[str | None] = secret(default=None, deferred=True)
+    """The place of the state of the subscription among all states: the newest one is kept."""
 
     __table_args__ = (
         organization_key(),

@@ -2,16 +2,30 @@
 
 import strawberry
 
+from graph.platform.incoming import types as incoming
 from graph.platform.jobs import outside, types
 from graph.platform.shares import creating, opened
 from graph.platform.shares import types as shares
 from graph.platform.webhooks import deliveries, endpoints
 
-NODES = (types.Job, shares.Share, endpoints.WebhookEndpoint, deliveries.WebhookDelivery)
+NODES = (
+    types.Job,
+    incoming.WebhookEvent,
+    shares.Share,
+    endpoints.WebhookEndpoint,
+    deliveries.WebhookDelivery,
+)
 
 
 @strawberry.type
-class Query(types.Query, shares.Query, opened.Query, endpoints.Query, deliveries.Query):
+class Query(
+    types.Query,
+    incoming.Query,
+    shares.Query,
+    opened.Query,
+    endpoints.Query,
+    deliveries.Query,
+):
     pass
 
 

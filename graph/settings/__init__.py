@@ -15,6 +15,7 @@ from graph.settings.applications import ApplicationSettings
 from graph.settings.conflicts import conflicts
 from graph.settings.database import DatabaseSettings
 from graph.settings.files import FileSettings
+from graph.settings.incoming import IncomingSettings
 from graph.settings.limits import LimitSettings
 from graph.settings.live import LiveSettings
 from graph.settings.outbound import OutboundSettings
@@ -28,6 +29,7 @@ class SettingsError(Exception):
 
 class Settings(
     # Pydantic lists the fields of the last base first.
+    IncomingSettings,
     TracingSettings,
     ApplicationSettings,
     AccountSettings,

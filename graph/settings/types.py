@@ -27,6 +27,10 @@ SECRET_LENGTH = 32
 MIN_PACKED = 24
 """Bytes of a secret after compression, at least: a repetitive one could be guessed."""
 HOST_NAME = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.?)+|\[[0-9a-f:.]+\]")
+NAMED_SECRET = re.compile(
+    r"[a-z][a-z0-9-]{0,49}=whsec_(?:[A-Za-z0-9+/]{4}){5,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+)
+"""A name, and a secret of at least 120 bits."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -106,6 +110,19 @@ def _headers(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _signing(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if not all(re.fullmatch(r"whsec_[!-~]{16,}", value.get_secret_value()) for value in values):
+        raise ValueError("they begin with whsec_, separated by commas")
+    return values
+
+
+def _named(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    given = [value.get_secret_value() for value in values]
+    if not all(NAMED_SECRET.fullmatch(one) and not one.startswith("stripe=") for one in given):
+        raise ValueError("they are a name (a-z, 0-9, -; not stripe), =, whsec_ and base64")
+    return values
+
+
 def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(_one_origin, values)))
 
@@ -178,6 +195,9 @@ SmtpAddress = Annotated[
 Sender = Annotated[str, AfterValidator(_sender)]
 Origin = Annotated[str, AfterValidator(_origin)]
 CollectorAddress = Annotated[str, AfterValidator(_collector)]
+SeveralSecrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+SigningSecrets = Annotated[SeveralSecrets, AfterValidator(_signing)]
+NamedSecrets = Annotated[SeveralSecrets, AfterValidator(_named)]
 CollectorHeaders = Annotated[SecretStr | None, AfterValidator(_headers)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 Token = Annotated[SecretStr | None, AfterValidator(_token)]

@@ -14,6 +14,7 @@ from db.core.organizations import Organization, OrganizationInvitation, Organiza
 from db.core.people import Profile
 from db.core.projects import Project, ProjectMember
 from db.core.shares import Share
+from db.core.webhook_events import WebhookEvent
 from db.core.webhooks import WebhookDelivery, WebhookEndpoint
 from db.requirements.documents import Document
 from tests.samples import Sample
@@ -203,6 +204,18 @@ SAMPLES: dict[type[Entity], Sample] = {
             "restore": None,
         },
         reset="status = 'failed'",
+    ),
+    WebhookEvent: Sample(
+        parent=Organization,
+        new=None,  # other systems send them
+        row=lambda house: {
+            "organization_id": house.organization,
+            "provider": "stripe",
+            "external_id": f"evt_{uuid7().hex}",
+            "event_type": "invoice.paid",
+            "body": "{}",
+        },
+        mutations={"create": None, "update": None, "delete": None, "restore": None},
     ),
     Project: Sample(
         parent=Organization,

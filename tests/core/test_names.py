@@ -7,7 +7,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from auth.credentials.people import address
 from auth.oauth.registry import Registration
 from db.problem import Problem
+from db.requirements.documents import Block, Document
 from db.requirements.properties import Property
+from db.requirements.requirements import Requirement
 from db.tables import MODELS
 from db.text import NameText, StrictNameText, as_identifier, as_name
 from tests.world import Refused
@@ -61,9 +63,10 @@ CODED = {
     *("payment_method_last4", "payment_method_brand", "unit_type", "kind", "worker", "traceparent"),
     *("webhook_id", "event_type", "event_types", "fields", "selection", "request_body"),
     *("response_body", "disabled_reason"),
+    *("provider", "external_id", "event_type", "body", "state_order"),
 }
 """Texts of a format of their own, which is checked, or that the gateway writes itself."""
-NAMES = {(Property, "key")}
+NAMES = {(Property, "key")} | {(model, "external_id") for model in (Document, Block, Requirement)}
 """Names whose column is called like one of those."""
 
 

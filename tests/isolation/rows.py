@@ -148,6 +148,9 @@ FORMS = {
     "media_type": "canary/{code}",
     "kind": "canary{code}",
     "traceparent": f"00-{'0' * 20}{{code}}-{'0' * 15}1-01",
+    "provider": "canary{code}",
+    "webhook_events.external_id": "canary{code}",
+    "event_type": "canary{code}",
 }
 """Columns of text that take no word. A baseline holds no row of the type given here."""
 
@@ -157,7 +160,8 @@ NUMBERS = {"width": 7, "max_attempts": 7, "progress": 0.5}
 
 
 def _text(register: Register, column: Column[Any], code: str) -> str:
-    return FORMS.get(column.name, "A canary: canary{code}").format(code=code)
+    form = FORMS.get(str(column)) or FORMS.get(column.name, "A canary: canary{code}")
+    return form.format(code=code)
 
 
 def _json(register: Register, column: Column[Any], code: str) -> str:

@@ -70,6 +70,7 @@ FOR_ADMINISTRATORS = {
     "shares",
     "webhook_endpoints",
     "webhook_deliveries",
+    "webhook_events",
 }
 OF_ONE_PERSON = {
     "notifications",
@@ -196,6 +197,6 @@ def _roles_that_read(table: str) -> set[str]:
         roles -= {"admin"}
     if table in ABOUT_PEOPLE:
         roles |= {"viewer", "member"}
-    if table in ("organizations", "stripe_customers", "billing_cache"):
+    if table in ("organizations", "stripe_customers", "billing_cache", "webhook_events"):
         roles |= {"billing"}
     return roles

@@ -22,7 +22,7 @@ SERVERS = {"dev", "serve", "worker"}
 """Commands that end with their log; they have tests of their own."""
 WITHOUT = {"schema", "settings", "audit verify-export"}
 """Commands without a database."""
-READERS = {"audit verify", "client list", "doctor", "jobs", "plan list"}
+READERS = {"audit verify", "client list", "doctor", "jobs", "plan list", "webhooks list"}
 """Commands that only read, or report the fault themselves."""
 
 WITHOUT_DATABASE = {"plan list"}

@@ -62,6 +62,8 @@ class House(World):
             return False
         if action == "read" and rule.unplaced and row.project_id is None:
             least = rule.unplaced
+        if action == "read" and rule.also_read in held:
+            return True
         return any(role >= least for role in held)
 
     def expected(self, person: str | None, action: str, model: type[Entity]) -> str | None:
