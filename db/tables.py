@@ -24,6 +24,7 @@ from db.core import (
 from db.feed import tables
 from db.requirements import (
     baselines,
+    change_sets,
     collaboration,
     diagrams,
     documents,

@@ -39,6 +39,7 @@ class ResourceType(StrEnum):
     JOB = "job"
     SHARE = "share"
     WEBHOOK = "webhook"
+    CHANGE_SET = "change_set"
 
 
 class Trash(Enum):

@@ -4,6 +4,7 @@ from auth.policy.rule import Rule
 from auth.viewer import Role
 from db.base import Entity
 from db.requirements.baselines import Baseline
+from db.requirements.change_sets import ChangeSet, ChangeSetItem
 from db.requirements.collaboration import Assignment, TraceLink
 from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
 from db.requirements.documents import Block, Document
@@ -37,5 +38,7 @@ RULES: dict[type[Entity], Rule] = {
     File:                Rule(VIEWER, EDITOR, EDITOR, EDITOR, unplaced=MEMBER),
     Baseline:            Rule(VIEWER, EDITOR, NOBODY, ADMIN),
     NumberingRule:       Rule(VIEWER, ADMIN,  ADMIN,  ADMIN),
+    ChangeSet:           Rule(VIEWER, EDITOR, EDITOR, NOBODY, inside=True),
+    ChangeSetItem:       Rule(VIEWER, EDITOR, EDITOR, EDITOR, inside=True),
 }
 # fmt: on

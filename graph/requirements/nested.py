@@ -98,7 +98,8 @@ def parts_of(
         yield from parts_of(block, part.place, part, depth + 1)
 
 
-async def _prepare(transaction: Transaction, items: Sequence[Item], _: Found) -> None:
+async def prepare_documents(transaction: Transaction, items: Sequence[Item], _: Found) -> None:
+    """Put documents without a position at the end of their project."""
     await put_at_end(transaction, items)
 
 
@@ -114,7 +115,7 @@ async def document_create(info: Info, input: Input[DocumentCreateInput]) -> Any:
         question = NUMBERS.question([input.project_id]) if parts else None
         within = (Project, "project_id")
         is_numbered = await create_rows(
-            transaction, Document, within, [document], _prepare, question=question
+            transaction, Document, within, [document], prepare_documents, question=question
         )
         row = document.require()
         if not parts:

@@ -209,7 +209,7 @@ class RequirementPlaceInput:
     )
 
 
-async def _prepare(transaction: Transaction, items: Sequence[Item], _: Found) -> None:
+async def prepare_requirements(transaction: Transaction, items: Sequence[Item], _: Found) -> None:
     """Refuse blocks in other documents, and put requirements without a position at the end."""
     ids = {item.row.block_id for item in items if item.row.block_id}
     blocks = await transaction.find_by_id(BlockRow, ids, lock=False)
@@ -223,7 +223,10 @@ async def _prepare(transaction: Transaction, items: Sequence[Item], _: Found) ->
     await put_at_end(transaction, unrefused(items))
 
 
-async def _prepare_changed(transaction: Transaction, items: Sequence[Item], _: Found) -> None:
+async def prepare_changed_requirements(
+    transaction: Transaction, items: Sequence[Item], _: Found
+) -> None:
+    """Refuse values of properties that do not fit."""
     await check_changed(transaction, items)
 
 
@@ -272,7 +275,7 @@ class Mutation:
         RequirementCreateInput,
         "Create a requirement, at the end of its document unless it has a position.",
         within=(DocumentRow, "document_id"),
-        prepare=_prepare,
+        prepare=prepare_requirements,
         numbering=NUMBERS,
         ordered=True,
     )
@@ -280,7 +283,7 @@ class Mutation:
         Requirement,
         RequirementUpdateInput,
         "Update a requirement.",
-        prepare=_prepare_changed,
+        prepare=prepare_changed_requirements,
     )
     requirement_move = move(
         Requirement,
@@ -296,7 +299,7 @@ class Mutation:
         RequirementCreateInput,
         "Create up to 500 requirements, in the order of the items.",
         within=(DocumentRow, "document_id"),
-        prepare=_prepare,
+        prepare=prepare_requirements,
         numbering=NUMBERS,
         ordered=True,
     )
@@ -304,7 +307,7 @@ class Mutation:
         Requirement,
         RequirementUpdateInput,
         "Update up to 500 requirements.",
-        prepare=_prepare_changed,
+        prepare=prepare_changed_requirements,
     )
     requirements_move = moves(
         Requirement,

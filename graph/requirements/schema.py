@@ -33,6 +33,8 @@ from graph.requirements import (
     traceability,
     tracing,  # noqa: F401 (it extends types)
 )
+from graph.requirements.change_sets import mutations as change_set_mutations
+from graph.requirements.change_sets import types as change_sets
 from graph.requirements.quality import settings as quality_settings
 from graph.requirements.quality import types as quality_types  # noqa: F401 (it extends types)
 
@@ -51,6 +53,8 @@ NODES = (
     columns.Column,
     external_documents.ExternalDocument,
     files.File,
+    change_sets.ChangeSet,
+    change_sets.ChangeSetItem,
 )
 
 
@@ -71,6 +75,7 @@ class Query(
     columns.Query,
     external_documents.Query,
     files.Query,
+    change_sets.Query,
 ):
     pass
 
@@ -95,10 +100,16 @@ class Mutation(
     columns.Mutation,
     external_documents.Mutation,
     files.Mutation,
+    change_set_mutations.Mutation,
 ):
     pass
 
 
 @strawberry.type
-class Subscription(changes.Subscription, presence.Subscription, statistics_events.Subscription):
+class Subscription(
+    changes.Subscription,
+    presence.Subscription,
+    statistics_events.Subscription,
+    change_sets.Subscription,
+):
     pass

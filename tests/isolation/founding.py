@@ -34,6 +34,7 @@ BY_PEOPLE = {"profiles", "organizations", "organization_members"}
 MEANT = {
     "assignments": {"entity_id": "requirements"},
     "trace_links": {"source_id": "requirements", "target_id": "documents"},
+    "change_set_items": {"entity_id": "requirements"},
     "audit_logs": {"project_id": "projects", "document_id": "documents"},
 }
 """Columns that name a row without a foreign key, and the table it is in."""
@@ -156,6 +157,10 @@ class Founder:
             values["service_account_id"] = self.persons[SERVERS[tenant]].id
         if table.name == "baseline_items":
             values |= {"version": 1, "entity_type": "TestCase"}
+        if table.name == "change_sets":
+            values["closed_at"] = None
+        if table.name == "change_set_items":
+            values["entity_type"] = "Requirement"
         if "deleted_at" in table.columns:
             values["deleted_at"] = self.now if deleted else None
         if table.name == "user_roles":

@@ -97,7 +97,7 @@ RESTORED |= {
 WIDE = {"external_documents", "properties", "files"}
 """Tables whose rows in no project are for all members of their organization."""
 
-OF_THE_ORGANIZATION = {"project_members", "assignments"}
+OF_THE_ORGANIZATION = {"project_members", "assignments", "change_sets", "change_set_items"}
 """Tables beneath a project that are not its content: no public project shows them to strangers."""
 
 

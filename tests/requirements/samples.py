@@ -7,6 +7,7 @@ from db.base import Entity
 from db.core.organizations import Organization
 from db.core.projects import Project
 from db.requirements.baselines import Baseline
+from db.requirements.change_sets import ChangeSet, ChangeSetItem
 from db.requirements.collaboration import Assignment, TraceLink
 from db.requirements.documents import Block, Document
 from db.requirements.external import ExternalDocument
@@ -176,5 +177,25 @@ SAMPLES: dict[type[Entity], Sample] = {
         changes={"isHidden": True},
         is_replaced=True,  # a block shows a property once
         around="DELETE FROM columns WHERE id <> $1",
+    ),
+    ChangeSet: Sample(
+        parent=Project,
+        new=lambda house, _: {"projectId": house.project, "name": "New"},
+        row=lambda house: in_project(house, name="Release 2"),
+        mutations={"delete": None, "restore": None},  # it is withdrawn
+    ),
+    ChangeSetItem: Sample(
+        parent=ChangeSet,
+        new=None,
+        row=lambda house: in_project(
+            house,
+            change_set_id=house.rows[ChangeSet].id,
+            entity_type="Requirement",
+            entity_id=house.requirement,
+            base_version=1,
+            base='{"name": "Old"}',
+            proposed='{"name": "New"}',
+        ),
+        mutations={"create": None, "update": None, "delete": None, "restore": None},
     ),
 }

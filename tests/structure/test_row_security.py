@@ -95,6 +95,9 @@ ROWS = {
     "diagram_element_links": "(id, organization_id, project_id, diagram_id, requirement_id,"
     " element_id) VALUES ($1, $1, $1, $1, $1, 'box')",
     "react_flow_diagrams": "(id, organization_id, project_id, name) VALUES ($1, $1, $1, 'Flow')",
+    "change_sets": "(id, organization_id, project_id, name) VALUES ($1, $1, $1, 'Release')",
+    "change_set_items": "(id, organization_id, project_id, change_set_id, entity_type, entity_id)"
+    " VALUES ($1, $1, $1, $1, 'Requirement', $1)",
     "numbering_rules": "(id, organization_id, project_id, prefix) VALUES ($1, $1, $1, 'SYS-')",
     "files": "(id, organization_id, project_id, document_id, name, media_type, size)"
     " VALUES ($1, $1, $1, $1, 'Plan', 'text/plain', 1)",
@@ -231,8 +234,10 @@ async def test_nothing_can_be_removed(tenants, table):
 @pytest.mark.parametrize("table", ROWS)
 async def test_a_public_project_shows_its_contents_and_no_more(tenants, table):
     await tenants.enter(user=tenants.ours, projects=[tenants.theirs])
-    of_people = table in ("project_members", "user_roles", "notifications", "assignments")
-    assert await tenants.sees(table, tenants.theirs) == (table in PUBLIC and not of_people)
+    inside = {"project_members", "user_roles", "notifications", "assignments"}
+    inside |= {"change_sets", "change_set_items"}
+    is_shown = table in PUBLIC and table not in inside
+    assert await tenants.sees(table, tenants.theirs) == is_shown
 
 
 WORDS = {"requirements": "stops", "documents": "D", "blocks": "B", "test_req": "brakes"}

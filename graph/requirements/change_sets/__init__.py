@@ -1,0 +1,1 @@
+"""Change sets: proposed changes of documents, blocks and requirements, and their application."""
