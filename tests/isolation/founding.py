@@ -39,13 +39,20 @@ MEANT = {
 }
 """Columns that name a row without a foreign key, and the table it is in."""
 
+FIXED: dict[str, dict[str, Any]] = {
+    "baseline_items": {"version": 1, "entity_type": "TestCase"},
+    "change_sets": {"state": "withdrawn"},
+    "change_set_items": {"entity_type": "Requirement"},
+}
+"""Values that depend on each other, or that the API interprets."""
+
 MEMBERS = {"ours": "admin", "theirs": "their member", "dissolved": "dissolved member"}
 """Another person than the owner in each tenant."""
 
 SHARE_OF = {"restricted": {"document_id": None}}
 """The column of a share that is null in a zone: it is of the baseline. Others are of documents."""
 
-TWICE = {"blocks"}
+TWICE = {"blocks", "change_sets"}
 """Tables whose rows name another one of theirs: the second names the first."""
 
 FED = {"feed_entries", "feed_positions"}
@@ -155,12 +162,7 @@ class Founder:
             values["role"] = "viewer"
         if table.name in ("api_keys", "webhook_endpoints"):
             values["service_account_id"] = self.persons[SERVERS[tenant]].id
-        if table.name == "baseline_items":
-            values |= {"version": 1, "entity_type": "TestCase"}
-        if table.name == "change_sets":
-            values["closed_at"] = None
-        if table.name == "change_set_items":
-            values["entity_type"] = "Requirement"
+        values |= FIXED.get(table.name, {})
         if "deleted_at" in table.columns:
             values["deleted_at"] = self.now if deleted else None
         if table.name == "user_roles":

@@ -42,6 +42,8 @@ NAMED = {
     "token": "organization_invitations",
     "leaseId": "jobs",
     "endpointId": "webhook_endpoints",
+    "itemId": "change_set_items",
+    "itemIds": "change_set_items",
 }
 """The table of the IDs in an argument of this name; others take the mutation's own type."""
 
@@ -51,6 +53,7 @@ CHOSEN = {"clientId"}
 ANY_TYPE = {
     ("purge", ("ids",)): "requirements",
     **{(name, ("id",)): "jobs" for name in ("jobExtend", "jobComplete", "jobFail")},
+    ("changeSetEdit", ("id",)): "change_sets",
 }
 """The table to use for IDs of any type, which has rows in every place, and of rows that the answer
 does not show."""
@@ -86,6 +89,9 @@ Slot = tuple[str, ...]
 def table_of(mutation: str, slot: Slot) -> str:
     if named := ANY_TYPE.get((mutation, slot)) or NAMED.get(slot[-1]):
         return named
+    if mutation == "changeSetEdit":  # such as `items.requirementUpdate.id`
+        (noun,) = re.findall("^[a-z]+", slot[1])
+        return NAMED[f"{noun}Id"]
     (row,) = rows_of(get_named_type(MUTATIONS[mutation].type))
     return TABLES[row.name]
 

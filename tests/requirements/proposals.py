@@ -74,3 +74,7 @@ class Proposal:
 def updated(id: Any, version: int, **input: Any) -> dict[str, Any]:
     """Return the edit that proposes to update a requirement."""
     return {"requirementUpdate": {"id": id, "expectedVersion": version, "input": input}}
+
+
+REVERSE = """mutation ($id: UUID!) {
+    changeSetReverse(id: $id) { changeSet { id version state reversesId } } }"""

@@ -36,6 +36,7 @@ from graph.kit.scalars import BigInt
 from graph.requirements.change_sets.draft import Draft, merged
 from graph.requirements.change_sets.proposable import ChangeSetEditInput
 from graph.requirements.change_sets.proposing import Edit, Plan, edit_of
+from graph.requirements.change_sets.reversing import change_set_reverse
 from graph.requirements.change_sets.types import ChangeSet, ChangeSetItem
 from graph.requirements.change_sets.writing import write
 
@@ -344,6 +345,13 @@ class Mutation:
         "Make all changes of a change set, in one transaction. If an item has a conflict or is"
         " refused, nothing is changed, and the error lists the refused items. Requires the rights"
         " to make each change.",
+    )
+    change_set_reverse = mutation(
+        change_set_reverse,
+        payload_of(ChangeSet),
+        "Create an open change set that proposes to reverse all changes of an applied one. What"
+        " others have changed since is merged, or in conflict. Objects that were deleted since are"
+        " left out.",
     )
     change_set_withdraw = mutation(
         change_set_withdraw,

@@ -85,8 +85,11 @@ class Plan:
         self._rows: dict[UUID, Any] = {}
         self._since: dict[UUID, list[Change]] = {}
 
-    async def make(self, edits: Sequence[Edit]) -> None:
-        """Make the drafts; no lock is held. Raises the first problem, with its path."""
+    async def make(self, edits: Sequence[Edit], *, skip_missing: bool = False) -> None:
+        """Make the drafts; no lock is held. Raises the first problem, with its path.
+
+        With `skip_missing`, edits of objects that are not there any more are left out.
+        """
         ids = {edit.id for edit in edits if edit.verb != "create"}
         self.drafts = {draft.id: draft for draft in await self.stored(ids)}
         for kind in {edit.kind for edit in edits}:
@@ -109,6 +112,8 @@ class Plan:
             try:
                 self._take(edit)
             except Problem as problem:
+                if skip_missing and problem.code == "NOT_FOUND":
+                    continue
                 raise edit.problem(problem) from None
             self.edits[edit.id] = edit
 

@@ -116,6 +116,9 @@ class ChangeSetPlace:
     after_id: UUID | None = described("The ID of the object to be placed after.")
     before_id: UUID | None = described("The ID of the object to be placed before.")
     first: bool = described("Whether to place it before all others.")
+    position: float | None = described(
+        "The position to give it, in a reversal; null to place it by the other fields."
+    )
 
 
 @strawberry.type(description="The proposed change of one object.")
@@ -157,6 +160,7 @@ class ChangeSetItem(Authored, Node):
         return ChangeSetPlace(
             container_id=UUID(container) if container else None,
             first=bool(root.place.get("first")),
+            position=root.place.get("position"),
             **ids,
         )
 

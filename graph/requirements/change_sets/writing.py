@@ -192,6 +192,16 @@ class Writing:
             except Problem as problem:
                 next(iter(items)).refuse(problem)
             await self._send(items)
+            await self._put_back(items)
+
+    async def _put_back(self, items: dict[Draft, Item]) -> None:
+        """Give objects that a reversal moves back the positions that they had."""
+        back = [d for d in items if (d.place or {}).get("position") is not None and not d.problem]
+        for draft in back:
+            row, place = self._rows[draft.id], draft.place or {}
+            self._transaction.change(row, None, position=place["position"])
+        if back:
+            await self._send({draft: items[draft] for draft in back})
 
     async def _delete(self, kind: Proposable) -> None:
         drafts = self._of(kind, ChangeSetAction.DELETE)
