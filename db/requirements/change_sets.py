@@ -62,8 +62,8 @@ class ChangeSet(InProject, kw_only=True):
         check(
             "closed_at",
             "final",
-            "(state = 'open') = (closed_at IS NULL)",
-            "A change set is closed when it is applied or withdrawn.",
+            "state = 'open' OR closed_at IS NOT NULL",
+            "A change set that was applied or withdrawn has the time of that.",
         ),
         Index(None, "project_id", "created_at", "id"),
         Index(None, "reverses_id"),

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from migrations.columns import LOCK_TIMEOUT, TIME, create_enums, drop, enum, history, identifier
 
 revision = "2026_11_30_change_sets"
-down_revision = "2026_11_30_quality"
+down_revision = "2026_11_30_shares"
 
 ENUMS = {
     "change_set_state": ("open", "applied", "withdrawn"),
@@ -56,7 +56,7 @@ def create_change_sets() -> None:
         sa.CheckConstraint(r"name ~ '\S'", name=op.f("ck_change_sets_name_not_blank")),
         sa.CheckConstraint("char_length(name) <= 500", name=op.f("ck_change_sets_name_length")),
         sa.CheckConstraint(
-            "(state = 'open') = (closed_at IS NULL)", name=op.f("ck_change_sets_closed_at_final")
+            "state = 'open' OR closed_at IS NOT NULL", name=op.f("ck_change_sets_closed_at_final")
         ),
     )
     for columns in (

@@ -41,8 +41,7 @@ MEANT = {
 
 FIXED: dict[str, dict[str, Any]] = {
     "baseline_items": {"version": 1, "entity_type": "TestCase"},
-    "change_sets": {"state": "withdrawn"},
-    "change_set_items": {"entity_type": "Requirement"},
+    "change_set_items": {"entity_type": "Requirement", "action": "update"},
 }
 """Values that depend on each other, or that the API interprets."""
 

@@ -78,3 +78,6 @@ def updated(id: Any, version: int, **input: Any) -> dict[str, Any]:
 
 REVERSE = """mutation ($id: UUID!) {
     changeSetReverse(id: $id) { changeSet { id version state reversesId } } }"""
+PROPOSED = TREE.replace("($id: UUID!)", "($id: UUID!, $set: UUID!)").replace(
+    "document(id: $id)", "document(id: $id, changeSet: $set)"
+)

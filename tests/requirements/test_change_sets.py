@@ -217,6 +217,17 @@ async def test_what_is_proposed_is_validated_and_nothing_is_stored(world, propos
             ["requirementCreate", "documentId"],
         ),
         (
+            {
+                "requirementMove": {
+                    "id": world.requirement,
+                    "expectedVersion": 1,
+                    "placeAt": {"documentId": uuid4()},
+                }
+            },
+            "NOT_FOUND",
+            ["requirementMove", "placeAt", "documentId"],
+        ),
+        (
             {"documentCreate": {"name": "X", "slug": "No slug"}},
             "INVALID",
             ["documentCreate", "slug"],

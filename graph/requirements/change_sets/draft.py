@@ -13,7 +13,7 @@ from auth.session.write.revert import stored_values
 from db.problem import Problem
 from db.requirements.change_sets import ChangeSetAction
 from db.values import same_json
-from graph.requirements.change_sets.proposable import BY_NAME, Proposable
+from graph.requirements.change_sets.kinds import KINDS, Kind
 
 
 @dataclass(eq=False)
@@ -23,7 +23,7 @@ class Draft:
     `values` are those to write, after a merge. `problem` names fields as columns.
     """
 
-    kind: Proposable
+    kind: Kind
     id: UUID
     action: ChangeSetAction
     base_version: int | None = None
@@ -38,7 +38,7 @@ class Draft:
     @classmethod
     def of(cls, item: Any) -> "Draft":
         """Return the draft of a stored item; columns that there are no longer are left out."""
-        kind = BY_NAME[item.entity_type]
+        kind = KINDS[item.entity_type]
         known = {column.key for column in columns_of(kind.model)}
         return cls(
             kind,
@@ -132,3 +132,8 @@ def _place_values(draft: Draft) -> dict[str, Any]:
 def written(draft: Draft, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return recorded values in the form of a row of the draft's model."""
     return stored_values(draft.kind.model, values)
+
+
+def turn(place: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the order in which moves were proposed."""
+    return str(place.get("since") or "~"), int(place.get("index") or 0)

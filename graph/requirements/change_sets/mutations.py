@@ -271,7 +271,7 @@ async def change_set_apply(info: Info, id: Id, expected_version: SameVersion) ->
         items = await transaction.find_all(db.ChangeSetItem, mine, lock=False)
         if not items:
             raise Problem("INVALID", "The change set is empty.", field=["id"])
-        transaction.origin = replace(transaction.origin, correlation_id=change_set.id)
+        transaction.origin = replace(transaction.origin, correlation=change_set.id)
         drafts = [Draft.of(item) for item in items]
         await write(transaction, change_set, drafts)
         if refused := [draft for draft in drafts if draft.problem]:

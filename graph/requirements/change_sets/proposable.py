@@ -8,11 +8,9 @@ from uuid import UUID
 import strawberry
 from strawberry import UNSET
 
-from auth.session.ancestry import Ordering, ordering
 from db.base import Entity
 from db.core.projects import Project
-from db.requirements.documents import Block, Document
-from db.requirements.requirements import Requirement
+from db.requirements.documents import Document
 from graph.kit.declared import class_of
 from graph.kit.inputs import input_for
 from graph.kit.items import Numbering, Prepare
@@ -22,13 +20,14 @@ from graph.kit.ordering import place_input
 from graph.kit.scalars import BigInt
 from graph.kit.words import column_name, spoken, with_article
 from graph.requirements import blocks, documents, requirements
+from graph.requirements.change_sets.kinds import KINDS, Kind
 from graph.requirements.following import followers
 from graph.requirements.nested import prepare_documents
 from graph.requirements.numbers import NUMBERS
 
 EXPECTED = (
-    "The version of the object on which the proposal is based. Required unless the change set"
-    " itself creates the object."
+    "The version of the object on which the proposal is based. It is ignored for an object that the"
+    " change set creates."
 )
 
 
@@ -61,9 +60,14 @@ class Proposable:
     follow: Follow | None = None
 
     @property
+    def kind(self) -> Kind:
+        """Return the model, and the order of its rows."""
+        return KINDS[self.type.__name__]
+
+    @property
     def model(self) -> Any:
         """Return the model."""
-        return self.type.model
+        return self.kind.model
 
     @property
     def noun(self) -> str:
@@ -71,21 +75,10 @@ class Proposable:
         return column_name(self.type.__name__)
 
     @cached_property
-    def order(self) -> Ordering:
-        """Return the order in which its rows stand."""
-        return ordering(self.model)
-
-    @cached_property
-    def place_columns(self) -> tuple[str, ...]:
-        """Return the columns that place a row."""
-        inside = (self.order.inside,) if self.order.inside else ()
-        return (self.order.key, *inside, "position")
-
-    @cached_property
     def compared(self) -> tuple[str, ...]:
         """Return the columns whose change by others conflicts with a deletion."""
         columns = (field.name for field in fields(self.update))
-        place = (name for name in self.place_columns if name != "position")
+        place = (name for name in self.kind.place_columns if name != "position")
         return (*(name for name in columns if not name.endswith(PATCH)), *place)
 
 
@@ -124,7 +117,6 @@ PROPOSABLE: tuple[Proposable, ...] = (
 
 DOCUMENT, BLOCK, REQUIREMENT = PROPOSABLE
 BY_NAME = {kind.model.__name__: kind for kind in PROPOSABLE}
-assert {kind.model for kind in PROPOSABLE} == {Document, Block, Requirement}  # noqa: S101
 
 
 def _about(kind: Proposable | None, verb: str, **more: tuple[Any, Any]) -> Any:
@@ -135,10 +127,7 @@ def _about(kind: Proposable | None, verb: str, **more: tuple[Any, Any]) -> Any:
     members = {
         "id": (UUID, strawberry.field(description=f"The ID of the {noun}.")),
         **more,
-        "expected_version": (
-            BigInt | None,
-            strawberry.field(default=UNSET, description=EXPECTED),
-        ),
+        "expected_version": (BigInt, strawberry.field(description=EXPECTED)),
     }
     return strawberry.input(class_of(name, members), description=text)
 

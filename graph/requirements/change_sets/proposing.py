@@ -39,7 +39,7 @@ class Edit:
     verb: str
     path: Place
     id: UUID
-    expected_version: int | None = None
+    expected_version: int = 0
     values: dict[str, Any] = field(default_factory=dict)
     place: dict[str, Any] | None = None
 
@@ -65,11 +65,11 @@ def edit_of(input: Any, index: int) -> Edit:
     path: Place = ("items", index, to_camel_case(name))
     if verb == "create":
         return Edit(kind, verb, path, uuid7(), values=given(about, path))
-    edit = Edit(kind, verb, path, about.id, about.expected_version or None)
+    edit = Edit(kind, verb, path, about.id, about.expected_version)
     if verb == "update":
         edit.values = given(about.input, (*path, "input"))
     elif verb == "move":
-        place = place_of(kind.order, about.place_at)
+        place = place_of(kind.kind.order, about.place_at)
         edit.place = {**recorded(vars(place)), "index": index}
     return edit
 
@@ -185,8 +185,8 @@ class Plan:
         draft = self.drafts.get(edit.id)
         if edit.verb == "create":
             values = recorded(normalised(edit.kind.model, edit.values))
-            self.drafts[edit.id] = Draft(edit.kind, edit.id, CREATE, proposed=values)
-        elif draft is not None and draft.kind is not edit.kind:
+            self.drafts[edit.id] = Draft(edit.kind.kind, edit.id, CREATE, proposed=values)
+        elif draft is not None and draft.kind is not edit.kind.kind:
             raise missing(edit.kind.model, ["id"])
         elif draft is not None and draft.action is CREATE:
             self._take_created(edit, draft)
@@ -195,10 +195,7 @@ class Plan:
             if row is None:
                 raise missing(edit.kind.model, ["id"])
             self._require_here(row)
-            if edit.expected_version is None:
-                message = "Required for an object that exists."
-                raise Problem("INVALID", message, field=["expected_version"])
-            draft = draft or Draft(edit.kind, edit.id, UPDATE)
+            draft = draft or Draft(edit.kind.kind, edit.id, UPDATE)
             self.drafts[edit.id] = draft
             self._take_existing(edit, draft, row)
 
@@ -216,12 +213,11 @@ class Plan:
 
     def _take_existing(self, edit: Edit, draft: Draft, row: Any) -> None:
         version = edit.expected_version
-        assert version is not None  # noqa: S101 (`_take` has asked)
         since = [c for c in self._since.get(row.id, ()) if c.version > version]
         by_people(row, version, since)
         is_removed = draft.action in (DELETE, RESTORE)
         if is_removed and edit.verb in ("update", "move"):
-            noun = spoken(draft.kind.type.__name__)
+            noun = spoken(draft.kind.model.__name__)
             message = f"The change set proposes to {draft.action.value} the {noun}."
             raise Problem("INVALID", message, field=["id"])
         draft.base_version = version
@@ -241,7 +237,7 @@ class Plan:
                 draft.base |= _before(row, draft.kind.place_columns, since)
             case "delete":
                 draft.action, draft.proposed, draft.place = DELETE, {}, None
-                draft.base = _before(row, draft.kind.compared, since)
+                draft.base = _before(row, edit.kind.compared, since)
             case _:
                 draft.action, draft.proposed, draft.place = RESTORE, {}, None
                 draft.base = {}

@@ -68,18 +68,18 @@ def opposite(item: Any, events: Sequence[Mapping[str, Any]]) -> Iterable[Edit]:
     if content:
         values = stored_values(kind.model, content)
         yield Edit(kind, "update", (), item.entity_id, version, values=values)
-    if any(name in old for name in kind.place_columns):
+    if any(name in old for name in kind.kind.place_columns):
         place = _place(kind, old)
         yield Edit(kind, "move", (), item.entity_id, version, place=place)
 
 
 def _places(kind: Proposable) -> set[str]:
-    return {*kind.place_columns, "organization_id", "project_id", "document_id"}
+    return {*kind.kind.place_columns, "organization_id", "project_id", "document_id"}
 
 
 def _place(kind: Proposable, old: dict[str, Any]) -> dict[str, Any]:
     """Return the former place, with the former position."""
-    order = kind.order
+    order = kind.kind.order
     is_inside = bool(order.inside) and (order.inside in old or order.key in old)
     return {
         "container_id": old.get(order.key),

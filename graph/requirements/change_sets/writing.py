@@ -21,7 +21,7 @@ from db.requirements.documents import Document
 from graph.kit.items import Item, create_numbered_rows, delete_rows, send_items, update_rows
 from graph.kit.moving import move_rows
 from graph.kit.ordering import OrderEnd, PlacementInput
-from graph.requirements.change_sets.draft import Draft, merged, written
+from graph.requirements.change_sets.draft import Draft, merged, turn, written
 from graph.requirements.change_sets.proposable import (
     BLOCK,
     DOCUMENT,
@@ -81,7 +81,8 @@ class Writing:
             await step(kind)
 
     def _of(self, kind: Proposable, *actions: ChangeSetAction) -> list[Draft]:
-        return [d for d in self._drafts if d.kind is kind and (not actions or d.action in actions)]
+        mine = (draft for draft in self._drafts if draft.kind is kind.kind)
+        return [draft for draft in mine if not actions or draft.action in actions]
 
     async def _lock(self) -> None:
         """Lock the documents that get new contents, and the objects, in one order for all."""
@@ -112,7 +113,8 @@ class Writing:
     async def _create(self, kind: Proposable) -> None:
         left = {draft.id: draft for draft in self._of(kind, ChangeSetAction.CREATE)}
         while left:  # blocks within new blocks are created after these
-            inside = kind.order.inside if kind.order.inside_model is kind.model else None
+            order = kind.kind.order
+            inside = order.inside if order.nests else None
             now = [
                 draft
                 for draft in left.values()
@@ -177,7 +179,7 @@ class Writing:
     async def _move(self, kind: Proposable) -> None:
         drafts = [draft for draft in self._of(kind) if draft.place and not draft.problem]
         items = {}
-        for draft in sorted(drafts, key=lambda draft: _turn(draft.place or {})):
+        for draft in sorted(drafts, key=lambda draft: turn(draft.place or {})):
             items[draft] = self._item(draft, {"place_at": place_input_of(draft)})
             target = (draft.place or {}).get("container_id")
             document = self._documents.get(UUID(target)) if target else None
@@ -237,11 +239,6 @@ def place_input_of(draft: Draft) -> Any:
 
 def _id(text: str | None) -> UUID | None:
     return UUID(text) if text else None
-
-
-def _turn(place: dict[str, Any]) -> tuple[str, int]:
-    """Return the order in which moves were proposed."""
-    return str(place.get("since") or "~"), int(place.get("index") or 0)
 
 
 def _details(problem: Problem) -> dict[str, Any]:
