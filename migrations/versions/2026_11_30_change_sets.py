@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from migrations.columns import LOCK_TIMEOUT, TIME, create_enums, drop, enum, history, identifier
 
 revision = "2026_11_30_change_sets"
-down_revision = "2026_11_30_shares"
+down_revision = "2026_11_30_webhook_events"
 
 ENUMS = {
     "change_set_state": ("open", "applied", "withdrawn"),

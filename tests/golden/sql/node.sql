@@ -115,11 +115,11 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   FROM files
   WHERE files.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT change_sets.id AS id, $28::INTEGER AS place
+  SELECT change_sets.id AS id, $31::INTEGER AS place
   FROM change_sets
   WHERE change_sets.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT change_set_items.id AS id, $29::INTEGER AS place
+  SELECT change_set_items.id AS id, $32::INTEGER AS place
   FROM change_set_items
   WHERE change_set_items.id = ANY ($2::UUID[])) AS anon_1;
 
