@@ -16,6 +16,7 @@ from starlette.routing import Route, WebSocketRoute
 from auth import oauth, pages
 from auth.accounts.mail import Outbox
 from auth.credentials.identify import api_of, identify, identify_again, recall
+from auth.credentials.share_views import ShareViews
 from auth.credentials.viewer_cache import ViewerCache
 from auth.origin import Origin
 from auth.refusals import Refusals
@@ -94,7 +95,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
     database.access_changed = viewers.clear
     audience = api_of(settings)
     outbox = Outbox(settings)
-    storage = storage_of(settings)
+    storage, views = storage_of(settings), ShareViews(database)
     metrics = Metrics(lambda: pool_use(database))
     operations = Operations(schema, settings, metrics, Refusals(database, settings), tracing)
     webhooks = Webhooks(database, settings, operations)
@@ -114,6 +115,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
     feed = FeedPages(database, hub.tail, cursors)
 
     def context_of(viewer: Viewer, origin: Origin, began: Place | None = None) -> Context:
+        views.asked(viewer, origin)
         session = ViewerSession(database, viewer, origin)
         return Context(session, outbox, hub.presence, feed, began, storage, webhooks)
 
@@ -139,6 +141,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
                 asyncio.create_task(hub.run()),
                 asyncio.create_task(sharing.keep_telling()),
                 asyncio.create_task(keep_swept(database, storage)),
+                asyncio.create_task(views.keep_writing()),
             ]
             if settings.job_slots:
                 upkeep += _work_beside(database, settings, webhooks, metrics, tracing)
@@ -175,7 +178,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             *files.routes(storage),
             *incoming.routes(providers_of(settings), database, settings.body_limit, tracing),
             *downloads.routes(database, settings, outbox),
-            *shared_page.routes(database, settings, outbox, operations.rates),
+            *shared_page.routes(database, settings, outbox, operations.rates, views),
             *pages.routes(database, settings, outbox),
             *oauth.routes(database, settings, outbox),
         ],
@@ -183,7 +186,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
         exception_handlers={404: pages.missing, 405: pages.missing},
         lifespan=lifespan,
     )
-    app.state.viewers, app.state.storage = viewers, storage
+    app.state.viewers, app.state.storage, app.state.views = viewers, storage, views
     return app
 
 

@@ -1,14 +1,25 @@
 """Shares: secret addresses that each open one object, read-only, to whoever has the address."""
 
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
+from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, func, text
+from sqlalchemy.dialects.postgresql import INET
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.base import InProject, document_key, organization_key, project_key, tenant_key
-from db.constraints import check, later, not_blank, unique
-from db.fields import secret
+from db.base import (
+    Entity,
+    InProject,
+    Part,
+    document_key,
+    organization_key,
+    project_key,
+    tenant_key,
+)
+from db.constraints import check, later, not_blank, not_negative, unique
+from db.fields import identity, secret
 from db.text import Name
 from db.traits import ResourceType, Traits
 
@@ -21,6 +32,7 @@ class Share(InProject, kw_only=True):
 
     `key_hash` is the SHA-256 of a secret of 256 random bits, of which `hint` is the end. The role
     that serves requests writes it and never reads it. `password_hash` is an Argon2id hash.
+    Views are counted within seconds, which is no change of the row.
     """
 
     __tablename__ = "shares"
@@ -34,6 +46,10 @@ class Share(InProject, kw_only=True):
     password_hash: Mapped[str | None] = secret(default=None)
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None] = mapped_column(default=None)
+    view_count: Mapped[int] = mapped_column(
+        BigInteger, init=False, default=0, server_default=text("0")
+    )
+    last_viewed_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
 
     __table_args__ = (
         organization_key(),
@@ -42,6 +58,8 @@ class Share(InProject, kw_only=True):
         tenant_key("baselines", "project_id", "baseline_id", onupdate="CASCADE"),
         *not_blank(),
         unique("key_hash"),
+        unique("organization_id", "project_id", "id"),
+        not_negative("view_count"),
         check("key_hash", "digest", "octet_length(key_hash) = 32", "This is not a digest."),
         check("hint", "length", "char_length(hint) = 4", "A hint has four characters."),
         check(
@@ -55,4 +73,31 @@ class Share(InProject, kw_only=True):
         Index(None, "baseline_id", "created_at", "id"),
         Index(None, "project_id", "created_at", "id"),
         Index(None, "organization_id", "created_at", "id"),
+    )
+
+
+class ShareView(Part, kw_only=True):
+    """One view of a share: when, and from where. Only added, and removed after 90 days."""
+
+    __tablename__ = "share_views"
+    whole: ClassVar[type[Entity]] = Share
+    whole_key: ClassVar[str] = "share_id"
+
+    id: Mapped[UUID] = identity(sort_order=-10)
+    project_id: Mapped[UUID]
+    document_id: Mapped[UUID | None] = mapped_column(default=None)
+    share_id: Mapped[UUID]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ip_address: Mapped[IPv4Address | IPv6Address | None] = mapped_column(INET, default=None)
+    user_agent: Mapped[str | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "project_id", "share_id"],
+            ["shares.organization_id", "shares.project_id", "shares.id"],
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        Index(None, "share_id", "created_at", "id"),
+        Index(None, "created_at"),
     )

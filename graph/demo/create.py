@@ -5,16 +5,20 @@ import secrets
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from auth.credentials.identify import act_for
 from auth.credentials.people import create_person, set_password
+from auth.credentials.shares import PREFIX
+from auth.credentials.tokens import new_token
 from auth.policy.scopes import scopes_beneath
+from auth.secret import digest
 from auth.session import Origin, Transaction, ViewerSession
 from auth.viewer import Role
 from db.core.organizations import Organization, OrganizationMember, UserRoleType
 from db.core.projects import Project, ProjectRole, UserRole, Visibility
+from db.core.shares import Share
 from db.pool import Database
 from db.problem import Problem
 from db.requirements.collaboration import (
@@ -36,11 +40,14 @@ from db.requirements.requirements import (
 from graph.demo.files import add_files
 from graph.demo.tests import add_tests
 from graph.kit.storage import Storage
+from graph.platform.shares.creating import DEFAULT_LIFETIME, HINT_LENGTH
 from graph.requirements.quality.job import analyze_document
 from graph.requirements.reminders import enqueue_reminders
 
 SET = Path(__file__).with_name("harbour.json")
 ORIGIN = Origin(source="demo")
+SHARED = "system"
+"""The slug of the document that is shared."""
 
 MEMBERS = {
     "owner": UserRoleType.OWNER,
@@ -129,6 +136,7 @@ async def _fill(database: Database) -> None:
         for project in described["projects"]:
             await _project(transaction, organization.id, member_id, project, defined)
         await _assign(transaction, organization.id, people["editor"].id)
+        await _share(transaction, organization.id, people["editor"].id)
 
 
 async def _assign(transaction: Transaction, organization_id: UUID, person: UUID | None) -> None:
@@ -150,6 +158,25 @@ async def _assign(transaction: Transaction, organization_id: UUID, person: UUID 
             due_date=transaction.now + timedelta(hours=20),
         )
     )
+
+
+async def _share(transaction: Transaction, organization_id: UUID, person: UUID | None) -> None:
+    """Share a document, by an address that nobody has, and let a person administer its shares."""
+    assert person is not None  # noqa: S101 (they have just been created)
+    (document,) = await transaction.find_all(
+        Document, Document.organization_id == organization_id, Document.slug == SHARED, lock=False
+    )
+    key, place = new_token(PREFIX), cast("Any", scopes_beneath(Document, document))
+    transaction.add(
+        Share(
+            **place,
+            name="Harbour authority",
+            key_hash=digest(key),
+            hint=key[-HINT_LENGTH:],
+            expires_at=transaction.now + DEFAULT_LIFETIME,
+        )
+    )
+    transaction.add(UserRole(**place, user_id=person, document_role=ProjectRole.ADMIN))
 
 
 async def _project(

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from auth.accounts.mail import Outbox
 from auth.credentials import cookies, passwords, shares, throttle
 from auth.credentials.identify import origin_of
+from auth.credentials.share_views import ShareViews
 from auth.credentials.shares import PASS_LIFETIME, PATH, SEPARATOR, OpenShare
 from auth.session import Past, Row, ViewerSession
 from auth.viewer import Viewer
@@ -42,10 +43,10 @@ WRONG = "The password is wrong."
 
 
 def routes(
-    database: Database, settings: Settings, outbox: Outbox, rates: RateLimits
+    database: Database, settings: Settings, outbox: Outbox, rates: RateLimits, views: ShareViews
 ) -> list[BaseRoute]:
     """Return the routes beneath /s."""
-    pages = SharedPages(Site(database, settings, outbox), rates)
+    pages = SharedPages(Site(database, settings, outbox), rates, views)
     address = f"{PATH}{{key}}"
     return [
         Route(address, answering(pages.show)),
@@ -56,8 +57,8 @@ def routes(
 class SharedPages:
     """The page of a share, and the form for its password."""
 
-    def __init__(self, site: Site, rates: RateLimits) -> None:
-        self._site, self._rates = site, rates
+    def __init__(self, site: Site, rates: RateLimits, views: ShareViews) -> None:
+        self._site, self._rates, self._views = site, rates, views
 
     async def show(self, request: Request) -> Response:
         """Show the object of the share, or ask for the password."""
@@ -80,6 +81,7 @@ class SharedPages:
             charge.give_back(max(COST - session.rows_read, 0))
         response = await asyncio.to_thread(page, "shared.html", **values)
         response.headers.update(PRIVATE)
+        self._views.viewed(viewer, origin_of(request))
         return response
 
     async def unlock(self, request: Request) -> Response:

@@ -71,6 +71,7 @@ FOR_ADMINISTRATORS = {
     "webhook_endpoints",
     "webhook_deliveries",
     "webhook_events",
+    "share_views",
 }
 OF_ONE_PERSON = {
     "notifications",

@@ -5,6 +5,7 @@ import re
 import httpx
 import pytest
 
+from graph.logs import remove_secrets
 from tests import networks
 from tests.platform.sharing import BASELINE, DELETE, PASSWORD, REVOKE, UPDATE, expire, share
 
@@ -83,6 +84,7 @@ async def test_a_document_is_shown_with_its_tables_and_without_script(world, bro
     assert "noindex" in headers["x-robots-tag"]
     assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'")
     assert "script-src" not in headers["content-security-policy"]
+    assert made.key not in str(remove_secrets(None, "info", {"path": made.path}))
 
 
 async def test_whatever_is_wrong_the_page_is_the_same(world, visit):

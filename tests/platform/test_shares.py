@@ -7,6 +7,7 @@ import pytest
 
 from auth.credentials.shares import PREFIX
 from auth.credentials.tokens import is_token, new_token
+from tests.core.keys import make_key
 from tests.platform.sharing import (
     BASELINE,
     CREATE,
@@ -197,6 +198,33 @@ async def test_a_share_ends_with_its_document_and_returns_with_it(world):
     assert await world.code("owner", "query ($id: UUID!) { share(id: $id) { id } }", id=made.id)
     await world.ask("owner", RESTORE, id=world.document)
     assert (await world.ask("guest", SHARED))["object"]["id"] == str(world.document)
+
+
+async def test_a_share_follows_its_document_to_another_project(world):
+    made = await share(world)
+    other = uuid4()
+    await world.superuser.execute(
+        "INSERT INTO projects (id, organization_id, name, slug) VALUES ($1, $2, 'Other', 'other')",
+        other,
+        world.organization,
+    )
+    moved = "UPDATE documents SET project_id = $1 WHERE id = $2"
+    await world.superuser.execute(moved, other, world.document)
+    opened = (await world.ask("guest", SHARED))["object"]
+    assert (opened["id"], opened["requirements"]["totalCount"]) == (str(world.document), 1)
+    query = "query ($id: UUID!) { share(id: $id) { id } }"
+    assert await world.code("project_admin", query, id=made.id) == "NOT_FOUND"
+    assert await world.code("owner", query, id=made.id) is None
+
+
+async def test_a_server_shares_with_one_scope(world):
+    await make_key(world, "organizations:write", role="ADMIN")
+    made = await share(world, "robot")
+    assert (await world.ask("guest", SHARED))["object"]
+    await make_key(world, "requirements:write", role="ADMIN", person="writer")
+    input = {"objectId": world.document, "name": "Mine"}
+    assert await world.code("writer", CREATE, input=input) == "FORBIDDEN"
+    assert await world.code("writer", REVOKE, id=made.id) == "FORBIDDEN"
 
 
 async def test_an_organization_can_forbid_shares(world):

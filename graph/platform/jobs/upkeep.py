@@ -5,6 +5,7 @@ What they do are functions of PostgreSQL and statements on tables of no tenant.
 
 from datetime import timedelta
 
+from auth.credentials import share_views
 from auth.oauth.cleanup import clean
 from db import job_queue
 from db.feed.sequencing import trim
@@ -60,10 +61,16 @@ async def _prune_jobs(run: Run) -> Result:
     return {"deleted": total}
 
 
+async def _prune_share_views(run: Run) -> Result:
+    """Delete the views of shares that are past their retention."""
+    return {"deleted": await share_views.prune(run.database)}
+
+
 KINDS = (
     Kind("upkeep.partitions", _ensure_partitions, every=timedelta(hours=6)),
     Kind("upkeep.idempotency_keys", _forget_keys, every=timedelta(minutes=10)),
     Kind("upkeep.feed", _trim_feed, every=timedelta(minutes=1)),
     Kind("upkeep.oauth", _clean_oauth, every=timedelta(minutes=5)),
     Kind("upkeep.jobs", _prune_jobs, every=timedelta(hours=1)),
+    Kind("upkeep.share_views", _prune_share_views, every=timedelta(hours=6)),
 )

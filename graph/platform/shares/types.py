@@ -18,6 +18,7 @@ from graph.kit.entity_types import EntityType
 from graph.kit.fields import by_id, computed, described, extend_type, to_one
 from graph.kit.inputs import filter_input, order_input
 from graph.kit.node import Node
+from graph.kit.scalars import BigInt
 
 MODELS: dict[str, type[Entity]] = {}
 """The models of the objects that can be shared, by the column of the share that names one."""
@@ -34,6 +35,13 @@ class Share(Authored, Node):
     expires_at: datetime = described("The date and time when the share expires.")
     revoked_at: datetime | None = described(
         "The date and time when the share was revoked; null if it was not."
+    )
+    view_count: BigInt = described(
+        "The number of views: each page that was opened, and the operations of each minute from one"
+        " address. It is counted within seconds."
+    )
+    last_viewed_at: datetime | None = described(
+        "The date and time of the last view; null if there was none."
     )
     organization_id: UUID = described("The ID of the organization of the share.")
     project_id: UUID = described("The ID of the project of the share.")
@@ -62,6 +70,22 @@ ShareFilterInput = filter_input(
 ShareOrderInput = order_input(Share, "name", "expires_at", "created_at", "updated_at")
 
 
+@strawberry.type(description="A view of the object of a share. Views are kept for 90 days.")
+class ShareView:
+    id: UUID = described("The ID of the view. IDs sort by time.")
+    created_at: datetime = described("The date and time of the view.")
+
+    @computed("ip_address", text="The IP address of the request; null if it is not known.")
+    def ip_address(root: strawberry.Parent[Any]) -> str | None:  # noqa: N805
+        return str(root.ip_address) if root.ip_address else None
+
+    user_agent: str | None = described("The header `User-Agent` of the request.")
+
+
+ShareViewFilterInput = filter_input(ShareView, "id", "created_at", model=db.ShareView)
+ShareViewOrderInput = order_input(ShareView, "created_at")
+
+
 def shares(key: str, text: str) -> Any:
     """Return the connection of the shares whose column `key` names the parent."""
     return connection(db.Share, Share, ShareFilterInput, ShareOrderInput, text, key=key)
@@ -87,6 +111,19 @@ extend_type(
     shares=shares(
         "project_id",
         "The shares of objects in the project; empty for viewers who are not administrators.",
+    ),
+)
+
+
+extend_type(
+    Share,
+    views=connection(
+        db.ShareView,
+        ShareView,
+        ShareViewFilterInput,
+        ShareViewOrderInput,
+        "The views of the share in the last 90 days, oldest first.",
+        key="share_id",
     ),
 )
 
