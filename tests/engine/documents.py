@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -35,6 +36,16 @@ LEFT_OUT = frozenset({"verified", "purgeableAt"})
 """Fields that depend on the clock, or compute for long."""
 
 
+@cache
+def _unequal(schema: GraphQLSchema) -> frozenset[str]:
+    """Return fields whose type differs between types: fragments must not select both."""
+    types: dict[str, set[str]] = {}
+    for type_ in schema.type_map.values():
+        for name, field in getattr(type_, "fields", {}).items():
+            types.setdefault(name, set()).add(str(getattr(field, "type", "")))
+    return frozenset(name for name, known in types.items() if len(known) > 1)
+
+
 class Documents:
     """A generator of documents; `ids` are those of existing and missing rows."""
 
@@ -49,12 +60,7 @@ class Documents:
         self.schema, self.random, self.ids = schema, random, ids
         self.likely = likely or {}
         self.aliases = 25
-        types: dict[str, set[str]] = {}
-        for type_ in schema.type_map.values():
-            for name, field in getattr(type_, "fields", {}).items():
-                types.setdefault(name, set()).add(str(getattr(field, "type", "")))
-        self.unequal = {name for name, known in types.items() if len(known) > 1}
-        """Fields whose type differs between types: fragments must not select both."""
+        self.unequal = _unequal(schema)
         self.fragments: list[str] = []
         self.left = 40
         """Fields that may still be selected."""

@@ -23,8 +23,6 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """RFC 8259 (section 8.1) allows to ignore it."""
 KEY = re.compile(rb'"[ \t\r\n]*:')
 """The end of a key; a match within a string only costs the slow parser."""
-SPACED = (b'" ', b'"\t', b'"\r', b'"\n')
-"""Without these in a text, each key ends in a quotation mark and a colon, which count quickly."""
 NUMBERS = frozenset({int, float})
 INEXACT = re.compile(rb"[0-9.]{16}|[eE][+-]?[0-9]{3}")
 """Matches in each number that a double may not represent exactly."""
@@ -55,7 +53,8 @@ def read_json(text: bytes, what: str) -> Any:
 
 def _keys(text: bytes) -> int:
     """Return the number of keys, and of what looks like one within a string."""
-    if any(map(text.__contains__, SPACED)):
+    # Where no key ends in a space, each ends in a quotation mark and a colon: quicker to count.
+    if b'" ' in text or b'"\n' in text or b'"\t' in text or b'"\r' in text:
         return len(KEY.findall(text))
     return text.count(b'":')
 

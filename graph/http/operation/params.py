@@ -17,6 +17,8 @@ MAX_DIGITS = 20
 """Of a Content-Length; a longer one is not read at all."""
 
 MEMBERS = frozenset({"query", "variables", "operationName", "extensions"})
+NAME, OBJECT = (str, type(None)), (dict, type(None))
+"""The types of members that may be left out."""
 MAX_SHOWN, MAX_SHOWN_LENGTH = 10, 50
 """Of the names of further members: how many are told, and how many characters of each."""
 
@@ -94,10 +96,10 @@ def from_members(members: dict[str, Any]) -> Params:
     if not isinstance(query, str):
         raise Refusal(400, "`query` is a string: the GraphQL document.")
     name = members.get("operationName")
-    if not isinstance(name, str | None):
+    if not isinstance(name, NAME):
         raise Refusal(400, "`operationName` is a string or null.")
     for key in ("variables", "extensions"):
-        if not isinstance(members.get(key), dict | None):
+        if not isinstance(members.get(key), OBJECT):
             raise Refusal(400, f"`{key}` is an object or null.")
     others = [key[:MAX_SHOWN_LENGTH] for key in members if key not in MEMBERS]
     return Params(

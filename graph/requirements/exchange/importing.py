@@ -19,7 +19,6 @@ from graph.requirements.exchange.draft import (
     fitting_name,
     refused,
 )
-from graph.requirements.exchange.reqif_file import read_reqif
 from graph.requirements.exchange.result import ImportResult
 from graph.requirements.exchange.source import Format, Source, format_of, load
 
@@ -131,6 +130,9 @@ def read(source: Source, options: ImportOptions) -> Draft:
         message = "a delimiter and an encoding are those of a CSV file; ReqIF names its own."
         raise refused(source.name, message)
     else:
+        # Imported here, in the thread that reads: the libraries for XML take 6 MB.
+        from graph.requirements.exchange.reqif_file import read_reqif  # noqa: PLC0415
+
         draft = read_reqif(source, chosen=chosen, limits=limits)
     if options.document is not None or options.document_id is not None:
         if len(draft.documents) != 1:

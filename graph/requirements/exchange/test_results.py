@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from auth.session import Transaction, ViewerSession
@@ -21,10 +21,12 @@ from db.requirements.testing import (
 )
 from graph.kit.items import Item, send_items
 from graph.requirements.exchange.draft import Limits
-from graph.requirements.exchange.junit_file import JUnitCase, JUnitReport, read_junit
 from graph.requirements.exchange.source import Source
 from graph.requirements.recording import derive, record_rows
 from graph.requirements.sql.test_pairs import TestPairs
+
+if TYPE_CHECKING:
+    from graph.requirements.exchange.junit_file import JUnitCase, JUnitReport
 
 MAX_NAMES = 1_000
 """The most names that a result lists."""
@@ -35,6 +37,13 @@ COST = 4
 """The cost of a test case, which is found or created, and of its execution, which is recorded."""
 
 R = TypeVar("R")
+
+
+def _read(source: Source, limits: Limits) -> "JUnitReport":
+    """Read a file; the libraries for XML take 6 MB, so they are imported by who needs them."""
+    from graph.requirements.exchange.junit_file import read_junit  # noqa: PLC0415
+
+    return read_junit(source, limits)
 
 
 class UnknownTests(Enum):
@@ -104,7 +113,7 @@ async def import_results(
                 field=["requirement_id"],
                 to_create=TestExecution,
             )
-    report = await asyncio.to_thread(read_junit, source, options.limits)
+    report = await asyncio.to_thread(_read, source, options.limits)
     spend(len(report.cases) * COST)
     read = Counter(case.status for case in report.cases)
     result = ResultsImport(report.suites, read, options.dry_run, notes=[*report.notes])
@@ -150,11 +159,11 @@ def batched(rows: Sequence[R]) -> Iterator[Sequence[R]]:
 async def _cases(
     transaction: Transaction,
     project: Project,
-    report: JUnitReport,
+    report: "JUnitReport",
     known: Mapping[str, UUID],
     options: ResultOptions,
     result: ResultsImport,
-) -> dict[UUID, list[JUnitCase]]:
+) -> dict[UUID, list["JUnitCase"]]:
     """Return the results by test case, those of new ones included; report what is unknown."""
     found: dict[UUID, list[JUnitCase]] = {}
     made: dict[str, TestCase] = {}
@@ -176,7 +185,7 @@ async def _cases(
     return found
 
 
-def _made(project: Project, case: JUnitCase) -> TestCase:
+def _made(project: Project, case: "JUnitCase") -> TestCase:
     return TestCase(
         organization_id=project.organization_id,
         project_id=project.id,
@@ -198,7 +207,7 @@ WORST = (
 
 def _items(
     id: UUID,
-    runs: Sequence[JUnitCase],
+    runs: Sequence["JUnitCase"],
     named: Mapping[str, Sequence[UUID]],
     verified: Sequence[UUID],
     options: ResultOptions,
