@@ -60,11 +60,7 @@ class FairQueue:
 
         `holder` None has no limit of its own.
         """
-        if not self._lines and self._may_have_another(tenant, holder):
-            self.free -= 1
-            self._held[tenant] += 1
-            if holder is not None:
-                self._active[holder] += 1
+        if self.take_now(tenant, holder):
             return
         waiting = _Waiting(tenant, holder, asyncio.get_running_loop().create_future())
         self._join(waiting)
@@ -80,6 +76,16 @@ class FairQueue:
             else:
                 self._leave(waiting)
             raise
+
+    def take_now(self, tenant: Hashable, holder: Hashable | None) -> bool:
+        """Take a slot if one may be had without waiting; return whether it was."""
+        if self._lines or not self._may_have_another(tenant, holder):
+            return False
+        self.free -= 1
+        self._held[tenant] += 1
+        if holder is not None:
+            self._active[holder] += 1
+        return True
 
     def give(self, tenant: Hashable, holder: Hashable | None) -> None:
         """Give back a slot."""
@@ -183,6 +189,10 @@ class Turns:
             await self._queue.take(tenant, holder, self._wait)
         except TimeoutError as error:
             raise no_connection() from error
+
+    def take_now(self, tenant: Hashable, holder: Hashable | None = None) -> bool:
+        """Begin a turn if it need not be waited for; return whether it has begun."""
+        return self._queue.take_now(tenant, holder)
 
     def give(self, tenant: Hashable, holder: Hashable | None = None) -> None:
         """End a turn."""

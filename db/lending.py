@@ -80,6 +80,19 @@ class Pool:
         """
         return Loan(self, context, holder, planned_once, in_transaction)
 
+    def take_now(self, settings: Settings, *, planned_once: bool) -> _Member | None:
+        """Return a spare connection that needs no statement to be in this state, if there is one.
+
+        Its context is signed for long enough.
+        """
+        member = self._ready(settings, planned_once) if self._spare else None
+        if member is not None and (
+            member.connection.is_closed() or not member.connection.knows(settings)
+        ):
+            self._spare.append(member)
+            return None
+        return member
+
     async def take(self, settings: Settings, *, planned_once: bool) -> _Member:
         """Return a connection that nobody uses, one in this state if there is. Raises BUSY."""
         if (member := await self._taken(settings, planned_once)) is not None:
@@ -116,21 +129,24 @@ class Pool:
 
     async def give(self, member: _Member, *, in_order: bool) -> None:
         """Take a connection back; it is spare if its last use has ended `in_order`."""
+        if in_order and self.give_now(member):
+            return
         member.loans += 1
-        connection = member.connection
-        if (
-            in_order
-            and member.loans < LOANS
-            and not connection.is_closed()
-            and not connection.is_in_transaction()
-        ):
-            member.returned = time.monotonic()
-            self._spare.append(member)
-            if self._trimming is None:
-                self._trimming = asyncio.get_running_loop().call_later(SPARE_TIME, self._trim)
-        else:
-            await self._release(member)
+        await self._release(member)
         self._patience.one_is_free()
+
+    def give_now(self, member: _Member) -> bool:
+        """Keep a connection whose last use has ended in order; False if it is to be released."""
+        connection = member.connection
+        if member.loans + 1 >= LOANS or connection.is_closed() or connection.is_in_transaction():
+            return False
+        member.loans += 1
+        member.returned = time.monotonic()
+        self._spare.append(member)
+        if self._trimming is None:
+            self._trimming = asyncio.get_running_loop().call_later(SPARE_TIME, self._trim)
+        self._patience.one_is_free()
+        return True
 
     async def close(self) -> None:
         """Return the spare connections to asyncpg's pool, which waits for all of its own."""
@@ -192,9 +208,16 @@ class Loan:
 
     async def __aenter__(self) -> Lent:
         pool, tenant = self._pool, self._context.tenant
-        await pool.turns.take(tenant, self._holder)
+        if not pool.turns.take_now(tenant, self._holder):
+            await pool.turns.take(tenant, self._holder)
         try:
-            settings = self._context.settings()
+            settings, member = self._context.settings(), None
+            if not (self._in_transaction or pool.per_transaction):
+                member = pool.take_now(settings, planned_once=self._planned_once)
+            if member is not None:  # in this state, so that there is nothing to wait for
+                self._member = member
+                member.connection.meter.received = 0
+                return cast(Lent, member.connection)
             member = await pool.take(settings, planned_once=self._planned_once)
             self._member = member
             try:
@@ -225,6 +248,8 @@ class Loan:
         trace: TracebackType | None,
     ) -> None:
         try:
+            if error is None and self._transaction is None and self._pool.give_now(self._member):
+                return
             if self._transaction is not None:
                 try:
                     await self._transaction.__aexit__(kind, error, trace)
