@@ -38,6 +38,7 @@ from sqlalchemy.sql.visitors import iterate
 
 from auth.policy import live, parameters, require_token_scope
 from auth.session.changes import WHOSE
+from auth.session.replaced_rows import ReplacedRows
 from auth.session.row import DIALECT, Statements, columns_of
 from auth.session.time_travel import Past, PointInTime
 from auth.session.visibility import not_hidden, readable_criteria
@@ -270,7 +271,7 @@ def relations(past: Past, model: Readable, key: str) -> Sequence[CTE]:
     """
     found = past.relations(model, key)
     kind = (type(past), model, key)
-    if not isinstance(past, PointInTime) and kind not in _KNOWN:
+    if not isinstance(past, PointInTime | ReplacedRows) and kind not in _KNOWN:
         _RelationCompiler(DIALECT, select(literal_column("1")).add_cte(*found))
         _KNOWN.add(kind)
     return found

@@ -16,6 +16,8 @@ from graph.kit.edges import ById
 if TYPE_CHECKING:
     from graph.engine.run import Run
 
+STATES = ("at_version", "as_of", "change_set")
+"""The arguments that name another state than the current one."""
 Complete = Callable[[], Coroutine[Any, Any, Any]]
 """Builds what the answer holds from what the field has led to."""
 
@@ -95,7 +97,7 @@ class RootById(Root):
     async def resolve(self, run: "Run") -> Complete:
         """Read the row. Raises NOT_FOUND."""
         arguments = self.called.arguments(run)
-        if arguments.get("at_version") is not None or arguments.get("as_of") is not None:
+        if any(arguments.get(state) is not None for state in STATES):
             run.repeats = True
             return await self._resolved.resolve(run)
         if scopes := self.called.scopes:

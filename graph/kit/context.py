@@ -1,7 +1,7 @@
 """The context of one request: the viewer's session, and loaders that batch reads of resolvers."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -142,6 +142,11 @@ class Context:
         if row := await self.one(model, id, await self.session.moment(as_of)):
             return row
         raise missing(model, ["asOf"])
+
+    async def state(self, id: UUID, of: Callable[["Context", UUID], Awaitable[Past]]) -> Past:
+        """Return the state that a change set proposes, computed once a request."""
+        found: Past = await self.once(("state", id), lambda: asyncio.ensure_future(of(self, id)))
+        return found
 
     async def _at_version(self, model: type[Entity], id: UUID, version: int) -> Row:
         """Return the row at this version. Raises NOT_FOUND.

@@ -1,6 +1,6 @@
 """Fields that most types have: described columns, edges to one row, edges declared by the child."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -9,9 +9,10 @@ import strawberry
 from strawberry.types.base import get_object_definition
 from strawberry.types.field import StrawberryField
 
-from auth.session import Row
+from auth.session import Past, Row
 from db.base import Entity, Readable
-from graph.kit.context import Info
+from db.problem import Problem
+from graph.kit.context import Context, Info
 from graph.kit.edges import COLUMNS, EDGE, ById, ToOne
 from graph.kit.scalars import BigInt
 
@@ -28,6 +29,16 @@ AsOf = Annotated[
     ),
 ]
 
+
+InChangeSet = Annotated[
+    UUID | None,
+    strawberry.argument(
+        description="Read the object, and everything in it, as this open change set would leave"
+        " it. Fields in conflict have the proposed value."
+    ),
+]
+Propose = Callable[[Context, UUID], Awaitable[Past]]
+"""Returns the state that a change set proposes, by its ID."""
 
 Id = Annotated[UUID, strawberry.argument(description="The ID of the object.")]
 
@@ -64,14 +75,39 @@ def to_one(key: str, model: type[Entity], type_: Any, text: str) -> Any:
     return strawberry.field(resolve, description=text, metadata={EDGE: edge})
 
 
-def by_id(model: type[Entity], type_: Any, text: str) -> Any:
-    """Declare a root field: one row by its ID, now or at a point in the past, or NOT_FOUND."""
+def by_id(model: type[Entity], type_: Any, text: str, *, proposed: Propose | None = None) -> Any:
+    """Declare a root field: one row by its ID, now or at a point in the past, or NOT_FOUND.
+
+    With `proposed`, it can also be read as a change set would leave it.
+    """
     edge = ById(model)
+    if proposed:
+        return _by_id_proposed(edge, type_, text, proposed)
 
     async def resolve(
         info: Info, id: Id, at_version: AtVersion = None, as_of: AsOf = None
     ) -> type_ | None:
         return await info.context.get_then(edge.model, id, at_version, as_of)
+
+    return strawberry.field(resolve, description=text, metadata={EDGE: edge})
+
+
+def _by_id_proposed(edge: ById, type_: Any, text: str, proposed: Propose) -> Any:
+    async def resolve(
+        info: Info,
+        id: Id,
+        at_version: AtVersion = None,
+        as_of: AsOf = None,
+        change_set: InChangeSet = None,
+    ) -> type_ | None:
+        context = info.context
+        if change_set is None:
+            return await context.get_then(edge.model, id, at_version, as_of)
+        if at_version is not None or as_of is not None:
+            message = "Give a version, a time or a change set, not several."
+            raise Problem("INVALID", message, field=["changeSet"])
+        state = await context.state(change_set, proposed)
+        return await context.get(edge.model, id, state)
 
     return strawberry.field(resolve, description=text, metadata={EDGE: edge})
 

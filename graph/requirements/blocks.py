@@ -27,6 +27,7 @@ from graph.kit.mutations import (
 )
 from graph.kit.node import Node
 from graph.kit.ordering import PlacementInput, elsewhere, put_at_end
+from graph.requirements.change_sets.overlay import in_change_set
 from graph.requirements.documents import Document
 from graph.requirements.following import followers
 
@@ -150,7 +151,7 @@ extend_type(
 
 @strawberry.type
 class Query:
-    block = by_id(db.Block, Block, "Look up a block by its ID.")
+    block = by_id(db.Block, Block, "Look up a block by its ID.", proposed=in_change_set)
 
 
 @strawberry.type

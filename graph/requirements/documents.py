@@ -15,6 +15,7 @@ from graph.kit.inputs import filter_input, input_for, order_input
 from graph.kit.moving import move
 from graph.kit.mutations import delete, restore, revert, update
 from graph.kit.node import Node
+from graph.requirements.change_sets.overlay import in_change_set
 
 
 @strawberry.type(description="A specification: an ordered tree of blocks that hold requirements.")
@@ -78,7 +79,7 @@ extend_type(
 
 @strawberry.type
 class Query:
-    document = by_id(db.Document, Document, "Look up a document by its ID.")
+    document = by_id(db.Document, Document, "Look up a document by its ID.", proposed=in_change_set)
     documents = connection(
         db.Document,
         Document,

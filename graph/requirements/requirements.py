@@ -34,6 +34,7 @@ from graph.kit.mutations import (
 from graph.kit.node import Node
 from graph.kit.ordering import PlacementInput, elsewhere, put_at_end
 from graph.requirements.blocks import Block
+from graph.requirements.change_sets.overlay import in_change_set
 from graph.requirements.coverage_filters import CoverageFilterInput
 from graph.requirements.documents import Document
 from graph.requirements.following import followers
@@ -255,7 +256,9 @@ extend_type(
 
 @strawberry.type
 class Query:
-    requirement = by_id(db.Requirement, Requirement, "Look up a requirement by its ID.")
+    requirement = by_id(
+        db.Requirement, Requirement, "Look up a requirement by its ID.", proposed=in_change_set
+    )
     requirements = connection(
         db.Requirement,
         Requirement,

@@ -3,6 +3,7 @@
 It calls what the mutations of the entities call, so that the same rules hold.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from types import SimpleNamespace
@@ -31,6 +32,8 @@ from graph.requirements.change_sets.proposable import (
 )
 
 CONFLICT = "The proposal conflicts with the current state of the object."
+AT_ONCE = 100
+"""Merges before others on the event loop have their turn."""
 ELSEWHERE = "The object is in another project."
 
 
@@ -95,7 +98,9 @@ class Writing:
     async def _merge(self) -> None:
         """Merge with what others have changed; refuse conflicts, and objects that are gone."""
         budget = Budget(MAX_TRANSACTION_STEPS)
-        for draft in self._drafts:
+        for number, draft in enumerate(self._drafts):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
             if draft.exists and draft.id not in self._rows:
                 problem = Problem("CONFLICT", "The object was deleted meanwhile.")
                 draft.refuse(problem)
