@@ -34,7 +34,7 @@ from db.trace_context import TRACEPARENT
 CLAIM = """
 SELECT id, organization_id, user_id, scopes, kind, payload, attempts, max_attempts, lease_id,
     traceparent
-FROM ctx.claim_jobs($1, $2, $3, $4)
+FROM ctx.claim_jobs($1, $2, $3, $4, $5)
 """
 BACKLOG = """
 SELECT count(*) AS due, extract(epoch FROM now() - min(coalesce(lease_expires_at, run_at)))::float8
@@ -46,6 +46,9 @@ LIST = """
 SELECT id, kind, status::text AS status, run_at, every, attempts, error FROM jobs
 WHERE organization_id IS NULL ORDER BY kind, created_at LIMIT 500
 """
+
+FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
+"""The beginning of the turns of tenants, and the gateway itself, which comes last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +109,25 @@ async def enqueue(connection: Lent, jobs: Sequence[NewJob]) -> list[UUID]:
 
 
 async def claim(
-    connection: Lent, kinds: Sequence[str], worker: str, most: int, lease: timedelta
+    connection: Lent,
+    kinds: Sequence[str],
+    worker: str,
+    most: int,
+    lease: timedelta,
+    after: UUID = FIRST,
 ) -> list[Claimed]:
-    """Claim at most `most` jobs that are due, those that have waited longest first."""
-    rows = await connection.fetch(CLAIM, list(kinds), worker, most, lease)
+    """Claim at most `most` jobs that are due: one of each tenant in turn, then the oldest ones.
+
+    The turns begin behind the tenant `after`; `next_turn` returns it for the next claim.
+    """
+    rows = await connection.fetch(CLAIM, list(kinds), worker, most, lease, after)
     return [Claimed(**dict(row)) for row in rows]
+
+
+def next_turn(claimed: Sequence[Claimed], after: UUID) -> UUID:
+    """Return the tenant behind which the next turns begin: the last of those of this claim."""
+    tenants = [job.organization_id or LAST for job in claimed]
+    return max((one for one in tenants if one > after), default=max(tenants, default=after))
 
 
 async def extend(connection: Lent, held: Mapping[UUID, UUID], lease: timedelta) -> dict[UUID, bool]:

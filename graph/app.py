@@ -48,6 +48,7 @@ from graph.http.stream.handshake import SocketEndpoint
 from graph.jobs import worker_of
 from graph.kit.context import Context
 from graph.kit.feed import Place
+from graph.kit.storage import Storage
 from graph.live.bus import Bus, PostgresBus, channel_of
 from graph.live.cursor import Cursors
 from graph.live.feed import FeedPages
@@ -56,7 +57,6 @@ from graph.live.rate_sharing import RateSharing
 from graph.live.rights import forget
 from graph.live.tasks import stop
 from graph.platform.files import storage_of
-from graph.platform.files.sweep import keep_swept
 from graph.platform.incoming import providers_of
 from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.webhooks.metrics import WebhookMetrics
@@ -140,11 +140,10 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
                 asyncio.create_task(keep_sealing(database)),
                 asyncio.create_task(hub.run()),
                 asyncio.create_task(sharing.keep_telling()),
-                asyncio.create_task(keep_swept(database, storage)),
                 asyncio.create_task(views.keep_writing()),
             ]
             if settings.job_slots:
-                upkeep += _work_beside(database, settings, webhooks, metrics, tracing)
+                upkeep += _work_beside(database, settings, webhooks, metrics, tracing, storage)
             try:
                 with Drain(settings.drain_delay) as drain:
                     yield {"drain": drain}
@@ -236,10 +235,11 @@ def _work_beside(
     webhooks: Webhooks,
     metrics: Metrics,
     tracing: "Tracing | None",
+    storage: Storage,
 ) -> list["asyncio.Task[None]"]:
     """Start to run jobs and to send webhooks beside requests."""
     slots, days = settings.job_slots, settings.webhook_retention_days
-    worker = worker_of(database, slots, JobMetrics(metrics.registry), tracing, days)
+    worker = worker_of(database, slots, JobMetrics(metrics.registry), tracing, days, storage)
     sent = WebhookMetrics(metrics.registry)
     dispatcher = dispatcher_of(webhooks, database, settings, sent)
     return [asyncio.create_task(each) for each in (worker.run(), dispatcher.run())]

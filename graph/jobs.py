@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 from db.pool import Database
 from graph import schema  # noqa: F401 (types are extended in the order of its imports)
+from graph.kit.storage import Storage
 from graph.platform import incoming
+from graph.platform.files import sweep
 from graph.platform.jobs import upkeep
 from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.jobs.worker import Worker
@@ -24,10 +26,12 @@ def worker_of(
     metrics: JobMetrics | None = None,
     tracing: "Tracing | None" = None,
     delivery_days: int = DELIVERY_DAYS,
+    storage: Storage | None = None,
 ) -> Worker:
     """Return the worker of one process, which runs this number of jobs at a time.
 
-    Deliveries of webhooks are deleted after `delivery_days`.
+    Deliveries of webhooks are deleted after `delivery_days`. The `storage` is swept, if given.
     """
-    kinds = (*KINDS, prune_of(delivery_days))
+    swept = () if storage is None else (sweep.kind_of(storage),)
+    kinds = (*KINDS, prune_of(delivery_days), *swept)
     return Worker(database, kinds, slots=slots, metrics=metrics, tracing=tracing)

@@ -18,6 +18,8 @@ from db.traits import ResourceType, Traits
 MAX_KIND_LENGTH = 100
 KIND = rf"^[a-z][a-z0-9_.]{{0,{MAX_KIND_LENGTH - 1}}}$"
 """The form of a kind, such as `assignments.remind`."""
+GATEWAY = "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid"
+"""The place of the gateway's own jobs among those of tenants, which take turns."""
 TRACEPARENT = "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 """The form of the header `traceparent` (W3C Trace Context)."""
 
@@ -97,6 +99,13 @@ class Job(Entity, kw_only=True):
         Index(
             "ix_jobs_due",
             "kind",
+            text("(coalesce(lease_expires_at, run_at))"),
+            postgresql_where=text("status IN ('queued', 'running')"),
+        ),
+        Index(
+            "ix_jobs_tenant",
+            "kind",
+            text(f"(coalesce(organization_id, {GATEWAY}))"),
             text("(coalesce(lease_expires_at, run_at))"),
             postgresql_where=text("status IN ('queued', 'running')"),
         ),

@@ -15,6 +15,8 @@ from graph.commands.database import opened, require_migrated, require_pooler, ru
 from graph.http.operation.operations import Operations
 from graph.jobs import worker_of
 from graph.logs import set_up
+from graph.platform.files import storage_of
+from graph.platform.files.sweep import is_reached
 from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.webhooks.metrics import WebhookMetrics
 from graph.schema import schema
@@ -48,7 +50,8 @@ async def _work(
     settings = settings.model_copy(update={"database_url": SecretStr(at.dsn)})
     async with database_of(settings, tracing=tracing) as database:
         days = settings.webhook_retention_days
-        worker = worker_of(database, slots, metrics, tracing, days)
+        storage = storage_of(settings) if is_reached(settings) else None
+        worker = worker_of(database, slots, metrics, tracing, days, storage)
         webhooks = Webhooks(database, settings, Operations(schema, settings))
         sender = WebhookMetrics(metrics.registry)
         dispatcher = dispatcher_of(webhooks, database, settings, sender)
@@ -68,6 +71,8 @@ async def _work(
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
+        if storage is not None:
+            await storage.close()
         await closed(tracing)
         log.info("worker stopped", name=worker.name)
 

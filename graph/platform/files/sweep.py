@@ -1,15 +1,17 @@
 """Sweep the storage: uploads that were given up, and contents whose rows are gone."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from db.attempts import Attempts
 from db.pool import NOBODY, Database
 from graph.kit.storage import UPLOAD_LIFETIME, Storage
+from graph.platform.jobs.kinds import Kind, Result
+from graph.platform.jobs.run import Run
+from graph.settings import Settings
 
-INTERVAL = 600
-"""Seconds between two sweeps."""
+INTERVAL = timedelta(minutes=10)
+TIMEOUT = 3600.0
+"""Seconds that a sweep may take; what is left is swept the next time."""
 BATCH_SIZE = 100
 """Files of one statement."""
 ABANDONED = UPLOAD_LIFETIME + timedelta(hours=2)
@@ -52,10 +54,16 @@ async def sweep(database: Database, storage: Storage) -> Swept:
     return Swept(expired, removed, await storage.sweep(datetime.now(UTC) - ABANDONED))
 
 
-async def keep_swept(database: Database, storage: Storage) -> None:
-    """Sweep from time to time, for the life of the process."""
-    attempts = Attempts("sweeping files")
-    while True:
-        await asyncio.sleep(INTERVAL)
-        with attempts.attempt():
-            await sweep(database, storage)
+def kind_of(storage: Storage) -> Kind:
+    """Return the recurring job that sweeps this storage, for processes that reach it."""
+
+    async def handle(run: Run) -> Result:
+        return (await sweep(run.database, storage))._asdict()
+
+    return Kind("upkeep.files", handle, every=INTERVAL, timeout=TIMEOUT)
+
+
+def is_reached(settings: Settings) -> bool:
+    """Return whether the storage of the settings is on this machine, or reached from all."""
+    folders = (settings.gateway_data_dir / name for name in ("files", "uploads"))
+    return bool(settings.s3_bucket) or any(folder.is_dir() for folder in folders)

@@ -71,6 +71,8 @@ class Worker:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._metrics, self._tracing = metrics or JobMetrics(), tracing
         self._running: dict[UUID, _Running] = {}
+        self._turn = job_queue.FIRST
+        """The tenant that was served last; the next claim begins behind it."""
         self._freed = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -135,7 +137,10 @@ class Worker:
         if free <= 0:
             return 0
         async with self._database.auth.lend(NOBODY) as lent:
-            jobs = await job_queue.claim(lent, [*self._kinds], self.name, free, self._lease)
+            jobs = await job_queue.claim(
+                lent, [*self._kinds], self.name, free, self._lease, self._turn
+            )
+        self._turn = job_queue.next_turn(jobs, self._turn)
         for job in jobs:
             if overtaken := self._running.get(job.id):  # its lease ended before it was extended
                 overtaken.is_lost = True

@@ -14,7 +14,7 @@ from db.core.projects import Project
 from db.pool import NOBODY
 from db.problem import Problem
 from graph.platform.jobs import JobFailed, Kind, LeaseLost
-from tests.platform.jobs.kinds import claim, enqueued, make_due, row, worker, writing_as
+from tests.platform.jobs.kinds import LONG, claim, enqueued, make_due, row, worker, writing_as
 
 
 def kind(handler, **options):
@@ -311,3 +311,27 @@ async def test_a_worker_that_overtakes_itself_goes_on_with_the_new_lease(world):
         await running
     job = await row(world, id)
     assert (job["status"], job["attempts"]) == ("succeeded", 2)
+
+
+async def test_a_long_queue_of_one_tenant_does_not_delay_another(world, other_world):
+    """The other tenant's job has waited for the shortest time, and is among the next."""
+    work = kind(nothing)
+    of_one = {"organization_id": world.organization, "user_id": world.people["admin"]}
+    async with world.database.auth.lend(NOBODY) as lent:
+        await job_queue.enqueue(lent, [work.new(**of_one) for _ in range(200)])
+        await job_queue.enqueue(lent, [work.new() for _ in range(20)])
+    late = await enqueued(other_world, work)
+    claimed, turn = [], job_queue.FIRST
+    for _ in range(4):
+        async with world.database.auth.lend(NOBODY) as lent:
+            jobs = await job_queue.claim(lent, [work.name], "worker", 1, LONG, turn)
+        turn = job_queue.next_turn(jobs, turn)
+        claimed += jobs
+    turns = [job.organization_id for job in claimed]
+    assert late in [job.id for job in claimed[:3]]
+    assert turns[3] == world.organization, "what no other tenant needs is the first one's"
+    assert turns.count(None) == 1, "the gateway takes its turn, too"
+    async with world.database.auth.lend(NOBODY) as lent:
+        rest = await job_queue.claim(lent, [work.name], "worker", 300, LONG, turn)
+        assert await job_queue.claim(lent, [work.name], "worker", 1, LONG, turn) == []
+    assert len({job.id for job in claimed + rest}) == 221
