@@ -18,15 +18,18 @@ from auth.credentials import cookies, passwords, shares, throttle
 from auth.credentials.identify import origin_of
 from auth.credentials.share_views import ShareViews
 from auth.credentials.shares import PASS_LIFETIME, PATH, SEPARATOR, OpenShare
+from auth.events import Event, record
 from auth.session import Past, Row, ViewerSession
 from auth.viewer import Viewer
 from auth.web.forms import read_form
 from auth.web.page import SECURE, page
 from auth.web.site import Site, answering, see
+from db.change import AuditEventType, AuditSeverity
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from db.requirements.baselines import Baseline
 from db.requirements.documents import Document
+from db.traits import ResourceType
 from graph.editor.shared_content import MAX_BLOCKS, MAX_REQUIREMENTS, part, sections
 from graph.http.operation.rate_limits import RateLimits
 from graph.kit.scalars import uuid_of
@@ -135,10 +138,13 @@ class SharedPages:
             async with database.auth.lend(NOBODY) as lent:
                 await throttle.take_back(lent, counts)
             raise
+        async with database.auth.lend(NOBODY) as lent:
+            if right:
+                await throttle.forgive(lent, counts)
+            else:
+                await record(lent, _refused(share), origin_of(request))
         if not right:
             raise Problem("UNAUTHENTICATED", WRONG, field=["password"])
-        async with database.auth.lend(NOBODY) as lent:
-            await throttle.forgive(lent, counts)
 
     def _form(self, request: Request, problem: Problem | None = None) -> Response:
         response = self._site.form(request, "shared_password.html", problem, here=request.url.path)
@@ -207,6 +213,23 @@ async def _object(session: ViewerSession) -> tuple[type[Any], Row] | None:
         if pages := await session.pages(model, "id", [id]):
             return model, pages[id][0]
     return None
+
+
+def _refused(share: OpenShare) -> Event:
+    """Return the event of a wrong password."""
+    assert share.viewer.id is not None  # noqa: S101 (it is that of the share)
+    assert share.viewer.shared is not None  # noqa: S101 (it is made with it)
+    return Event(
+        entity_type="Share",
+        entity_id=share.viewer.id,
+        action="refuse",
+        type=AuditEventType.ACCESS_DENIED,
+        description="A wrong password of a share was given.",
+        resource=ResourceType.SHARE,
+        severity=AuditSeverity.MEDIUM,
+        organization_id=share.viewer.shared.organization_id,
+        details={"reason": "password"},
+    )
 
 
 def _number(text: str) -> int:

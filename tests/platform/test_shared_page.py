@@ -124,6 +124,9 @@ async def test_a_password_is_asked_for_and_its_change_asks_again(world, browser,
     wrong = await give(browser, made.path, "another password")
     assert (wrong.status_code, "The password is wrong." in wrong.text) == (401, True)
     assert not browser.cookies.get("gateway-share")
+    refused = (await world.records(made.id))[-1]
+    assert (refused["action"], refused["event_type"]) == ("refuse", "access_denied")
+    assert "another password" not in str(dict(refused))
     right = await give(browser, made.path, PASSWORD)
     assert (right.status_code, right.headers["location"]) == (303, made.path)
     cookie = next(h for h in right.headers.get_list("set-cookie") if "gateway-share" in h)

@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from auth.credentials.shares import PREFIX
+from auth.credentials.identify import identify_again
+from auth.credentials.shares import PREFIX, identify
 from auth.credentials.tokens import is_token, new_token
 from tests.core.keys import make_key
 from tests.platform.sharing import (
@@ -189,6 +190,25 @@ async def test_a_share_ends_at_once(world):
     made = await share(world)
     await expire(world, made)
     assert await world.code("guest", SHARED) == "UNAUTHENTICATED"
+
+
+async def test_an_open_connection_ends_with_its_share(world, database, settings):
+    """Viewers of connections are identified again, without the key."""
+    made = await share(world)
+    viewer = await identify(database, settings, made.key)
+    assert await identify_again(viewer, database, settings) == viewer
+    change = {"id": made.id, "version": 1, "input": {"name": "Other"}}
+    await world.ask("owner", UPDATE, **change)
+    assert await identify_again(viewer, database, settings) == viewer
+    change = {"id": made.id, "version": 2, "input": {"password": PASSWORD}}
+    await world.ask("owner", UPDATE, **change)
+    assert await identify_again(viewer, database, settings) is None
+    for end in (expire, None):
+        made = await share(world)
+        viewer = await identify(database, settings, made.key)
+        assert viewer.expires_at == datetime.fromisoformat(made.row["expiresAt"])
+        await (end(world, made) if end else world.ask("owner", REVOKE, id=made.id))
+        assert await identify_again(viewer, database, settings) is None
 
 
 async def test_a_share_ends_with_its_document_and_returns_with_it(world):
