@@ -161,6 +161,27 @@ def token(
     typer.echo(people.token(_settings(), email, days, scope))
 
 
+@app.command()
+def listen(
+    endpoint: Annotated[str, typer.Argument(help="The ID of the webhook endpoint.")],
+    forward_to: Annotated[str, typer.Option(help="The URL on your machine to forward to.")],
+    url: Annotated[str, typer.Option(help="The URL of the gateway.")] = "http://127.0.0.1:8000",
+    token: Annotated[
+        str, typer.Option(envvar="API_TOKEN", help="A token or key with the scope `admin`.")
+    ] = "",
+    days: Annotated[
+        float, typer.Option(min=0, max=30, help="Replay the messages of so many days first.")
+    ] = 0,
+    secret: Annotated[
+        str | None, typer.Option(help="The secret to sign with. A new one is printed by default.")
+    ] = None,
+) -> None:
+    """Forward the messages of a webhook endpoint to a URL on this machine."""
+    from graph.commands import listen
+
+    listen.listen(url, token, endpoint, forward_to, days=days, secret=secret)
+
+
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="The CSV, ReqIF, ReqIFZ or JUnit XML file.")],

@@ -20,7 +20,7 @@ from tests.conftest import SECRET, TEMPLATE, dsn_of
 
 SERVERS = {"dev", "serve", "worker"}
 """Commands that end with their log; they have tests of their own."""
-WITHOUT = {"schema", "settings", "audit verify-export"}
+WITHOUT = {"schema", "settings", "audit verify-export", "listen"}
 """Commands without a database."""
 READERS = {"audit verify", "client list", "doctor", "jobs", "plan list", "webhooks list"}
 """Commands that only read, or report the fault themselves."""
