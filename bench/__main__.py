@@ -26,6 +26,7 @@ from bench import (
     moving,
     searching,
     tracing,
+    webhooks,
     workers,
 )
 from bench.database import Cluster, cluster
@@ -78,6 +79,7 @@ PARTS: dict[str, Part] = {
     "baselines": on_stand("Baselines", baselines.measure),
     "counting": on_stand("Statistics of 10,000 requirements, and numbers", counting.measure),
     "jobs": on_stand("Background jobs", jobs.measure),
+    "webhooks": on_stand("Webhooks", webhooks.measure),
     "tracing": on_stand("Trace links among 22,000 requirements", tracing.measure),
 }
 

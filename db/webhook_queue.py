@@ -33,6 +33,10 @@ SELECT c.endpoint_id, c.epoch, c.position, e.organization_id, e.project_id, e.ur
     e.former_secret, e.former_secret_expires_at, e.failing_since
 FROM ctx.claim_webhooks($1, $2, $3, $4) AS c JOIN webhook_endpoints AS e ON e.id = c.endpoint_id
 """
+LOAD = """
+SELECT (SELECT count(*) FROM webhook_workers) AS workers,
+    (SELECT count(*) FROM webhook_cursors WHERE worker_id IS NOT NULL) AS held
+"""
 HELD = "SELECT FROM webhook_cursors WHERE endpoint_id = $1 AND worker_id = $2 FOR UPDATE"
 COUNT = """
 SELECT count(*) FROM (SELECT FROM webhook_deliveries
@@ -223,6 +227,13 @@ async def claim(
     """
     rows = await connection.fetch(CLAIM, worker, head, most, failing)
     return [Endpoint(**dict(row)) for row in rows]
+
+
+async def load(connection: asyncpg.Connection) -> tuple[int, int]:
+    """Return the number of workers, and of endpoints that they hold."""
+    row = await connection.fetchrow(LOAD)
+    assert row is not None  # noqa: S101 (a SELECT without FROM is one row)
+    return row["workers"], row["held"]
 
 
 async def queued(connection: Lent, endpoint: UUID) -> int:

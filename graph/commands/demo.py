@@ -73,6 +73,6 @@ async def _create(at: Logins, settings: Settings) -> list[Account]:
 
     async with opened(at) as database:
         storage = storage_of(settings)
-        people = [Account(*account) for account in await create_demo(database, storage)]
+        people = [Account(*account) for account in await create_demo(database, storage, settings)]
         await storage.close()
         return people

@@ -15,6 +15,7 @@ from auth.credentials.tokens import new_token
 from auth.policy.scopes import scopes_beneath
 from auth.secret import digest
 from auth.session import Origin, Transaction, ViewerSession
+from auth.settings import AuthSettings
 from auth.viewer import Role
 from db.core.organizations import Organization, OrganizationMember, UserRoleType
 from db.core.projects import Project, ProjectRole, UserRole, Visibility
@@ -39,6 +40,7 @@ from db.requirements.requirements import (
 )
 from graph.demo.files import add_files
 from graph.demo.tests import add_tests
+from graph.demo.webhooks import add_webhook
 from graph.kit.storage import Storage
 from graph.platform.shares.creating import DEFAULT_LIFETIME, HINT_LENGTH
 from graph.requirements.quality.job import analyze_document
@@ -67,7 +69,9 @@ class Account(NamedTuple):
     role: str
 
 
-async def create_demo(database: Database, storage: Storage) -> list[Account]:
+async def create_demo(
+    database: Database, storage: Storage, settings: AuthSettings
+) -> list[Account]:
     """Create the parts of the demonstration that are missing, and set fresh passwords."""
     accounts = [await _account(database, name, role.value) for name, role in MEMBERS.items()]
     accounts.append(await _account(database, "outsider", "owner of another organization"))
@@ -78,6 +82,8 @@ async def create_demo(database: Database, storage: Storage) -> list[Account]:
         owner = await act_for("owner@demo.example", database)
         session = ViewerSession(database, owner, ORIGIN)
         await add_files(session, storage)
+        (organization,) = await session.rows(Organization, Organization.slug == "harbour-works")
+        await add_webhook(session, settings, organization.id)
         for document in await session.rows(Document):
             await analyze_document(database, document.id)
     return accounts

@@ -32,7 +32,7 @@ class Gateway:
 @pytest.fixture(scope="session")
 async def demo(database: Database, settings: Settings) -> dict[str, str]:
     """Return the demo data; its people's passwords by their addresses."""
-    accounts = await create_demo(database, storage_of(settings))
+    accounts = await create_demo(database, storage_of(settings), settings)
     return {account.email: account.password for account in accounts}
 
 

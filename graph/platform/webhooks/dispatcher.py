@@ -26,6 +26,8 @@ THROTTLE = 0.05
 """Seconds between two looks at least, however often it is woken."""
 MAX_ENDPOINTS, MAX_FAILING = 200, 50
 """Endpoints that one worker holds, at most, and those among them that have failed lately."""
+STEP = 8
+"""Endpoints that a worker holds, at most, beyond its share of those that all of them hold."""
 RECONNECT_DELAY = 0.5
 DRAIN = 5.0
 """Seconds that requests have to be answered when the dispatcher stops."""
@@ -109,10 +111,15 @@ class Dispatcher:
     async def _claim(self, connection: asyncpg.Connection, worker: UUID) -> None:
         failing = sum(1 for serving, _ in self._servings.values() if serving.fails)
         free = MAX_ENDPOINTS - len(self._servings)
+        self._shared.workers, held = await queue.load(connection)
+        if self._shared.workers > 1:
+            free = min(free, held // self._shared.workers + STEP - len(self._servings))
         if free <= 0:
             return
         head_position, room = self._shared.head.position, max(MAX_FAILING - failing, 0)
         claimed = await queue.claim(connection, worker, head_position, free, room)
+        if len(claimed) == free:
+            self._woken.set()  # there may be more
         for endpoint in claimed:
             serving = Serving(self._shared, endpoint)
             task = asyncio.create_task(serving.run())

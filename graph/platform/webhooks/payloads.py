@@ -1,6 +1,7 @@
 """The data of messages: who may read them, and the port by which selections are executed."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -9,6 +10,9 @@ from auth.viewer import Role, Viewer
 from db.feed.reading import Event
 from db.pool import NOBODY, Database
 from db.webhook_queue import Endpoint
+
+MAX_AGE = 0.5
+"""Seconds for which the rights of a service account are cached, as those of people are."""
 
 
 class Payloads(Protocol):
@@ -23,18 +27,31 @@ class Payloads(Protocol):
         """Return the body of a message for each event."""
 
 
-async def principal(database: Database, endpoint: Endpoint) -> Viewer | None:
-    """Return the viewer as whom messages are made; None if the service account is nobody now.
+class Principals:
+    """The viewers as whom messages are made, with the rights of half a second ago at most."""
 
-    An endpoint of a project reads nothing outside of it: its administrators may have no other role.
-    """
-    async with database.auth.lend(NOBODY) as lent:
-        viewer = await of_person(
-            lent, endpoint.service_account_id, endpoint.scopes, endpoint.organization_id
-        )
-    if viewer is None or endpoint.organization_id not in viewer.organizations:
-        return None
-    return viewer if endpoint.project_id is None else _only_in(viewer, endpoint)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[Hashable, tuple[float, Viewer | None]] = {}
+
+    async def of(self, endpoint: Endpoint) -> Viewer | None:
+        """Return the viewer of an endpoint; None if the service account is nobody now.
+
+        An endpoint of a project reads nothing outside of it: its administrators may have no other
+        role.
+        """
+        scopes = None if endpoint.scopes is None else tuple(endpoint.scopes)
+        key = (endpoint.service_account_id, scopes, endpoint.organization_id)
+        now = time.monotonic()
+        at, viewer = self._known.get(key, (now - MAX_AGE, None))
+        if now - at >= MAX_AGE:
+            async with self._database.auth.lend(NOBODY) as lent:
+                viewer = await of_person(lent, key[0], endpoint.scopes, endpoint.organization_id)
+            self._known = {k: v for k, v in self._known.items() if now - v[0] < MAX_AGE}
+            self._known[key] = now, viewer
+        if viewer is None or endpoint.organization_id not in viewer.organizations:
+            return None
+        return viewer if endpoint.project_id is None else _only_in(viewer, endpoint)
 
 
 def _only_in(viewer: Viewer, endpoint: Endpoint) -> Viewer:

@@ -31,7 +31,7 @@ from graph.platform.webhooks.events import (
     type_of,
 )
 from graph.platform.webhooks.metrics import WebhookMetrics
-from graph.platform.webhooks.payloads import Payloads, principal
+from graph.platform.webhooks.payloads import Payloads, Principals
 from graph.platform.webhooks.signing import SecretLost, secrets_of
 from graph.platform.webhooks.upkeep import DISABLED
 
@@ -43,8 +43,8 @@ BATCH_SIZE = 100
 """Messages that are read to be sent, by one statement."""
 CONCURRENCY = 8
 """Documents whose messages are sent to an endpoint at a time."""
-VIEWER_AGE = 0.5
-"""Seconds for which the rights of a service account are cached, as those of people are."""
+SLICE = 5.0
+"""Seconds after which an endpoint is given back, so that another worker may take it."""
 NO_ID = UUID(int=0)
 NO_HEAD = Head(0, NO_ID)
 PAUSE = 1.0
@@ -66,11 +66,16 @@ class Shared:
     disable_after: timedelta = timedelta(days=5)
     retry_delays: Sequence[float] = RETRY_DELAYS
     worker: UUID = NO_ID
+    workers: int = 1
+    """The workers that live."""
     head: Head = NO_HEAD
     is_alive: bool = True
     """False once the worker may have been taken for dead: nothing more is sent then."""
     statements: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Requests use the same connections: a few are left to them."""
+
+    def __post_init__(self) -> None:
+        self.principals = Principals(self.database)
 
 
 class Serving:
@@ -86,8 +91,7 @@ class Serving:
         self._woken = asyncio.Event()
         self._limit = 1 if endpoint.failing_since else CONCURRENCY
         self._line: Line | None = None
-        self._viewer: Viewer | None = None
-        self._viewer_at = -VIEWER_AGE
+        self._began = time.monotonic()
         self._disable: str | None = None
         self._secrets: list[str] = []
         self.is_stopping = False
@@ -135,6 +139,8 @@ class Serving:
         await self._store()  # what could not be stored before: it would be sent again
         while self._shared.is_alive:
             self._woken.clear()
+            if self._shared.workers > 1 and time.monotonic() - self._began >= SLICE:
+                self.is_stopping = True
             more = False
             if not (self.is_stopping or self._disable):
                 more = await self._read()
@@ -325,14 +331,11 @@ class Serving:
                 await enqueue(lent, jobs)
 
     async def _reader(self) -> Viewer | None:
-        """Return the principal, with the rights of half a second ago at most."""
-        if time.monotonic() - self._viewer_at >= VIEWER_AGE:
-            async with self._shared.statements:
-                self._viewer = await principal(self._shared.database, self._endpoint)
-            self._viewer_at = time.monotonic()
-            if self._viewer is None:
-                self._disable = NOBODY_READS
-        return self._viewer
+        """Return the principal, with its present rights; without one, disable the endpoint."""
+        viewer = await self._shared.principals.of(self._endpoint)
+        if viewer is None:
+            self._disable = NOBODY_READS
+        return viewer
 
 
 def _type_wanted(endpoint: Endpoint, event: Event) -> bool:

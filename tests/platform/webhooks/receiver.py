@@ -48,6 +48,8 @@ class Receiver:
     requests: list[Received] = field(default_factory=list)
     answer: Answer = field(default=lambda _: 204)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    is_kept: bool = True
+    """False to forget requests as soon as they are answered."""
 
     def types(self) -> list[str]:
         return [request.content["type"] for request in self.requests]
@@ -73,9 +75,10 @@ class Receiver:
                 status = self.answer(request)
                 if not isinstance(status, int):
                     status = await status
-                async with self.changed:
-                    self.requests.append(request)
-                    self.changed.notify_all()
+                if self.is_kept:
+                    async with self.changed:
+                        self.requests.append(request)
+                        self.changed.notify_all()
                 text = b"thank you"
                 writer.write(
                     b"HTTP/1.1 %d X\r\nX-Served-By: test\r\nContent-Length: %d\r\n\r\n%s"
