@@ -85,6 +85,8 @@ def lists_of(
     if rule.seen_with:
         other, _ = rule.seen_with
         names += lists_of(rules, other, other)
+    if model is not entity:  # a part is read with its whole, which may have a scope of its own
+        names += lists_of(rules, entity, entity)
     return names
 
 
