@@ -7,6 +7,7 @@ from db.base import Base
 from db.core import (
     billing,
     clients,
+    credits,
     idempotency,
     jobs,
     keys,

@@ -59,6 +59,7 @@ from graph.live.tasks import stop
 from graph.platform.files import storage_of
 from graph.platform.incoming import providers_of
 from graph.platform.jobs.metrics import JobMetrics
+from graph.platform.language_models.port import language_model_of, model_terms_of
 from graph.platform.webhooks.metrics import WebhookMetrics
 from graph.schema import schema
 from graph.settings import Settings, SettingsError
@@ -95,7 +96,8 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
     database.access_changed = viewers.clear
     audience = api_of(settings)
     outbox = Outbox(settings)
-    storage, views = storage_of(settings), ShareViews(database)
+    storage, terms = storage_of(settings), model_terms_of(settings)
+    views = ShareViews(database)
     metrics = Metrics(lambda: pool_use(database))
     operations = Operations(schema, settings, metrics, Refusals(database, settings), tracing)
     webhooks = Webhooks(database, settings, operations)
@@ -117,7 +119,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
     def context_of(viewer: Viewer, origin: Origin, began: Place | None = None) -> Context:
         views.asked(viewer, origin)
         session = ViewerSession(database, viewer, origin)
-        return Context(session, outbox, hub.presence, feed, began, storage, webhooks)
+        return Context(session, outbox, hub.presence, feed, began, storage, webhooks, terms)
 
     async def make_context(connection: HTTPConnection, origin: Origin) -> Context:
         began = feed.here()  # before rights are read, so that nothing later is told by them
@@ -239,7 +241,8 @@ def _work_beside(
 ) -> list["asyncio.Task[None]"]:
     """Start to run jobs and to send webhooks beside requests."""
     slots, days = settings.job_slots, settings.webhook_retention_days
-    worker = worker_of(database, slots, JobMetrics(metrics.registry), tracing, days, storage)
+    counted, model = JobMetrics(metrics.registry), language_model_of(settings)
+    worker = worker_of(database, slots, counted, tracing, days, storage, model)
     sent = WebhookMetrics(metrics.registry)
     dispatcher = dispatcher_of(webhooks, database, settings, sent)
     return [asyncio.create_task(each) for each in (worker.run(), dispatcher.run())]

@@ -10,14 +10,25 @@ from graph.platform.files import sweep
 from graph.platform.jobs import upkeep
 from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.jobs.worker import Worker
+from graph.platform.language_models import credits
+from graph.platform.language_models.port import LanguageModel
 from graph.platform.webhooks.upkeep import DELIVERY_DAYS, DISABLED, prune_of
 from graph.requirements import reminders
+from graph.requirements.enhancement import job as enhancement
 from graph.requirements.quality import job as quality
 
 if TYPE_CHECKING:
     from graph.tracing import Tracing
 
-KINDS = (*upkeep.KINDS, *incoming.KINDS, *reminders.KINDS, *quality.KINDS, DISABLED)
+KINDS = (
+    *upkeep.KINDS,
+    *incoming.KINDS,
+    *reminders.KINDS,
+    *quality.KINDS,
+    *credits.KINDS,
+    *enhancement.KINDS,
+    DISABLED,
+)
 
 
 def worker_of(
@@ -27,11 +38,18 @@ def worker_of(
     tracing: "Tracing | None" = None,
     delivery_days: int = DELIVERY_DAYS,
     storage: Storage | None = None,
+    language_model: LanguageModel | None = None,
 ) -> Worker:
     """Return the worker of one process, which runs this number of jobs at a time.
 
     Deliveries of webhooks are deleted after `delivery_days`. The `storage` is swept, if given.
     """
     swept = () if storage is None else (sweep.kind_of(storage),)
-    kinds = (*KINDS, prune_of(delivery_days), *swept)
-    return Worker(database, kinds, slots=slots, metrics=metrics, tracing=tracing)
+    return Worker(
+        database,
+        (*KINDS, prune_of(delivery_days), *swept),
+        slots=slots,
+        metrics=metrics,
+        tracing=tracing,
+        language_model=language_model,
+    )

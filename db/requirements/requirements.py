@@ -95,6 +95,7 @@ class Requirement(Searchable, InDocument, kw_only=True):
         parents=("block_id",),
         trash=Trash.PURGED,
         ordered_in="document_id",
+        derived=("enhancement", "enhanced_requirement"),
         content=("name", "description", "format", "level", "original_requirement", "properties"),
     )
 
@@ -111,6 +112,8 @@ class Requirement(Searchable, InDocument, kw_only=True):
     original_requirement: Mapped[Lines | None] = mapped_column(default=None)
     enhanced_requirement: Mapped[str | None] = mapped_column(default=None)
     ai_analysis: Mapped[dict[str, Any]] = json_object()
+    enhancement: Mapped[dict[str, Any]] = json_object()
+    """The state and origin of the proposal in `enhanced_requirement`; empty for none."""
     properties: Mapped[dict[str, Any]] = json_object()
 
     __table_args__ = (
@@ -131,7 +134,7 @@ class Requirement(Searchable, InDocument, kw_only=True):
         *not_blank(),
         *not_blank("external_id"),
         finite(),
-        *json_objects("ai_analysis", "properties"),
+        *json_objects("ai_analysis", "enhancement", "properties"),
         unique_live(
             "requirements",
             "organization_id",

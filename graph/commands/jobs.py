@@ -18,6 +18,7 @@ from graph.logs import set_up
 from graph.platform.files import storage_of
 from graph.platform.files.sweep import is_reached
 from graph.platform.jobs.metrics import JobMetrics
+from graph.platform.language_models.port import language_model_of
 from graph.platform.webhooks.metrics import WebhookMetrics
 from graph.schema import schema
 from graph.server_secret import with_secret
@@ -51,7 +52,8 @@ async def _work(
     async with database_of(settings, tracing=tracing) as database:
         days = settings.webhook_retention_days
         storage = storage_of(settings) if is_reached(settings) else None
-        worker = worker_of(database, slots, metrics, tracing, days, storage)
+        model = language_model_of(settings)
+        worker = worker_of(database, slots, metrics, tracing, days, storage, model)
         webhooks = Webhooks(database, settings, Operations(schema, settings))
         sender = WebhookMetrics(metrics.registry)
         dispatcher = dispatcher_of(webhooks, database, settings, sender)

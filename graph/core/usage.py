@@ -39,6 +39,10 @@ class OrganizationUsage:
     storage: UsageLimit = strawberry.field(
         description="The storage that baselines and files use, in bytes."
     )
+    credits: UsageLimit | None = strawberry.field(
+        description="The credits that were used or are reserved for the language model in this"
+        " calendar month (UTC); null if the gateway has none."
+    )
 
 
 async def _usage(root: strawberry.Parent[Any], info: Info) -> OrganizationUsage | None:
@@ -53,12 +57,13 @@ async def _usage(root: strawberry.Parent[Any], info: Info) -> OrganizationUsage 
     row = await info.context.loader("usage", batch).load(root.id)
     if row is None:
         return None
-    plan = BillingPlan(row.billing_plan)
+    plan, terms = BillingPlan(row.billing_plan), info.context.model_terms
     return OrganizationUsage(
         members=_used(row.member_count, most_members(plan, row.max_members)),
         projects=_used(row.project_count, PLANS[plan].projects),
         monthly_requests=_used(row.request_count, most_requests(plan, row.max_monthly_requests)),
         storage=_used(row.storage_used, PLANS[plan].storage),
+        credits=_used(row.used_credits, terms.monthly_credits) if terms else None,
     )
 
 

@@ -22,6 +22,7 @@ from auth.viewer import Viewer
 from db.base import Entity
 from db.problem import Problem
 from graph.kit.feed import Feed, Place
+from graph.kit.model_terms import ModelTerms
 from graph.kit.presence import Presence
 from graph.kit.storage import Storage
 from graph.kit.webhooks import Webhooks
@@ -53,9 +54,12 @@ class Context:
         began: Place | None = None,
         storage: Storage | None = None,
         webhooks: Webhooks | None = None,
+        model_terms: ModelTerms | None = None,
     ) -> None:
         self.session, self.outbox, self.presence = session, outbox, presence
         self._feed, self._storage, self._webhooks = feed, storage, webhooks
+        self.model_terms = model_terms
+        """The terms of the language model; None if the gateway has none."""
         self._began = began or (feed.here() if feed else None)
         self.spend: Callable[[int], None] = _free
         """Takes further cost from what the viewer may ask for. Raises RATE_LIMITED."""

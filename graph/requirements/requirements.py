@@ -71,7 +71,9 @@ class Requirement(Authored, Node):
     position: float = described("The position of the requirement in its document.")
     tags: list[str] = described("The tags of the requirement.")
     original_requirement: str | None = described("The wording of the requirement in its source.")
-    enhanced_requirement: str | None = described("The wording that an analysis has proposed.")
+    enhanced_requirement: str | None = described(
+        "The wording that a language model or a client has proposed; `enhancement` has its state."
+    )
     properties: JSON = described("The custom properties of the requirement, by name.")
     organization_id: UUID = described("The ID of the organization of the requirement.")
     project_id: UUID = described("The ID of the project of the requirement.")

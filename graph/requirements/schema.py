@@ -35,6 +35,7 @@ from graph.requirements import (
 )
 from graph.requirements.change_sets import mutations as change_set_mutations
 from graph.requirements.change_sets import types as change_sets
+from graph.requirements.enhancement import types as enhancement
 from graph.requirements.quality import settings as quality_settings
 from graph.requirements.quality import types as quality_types  # noqa: F401 (it extends types)
 
@@ -95,6 +96,7 @@ class Mutation(
     results_import.Mutation,
     numbering.Mutation,
     quality_settings.Mutation,
+    enhancement.Mutation,
     linking.Mutation,
     properties.Mutation,
     columns.Mutation,

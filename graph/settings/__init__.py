@@ -16,6 +16,7 @@ from graph.settings.conflicts import conflicts
 from graph.settings.database import DatabaseSettings
 from graph.settings.files import FileSettings
 from graph.settings.incoming import IncomingSettings
+from graph.settings.language_models import LanguageModelSettings
 from graph.settings.limits import LimitSettings
 from graph.settings.live import LiveSettings
 from graph.settings.outbound import OutboundSettings
@@ -35,6 +36,7 @@ class Settings(
     AccountSettings,
     OutboundSettings,
     LiveSettings,
+    LanguageModelSettings,
     FileSettings,
     LimitSettings,
     DatabaseSettings,

@@ -29,6 +29,7 @@ AT_MOST = {
 """Settings that have no effect beyond so many times another one."""
 OF_THE_DATABASE = ("auth_database_url", "owner_database_url", "database_logins")
 
+OF_THE_MODEL = ("language_model_key", "language_model_name")
 OF_THE_BUCKET = ("s3_endpoint", "s3_access_key", "s3_secret_key")
 
 
@@ -42,10 +43,14 @@ def conflicts(values: Mapping[str, Any], given: Iterable[str]) -> Iterator[str]:
                 yield f"{name.upper()} has no effect beyond {most}, because of {other.upper()}"
         if name in OF_THE_DATABASE and values[name] and not values["database_url"]:
             yield f"{name.upper()} has no effect without DATABASE_URL"
+        if name in OF_THE_MODEL and values[name] and not values["language_model_url"]:
+            yield f"{name.upper()} has no effect without LANGUAGE_MODEL_URL"
         if name in OF_THE_BUCKET and values[name] and not values["s3_bucket"]:
             yield f"{name.upper()} has no effect without S3_BUCKET"
     if values["s3_bucket"] and not (values["s3_access_key"] and values["s3_secret_key"]):
         yield "S3_BUCKET needs S3_ACCESS_KEY and S3_SECRET_KEY"
+    if values["language_model_url"] and not values["language_model_name"]:
+        yield "LANGUAGE_MODEL_URL needs LANGUAGE_MODEL_NAME"
     is_open = values["gateway_env"] == "production" and values["sign_up"] in ("open", "approval")
     if is_open and values["smtp_url"] is None:
         yield f"SIGN_UP={values['sign_up']} sends mail: set SMTP_URL"

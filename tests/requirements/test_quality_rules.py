@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from graph.requirements.quality.analysis import MAX_FINDINGS, Profile, analyze, keys_of
-from graph.requirements.quality.duplicates import THRESHOLD, duplicates, trigrams
+from graph.requirements.quality.duplicates import THRESHOLD, Corpus, trigrams
 from graph.requirements.quality.ears import EarsPattern, ears_pattern
 from graph.requirements.quality.rules import (
     MAX_TEXT_LENGTH,
@@ -140,12 +140,12 @@ def test_duplicates_are_the_pairs_that_a_comparison_of_all_finds():
         for other in sets
         if one != other and len(sets[one] & sets[other]) >= THRESHOLD * len(sets[one] | sets[other])
     }
-    pairs = duplicates(texts, texts)
+    pairs = Corpus(texts).pairs(texts)
     named = {(one, other) for one, others in pairs.items() for other in others}
     assert named <= expected
     assert all(len(others) <= 10 for others in pairs.values())
     assert {one for one, _ in expected} == set(pairs)
-    some = duplicates(texts, ["3a"])
+    some = Corpus(texts).pairs(["3a"])
     assert {other for one, other in expected if one == "3a"} >= set(some["3a"])
     assert all("3a" in some[other] for other in some["3a"])
 
@@ -155,6 +155,6 @@ def test_many_texts_that_are_alike_are_compared_in_bounded_time():
         str(n): f"The shuttle shall stop at pier {n} within 12 m of the edge." for n in range(5000)
     }
     began = time.process_time()
-    pairs = duplicates(texts, list(texts)[:500])
+    pairs = Corpus(texts).pairs(list(texts)[:500])
     assert time.process_time() - began < 20
     assert all(len(others) <= 10 for others in pairs.values())

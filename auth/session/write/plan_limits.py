@@ -222,4 +222,5 @@ def usage() -> Select[tuple[Any, ...]]:
         projects.label("project_count"),
         requests.label("request_count"),
         Organization.storage_used,
+        func.ctx.used_credits(Organization.id, type_=BigInteger).label("used_credits"),
     ).where(Organization.id == any_(IDS))

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from auth.credentials.grants import of_person
@@ -12,6 +12,9 @@ from db import job_queue
 from db.job_queue import Claimed
 from db.pool import NOBODY, Database
 from graph.platform.jobs.kinds import JobFailed
+
+if TYPE_CHECKING:
+    from graph.platform.language_models.port import LanguageModel
 
 STEP = 0.05
 """The least progress that is stored, of 1: each step is an event for those who follow the job."""
@@ -25,23 +28,32 @@ class LeaseLost(Exception):
 class Run:
     """An attempt to do a job, as its handler sees it."""
 
-    def __init__(self, database: Database, job: Claimed, session: ViewerSession | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        job: Claimed,
+        session: ViewerSession | None,
+        language_model: "LanguageModel | None" = None,
+    ) -> None:
         self.database, self.job, self._session = database, job, session
+        self.language_model = language_model
         self.result: Mapping[str, Any] | None = None
         self.is_complete = False
         self._reported = 0.0
 
     @classmethod
-    async def begin(cls, database: Database, job: Claimed) -> "Run":
+    async def begin(
+        cls, database: Database, job: Claimed, language_model: "LanguageModel | None" = None
+    ) -> "Run":
         """Return the run, with the rights that the principal has now. Raises JobFailed."""
         if job.user_id is None or job.organization_id is None:
-            return cls(database, job, None)
+            return cls(database, job, None, language_model)
         async with database.auth.lend(NOBODY) as lent:
             viewer = await of_person(lent, job.user_id, job.scopes, job.organization_id)
         if viewer is None or job.organization_id not in viewer.organizations:
             raise JobFailed("The user as whom the job runs is no active member any more.")
         origin = Origin(request_id=f"job {job.id}", source="jobs")
-        return cls(database, job, ViewerSession(database, viewer, origin))
+        return cls(database, job, ViewerSession(database, viewer, origin), language_model)
 
     @property
     def payload(self) -> Mapping[str, Any]:

@@ -24,6 +24,7 @@ from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.jobs.run import LeaseLost, Run
 
 if TYPE_CHECKING:
+    from graph.platform.language_models.port import LanguageModel
     from graph.tracing import Tracing
 
 log = structlog.get_logger(__name__)
@@ -63,6 +64,7 @@ class Worker:
         slots: int = 4,
         metrics: JobMetrics | None = None,
         tracing: "Tracing | None" = None,
+        language_model: "LanguageModel | None" = None,
         lease: timedelta = LEASE,
         poll: float = POLL,
     ) -> None:
@@ -70,6 +72,7 @@ class Worker:
         self._kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._metrics, self._tracing = metrics or JobMetrics(), tracing
+        self._language_model = language_model
         self._running: dict[UUID, _Running] = {}
         self._turn = job_queue.FIRST
         """The tenant that was served last; the next claim begins behind it."""
@@ -187,7 +190,7 @@ class Worker:
     async def _attempt(self, kind: Kind, job: Claimed) -> str:
         try:
             async with asyncio.timeout(kind.timeout) as limit:
-                run = await Run.begin(self._database, job)
+                run = await Run.begin(self._database, job, self._language_model)
                 result = await kind.handler(run)
             if not run.is_complete:
                 async with self._database.auth.lend(NOBODY) as lent:

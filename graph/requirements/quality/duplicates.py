@@ -36,38 +36,56 @@ def trigrams(text: str) -> frozenset[str]:
     return frozenset(word[i : i + 3] for word in padded for i in range(len(word) - 2))
 
 
-def duplicates(texts: Mapping[str, str], changed: Iterable[str]) -> Pairs:
-    """Return the pairs of which at least one text is `changed`, at most ten for each ID."""
-    sets = {id: found for id, text in texts.items() if (found := trigrams(text))}
-    asked = [id for id in changed if id in sets]
-    counts = Counter(trigram for found in sets.values() for trigram in found) if asked else {}
-    rare: dict[str, list[str]] = defaultdict(list)
-    for id in asked:
-        ordered = sorted(sets[id], key=lambda trigram: (counts[trigram], trigram))
-        prefix = len(ordered) - ceil(THRESHOLD * len(ordered)) + 1
-        for trigram in ordered[:prefix]:
-            rare[trigram].append(id)
-    pairs: Pairs = defaultdict(dict)
-    left = MAX_COMPARISONS
-    for other, found in sets.items():
-        if left <= 0:
-            break
-        near = {id for trigram in rare.keys() & found for id in rare[trigram]}
-        near.discard(other)
-        for id in sorted(near):
-            if len(pairs[id]) >= MAX_DUPLICATES or other in pairs[id]:
-                continue
-            left -= 1
-            similarity = _similarity(sets[id], found)
-            if similarity >= THRESHOLD:
-                pairs[id][other] = similarity
-                if len(pairs[other]) < MAX_DUPLICATES:
-                    pairs[other][id] = similarity
+class Corpus:
+    """The texts of one document, to compare some of them with all."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        """Split the texts, by ID, into trigrams."""
+        self._trigrams: dict[str, tuple[str, ...]] = {}
+        self._counts: Counter[str] = Counter()
+        known: dict[str, str] = {}  # so that each trigram is in memory once
+        for id, text in texts.items():
+            if found := trigrams(text):
+                self._trigrams[id] = tuple(known.setdefault(one, one) for one in found)
+                self._counts.update(self._trigrams[id])
+
+    def pairs(self, changed: Iterable[str]) -> Pairs:
+        """Return the pairs of which at least one text is `changed`, at most ten for each ID."""
+        rare: dict[str, list[str]] = defaultdict(list)
+        for id in changed:
+            for trigram in self._rarest(id):
+                rare[trigram].append(id)
+        pairs: Pairs = defaultdict(dict)
+        left = MAX_COMPARISONS
+        for other, found in self._trigrams.items():
+            near = {id for trigram in found if trigram in rare for id in rare[trigram]}
+            near.discard(other)
+            for id in sorted(near):
+                if len(pairs[id]) >= MAX_DUPLICATES or other in pairs[id]:
+                    continue
+                left -= 1
+                if left < 0:
+                    return _filled(pairs)
+                similarity = self._similarity(id, other)
+                if similarity >= THRESHOLD:
+                    pairs[id][other] = similarity
+                    if len(pairs[other]) < MAX_DUPLICATES:
+                        pairs[other][id] = similarity
+        return _filled(pairs)
+
+    def _rarest(self, id: str) -> list[str]:
+        """Return the rarest trigrams of a text, of which a duplicate has at least one."""
+        counts = self._counts
+        ordered = sorted(self._trigrams.get(id, ()), key=lambda one: (counts[one], one))
+        return ordered[: len(ordered) - ceil(THRESHOLD * len(ordered)) + 1]
+
+    def _similarity(self, one: str, other: str) -> float:
+        first, second = self._trigrams[one], self._trigrams[other]
+        if min(len(first), len(second)) < THRESHOLD * max(len(first), len(second)):
+            return 0.0
+        both = len(set(first).intersection(second))
+        return both / (len(first) + len(second) - both)
+
+
+def _filled(pairs: Pairs) -> Pairs:
     return {id: found for id, found in pairs.items() if found}
-
-
-def _similarity(one: frozenset[str], other: frozenset[str]) -> float:
-    if min(len(one), len(other)) < THRESHOLD * max(len(one), len(other)):
-        return 0.0
-    both = len(one & other)
-    return both / (len(one) + len(other) - both)

@@ -14,7 +14,7 @@ from db.pool import Database
 from graph.platform.jobs.kinds import Kind, Result
 from graph.platform.jobs.run import Run
 from graph.requirements.quality.analysis import Profile, analyze, keys_of
-from graph.requirements.quality.duplicates import MAX_COMPARED_LENGTH, Pairs, duplicates
+from graph.requirements.quality.duplicates import MAX_COMPARED_LENGTH, Corpus, Pairs
 from graph.requirements.quality.rules import MAX_TEXT_LENGTH, QualityRule, Statement
 from graph.requirements.sql.quality import (
     Analyzed,
@@ -29,7 +29,7 @@ from graph.requirements.sql.quality import (
 
 EVERY = timedelta(seconds=5)
 """The time between two passes: changes within it are analyzed together."""
-BATCH_SIZE = 500
+BATCH_SIZE = 250
 """Requirements that are analyzed together."""
 MAX_DOCUMENTS = 100
 """Documents that one statement looks for."""
@@ -67,24 +67,29 @@ async def analyze_stale(database: Database) -> int:
 
 async def analyze_document(database: Database, document: UUID, end: float = inf) -> int:
     """Analyze what has changed in a document, until `time.monotonic` is at the end."""
-    total = 0
+    total, corpus = 0, None
     while texts := await stale_texts(database, document, BATCH_SIZE):
-        stored = await _analyze_texts(database, document, texts)
+        profile = Profile.of(texts[0].settings)
+        if corpus is None and QualityRule.DUPLICATE in profile.severities:
+            beside = await texts_beside(database, document, MAX_COMPARED_LENGTH, MAX_BESIDE)
+            corpus = await asyncio.to_thread(Corpus, beside)
+        stored = await _analyze_texts(database, texts, profile, corpus)
         total += stored
         if not stored or len(texts) < BATCH_SIZE or time.monotonic() > end:
             break
     return total
 
 
-async def _analyze_texts(database: Database, document: UUID, texts: Sequence[Text]) -> int:
-    """Analyze requirements of one document, and those whose duplicates change by it."""
-    profile = Profile.of(texts[0].settings)
+async def _analyze_texts(
+    database: Database, texts: Sequence[Text], profile: Profile, corpus: Corpus | None
+) -> int:
+    """Analyze requirements of one document, and those whose duplicates change by it.
+
+    Texts that were written after the corpus was read are stale, and analyzed once more.
+    """
     ids = {text.id for text in texts}
-    pairs: Pairs = {}
-    if QualityRule.DUPLICATE in profile.severities:
-        beside = await texts_beside(database, document, MAX_COMPARED_LENGTH, MAX_BESIDE)
-        changed = [text.id for text in texts if not text.is_deleted]
-        pairs = await asyncio.to_thread(duplicates, beside, changed)
+    changed = [text.id for text in texts if not text.is_deleted]
+    pairs: Pairs = await asyncio.to_thread(corpus.pairs, changed) if corpus else {}
     neighbors = {id for text in texts for id in named_duplicates(text.analysis)} | pairs.keys()
     others = await texts_of(database, sorted(neighbors - ids)) if neighbors - ids else []
     analyzed = await asyncio.to_thread(_analyzed, profile, texts, others, pairs)

@@ -45,6 +45,9 @@ Rows = Callable[..., FromClause]
 LEFT = frozenset({"deleted_at", "deleted_by"})
 """Columns that are null in every row that is not deleted."""
 
+UNFROZEN = frozenset({"enhancement"})
+"""JSON objects that are no part of a baseline: proposals, which change nothing."""
+
 PARENT = {model: model.traits.parents[0] for model in FROZEN if model.traits.parents}
 """The column that names the block in which a row stands."""
 
@@ -127,7 +130,7 @@ def _items(model: type[Entity], table: FromClause, at: FromClause) -> Select[*tu
     data: list[Any] = []
     for attribute in inspect(model).column_attrs:
         name = attribute.columns[0].name
-        if name not in LEFT:
+        if name not in LEFT | UNFROZEN:
             value = literal_column("'{}'::jsonb") if name in UNRECORDED else table.c[attribute.key]
             data += literal_column(f"'{name}'"), value
     nothing = cast(null(), Uuid)

@@ -26,7 +26,7 @@ from db.fields import GENERATED, PRESENT_ONLY
 from db.functions import sort_key
 from db.requirements.baselines import FROZEN
 from db.requirements.documents import Block, Document
-from graph.requirements.sql.baseline_contents import ITEMS, LEFT, PARENT
+from graph.requirements.sql.baseline_contents import ITEMS, LEFT, PARENT, UNFROZEN
 
 KEPT = ("organization_id", "project_id", "document_id", "position")
 """Columns that items have of their own, so that their indexes serve filters and orders."""
@@ -84,6 +84,8 @@ def _relation(model: Any) -> CTE:
     if model in PARENT:
         own[PARENT[model]] = item.c.parent_id
     own |= {name: cast(null(), table.c[name].type) for name in LEFT}
+    nothing: Any = literal_column("'{}'::jsonb")
+    own |= dict.fromkeys(UNFROZEN & set(table.c.keys()), nothing)
     names = [column.name for column in table.columns if column.name not in PRESENT_ONLY]
     own |= {name: sort_key(row.c[name.removesuffix("_order")]) for name in GENERATED & set(names)}
     rows = select(*(own.get(name, row.c[name]).label(name) for name in names)).where(

@@ -17,6 +17,7 @@ WITH RECURSIVE requirements AS
       CASE WHEN later.old ? 'original_requirement' THEN p.original_requirement ELSE r.original_requirement END AS original_requirement,
       CASE WHEN later.old ? 'enhanced_requirement' THEN p.enhanced_requirement ELSE r.enhanced_requirement END AS enhanced_requirement,
       '{}'::jsonb AS ai_analysis,
+      CASE WHEN later.old ? 'enhancement' THEN p.enhancement ELSE r.enhancement END AS enhancement,
       CASE WHEN later.old ? 'properties' THEN p.properties ELSE r.properties END AS properties,
       coalesce(later.version, r.version) AS version, r.created_at AS created_at,
       r.created_by AS created_by,

@@ -1,0 +1,28 @@
+"""What a use of the language model costs, for those who begin one."""
+
+from dataclasses import dataclass
+from math import ceil
+
+PROMPT_TOKENS = 2_000
+"""Tokens of instructions and of the form of an answer, at most."""
+ASKED = 2
+"""Times that the model is asked at most: a second time if its answer is invalid."""
+
+
+@dataclass(frozen=True)
+class ModelTerms:
+    """The name of the model, and its price in credits."""
+
+    name: str
+    max_tokens: int
+    credits_per_1000_tokens: int
+    monthly_credits: int
+
+    def price(self, tokens: int) -> int:
+        """Return the credits that tokens cost, rounded up."""
+        return ceil(tokens * self.credits_per_1000_tokens / 1000)
+
+    def most(self, text: str) -> int:
+        """Return the credits that a use with this text can cost: a token is a byte or more."""
+        tokens = len(text.encode()) + PROMPT_TOKENS + self.max_tokens
+        return self.price(ASKED * tokens)
