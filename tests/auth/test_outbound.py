@@ -176,3 +176,38 @@ async def test_the_certificate_is_that_of_the_name_although_the_connection_is_pi
         assert answer.status == 200
         with pytest.raises(UnreachableError, match="ConnectError"):
             await outbound.fetch("GET", f"https://other.example:{port}/shown")
+
+
+async def test_a_line_follows_no_redirect_and_reads_the_beginning_of_an_answer():
+    outbound = Outbound(HERE, insecure=True, resolve=names(hooks_example=["127.0.0.1"]))
+    requests = []
+
+    def counting(url: str) -> Starlette:
+        async def shown(request):
+            requests.append((request.client.port, request.headers["host"], await request.body()))
+            return Response(b"a" * 2_000_000)
+
+        on = RedirectResponse("/shown", 307)
+        return Starlette(
+            routes=[
+                Route("/shown", shown, methods=["POST"]),
+                Route("/on", lambda _: on, methods=["POST"]),
+            ]
+        )
+
+    async with served(counting) as address:
+        base = address.replace("127.0.0.1", "hooks.example")
+        host = base.removeprefix("http://")
+        moved = outbound.line(f"{base}/on", connections=1)
+        assert (await moved.post({}, b"{}")).status == 307
+        assert (await moved.post({}, b"{}")).status == 307
+        await moved.close()
+        assert requests == []
+        line = outbound.line(f"{base}/shown", connections=1)
+        answer = await line.post({}, b"{}")
+        assert len(answer.body) == 1_000_000, "the beginning of a long answer"
+        assert requests[0][1:] == (host, b"{}")
+        await line.close()
+    inside = Outbound(HERE, insecure=True, resolve=names(hooks_example=["10.0.0.1"]))
+    with pytest.raises(Problem):
+        await inside.line(f"{base}/shown", connections=1).post({}, b"{}")
