@@ -251,6 +251,7 @@ async def test_no_function_reaches_another_tenant_whatever_it_is_given(
                 "text[]": [["requirements"], ["a"], ["free"]],
                 "bigint[]": [[10**9]],
                 "integer": [9],
+                "bigint": [10**9],
                 "double precision": [0.5],
                 "interval": [timedelta(seconds=1)],
                 "boolean": [True],
