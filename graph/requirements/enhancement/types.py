@@ -140,6 +140,7 @@ class Mutation:
         RequirementEnhancePayload,
         "Ask a language model for a better wording of a requirement. A job stores it as a proposal."
         " `NOT_ENABLED` if the gateway has no language model, `LIMIT_REACHED` without credits.",
+        scope="requirements:write",
     )
     requirement_enhancement_accept = mutation(
         requirement_enhancement_accept,
