@@ -179,7 +179,7 @@ class Due:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What has become of a message: of an attempt to send it, if there is an `entry` for the log.
+    """The outcome of a message: of an attempt to send it, if there is an `entry` for the log.
 
     One that is `queued` is tried again after `again_in` seconds.
     """

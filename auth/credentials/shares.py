@@ -57,7 +57,7 @@ OPENINGS = {
     # Beneath a baseline's own ID there is nothing; its rows are open to guests in its past.
     "baseline_id": Opening("baseline_id", Role.VIEWER, held=True),
 }
-"""How each kind of object is opened, by the column of the share that names it."""
+"""The way in which each kind of object is opened, by the column of the share that names it."""
 
 
 @dataclass(frozen=True)

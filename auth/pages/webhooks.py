@@ -26,7 +26,7 @@ from db.problem import Problem
 
 WEBHOOKS = "/webhooks"
 MAX_ENDPOINTS, MAX_DELIVERIES = 200, 50
-"""What a page lists, at most."""
+"""The maximum number of endpoints and of deliveries on a page."""
 NEWS = {
     "pinged": "A test message is sent. Reload the page to see the answer.",
     "replayed": "The message is sent again. Reload the page to see the answer.",

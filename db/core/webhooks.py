@@ -213,7 +213,7 @@ class WebhookWorker(Base, kw_only=True):
 
 
 class WebhookCursor(Base, kw_only=True):
-    """How far an endpoint has read the feed, when it is due, and which worker sends to it.
+    """The position of an endpoint in the feed, when it is due, and which worker sends to it.
 
     A trigger creates it with the endpoint, at the newest position of the feed.
     """

@@ -1,4 +1,4 @@
-"""What a use of the language model costs, for those who begin one."""
+"""The cost of using the language model, for those who begin to."""
 
 from dataclasses import dataclass
 from math import ceil

@@ -8,7 +8,7 @@ Field = Sequence[str | int]
 
 
 class Webhooks(Protocol):
-    """What mutations of webhook endpoints need of the gateway's settings and schema."""
+    """The settings and the schema that mutations of webhook endpoints need."""
 
     def sealed(self, endpoint: UUID, secret: str) -> bytes:
         """Return the secret encrypted for its endpoint."""

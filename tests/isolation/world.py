@@ -50,7 +50,7 @@ SERVERS = {"ours": "our server", "theirs": "their server", "dissolved": "dissolv
 """The service account of each tenant, which is a member there."""
 
 SHARES = {"share of a document": "private", "share of a baseline": "restricted"}
-"""Whoever has the address of one of our shares, and the project whose share it is."""
+"""The viewer who has the address of a share of the world, and the project of the share."""
 
 OPENED = {
     "private": {"documents", "blocks", "requirements", "columns", "properties"},

@@ -302,6 +302,7 @@ async def test_a_password_is_asked_for_before_the_key_opens_anything(world):
         ("expiresAt", "2020-01-01T00:00:00+00:00"),
         ("expiresAt", (datetime.now(UTC) + timedelta(days=400)).isoformat()),
     ],
+    ids=["a common password", "no name", "the past", "after more than a year"],
 )
 async def test_bad_input_is_refused_with_its_path(world, field, value):
     with pytest.raises(Refused) as refused:

@@ -1,4 +1,4 @@
-"""Whatever is proposed and changed meanwhile: conflicts are overlaps, and reversals restore."""
+"""Random proposals and changes of others: conflicts are overlaps, and reversals restore."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings

@@ -28,7 +28,7 @@ class Unverified(Exception):
 
 @dataclass(frozen=True)
 class Named:
-    """What tells an event from others."""
+    """The columns by which an event is told from others."""
 
     external_id: Any
     event_type: Any

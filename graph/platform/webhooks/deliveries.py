@@ -26,7 +26,7 @@ from graph.platform.webhooks.endpoints import WebhookEndpoint
 MAX_REPLAYED = 10_000
 """Deliveries that one mutation repeats."""
 CONTENT = {SCOPE: "admin"}
-"""What is sent may have more in it than the scopes of a token allow."""
+"""The scope for contents, which may have more in them than other scopes allow."""
 
 describe_enum(
     WebhookDeliveryStatus,

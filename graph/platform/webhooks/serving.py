@@ -56,7 +56,7 @@ SECRET_CHANGED = "The secret cannot be decrypted, because GATEWAY_SECRET was cha
 
 @dataclass
 class Shared:
-    """What all endpoints of one worker share."""
+    """The settings, clients and limits that all endpoints of one worker share."""
 
     database: Database
     settings: AuthSettings

@@ -36,7 +36,7 @@ class Profile:
 
     language: QualityLanguage
     severities: Mapping[QualityRule, QualitySeverity]
-    """Those of the enabled rules."""
+    """Return the findings of the enabled rules."""
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Profile":

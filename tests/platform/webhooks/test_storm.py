@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.storm, pytest.mark.processes]
 
 LIMIT, LIMIT_FULL = 240, 1800
 FLAPPING, HANGING, FAILING = range(3)
-"""What is wrong with an endpoint, by the last digit of its number; the others are healthy."""
+"""The fault of an endpoint, by the last digit of its number; the others are healthy."""
 DOCUMENTS = 10
 """Documents of each endpoint."""
 EVENTS = """
