@@ -104,11 +104,17 @@ WHERE id = $1 AND ($2 AND (failing_since IS NOT NULL OR last_success_at IS NULL
 """
 FAILING = "SELECT failing_since < now() - $2::interval FROM webhook_endpoints WHERE id = $1"
 LET_GO = """
-UPDATE webhook_cursors SET worker_id = NULL, due_at = coalesce((
+UPDATE webhook_cursors SET worker_id = NULL, position = $2, epoch = $3, due_at = coalesce((
     SELECT min(d.due_at) FROM webhook_deliveries AS d
     WHERE d.endpoint_id = $1 AND d.status = 'queued'), 'infinity')
 WHERE endpoint_id = $1
 """
+STREAMS = """
+SELECT DISTINCT organization_id, project_id FROM feed_events
+WHERE position > $1 AND position <= $2
+"""
+# Rows are locked in one order: the endpoint, as by whoever updates it, and then the cursor.
+LOCK = "SELECT FROM webhook_endpoints WHERE id = $1 FOR NO KEY UPDATE"
 ADMINISTRATORS = """
 SELECT m.user_id, e.version, e.organization_id FROM webhook_endpoints AS e
 JOIN organization_members AS m ON m.organization_id = e.organization_id
@@ -236,6 +242,12 @@ async def load(connection: asyncpg.Connection) -> tuple[int, int]:
     return row["workers"], row["held"]
 
 
+async def streams(connection: asyncpg.Connection, after: int, up_to: int) -> set[UUID]:
+    """Return the organizations and projects with events after one position, up to another."""
+    rows = await connection.fetch(STREAMS, after, up_to)
+    return {id for row in rows for id in row if id is not None}
+
+
 async def queued(connection: Lent, endpoint: UUID) -> int:
     """Return the number of its queued messages, up to `MAX_QUEUED`."""
     count: int = await connection.fetchval(COUNT, endpoint, MAX_QUEUED)
@@ -274,22 +286,28 @@ async def store(
     disable_after: timedelta,
 ) -> bool:
     """Store outcomes; return whether the endpoint has only failed for so long. Raises HoldLost."""
-    await _require_held(connection, worker, endpoint)
-    await connection.execute(STORE, endpoint, _rows(outcomes))
     attempts = [outcome for outcome in outcomes if outcome.entry is not None]
     succeeded = any(outcome.status == "succeeded" for outcome in attempts)
     failed = any(outcome.status != "succeeded" for outcome in attempts)
     if attempts:
         await connection.execute(HEALTH, endpoint, succeeded, failed)
+    await _require_held(connection, worker, endpoint)
+    await connection.execute(STORE, endpoint, _rows(outcomes))
     if not failed or succeeded:
         return False
     return bool(await connection.fetchval(FAILING, endpoint, disable_after))
 
 
-async def let_go(connection: Lent, worker: UUID, endpoint: UUID) -> None:
-    """Give an endpoint back, until it is due again. Raises HoldLost."""
+async def let_go(
+    connection: Lent, worker: UUID, endpoint: UUID, position: int, epoch: UUID
+) -> None:
+    """Give an endpoint back, which has read up to this position, until it is due again.
+
+    Raises HoldLost.
+    """
+    await connection.execute(LOCK, endpoint)
     await _require_held(connection, worker, endpoint)
-    await connection.execute(LET_GO, endpoint)
+    await connection.execute(LET_GO, endpoint, position, epoch)
 
 
 async def disable(connection: Lent, endpoint: UUID, reason: str) -> list[tuple[UUID, int, UUID]]:

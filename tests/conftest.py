@@ -67,6 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
         processors=[structlog.contextvars.merge_contextvars, structlog.processors.JSONRenderer()],
         logger_factory=structlog.ReturnLoggerFactory(),
     )
+    # A server that a test starts leaves jobs and webhooks to the tests that are about them.
+    os.environ["JOB_SLOTS"] = "0"
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     if not os.environ.get("TEST_DATABASE_URL"):

@@ -33,6 +33,18 @@ BEGIN
     RETURN NEW;
 END $$
 """
+# A worker that holds an endpoint has what it was when it was claimed: it loses it with a change.
+FOLLOWED = (
+    "status",
+    "url",
+    "secret",
+    "event_types",
+    "fields",
+    "selection",
+    "scopes",
+    "service_account_id",
+    "deleted_at",
+)
 BEGIN = f"""
 CREATE FUNCTION ctx.begin_webhook() RETURNS trigger LANGUAGE plpgsql {DEFINER} AS $$
 BEGIN
@@ -40,7 +52,8 @@ BEGIN
         INSERT INTO public.webhook_cursors (endpoint_id, epoch, position)
         SELECT NEW.id, c.epoch, c.position FROM public.feed_cursor AS c;
     ELSE
-        UPDATE public.webhook_cursors SET due_at = now() WHERE endpoint_id = NEW.id;
+        UPDATE public.webhook_cursors SET worker_id = NULL, due_at = now()
+        WHERE endpoint_id = NEW.id;
     END IF;
     RETURN NULL;
 END $$
@@ -184,14 +197,13 @@ def upgrade() -> None:
     op.execute(LOCK_TIMEOUT)
     for function in (*TRIGGERS.values(), *APPLICATION.values(), *AUTHENTICATION.values()):
         op.execute(function)
-    again = (
-        "NEW.status = 'active' AND NEW.deleted_at IS NULL"
-        " AND (OLD.status <> 'active' OR OLD.deleted_at IS NOT NULL)"
+    changed = " IS DISTINCT FROM ".join(
+        f"({', '.join(f'{row}.{column}' for column in FOLLOWED)})" for row in ("NEW", "OLD")
     )
     for function, when, condition in (
         ("keep_webhook", "BEFORE INSERT OR UPDATE", "true"),
         ("begin_webhook", "AFTER INSERT", "true"),
-        ("begin_webhook", "AFTER UPDATE", again),
+        ("begin_webhook", "AFTER UPDATE", changed),
     ):
         op.execute(
             f"CREATE TRIGGER {function}_{when.split()[-1].lower()} {when} ON webhook_endpoints"

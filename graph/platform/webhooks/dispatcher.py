@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from db import webhook_queue as queue
 from db.attempts import Attempts
-from db.feed.sequencing import head
+from db.feed.sequencing import Head, head
 from db.pool import UNREACHABLE
 from graph.platform.webhooks.serving import Serving, Shared
 
@@ -26,6 +26,8 @@ THROTTLE = 0.05
 """Seconds between two looks at least, however often it is woken."""
 MAX_ENDPOINTS, MAX_FAILING = 200, 50
 """Endpoints that one worker holds, at most, and those among them that have failed lately."""
+MAX_STEP = 1000
+"""Positions of the feed between two looks, up to which the streams of its events are looked up."""
 STEP = 8
 """Endpoints that a worker holds, at most, beyond its share of those that all of them hold."""
 RECONNECT_DELAY = 0.5
@@ -97,20 +99,38 @@ class Dispatcher:
                     log.warning("the dispatcher was taken for dead")
                     return
                 extended = loop.time()
-            now = await head(connection)
-            if now != self._shared.head or loop.time() - looked >= self._poll:
-                looked, self._shared.head = loop.time(), now
-                for serving, _ in self._servings.values():
-                    serving.wake()
+            past, now = self._shared.head, await head(connection)
+            is_poll = loop.time() - looked >= self._poll
+            if is_poll:
+                looked = loop.time()
+            if is_poll or now != past:
+                self._shared.head = now
+                await self._wake(connection, past, now, everything=is_poll)
                 await self._claim(connection, worker)
             await asyncio.sleep(THROTTLE)
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(self._poll - THROTTLE, 0.01)):
                     await self._woken.wait()
 
+    async def _wake(
+        self, connection: asyncpg.Connection, past: Head, now: Head, *, everything: bool
+    ) -> None:
+        """Wake the endpoints whose streams have something new; `everything` for other causes."""
+        new: set[UUID] | None = None
+        if past.epoch == now.epoch and now.position - past.position <= MAX_STEP:
+            step = past.position, now.position
+            new = await queue.streams(connection, *step) if now != past else set()
+        for serving, _ in self._servings.values():
+            is_new = new is None or serving.stream in new
+            if not is_new:
+                serving.skip(past, now)
+            if is_new or everything:
+                serving.wake()
+
     async def _claim(self, connection: asyncpg.Connection, worker: UUID) -> None:
         failing = sum(1 for serving, _ in self._servings.values() if serving.fails)
         free = MAX_ENDPOINTS - len(self._servings)
+        self._shared.may_linger = free > MAX_ENDPOINTS // 2
         self._shared.workers, held = await queue.load(connection)
         if self._shared.workers > 1:
             free = min(free, held // self._shared.workers + STEP - len(self._servings))

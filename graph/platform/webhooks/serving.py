@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -43,8 +44,11 @@ BATCH_SIZE = 100
 """Messages that are read to be sent, by one statement."""
 CONCURRENCY = 8
 """Documents whose messages are sent to an endpoint at a time."""
-SLICE = 5.0
-"""Seconds after which an endpoint is given back, so that another worker may take it."""
+LINGER = 2.0
+"""Seconds for which an endpoint with nothing to send is kept, with its connections."""
+SLICE, MAX_HOLD = 5.0, 60.0
+"""Seconds after which an endpoint is given back, so that another worker may take it, and without
+other workers: a former secret ends, and a project may be deleted."""
 NO_ID = UUID(int=0)
 NO_HEAD = Head(0, NO_ID)
 PAUSE = 1.0
@@ -69,6 +73,8 @@ class Shared:
     workers: int = 1
     """The workers that live."""
     head: Head = NO_HEAD
+    may_linger: bool = True
+    """False while this worker has little room for further endpoints."""
     is_alive: bool = True
     """False once the worker may have been taken for dead: nothing more is sent then."""
     statements: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
@@ -91,7 +97,7 @@ class Serving:
         self._woken = asyncio.Event()
         self._limit = 1 if endpoint.failing_since else CONCURRENCY
         self._line: Line | None = None
-        self._began = time.monotonic()
+        self._began = self._active = time.monotonic()
         self._disable: str | None = None
         self._secrets: list[str] = []
         self.is_stopping = False
@@ -101,9 +107,19 @@ class Serving:
         """Return whether the endpoint has not succeeded since it failed last."""
         return self._limit < CONCURRENCY
 
+    @property
+    def stream(self) -> UUID:
+        """Return the ID of the organization or project whose events are sent."""
+        return self._endpoint.project_id or self._endpoint.organization_id
+
     def wake(self) -> None:
         """Look for new events and messages."""
         self._woken.set()
+
+    def skip(self, past: Head, now: Head) -> None:
+        """Note that nothing has happened in the stream between these positions of the feed."""
+        if self._epoch == now.epoch and self._position == past.position:
+            self._position = now.position
 
     def stop(self) -> None:
         """Begin nothing more; `run` returns when what is being sent has an answer."""
@@ -123,7 +139,7 @@ class Serving:
                 else:
                     return
         except HoldLost:
-            log_of.info("the endpoint is another worker's")
+            log_of.info("the endpoint was changed, or is another worker's")
         finally:
             for task in self._busy.values():
                 task.cancel()
@@ -139,7 +155,8 @@ class Serving:
         await self._store()  # what could not be stored before: it would be sent again
         while self._shared.is_alive:
             self._woken.clear()
-            if self._shared.workers > 1 and time.monotonic() - self._began >= SLICE:
+            limit = SLICE if self._shared.workers > 1 else MAX_HOLD
+            if time.monotonic() - self._began >= limit:
                 self.is_stopping = True
             more = False
             if not (self.is_stopping or self._disable):
@@ -149,10 +166,11 @@ class Serving:
             if self.is_stopping or self._disable:
                 self._ready.clear()
             self._start()
-            if not self._busy and not self._done and not more and not self._woken.is_set():
+            if self._busy or self._done or more:
+                await self._wait(at_once=more or bool(self._done))
+                await self._store()
+            elif not self._woken.is_set() and not await self._linger():
                 break
-            await self._wait(at_once=more or bool(self._done))
-            await self._store()
         if not self._shared.is_alive:
             raise HoldLost
         await self._end()
@@ -168,6 +186,15 @@ class Serving:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             woken.cancel()
+
+    async def _linger(self) -> bool:
+        """Wait for something to do; return False if there was nothing for some time."""
+        if self.is_stopping or self._disable or self.fails or not self._shared.may_linger:
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._active + LINGER - time.monotonic()):
+                await self._woken.wait()
+        return self._woken.is_set()
 
     async def _read(self) -> bool:
         """Queue messages about the next events of the stream; return whether there are more."""
@@ -195,11 +222,14 @@ class Serving:
             for event in wanted
             if viewer and self._shared.payloads.concerns(endpoint, viewer, event)
         ]
-        await self._add(new, position, feed.epoch)
+        if new:
+            await self._add(new, position, feed.epoch)
+        self._position = position  # stored with the next messages, or when it is given back
         return self._position < head.position
 
     async def _add(self, new: list[NewDelivery], position: int, epoch: UUID) -> None:
         shared, endpoint = self._shared, self._endpoint.endpoint_id
+        self._active = time.monotonic()
         async with (
             shared.statements,
             shared.database.auth.lend(NOBODY, in_transaction=True) as lent,
@@ -279,7 +309,7 @@ class Serving:
         if self._line is None:
             self._line = shared.outbound.line(endpoint.url, connections=CONCURRENCY)
         delays = () if due.event_type == PING else shared.retry_delays
-        began = time.monotonic()
+        began = self._active = time.monotonic()
         outcome = await attempt(self._line, due, endpoint.url, self._secrets, body, delays)
         shared.metrics.attempted(outcome.status, time.monotonic() - began)
         if outcome.status == "succeeded":
@@ -316,7 +346,7 @@ class Serving:
             shared.statements,
             shared.database.auth.lend(NOBODY, in_transaction=True) as lent,
         ):
-            await queue.let_go(lent, shared.worker, endpoint)
+            await queue.let_go(lent, shared.worker, endpoint, self._position, self._epoch)
             if self._disable:
                 told = await queue.disable(lent, endpoint, self._disable)
                 jobs = [

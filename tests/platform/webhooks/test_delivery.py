@@ -1,10 +1,12 @@
 """Events are delivered at least once, signed, and in the order of each document."""
 
+import asyncio
 import json
 
 from graph.platform.jobs.worker import Worker
 from graph.platform.webhooks.upkeep import DISABLED
 from tests.platform.webhooks.endpoints import UPDATE, service_account
+from tests.platform.webhooks.receiver import PATIENCE
 
 BLOCK = """mutation ($document: UUID!) {
     blockCreate(input: {documentId: $document, name: "Block"}) { block { id } } }"""
@@ -246,3 +248,37 @@ async def test_a_worker_that_is_gone_leaves_its_endpoints_to_others(
     async with sending():
         await endpoints.write("One")
         await receiver.until(1)
+
+
+async def test_an_endpoint_that_is_paused_is_sent_nothing_more_that_was_queued(
+    world, endpoints, receiver, sending
+):
+    endpoint = await endpoints.create(eventTypes=["requirement.*"])
+    asked, paused, resumed, ids = asyncio.Event(), asyncio.Event(), asyncio.Event(), []
+
+    async def answer(request):
+        if request.path == "/hook" and not resumed.is_set():
+            ids.append(request.id)
+            asked.set()
+            await paused.wait()
+            if len(ids) > 1:  # begun before the worker has noticed
+                await resumed.wait()
+        return 204
+
+    receiver.answer = answer
+    for name in ("One", "Two", "Three"):
+        await endpoints.write(name)
+    async with sending():
+        await asyncio.wait_for(asked.wait(), PATIENCE)
+        change = {"id": endpoint["id"], "input": {"status": "PAUSED"}}
+        await world.ask("admin", UPDATE, version=1, **change)
+        paused.set()
+        other = await endpoints.create(url=receiver.url.replace("hook", "other"))
+        await endpoints.write("Four")
+        await endpoints.deliveries(other["id"], 1, "SUCCEEDED")
+        await endpoints.deliveries(endpoint["id"], 3, "QUEUED")
+        assert len(ids) <= 2
+        resumed.set()
+        change["input"] = {"status": "ACTIVE"}
+        await world.ask("admin", UPDATE, version=2, **change)
+        await endpoints.deliveries(endpoint["id"], 4, "SUCCEEDED")
