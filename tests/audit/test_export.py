@@ -93,6 +93,7 @@ async def test_an_export_holds_the_events_of_a_time(ledger, organization, export
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 async def test_an_export_may_begin_in_the_middle_of_the_chain(ledger, organization, tmp_path):
     async with ledger.superuser.transaction():
         for month in (1, 0):
@@ -227,6 +228,7 @@ def write(file: Path, lines: list[bytes], first: int, **claims: object) -> list[
     return checkpoints
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     lines=st.lists(LINE, min_size=1, max_size=6),

@@ -222,6 +222,7 @@ async def eventually(condition):
     raise AssertionError(condition)
 
 
+@pytest.mark.slow
 async def test_a_failure_does_not_end_the_sealing(ledger, organization, monkeypatch):
     monkeypatch.setattr(sealing, "BUSY_PAUSE", 0.02)
     monkeypatch.setattr(sealing, "IDLE_PAUSE", 0.05)

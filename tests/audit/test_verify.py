@@ -209,6 +209,7 @@ async def test_a_checkpoint_is_a_line_for_every_chain(ledger, organization, even
     assert len(heads) == await ledger.superuser.fetchval(chains)
 
 
+@pytest.mark.slow
 async def test_a_chain_that_was_cut_is_found_by_a_checkpoint(
     ledger, organization, events, checkpoints
 ):
@@ -277,6 +278,7 @@ async def test_a_function_that_would_hide_an_edit_is_not_believed(
     assert f"ctx.{name} is not the one of this version" in run.sentence
 
 
+@pytest.mark.slow
 async def test_seals_of_the_first_releases_hold_and_the_chain_goes_on_from_them(
     ledger, organization, events
 ):
@@ -290,6 +292,7 @@ async def test_seals_of_the_first_releases_hold_and_the_chain_goes_on_from_them(
     assert "Number 2" in (await ledger.verify(organization)).sentence
 
 
+@pytest.mark.slow
 async def test_all_chains_are_verified_and_each_bad_one_is_named(ledger):
     bad = [await ledger.organization() for _ in range(2)]
     for organization in bad:
@@ -308,6 +311,7 @@ async def test_all_chains_are_verified_and_each_bad_one_is_named(ledger):
         await ledger.rehash(organization)  # the tests that follow find this database in order
 
 
+@pytest.mark.slow
 async def test_an_organization_is_named_by_its_slug_and_events_without_one_by_zeros(
     ledger, organization, events
 ):

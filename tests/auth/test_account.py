@@ -98,6 +98,7 @@ async def test_other_pages_can_ask_for_a_proof(mine, later, database, settings):
     assert page["next"].replace("&amp;", "&") == "/oauth/authorize?a=b&c=d"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil.example"])
 async def test_a_proof_leads_to_no_other_site(mine, later, target):
     await later()
@@ -240,6 +241,7 @@ async def test_a_token_ends_with_its_application_at_once(browse, mine, person, d
     assert (await browse().get("/me", headers=bearer)).status_code == 401
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("client", ["", "x", "\0", "é", "x" * 9000, "a\r\nSet-Cookie: b=c"])
 async def test_an_unknown_application_is_not_found(mine, client):
     page = "/account/applications"

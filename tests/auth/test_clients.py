@@ -63,6 +63,7 @@ async def test_an_owner_registers_one_and_sees_its_secret_once(owner, organizati
     assert secret not in listed + page.text
 
 
+@pytest.mark.slow
 async def test_one_acts_for_itself_as_a_service_account(owner, organization, superuser):
     made = await register(owner, organization, kind="viewer", redirectUris="")
     client_id, _ = told(made.text)
@@ -89,6 +90,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("wrong", "sentence"), WRONG)
 async def test_what_is_wrong_is_said_and_the_form_stays(
     owner, organization, superuser, wrong, sentence

@@ -44,6 +44,7 @@ async def test_no_form_leads_to_another_site(browser, person, target):
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", HERE)
 async def test_a_form_leads_back_to_where_one_wanted(browser, person, target):
     assert local_path(target) == target
@@ -53,6 +54,7 @@ async def test_a_form_leads_back_to_where_one_wanted(browser, person, target):
     assert answer.next_request.url == browser.base_url.join(target)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "type"),
     [
@@ -88,6 +90,7 @@ async def test_a_form_with_nothing_proper_in_it_is_refused(browser, body):
         assert answer.status_code == 403
 
 
+@pytest.mark.slow
 async def test_odd_addresses_get_a_page(browser, person):
     await sign_in(browser, person.email)
     for path in PAGES:

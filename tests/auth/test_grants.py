@@ -184,6 +184,7 @@ def told(held: Held) -> tuple[str, str, bool]:
     return held.role, status, held.state == "removed"
 
 
+@pytest.mark.slow
 async def test_the_roles_found_are_those_the_rules_give(
     database: Database, person, organizations
 ) -> None:

@@ -31,6 +31,7 @@ def attack(browse, superuser):
     return attack
 
 
+@pytest.mark.slow
 async def test_a_browser_that_signed_in_before_is_not_kept_out(browse, person, attack):
     browser = browse()
     await sign_in(browser, person.email)
@@ -101,6 +102,7 @@ async def test_a_browser_is_known_at_its_own_addresses_alone(browse, person, att
     assert (await browse().get("/sign-in?known=a.b.1.c")).status_code == 404
 
 
+@pytest.mark.slow
 async def test_whoever_reads_their_mail_gets_in_with_another_password(
     browse, person, attack, mailbox
 ):

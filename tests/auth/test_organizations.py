@@ -55,6 +55,7 @@ async def test_somebody_founds_an_organization_and_sees_it_with_its_documents(
     assert f'<a href="/live/{document}">Ferry &lt;b&gt;</a>' in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "   ", "x" * 501, "\u3164"])
 async def test_an_organization_has_a_name(mine, name):
     answer = await send(mine, HERE, name=name)
@@ -76,6 +77,7 @@ async def test_closing_takes_a_fresh_proof(mine, person, superuser):
     assert not await superuser.fetchval(DELETED.format("profiles", "id"), person.id)
 
 
+@pytest.mark.slow
 async def test_an_account_is_closed_with_what_nobody_else_works_in(
     mine, browse, person, colleague, superuser, database, mailbox, events
 ):

@@ -52,6 +52,7 @@ async def test_a_hash_that_is_replaced_does_not_bring_the_old_password_back(
     assert (await sign_in(browse(), person.email, ANOTHER)).status_code == 303
 
 
+@pytest.mark.slow
 async def test_a_password_changed_with_the_old_one_does_not_replace_the_new_one(
     browse, browser, person, overtaken
 ):

@@ -67,6 +67,7 @@ async def test_nobody_has_the_password_of_the_unknown():
     assert not await passwords.verified(GOOD, "not a hash")
 
 
+@pytest.mark.slow
 async def test_an_unknown_person_costs_the_same_work():
     hash = await passwords.hashed(GOOD)
 
@@ -95,6 +96,7 @@ async def test_too_many_at_once_are_refused_and_the_rest_are_served():
     assert await passwords.verified(GOOD, hash)
 
 
+@pytest.mark.slow
 async def test_whoever_goes_away_leaves_their_place():
     hash = await passwords.hashed(GOOD)
     for _ in range(passwords.WORKERS + passwords.WAITING + 1):

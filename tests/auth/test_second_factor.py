@@ -240,6 +240,7 @@ async def test_whoever_was_suspended_meanwhile_stays_outside(browse, person, app
     assert (await finish(browser, form, app.code(1))).status_code == 403
 
 
+@pytest.mark.slow
 async def test_wrong_codes_wait_and_passwords_do_not_clear_them(browse, person, app, events):
     browser = browse()
     statuses = []
@@ -352,6 +353,7 @@ async def test_a_code_is_refused_once_another_password_is_chosen(browser, person
     assert not (await browser.get("/session")).json()["signedIn"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [HERE, f"{HERE}/off", f"{HERE}/codes"])
 async def test_nothing_of_it_changes_in_a_session_that_has_just_ended(
     browser, person, clock, superuser, overtaken, path

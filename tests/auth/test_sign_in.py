@@ -144,6 +144,7 @@ async def test_known_and_unknown_addresses_get_the_same_answer(browse, person):
     assert known.headers["content-length"] != "0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

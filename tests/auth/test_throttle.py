@@ -119,6 +119,7 @@ async def test_another_address_of_the_same_network_waits_too(browse, person):
     assert await fail(browse(ip="2001:db8::ffff"), person.email) == ([429], 1)
 
 
+@pytest.mark.slow
 async def test_guessing_from_many_networks_waits_a_little(browse, person):
     statuses = [
         (await fail(browse(ip=f"10.1.{network}.1"), person.email))[0][0] for network in range(11)

@@ -98,6 +98,7 @@ async def test_a_key_for_everything_makes_no_keys(world):
     assert await world.code("robot", REVOKE, id=key.id) == "NOT_FOUND"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("person", ["admin", "editor", "member", "billing", "project_admin"])
 async def test_only_owners_see_make_and_end_keys(world, person):
     key = await make_key(world)
@@ -141,6 +142,7 @@ async def test_a_person_has_no_api_keys(world):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
@@ -197,6 +199,7 @@ async def test_a_revoked_key_stops_at_once_and_for_good(world):
     assert (await shown(world, key.text)).status_code == 401
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["suspended", "removed", "gone", "account deleted", "expired"])
 async def test_a_key_is_no_better_than_its_service_account(world, way):
     key = await make_key(world)
@@ -317,6 +320,7 @@ async def test_whoever_serves_requests_cannot_read_a_digest_or_change_it(world, 
         await connection.close()
 
 
+@pytest.mark.slow
 async def test_keys_are_purged_with_their_organization_and_the_account_outlives_it(world):
     key = await make_key(world)
     await world.ask("owner", GONE, id=world.organization)

@@ -267,6 +267,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("wrong", "field"), WRONG)
 async def test_what_is_wrong_is_named_and_nothing_is_kept(world, register, wrong, field):
     with pytest.raises(Refused) as refused:
@@ -292,6 +293,7 @@ async def test_it_never_acts_as_a_person(world, register):
         await world.ask("owner", ROTATE, id=str(row), version=1)
 
 
+@pytest.mark.slow
 async def test_owners_alone_see_and_change_them(world, register):
     made = await register()
     id = made["client"]["id"]

@@ -78,6 +78,7 @@ def refused(world):
     return refused
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -115,6 +116,7 @@ async def test_what_no_column_holds_is_refused_in_new_rows_and_changes(
         assert (code, at[:2]) == ("INVALID", ["input", field])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["name", "status", "tags", "properties"])
 async def test_what_is_never_null_is_not_emptied(world, refused, field):
     change = {"id": world.requirement, "version": 1, "input": {field: None}}
@@ -254,6 +256,7 @@ async def test_the_longest_words_fit_the_indexes(world):
     assert made["requirement"]["name"] == longest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("letter", ["x", "word ", "\u20ac"])
 async def test_a_description_of_almost_a_megabyte_is_kept(world, letter):
     text = letter * (990_000 // len(letter.encode()))

@@ -210,6 +210,7 @@ async def test_whoever_is_signed_in_with_another_address_is_told(
     assert "Sign in to answer" in (await browser.get(link)).text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("why", ["unknown", "cancelled", "expired", "deleted", "link expired"])
 async def test_a_link_that_leads_nowhere_is_one_page(world, invite, mails, browse, superuser, why):
     id = await invite()

@@ -61,6 +61,7 @@ async def status(world, invitation):
     return await world.superuser.fetchval(STATUS, UUID(invitation["id"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["removed", "demoted", "suspended"])
 async def test_an_invitation_ends_with_the_role_of_who_sent_it(world, invite, how):
     made, sender = await invite(), {"id": world.members["admin"], "version": 1}

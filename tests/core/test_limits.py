@@ -214,6 +214,7 @@ async def test_with_the_month_the_count_begins_anew(world):
     assert list(used.values()) == [1, 1]
 
 
+@pytest.mark.slow
 async def test_a_maximum_that_changes_within_the_month_holds_at_once(world):
     create = {"document": world.document}
     await limit(world, max_monthly_requests=100)

@@ -172,6 +172,7 @@ async def test_a_suspended_member_is_kept_out_and_not_counted(world):
     assert await members(world) == (count, everybody)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("person", ["editor", "project_editor", "document_editor"])
 async def test_an_ended_membership_takes_every_role_along_and_brings_it_back(world, person):
     count, everybody = await members(world)
@@ -211,6 +212,7 @@ async def test_the_last_owner_stays(world):
     assert (await members(world))[0] == len(world.members)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["leaves", "steps down", "is suspended"])
 async def test_an_owner_who_goes_hands_the_organization_to_the_earliest_remaining_one(world, way):
     owner_of = "query ($id: UUID!) { organization(id: $id) { version owner { id } } }"

@@ -51,6 +51,7 @@ async def test_as_many_as_can_be_named_are_read_by_as_many_statements_as_one(wor
     assert sum(statement.startswith(WRITING) for statement in many) == 1
 
 
+@pytest.mark.slow
 async def test_telling_is_one_statement_of_the_transaction_that_it_tells_of(world, wire):
     counts = []
     for who in ("member", "editor", "viewer"):  # the first for the driver, the second by themselves

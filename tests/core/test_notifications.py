@@ -145,6 +145,7 @@ async def test_roles_in_a_project_are_told(world):
     assert await titles(world, "member") == [f"{where} editor.", f"{where} viewer."]
 
 
+@pytest.mark.slow
 async def test_who_has_invited_is_told_that_the_invitation_was_accepted(world):
     email = world.email("outsider")
     invite = {"organization": world.organization, "email": email}

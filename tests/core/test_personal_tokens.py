@@ -91,6 +91,7 @@ async def test_a_token_expires_within_a_year(world, days):
     assert (refused.value.code, refused.value.field) == ("INVALID", ["input", "expiresAt"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["revoked", "expired", "suspended", "deleted", "not approved"])
 async def test_it_stops_at_once(world, way):
     made, person = await make_token(world, "editor"), world.people["editor"]

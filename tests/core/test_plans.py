@@ -27,6 +27,7 @@ async def set_plan(database_dsn, organization, plan):
     return result.stderr
 
 
+@pytest.mark.slow
 async def test_an_operator_changes_a_plan(world, database_dsn):
     await limit(world, billing_plan="free", max_members=25, max_monthly_requests=100_000)
     said = await set_plan(database_dsn, world.organization, "pro")

@@ -143,6 +143,7 @@ async def test_each_row_leaves_one_event_more_in_a_record_that_still_verifies(tr
     assert (verdict.fault, verdict.verified + verdict.unsealed.count) == (None, number)
 
 
+@pytest.mark.slow
 async def test_what_is_to_be_kept_longer_is_refused_and_stays(tree):
     world = tree.world
     recent = await tree.delete("requirement", days=29)
@@ -171,6 +172,7 @@ async def test_without_a_retention_nothing_is_ever_purged(tree):
     assert (told["total"], told["remaining"]) == (0, 0)
 
 
+@pytest.mark.slow
 async def test_only_owners_purge(tree):
     world = tree.world
     id = await tree.delete("requirement")

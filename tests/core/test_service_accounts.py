@@ -115,6 +115,7 @@ async def test_it_may_what_its_role_and_its_roles_in_projects_allow(world, emplo
     assert await world.code("robot", WRITE, id=world.requirement) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("person", ["admin", "editor", "member", "billing", "project_admin"])
 async def test_only_owners_make_change_and_delete_them(world, employ, person):
     made = await employ()
@@ -246,6 +247,7 @@ async def test_its_address_is_not_invited_and_nobody_else_gets_it(world, employ)
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["suspended", "removed", "organization deleted", "deleted"])
 async def test_it_stops_at_once(world, employ, way):
     made = await employ()

@@ -29,6 +29,7 @@ def written(where: str) -> list[str]:
     return [text for file in DOCS for text in pattern.findall(file.read_text())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", OPERATIONS)
 def test_every_operation_has_a_plan(where: str):
     planned = 0

@@ -47,6 +47,7 @@ def refusal(response: httpx.Response) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 async def test_a_text_under_many_aliases_is_counted_each_time(
     large: World, keyed: Keyed, gateway: Gateway
 ):
@@ -62,6 +63,7 @@ async def test_a_text_under_many_aliases_is_counted_each_time(
     assert found["measured"] > found["maximum"] == 100_000
 
 
+@pytest.mark.slow
 async def test_what_is_read_at_once_is_counted_while_it_arrives(
     large: World, keyed: Keyed, gateway: Gateway
 ):
@@ -78,6 +80,7 @@ async def test_what_is_read_at_once_is_counted_while_it_arrives(
         )
 
 
+@pytest.mark.slow
 async def test_what_a_request_reads_is_counted_together(
     large: World, keyed: Keyed, gateway: Gateway
 ):
@@ -91,6 +94,7 @@ async def test_what_a_request_reads_is_counted_together(
     assert {error["extensions"]["limit"] for error in answer["errors"]} == {"bytes read"}
 
 
+@pytest.mark.slow
 async def test_a_mutation_says_that_its_changes_have_been_made(
     large: World, keyed: Keyed, gateway: Gateway
 ):
@@ -103,6 +107,7 @@ async def test_a_mutation_says_that_its_changes_have_been_made(
     assert len(await large.records(large.requirement)) == 1
 
 
+@pytest.mark.slow
 async def test_a_keyed_mutation_whose_answer_is_too_large_is_undone(
     large: World, keyed: Keyed, gateway: Gateway
 ):
@@ -116,6 +121,7 @@ async def test_a_keyed_mutation_whose_answer_is_too_large_is_undone(
     assert again.json()["data"]["requirementUpdate"]["requirement"]["version"] == 2
 
 
+@pytest.mark.slow
 async def test_a_keyed_mutation_that_reads_too_much_is_undone(
     large: World, keyed: Keyed, gateway: Gateway
 ):

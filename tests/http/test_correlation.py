@@ -78,6 +78,7 @@ async def next_event(follower: Socket) -> Any:
     return (await follower.receive())["payload"]["data"]["documentChanged"]
 
 
+@pytest.mark.slow
 async def test_what_comes_back_over_the_subscription_has_the_id_that_was_sent(gateway, editor):
     world = editor.world
     async with (
@@ -143,6 +144,7 @@ async def test_a_repeat_tells_the_id_of_the_first_whatever_it_sends_itself(edito
     assert await editor.recorded() == [first]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", [*MALFORMED, None, 1, [], {}])
 async def test_what_is_no_uuid_is_refused_with_its_path_and_changes_nothing(gateway, editor, id):
     refused = await editor.rename(extensions={"correlationId": id})
@@ -159,6 +161,7 @@ async def test_what_is_no_uuid_is_refused_with_its_path_and_changes_nothing(gate
     assert await editor.recorded() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", MALFORMED)
 async def test_neither_is_a_header_that_holds_none(editor, id):
     refused = await editor.rename(headers={HEADER: id})

@@ -47,6 +47,7 @@ class Sleeping:
         return "awake"
 
 
+@pytest.mark.slow
 async def test_the_statement_of_a_late_operation_ends_and_its_connection_is_usable(
     database: Database, superuser, client_with, monkeypatch
 ):

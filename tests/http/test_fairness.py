@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import httpx
+import pytest
 
 from db.pool import NOBODY, Database
 from tests.locks import WAITING
@@ -28,6 +29,7 @@ async def ask(client: httpx.AsyncClient, world: World, query: str, id: Any) -> d
     return answer
 
 
+@pytest.mark.slow
 async def test_slow_reads_of_one_tenant_hold_up_no_other(
     world: World, other_world: World, gateway: Gateway
 ):

@@ -32,6 +32,7 @@ async def test_the_nested_page_that_the_product_is_made_for_is_answered(world):
     assert answer["errors"][0]["extensions"]["limit"] == "cost"
 
 
+@pytest.mark.slow
 async def test_its_schema_is_for_those_who_are_signed_in(world):
     query = get_introspection_query(
         specified_by_url=True, directive_is_repeatable=True, input_value_deprecation=True
@@ -40,6 +41,7 @@ async def test_its_schema_is_for_those_who_are_signed_in(world):
     assert await world.code(None, query) == "UNAUTHENTICATED"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", NASTY)
 async def test_no_text_is_answered_with_a_failure_of_the_database(world, text):
     """Every place in which a client's text reaches PostgreSQL as a value."""

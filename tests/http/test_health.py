@@ -66,6 +66,7 @@ async def test_a_client_cannot_add_labels(toy):
     assert len(await samples(toy)) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shown", "status"),
     [(None, 401), ("Bearer wrong", 401), ("scraper", 401), ("Bearer scraper", 200)],

@@ -43,6 +43,7 @@ async def test_a_repeat_is_given_the_first_answer_byte_for_byte(keyed):
     assert await keyed.changes() == 1
 
 
+@pytest.mark.slow
 async def test_an_answer_with_errors_is_an_answer(keyed):
     other = await keyed.another()
     await keyed.update(None, "Halts")

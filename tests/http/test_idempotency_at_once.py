@@ -139,6 +139,7 @@ async def test_a_deadline_that_passes_while_waiting_is_no_answer(
     assert await keyed.changes() == 1
 
 
+@pytest.mark.slow
 async def test_a_deadline_that_passes_while_running_undoes_everything(keyed, holder, gateway):
     world, other, key = keyed.world, await keyed.another(), new_key()
     release = await hold(holder, world.requirement)
@@ -153,6 +154,7 @@ async def test_a_deadline_that_passes_while_running_undoes_everything(keyed, hol
     assert (await keyed.changes(), await keyed.changes(other)) == (1, 1)
 
 
+@pytest.mark.slow
 async def test_an_error_that_may_pass_undoes_everything_and_is_not_kept(keyed, holder, gateway):
     world, other, key = keyed.world, await keyed.another(), new_key()
     release = await hold(holder, world.requirement)

@@ -98,6 +98,7 @@ async def test_a_first_request_that_breaks_lets_those_that_wait_go_on(keyed, sup
     assert await keyed.changes() == 1
 
 
+@pytest.mark.slow
 async def test_no_connection_is_lost_by_what_broke(keyed, superuser_dsn, gateway):
     async with gateway(orm_connections=1) as narrow:
         for step in STEPS:

@@ -43,6 +43,7 @@ async def test_what_writes_nothing_writes_nothing_under_a_key_either(keyed, worl
     assert await stored(world) == []
 
 
+@pytest.mark.slow
 async def test_a_refused_bulk_spares_what_else_is_under_the_key(keyed, world):
     single = SINGLE.partition("{")[2].rpartition("}")[0]
     bulk = CREATE.partition("{")[2].rpartition("}")[0]

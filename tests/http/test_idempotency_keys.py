@@ -104,6 +104,7 @@ async def test_keys_are_seen_by_the_one_whose_they_are(keyed, superuser):
             assert await superuser.fetchval(seen, key) == count
 
 
+@pytest.mark.slow
 async def test_replays_are_counted_and_told_to_other_origins(keyed, gateway):
     page, key = "https://app.example", new_key()
     async with gateway(cors_origins=(page,)) as other:

@@ -40,6 +40,7 @@ async def gateway(request: pytest.FixtureRequest, settings: Settings) -> AsyncIt
         yield url
 
 
+@pytest.mark.slow
 async def test_whoever_shows_a_token_asks_in_their_own_name(gateway, world):
     async with socket(gateway, await world.token("editor")) as client:
         await client.subscribe("1", VIEWER)
@@ -57,12 +58,14 @@ async def test_whoever_shows_a_token_asks_in_their_own_name(gateway, world):
         assert answer["errors"][0]["extensions"]["code"] == "NOT_FOUND"
 
 
+@pytest.mark.slow
 async def test_a_token_that_is_none_is_refused(gateway):
     async with socket(gateway, None) as client:
         await client.send(type="connection_init", payload={"authorization": "Bearer rqt_nothing"})
         assert await client.closed() == (4403, INVALID)
 
 
+@pytest.mark.slow
 async def test_a_mutation_under_a_key_is_done_once_and_recorded_once(gateway, world):
     payload = {
         "query": RENAME,
@@ -98,6 +101,7 @@ async def test_the_same_by_events(gateway, world):
     assert "resource_metadata" in refused.headers["www-authenticate"]
 
 
+@pytest.mark.slow
 async def test_a_stream_of_events_goes_on_after_the_last_one_that_was_seen(gateway, world):
     variables = {"id": str(world.document)}
     headers = {"authorization": f"Bearer {await world.token('viewer')}"}

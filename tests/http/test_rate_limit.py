@@ -70,6 +70,7 @@ async def ask(client: httpx.AsyncClient, keyed: Keyed, person: str = "editor") -
     return await Keyed(keyed.world, person).send(None, FEW, client=client)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accept", ["application/json", "application/graphql-response+json"])
 async def test_who_asks_for_too_much_is_told_when_to_come_again(
     world: World, keyed: Keyed, gateway: Gateway, accept: str

@@ -166,6 +166,7 @@ async def test_an_operator_may_have_every_request_look_it_up(gateway, world, sup
         assert (await asked(client, world, "viewer")).status_code == 401
 
 
+@pytest.mark.slow
 async def test_a_role_that_is_taken_away_counts_at_once_here_and_soon_in_other_processes(
     gateway, world
 ):

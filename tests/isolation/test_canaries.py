@@ -23,6 +23,7 @@ WHERE c.table_schema = 'public' AND c.column_name = 'organization_id' AND NOT t.
 """
 
 
+@pytest.mark.slow
 async def test_every_tenant_table_of_the_database_has_canaries_of_every_tenant(canaries):
     found = {row["table_name"] for row in await canaries.superuser.fetch(TENANT_TABLES)}
     assert found > FED

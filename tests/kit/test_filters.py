@@ -139,6 +139,7 @@ async def test_each_comparison_of_a_field_finds_what_python_finds(shelf: Shelf, 
     await check_all(shelf, singles(shelf, field))
 
 
+@pytest.mark.slow
 async def test_each_comparison_of_tags_finds_what_python_finds(shelf: Shelf):
     lists = [[], ["none"], *([tag] for tag in TAGS), TAGS[:2], TAGS[3:], ["safety", "none"]]
     some = [{op: tags} for op in ("hasAny", "hasAll") for tags in lists]
@@ -147,6 +148,7 @@ async def test_each_comparison_of_tags_finds_what_python_finds(shelf: Shelf):
     await check_all(shelf, [{"tags": comparison} for comparison in (*some, both, *empty)])
 
 
+@pytest.mark.slow
 async def test_each_value_at_a_path_finds_what_python_finds(shelf: Shelf):
     await check_all(
         shelf,

@@ -27,6 +27,7 @@ def update(world):
     return update
 
 
+@pytest.mark.slow
 async def test_lines_that_repeat_are_merged_while_others_are_served(world, update):
     empty = "\n" * LARGE
     await update(1, empty)
@@ -39,6 +40,7 @@ async def test_lines_that_repeat_are_merged_while_others_are_served(world, updat
     assert watch.longest < BUSY
 
 
+@pytest.mark.slow
 async def test_texts_that_differ_everywhere_are_a_conflict_while_others_are_served(world, update):
     lines = [f"{i * 7919 % 100_003}\n" for i in range(LARGE // 7)]
     await update(1, "".join(lines))

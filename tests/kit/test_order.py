@@ -73,6 +73,7 @@ async def test_pages_backwards_are_the_same(sorted_: World):
     assert values == [*NAMES, *["zz"] * len(IDS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bound", IDS)
 async def test_comparisons_follow_the_order(sorted_: World, bound: str):
     order = [{"by": "EXTERNAL_ID"}]

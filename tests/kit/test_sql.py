@@ -65,6 +65,7 @@ COLUMNS = re.compile(r"\b(\w+)\.\w+(?: AS \w+)?(?:,\s+\1\.\w+(?: AS \w+)?){3,}")
 """More columns of one table than a statement needs for itself: all that a type shows."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_the_sql_is_the_one_reviewed(
     world: World, monkeypatch: pytest.MonkeyPatch, name: str

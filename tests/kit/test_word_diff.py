@@ -68,6 +68,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_pair_of_texts_takes_long(name):
     old, new = HOSTILE[name]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,7 @@ def _has(member, mark):
     return own or follows or mark in viewer.organizations
 
 
+@pytest.mark.slow
 @given(st.lists(viewers, min_size=2, max_size=3), steps)
 def test_whoever_has_a_mark_is_found_by_it_and_nobody_else(viewers, steps):
     accesses, following = Accesses(), []

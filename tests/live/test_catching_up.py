@@ -48,6 +48,7 @@ FROM changed"""
 BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 
 
+@pytest.mark.slow
 async def test_what_is_forgotten_while_somebody_catches_up_is_said_to_be(
     world, hub, follow, monkeypatch
 ):
@@ -132,6 +133,7 @@ async def test_many_versions_of_one_row_are_told_with_each(world, follow, edge):
     assert back.executions <= 2 + 2 * (1 + times // MAX_BATCH)  # many at a time
 
 
+@pytest.mark.slow
 async def test_versions_of_many_rows_are_read_with_a_statement_for_all(world, hub, follow):
     first = await follow("viewer", ROWS, id=world.document)
     await first.until(lambda f: f.told)

@@ -128,6 +128,7 @@ async def test_the_same_in_graphql_with_what_each_event_is_about(world):
     assert [event["entity"]["name"] for event in told] == ["First", "Second"]
 
 
+@pytest.mark.slow
 async def test_reading_and_then_following_loses_nothing_that_others_write_meanwhile(world, get):
     """At least once: the snapshot and the events after it add up to the current rows."""
     chance, made = random.Random(11), [await create(world, f"Row {n}") for n in range(12)]
@@ -177,6 +178,7 @@ async def test_a_cursor_of_the_past_is_none(world):
     assert await world.ask("viewer", query, id=world.document) == {"feedCursor": None}
 
 
+@pytest.mark.slow
 async def test_a_request_waits_for_an_event_that_its_sender_may_see(world, get, start):
     polling = asyncio.create_task(get(document=world.document, after=start, wait=30, types="BLOCK"))
     await waits(world.client)
@@ -292,6 +294,7 @@ async def test_requests_that_wait_count_as_subscriptions(world, settings, get):
         assert len((await polling).json()["events"]) == 1
 
 
+@pytest.mark.slow
 async def test_requests_that_wait_are_answered_when_the_server_stops(world, settings, get):
     config = partial(Config, settings=settings)
     async with served(lambda _: create_app(settings), config) as url:

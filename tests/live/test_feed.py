@@ -101,6 +101,7 @@ async def sequence_and_die(connect, killer, lock, seed):
         await asyncio.sleep(0.002)
 
 
+@pytest.mark.slow
 async def test_every_commit_is_told_once_and_in_its_order(connect):
     control, killer, lock = await connect(), await connect(), asyncio.Lock()
     start = (await sequence(control)).position

@@ -18,6 +18,7 @@ def asking(query, arguments):
     return query.replace("id: $id", f"id: $id, {arguments}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "field", "named"),
     [

@@ -46,6 +46,7 @@ async def follow_ready(world, hub, follow):
     return start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", [DOCUMENT, PROJECT])
 async def test_what_a_deleted_block_hides_is_told_row_by_row_and_what_its_return_shows(
     world, follow, follow_ready, query

@@ -88,6 +88,7 @@ async def test_every_scope_above_hears_of_it(world, follow, query, of):
     assert event["entity"]["name"] == "Heard"
 
 
+@pytest.mark.slow
 async def test_who_resumes_is_told_what_it_missed_once_and_in_order(world, follow):
     """Killed at random and resumed from the last cursor, it misses and repeats nothing."""
     chance = random.Random(7)

@@ -95,6 +95,7 @@ async def test_a_node_that_waits_is_not_taken_for_a_silent_one(own_dsn, superuse
             assert [await leading.changed.get(), await waiting.changed.get()] == [written] * 2
 
 
+@pytest.mark.slow
 async def test_behind_a_proxy_that_pools_by_transaction_no_lock_is_waited_for(own_dsn, superuser):
     """A dead node may have left the lock on a connection of the proxy; nodes sequence at once."""
     await superuser.execute("SELECT pg_advisory_lock($1)", SEQUENCING)

@@ -47,6 +47,7 @@ async def test_who_comes_together_shares_also_what_is_still_being_made():
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 async def test_what_is_old_is_let_go_of_and_made_anew():
     made = ResultCache(kept=0.05)
     for number in range(10):

@@ -78,6 +78,7 @@ async def test_reading_and_removing_is_told_to_the_other_windows_and_is_nothing_
     assert [event["kind"] for event in await news.has(2)] == ["CREATED", "CREATED"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("remembered", [True, False])
 async def test_who_was_away_is_told_what_came_meanwhile_once(world, follow, remembered):
     follower = await follow("viewer", RECEIVED)
@@ -125,6 +126,7 @@ async def test_nobody_hears_of_anothers_in_the_streams_of_places(world, follow):
         assert not any(event["entityType"] == "NOTIFICATION" for event in follower.told)
 
 
+@pytest.mark.slow
 async def test_who_has_left_an_organization_is_told_nothing_from_there(world, follow):
     leaving, staying = await follow("viewer", RECEIVED), await follow("project_viewer", RECEIVED)
     await world.ask("owner", REMOVE, id=world.members["viewer"])

@@ -66,6 +66,7 @@ def there(document: UUID, leases=(), **more) -> Present:
     return Present(Client(document, uuid4(), uuid4()), NOW, leases=tuple(leases), **more)
 
 
+@pytest.mark.slow
 async def test_all_nodes_agree_in_the_end_whatever_is_lost(cluster):
     bus, nodes = cluster
     document, chance = uuid4(), random.Random(7)

@@ -19,6 +19,7 @@ DELETE = """mutation ($id: UUID!) {
     documentDelete(id: $id, expectedVersion: 1) { document { id } } }"""
 
 
+@pytest.mark.slow
 async def test_who_comes_and_who_leaves_is_told_to_everybody(gateway, world):
     async with tab(gateway, world, "editor") as first:
         await first.sees(first)
@@ -49,6 +50,7 @@ async def test_a_client_is_there_for_as_long_as_one_of_its_subscriptions(gateway
         await watching.sees(watching, one)
 
 
+@pytest.mark.slow
 async def test_where_somebody_is_is_told_to_the_others(gateway, world):
     async with tab(gateway, world, "editor") as writer, tab(gateway, world, "viewer") as reader:
         selection = {
@@ -104,6 +106,7 @@ async def test_announcements_are_gathered(gateway, world):
         assert len(reader.told) - before <= spent / live.OFTEN + 2
 
 
+@pytest.mark.slow
 async def test_a_lease_is_held_by_whoever_took_it_first_until_it_is_released(gateway, world):
     field = {"entity": world.requirement, "field": "name"}
     async with tab(gateway, world, "editor") as one, tab(gateway, world, "owner") as other:
@@ -139,6 +142,7 @@ async def test_leases_end_by_themselves_and_with_whoever_held_them(gateway, worl
         await watching.until(lambda watching: watching.leases_of(watching) == [])
 
 
+@pytest.mark.slow
 async def test_only_what_one_may_change_in_the_document_is_leased(gateway, world, other_world):
     async with tab(gateway, world, "viewer") as reader:
         field = {"entity": world.requirement, "field": "name"}
@@ -151,6 +155,7 @@ async def test_only_what_one_may_change_in_the_document_is_leased(gateway, world
         assert await writer.code(TAKE, entity=world.document, field=" ") == "INVALID"
 
 
+@pytest.mark.slow
 async def test_a_client_has_so_many_leases_and_updates_and_no_more(gateway, world):
     async with tab(gateway, world, "editor") as client:
         fields = [f"custom.{number}" for number in range(live.MAX_LEASES)]
@@ -171,6 +176,7 @@ async def test_a_client_has_so_many_leases_and_updates_and_no_more(gateway, worl
         assert "RATE_LIMITED" in codes
 
 
+@pytest.mark.slow
 async def test_only_whoever_is_present_acts_and_as_nobody_else(gateway, world):
     """The answer is the same for another's client, one that has left, and an unknown one."""
     async with tab(gateway, world, "editor") as editor, tab(gateway, world, "owner") as owner:
@@ -290,6 +296,7 @@ async def test_a_token_reaches_as_far_as_its_scopes(gateway, world):
     assert told["payload"]["errors"][0]["extensions"]["scope"] == "organizations:read"
 
 
+@pytest.mark.slow
 async def test_nothing_of_it_is_recorded(gateway, world, superuser):
     counts = (
         "SELECT (SELECT count(*) FROM audit_logs WHERE organization_id = $1),"

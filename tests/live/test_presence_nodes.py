@@ -37,6 +37,7 @@ async def test_people_at_different_nodes_see_each_other(nodes, world):
         await here.sees(here, patience=3)
 
 
+@pytest.mark.slow
 async def test_who_knows_no_secret_hears_nothing_of_it(nodes, world, superuser):
     heard = []
     await superuser.add_listener("presence", lambda *told: heard.append(told))
@@ -49,6 +50,7 @@ async def test_who_knows_no_secret_hears_nothing_of_it(nodes, world, superuser):
     assert heard == []
 
 
+@pytest.mark.slow
 async def test_a_lease_holds_at_every_node(nodes, world):
     field = {"entity": world.requirement, "field": "name"}
     async with tab(nodes[0], world, "editor") as here, tab(nodes[1], world, "owner") as there:
@@ -63,6 +65,7 @@ async def test_a_lease_holds_at_every_node(nodes, world):
         assert (await there.ask(TAKE, **field))["taken"]
 
 
+@pytest.mark.slow
 async def test_of_two_who_take_a_field_at_the_same_moment_all_agree_on_one(nodes, world):
     async with tab(nodes[0], world, "editor") as here, tab(nodes[1], world, "owner") as there:
         await here.sees(here, there)
@@ -84,6 +87,7 @@ async def test_of_two_who_take_a_field_at_the_same_moment_all_agree_on_one(nodes
                 await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_what_somebody_does_may_come_in_at_another_node(nodes, world):
     """Behind a balancer, a client that follows by events sends mutations to any node."""
     field = {"entity": world.requirement, "field": "name"}
@@ -100,6 +104,7 @@ async def test_what_somebody_does_may_come_in_at_another_node(nodes, world):
         await here.until(lambda watching: watching.leases_of(here) == [])
 
 
+@pytest.mark.slow
 async def test_who_comes_again_at_another_node_keeps_what_they_hold(nodes, world):
     field = {"entity": world.requirement, "field": "name"}
     async with tab(nodes[1], world, "owner") as watching:
@@ -134,6 +139,7 @@ async def test_a_node_that_lost_its_connection_hears_everything_again(nodes, wor
         await here.sees(here, there)
 
 
+@pytest.mark.slow
 async def test_what_is_no_message_is_passed_over(nodes, world, superuser):
     async with tab(nodes[0], world, "editor") as here:
         for message in ("", "{}", "null", '{"node": "x"}', "[" * 5000):

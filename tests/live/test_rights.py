@@ -40,6 +40,7 @@ def _event(message):
     return message["payload"]["data"]["documentChanged"]
 
 
+@pytest.mark.slow
 async def test_who_is_removed_is_told_nothing_more_and_others_are(gateway, world):
     headers = {"authorization": f"Bearer {await world.token('viewer')}"}
     variables = {"id": str(world.document)}
@@ -96,6 +97,7 @@ async def test_whatever_is_shown_ends_what_it_opened_when_it_is_ended(gateway, w
         assert await name_told(untouched) == "After all that"
 
 
+@pytest.mark.slow
 async def test_each_event_is_told_by_the_rights_and_loaders_of_its_moment(gateway, world):
     query = FOLLOW.replace("name", "name viewerCan { update }")
     told = []

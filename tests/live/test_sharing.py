@@ -64,6 +64,7 @@ async def executed_for(world, follow, query, people, id=None):
     return sum(follower.executions for follower in followers) - before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "of"),
     [
@@ -78,6 +79,7 @@ async def test_roles_elsewhere_do_not_part_those_who_follow_the_same(world, foll
     assert await executed_for(world, follow, query, people, getattr(world, of)) == 1
 
 
+@pytest.mark.slow
 async def test_what_reaches_further_is_executed_for_each_set_of_rights(world, follow):
     people = await people_with_roles_elsewhere(world, 3)
     assert await executed_for(world, follow, AROUND, people) == len(people)

@@ -77,6 +77,7 @@ async def test_who_has_missed_megabytes_and_reads_slowly_is_told_all_of_it_at_on
     assert versions == list(range(2, 62))
 
 
+@pytest.mark.slow
 async def test_a_large_message_is_parsed_beside_the_loop_and_in_its_turn(gateway, world):
     numbers = [*range(10**16, 10**16 + 29_000)]
     parsed = []

@@ -70,6 +70,7 @@ async def partner(world, follow):
     return made["client"], await follower.until(lambda f: f.told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["disabled", "deleted"])
 async def test_an_application_that_is_ended_is_cut_off(world, partner, way):
     client, follower = partner

@@ -1,5 +1,7 @@
 """Owners allow applications for their organization: others hold no role there."""
 
+import pytest
+
 from tests.mails import captured
 from tests.oauth import test_reach
 from tests.oauth.conftest import press, told
@@ -37,6 +39,7 @@ def code_of(answer):
     return error["extensions"]["code"]
 
 
+@pytest.mark.slow
 async def test_an_application_that_is_not_listed_reaches_nothing_there(
     planner,
     spa,

@@ -82,6 +82,7 @@ async def test_a03_nothing_is_sent_to_an_address_that_is_not_registered(applicat
     assert refused(await application.open(person.browser, redirect_uri=uri))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
 async def test_a04_on_loopback_any_port_will_do(applications, person, host):
     application = await applications(f"http://{host}/cb", public=True)

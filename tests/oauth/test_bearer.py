@@ -154,6 +154,7 @@ ENDED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ENDED)
 async def test_whoever_is_locked_out_takes_their_tokens_along(
     planner, person, http, superuser, how

@@ -104,6 +104,7 @@ async def test_an_answer_to_another_request_is_noticed(client, gateway, visitor)
         )
 
 
+@pytest.mark.slow
 async def test_an_application_acts_for_itself_and_gets_another_token_in_time(gateway, robot):
     async with AsyncOAuth2Client(**options(gateway, robot, "client_secret_basic")) as client:
         first = dict(await client.fetch_token(grant_type="client_credentials"))

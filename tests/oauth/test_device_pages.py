@@ -255,6 +255,7 @@ async def test_w08_wrong_codes_slow_down_those_that_follow(
     assert "BCDF" not in str(failures)
 
 
+@pytest.mark.slow
 async def test_w08_so_do_those_of_many_accounts_from_one_network(people, dial, settings):
     network = f"198.18.{uuid7().int % 256}.9"
     seen, few = [], settings.sign_in_attempts - 2  # nobody alone is kept waiting

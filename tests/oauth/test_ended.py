@@ -181,6 +181,7 @@ async def ask(client, query, **variables):
     return (await client.post(API, json=body)).json()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", [KEY, KEY_UPDATE, CLIENT, CLIENT_UPDATE, ROTATE, MEMBER])
 async def test_the_api_changes_nothing_that_lasts_in_a_session_that_has_just_ended(
     person, superuser, overtaken, what

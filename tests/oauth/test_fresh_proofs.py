@@ -97,6 +97,7 @@ async def test_what_one_of_ours_got_ends_with_its_session(
     assert (await spa.refresh(theirs["refresh_token"])).status_code == 200
 
 
+@pytest.mark.slow
 async def test_signing_the_others_out_ends_what_was_given_in_them(
     explorer, person, dial, database, settings, http
 ):

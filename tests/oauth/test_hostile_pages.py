@@ -74,6 +74,7 @@ async def test_the_forms_of_a_device_withstand(person, waiting, kind):
     assert (await waiting.poll()).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SPECIAL)
 async def test_a_decision_that_is_none_allows_no_device(person, waiting, kind):
     question = await enter(person.browser, waiting.user_code)

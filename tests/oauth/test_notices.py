@@ -69,6 +69,7 @@ async def test_nobody_is_asked_behind_a_silent_request(planner, person, superuse
     assert told(answer)["error"] == "consent_required"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["code", "refresh token"])
 async def test_a_second_use_is_told_by_one_mail(planner, person, superuser, mails, what):
     code = await planner.code(person)
@@ -95,6 +96,7 @@ async def test_a_second_use_is_told_by_one_mail(planner, person, superuser, mail
         assert str(secret) not in text or secret in ("Bearer", 3600)
 
 
+@pytest.mark.slow
 async def test_each_family_has_a_mail_of_its_own(planner, person, superuser, mails):
     for number in (2, 3):
         code = await planner.code(person)

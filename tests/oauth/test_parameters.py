@@ -54,6 +54,7 @@ async def test_what_is_not_supported_is_refused(planner, person, name, value, ex
     assert (pushing.status_code, pushing.json()["error"]) == (400, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), OBEYED)
 async def test_what_is_supported_leads_to_a_code(planner, person, name, value):
     assert "code" in told(await planner.decide(person.browser, **{name: value}))

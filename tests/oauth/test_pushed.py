@@ -29,6 +29,7 @@ async def visit(browser, asked):
     return await browser.get("/oauth/authorize", params=asked)
 
 
+@pytest.mark.slow
 async def test_a18_a_pushed_request_leads_to_a_code(planner, spa, person):
     for application in (planner, spa):
         answer = await push(application)

@@ -169,6 +169,7 @@ LEFT = """SELECT extract(epoch FROM expires_at - created_at) FROM oauth_refresh_
     WHERE client_id = $1 AND rotated_at IS NULL"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("age", "days"), [(20, 30), (300, 30), (340, 25), (364, 1)])
 async def test_use_prolongs_a_connection_up_to_a_year(planner, person, superuser, age, days):
     tokens = await planner.connect(person)

@@ -34,6 +34,7 @@ async def test_t02_another_verifier_gives_nothing(planner, person):
     assert (await planner.redeem(code)).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verifier", [None, "", "short", "v" * 129, VERIFIER + "\n", "é" * 64])
 async def test_t03_without_a_good_verifier_there_is_no_token(planner, spa, person, verifier):
     for application in (planner, spa):
@@ -223,6 +224,7 @@ async def test_t18_nobody_else_reads_the_page(planner, person):
         assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
+@pytest.mark.slow
 async def test_t19_secrets_cannot_be_guessed(planner, person):
     codes = [await planner.code(person) for _ in range(20)]
     tokens = [(await planner.redeem(code)).json() for code in codes]

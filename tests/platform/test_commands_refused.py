@@ -89,6 +89,7 @@ async def test_a_database_that_takes_no_writes(read_only, arguments, tmp_path):
     assert result.exit_code != 0 or " ".join(arguments) in READERS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", COMMANDS)
 async def test_a_database_that_is_not_there(arguments, tmp_path):
     result = await run(arguments, "postgresql://u:hidden@127.0.0.1:1/d", tmp_path)

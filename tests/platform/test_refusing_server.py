@@ -41,6 +41,7 @@ async def copy(server_dsn, settings):
         await server.close()
 
 
+@pytest.mark.slow
 async def test_a_database_that_takes_no_writes_is_read_and_not_written(copy):
     settings, token, server = copy
     name = settings.logins.dsn.rpartition("/")[2]
@@ -62,6 +63,7 @@ async def test_a_database_that_takes_no_writes_is_read_and_not_written(copy):
     assert "takes no writes" in found
 
 
+@pytest.mark.slow
 async def test_whoever_waits_for_a_row_is_told_that_it_is_that(world, superuser, database_dsn):
     viewer = await act_for(world.email("editor"), world.database)
     held = superuser.transaction()
@@ -140,6 +142,7 @@ async def test_requests_wait_for_a_connection_that_there_is(world, few):
         assert database.app.size == 1
 
 
+@pytest.mark.slow
 async def test_fewer_connections_than_the_pools_want_are_found(few, settings):
     theirs = settings.model_copy(
         update={

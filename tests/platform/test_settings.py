@@ -128,6 +128,7 @@ FREE = {
 """Settings that may have any value, and the reason."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name.upper() for name in Settings.model_fields])
 def test_what_cannot_do_what_it_says_is_refused(monkeypatch, name):
     monkeypatch.setenv(name, "no://such thing#\N{SNOWMAN}")
@@ -173,6 +174,7 @@ NUMBERS = [
 ]
 
 
+@pytest.mark.slow
 def test_every_number_has_an_end(monkeypatch):
     for name in NUMBERS:
         for value in ("9" * 20, "inf", "nan", "-1"):

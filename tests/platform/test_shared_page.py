@@ -165,6 +165,7 @@ async def test_a_program_gets_a_key_for_a_password(world, browser):
     assert await world.code("guest", query) == "UNAUTHENTICATED"
 
 
+@pytest.mark.slow
 async def test_guesses_of_a_password_have_to_wait(world, browser, settings):
     made = await share(world, password=PASSWORD)
     headers = {"accept": "application/json"}

@@ -330,6 +330,7 @@ ADD = """mutation ($id: UUID!) { requirementCreate(input: { documentId: $id, nam
     requirement { id } } }"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", ["document", "project"])
 async def test_a_share_of_a_baseline_opens_what_was_there_and_nothing_of_now(world, of):
     place = {f"{of}Id": getattr(world, of)}

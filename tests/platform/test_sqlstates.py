@@ -31,6 +31,7 @@ def written(error):
     return refusal(DBAPIError("INSERT", (), wrapped))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ERRORS)
 def test_reads_and_writes_are_answered_alike(state):
     read, write = Reporter("a-request").of_exception(ERRORS[state]("said")), written(ERRORS[state])

@@ -204,6 +204,7 @@ def receiver():
         thread.join()
 
 
+@pytest.mark.slow
 async def test_a_collector_is_sent_the_spans_by_otlp(world, settings, receiver):
     collecting = settings.model_copy(
         update={
@@ -232,6 +233,7 @@ async def test_a_collector_is_sent_the_spans_by_otlp(world, settings, receiver):
     assert "query" in {span.name for span in own}
 
 
+@pytest.mark.slow
 async def test_requests_to_other_servers_carry_the_trace_on(tracing, receiver):
     outbound = Outbound([ip_network("127.0.0.0/8")], insecure=True)
     url = f"http://127.0.0.1:{receiver.server_port}/"
@@ -243,6 +245,7 @@ async def test_requests_to_other_servers_carry_the_trace_on(tracing, receiver):
     assert "traceparent" not in plain
 
 
+@pytest.mark.slow
 def test_nothing_of_it_is_imported_without_a_collector():
     code = (
         "import sys; from graph.app import create_app; from graph.settings import Settings;"

@@ -84,6 +84,7 @@ async def test_a_role_is_taken_by_those_who_hold_as_much(tidy, colleague, table,
     assert await tidy.code(actor, remove, **named) == expected(table, actor, role)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("actor", ["owner", "admin"])
 @pytest.mark.parametrize("role", UserRoleType)
 async def test_an_ended_role_is_brought_back_by_those_who_hold_as_much(
@@ -95,6 +96,7 @@ async def test_an_ended_role_is_brought_back_by_those_who_hold_as_much(
     assert code == expected("organization_members", actor, role)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("actor", ["owner", "admin"])
 @pytest.mark.parametrize("role", UserRoleType)
 async def test_people_are_invited_as_what_the_inviting_hold_at_most(tidy, actor, role):
@@ -107,6 +109,7 @@ async def test_people_are_invited_as_what_the_inviting_hold_at_most(tidy, actor,
     assert code == expected("organization_members", actor, role)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("actor", ACTORS["project_members"])
 @pytest.mark.parametrize("role", ProjectRole)
 async def test_a_new_project_role_is_given_by_those_who_hold_as_much(tidy, actor, role):

@@ -41,6 +41,7 @@ async def add(world, position, document=None, block=None, name="Added"):
     return str(id)
 
 
+@pytest.mark.slow
 async def test_nothing_has_become_of_what_nobody_touched(world, linked):
     baseline, again = await frozen(world), await frozen(world)
     nothing = {"added": 0, "removed": 0, "changed": 0, "moved": 0, "changes": []}
@@ -48,6 +49,7 @@ async def test_nothing_has_become_of_what_nobody_touched(world, linked):
     assert await differences(world, baseline, **{"with": again["id"]}) == nothing
 
 
+@pytest.mark.slow
 async def test_each_difference_is_told_between_baselines_and_until_now(world, linked):
     gone = await add(world, 3.0, name="Gone")
     baseline = await frozen(world)
@@ -109,6 +111,7 @@ async def test_links_are_told_with_the_names_of_their_ends(world, linked):
     assert test["source"]["name"] == "Brake test"
 
 
+@pytest.mark.slow
 async def test_the_name_of_an_end_that_the_viewer_may_not_see_is_not_told(world, linked):
     hidden = await add(world, 1.0, name="Hidden")
     other = uuid7()
@@ -159,6 +162,7 @@ async def test_a_text_that_changed_is_told_word_by_word(world):
     assert parts == [("EQUAL", f"Requirement {world.name}"), ("INSERTED", " now")]
 
 
+@pytest.mark.slow
 async def test_new_numbers_alone_are_no_move_and_one_that_moved_is_one(world):
     ids = [await add(world, 10.0 + n) for n in range(6)]
     baseline = await frozen(world)
@@ -212,6 +216,7 @@ async def test_a_baseline_is_compared_with_one_of_the_same_place_alone(world, ot
         assert await world.code("editor", DIFF, **variables) == code
 
 
+@pytest.mark.slow
 async def test_who_has_a_role_in_the_document_alone_sees_its_part_of_the_changes(world, linked):
     baseline = await frozen(world)
     await run(world, "UPDATE test_req SET title = 'Other' WHERE id = $1", linked["test"])
@@ -222,6 +227,7 @@ async def test_who_has_a_role_in_the_document_alone_sees_its_part_of_the_changes
     assert change["entityType"] == "BLOCK"
 
 
+@pytest.mark.slow
 async def test_the_differences_of_many_baselines_are_read_together(world, linked):
     for n in range(3):
         await frozen(world, name=f"R{n}")

@@ -148,6 +148,7 @@ async def test_its_creation_is_one_event_with_its_hash(world):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("person", "code"),
     [

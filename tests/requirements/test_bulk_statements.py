@@ -126,12 +126,14 @@ async def test_requirements_are_updated_stale_or_not(world, sent):
     assert len(statements) <= MOST
 
 
+@pytest.mark.slow
 async def test_requirements_are_deleted(world, sent):
     ids = await many(world, CREATE, "requirements")
     answer, statements = await sent(DELETE, items=[gone(id) for id in ids])
     assert (answer["succeeded"], len(statements) <= MOST) == (MANY, True)
 
 
+@pytest.mark.slow
 async def test_blocks_are_created_within_others(world, sent):
     items = [
         {"documentId": world.document, "parentId": world.block, "name": f"N{n}"}
@@ -141,6 +143,7 @@ async def test_blocks_are_created_within_others(world, sent):
     assert (answer["succeeded"], len(statements) <= MOST) == (MANY, True)
 
 
+@pytest.mark.slow
 async def test_blocks_are_renamed_stale_or_not(world, sent):
     ids = await many(world, CREATE_BLOCKS, "blocks")
     await touch(world, "blocks", ids)
@@ -150,6 +153,7 @@ async def test_blocks_are_renamed_stale_or_not(world, sent):
     assert len(statements) <= MOST
 
 
+@pytest.mark.slow
 async def test_blocks_are_deleted(world, sent):
     ids = await many(world, CREATE_BLOCKS, "blocks")
     answer, statements = await sent(DELETE_BLOCKS, items=[gone(id) for id in ids])
@@ -223,6 +227,7 @@ async def test_refusals_that_need_no_database_cost_no_statement(world, sent):
     assert len(statements) == len(without) <= MOST
 
 
+@pytest.mark.slow
 async def test_what_only_the_database_refuses_is_found_by_halving(world, sent):
     taken = {"documentId": world.document, "name": "Taken", "externalId": "T"}
     await world.ask("editor", CREATE, items=[taken])

@@ -1,5 +1,7 @@
 """A document read as a change set would leave it."""
 
+import pytest
+
 from tests.requirements.proposals import PROPOSED, TREE, UPDATE, WITHDRAW, Proposal, updated
 
 BLOCK = """mutation ($input: BlockCreateInput!) { blockCreate(input: $input) { block { id } } }"""
@@ -29,6 +31,7 @@ def content(tree):
     )
 
 
+@pytest.mark.slow
 async def test_a_document_reads_as_applying_the_change_set_leaves_it(world):
     (first, second, third, fourth, fifth, _), block = await shelf(world)
     proposal = await Proposal.begin(world)

@@ -181,6 +181,7 @@ async def test_arguments_are_checked(world):
     assert refused.value.field == ["filter", "coverage", 0, "entityTypes", 0]
 
 
+@pytest.mark.slow
 async def test_a_condition_on_other_rows_counts_as_many(world):
     rows = "query ($filter: RequirementFilterInput) { requirements(filter: $filter) { totalCount }}"
     for number, code in ((4, None), (5, "QUERY_TOO_COMPLEX")):

@@ -136,6 +136,7 @@ async def test_what_is_beneath_a_deleted_row_is_hidden_and_comes_back(tree, leve
     assert await tree.read() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS[:-1])
 async def test_nothing_beneath_a_deleted_row_can_be_written(tree, level):
     await tree.change("Delete", level)
@@ -146,6 +147,7 @@ async def test_nothing_beneath_a_deleted_row_can_be_written(tree, level):
     assert await tree.world.code("owner", REQUIREMENT, **places) == "NOT_FOUND"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["project", "middle"])
 async def test_what_was_deleted_before_its_parent_is_restored_after_it(tree, level):
     before = await tree.read()
@@ -159,6 +161,7 @@ async def test_what_was_deleted_before_its_parent_is_restored_after_it(tree, lev
     assert await tree.read() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS[:2])
 async def test_what_is_deleted_is_hidden_from_everybody(tree, level):
     query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"

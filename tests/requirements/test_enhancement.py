@@ -203,6 +203,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 async def test_whatever_the_model_says_there_is_a_valid_proposal_or_a_failure(world, asked):
     before = await world.superuser.fetchrow(
         "SELECT * FROM requirements WHERE id = $1", world.requirement
@@ -239,6 +240,7 @@ async def test_texts_of_users_are_data_and_nothing_that_they_ask_for(world, aske
     assert "secret-key" not in json.dumps(request)
 
 
+@pytest.mark.slow
 async def test_a_model_that_does_not_answer_is_asked_again_later(world, asked):
     for answer in (endless, status(503), status(429)):
         done = await asked(answer, seconds=1.0)

@@ -60,6 +60,7 @@ async def test_a_result_is_recorded_with_who_when_and_the_version_of_the_require
     assert found["requirement"]["executions"]["nodes"] == [{"testCase": {"id": made["id"]}}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("input", "code", "field"),
     [

@@ -158,6 +158,7 @@ LINES = lift().splitlines(keepends=True)
 PLACES = st.integers(0, len(LINES) - 1)
 
 
+@pytest.mark.slow
 @given(PLACES, PLACES, st.sampled_from(("drop", "double", "swap")))
 def test_no_damage_gets_out_as_anything_but_a_refusal(one, other, damage):
     lines = list(LINES)

@@ -351,6 +351,7 @@ async def test_two_first_imports_at_once_make_one_document(importer):
     assert not (await importer.text(BRAKES)).changed
 
 
+@pytest.mark.slow
 async def test_progress_is_told_to_the_end(importer):
     told = []
     table = "ID,Name\n" + "".join(f"R{number},x\n" for number in range(1200))

@@ -48,6 +48,7 @@ def setting(world, number):
     return f'{{"id": "{world.requirement}", "input": {{"properties": {{"a": [{number}]}}}}}}'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", EXACT)
 async def test_a_number_comes_back_as_it_was_sent(world, post, number):
     answer = (await post(UPDATE, setting(world, number))).json()

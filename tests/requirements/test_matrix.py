@@ -58,6 +58,7 @@ async def ask(world, by="viewer", **variables):
     return await world.ask(by, MATRIX, **variables)
 
 
+@pytest.mark.slow
 async def test_each_pair_has_its_latest_result_and_each_row_its_gaps(world, verified):
     matrix = await ask(world)
     rows = {row["requirement"]["name"]: row for row in matrix["rows"]["nodes"]}
@@ -98,6 +99,7 @@ async def test_each_pair_has_its_latest_result_and_each_row_its_gaps(world, veri
     }
 
 
+@pytest.mark.slow
 async def test_edits_of_what_is_no_content_leave_a_result_as_it_is(world):
     one = await case(world)
     await record(world, one, "FAIL", executionVersion="2.1")
@@ -160,6 +162,7 @@ async def test_it_is_read_in_pages_by_gap_by_group_and_by_test(world, verified):
     assert (await ask(world, configuration=only))["summary"]["pairs"] == 1
 
 
+@pytest.mark.slow
 async def test_a_view_and_a_default_view_say_what_is_shown(world, verified):
     configuration = {"holes": ["UNCOVERED"], "groupBy": "REQUIREMENT_STATUS"}
     made = await view(world, name="Holes", configuration=configuration)
@@ -175,6 +178,7 @@ async def test_a_view_and_a_default_view_say_what_is_shown(world, verified):
     assert default["rows"]["totalCount"] == 7
 
 
+@pytest.mark.slow
 async def test_hidden_rows_are_neither_shown_nor_counted(world, other_world, verified):
     for variables in ({"project": other_world.project}, {}, {"view": other_world.project}):
         with pytest.raises(Refused):

@@ -162,6 +162,7 @@ def test_merging_does_not_depend_on_who_was_first(base, one, other):
     assert merge_lines(base, one, other) == merge_lines(base, other, one)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 3), min_size=5, max_size=9), st.data())
 def test_changes_of_distant_lines_are_both_kept(numbers, data):
     base = [f"line {i} {n}\n" for i, n in enumerate(numbers)]

@@ -78,6 +78,7 @@ async def test_all_stands_in_the_order_of_the_input(world, create):
         assert (record["action"], str(record["document_id"])) == ("create", made["id"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inside", "code", "path"),
     [
@@ -152,6 +153,7 @@ async def test_a_refused_document_is_named_as_ever(world, refused, create):
     assert await refused("outsider", blocks=[{"name": "B"}]) == hidden
 
 
+@pytest.mark.slow
 async def test_it_is_a_constant_number_of_statements(world, database_dsn):
     counts = set()
     async with (

@@ -80,6 +80,7 @@ async def test_rules_of_a_document_and_a_level_come_before_those_of_the_project(
     assert await create(*items) == ["SYS-007", "BUS-00003"]
 
 
+@pytest.mark.slow
 async def test_a_number_that_was_ever_used_is_not_given_again(world, rule, create):
     await create({"externalId": "SYS-041"}, {"externalId": "SYS-9x"}, {"externalId": "SYS-1.99"})
     made = await rule("SYS-")
@@ -116,6 +117,7 @@ async def test_a_number_that_was_ever_used_is_not_given_again(world, rule, creat
     assert await create({}) == ["SYS-203"]
 
 
+@pytest.mark.slow
 async def test_numbers_of_32_writers_at_once_are_exact(world, rule, create, other_document):
     await rule("SYS-")
     await rule("BUS-", level="BUSINESS")

@@ -74,6 +74,7 @@ async def test_a_version_that_never_was_is_not_found(world):
     assert (refused.value.code, refused.value.field) == ("NOT_FOUND", ["atVersion"])
 
 
+@pytest.mark.slow
 async def test_a_row_that_moved_or_was_deleted_is_seen_where_it_was(world, now):
     """Also when the document that it moved to may not be read."""
     other = await world.ask(

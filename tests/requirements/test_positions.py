@@ -42,6 +42,7 @@ def test_moves_give_the_order_that_a_list_has(moves):
         assert min(gaps(line)) >= MIN_GAP
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=40),
     st.lists(st.integers(0, 40), min_size=1, max_size=20),

@@ -204,6 +204,7 @@ async def test_a_scope_has_500_properties_at_most(world, define, monkeypatch):
     assert await world.code("admin", restore, id=first["id"]) is None
 
 
+@pytest.mark.slow
 async def test_definitions_and_columns_are_changed_reverted_and_deleted_many_at_once(world, define):
     made = await define("Effort", options={"maximum": 5})
     columns = """mutation ($items: [ColumnCreateInput!]!) { columnsCreate(items: $items) {

@@ -66,6 +66,7 @@ FILTERS = [
 ]
 
 
+@pytest.mark.slow
 async def test_values_are_compared_by_their_type_and_others_count_as_null(rows):
     for comparison, key, expected in FILTERS:
         filter = {"property": [{"key": key, **comparison}]}
@@ -87,6 +88,7 @@ ORDERS = [
 ]
 
 
+@pytest.mark.slow
 async def test_rows_are_sorted_by_a_property_and_paged_with_those_without_a_value_last(rows):
     for property, direction, expected in ORDERS:
         order = [{"property": property, "direction": direction}, {"by": "NAME"}]

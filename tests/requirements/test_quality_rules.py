@@ -150,6 +150,7 @@ def test_duplicates_are_the_pairs_that_a_comparison_of_all_finds():
     assert all("3a" in some[other] for other in some["3a"])
 
 
+@pytest.mark.slow
 def test_many_texts_that_are_alike_are_compared_in_bounded_time():
     texts = {
         str(n): f"The shuttle shall stop at pier {n} within 12 m of the edge." for n in range(5000)

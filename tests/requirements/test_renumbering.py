@@ -26,6 +26,7 @@ async def tight(shelf):
     return tight
 
 
+@pytest.mark.slow
 async def test_only_what_is_near_is_renumbered_and_that_is_recorded_as_such(world, tight):
     for number in range(20):
         await tight.add_requirements(f"{number}", position=100 + number)
@@ -43,6 +44,7 @@ async def test_only_what_is_near_is_renumbered_and_that_is_recorded_as_such(worl
     assert (b["version"], b["updatedBy"]) == (2, None)
 
 
+@pytest.mark.slow
 async def test_who_has_seen_the_version_before_moves_on(world, tight):
     await tight.move_requirement("Z", after=tight.ids["A"])
     moved = await tight.move_requirement("B", last=True)

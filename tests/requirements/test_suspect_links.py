@@ -51,6 +51,7 @@ async def test_content_makes_a_link_suspect_at_either_end_and_place_tags_and_sta
     ]
 
 
+@pytest.mark.slow
 async def test_ends_that_a_token_does_not_reach_make_no_link_suspect(world):
     (own,) = await requirements(world, 1)
     made = await link(world, own, world.project, by="owner")

@@ -152,6 +152,7 @@ async def test_two_people_change_different_lines_of_what_is_to_be_done(world):
     assert row["expected_results"] == "FOUR\nfive\nSIX"
 
 
+@pytest.mark.slow
 async def test_many_are_created_changed_and_deleted_and_one_comes_back(world):
     items = [{"projectId": world.project, "title": f"T{n}", "testId": f"T-{n}"} for n in range(500)]
     made = await world.ask("editor", BULK, items=items)

@@ -26,6 +26,7 @@ HIDDEN = {
 }
 
 
+@pytest.mark.slow
 async def test_a_link_is_shown_at_both_of_its_ends_whatever_they_are(world):
     (other,) = await requirements(world, 1)
     made = await link(world, world.requirement, other, linkType="REFINES", description="Why")

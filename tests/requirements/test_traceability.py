@@ -90,6 +90,7 @@ async def test_cells_hold_the_links_of_both_directions(world, traced):
     assert (found["summary"]["links"], found["summary"]["linkedRows"]) == (1, 2)
 
 
+@pytest.mark.slow
 async def test_rows_are_paged_and_a_level_is_one_statement(world, traced):
     seen, cursor, numbers = [], None, set()
     while True:
@@ -105,6 +106,7 @@ async def test_rows_are_paged_and_a_level_is_one_statement(world, traced):
     assert max(numbers) <= 16
 
 
+@pytest.mark.slow
 async def test_only_what_can_be_read_is_shown(world, traced):
     assert await world.code("project_viewer", MATRIX, **traced["sides"]) == "NOT_FOUND"
     sides = {"rows": {"projectId": world.project}, "of": {"documentId": world.document}}
@@ -143,6 +145,7 @@ async def get(client, world, settings):
     return get
 
 
+@pytest.mark.slow
 async def test_the_matrix_is_downloaded_as_csv(world, traced, get, client):
     here, there = traced["here"], traced["there"]
     await world.superuser.execute(
@@ -173,6 +176,7 @@ async def test_the_matrix_is_downloaded_as_csv(world, traced, get, client):
     assert (await client.get(path)).status_code == 303
 
 
+@pytest.mark.slow
 async def test_pages_of_a_download_follow_each_other(world, traced, get, monkeypatch):
     monkeypatch.setattr(downloads, "PAGE", 2)
     path = f"/downloads/traceability.csv?rows={world.document}&columns={traced['document']}"

@@ -127,6 +127,7 @@ async def test_it_finds_the_rows_that_others_find(many: World, person: str):
         assert [r[0] for r in await session.fetch(read, {"limit": ALL})] == [r.id for r in expected]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("person", ["owner", "project_viewer", "document_editor", "outsider"])
 async def test_a_row_that_may_not_be_seen_is_joined_as_nulls(many: World, person: str):
     session = await session_of(many, person)

@@ -184,6 +184,7 @@ async def test_the_history_of_rows_is_read(notebook):
     assert await session.history_counts(ids) == {note.id: 2, other.id: 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("person", ["owner", "viewer", "document_editor", "member", "outsider"])
 async def test_reads_of_every_kind_agree(notebook, person):
     folders = [await notebook.folder(name=f"F{n}") for n in range(2)]

@@ -55,6 +55,7 @@ def update(world, person):
     return world.code(person, UPDATE, id=world.requirement)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("person", "table", "change", "code"), LOST)
 async def test_a_write_is_refused_whose_right_ended_while_it_waited(
     world, person, table, change, code

@@ -50,6 +50,7 @@ def verbs(transaction):
     return [" ".join(statement.split()[:2]) for statement in transaction]
 
 
+@pytest.mark.slow
 async def test_rows_are_inserted_by_one_statement_that_records_them(world, wire, session):
     async with session.transaction() as transaction:
         transaction.add(*requirements(world))

@@ -38,6 +38,7 @@ def reading(sessions, ids):
     return [asyncio.ensure_future(sessions().fetch_by_id(READ, [str(id)], 0)) for id in ids]
 
 
+@pytest.mark.slow
 async def test_reads_that_wait_together_share_a_statement(notebook, sessions, lent):
     notes = [await notebook.note(name=f"N{n}") for n in range(5)]
     lent.clear()

@@ -40,6 +40,7 @@ async def test_a_file_is_uploaded_finished_and_downloaded(place):
     assert actions == ["create", "update"]
 
 
+@pytest.mark.slow
 async def test_a_large_file_arrives_in_parts_and_goes_on_where_it_stopped(place):
     content = PNG + bytes(5 * 2**20)
     made = await place.create(name="Photo", mediaType="image/png", size=len(content))
@@ -60,6 +61,7 @@ async def test_a_large_file_arrives_in_parts_and_goes_on_where_it_stopped(place)
     assert await place.world.code("editor", RESUME, id=id) == "INVALID"
 
 
+@pytest.mark.slow
 async def test_a_content_is_what_it_was_announced_to_be(place):
     made = await place.create(mediaType="image/png", size=len(TEXT))
     assert await place.world.code("editor", FINISH, id=made["file"]["id"]) == "INVALID"
@@ -126,6 +128,7 @@ async def test_files_are_where_their_owners_are(place):
     )
 
 
+@pytest.mark.slow
 async def test_an_external_document_has_its_content_as_a_file(place):
     world = place.world
     create = """mutation ($input: ExternalDocumentCreateInput!) {
@@ -159,6 +162,7 @@ async def test_an_external_document_has_its_content_as_a_file(place):
     assert refused.value.field == ["input", "url"]
 
 
+@pytest.mark.slow
 async def test_a_document_has_one_thumbnail(place):
     thumbnail = {"purpose": "THUMBNAIL", "mediaType": "image/png"}
     for input, field in (
@@ -178,6 +182,7 @@ async def test_a_document_has_one_thumbnail(place):
     assert (await place.outside.get(document["thumbnail"]["url"])).content == PNG
 
 
+@pytest.mark.slow
 async def test_a_file_is_renamed_deleted_and_restored_with_its_content(place):
     ask, file = place.world.ask, await place.stored()
     renamed = await ask("editor", RENAME, id=file["id"], version=file["version"], name="Report.txt")
@@ -195,6 +200,7 @@ async def test_a_file_is_renamed_deleted_and_restored_with_its_content(place):
     assert "Report.txt" in answer.headers["content-disposition"]
 
 
+@pytest.mark.slow
 async def test_the_plan_bounds_files_that_are_created_at_once(place, monkeypatch):
     plan = PLANS[BillingPlan.FREE]._replace(storage=3 * len(TEXT))
     monkeypatch.setitem(PLANS, BillingPlan.FREE, plan)
@@ -238,6 +244,7 @@ async def test_what_is_purged_or_given_up_leaves_the_storage(place, database):
     assert await sweep(database, place.storage) == (0, 0, 0)
 
 
+@pytest.mark.slow
 async def test_uploads_that_belong_to_no_file_are_removed(place, monkeypatch, database):
     await place.storage.sweep(datetime.now(UTC) + timedelta(hours=1))
     small = (await place.create())["upload"]["parts"]

@@ -211,6 +211,7 @@ async def test_many_rows_are_inserted_by_one_statement(session, place):
     assert "search" not in statements[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "constraint"),
     [

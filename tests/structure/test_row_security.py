@@ -130,6 +130,7 @@ async def test_every_allowance_is_needed(superuser):
     assert set(await findings(superuser)) == allowed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("statements", "sentence"), HOLES.items(), ids=HOLES.values())
 async def test_a_hole_is_found(superuser, statements, sentence):
     transaction = superuser.transaction()
@@ -204,6 +205,7 @@ async def test_rows_of_another_tenant_cannot_be_changed(tenants, table):
     assert await tenants.connection.execute(update, tenants.theirs) == "UPDATE 0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", SCOPED)
 async def test_rows_cannot_be_put_into_another_tenant(tenants, table):
     await tenants.enter(user=tenants.ours, organizations=[tenants.ours])

@@ -39,6 +39,7 @@ def test_every_module_says_in_its_first_lines_what_it_holds():
     assert [str(path) for path in sources() if path.read_text() and not says(path)] == []
 
 
+@pytest.mark.slow
 def test_layers_and_products_import_one_way():
     """The contracts stand in pyproject.toml, beside the reasons for them."""
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
@@ -46,6 +47,7 @@ def test_layers_and_products_import_one_way():
     assert run.returncode == 0, run.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["TODO", "FIXME", "XXX"])
 def test_nothing_is_left_open_in_a_comment(word):
     here = Path(__file__)

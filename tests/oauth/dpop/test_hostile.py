@@ -32,6 +32,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", HOSTILE)
 async def test_nothing_that_is_sent_makes_it_fail(http, holder, token, robot, kind):
     proof = HOSTILE[kind]

@@ -134,6 +134,7 @@ async def test_a_header_that_does_not_fit_is_refused(http, holder, token, kind):
     refused(await ask(http, *shown.items()), "invalid_dpop_proof")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("member", PRIVATE)
 async def test_a_private_key_is_refused_wherever_it_is_hidden(http, holder, token, member):
     jwk = holder.key.as_dict(private=False) | {member: "AQ"}
@@ -162,6 +163,7 @@ async def test_a_public_key_is_no_secret_to_sign_with(http, holder, token):
     refused(await ask(http, *headers), "invalid_dpop_proof")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [1024, 4104])
 async def test_rsa_keys_that_are_weak_or_costly_are_refused(robot, bits):
     with warnings.catch_warnings(action="ignore"):

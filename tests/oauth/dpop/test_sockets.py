@@ -3,6 +3,7 @@
 import time
 
 import httpx
+import pytest
 
 from tests.http.connected import socket
 from tests.oauth.dpop.conftest import Holder
@@ -13,6 +14,7 @@ async def init(client, **payload):
     await client.send(type="connection_init", payload=payload)
 
 
+@pytest.mark.slow
 async def test_a_bound_token_is_shown_with_a_proof_that_counts_once(gateway, holder, token, person):
     shown = holder.shows(token, url=f"{gateway}/graphql", method="GET")
     async with socket(gateway, token=None) as client:
@@ -26,6 +28,7 @@ async def test_a_bound_token_is_shown_with_a_proof_that_counts_once(gateway, hol
         assert (await thief.closed())[0] == 4403
 
 
+@pytest.mark.slow
 async def test_without_a_good_proof_it_opens_nothing(gateway, holder, token):
     here = {"url": f"{gateway}/graphql", "method": "GET"}
     for payload in (
@@ -42,6 +45,7 @@ async def test_without_a_good_proof_it_opens_nothing(gateway, holder, token):
             assert reason
 
 
+@pytest.mark.slow
 async def test_a_clock_that_is_wrong_is_helped_by_a_nonce_of_any_answer(gateway, holder, token):
     address, late = f"{gateway}/graphql", {"iat": int(time.time()) - 3600}
     async with httpx.AsyncClient() as http:

@@ -5,6 +5,7 @@ import random
 import time
 
 import asyncpg
+import pytest
 from uuid_utils.compat import uuid7
 
 from db import webhook_events
@@ -228,6 +229,7 @@ async def handle_until(world, ended):
         await asyncio.sleep(0)
 
 
+@pytest.mark.slow
 async def test_200_events_three_times_each_in_any_order_with_crashes(
     world, other_world, receiving, customer, superuser_dsn
 ):

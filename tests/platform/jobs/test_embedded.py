@@ -3,6 +3,7 @@
 import asyncio
 
 import httpx
+import pytest
 
 from graph.jobs import KINDS
 from tests.conftest import running
@@ -20,6 +21,7 @@ def counted(metrics):
     ]
 
 
+@pytest.mark.slow
 async def test_a_server_runs_the_upkeep_and_counts_it(settings, superuser):
     await superuser.execute("DELETE FROM jobs WHERE kind = ANY ($1)", RECURRING)
     async with running(settings.model_copy(update={"job_slots": 2})) as app:

@@ -3,6 +3,8 @@
 import asyncio
 import json
 
+import pytest
+
 from graph.platform.jobs.worker import Worker
 from graph.platform.webhooks.upkeep import DISABLED
 from tests.platform.webhooks.endpoints import UPDATE, service_account
@@ -52,6 +54,7 @@ async def test_an_event_is_delivered_signed_and_logged(world, endpoints, receive
     assert read["lastSuccessAt"] is not None
 
 
+@pytest.mark.slow
 async def test_a_failure_holds_up_its_own_document_alone(world, endpoints, receiver, sending):
     other, mine = await another_document(world), []
     endpoint = await endpoints.create(eventTypes=["requirement.*"])
@@ -76,6 +79,7 @@ async def test_a_failure_holds_up_its_own_document_alone(world, endpoints, recei
     assert found[0]["log"][0]["error"] == "The endpoint answered 500."
 
 
+@pytest.mark.slow
 async def test_a_message_fails_after_the_last_attempt_and_is_sent_again_when_asked(
     world, endpoints, receiver, sending
 ):
@@ -111,6 +115,7 @@ async def test_a_message_fails_after_the_last_attempt_and_is_sent_again_when_ask
     assert receiver.types()[-2:] == ["requirement.created"] * 2
 
 
+@pytest.mark.slow
 async def test_what_the_service_account_may_not_read_is_not_sent(
     world, endpoints, receiver, sending
 ):
@@ -143,6 +148,7 @@ async def test_filters_choose_among_events(world, endpoints, receiver, sending):
     assert receiver.types() == ["block.created"]
 
 
+@pytest.mark.slow
 async def test_an_endpoint_that_is_gone_is_disabled_and_goes_on_when_it_is_active_again(
     world, endpoints, receiver, sending, database
 ):

@@ -49,6 +49,7 @@ def listener(world, endpoint, receiver, days, person="admin"):
     return Listener(ask, send, endpoint, datetime.now(UTC) - timedelta(days=days))
 
 
+@pytest.mark.slow
 async def test_messages_are_replayed_and_forwarded_once_with_a_secret_of_its_own(
     endpoints, receiver
 ):

@@ -44,6 +44,7 @@ async def send(client, page, path, **fields):
     return await client.post(path, data={"csrf_token": token, **fields}, headers=headers)
 
 
+@pytest.mark.slow
 async def test_an_administrator_looks_at_deliveries_and_sends_again(
     world, endpoints: Endpoints, receiver, sending, browser_of
 ):
