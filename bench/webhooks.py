@@ -91,6 +91,7 @@ async def measure(stand: Stand) -> None:
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     account = uuid7()
     await stand.superuser.execute(ACCOUNT, account, stand.organization)
+    await stand.project(20, 1, 50)
     async with Database(stand.dsn, auth_connections=8) as database:
         webhooks = Webhooks(database, settings, Operations(schema, settings))
         for label, selection, endpoints in (

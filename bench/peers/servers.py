@@ -193,6 +193,7 @@ def gateway(dsn: str, token: str, workers: int = 1, name: str = "gateway") -> Se
     """Return the gateway as it is shipped: production, policy, limits, log and metrics.
 
     All requests are one person's, so the limits for a person are higher; they are still counted.
+    Background jobs are left to workers: all requirements are new, and would be analyzed meanwhile.
     """
     port = free_port()
     environment = {
@@ -203,6 +204,7 @@ def gateway(dsn: str, token: str, workers: int = 1, name: str = "gateway") -> Se
         "METRICS_TOKEN": "a-token-that-only-measurements-use",
         "COST_PER_SECOND": "1000000000",
         "COST_BURST": "1000000000",
+        "JOB_SLOTS": "0",
     }
     command = [sys.executable, "-m", "graph.cli", "serve", "--workers", str(workers)]
     headers = {"Authorization": f"Bearer {token}"}
