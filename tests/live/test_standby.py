@@ -57,7 +57,9 @@ def failures(monkeypatch):
 @asynccontextmanager
 async def gateway(dsn: str, folder: Path):
     """Yield a client of a gateway on this database, and the gateway's settings."""
-    settings = Settings(database_url=dsn, gateway_secret=SECRET, gateway_data_dir=folder)
+    settings = Settings(
+        database_url=dsn, gateway_secret=SECRET, gateway_data_dir=folder, job_slots=1
+    )
     async with (
         served(lambda url: app.create_app(settings.model_copy(update={"public_url": url}))) as url,
         httpx.AsyncClient(base_url=url) as client,

@@ -276,6 +276,7 @@ async def test_an_endpoint_that_is_paused_is_sent_nothing_more_that_was_queued(
         await endpoints.write(name)
     async with sending():
         await asyncio.wait_for(asked.wait(), PATIENCE)
+        await endpoints.deliveries(endpoint["id"], 3, "QUEUED")
         change = {"id": endpoint["id"], "input": {"status": "PAUSED"}}
         await world.ask("admin", UPDATE, version=1, **change)
         paused.set()
