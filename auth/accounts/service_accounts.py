@@ -58,14 +58,14 @@ async def find(transaction: Transaction, id: UUID) -> Profile:
 
 
 async def require_may_widen(
-    session: ViewerSession, transaction: Transaction, member: OrganizationMember
+    session: ViewerSession, transaction: Transaction, user_id: UUID
 ) -> None:
-    """Refuse when this is a service account for which the viewer may issue no keys.
+    """Refuse when the person is a service account for which the viewer may issue no keys.
 
     Raises FORBIDDEN and CredentialEnded. A higher role, or a restored membership, widens every
     credential of the account.
     """
-    found = await transaction.find_by_id(Profile, {member.user_id}, lock=False)
+    found = await transaction.find_by_id(Profile, {user_id}, lock=False)
     if any(profile.service_of for profile in found.values()):
         await keys.require_may_issue(session, transaction)
 

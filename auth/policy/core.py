@@ -38,7 +38,7 @@ RULES: dict[type[Entity], Rule] = {
     Project:                 Rule(VIEWER,  ADMIN,  ADMIN,  ADMIN),
     ProjectMember:           Rule(VIEWER,  ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete"),
                                   inside=True),
-    UserRole:                Rule(ADMIN,   ADMIN,  ADMIN,  ADMIN, "user_id", ("read",)),
+    UserRole:                Rule(ADMIN,   ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete")),
     ApiKey:                  Rule(OWNER,  OWNER,  OWNER,  OWNER),
     PersonalToken:           Rule(NOBODY, NOBODY, NOBODY, NOBODY, "user_id",
                                   ("read", "create", "update", "delete")),

@@ -45,6 +45,9 @@ from db.gin import gin_index
 from db.text import Lines, Name, Names
 from db.traits import ResourceType, Traits, Trash
 
+MAX_REASON = 1_000
+"""The most characters of the reason for a role."""
+
 
 class ProjectStatus(StrEnum):
     """The status of a project."""
@@ -157,13 +160,13 @@ class ProjectMember(InProject, kw_only=True):
 
 
 class UserRole(InOrganization, kw_only=True):
-    """One further role of a member: administrative, in a project, or in a document.
+    """One further role of a member: at the organization, in a project, or in a document.
 
-    It may end by itself, at `expires_at`.
+    It ends at `expires_at`, if it has one. `reason` is the reason why it was granted.
     """
 
     __tablename__ = "user_roles"
-    traits = Traits(ResourceType.ROLE, named_by=None, grants=True)
+    traits = Traits(ResourceType.ROLE, node="UserRole", named_by=None, grants=True)
 
     user_id: Mapped[UUID]
     project_id: Mapped[UUID | None] = mapped_column(default=None)
@@ -172,8 +175,17 @@ class UserRole(InOrganization, kw_only=True):
     project_role: Mapped[ProjectRole | None] = mapped_column(labels(ProjectRole), default=None)
     document_role: Mapped[ProjectRole | None] = mapped_column(labels(ProjectRole), default=None)
     expires_at: Mapped[datetime | None] = mapped_column(default=None)
+    reason: Mapped[Lines | None] = mapped_column(default=None)
+
+    @property
+    def role(self) -> UserRoleType | ProjectRole:
+        """Return the role, whatever it is granted at."""
+        role = self.admin_role or self.project_role or self.document_role
+        assert role is not None  # noqa: S101 (a check of the table)
+        return role
 
     __table_args__ = (
+        *not_blank("reason", MAX_REASON),
         organization_key(),
         member_key("user_id"),
         project_key(),

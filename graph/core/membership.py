@@ -170,7 +170,9 @@ async def organization_member_update(
         if becomes_owner:
             await keys.require_may_issue(info.context.session, transaction)
         elif resumes or role_of(new) > role_of(before):
-            await service_accounts.require_may_widen(info.context.session, transaction, member)
+            await service_accounts.require_may_widen(
+                info.context.session, transaction, member.user_id
+            )
         if new is not OrganizationRole.OWNER or status is not UserStatus.ACTIVE:
             await memberships.owner_leaves(transaction, member)
         await transaction.edits.update(member, expected_version, values)
@@ -210,7 +212,9 @@ async def organization_member_restore(info: Info, id: Id, expected_version: Expe
         if is_owner:
             await keys.require_may_issue(info.context.session, transaction)
         else:
-            await service_accounts.require_may_widen(info.context.session, transaction, member)
+            await service_accounts.require_may_widen(
+                info.context.session, transaction, member.user_id
+            )
         await transaction.edits.restore(member, expected_version)
     if is_owner:
         _tell_of_owner(info, member)

@@ -14,6 +14,7 @@ from graph.core import (
     personal_tokens,
     projects,
     purge,
+    roles,
     service_accounts,
     trash,
     usage,  # noqa: F401 (it extends types)
@@ -27,6 +28,7 @@ NODES = (
     organizations.OrganizationInvitation,
     clients.OAuthClient,
     projects.ProjectMember,
+    roles.UserRole,
     api_keys.ApiKey,
     personal_tokens.PersonalToken,
     notifications.Notification,
@@ -34,7 +36,7 @@ NODES = (
 
 
 @strawberry.type
-class Query(people.Query, organizations.Query, projects.Query, trash.Query):
+class Query(people.Query, organizations.Query, projects.Query, roles.Query, trash.Query):
     pass
 
 
@@ -48,6 +50,7 @@ class Mutation(
     personal_tokens.Mutation,
     notifications.Mutation,
     projects.Mutation,
+    roles.Mutation,
     purge.Mutation,
 ):
     pass

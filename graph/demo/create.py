@@ -223,6 +223,7 @@ async def _project(
                     document_id=document.id,
                     user_id=member_id,
                     document_role=ProjectRole.EDITOR,
+                    reason="Writes the specification of the energy supply.",
                 )
             )
     await transaction.flush()

@@ -22,6 +22,7 @@ from graph.requirements import (
     properties,
     requirements,
     results_import,
+    roles,  # noqa: F401 (it extends types)
     sharing,  # noqa: F401 (it extends types)
     statistics,  # noqa: F401 (it extends types)
     statistics_events,

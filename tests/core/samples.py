@@ -12,7 +12,7 @@ from db.core.keys import ApiKey, PersonalToken
 from db.core.notifications import Notification
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
 from db.core.people import Profile
-from db.core.projects import Project, ProjectMember
+from db.core.projects import Project, ProjectMember, UserRole
 from db.core.shares import Share
 from db.core.webhook_events import WebhookEvent
 from db.core.webhooks import WebhookDelivery, WebhookEndpoint
@@ -236,5 +236,28 @@ SAMPLES: dict[type[Entity], Sample] = {
             "restore": None,  # roles in a project are given again
         },
         before_create="DELETE FROM project_members WHERE user_id = $1",
+    ),
+    UserRole: Sample(
+        parent=Document,
+        new=lambda house, _: {
+            "userId": house.people["newcomer"],
+            "objectId": house.document,
+            "role": "VIEWER",
+        },
+        row=lambda house: {
+            "organization_id": house.organization,
+            "project_id": house.project,
+            "document_id": house.document,
+            "user_id": house.people["colleague"],
+            "document_role": "viewer",
+        },
+        changes={"role": "EDITOR"},
+        mutations={
+            "create": "roleGrant",
+            "update": "roleUpdate",
+            "delete": "roleRevoke",
+            "restore": None,  # roles are granted again
+        },
+        before_create="DELETE FROM user_roles WHERE user_id = $1",
     ),
 }

@@ -165,6 +165,7 @@ class Founder:
         if "deleted_at" in table.columns:
             values["deleted_at"] = self.now if deleted else None
         if table.name == "user_roles":
+            values |= {"document_id": None} if zone == "private" else {}
             held = [key for key in ("document_id", "project_id") if values[key]] or ["admin"]
             values |= dict.fromkeys(("admin_role", "project_role", "document_role"))
             values[held[0].replace("_id", "") + "_role"] = "viewer"

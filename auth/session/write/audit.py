@@ -31,6 +31,9 @@ ABOUT_ACCESS = frozenset(
 )
 """Resources whose changes are changes of access (CC6.3)."""
 
+ROLES = frozenset({ResourceType.MEMBER, ResourceType.ROLE})
+"""Resources that are roles of people: each of their changes changes permissions."""
+
 
 def record(
     viewer: Viewer,
@@ -67,7 +70,9 @@ def record(
         "details": {},
         "old_data": recorded(_without(hidden, old)),
         "new_data": recorded(_without(hidden, new)),
-        "event_type": AuditEventType(action).value,
+        "event_type": (
+            AuditEventType.PERMISSION_CHANGE if resource in ROLES else AuditEventType(action)
+        ).value,
         "severity": (AuditSeverity.MEDIUM if about_access else AuditSeverity.LOW).value,
         "soc2_control": "CC6.3" if about_access else SOC2[action],
         **circumstances(viewer, origin),

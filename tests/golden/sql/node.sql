@@ -27,99 +27,103 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   FROM project_members
   WHERE project_members.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT api_keys.id AS id, $9::INTEGER AS place
+  SELECT user_roles.id AS id, $9::INTEGER AS place
+  FROM user_roles
+  WHERE user_roles.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT api_keys.id AS id, $10::INTEGER AS place
   FROM api_keys
   WHERE api_keys.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT personal_tokens.id AS id, $10::INTEGER AS place
+  SELECT personal_tokens.id AS id, $11::INTEGER AS place
   FROM personal_tokens
   WHERE personal_tokens.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT notifications.id AS id, $11::INTEGER AS place
+  SELECT notifications.id AS id, $12::INTEGER AS place
   FROM notifications
   WHERE notifications.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT jobs.id AS id, $12::INTEGER AS place
+  SELECT jobs.id AS id, $13::INTEGER AS place
   FROM jobs
   WHERE jobs.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT webhook_events.id AS id, $13::INTEGER AS place
+  SELECT webhook_events.id AS id, $14::INTEGER AS place
   FROM webhook_events
   WHERE webhook_events.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT shares.id AS id, $14::INTEGER AS place
+  SELECT shares.id AS id, $15::INTEGER AS place
   FROM shares
   WHERE shares.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT webhook_endpoints.id AS id, $15::INTEGER AS place
+  SELECT webhook_endpoints.id AS id, $16::INTEGER AS place
   FROM webhook_endpoints
   WHERE webhook_endpoints.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT webhook_deliveries.id AS id, $16::INTEGER AS place
+  SELECT webhook_deliveries.id AS id, $17::INTEGER AS place
   FROM webhook_deliveries
   WHERE webhook_deliveries.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT documents.id AS id, $17::INTEGER AS place
+  SELECT documents.id AS id, $18::INTEGER AS place
   FROM documents
   WHERE documents.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT blocks.id AS id, $18::INTEGER AS place
+  SELECT blocks.id AS id, $19::INTEGER AS place
   FROM blocks
   WHERE blocks.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT requirements.id AS id, $19::INTEGER AS place
+  SELECT requirements.id AS id, $20::INTEGER AS place
   FROM requirements
   WHERE requirements.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT baselines.id AS id, $20::INTEGER AS place
+  SELECT baselines.id AS id, $21::INTEGER AS place
   FROM baselines
   WHERE baselines.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT assignments.id AS id, $21::INTEGER AS place
+  SELECT assignments.id AS id, $22::INTEGER AS place
   FROM assignments
   WHERE assignments.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT test_req.id AS id, $22::INTEGER AS place
+  SELECT test_req.id AS id, $23::INTEGER AS place
   FROM test_req
   WHERE test_req.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT requirement_tests.id AS id, $23::INTEGER AS place
+  SELECT requirement_tests.id AS id, $24::INTEGER AS place
   FROM requirement_tests
   WHERE requirement_tests.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT test_matrix_views.id AS id, $24::INTEGER AS place
+  SELECT test_matrix_views.id AS id, $25::INTEGER AS place
   FROM test_matrix_views
   WHERE test_matrix_views.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT numbering_rules.id AS id, $25::INTEGER AS place
+  SELECT numbering_rules.id AS id, $26::INTEGER AS place
   FROM numbering_rules
   WHERE numbering_rules.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT trace_links.id AS id, $26::INTEGER AS place
+  SELECT trace_links.id AS id, $27::INTEGER AS place
   FROM trace_links
   WHERE trace_links.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT properties.id AS id, $27::INTEGER AS place
+  SELECT properties.id AS id, $28::INTEGER AS place
   FROM properties
   WHERE properties.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT columns.id AS id, $28::INTEGER AS place
+  SELECT columns.id AS id, $29::INTEGER AS place
   FROM columns
   WHERE columns.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT external_documents.id AS id, $29::INTEGER AS place
+  SELECT external_documents.id AS id, $30::INTEGER AS place
   FROM external_documents
   WHERE external_documents.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT files.id AS id, $30::INTEGER AS place
+  SELECT files.id AS id, $31::INTEGER AS place
   FROM files
   WHERE files.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT change_sets.id AS id, $31::INTEGER AS place
+  SELECT change_sets.id AS id, $32::INTEGER AS place
   FROM change_sets
   WHERE change_sets.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT change_set_items.id AS id, $32::INTEGER AS place
+  SELECT change_set_items.id AS id, $33::INTEGER AS place
   FROM change_set_items
   WHERE change_set_items.id = ANY ($2::UUID[])) AS anon_1;
 

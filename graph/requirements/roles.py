@@ -1,0 +1,24 @@
+"""The roles that are granted at documents."""
+
+from db.requirements.documents import Document as DocumentRow
+from graph.core.roles import UserRole, roles
+from graph.kit.fields import extend_type, to_one
+from graph.requirements.documents import Document
+
+extend_type(
+    Document,
+    roles=roles(
+        "document_id",
+        "The roles granted at the document; for viewers who are not administrators, only their"
+        " own.",
+    ),
+)
+extend_type(
+    UserRole,
+    document=to_one(
+        "document_id",
+        DocumentRow,
+        Document,
+        "The document of the role; null if there is none or the viewer cannot read it.",
+    ),
+)
