@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, CTE, Text, Uuid, bindparam, text
 
+from auth.session.ancestry import nests
 from auth.session.time_travel import past_columns
 from db.base import Entity, Readable
 from db.fields import GENERATED
@@ -39,8 +40,10 @@ class ReplacedRows:
 
     def relations(self, model: Readable, key: str) -> Sequence[CTE]:  # noqa: ARG002 (of Past)
         """Return the rows of a model, and those of the models that may hide them."""
-        place = [*self.models].index(model)  # type: ignore[arg-type]
-        return tuple(_relation(one) for one in self.models[: max(place, len(self.models) - 2) + 1])
+        found = [one for one in self.models if one.traits.scope_key or nests(one)]
+        if model not in found:
+            found.append(model)  # type: ignore[arg-type]
+        return tuple(_relation(one) for one in found)
 
     def values(self) -> Mapping[str, Any]:
         """Return the values that the relations bind."""

@@ -11,13 +11,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.base import Entity, InProject, project_key, tenant_key
 from db.constraints import check, json_objects, not_blank, unique, unique_live
 from db.fields import choice, json_object
+from db.requirements.collaboration import TraceLink
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
 from db.text import Lines, Name
 from db.traits import ResourceType, Traits
 
-PROPOSABLE: tuple[type[Entity], ...] = (Document, Block, Requirement)
-"""The models whose rows a change set can change, containers first."""
+PROPOSABLE: tuple[type[Entity], ...] = (Document, Block, Requirement, TraceLink)
+"""The models whose rows a change set can change: containers first, and links last."""
 
 
 class ChangeSetState(StrEnum):

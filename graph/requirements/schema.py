@@ -34,6 +34,7 @@ from graph.requirements import (
     traceability,
     tracing,  # noqa: F401 (it extends types)
 )
+from graph.requirements.change_sets import impact as change_set_impact  # noqa: F401 (it extends types)
 from graph.requirements.change_sets import mutations as change_set_mutations
 from graph.requirements.change_sets import types as change_sets
 from graph.requirements.enhancement import types as enhancement

@@ -27,6 +27,7 @@ from graph.kit.inputs import filter_input, input_for, order_input
 from graph.kit.node import Node
 from graph.kit.scalars import BigInt
 from graph.requirements.blocks import Block
+from graph.requirements.change_sets.overlay import in_change_set
 from graph.requirements.documents import Document
 from graph.requirements.executions import TestExecution
 from graph.requirements.requirements import Requirement
@@ -261,5 +262,7 @@ extend_type(
 
 @strawberry.type
 class Query:
-    trace_link = by_id(db.TraceLink, TraceLink, "Look up a trace link by its ID.")
+    trace_link = by_id(
+        db.TraceLink, TraceLink, "Look up a trace link by its ID.", proposed=in_change_set
+    )
     trace_links = _links(None, "List trace links that the viewer can read.")

@@ -173,7 +173,7 @@ async def impact(
         raise Problem("INVALID", f"Must be from 1 to {MAX_DEPTH}.", field=["depth"])
     types = DIRECTED if link_types is None else link_types
     graph = TraceGraph(info.context.session)
-    return TraceImpact(found=await graph.reached(root.id, direction, types, depth))
+    return TraceImpact(found=await graph.reached([root.id], direction, types, depth))
 
 
 @strawberry.type(description="Objects that follow from each other by trace links.")

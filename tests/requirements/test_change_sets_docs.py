@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.requirements.proposals import UPDATE
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "change-sets.md").read_text()
-BEGIN, PROPOSE, REVIEW, PREVIEW, RESOLVE, APPLY, REVERSE = re.findall(
+BEGIN, PROPOSE, REVIEW, PREVIEW, IMPACT, RESOLVE, APPLY, REVERSE = re.findall(
     r"```graphql\n(.*?)```", DOCUMENT, re.DOTALL
 )
 
@@ -24,6 +24,8 @@ async def test_the_examples_work_one_after_the_other(world):
     assert [len(found) for found in conflicts] == [1, 0]
     seen = await world.ask("viewer", PREVIEW, document=world.document, changeSet=change_set)
     assert seen["requirements"]["nodes"] == []  # none is approved
+    impact = (await world.ask("viewer", IMPACT, changeSet=change_set))["impact"]
+    assert (impact["changedCount"], impact["deletedCount"]) == (1, 0)
     item = edited["items"][0]["id"]
     resolved = await world.ask("editor", RESOLVE, item=item, version=1)
     assert resolved["items"] == [{"version": 2, "conflicts": []}]

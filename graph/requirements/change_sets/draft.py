@@ -76,9 +76,11 @@ class Draft:
         }
 
     def references(self) -> set[UUID]:
-        """Return the IDs of objects that the change needs: containers, and neighbours."""
-        place = self.place or {}
-        keys = (self.kind.order.key, self.kind.order.inside)
+        """Return the IDs of objects that the change needs: containers, neighbours, and ends."""
+        place, kind = self.place or {}, self.kind
+        keys: tuple[str | None, ...] = kind.ends
+        if kind.is_ordered:
+            keys = (kind.order.key, kind.order.inside)
         named = [self.proposed.get(key) for key in keys if key]
         named += [place.get(key) for key in ("container_id", "inside", "after", "before")]
         return {UUID(id) for id in named if id}

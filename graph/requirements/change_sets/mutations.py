@@ -34,6 +34,7 @@ from graph.kit.mutations import (
 from graph.kit.payloads import answer, payload_of
 from graph.kit.scalars import BigInt
 from graph.requirements.change_sets.draft import Draft, merged
+from graph.requirements.change_sets.ends import missing_ends
 from graph.requirements.change_sets.proposable import ChangeSetEditInput
 from graph.requirements.change_sets.proposing import Edit, Plan, edit_of
 from graph.requirements.change_sets.reversing import change_set_reverse
@@ -194,6 +195,8 @@ async def change_set_resolve(
         strawberry.argument(description="The fields to resolve. Others stay in conflict."),
     ],
 ) -> Any:
+    seen = await info.context.one(db.ChangeSetItem, item_id)
+    gone = await missing_ends(info.context, seen.change_set_id, Draft.of(seen)) if seen else []
     async with writing(info, None) as transaction:
         known = await transaction.find(db.ChangeSetItem, item_id, lock=False)
         change_set = await _find(transaction, known.change_set_id)
@@ -201,7 +204,7 @@ async def change_set_resolve(
         if item.version != expected_version:
             raise stale(item)
         draft = Draft.of(item)
-        await _resolve(transaction, draft, resolutions)
+        await _resolve(transaction, draft, resolutions, gone)
         if draft.is_empty:
             _remove(transaction, item)
         else:
@@ -213,9 +216,15 @@ async def change_set_resolve(
 
 
 async def _resolve(
-    transaction: Transaction, draft: Draft, resolutions: Sequence[ChangeSetResolutionInput]
+    transaction: Transaction,
+    draft: Draft,
+    resolutions: Sequence[ChangeSetResolutionInput],
+    gone: Sequence[str],
 ) -> None:
-    """Make the current values the base of the fields, or drop the proposals of them."""
+    """Make the current values the base of the fields, or drop the proposals of them.
+
+    `gone` are the ends of a new link that are not there any more.
+    """
     row = (await transaction.find_by_id(draft.kind.model, [draft.id], lock=False)).get(draft.id)
     found = await merged(draft, row) if draft.exists and row is not None else None
     names = (
@@ -223,6 +232,8 @@ async def _resolve(
     )
     if draft.exists and row is None:
         names = {"deletedAt": "deleted_at"}
+    if not draft.exists:
+        names = {to_camel_case(name): name for name in gone}
     for index, resolution in enumerate(resolutions):
         name = names.get(resolution.field)
         field: Place = ("resolutions", index, "field")

@@ -16,13 +16,17 @@ from auth.session.write.merge import MAX_TRANSACTION_STEPS
 from db.problem import Problem
 from db.requirements import change_sets as db
 from db.requirements.change_sets import ChangeSetAction, ChangeSetState
+from db.requirements.collaboration import EntityType
 from graph.kit.context import Context
 from graph.requirements.change_sets.draft import Draft, merged, turn, written
 from graph.requirements.change_sets.kinds import KINDS, Kind
 from graph.requirements.sql.standing import standing
+from graph.requirements.sql.trace_ends import LABELS
 
 Values = dict[str, Any]
 """The columns of a row, as the record has them."""
+End = tuple[EntityType, int]
+"""The type and the version of an end of a link."""
 FIELD = ["changeSet"]
 MAX_LENGTH = 20_000_000
 """Characters of the rows of a change set, as JSON, that are read as a whole."""
@@ -82,15 +86,18 @@ class Overlay:
         for name, kind in KINDS.items():
             mine = [draft for draft in self._drafts if draft.kind is kind]
             live = await self._live(kind, mine)
+            ends = await self._ends(kind, mine)
             for number, draft in enumerate(mine):
                 if number % AT_ONCE == 0:
                     await asyncio.sleep(0)
                 row = live.get(draft.id)
                 if draft.action is ChangeSetAction.CREATE:
-                    self.rows[name][draft.id] = self._created(draft)
+                    if (joined := _joined(draft, ends)) is not None:
+                        self.rows[name][draft.id] = self._created(draft, joined)
                 elif row is not None:
                     self.rows[name][draft.id] = await _changed(draft, row, budget)
-            await self._place(kind, mine)
+            if kind.is_ordered:
+                await self._place(kind, mine)
 
     async def _live(self, kind: Kind, drafts: Iterable[Draft]) -> Mapping[UUID, Any]:
         """Return the rows of the drafts, by two statements at most."""
@@ -105,13 +112,38 @@ class Overlay:
                 found[id] = row
         return found
 
-    def _created(self, draft: Draft) -> Values:
+    async def _ends(self, kind: Kind, drafts: Iterable[Draft]) -> dict[UUID, End]:
+        """Return the ends of new links: those of the change set, and live ones that can be read."""
+        wanted = {
+            UUID(draft.proposed[key])
+            for draft in drafts
+            if draft.action is ChangeSetAction.CREATE
+            for key in kind.ends
+        }
+        found: dict[UUID, End] = {}
+        live = set(wanted)
+        for name, rows in self.rows.items():
+            for id in wanted & rows.keys():
+                live.discard(id)
+                if rows[id]["deleted_at"] is None:
+                    found[id] = LABELS[KINDS[name].model], rows[id]["version"]
+        if not live:
+            return found
+        session = self._context.session
+        models = await session.models_of(live, tuple(LABELS))
+        for model in set(models.values()):
+            ids = [id for id, of in models.items() if of is model]
+            for id, page in (await session.pages(model, "id", ids)).items():
+                found[id] = LABELS[model], page[0].version
+        return found
+
+    def _created(self, draft: Draft, joined: Values) -> Values:
         """Return the row of a new object; it has no number yet."""
         item, change_set = draft.item, self._change_set
         values = written(draft, draft.proposed)
         place = {"organization_id": change_set.organization_id}
         place["project_id"] = change_set.project_id
-        row = draft.kind.model(**{**place, **values, "id": draft.id})
+        row = draft.kind.model(**{**place, **values, **joined, "id": draft.id})
         found = _values(draft.kind, row)
         author = str(item.created_by) if item.created_by else None
         return found | {
@@ -168,7 +200,7 @@ class Overlay:
     async def _take_along(self, crossed: Mapping[UUID, UUID]) -> None:
         """Put what is in moved blocks into the documents of these, level by level."""
         session = self._context.session
-        block, requirement = (kind for kind in KINDS.values() if kind.order.inside)
+        block, requirement = (k for k in KINDS.values() if k.is_ordered and k.order.inside)
         level = dict(crossed)
         while level:
             below: dict[UUID, UUID] = {}
@@ -233,6 +265,17 @@ async def _changed(draft: Draft, row: Any, budget: Budget) -> Values:
     if draft.action is ChangeSetAction.RESTORE:
         return values | {"deleted_at": None, "deleted_by": None}
     return values | draft.proposed | dict((await merged(draft, row, budget)).values)
+
+
+def _joined(draft: Draft, ends: Mapping[UUID, End]) -> Values | None:
+    """Return the columns that follow from the ends of a new link; None if an end is gone."""
+    found: Values = {}
+    for key, type_ in draft.kind.model.traits.pointers:
+        end = ends.get(UUID(draft.proposed[key]))
+        if end is None:
+            return None
+        found |= {type_: end[0], f"{key.removesuffix('_id')}_version": end[1]}
+    return found
 
 
 def _values(kind: Kind, row: Any) -> Values:

@@ -1,5 +1,6 @@
 """The entities that a change set can change, and the inputs by which changes are proposed."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -8,20 +9,22 @@ from uuid import UUID
 import strawberry
 from strawberry import UNSET
 
+from auth.session import Transaction
 from db.base import Entity
 from db.core.projects import Project
 from db.requirements.documents import Document
 from graph.kit.declared import class_of
 from graph.kit.inputs import input_for
-from graph.kit.items import Numbering, Prepare
+from graph.kit.items import Item, Numbering, Prepare
 from graph.kit.moving import PLACE_TEXT, Follow
 from graph.kit.mutations import PATCH
 from graph.kit.ordering import place_input
 from graph.kit.scalars import BigInt
 from graph.kit.words import column_name, spoken, with_article
-from graph.requirements import blocks, documents, requirements
+from graph.requirements import blocks, documents, requirements, trace_links
 from graph.requirements.change_sets.kinds import KINDS, Kind
 from graph.requirements.following import followers
+from graph.requirements.linking import create_links
 from graph.requirements.nested import prepare_documents
 from graph.requirements.numbers import NUMBERS
 
@@ -46,14 +49,18 @@ class ChangeSetDocumentCreateInput:
 
 @dataclass(frozen=True, kw_only=True)
 class Proposable:
-    """One entity: its type, its inputs, and what its own mutations check and complete."""
+    """One entity: its type, its inputs, and what its own mutations check and complete.
+
+    Rows are created `within` a container, or by `make`, which links are.
+    """
 
     type: Any
     create: Any
     update: Any
-    place: Any
-    within: tuple[type[Entity], str]
-    prepare: Prepare
+    place: Any = None
+    within: tuple[type[Entity], str] | None = None
+    make: Callable[[Transaction, Sequence[Item]], Awaitable[None]] | None = None
+    prepare: Prepare | None = None
     prepare_changed: Prepare | None = None
     numbering: Numbering | None = None
     ordered: bool = True
@@ -73,6 +80,11 @@ class Proposable:
     def noun(self) -> str:
         """Return the name of the entity, as in the names of its mutations."""
         return column_name(self.type.__name__)
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """Return what can be proposed; links are not moved."""
+        return ("create", "update", *(("move",) if self.place else ()), "delete", "restore")
 
     @cached_property
     def compared(self) -> tuple[str, ...]:
@@ -112,10 +124,17 @@ PROPOSABLE: tuple[Proposable, ...] = (
         numbering=NUMBERS,
         follow=followers,
     ),
+    Proposable(
+        type=trace_links.TraceLink,
+        create=trace_links.TraceLinkCreateInput,
+        update=trace_links.TraceLinkUpdateInput,
+        make=create_links,
+    ),
 )
-"""The entities, containers first."""
+"""The entities: containers first, and links last."""
 
-DOCUMENT, BLOCK, REQUIREMENT = PROPOSABLE
+DOCUMENT, BLOCK, REQUIREMENT, TRACE_LINK = PROPOSABLE
+PLACED = (DOCUMENT, BLOCK, REQUIREMENT)
 BY_NAME = {kind.model.__name__: kind for kind in PROPOSABLE}
 
 
@@ -133,6 +152,10 @@ def _about(kind: Proposable | None, verb: str, **more: tuple[Any, Any]) -> Any:
 
 
 OBJECT = _about(None, "")
+_ENDS = (
+    " The source must be in the project of the change set. An end can be an object that the change"
+    " set creates."
+)
 
 
 def _edit_input() -> Any:
@@ -142,7 +165,7 @@ def _edit_input() -> Any:
         change = strawberry.field(description="The fields to change.")
         place = strawberry.field(description=PLACE_TEXT)
         for verb, input_, text in (
-            ("create", kind.create, f"Propose to create {a_noun}."),
+            ("create", kind.create, f"Propose to create {a_noun}.{_ENDS if kind.make else ''}"),
             (
                 "update",
                 _about(kind, "Update", input=(kind.update, change)),
@@ -153,9 +176,15 @@ def _edit_input() -> Any:
                 _about(kind, "Move", place_at=(kind.place, place)),
                 f"Propose to move {a_noun} within the project.",
             ),
-            ("delete", OBJECT, f"Propose to delete {a_noun} with everything in it."),
+            (
+                "delete",
+                OBJECT,
+                f"Propose to delete {a_noun}{' with everything in it' if kind.place else ''}.",
+            ),
             ("restore", OBJECT, f"Propose to restore {a_noun} that was deleted."),
         ):
+            if verb not in kind.verbs:
+                continue
             field = strawberry.field(default=UNSET, description=text)
             members[f"{kind.noun}_{verb}"] = (input_ | None, field)
     text = "A proposed change of one object. Exactly one field must be given."
@@ -163,9 +192,5 @@ def _edit_input() -> Any:
 
 
 ChangeSetEditInput = _edit_input()
-EDITS = {
-    f"{kind.noun}_{verb}": (kind, verb)
-    for kind in PROPOSABLE
-    for verb in ("create", "update", "move", "delete", "restore")
-}
+EDITS = {f"{kind.noun}_{verb}": (kind, verb) for kind in PROPOSABLE for verb in kind.verbs}
 """The entity and the verb of each field of the input."""

@@ -32,6 +32,7 @@ from graph.kit.node import Node
 from graph.kit.scalars import BigInt
 from graph.requirements.baselines import spelled
 from graph.requirements.change_sets.draft import Draft, merged
+from graph.requirements.change_sets.ends import missing_ends
 
 DRAFT = ("entity_type", "entity_id", "action", "base_version", "base", "proposed", "place")
 """The columns of an item that make its draft."""
@@ -192,9 +193,11 @@ class ChangeSetItem(Authored, Node):
         ]
 
     @computed(
+        "change_set_id",
         *DRAFT,
         text="The fields that others have changed since the proposal, so that they cannot be"
-        " merged. The change set can be applied when no item has any.",
+        " merged, and the ends of a new link that were deleted since. The change set can be applied"
+        " when no item has any.",
     )
     async def conflicts(
         root: strawberry.Parent[Any],  # noqa: N805
@@ -202,11 +205,18 @@ class ChangeSetItem(Authored, Node):
     ) -> list[ChangeSetConflict]:
         draft, row = Draft.of(root), await _current(info.context, root)
         if not draft.exists:
-            return []
+            gone = await missing_ends(info.context, root.change_set_id, draft)
+            return [_gone(draft, name) for name in gone]
         if row is None:
             return [_DELETED]
         found = await merged(draft, row)
         return [_conflict(root.entity_type, overlap) for overlap in found.overlaps]
+
+
+def _gone(draft: Draft, name: str) -> ChangeSetConflict:
+    """Return the conflict of an end of a new link that is not there any more."""
+    field, id = to_camel_case(name), draft.proposed[name]
+    return ChangeSetConflict(field=field, path=[field], base=id, current=None, proposed=id)
 
 
 def _after(draft: Draft, merged_values: dict[str, Any]) -> dict[str, Any]:

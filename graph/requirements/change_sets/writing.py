@@ -5,7 +5,7 @@ It calls what the mutations of the entities call, so that the same rules hold.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -26,8 +26,10 @@ from graph.requirements.change_sets.draft import Draft, merged, turn, written
 from graph.requirements.change_sets.proposable import (
     BLOCK,
     DOCUMENT,
+    PLACED,
     PROPOSABLE,
     REQUIREMENT,
+    TRACE_LINK,
     Proposable,
 )
 
@@ -68,15 +70,22 @@ class Writing:
         self._documents: dict[UUID, Any] = {}
 
     async def run(self) -> None:
-        """Lock, merge, and make the steps: containers are created first and deleted last."""
+        """Lock, merge, and make the steps: containers are created first and deleted last.
+
+        Links are created after everything else, at the versions that their ends have then.
+        """
         await self._lock()
         await self._merge()
         steps: list[tuple[Callable[[Proposable], Awaitable[None]], Proposable]] = [
+            (self._delete, TRACE_LINK),
             (self._delete, REQUIREMENT),
-            *((step, kind) for step in (self._create, self._restore) for kind in PROPOSABLE),
-            *((step, kind) for step in (self._update, self._move) for kind in PROPOSABLE),
+            *((step, kind) for step in (self._create, self._restore) for kind in PLACED),
+            *((self._update, kind) for kind in PROPOSABLE),
+            *((self._move, kind) for kind in PLACED),
             (self._delete, BLOCK),
             (self._delete, DOCUMENT),
+            (self._restore, TRACE_LINK),
+            (self._create, TRACE_LINK),
         ]
         for step, kind in steps:
             if any(draft.problem for draft in self._drafts):
@@ -118,8 +127,8 @@ class Writing:
     async def _create(self, kind: Proposable) -> None:
         left = {draft.id: draft for draft in self._of(kind, ChangeSetAction.CREATE)}
         while left:  # blocks within new blocks are created after these
-            order = kind.kind.order
-            inside = order.inside if order.nests else None
+            order = kind.kind.order if kind.kind.is_ordered else None
+            inside = order.inside if order and order.nests else None
             now = [
                 draft
                 for draft in left.values()
@@ -134,18 +143,23 @@ class Writing:
                 del left[draft.id]
 
     async def _create_all(self, kind: Proposable, drafts: Sequence[Draft]) -> None:
-        key = kind.within[1]
+        key = kind.within[1] if kind.within else kind.kind.ends[0]
         project = {"project_id": self._change_set.project_id} if key == "project_id" else {}
         items = {draft: Item({**draft.values, **project, "id": draft.id}) for draft in drafts}
-        await create_numbered_rows(
-            self._transaction,
-            kind.model,
-            kind.within,
-            [*items.values()],
-            kind.prepare,
-            kind.numbering,
-            ordered=kind.ordered,
-        )
+        if kind.make:
+            await kind.make(self._transaction, [*items.values()])
+            if not self._checks_only:
+                _in_conflict(items.values())
+        elif kind.within:
+            await create_numbered_rows(
+                self._transaction,
+                kind.model,
+                kind.within,
+                [*items.values()],
+                kind.prepare,
+                kind.numbering,
+                ordered=kind.ordered,
+            )
         for item in items.values():
             is_elsewhere = item.row is not None and (
                 item.row.project_id != self._change_set.project_id
@@ -228,6 +242,14 @@ class Writing:
                 draft.refuse(item.problem)
             elif item.row is not None:
                 self._rows[draft.id] = item.row
+
+
+def _in_conflict(items: Iterable[Item]) -> None:
+    """Make conflicts of ends that are not there any more."""
+    for item in items:
+        if item.problem and item.problem.code == "NOT_FOUND":
+            message = "An end of the link was deleted meanwhile."
+            item.problem = Problem("CONFLICT", message, field=item.problem.field)
 
 
 def place_input_of(draft: Draft) -> Any:

@@ -91,16 +91,16 @@ class TraceGraph:
 
     async def reached(
         self,
-        start: UUID,
+        starts: Collection[UUID],
         direction: TraceDirection,
         types: Collection[TraceLinkType],
         depth: int,
     ) -> list[Reached]:
-        """Return the objects that are reached from one, each once with its least depth, by depth.
+        """Return the objects that are reached from others, each once with its least depth, by it.
 
         An object that the viewer cannot read is not among them, and leads no further.
         """
-        values = {**ways(direction, types), "start": start, "depth": depth}
+        values = {**ways(direction, types), "starts": list(starts), "depth": depth}
         rows = await self._session.query(_reached(linkable_to(self._session)), values)
         return [
             Reached(row["depth"], row["id"], EntityType(row["type"]), row["link"], row["previous"])
@@ -177,15 +177,14 @@ def _reached(labels: tuple[EntityType, ...]) -> Select[Any]:
     So each level knows all objects before it, and none is read twice, whatever the cycles.
     """
     ids, texts = ARRAY(Uuid), ARRAY(Text)
-    start = bindparam("start", type_=Uuid)
-    one: Any = func.array_append(cast(literal_column("'{}'"), ids), start, type_=ids)
+    starts = bindparam("starts", type_=ids)
     levels = select(
         literal_column("0", Integer).label("depth"),
-        one.label("ids"),
+        starts.label("ids"),
         cast(null(), texts).label("types"),
         cast(null(), ids).label("links"),
         cast(null(), ids).label("previous"),
-        one.label("known"),
+        starts.label("known"),
     ).cte("levels", recursive=True)
     previous = func.unnest(levels.c.ids).table_valued("id").render_derived(name="previous")
     edge = followed(previous.c.id)
