@@ -107,6 +107,7 @@ class Project(Searchable, InOrganization, kw_only=True):
     """The rules of quality that differ from their defaults, and the language of requirements."""
     tags: Mapped[Names] = words()
     star_count: Mapped[int] = number(0)
+    is_template: Mapped[bool] = flag(default=False)
 
     __table_args__ = (
         search_of(name="A", description="B"),

@@ -24,7 +24,16 @@ from db.constraints import (
     unique,
     unique_live,
 )
-from db.fields import Searchable, content_version, json_object, number, search_of, word, words
+from db.fields import (
+    Searchable,
+    content_version,
+    flag,
+    json_object,
+    number,
+    search_of,
+    word,
+    words,
+)
 from db.gin import gin_index
 from db.text import Identifier, Lines, Name, Names
 from db.traits import ResourceType, Traits, Trash
@@ -52,6 +61,7 @@ class Document(Searchable, InProject, kw_only=True):
     tags: Mapped[Names] = words()
     external_id: Mapped[Identifier | None] = mapped_column(default=None)
     position: Mapped[float] = number(0.0)
+    is_template: Mapped[bool] = flag(default=False)
 
     __table_args__ = (
         search_of(external_id="A", name="A", description="B"),

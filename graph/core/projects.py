@@ -91,6 +91,9 @@ class Project(Authored, Node):
         "Whether the requirements of the project can have only properties that are defined."
     )
     tags: list[str] = described("The tags of the project.")
+    is_template: bool = described(
+        "Whether the project is a template: one to be copied with `projectCopy`."
+    )
     star_count: int = described("The number of users who have starred the project.")
     organization_id: UUID = described("The ID of the organization of the project.")
     organization: Organization | None = to_one(
@@ -123,6 +126,7 @@ ProjectFilterInput = filter_input(
     "visibility",
     "status",
     "tags",
+    "is_template",
     "created_at",
     "updated_at",
 )
@@ -144,6 +148,7 @@ class ProjectCreateInput:
     settings: JSON | None = UNSET
     strict_properties: bool | None = UNSET
     tags: list[str] | None = UNSET
+    is_template: bool | None = UNSET
 
 
 @input_for(Project, "The fields of a project to change.")
@@ -157,6 +162,7 @@ class ProjectUpdateInput:
     settings_patch: Maybe[JSON] = patch("settings")
     strict_properties: Maybe[bool]
     tags: Maybe[list[str]]
+    is_template: Maybe[bool]
 
 
 @input_for(ProjectMember, "A role in a project to give to a member of the organization.")

@@ -28,6 +28,9 @@ class Document(Authored, Node):
     tags: list[str] = described("The tags of the document.")
     external_id: str | None = described("The identifier of the document in another system.")
     position: float = described("The position of the document in its project.")
+    is_template: bool = described(
+        "Whether the document is a template: one to be copied with `documentCopy`."
+    )
     organization_id: UUID = described("The ID of the organization of the document.")
     project_id: UUID = described("The ID of the project of the document.")
     project: Project | None = to_one(
@@ -48,6 +51,7 @@ DocumentFilterInput = filter_input(
     "external_id",
     "tags",
     "position",
+    "is_template",
     "created_at",
     "updated_at",
 )
@@ -61,6 +65,7 @@ class DocumentUpdateInput:
     description: Maybe[str | None]
     tags: Maybe[list[str]]
     external_id: Maybe[str | None]
+    is_template: Maybe[bool]
 
 
 extend_type(

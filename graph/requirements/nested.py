@@ -57,6 +57,7 @@ class DocumentCreateInput:
     description: str | None = UNSET
     tags: list[str] | None = UNSET
     external_id: str | None = UNSET
+    is_template: bool | None = UNSET
     position: float | None = strawberry.field(
         default=UNSET,
         description="The position of the document in its project. The default is the end.",

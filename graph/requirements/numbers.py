@@ -28,9 +28,16 @@ class Numbers:
         """Give numbers to these new rows, where a rule applies to them; one statement."""
         places = [getattr(row, self.place) for row in rows]
         levels = [getattr(row, "level", None) for row in rows]
+        for row, name in zip(rows, await self.take(transaction, places, levels), strict=True):
+            if name is not None:
+                setattr(row, self.column, name)
+
+    async def take(
+        self, transaction: Transaction, places: Sequence[UUID], levels: Sequence[str | None]
+    ) -> list[str | None]:
+        """Take an identifier for a row in each place; None where no rule applies."""
         taken = await transaction.call(take_numbers(self.type, places, levels))
-        for row, name in zip(rows, taken or (), strict=False):
-            setattr(row, self.column, name)
+        return list(taken) if taken else [None] * len(places)
 
 
 NUMBERS = Numbers(NumberedType.REQUIREMENT, "external_id", "document_id")

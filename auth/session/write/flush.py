@@ -233,8 +233,8 @@ async def _executed(
     last: Last,
 ) -> StoredValues:
     values = {
-        "rows": _document(rows),
-        "events": _document([write.event for write in writes]),
+        "rows": json_document(rows),
+        "events": json_document([write.event for write in writes]),
         **last.parameters,
     }
     form = statement.form
@@ -271,7 +271,7 @@ def _inserting(
     model: type[Entity], keys: tuple[str, ...], left: tuple[str, ...], more: tuple[str, ...]
 ) -> _Statement:
     columns = columns_of(model)
-    rows = _recordset("rows", [columns[key] for key in keys])
+    rows = recordset("rows", [columns[key] for key in keys])
     written = insert(_table(model)).from_select(
         [columns[key].name for key in keys],
         select(*(rows.c[columns[key].name] for key in keys)),
@@ -290,7 +290,7 @@ def _updating(
     columns = columns_of(model)
     table = _table(model)
     sent: list[Column[Any]] = [] if alike else [Column(SENT, ARRAY(Text))]
-    rows = _recordset(
+    rows = recordset(
         "rows", [columns["id"], columns["version"], *(columns[key] for key in keys), *sent]
     )
     values: dict[str, Any] = {columns["version"].name: columns["version"] + 1}
@@ -328,7 +328,7 @@ def _recording() -> Any:
         for key, column in columns_of(AuditLog).items()
         if key not in ("created_at", "xid")
     }
-    events = _recordset("events", list(columns.values()))
+    events = recordset("events", list(columns.values()))
     names = [column.name for column in columns.values()]
     recording = insert(_table(AuditLog)).from_select(
         names, select(*(events.c[name] for name in names)), include_defaults=False
@@ -336,7 +336,7 @@ def _recording() -> Any:
     return recording.cte("recorded")
 
 
-def _recordset(name: str, columns: Sequence[Column[Any]]) -> Any:
+def recordset(name: str, columns: Sequence[Column[Any]]) -> Any:
     """Return the rows of a JSON document, with the types of these columns."""
     typed = [Column(column.name, column.type) for column in columns]
     document = func.json_to_recordset(bindparam(name, type_=JSON))
@@ -354,7 +354,7 @@ def _plain(value: Any) -> Any:
     return str(value) if type(value) is float and not isfinite(value) else value
 
 
-def _document(rows: Sequence[Mapping[str, Any]]) -> str:
+def json_document(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the rows as JSON, in a form that PostgreSQL reads as the columns' types."""
     try:
         return orjson.dumps(rows, default=_text).decode()

@@ -23,8 +23,10 @@ from auth.origin import Origin
 from auth.policy import parameters
 from auth.session.compiled import Compiled
 from auth.session.product_query import require_existing, require_insertion
+from auth.session.write.audit import record
 from auth.session.write.authorize_write import Remarks, checked
 from auth.session.write.bisect import send_each
+from auth.session.write.copying import Copies
 from auth.session.write.db_errors import lost, refusal, stale
 from auth.session.write.edits import Edits
 from auth.session.write.flush import (
@@ -270,6 +272,32 @@ class Transaction(LockingReader):
         (used,) = await self._work.select(storage(organization_id), {})
         require_storage(used)
         return answered
+
+    async def copy(self, copies: Copies) -> int:
+        """Insert copies of rows that the viewer can read, and record them.
+
+        Returns the number of rows that were copied: others were deleted meanwhile. Raises FORBIDDEN
+        unless the viewer may create such rows at the place of the copies. Pending rows are sent
+        before.
+        """
+        await self.flush()
+        if not copies.ids:
+            return 0
+        example = await self.find_by_id(copies.model, [*copies.ids][:1], lock=False)
+        if not example:
+            return 0
+        (row,) = example.values()
+        for place in copies.places(row):
+            self.rights.require("create", row, at=SimpleNamespace(**place))
+        event = record(self.viewer, self.origin, "create", row, {}, {}, version=1)
+        statement, of_viewer, count = copies.statement, parameters(self.viewer), 0
+        for batch in copies.in_batches():
+            arguments = statement.arguments({}, batch.values(event, self.person) | of_viewer)
+            ((number,),) = await self._work.fetch(statement.text, arguments)
+            count += number
+        self._writes = True
+        self._uncounted |= {getattr(row, SCOPES[0])} - self._counted
+        return count
 
     async def rules(
         self, statement: Select[*tuple[Any, ...]], values: Mapping[str, Any]

@@ -73,6 +73,7 @@ documents AS
       CASE WHEN later.old ? 'tags' THEN p.tags ELSE r.tags END AS tags,
       CASE WHEN later.old ? 'external_id' THEN p.external_id ELSE r.external_id END AS external_id,
       CASE WHEN later.old ? 'position' THEN p.position ELSE r.position END AS position,
+      CASE WHEN later.old ? 'is_template' THEN p.is_template ELSE r.is_template END AS is_template,
       coalesce(later.version, r.version) AS version, r.created_at AS created_at,
       r.created_by AS created_by,
       CASE WHEN later.version IS NULL THEN r.updated_at ELSE coalesce(made.created_at,

@@ -1,0 +1,1 @@
+"""Copies of documents and projects, and templates to copy."""
