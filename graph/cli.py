@@ -184,7 +184,7 @@ def listen(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="The CSV, ReqIF, ReqIFZ or JUnit XML file.")],
+    file: Annotated[Path, typer.Argument(help="The CSV, XLSX, ReqIF, ReqIFZ or JUnit XML file.")],
     project: Annotated[str, typer.Option(help="The ID or slug of the project.")],
     email: Annotated[
         str | None,
@@ -196,7 +196,7 @@ def import_(
         str | None, typer.Option(help="The ID of an existing document, or the name of a new one.")
     ] = None,
     format: Annotated[
-        Literal["csv", "reqif", "junit"] | None,
+        Literal["csv", "xlsx", "reqif", "junit"] | None,
         typer.Option(
             help="The format. The default follows from the file extension, and that of an XML file"
             " from its content."
@@ -228,7 +228,7 @@ def import_(
         bool, typer.Option("--dry-run", help="Report the result without storing anything.")
     ] = False,
 ) -> None:
-    """Import requirements from a CSV or ReqIF file, or test results from JUnit XML."""
+    """Import requirements from a file, or test results from JUnit XML."""
     from graph.commands.exchange import import_requirements
     from graph.commands.options import refuse_options
     from graph.commands.test_results import ends_in_junit, import_test_results
@@ -269,6 +269,32 @@ def import_(
         delimiter=delimiter,
         encoding=encoding,
         dry_run=dry_run,
+    )
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="The file to write. It must not exist.")],
+    project: Annotated[str, typer.Option(help="The ID or slug of the project.")],
+    email: Annotated[
+        str | None,
+        typer.Option(
+            "--as", help="The email address of the exporting user. The default is an owner."
+        ),
+    ] = None,
+    document: Annotated[
+        str | None, typer.Option(help="The ID of a document. The default is all documents.")
+    ] = None,
+    format: Annotated[
+        Literal["csv", "xlsx", "reqif"] | None,
+        typer.Option(help="The format. The default follows from the file extension."),
+    ] = None,
+) -> None:
+    """Export the requirements of a project, or of one document, to a file."""
+    from graph.commands.exchange import export_requirements
+
+    export_requirements(
+        _settings(), file, email=email, project=project, document=document, format=format
     )
 
 

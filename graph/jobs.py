@@ -15,6 +15,7 @@ from graph.platform.language_models.port import LanguageModel
 from graph.platform.webhooks.upkeep import DELIVERY_DAYS, DISABLED, prune_of
 from graph.requirements import reminders
 from graph.requirements.enhancement import job as enhancement
+from graph.requirements.exchange import jobs as exchange
 from graph.requirements.quality import job as quality
 
 if TYPE_CHECKING:
@@ -42,14 +43,16 @@ def worker_of(
 ) -> Worker:
     """Return the worker of one process, which runs this number of jobs at a time.
 
-    Deliveries of webhooks are deleted after `delivery_days`. The `storage` is swept, if given.
+    Deliveries of webhooks are deleted after `delivery_days`. With a `storage`, it sweeps that, and
+    runs the jobs that read or write files.
     """
-    swept = () if storage is None else (sweep.kind_of(storage),)
+    of_files = () if storage is None else (sweep.kind_of(storage), *exchange.KINDS)
     return Worker(
         database,
-        (*KINDS, prune_of(delivery_days), *swept),
+        (*KINDS, prune_of(delivery_days), *of_files),
         slots=slots,
         metrics=metrics,
         tracing=tracing,
         language_model=language_model,
+        storage=storage,
     )

@@ -1,4 +1,4 @@
-"""Import a file from the command line, as a person who may write."""
+"""Import a file from the command line, and export to one, as a person with their rights."""
 
 import asyncio
 from pathlib import Path
@@ -30,6 +30,9 @@ from graph.requirements.exchange import (
     parse_map,
     read,
 )
+from graph.requirements.exchange.formats import write
+from graph.requirements.exchange.gather import gather
+from graph.requirements.exchange.source import format_of
 from graph.settings import Settings
 
 
@@ -71,6 +74,44 @@ def import_requirements(
 
     with running(settings) as at:
         _tell(asyncio.run(work(at)))
+
+
+def export_requirements(
+    settings: Settings,
+    file: Path,
+    *,
+    email: str | None,
+    project: str,
+    document: str | None,
+    format: Format | None,
+) -> None:
+    """Write the file, and print the numbers of what is in it. Raises Problem."""
+    kind = format_of(file.name, format)
+    document_id = _uuid(document)
+    if document and document_id is None:
+        raise Problem("INVALID", "Name the document by its ID.")
+
+    async def work(at: Logins) -> Draft:
+        async with opened(at) as database:
+            viewer = await (act_for(email, database) if email else act_for_owner(project, database))
+            session = ViewerSession(database, viewer, Origin(source="cli"))
+            target = await find_project(session, project)
+            with _Bar() as bar:
+                draft = await gather(session, target, document_id, progress=bar.show)
+            written = await asyncio.to_thread(write, draft, kind, file.stem)
+            with file.open("xb") as opened_file:
+                opened_file.write(written.data)
+            return draft
+
+    try:
+        with running(settings) as at:
+            draft = asyncio.run(work(at))
+    except FileExistsError:
+        raise Problem("INVALID", f"{file}: the file exists already.") from None
+    except OSError as error:
+        raise Problem("INVALID", f"{file}: {error.strerror}.") from None
+    numbers = ", ".join(f"{count} {what}" for what, count in draft.counts.items())
+    Console().print(f"written: {numbers}", highlight=False)
 
 
 LARGE_IMPORT = 2_000

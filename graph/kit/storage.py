@@ -96,6 +96,9 @@ class Storage(Protocol):
     async def put(self, stored: Stored, content: bytes) -> None:
         """Store a content that the gateway itself has made."""
 
+    async def read(self, stored: Stored, most: int) -> bytes:
+        """Return a stored content. Raises INVALID where it is gone, or larger than `most` bytes."""
+
     async def discard_upload(self, file_id: UUID) -> None:
         """Remove what was uploaded for a file."""
 
@@ -120,6 +123,11 @@ def prefix_of(file_id: UUID) -> str:
 def incomplete(message: str) -> Problem:
     """Return the error of an upload that is not complete."""
     return Problem("INVALID", message, field=["id"])
+
+
+def unreadable(stored: Stored) -> Problem:
+    """Return the error of a stored content that is gone, or larger than can be read."""
+    return Problem("INVALID", f"The content of {stored.name!r} cannot be read.")
 
 
 def unreachable() -> Problem:

@@ -1,4 +1,4 @@
-"""Files: attachments of test cases and documents, evidence of executions, and thumbnails."""
+"""Files: attachments of objects, evidence of executions, thumbnails, and files to import."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -44,8 +44,10 @@ OWNERS: dict[str, type[Entity]] = {
     "execution_id": TestExecutionRow,
     "document_id": DocumentRow,
     "external_document_id": ExternalDocumentRow,
+    "project_id": ProjectRow,
 }
-"""The models of objects that have files, by the key that names them."""
+"""The models of objects that have files, by the key that names them. The project comes last: it
+is also that of its other objects, whose files name them."""
 KEYS = {model: key for key, model in OWNERS.items()}
 MAX_THUMBNAIL_SIZE = 2_000_000
 """Bytes of a thumbnail, at most."""
@@ -143,7 +145,6 @@ class File(Authored, Node):
 FileFilterInput = filter_input(
     File,
     "id",
-    "project_id",
     *OWNERS,
     "name",
     "media_type",
@@ -167,8 +168,8 @@ class FileUploadPayload:
 @input_for(File, "A file to create, whose content is uploaded afterwards.")
 class FileCreateInput:
     owner_id: UUID = strawberry.field(
-        description="The ID of the object: a test case, an execution, a document or an external"
-        " document."
+        description="The ID of the object: a test case, an execution, a document, an external"
+        " document, or a project, whose files can be imported."
     )
     name: str
     media_type: str

@@ -33,6 +33,7 @@ from graph.requirements import (
     trace_links,
     traceability,
     tracing,  # noqa: F401 (it extends types)
+    transfers,
 )
 from graph.requirements.change_sets import impact as change_set_impact  # noqa: F401 (it extends types)
 from graph.requirements.change_sets import mutations as change_set_mutations
@@ -104,6 +105,7 @@ class Mutation(
     properties.Mutation,
     columns.Mutation,
     external_documents.Mutation,
+    transfers.Mutation,
     files.Mutation,
     change_set_mutations.Mutation,
     copying.Mutation,

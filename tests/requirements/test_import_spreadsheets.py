@@ -114,10 +114,13 @@ def test_another_encoding_is_read_where_it_is_named():
 
 
 def test_a_spreadsheet_is_refused_with_what_to_do(tmp_path):
-    path = tmp_path / "book.xlsx"
+    path = tmp_path / "book.ods"
     path.write_bytes(b"PK\x03\x04")
     source = load(path, Limits())
     assert refusal(source.data, source.name) == (
-        "book.xlsx: a spreadsheet is not read; save it as CSV UTF-8 (.csv) and import that."
+        "book.ods: a spreadsheet of this kind is not read; save it as XLSX, and import that."
+    )
+    assert refusal(source.data, "book.xlsx") == (
+        "book.xlsx: this is not an XLSX workbook that can be read."
     )
     assert format_of("book.csv", None) == "csv"

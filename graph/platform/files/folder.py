@@ -27,6 +27,7 @@ from graph.kit.storage import (
     prefix_of,
     served_type,
     unreachable,
+    unreadable,
 )
 from graph.platform.files.signed_address import SignedAddress
 from graph.settings import Settings
@@ -92,6 +93,20 @@ class Folder:
             target.write_bytes(content)
 
         await _done(write)
+
+    async def read(self, stored: Stored, most: int) -> bytes:
+        """Read the content from its place."""
+        source = self.root / stored.key
+
+        def read() -> bytes | None:
+            if not source.is_file() or source.stat().st_size > most:
+                return None
+            return source.read_bytes()
+
+        content = await _done(read)
+        if content is None:
+            raise unreadable(stored)
+        return content
 
     async def discard_upload(self, file_id: UUID) -> None:
         """Remove the parts."""

@@ -26,6 +26,7 @@ from graph.kit.storage import (
     prefix_of,
     served_type,
     unreachable,
+    unreadable,
 )
 from graph.platform.files.sigv4 import Signer, encoded, encoded_key
 from graph.settings import Settings
@@ -118,6 +119,18 @@ class S3:
         response = await self._send("PUT", stored.key, headers=headers, body=content)
         if response.status_code != 200:  # noqa: PLR2004 (created, as S3 says it)
             raise unreachable()
+
+    async def read(self, stored: Stored, most: int) -> bytes:
+        """Read the object, as far as it may be long."""
+        content = bytearray()
+        async with self._stream(stored.key) as response:
+            if response.status_code == GONE:
+                raise unreadable(stored)
+            async for chunk in response.aiter_bytes(CHUNK):
+                content += chunk
+                if len(content) > most:
+                    raise unreadable(stored)
+        return bytes(content)
 
     async def discard_upload(self, file_id: UUID) -> None:
         """Remove the object that was uploaded, or the parts of an upload that was not completed."""

@@ -11,9 +11,11 @@ from auth.session import Transaction, ViewerSession
 from db import job_queue
 from db.job_queue import Claimed
 from db.pool import NOBODY, Database
+from db.problem import Problem
 from graph.platform.jobs.kinds import JobFailed
 
 if TYPE_CHECKING:
+    from graph.kit.storage import Storage
     from graph.platform.language_models.port import LanguageModel
 
 STEP = 0.05
@@ -34,7 +36,9 @@ class Run:
         job: Claimed,
         session: ViewerSession | None,
         language_model: "LanguageModel | None" = None,
+        storage: "Storage | None" = None,
     ) -> None:
+        self._storage = storage
         self.database, self.job, self._session = database, job, session
         self.language_model = language_model
         self.result: Mapping[str, Any] | None = None
@@ -43,17 +47,21 @@ class Run:
 
     @classmethod
     async def begin(
-        cls, database: Database, job: Claimed, language_model: "LanguageModel | None" = None
+        cls,
+        database: Database,
+        job: Claimed,
+        language_model: "LanguageModel | None" = None,
+        storage: "Storage | None" = None,
     ) -> "Run":
         """Return the run, with the rights that the principal has now. Raises JobFailed."""
         if job.user_id is None or job.organization_id is None:
-            return cls(database, job, None, language_model)
+            return cls(database, job, None, language_model, storage)
         async with database.auth.lend(NOBODY) as lent:
             viewer = await of_person(lent, job.user_id, job.scopes, job.organization_id)
         if viewer is None or job.organization_id not in viewer.organizations:
             raise JobFailed("The user as whom the job runs is no active member any more.")
         origin = Origin(request_id=f"job {job.id}", source="jobs")
-        return cls(database, job, ViewerSession(database, viewer, origin), language_model)
+        return cls(database, job, ViewerSession(database, viewer, origin), language_model, storage)
 
     @property
     def payload(self) -> Mapping[str, Any]:
@@ -72,6 +80,13 @@ class Run:
         if self._session is None:
             raise JobFailed("The job runs as nobody.")
         return self._session
+
+    @property
+    def storage(self) -> "Storage":
+        """Return the storage of files. Raises BUSY where this worker does not reach it."""
+        if self._storage is None:
+            raise Problem("BUSY", "This worker does not reach the file storage.")
+        return self._storage
 
     async def progress(self, share: float, message: str | None = None) -> None:
         """Store which share is done, from 0 to 1, in steps of 5 %. Raises LeaseLost."""

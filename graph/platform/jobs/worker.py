@@ -24,6 +24,7 @@ from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.jobs.run import LeaseLost, Run
 
 if TYPE_CHECKING:
+    from graph.kit.storage import Storage
     from graph.platform.language_models.port import LanguageModel
     from graph.tracing import Tracing
 
@@ -65,6 +66,7 @@ class Worker:
         metrics: JobMetrics | None = None,
         tracing: "Tracing | None" = None,
         language_model: "LanguageModel | None" = None,
+        storage: "Storage | None" = None,
         lease: timedelta = LEASE,
         poll: float = POLL,
     ) -> None:
@@ -72,7 +74,7 @@ class Worker:
         self._kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._metrics, self._tracing = metrics or JobMetrics(), tracing
-        self._language_model = language_model
+        self._language_model, self._storage = language_model, storage
         self._running: dict[UUID, _Running] = {}
         self._turn = job_queue.FIRST
         """The tenant that was served last; the next claim begins behind it."""
@@ -190,7 +192,7 @@ class Worker:
     async def _attempt(self, kind: Kind, job: Claimed) -> str:
         try:
             async with asyncio.timeout(kind.timeout) as limit:
-                run = await Run.begin(self._database, job, self._language_model)
+                run = await Run.begin(self._database, job, self._language_model, self._storage)
                 result = await kind.handler(run)
             if not run.is_complete:
                 async with self._database.auth.lend(NOBODY) as lent:

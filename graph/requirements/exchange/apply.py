@@ -20,13 +20,17 @@ from db.requirements.collaboration import EntityType, TraceLink
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
 from db.values import same
+from graph.requirements.exchange.cells import as_stored
 from graph.requirements.exchange.draft import (
+    HEADING,
     Draft,
     DraftBlock,
     DraftDocument,
     DraftLink,
     DraftRequirement,
     Progress,
+    own_id,
+    own_identifier,
 )
 from graph.requirements.exchange.placing import placed
 from graph.requirements.exchange.result import Counts, ImportResult
@@ -36,9 +40,6 @@ from graph.requirements.exchange.typed import TypedProperties
 
 BATCH = 500
 """The number of rows sent together, and between two reports of progress."""
-
-HEADING = "heading"
-"""The type of an imported block."""
 
 End = tuple[EntityType, Block | Requirement]
 
@@ -88,12 +89,13 @@ class _Import:
         drafts = self.draft.documents
         ids = [each.external_id for each in drafts if each.external_id]
         names = [each.name for each in drafts]
+        ids_given = [each.id or own_id(each.external_id) for each in drafts]
         known = await self.transaction.find_all(
             Document,
             Document.project_id == self.project.id,
             among(Document.external_id, ids)
             | among(Document.name, names)
-            | among(Document.id, [each.id for each in drafts if each.id]),
+            | among(Document.id, [id for id in ids_given if id]),
         )
         slugs: set[str] = set()
         for each in drafts:
@@ -112,9 +114,9 @@ class _Import:
             else:
                 self.old.append(row)
                 values = {"name": each.name} if each.id is None else {}
-                values |= _said(
-                    external_id=row.external_id or each.external_id, description=each.description
-                )
+                if each.external_id != own_identifier(row.id):
+                    values |= _said(external_id=row.external_id or each.external_id)
+                values |= _said(description=each.description)
                 self.change(row, self.result.documents, values)
             self.pairs.append((each, row))
             self.result.names.append(row.name)
@@ -137,6 +139,7 @@ class _Import:
                 if kept:
                     row = kept
                     values["content"] = row.content | block.content
+                    values |= {"type": block.type} if block.type else {}
                     self.change(row, counts, values, restored=row.id in known.restored)
                 else:
                     row = _new_block(document, block, position, values)
@@ -173,6 +176,8 @@ class _Import:
                 properties = typed.fitted(document, each.properties)
                 if kept:
                     row = kept
+                    if self.draft.textual:
+                        properties = as_stored(row.properties, properties)
                     values["properties"] = _filled(row.properties | properties)
                     self.change(row, counts, values, restored=row.id in known.restored)
                 else:
@@ -246,6 +251,7 @@ class _Import:
     def add(self, row: Entity, counts: Counts) -> None:
         self.transaction.add(row)
         counts.created += 1
+        self.result.tell(self.kind_of(counts), row, "created")
 
     def change(
         self, row: Entity, counts: Counts, values: Mapping[str, Any], *, restored: bool = False
@@ -255,12 +261,14 @@ class _Import:
             name: value for name, value in values.items() if not same(getattr(row, name), value)
         }
         self.transaction.change(row, None, **differing)
-        if restored:
-            counts.restored += 1
-        elif differing:
-            counts.updated += 1
-        else:
-            counts.unchanged += 1
+        outcome = "restored" if restored else "updated" if differing else "unchanged"
+        setattr(counts, outcome, getattr(counts, outcome) + 1)
+        if outcome != "unchanged":
+            self.result.tell(self.kind_of(counts), row, outcome, differing)
+
+    def kind_of(self, counts: Counts) -> str:
+        """Return the kind of row that is counted."""
+        return next(kind for kind, each in self.result.by_kind.items() if each is counts)
 
 
 def _document_for(draft: DraftDocument, known: list[Document]) -> Document | None:
@@ -274,7 +282,7 @@ def _document_for(draft: DraftDocument, known: list[Document]) -> Document | Non
             raise Problem("NOT_FOUND", "There is no such Document.", field=("document",))
         return meant[0]
     for row in known:
-        if draft.external_id and row.external_id == draft.external_id:
+        if draft.external_id and draft.external_id in (row.external_id, own_identifier(row.id)):
             return row
     named = [
         row
@@ -309,7 +317,7 @@ def _new_block(
     values |= scopes_beneath(Document, document)
     return Block(
         **values,
-        type=HEADING,
+        type=draft.type or HEADING,
         position=position,
         content=draft.content,
         external_id=draft.external_id,

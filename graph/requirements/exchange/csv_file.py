@@ -5,9 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from db.problem import Problem
 from db.requirements.properties import PropertyType
 from db.text import as_identifier
+from graph.requirements.exchange.cells import parted, unguarded
 from graph.requirements.exchange.csv_table import CsvRow, read_table
 from graph.requirements.exchange.draft import (
     MAX_NAME_LENGTH,
@@ -22,7 +25,6 @@ from graph.requirements.exchange.draft import (
 from graph.requirements.exchange.fields import (
     CHOICES,
     IGNORE,
-    LIST_SEPARATORS,
     PROPERTY,
     TYPED,
     assign,
@@ -30,14 +32,23 @@ from graph.requirements.exchange.fields import (
     plain_name,
 )
 from graph.requirements.exchange.source import Source
+from graph.requirements.exchange.table import MORE, PATH
 from graph.requirements.exchange.typed import property_of
 from graph.requirements.exchange.vocabulary import meant
 
 FORMULA = re.compile(r'="((?:[^"]|"")*)"')
 """A formula that is a text, by which spreadsheets keep the zeros of `001`."""
 
+JSON = "json"
+OURS = {PATH: IGNORE, MORE: JSON}
+"""Columns of tables that the gateway writes, and what the reader does with them."""
+
 TITLE_ROWS = 20
 """The most rows above the header, such as a title and a date."""
+
+
+class NoTable(Problem):
+    """The columns of a table are not those of requirements."""
 
 
 def read_csv(
@@ -54,22 +65,28 @@ def read_csv(
     of the file. Raises Problem INVALID, with one sentence, for a file that is not a table of
     requirements.
     """
-    table = read_table(source, limits, delimiter, encoding)
+    return read_sheet(source, read_table(source, limits, delimiter, encoding), chosen)
+
+
+def read_sheet(source: Source, table: list[CsvRow], chosen: Mapping[str, str]) -> Draft:
+    """Return the draft of a table of texts, as `read_csv` does. Raises INVALID."""
     above = _rows_above_header(table)
     table = table[above:]
     if len(table) < 2:  # noqa: PLR2004 (a header and one row)
         raise refused(source.name, "there is no row below the header.")
     header, *rows = table
-    columns = [name.strip() or f"Column {index + 1}" for index, name in enumerate(header.cells)]
+    names = [unguarded(name.strip()) for name in header.cells]
+    columns = [name or f"Column {index + 1}" for index, name in enumerate(names)]
     try:
         targets = assign(columns, chosen)
     except Problem as problem:
         raise refused(source.name, problem.message) from None
+    for index, column in enumerate(columns):
+        if column in OURS and column not in chosen:
+            targets[index] = OURS[column]
     if not {"name", "description"} & set(targets.values()):
-        raise refused(
-            source.name,
-            f"no column can be the name or the description; there are {listed(columns)}.",
-        )
+        message = f"no column can be the name or the description; there are {listed(columns)}."
+        raise NoTable("INVALID", f"{source.name}: {message}", field=("file",))
     draft = _Table(source, columns, targets).draft(rows)
     if above:
         draft.notes.append(
@@ -117,7 +134,9 @@ class _Table:
                 raise refused(self.source.name, f"{both} have the same id {id!r}.")
             places[id] = row
         drafted = DraftDocument(fitting_name(self.source.stem), requirements=requirements)
-        draft = Draft([drafted], counts={"rows": len(requirements)}, notes=self.notes())
+        draft = Draft(
+            [drafted], textual=True, counts={"rows": len(requirements)}, notes=self.notes()
+        )
         draft.properties = {each.key: each for each in self.properties(requirements)}
         return draft
 
@@ -129,7 +148,7 @@ class _Table:
             key, type_ = plain_name(self.columns[index]), TYPED[target]
             cells = [each.properties.get(key) or "" for each in requirements]
             if type_ is PropertyType.MULTI_SELECT:
-                cells = [part for cell in cells for part in LIST_SEPARATORS.split(cell)]
+                cells = [part for cell in cells for part in parted(cell)]
             elif type_ is not PropertyType.SELECT:
                 cells = []
             if found := property_of(key, type_, cells):
@@ -149,8 +168,9 @@ class _Table:
             elif target in TYPED:
                 properties[plain_name(column)] = cell.strip() or None
             elif target == "tags":
-                tags = [t for tag in LIST_SEPARATORS.split(cell) if (t := tag.strip())]
-                values["tags"] = list(dict.fromkeys([*values.get("tags", ()), *tags]))
+                values["tags"] = list(dict.fromkeys([*values.get("tags", ()), *parted(cell)]))
+            elif target == JSON:
+                properties |= self.more(row, cell)
             elif target == "description":
                 values["description"] = cell
             elif target in CHOICES:
@@ -192,8 +212,19 @@ class _Table:
                 self.source.name,
                 f"{row.place} has {len(row.cells)} cells, but the header has {len(self.columns)}.",
             )
-        cells = [_without_formula(cell) for cell in row.cells[: len(self.columns)]]
+        cells = [unguarded(_without_formula(cell)) for cell in row.cells[: len(self.columns)]]
         return cells + [""] * missing
+
+    def more(self, row: CsvRow, cell: str) -> dict[str, Any]:
+        """Return the properties that a cell holds as an object in JSON. Raises INVALID."""
+        try:
+            found = orjson.loads(cell) if cell.strip() else {}
+            if isinstance(found, dict):
+                return {as_identifier(key): value for key, value in found.items()}
+        except (ValueError, Problem):
+            pass
+        message = f"{row.place} has no object in JSON in the column {MORE}."
+        raise refused(self.source.name, message)
 
     def choose(
         self, field: str, column: str, cell: str, values: dict[str, Any], kept: dict[str, Any]

@@ -41,14 +41,35 @@ class Limits:
     documents: int = 1_000
 
 
+HEADING = "heading"
+"""The type of a block that is a heading."""
+
+
+def own_identifier(id: UUID) -> str:
+    """Return the identifier of a row that has no external ID, in files that the gateway writes."""
+    return f"_{id}"
+
+
+def own_id(identifier: str | None) -> UUID | None:
+    """Return the ID of the row that `own_identifier` stands for, or None."""
+    try:
+        return UUID(identifier[1:]) if identifier and identifier.startswith("_") else None
+    except ValueError:
+        return None
+
+
 @dataclass
 class DraftBlock:
-    """A heading of a document. `parent` is the external ID of the block that contains it."""
+    """A heading of a document. `parent` is the external ID of the block that contains it.
+
+    `type` is that of a block that is no heading, where the file names it.
+    """
 
     external_id: str
     name: str
     parent: str | None = None
     content: dict[str, Any] = field(default_factory=dict)
+    type: str | None = None
 
     def __post_init__(self) -> None:
         self.external_id, self.parent = as_identifier(self.external_id), _id(self.parent)
@@ -125,14 +146,16 @@ class Draft:
     """The content of one file.
 
     `structured` is whether the file has blocks and links, so that a requirement without a block
-    belongs in none. `counts` are numbers in the file's own terms ("rows", "specifications");
-    `notes` are sentences about content that was changed or left out.
+    belongs in none; `textual` is whether every value is a text, as in a table. `counts` are numbers
+    in the file's own terms ("rows", "specifications"); `notes` are sentences about content that was
+    changed or left out.
     """
 
     documents: list[DraftDocument] = field(default_factory=list)
     links: list[DraftLink] = field(default_factory=list)
     properties: dict[str, DraftProperty] = field(default_factory=dict)
     structured: bool = False
+    textual: bool = False
     counts: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 

@@ -1,12 +1,13 @@
 """The import of a file: read, compared and written by one viewer, in one transaction."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from auth.session import ViewerSession
+from auth.session import Transaction, ViewerSession
 from db.core.projects import Project
 from db.problem import Problem
 from db.requirements.documents import Document
@@ -88,17 +89,37 @@ async def import_draft(
 
     Until it ends, other writers of the same documents wait, and get BUSY after the lock timeout.
     """
-    result = ImportResult(source.name, options.dry_run, draft.counts, notes=draft.notes)
-    try:
+    with explained(source):
         async with session.transaction() as transaction:
-            # Locked, so that imports into one project take turns: each finds what others made.
-            target = await transaction.find(Project, project, to_create=Document)
-            await apply(transaction, target, draft, result, progress)
+            result = await write(transaction, project, source, draft, options, progress)
             if options.dry_run:
                 await transaction.abandon()
+    return result
+
+
+async def write(
+    transaction: Transaction,
+    project: UUID,
+    source: Source,
+    draft: Draft,
+    options: ImportOptions,
+    progress: Progress = silent,
+) -> ImportResult:
+    """Write the draft of a file in a transaction, which the caller ends within `explained`."""
+    result = ImportResult(source.name, options.dry_run, draft.counts, notes=draft.notes)
+    # Locked, so that imports into one project take turns: each finds what others made.
+    target = await transaction.find(Project, project, to_create=Document)
+    await apply(transaction, target, draft, result, progress)
+    return result
+
+
+@contextmanager
+def explained(source: Source) -> Iterator[None]:
+    """Raise the problems of the block in the terms of an import."""
+    try:
+        yield
     except Problem as problem:
         raise _explained(source, problem) from None
-    return result
 
 
 def _explained(source: Source, problem: Problem) -> Problem:
@@ -118,7 +139,8 @@ def _explained(source: Source, problem: Problem) -> Problem:
 def read(source: Source, options: ImportOptions) -> Draft:
     """Return the draft of the file, without access to the store. Raises INVALID."""
     chosen, limits = options.columns, options.limits
-    if format_of(source.name, options.format) == "csv":
+    format = format_of(source.name, options.format)
+    if format == "csv":
         draft = read_csv(
             source,
             chosen=chosen,
@@ -127,8 +149,12 @@ def read(source: Source, options: ImportOptions) -> Draft:
             encoding=options.encoding,
         )
     elif options.delimiter is not None or options.encoding is not None:
-        message = "a delimiter and an encoding are those of a CSV file; ReqIF names its own."
+        message = "a delimiter and an encoding are those of a CSV file; other formats need none."
         raise refused(source.name, message)
+    elif format == "xlsx":
+        from graph.requirements.exchange.xlsx_file import read_xlsx  # noqa: PLC0415
+
+        draft = read_xlsx(source, chosen=chosen, limits=limits)
     else:
         # Imported here, in the thread that reads: the libraries for XML take 6 MB.
         from graph.requirements.exchange.reqif_file import read_reqif  # noqa: PLC0415

@@ -17,6 +17,7 @@ from reqif.reqif_bundle import ReqIFBundle
 
 from db.problem import Problem
 from db.requirements.collaboration import TraceLinkType
+from graph.requirements.exchange import reqif_own as own
 from graph.requirements.exchange.draft import (
     MAX_NAME_LENGTH,
     MAX_TEXT_LENGTH,
@@ -32,7 +33,9 @@ from graph.requirements.exchange.draft import (
 )
 from graph.requirements.exchange.fields import CHOICES, IGNORE, PROPERTY, assign
 from graph.requirements.exchange.reqif_archive import is_archive, unpacked
+from graph.requirements.exchange.reqif_own import Own
 from graph.requirements.exchange.reqif_values import Definitions
+from graph.requirements.exchange.reqif_writer import read_back, storable
 from graph.requirements.exchange.reqif_xml import parse_reqif
 from graph.requirements.exchange.source import Source
 from graph.requirements.exchange.vocabulary import meant, relation_meant
@@ -94,6 +97,8 @@ class _Reader:
         self.objects: dict[str, ReqIFSpecObject] = {
             object_.identifier: object_ for object_ in self.content.spec_objects or []
         }
+        self.external = {id: id for id in self.objects}
+        """The external IDs of the objects."""
         self.owners: Mapping[str, _Reader] = dict.fromkeys(self.objects, self)
         self.placed: set[str] = set()
         self.kept: set[str] = set()
@@ -143,13 +148,16 @@ class _Reader:
 
     def document(self, specification: ReqIFSpecification) -> DraftDocument:
         values = self.definitions.values(specification.specification_type, specification.values)
+        said = Own.taken(values)
         title = _text(values.pop("ReqIF.Name", None))
         text = _text(values.pop("ReqIF.Description", None))
+        text = said.described(text, storable)
         name = title or specification.long_name or self.title
         description = text or specification.description
         if unplaced := [key for key, value in values.items() if value is not None]:
             self.notes.append(f"{name}: a document has no place for {', '.join(unplaced)}.")
-        document = DraftDocument(fitting_name(name), specification.identifier, description)
+        external_id = said.external_id or specification.identifier
+        document = DraftDocument(fitting_name(name), external_id, description)
         here: set[str] = set()
         pending: list[tuple[ReqIFSpecHierarchy, str | None]] = [
             (child, None) for child in reversed(specification.children or [])
@@ -191,17 +199,22 @@ class _Reader:
 
         A requirement with children opens a block of its own name and comes first in it.
         """
-        requirement = self.requirement(object_)
-        heading = self.is_heading(object_, requirement, has_children=has_children)
+        requirement, said = self.requirement(object_)
+        if said.is_own:
+            heading = self.has_heading_type(object_)
+        else:
+            heading = self.is_heading(object_, requirement, has_children=has_children)
         if requirement.properties.get(CHAPTER) == requirement.name:
             requirement.properties[CHAPTER] = None  # it is told by the name
         if heading or has_children:
             content: dict[str, Any] = {}
             if heading:
                 properties = {k: v for k, v in requirement.properties.items() if v is not None}
+                content |= said.content
                 content |= {"text": requirement.description} if requirement.description else {}
                 content |= {"properties": properties} if properties else {}
-            drafted = DraftBlock(object_.identifier, requirement.name, block, content)
+            external_id = requirement.external_id or object_.identifier
+            drafted = DraftBlock(external_id, requirement.name, block, content, said.block_type)
             document.blocks.append(drafted)
             block = drafted.external_id
         if not heading:
@@ -217,17 +230,26 @@ class _Reader:
         It is one by the name of its type, or when it has no text but either the name of a chapter
         or children.
         """
-        if HEADING_TYPE.search(self.definitions.type_name(object_.spec_object_type)):
+        if self.has_heading_type(object_):
             return True
         return not drafted.description and bool(has_children or drafted.properties.get(CHAPTER))
 
-    def requirement(self, object_: ReqIFSpecObject) -> DraftRequirement:
+    def has_heading_type(self, object_: ReqIFSpecObject) -> bool:
+        return bool(HEADING_TYPE.search(self.definitions.type_name(object_.spec_object_type)))
+
+    def values_of(self, object_: ReqIFSpecObject) -> dict[str, Any]:
+        """Return the values of an object. Raises INVALID for a text that is too long."""
         values = self.definitions.values(object_.spec_object_type, object_.attributes)
         for name, value in values.items():
             if isinstance(value, str) and len(value) > MAX_TEXT_LENGTH:
                 limit = f"{MAX_TEXT_LENGTH:,} characters"
                 message = f"{name} of {object_.identifier!r} has more than {limit}."
                 raise refused(self.source.name, message)
+        return values
+
+    def requirement(self, object_: ReqIFSpecObject) -> tuple[DraftRequirement, Own]:
+        values = self.values_of(object_)
+        said = Own.taken(values)
         targets = self.targets(object_, tuple(values))
         fields: dict[str, Any] = {}
         properties: dict[str, Any] = {}
@@ -247,11 +269,15 @@ class _Reader:
             elif target != IGNORE:
                 properties[name] = value
                 self.kept.add(name)
+        if said.text is not None:
+            fields["description"] = said.described(fields.get("description", ""), read_back)
+        properties |= said.properties
         name = fields.get("name") or object_.long_name or ""
         if len(name) > MAX_NAME_LENGTH:
             properties["ReqIF.Name"] = name
         fields["name"] = fitting_name(name) or _name_from(object_, fields, properties)
-        return DraftRequirement(**fields, external_id=object_.identifier, properties=properties)
+        self.external[object_.identifier] = external_id = said.external_id or object_.identifier
+        return DraftRequirement(**fields, external_id=external_id, properties=properties), said
 
     def targets(self, object_: ReqIFSpecObject, names: tuple[str, ...]) -> dict[int, str]:
         """Return the field of each attribute, by its index; cached by the attributes' names."""
@@ -283,9 +309,13 @@ class _Reader:
         if relation.source == relation.target:
             self.notes.append(f"Relation {relation.identifier!r} joins an object with itself.")
             return None
-        source, target = reversed(ends) if inverse else ends
+        source, target = [self.owners[end].external[end] for end in ends]
+        if inverse:
+            source, target = target, source
         said = [name, relation.long_name or "", relation.description or ""]
         values = self.definitions.values(relation.relation_type_ref, relation.values)
+        if own.DESCRIPTION in values:
+            return DraftLink(source, target, type_, values[own.DESCRIPTION])
         said += [f"{key}: {_text(value)}" for key, value in values.items() if value is not None]
         return DraftLink(source, target, type_, "; ".join(filter(None, said)) or None)
 

@@ -140,6 +140,8 @@ def _integer(text: str) -> int | str:
 
 
 def _real(text: str) -> float | str:
+    if isinstance(whole := _integer(text), int) and text == str(whole):
+        return whole  # so that a number that was stored as an integer stays one
     try:
         number = float(text)
     except ValueError:

@@ -1,6 +1,8 @@
 """The result of an import, real or dry: numbers for each kind of row, and notes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -30,6 +32,21 @@ class Counts:
         return ", ".join(parts)
 
 
+MAX_OBJECTS = 1_000
+"""Objects that a report lists."""
+
+
+@dataclass(frozen=True)
+class ObjectResult:
+    """What becomes of one object. `kind` is one of `by_kind`, `fields` are columns that change."""
+
+    kind: str
+    external_id: str | None
+    name: str
+    outcome: str
+    fields: tuple[str, ...] = ()
+
+
 @dataclass
 class ImportResult:
     """The outcome of one import.
@@ -48,6 +65,16 @@ class ImportResult:
     links: Counts = field(default_factory=Counts)
     properties: Counts = field(default_factory=Counts)
     notes: list[str] = field(default_factory=list)
+    objects: list[ObjectResult] = field(default_factory=list)
+    """What is written, at most MAX_OBJECTS."""
+
+    def tell(self, kind: str, row: Any, outcome: str, fields: Iterable[str] = ()) -> None:
+        """Add an object to the report, if there is room for it."""
+        if len(self.objects) < MAX_OBJECTS:
+            external_id = getattr(row, "external_id", None)
+            name = getattr(row, "name", None) or getattr(row, "link_type", "")
+            told = ObjectResult(kind, external_id, str(name), outcome, tuple(sorted(fields)))
+            self.objects.append(told)
 
     @property
     def by_kind(self) -> dict[str, Counts]:

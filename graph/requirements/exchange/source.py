@@ -7,19 +7,21 @@ from typing import Literal
 
 from graph.requirements.exchange.draft import Limits, refused
 
-Format = Literal["csv", "reqif", "junit"]
+Format = Literal["csv", "xlsx", "reqif", "junit"]
 
 FORMATS: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
     ".reqif": "reqif",
     ".reqifz": "reqif",
     ".xml": "reqif",
 }
 """The format by the ending of a file."""
 
-SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"})
+SPREADSHEETS = frozenset({".xls", ".xlsb", ".ods", ".numbers"})
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,12 @@ def format_of(name: str, given: Format | None) -> Format:
         return given
     ending = Path(name).suffix.lower()
     if ending in SPREADSHEETS:
-        message = "a spreadsheet is not read; save it as CSV UTF-8 (.csv) and import that."
+        message = "a spreadsheet of this kind is not read; save it as XLSX, and import that."
         raise refused(name, message)
     if ending not in FORMATS:
         raise refused(
             name,
-            "the format cannot be told from the ending; the formats are csv (.csv, .tsv, .txt)"
-            " and reqif (.reqif, .reqifz, .xml).",
+            "the format cannot be told from the ending; the formats are csv (.csv, .tsv, .txt),"
+            " xlsx (.xlsx, .xlsm) and reqif (.reqif, .reqifz, .xml).",
         )
     return FORMATS[ending]

@@ -10,6 +10,7 @@ from auth.session import Transaction
 from db.fields import among
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
+from graph.requirements.exchange.draft import own_identifier
 
 R = TypeVar("R", Block, Requirement)
 
@@ -25,11 +26,17 @@ class Stored(Generic[R]):
     restored: set[UUID] = field(default_factory=set)
 
     def by_key(self) -> dict[Key, R]:
-        """Return the rows that have an external ID by their key; the first of several."""
+        """Return the rows by their key; the first of several.
+
+        A row is also found by the identifier that the gateway writes for one without an external
+        ID, unless another row has that as its external ID.
+        """
         found: dict[Key, R] = {}
         for row in self.rows:
             if row.external_id is not None:
                 found.setdefault((row.document_id, row.external_id), row)
+        for row in self.rows:
+            found.setdefault((row.document_id, own_identifier(row.id)), row)
         return found
 
     def nameless(self) -> dict[Key, list[R]]:
@@ -87,6 +94,7 @@ async def _deleted(
         lock=False,
     )
     for row in rows:
-        if row.external_id is not None and (row.document_id, row.external_id) in missing:
-            last[row.document_id, row.external_id] = row
+        for identifier in (row.external_id, own_identifier(row.id)):
+            if identifier is not None and (row.document_id, identifier) in missing:
+                last[row.document_id, identifier] = row
     return list(last.values())

@@ -15,8 +15,9 @@ from db.requirements.documents import Document
 from db.requirements.properties import Property, PropertyType
 from db.text import as_identifier
 from graph.requirements.definitions import MAX_CHOICES, Definition, require_options
+from graph.requirements.exchange.cells import parted
 from graph.requirements.exchange.draft import Draft, DraftProperty
-from graph.requirements.exchange.fields import LIST_SEPARATORS, listed
+from graph.requirements.exchange.fields import listed
 from graph.requirements.exchange.result import ImportResult
 from graph.requirements.property_limits import MAX_PROPERTIES, room
 from graph.requirements.property_values import Applying, Definitions, members_among
@@ -182,7 +183,7 @@ def converted(definition: Definition, value: Any) -> Any:
     """Return a text in the type of a property where it reads as one; any other value as it is."""
     if definition.type is PropertyType.MULTI_SELECT:
         if isinstance(value, str):
-            value = [part for part in map(str.strip, LIST_SEPARATORS.split(value)) if part]
+            value = parted(value)
         is_list = isinstance(value, list)
         return [_choice(definition, member) for member in value] if is_list else value
     if not isinstance(value, str):

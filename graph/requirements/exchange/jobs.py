@@ -1,0 +1,152 @@
+"""The jobs that import a stored file, and export to one, with the rights of who started them."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Self
+from uuid import UUID
+
+from db.core.files import FileState
+from db.core.projects import Project
+from db.problem import Problem
+from db.requirements.files import File
+from graph.kit.storage import Stored
+from graph.platform.jobs.kinds import JobFailed, Kind, Result
+from graph.platform.jobs.run import Run
+from graph.requirements.exchange.draft import Limits
+from graph.requirements.exchange.formats import write
+from graph.requirements.exchange.gather import gather
+from graph.requirements.exchange.importing import ImportOptions, explained, import_draft, read
+from graph.requirements.exchange.importing import write as write_draft
+from graph.requirements.exchange.result import ImportResult
+from graph.requirements.exchange.source import Source
+
+TIMEOUT = 3600.0
+"""Seconds that one attempt may take."""
+MAX_NOTES = 200
+"""Notes of a report."""
+READ = 0.1
+"""The share of an import that is done when the file is read."""
+
+
+class _Shown:
+    """Stores the progress of a job while it runs, one step after the other."""
+
+    def __init__(self, run: Run, start: float, end: float) -> None:
+        self._run, self._start, self._end = run, start, end
+        self._task: asyncio.Task[None] | None = None
+
+    def show(self, what: str, done: int, of: int) -> None:
+        """Store the progress, unless an earlier step is still being stored."""
+        if self._task is None or self._task.done():
+            share = self._start + (self._end - self._start) * (done / of if of else 1.0)
+            message = f"{what}: {done:,} of {of:,}"
+            self._task = asyncio.ensure_future(self._run.progress(share, message))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def _export(run: Run) -> Result:
+    payload = run.payload
+    project, document = UUID(payload["projectId"]), _uuid(payload.get("documentId"))
+    try:
+        async with _Shown(run, 0.0, 0.7) as shown:
+            draft = await gather(run.session, project, document, progress=shown.show)
+        name = draft.documents[0].name if document else await _project_name(run, project)
+        written = await asyncio.to_thread(write, draft, payload["format"], name)
+    except Problem as problem:
+        raise _final(problem) from None
+    if len(written.data) > run.storage.largest:
+        raise JobFailed(f"The file has {len(written.data):,} bytes, which is more than the limit.")
+    digest = hashlib.sha256(written.data).digest()
+    file = f"{name[:200]}{written.ending}"
+    await run.storage.put(Stored(run.job.id, digest, file, written.media_type), written.data)
+    return {
+        "file": {
+            "name": file,
+            "mediaType": written.media_type,
+            "size": len(written.data),
+            "sha256": digest.hex(),
+        },
+        "counts": draft.counts,
+        "notes": draft.notes[:MAX_NOTES],
+    }
+
+
+async def _project_name(run: Run, id: UUID) -> str:
+    rows = await run.session.rows(Project, Project.id == id, limit=1)
+    if not rows:
+        raise JobFailed("There is no such project.")
+    name: str = rows[0].name
+    return name
+
+
+async def _import(run: Run) -> Result:
+    payload, project = run.payload, UUID(run.payload["projectId"])
+    options = ImportOptions(
+        document=payload.get("documentName"),
+        document_id=_uuid(payload.get("documentId")),
+        format=payload.get("format"),
+        columns=payload.get("columns") or {},
+        delimiter=payload.get("delimiter"),
+        encoding=payload.get("encoding"),
+        dry_run=payload["dryRun"],
+    )
+    try:
+        source = await _source(run, UUID(payload["fileId"]), options.limits)
+        draft = await asyncio.to_thread(read, source, options)
+        async with _Shown(run, READ, 1.0) as shown:
+            shown.show("rows", 0, 1)
+            if options.dry_run:
+                done = await import_draft(run.session, project, source, draft, options, shown.show)
+                return report(done)
+            with explained(source):
+                async with run.completing() as transaction:
+                    arguments = (transaction, project, source, draft, options, shown.show)
+                    run.result = report(await write_draft(*arguments))
+    except Problem as problem:
+        raise _final(problem) from None
+    return None
+
+
+async def _source(run: Run, id: UUID, limits: Limits) -> Source:
+    """Return the stored file, as the user may read it. Raises JobFailed."""
+    rows = await run.session.rows(File, File.id == id, limit=1)
+    if not rows or FileState(rows[0].state) is not FileState.STORED:
+        raise JobFailed("The file does not exist any more.")
+    (row,) = rows
+    stored = Stored(row.id, row.sha256, row.name, row.media_type)
+    return Source(row.name, await run.storage.read(stored, limits.size))
+
+
+def _final(problem: Problem) -> Exception:
+    """Return the failure of the job: for good, unless another attempt may succeed."""
+    return problem if problem.extensions["retryable"] else JobFailed(problem.message)
+
+
+def report(done: ImportResult) -> Mapping[str, Any]:
+    """Return the outcome of an import as the result of a job."""
+    notes, more = done.notes[:MAX_NOTES], len(done.notes) - MAX_NOTES
+    return {
+        "dryRun": done.dry_run,
+        "read": done.read,
+        "documents": done.names[:MAX_NOTES],
+        "counts": {kind: asdict(counts) for kind, counts in done.by_kind.items()},
+        "objects": [asdict(each) for each in done.objects],
+        "notes": [*notes, *([f"There are {more:,} more notes."] if more > 0 else [])],
+    }
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return UUID(text) if text else None
+
+
+EXPORT = Kind("requirements.export", _export, max_attempts=3, timeout=TIMEOUT)
+IMPORT = Kind("requirements.import", _import, max_attempts=3, timeout=TIMEOUT)
+KINDS = (EXPORT, IMPORT)

@@ -1,0 +1,372 @@
+"""Imports and exports in the API: jobs on stored files, their reports, and the files they write."""
+
+from enum import Enum
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+from strawberry import UNSET
+
+from auth.policy.scopes import scopes_beneath
+from auth.session import Transaction
+from db.core.files import FileState
+from db.core.jobs import Job as JobRow
+from db.core.jobs import JobStatus
+from db.core.projects import Project
+from db.fields import among
+from db.problem import Problem
+from db.requirements.documents import Document
+from db.requirements.files import File
+from graph.kit.context import Info
+from graph.kit.enums import describe_enum
+from graph.kit.fields import computed, described, extend_type
+from graph.kit.mutations import Input, mutation, writing
+from graph.kit.scalars import BigInt
+from graph.kit.storage import MAX_DOWNLOAD_TIME, Stored
+from graph.platform.jobs.types import Job
+from graph.requirements.exchange.draft import Limits
+from graph.requirements.exchange.fields import TARGETS
+from graph.requirements.exchange.jobs import EXPORT, IMPORT, KINDS
+from graph.requirements.exchange.result import MAX_OBJECTS
+from graph.requirements.exchange.source import format_of
+
+MAX_RUNNING = 5
+"""Imports and exports of one user that wait or run at the same time."""
+MAX_COLUMNS = 500
+MINUTE = 60
+
+
+class ExchangeFormat(Enum):
+    """The format of a file with requirements."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    REQIF = "reqif"
+
+
+describe_enum(
+    ExchangeFormat,
+    "The format of a file with requirements.",
+    {
+        "CSV": "Comma-separated values (RFC 4180): one document, a row for each requirement.",
+        "XLSX": "A workbook (Office Open XML): a sheet for each document.",
+        "REQIF": "The Requirements Interchange Format of the OMG, 1.0 to 1.2.",
+    },
+)
+
+
+class ImportOutcome(Enum):
+    """What an import does to an object."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    RESTORED = "restored"
+
+
+describe_enum(
+    ImportOutcome,
+    "What an import does to an object.",
+    {
+        "CREATED": "The object is in the file, but was not in the project.",
+        "UPDATED": "The object differed from the file.",
+        "RESTORED": "The object was deleted, and is in the file.",
+    },
+)
+
+
+@strawberry.type(description="The numbers of an import for one kind of object.")
+class ImportCounts:
+    kind: str = described("The kind of object, such as `requirements` or `trace links`.")
+    created: int = described("The number of objects that were created.")
+    updated: int = described("The number of objects that were changed.")
+    restored: int = described("The number of deleted objects that were restored.")
+    unchanged: int = described("The number of objects that are as in the file.")
+    absent: int = described("The number of objects that are not in the file. They are kept.")
+
+
+@strawberry.type(description="An object that an import creates, changes or restores.")
+class ImportedObject:
+    kind: str = described("The kind of object, such as `requirements`.")
+    external_id: str | None = described("The external ID of the object.")
+    name: str = described("The name of the object, or the type of a trace link.")
+    outcome: ImportOutcome = described("What the import does to the object.")
+    fields: list[str] = described("The names of the columns that change.")
+
+
+@strawberry.type(description="The report of an import.")
+class ImportReport:
+    dry_run: bool = described("Whether nothing was written, because it was a dry run.")
+    documents: list[str] = described("The names of the documents of the file.")
+    counts: list[ImportCounts] = described("The numbers by kind of object.")
+    objects: list[ImportedObject] = described(
+        f"The objects that are written, in the order of the file, at most {MAX_OBJECTS:,}."
+    )
+    notes: list[str] = described("Notes on what was changed or left out.")
+
+
+@strawberry.type(description="A file that a job has written.")
+class ExportedFile:
+    job_id: strawberry.Private[UUID]
+    sha256: str = described("The SHA-256 digest of the content, in hexadecimal.")
+    name: str = described("The name of the file.")
+    media_type: str = described("The media type of the content.")
+    size: BigInt = described("The size of the content, in bytes.")
+
+    @strawberry.field(
+        description="A URL from which the content can be downloaded until it expires, without a"
+        " token. Whoever has the URL can download the content."
+    )
+    def url(
+        self,
+        info: Info,
+        minutes: Annotated[
+            int, strawberry.argument(description="The minutes until it expires, from 1 to 60.")
+        ] = 5,
+    ) -> str:
+        most = int(MAX_DOWNLOAD_TIME.total_seconds()) // MINUTE
+        if not 1 <= minutes <= most:
+            raise Problem("INVALID", f"Must be from 1 to {most} minutes.", field=["minutes"])
+        stored = Stored(self.job_id, bytes.fromhex(self.sha256), self.name, self.media_type)
+        return info.context.storage.address(stored, MAX_DOWNLOAD_TIME * minutes / most)
+
+
+@strawberry.input(description="The field that a column or an attribute of a file is read as.")
+class ColumnMappingInput:
+    column: str = strawberry.field(description="The name of the column or attribute.")
+    field: str = strawberry.field(
+        description="The field: " + ", ".join(f"`{target}`" for target in TARGETS) + "."
+    )
+
+
+@strawberry.input(description="A file to import into a project.")
+class ImportStartInput:
+    project_id: UUID = strawberry.field(description="The ID of the project.")
+    file_id: UUID = strawberry.field(
+        description="The ID of the file, whose upload is finished. It belongs to the project or to"
+        " an object in it."
+    )
+    format: ExchangeFormat | None = strawberry.field(
+        default=UNSET, description="The format. By default, it follows from the name of the file."
+    )
+    document_id: UUID | None = strawberry.field(
+        default=UNSET,
+        description="The ID of the document that a file with one document is imported into.",
+    )
+    document_name: str | None = strawberry.field(
+        default=UNSET, description="The name of the document, for a file with one document."
+    )
+    columns: list[ColumnMappingInput] | None = strawberry.field(
+        default=UNSET,
+        description="The fields of columns that are not recognized, at most"
+        f" {MAX_COLUMNS}. All other columns are mapped by their names.",
+    )
+    delimiter: str | None = strawberry.field(
+        default=UNSET, description="The delimiter of a CSV file. Detected by default."
+    )
+    encoding: str | None = strawberry.field(
+        default=UNSET, description="The encoding of a CSV file that is not Unicode: `cp1252`."
+    )
+
+
+@strawberry.input(description="What to export, and how.")
+class ExportStartInput:
+    project_id: UUID = strawberry.field(description="The ID of the project.")
+    document_id: UUID | None = strawberry.field(
+        default=UNSET, description="The ID of a document; by default all documents are exported."
+    )
+    format: ExchangeFormat = strawberry.field(description="The format of the file.")
+
+
+@strawberry.type(description="The result of starting an import.")
+class ImportStartPayload:
+    job_id: UUID = described("The ID of the job. `jobChanged` follows it.")
+
+    @strawberry.field(description="The job. `Job.importReport` has the report once it succeeds.")
+    async def job(self, info: Info) -> Job | None:
+        return await info.context.one(JobRow, self.job_id)  # type: ignore[return-value]
+
+
+@strawberry.type(description="The result of starting an export.")
+class ExportStartPayload:
+    job_id: UUID = described("The ID of the job. `jobChanged` follows it.")
+
+    @strawberry.field(description="The job. `Job.exportedFile` has the file once it succeeds.")
+    async def job(self, info: Info) -> Job | None:
+        return await info.context.one(JobRow, self.job_id)  # type: ignore[return-value]
+
+
+DryRun = Annotated[
+    bool,
+    strawberry.argument(
+        description="Whether to report what the import would do, without storing anything."
+    ),
+]
+
+
+async def import_start(info: Info, input: Input[ImportStartInput], dry_run: DryRun = False) -> Any:
+    await _require_room(info)
+    async with writing(info) as transaction:
+        project = await transaction.find(
+            Project, input.project_id, lock=False, field=["project_id"], to_create=Document
+        )
+        place: Any = scopes_beneath(Project, project)
+        transaction.require_create(Document(**place, name="Imported", slug="imported"))
+        file = await transaction.find(File, input.file_id, lock=False, field=["file_id"])
+        payload = {
+            "projectId": str(project.id),
+            "fileId": str(file.id),
+            "format": _require_importable(file, project, input),
+            "documentId": await _document(transaction, project, input.document_id or None),
+            "documentName": input.document_name or None,
+            "columns": _columns(input.columns or []),
+            "delimiter": _delimiter(input.delimiter or None),
+            "encoding": input.encoding or None,
+            "dryRun": dry_run,
+        }
+        job = await IMPORT.enqueue(transaction, project.organization_id, payload)
+    assert job is not None  # noqa: S101 (it has no key)
+    return ImportStartPayload(job_id=job)
+
+
+def _require_importable(file: File, project: Project, input: ImportStartInput) -> str:
+    """Return the format that a file of a project is read as. Raises INVALID."""
+    at = ["file_id"]
+    if file.state is not FileState.STORED:
+        raise Problem("INVALID", "The upload of the file is not finished.", field=at)
+    if file.project_id != project.id:
+        raise Problem("INVALID", "The file belongs to another project.", field=at)
+    if file.size > Limits().size:
+        raise Problem("INVALID", f"The file has more than {Limits().size:,} bytes.", field=at)
+    given: Any = input.format.value if input.format else None
+    try:
+        return format_of(file.name, given)
+    except Problem as problem:
+        raise Problem("INVALID", problem.message, field=["format"]) from None
+
+
+async def _document(transaction: Transaction, project: Project, id: UUID | None) -> str | None:
+    """Return the ID of a document of the project as a text. Raises NOT_FOUND."""
+    if id is None:
+        return None
+    document = await transaction.find(Document, id, lock=False, field=["document_id"])
+    if document.project_id != project.id:
+        raise Problem("INVALID", "The document is in another project.", field=["document_id"])
+    return str(id)
+
+
+def _columns(columns: list[ColumnMappingInput]) -> dict[str, str]:
+    if len(columns) > MAX_COLUMNS:
+        raise Problem("INVALID", f"At most {MAX_COLUMNS} columns.", field=["columns"])
+    for index, each in enumerate(columns):
+        if each.field not in TARGETS:
+            message = f"Must be one of {', '.join(TARGETS)}."
+            raise Problem("INVALID", message, field=["columns", index, "field"])
+    return {each.column: each.field for each in columns}
+
+
+def _delimiter(text: str | None) -> str | None:
+    if text is not None and (len(text) != 1 or text in '"\r\n'):
+        raise Problem("INVALID", "A delimiter is one character.", field=["delimiter"])
+    return text
+
+
+async def export_start(info: Info, input: Input[ExportStartInput]) -> Any:
+    await _require_room(info)
+    async with writing(info) as transaction:
+        if input.document_id:
+            document = await transaction.find(
+                Document, input.document_id, lock=False, field=["document_id"]
+            )
+            organization, project_id = document.organization_id, document.project_id
+            if project_id != input.project_id:
+                message = "The document is in another project."
+                raise Problem("INVALID", message, field=["document_id"])
+        else:
+            project = await transaction.find(
+                Project, input.project_id, lock=False, field=["project_id"]
+            )
+            organization, project_id = project.organization_id, project.id
+        payload = {
+            "projectId": str(project_id),
+            "documentId": str(input.document_id) if input.document_id else None,
+            "format": input.format.value,
+        }
+        job = await EXPORT.enqueue(transaction, organization, payload)
+    assert job is not None  # noqa: S101 (it has no key)
+    return ExportStartPayload(job_id=job)
+
+
+async def _require_room(info: Info) -> None:
+    """Raise LIMIT_REACHED for a user with as many jobs of this area as may wait or run."""
+    running = await info.context.session.rows(
+        JobRow,
+        JobRow.user_id == info.context.viewer.id,
+        among(JobRow.kind, [kind.name for kind in KINDS]),
+        (JobRow.status == JobStatus.QUEUED) | (JobRow.status == JobStatus.RUNNING),
+        limit=MAX_RUNNING,
+    )
+    if len(running) >= MAX_RUNNING:
+        message = f"At most {MAX_RUNNING} imports and exports of a user run at the same time."
+        raise Problem("LIMIT_REACHED", message)
+
+
+@computed(
+    "id",
+    "kind",
+    "result",
+    text="The file that an export has written; null for other jobs, and until it has succeeded."
+    " The file is removed with the job, a week after it ends.",
+)
+def _exported_file(root: strawberry.Parent[Any]) -> ExportedFile | None:
+    file = (root.result or {}).get("file") if root.kind == EXPORT.name else None
+    if file is None:
+        return None
+    return ExportedFile(
+        job_id=root.id,
+        name=file["name"],
+        media_type=file["mediaType"],
+        size=BigInt(file["size"]),
+        sha256=file["sha256"],
+    )
+
+
+@computed(
+    "kind",
+    "result",
+    text="The report of an import; null for other jobs, and until it has succeeded.",
+)
+def _import_report(root: strawberry.Parent[Any]) -> ImportReport | None:
+    result = root.result if root.kind == IMPORT.name else None
+    if result is None:
+        return None
+    return ImportReport(
+        dry_run=result["dryRun"],
+        documents=result["documents"],
+        counts=[ImportCounts(kind=kind, **each) for kind, each in result["counts"].items()],
+        objects=[
+            ImportedObject(**(each | {"outcome": ImportOutcome(each["outcome"])}))
+            for each in result["objects"]
+        ],
+        notes=result["notes"],
+    )
+
+
+extend_type(Job, exported_file=_exported_file, import_report=_import_report)
+
+
+@strawberry.type
+class Mutation:
+    import_start = mutation(
+        import_start,
+        ImportStartPayload,
+        "Import a file of requirements into a project by a job: all of it in one transaction, or"
+        " nothing. Objects are matched by their external IDs.",
+        scope="requirements:write",
+    )
+    export_start = mutation(
+        export_start,
+        ExportStartPayload,
+        "Write the documents of a project, or one of them, into a file by a job. What the viewer"
+        " cannot read is not in it.",
+        scope="requirements:read",
+    )

@@ -1,0 +1,162 @@
+"""Imports and exports through the API: jobs, reports, files, and what is refused."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from graph.requirements.exchange import jobs
+from tests.loop import within
+from tests.platform.jobs.kinds import worker
+from tests.requirements.import_files import lift
+from tests.requirements.transferring import EXPORT, IMPORT, JOB, Transfers, counts
+from tests.storage.uploading import Uploading
+
+CREATE = """mutation ($input: RequirementCreateInput!) {
+    requirementCreate(input: $input) { requirement { id } } }"""
+CSV = b"ID,Name,Description,Status,Effort\nB1,Brake,The car stops.,Accepted,8\nB2,Horn,=1+1,,\n"
+FORMATS = ["CSV", "XLSX", "REQIF"]
+ENDINGS = {"CSV": "csv", "XLSX": "xlsx", "REQIF": "reqif"}
+
+
+@pytest.fixture
+def transfers(world, client, app):
+    return Transfers(Uploading(world, app.state.storage, client))
+
+
+async def test_a_file_is_imported_by_a_job_with_a_report(transfers):
+    dry = await transfers.imported("brakes.csv", CSV, dry_run=True)
+    assert (dry["status"], dry["error"]) == ("SUCCEEDED", None)
+    assert dry["importReport"]["dryRun"] is True
+    assert counts(dry, "requirements") == {"created": 2}
+    again = await transfers.imported("brakes.csv", CSV)
+    assert counts(again, "requirements") == {"created": 2}, "the dry run has kept nothing"
+    assert again["importReport"]["objects"][1] == {
+        "kind": "requirements",
+        "externalId": "B1",
+        "name": "Brake",
+        "outcome": "CREATED",
+        "fields": [],
+    }
+    changed = await transfers.imported("brakes.csv", CSV.replace(b"stops", b"halts"))
+    assert counts(changed, "requirements") == {"updated": 1, "unchanged": 1}
+    (told,) = changed["importReport"]["objects"]
+    assert (told["externalId"], told["outcome"], told["fields"]) == (
+        "B1",
+        "UPDATED",
+        ["description"],
+    )
+
+
+@pytest.mark.parametrize("format", FORMATS)
+async def test_an_export_that_is_imported_changes_nothing(transfers, format):
+    world = transfers.world
+    name = f"lift.{ENDINGS[format]}"
+    await transfers.imported("lift.reqif", lift().encode())
+    odd = {
+        "name": "=HYPERLINK(1)",
+        "description": "'-5 V\n  indented  \n\n- item\t\x07",
+        "tags": ["a,b", "c;d"],
+        "properties": {"n": 5, "x": [1, {"y": None}], "Status": "ours", "t": "yes"},
+    }
+    await world.ask("editor", CREATE, input={"documentId": world.document, **odd})
+    whole = {} if format != "CSV" else {"documentId": world.document}
+    content = await transfers.exported(format, **whole)
+    before = await rows(world)
+    onto = {"documentId": world.document} if format == "CSV" else {}
+    job = await transfers.imported(name, content, **onto)
+    assert job["error"] is None
+    assert job["importReport"]["objects"] == []
+    assert await rows(world) == before
+
+
+async def rows(world):
+    tables = ("documents", "blocks", "requirements", "trace_links", "properties")
+    return [
+        await world.superuser.fetch(
+            f"SELECT * FROM {table} WHERE organization_id = $1 ORDER BY id", world.organization
+        )
+        for table in tables
+    ]
+
+
+async def started(transfers, by, query, **input):
+    given = {"projectId": transfers.world.project} | input
+    return await transfers.world.code(by, query, input=given, **DRY.get(query, {}))
+
+
+DRY = {IMPORT: {"dryRun": False}}
+
+
+async def test_who_may_not_write_may_not_import_and_outsiders_find_nothing(
+    transfers, other_project
+):
+    file = await transfers.uploaded("brakes.csv", CSV)
+    assert await started(transfers, "viewer", IMPORT, fileId=file) == "FORBIDDEN"
+    assert await started(transfers, "outsider", IMPORT, fileId=file) == "NOT_FOUND"
+    assert await started(transfers, "outsider", EXPORT, format="CSV") == "NOT_FOUND"
+    document = transfers.world.document
+    code = await started(transfers, "outsider", EXPORT, format="CSV", documentId=document)
+    assert code == "NOT_FOUND"
+    elsewhere = {"projectId": other_project, "fileId": file}
+    assert await started(transfers, "owner", IMPORT, **elsewhere) == "INVALID"
+    elsewhere = {"projectId": other_project, "documentId": document, "format": "CSV"}
+    assert await started(transfers, "owner", EXPORT, **elsewhere) == "INVALID"
+    wrong = [{"column": "A", "field": "nothing"}]
+    assert await started(transfers, "editor", IMPORT, fileId=file, columns=wrong) == "INVALID"
+
+
+async def test_the_file_of_an_export_is_of_who_started_it_and_goes_with_its_job(transfers):
+    world = transfers.world
+    input = {"projectId": world.project, "format": "REQIF"}
+    job = (await world.ask("viewer", EXPORT, input=input))["jobId"]
+    await transfers.run()
+    assert (await transfers.job(job, "viewer"))["exportedFile"]["name"].endswith(".reqif")
+    assert (await transfers.job(job, "owner"))["exportedFile"] is not None
+    assert await world.code("editor", JOB, id=job) == "NOT_FOUND"
+    await world.superuser.execute("DELETE FROM jobs WHERE id = $1", UUID(job))
+    removal = "SELECT count(*) FROM file_removals WHERE file_id = $1"
+    assert await world.superuser.fetchval(removal, UUID(job)) == 1
+
+
+async def test_a_user_has_a_few_imports_and_exports_at_the_same_time(transfers):
+    for _ in range(5):
+        assert await started(transfers, "viewer", EXPORT, format="REQIF") is None
+    assert await started(transfers, "viewer", EXPORT, format="REQIF") == "LIMIT_REACHED"
+    assert await started(transfers, "editor", EXPORT, format="REQIF") is None
+
+
+async def test_a_file_that_cannot_be_imported_fails_the_job_with_its_fault(transfers):
+    before = await rows(transfers.world)
+    job = await transfers.imported("brakes.csv", CSV + b"B1,Again,,,\n")
+    assert (job["status"], job["importReport"]) == ("FAILED", None)
+    assert job["error"] == "brakes.csv: row 2 (line 2) and row 4 (line 4) have the same id 'B1'."
+    assert await rows(transfers.world) == before
+
+
+async def test_a_cancelled_import_has_written_nothing(transfers, monkeypatch):
+    world = transfers.world
+    before = await rows(world)
+    file = await transfers.uploaded("brakes.csv", CSV)
+    input = {"projectId": world.project, "fileId": file}
+    job = (await world.ask("editor", IMPORT, input=input, dryRun=False))["jobId"]
+    written, cancelled = asyncio.Event(), asyncio.Event()
+    write = jobs.write_draft
+
+    async def waiting(transaction, *arguments):
+        result = await write(transaction, *arguments)
+        written.set()
+        await cancelled.wait()
+        return result
+
+    monkeypatch.setattr(jobs, "write_draft", waiting)
+    running = worker(world.database, *jobs.KINDS, storage=transfers.place.storage)
+    task = asyncio.create_task(running.run_due())
+    async with within(10):
+        await written.wait()
+    await world.ask("editor", "mutation ($id: UUID!) { jobCancel(id: $id) { job { id } } }", id=job)
+    await running.extend()
+    async with within(10):
+        await task
+    assert (await transfers.job(job))["status"] == "CANCELLED"
+    assert await rows(world) == before
