@@ -13,6 +13,7 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from auth.origin import Origin
+from db.audit.risk import assess
 from db.change import AuditEventType, AuditSeverity
 from db.pool import Lent
 from db.traits import ResourceType
@@ -25,10 +26,10 @@ INSERT INTO audit_logs (
     id, entity_type, entity_id, action, event_type, severity, resource_type, resource_id,
     actor_id, user_id, session_id, client_id, version, changed_fields, new_data, details,
     description, soc2_control, request_id, correlation_id, ip_address, user_agent, source_system,
-    organization_id
+    organization_id, compliance_category, risk_level, threat_indicators
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23
+    $21, $22, $23, $24, $25, $26
 )
 """
 
@@ -66,6 +67,16 @@ async def record(connection: "Lent | asyncpg.Connection", event: Event, origin: 
 
 def as_row(event: Event, origin: Origin) -> tuple[Any, ...]:
     """Return the arguments of the `INSERT` that appends the event, for another driver."""
+    assessment = assess(
+        {
+            "action": event.action,
+            "event_type": event.type.value,
+            "severity": event.severity.value,
+            "soc2_control": event.control,
+            "new_data": event.values,
+            "details": event.details,
+        }
+    )
     return (
         uuid7(),
         event.entity_type,
@@ -90,4 +101,7 @@ def as_row(event: Event, origin: Origin) -> tuple[Any, ...]:
         origin.user_agent,
         origin.source,
         event.organization_id,
+        assessment["compliance_category"],
+        assessment["risk_level"],
+        assessment["threat_indicators"],
     )

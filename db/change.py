@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Index, func, text
@@ -11,8 +11,9 @@ from sqlalchemy.dialects.postgresql import INET
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-from db.base import Base
+from db.base import Entity, Part
 from db.constraints import check, json_objects, not_blank
+from db.core.organizations import Organization
 from db.fields import choice, identity, json_object, labels, words
 from db.traits import ResourceType
 
@@ -63,8 +64,13 @@ def moved_index(column: str) -> Index:
     )
 
 
-class AuditLog(Base, kw_only=True):
-    """One event. Rows are only added; PostgreSQL keeps them by month.
+def _index_of(column: str, where: str) -> Index:
+    """Return a partial index of the events of an organization with a value that is rare."""
+    return Index(None, "organization_id", column, "created_at", postgresql_where=text(where))
+
+
+class AuditLog(Part, kw_only=True):
+    """One event of an organization, or outside of all. Rows are only added, and kept by month.
 
     `old_data` and `new_data` hold the columns in `changed_fields`; `version` is the entity's after
     the change. `organization_id` is null for events outside every tenant, such as a failed
@@ -72,6 +78,8 @@ class AuditLog(Base, kw_only=True):
     """
 
     __tablename__ = "audit_logs"
+    whole: ClassVar[type[Entity]] = Organization
+    whole_key: ClassVar[str] = "organization_id"
 
     id: Mapped[UUID] = identity()
     created_at: Mapped[datetime] = mapped_column(
@@ -80,7 +88,7 @@ class AuditLog(Base, kw_only=True):
     xid: Mapped[int] = mapped_column(
         TransactionId, init=False, server_default=func.pg_current_xact_id()
     )
-    organization_id: Mapped[UUID | None] = mapped_column(default=None)
+    organization_id: Mapped[UUID | None] = mapped_column(default=None)  # type: ignore[assignment]
     project_id: Mapped[UUID | None] = mapped_column(default=None)
     document_id: Mapped[UUID | None] = mapped_column(default=None)
     entity_id: Mapped[UUID]
@@ -123,6 +131,15 @@ class AuditLog(Base, kw_only=True):
         Index(None, "project_id", "created_at"),
         Index(None, "actor_id", "created_at"),
         Index(None, "xid"),
+        Index(None, "correlation_id"),
+        Index(None, "organization_id", "entity_type", "created_at"),
+        _index_of("soc2_control", "soc2_control NOT IN ('PI1.3', 'C1.2')"),
+        _index_of("risk_level", "risk_level <> 'low'"),
+        _index_of("user_id", "user_id IS NOT NULL"),
         *map(moved_index, ("project_id", "document_id", "block_id", "parent_id")),
         {"postgresql_partition_by": "RANGE (created_at)"},
     )
+
+
+IP_ADDRESS = func.host(AuditLog.ip_address)
+"""The IP address of an event as text, without a prefix length."""

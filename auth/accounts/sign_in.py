@@ -227,6 +227,8 @@ async def _succeeded(
     await _end(connection, browser_cookies.previous, origin)
     await connection.execute(SIGNED_IN, person.id)
     started = await browser_sessions.start(connection, person.id, origin, settings)
+    is_known = known_browsers.name_for(settings, browser_cookies.known, person.email) is not None
+    is_unexpected = person.has_signed_in and not is_known
     event = Event(
         entity_type="Session",
         entity_id=started.id,
@@ -237,10 +239,10 @@ async def _succeeded(
         actor_id=person.id,
         user_id=person.id,
         session_id=started.id,
+        details={"unknown_browser": True} if is_unexpected else {},
     )
     await record(connection, event, origin)
-    is_known = known_browsers.name_for(settings, browser_cookies.known, person.email) is not None
-    if person.has_signed_in and not is_known:
+    if is_unexpected:
         context = {"ip": origin.ip_address, "agent": origin.user_agent or "", "time": now()}
         outbox.tell(mail("signed_in", person.email, settings, **context))
     known = known_browsers.after_sign_in(settings, browser_cookies.known, person.email)

@@ -44,7 +44,7 @@ def allows(viewer: Viewer, action: Action, model: Readable, row: Any) -> bool:
     writes_by_share = viewer.shared is not None and action != "read"
     if viewer.id is None or writes_by_share or not in_token_scope(viewer, action, model):
         return False
-    rule = RULES[entity_of(model)]
+    rule = rule_of(model)
     if rule.inside and row.organization_id not in viewer.organizations:
         return False
     if rule.own and action in rule.own_actions and getattr(row, rule.own) == viewer.id:
@@ -71,7 +71,7 @@ def permitted(action: Action, model: Readable) -> ColumnElement[bool]:
 
     `parameters` supplies the values of the viewer.
     """
-    rule = RULES[entity_of(model)]
+    rule = rule_of(model)
     least = rule.least(action)
     ways: list[ColumnElement[bool]] = []
     if rule.own and action in rule.own_actions:
@@ -113,7 +113,7 @@ def permitted(action: Action, model: Readable) -> ColumnElement[bool]:
 @cache
 def deciding_columns(model: Readable) -> tuple[str, ...]:
     """Return the columns of a row by which `allows` decides, and which place rows beneath it."""
-    rule = RULES[entity_of(model)]
+    rule = rule_of(model)
     own = (rule.own,) if rule.own else ()
     inside = SCOPES[:1] if rule.inside else ()
     return tuple(dict.fromkeys((*model.scope_keys(), *own, *inside)))
@@ -125,24 +125,31 @@ def permitted_to(model: Readable, columns: Columns, shape: Shape) -> ColumnEleme
     It is true for the rows for which `allows` is. `grant_lists` supplies the values of the viewer;
     the shape is that of `lists_of` the model.
     """
-    return shaped.permitted_to(RULES, entity_of(model), model, columns, shape)
+    return shaped.permitted_to(RULES, rule_of(model), model, columns, shape)
 
 
 @cache
 def lists_of(model: Readable) -> tuple[str, ...]:
     """Return the names of the lists whose sizes decide the form of `permitted_to`."""
-    return tuple(dict.fromkeys(shaped.lists_of(RULES, entity_of(model), model)))
+    return tuple(dict.fromkeys(shaped.lists_of(RULES, rule_of(model), model)))
 
 
 def ways_to(model: Readable) -> tuple[Way, ...] | None:
     """Return the ways by which roles open rows of the model; None where others open some, too."""
-    rule = RULES[entity_of(model)]
+    rule = rule_of(model)
     others = rule.own or rule.seen_with or rule.inside or rule.unplaced
     return None if others else shaped.ways(model, rule)
 
 
+def rule_of(model: Readable) -> Rule:
+    """Return the line of the policy for rows of this model."""
+    if issubclass(model, Part):
+        return core.PARTS.get(model) or RULES[model.whole]
+    return RULES[model]
+
+
 def entity_of(model: Readable) -> type[Entity]:
-    """Return the entity whose rule holds for rows of this model: for a part, that of the whole."""
+    """Return the entity that rows of this model belong to: for a part, that of the whole."""
     return model.whole if issubclass(model, Part) else model
 
 
@@ -249,5 +256,6 @@ def printed() -> str:
     """Return the whole policy as a table for people to review."""
     lines = [f"{'':<24}" + "".join(f"{action:<10}" for action in ACTIONS) + "also"]
     lines += [f"{model.__name__:<24}{rule}" for model, rule in RULES.items()]
+    lines += [f"{model.__name__:<24}{rule}" for model, rule in core.PARTS.items()]
     lines.append(f"Purging takes {PURGE.name} at the organization.")
     return "\n".join(line.rstrip() for line in lines) + "\n"

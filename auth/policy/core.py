@@ -5,7 +5,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from auth.policy.rule import Rule
 from auth.viewer import Role
-from db.base import Entity
+from db.base import Entity, Part
+from db.change import AuditLog
 from db.core.billing import BillingCache, StripeCustomer
 from db.core.clients import OrganizationClient
 from db.core.jobs import Job
@@ -53,7 +54,11 @@ RULES: dict[type[Entity], Rule] = {
     WebhookEndpoint:         Rule(ADMIN,  ADMIN,  ADMIN,  ADMIN),
     WebhookDelivery:         Rule(ADMIN,  NOBODY, ADMIN,  NOBODY),
 }
+PARTS: dict[type[Part], Rule] = {
+    AuditLog:                Rule(ADMIN,   NOBODY, NOBODY, NOBODY),
+}
 # fmt: on
+"""The rules of parts that are not read by whoever reads the whole."""
 
 _AT_MOST_ADMIN = and_(
     OrganizationMember.organization_id == any_(bindparam(Role.ADMIN.name, type_=ARRAY(Uuid))),

@@ -72,11 +72,8 @@ def _working(model: Readable) -> tuple[Way, ...]:
     return tuple(Way(key, name_at(WORKING.name, _kind(model, key))) for key in keys)
 
 
-def lists_of(
-    rules: Mapping[type[Entity], Rule], entity: type[Entity], model: Readable
-) -> list[str]:
+def lists_of(rules: Mapping[type[Entity], Rule], rule: Rule, model: Readable) -> list[str]:
     """Return the names of all lists that the policy compares for rows of the model."""
-    rule = rules[entity]
     names = [way.list for way in ways(model, rule)]
     if rule.inside:
         names += [ORGANIZATIONS, INSIDERS, *(way.list for way in _working(model))]
@@ -84,9 +81,9 @@ def lists_of(
         names.append(_unplaced(rule.unplaced).list)
     if rule.seen_with:
         other, _ = rule.seen_with
-        names += lists_of(rules, other, other)
-    if model is not entity:  # a part is read with its whole, which may have a scope of its own
-        names += lists_of(rules, entity, entity)
+        names += lists_of(rules, rules[other], other)
+    if issubclass(model, Part):  # read with its whole, which may have a scope of its own
+        names += lists_of(rules, rules[model.whole], model.whole)
     return names
 
 
@@ -107,13 +104,12 @@ def open_by(way: Way, columns: Columns, shape: Shape) -> ColumnElement[bool] | N
 
 def permitted_to(
     rules: Mapping[type[Entity], Rule],
-    entity: type[Entity],
+    rule: Rule,
     model: Readable,
     columns: Columns,
     shape: Shape,
 ) -> ColumnElement[bool]:
     """Return the criterion for the rows that viewers of this shape may read, in these columns."""
-    rule = rules[entity]
     own = [*_own(rule, columns, shape)]
     by_role = [*_open(ways(model, rule), columns, shape)]
     if not rule.inside:
@@ -144,7 +140,7 @@ def _seen(
         named = other.__table__.c
         seen = exists().where(
             named[key] == columns.id,
-            permitted_to(rules, other, other, named, shape),
+            permitted_to(rules, rules[other], other, named, shape),
             named.deleted_at.is_(None),
         )
         yield seen.correlate_except(other.__table__)

@@ -157,7 +157,7 @@ class _Compiler(PGCompiler_asyncpg):
         if model is None:
             return super().visit_subquery(subquery, *arguments, **options)  # type: ignore[no-untyped-call]
         if model is not AuditLog:
-            self.models.add(cast("Readable", model))
+            self.models.add(model)
         self._depth += 1
         try:
             return super().visit_subquery(subquery, *arguments, **options)  # type: ignore[no-untyped-call]
@@ -226,7 +226,11 @@ class _InsertionCompiler(_ExistingCompiler):
 
 
 Query = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]
-_PARTS = {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, Part)}
+_PARTS = {
+    mapper.local_table
+    for mapper in Base.registry.mappers
+    if issubclass(mapper.class_, Part) and mapper.class_ is not AuditLog
+}
 _QUERIES = Statements(compiler=_Compiler)
 
 

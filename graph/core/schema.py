@@ -4,6 +4,7 @@ import strawberry
 
 from graph.core import (
     api_keys,
+    audit_logs,  # noqa: F401 (it extends types)
     changes,
     clients,
     feed,  # noqa: F401 (it extends types)

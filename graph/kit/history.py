@@ -157,11 +157,7 @@ class HistoryEntry:
         metadata={"largest_page": FIELDS},
     )
     async def changes(root: strawberry.Parent[Any], info: Info) -> list[FieldChange]:  # noqa: N805
-        hidden = await _hidden(root, info.context)
-        return [
-            replace(change, old=None, new=None) if name in hidden else change
-            for name, change in _changes(root)
-        ]
+        return await changes_of(root, info.context)
 
     @computed(
         "details", text="Whether `force` was set, so that changes by others were overwritten."
@@ -175,6 +171,15 @@ class HistoryEntry:
     )
     def reverted_to(root: strawberry.Parent[Any]) -> BigInt | None:  # noqa: N805
         return root.details.get("reverted_to")
+
+
+async def changes_of(entry: Row, context: Context) -> list[FieldChange]:
+    """Return the changes of an entry, without values that name rows the viewer cannot read."""
+    hidden = await _hidden(entry, context)
+    return [
+        replace(change, old=None, new=None) if name in hidden else change
+        for name, change in _changes(entry)
+    ]
 
 
 def _changes(entry: Row) -> Iterator[tuple[str, FieldChange]]:

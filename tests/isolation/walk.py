@@ -8,7 +8,7 @@ from typing import Any
 from db.base import SCOPES
 from tests.isolation.questions import questions
 from tests.isolation.rows import CanaryRow
-from tests.isolation.world import Canaries
+from tests.isolation.world import SHARES, Canaries
 
 UUID_FORM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SCOPE_FIELDS = {re.sub("_(.)", lambda match: match[1].upper(), column): column for column in SCOPES}
@@ -41,7 +41,7 @@ class Seen:
                     self.rows.add(row)
                 elif "trash" in place and self.canaries.may_restore(self.person, row):
                     self.trashed.add(row)
-                elif not self._is_scope(within, name, value):
+                elif not (self._is_scope(within, name, value) or self._is_recorded(place, row)):
                     self.leaks.setdefault(row, ".".join(place))
 
     def _is_scope(self, within: dict[str, Any], name: str, value: Any) -> bool:
@@ -51,6 +51,12 @@ class Seen:
             if column and self.canaries.may_read(self.person, row):
                 return str(row.values.get(column)) == value
         return False
+
+    def _is_recorded(self, place: tuple[str, ...], row: CanaryRow) -> bool:
+        """Return whether it is the ID of a deleted object, in the audit log of an administrator."""
+        roles = self.canaries.persons[self.person].roles if self.person not in SHARES else {}
+        is_theirs = roles.get(row.tenant) in ("owner", "admin")
+        return place[-2:] == ("nodes", "entityId") and "auditLogs" in place and is_theirs
 
 
 def _scalars(

@@ -1,5 +1,6 @@
 """The record of one change: actor, action, old and new values, and origin."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from enum import Enum
 from ipaddress import ip_address
@@ -11,6 +12,7 @@ from uuid_utils.compat import uuid7
 from auth.origin import Origin
 from auth.policy.scopes import scopes_beneath
 from auth.viewer import Viewer
+from db.audit.risk import MASS_DELETION, assess
 from db.base import Entity
 from db.change import AuditEventType, AuditSeverity
 from db.durations import duration_text
@@ -53,8 +55,8 @@ def record(
     about_access = resource in ABOUT_ACCESS
     scopes = scopes_beneath(type(row), row)
     hidden = secrets(type(row))
-    return {
-        **_UNSET,
+    event = {
+        "metadata": {},  # never null
         "id": uuid7(),
         "organization_id": scopes.get("organization_id"),
         "project_id": scopes.get("project_id"),
@@ -77,6 +79,19 @@ def record(
         "soc2_control": "CC6.3" if about_access else SOC2[action],
         **circumstances(viewer, origin),
     }
+    return event | assess(event)
+
+
+def note_mass_deletion(events: Sequence[dict[str, Any]]) -> None:
+    """Add the number of deletions to each of them, where a flush has as many as an indicator asks.
+
+    They are assessed again.
+    """
+    deletions = [event for event in events if event["action"] == "delete"]
+    if len(deletions) >= MASS_DELETION:
+        for event in deletions:
+            event["details"]["deleted"] = len(deletions)
+            event.update(assess(event))
 
 
 def circumstances(viewer: Viewer, origin: Origin) -> dict[str, Any]:
@@ -92,9 +107,6 @@ def circumstances(viewer: Viewer, origin: Origin) -> dict[str, Any]:
         "correlation_id": origin.correlation_id,
     }
 
-
-_UNSET: dict[str, Any] = {"metadata": {}, "threat_indicators": []}
-"""Columns that are never null, and that no change sets."""
 
 JSON_TYPES = frozenset({str, int, float, bool, type(None)})
 

@@ -28,6 +28,7 @@ from auth.policy import ENTITIES, RULES
 from auth.session import trash
 from auth.session.write.audit import SOC2, circumstances
 from auth.viewer import Viewer
+from db.audit.risk import CATEGORIES
 from db.base import Entity
 from db.change import AuditEventType, AuditLog, AuditSeverity
 from db.traits import Trash
@@ -147,6 +148,8 @@ def removal(
         "event_type": AuditEventType.DELETE,
         "severity": AuditSeverity.MEDIUM,
         "soc2_control": SOC2["delete"],
+        "compliance_category": CATEGORIES["C1"],
+        "risk_level": AuditSeverity.MEDIUM.value,
         **circumstances(viewer, origin),
     }
     columns = {

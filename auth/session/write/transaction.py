@@ -23,7 +23,7 @@ from auth.origin import Origin
 from auth.policy import parameters
 from auth.session.compiled import Compiled
 from auth.session.product_query import require_existing, require_insertion
-from auth.session.write.audit import record
+from auth.session.write.audit import note_mass_deletion, record
 from auth.session.write.authorize_write import Remarks, checked
 from auth.session.write.bisect import send_each
 from auth.session.write.copying import Copies
@@ -333,6 +333,7 @@ class Transaction(LockingReader):
         if any(write.row.traits.grants for write in writes):
             await self._hold_rights()
         rights = self.rights if self.rights.pending else None
+        note_mass_deletion([write.event for write in writes])
         stored = await send(
             self._work, writes, Last(sorted(organizations), rights) if last else None
         )
