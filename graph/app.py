@@ -26,7 +26,7 @@ from db.audit.sealing import keep_sealing
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from graph import explorer
-from graph.editor import downloads, plots, shared_page
+from graph.editor import downloads, drawings, plots, shared_page
 from graph.editor import page as editor
 from graph.explorer.browser_redirect import BrowserRedirect
 from graph.http.operation.metrics import Metrics, PoolUse
@@ -176,6 +176,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             *explorer.routes(settings),
             *editor.routes(database, settings, outbox),
             *plots.routes(database, settings, outbox),
+            *drawings.routes(database, settings, outbox),
             *files.routes(storage),
             *incoming.routes(providers_of(settings), database, settings.body_limit, tracing),
             *downloads.routes(database, settings, outbox),

@@ -20,20 +20,24 @@ LONGEST_NAME = 63
 PATIENCE = "5s"
 
 
-def create_index(name: str, table: str, columns: Sequence[str], *, where: str = "") -> None:
+def create_index(
+    name: str, table: str, columns: Sequence[str], *, where: str = "", unique: bool = False
+) -> None:
     """Build an index concurrently; an invalid one of an earlier attempt is rebuilt.
 
     `columns` are names or expressions in parentheses. It does not run in a transaction: give it a
     migration of its own. On a partitioned table, one partition is indexed after the other; those
-    that are added meanwhile have the index from the beginning.
+    that are added meanwhile have the index from the beginning. A `unique` one is for tables without
+    partitions.
     """
     on = f"({', '.join(columns)})" + (f" WHERE {where}" if where else "")
     with op.get_context().autocommit_block():
         bind = op.get_bind()
         partitions = bind.execute(sa.text(PARTITIONS), {"table": table}).scalars().all()
         if not partitions:
-            _build(name, table, on)
+            _build(name, table, on, unique=unique)
             return
+        assert not unique, "unique in one partition is not unique in all"  # noqa: S101
         op.execute(f"SET lock_timeout = '{PATIENCE}'")  # others would wait behind it
         op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY {table} {on}")
         op.execute("RESET lock_timeout")
@@ -53,7 +57,8 @@ def drop_index(name: str, table: str) -> None:
             op.execute(f"DROP INDEX CONCURRENTLY {name}")
 
 
-def _build(name: str, table: str, on: str) -> None:
+def _build(name: str, table: str, on: str, *, unique: bool = False) -> None:
     if op.get_bind().execute(sa.text(UNFINISHED), {"name": name}).scalar_one_or_none():
         op.execute(f"DROP INDEX CONCURRENTLY {name}")
-    op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table} {on}")
+    kind = "UNIQUE INDEX" if unique else "INDEX"
+    op.execute(f"CREATE {kind} CONCURRENTLY IF NOT EXISTS {name} ON {table} {on}")

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import InOrganization, organization_key
 from db.constraints import check, not_blank, not_negative, trash_index, unique
+from db.fields import content_version
 from db.text import Name
 from db.traits import ResourceType, Traits, Trash
 
@@ -13,7 +14,12 @@ class ExternalDocument(InOrganization, kw_only=True):
     """A document outside the product. Size is in bytes; `gumloop_name` is its name in Gumloop."""
 
     __tablename__ = "external_documents"
-    traits = Traits(ResourceType.EXTERNAL_DOCUMENT, node="ExternalDocument", trash=Trash.PURGED)
+    traits = Traits(
+        ResourceType.EXTERNAL_DOCUMENT,
+        node="ExternalDocument",
+        trash=Trash.PURGED,
+        content=("name", "url"),
+    )
 
     name: Mapped[Name]
     url: Mapped[str | None] = mapped_column(default=None)
@@ -22,6 +28,7 @@ class ExternalDocument(InOrganization, kw_only=True):
     gumloop_name: Mapped[Name | None] = mapped_column(default=None)
 
     __table_args__ = (
+        content_version(),
         organization_key(),
         unique("organization_id", "id"),
         *not_blank(),

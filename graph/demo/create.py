@@ -38,6 +38,7 @@ from db.requirements.requirements import (
     RequirementPriority,
     RequirementStatus,
 )
+from graph.demo.drawings import add_drawings
 from graph.demo.files import add_files
 from graph.demo.tests import add_tests
 from graph.demo.webhooks import add_webhook
@@ -230,6 +231,7 @@ async def _project(
     await add_tests(transaction, project)
 
     await transaction.flush()
+    await add_drawings(transaction, project, requirements)
     await _links(transaction, project, requirements, described)
 
 

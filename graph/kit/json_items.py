@@ -60,21 +60,22 @@ def text_field(
 
 def url_field(text: str, *, required: bool = True) -> Any:
     """Declare a web address of an item, http or https."""
+    return _field(text, web_url, required=required)
 
-    def check(value: str) -> str:
-        url = value.strip()
-        try:
-            parts = urlsplit(url)
-            is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
-        except ValueError:
-            is_web = False
-        if not is_web or not url.isprintable() or " " in url or fault_in(url):
-            raise ValueError("Must be an http or https URL.")
-        if len(url) > MAX_URL_LENGTH:
-            raise ValueError(f"At most {MAX_URL_LENGTH} characters.")
-        return url
 
-    return _field(text, check, required=required)
+def web_url(value: str) -> str:
+    """Return an http or https URL as it is stored. Raises ValueError."""
+    url = value.strip()
+    try:
+        parts = urlsplit(url)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_web = False
+    if not is_web or not url.isprintable() or " " in url or fault_in(url):
+        raise ValueError("Must be an http or https URL.")
+    if len(url) > MAX_URL_LENGTH:
+        raise ValueError(f"At most {MAX_URL_LENGTH} characters.")
+    return url
 
 
 def number_field(text: str) -> Any:

@@ -84,7 +84,7 @@ def given(input: Any, within: Place = ("input",)) -> dict[str, Any]:
             value = value.value
         elif value is UNSET or value is None:
             continue
-        place = (*within, to_camel_case(field.name))
+        place = (*within, getattr(field, "graphql_name", None) or to_camel_case(field.name))
         if store := field.metadata.get(STORE):
             sent[field.name] = store(value, place)
             continue

@@ -19,6 +19,8 @@ from db.problem import Problem
 from db.requirements import collaboration as db
 from db.requirements.collaboration import AssignmentRole
 from db.requirements.collaboration import EntityType as EntityLabel
+from db.requirements.diagrams import ExcalidrawDiagram as DrawingRow
+from db.requirements.diagrams import ReactFlowDiagram as FlowRow
 from db.requirements.documents import Block as BlockRow
 from db.requirements.documents import Document as DocumentRow
 from db.requirements.requirements import Requirement as RequirementRow
@@ -38,6 +40,8 @@ from graph.kit.node import NODES, Node
 from graph.kit.payloads import answer, payload_of
 from graph.requirements.any_type import find_any
 from graph.requirements.blocks import Block
+from graph.requirements.diagrams.drawings import ExcalidrawDiagram
+from graph.requirements.diagrams.flows import ReactFlowDiagram
 from graph.requirements.documents import Document
 from graph.requirements.requirements import Requirement
 from graph.requirements.sql.trace_ends import LABELS
@@ -60,6 +64,8 @@ NOUNS: dict[type[Entity], str] = {
     BlockRow: "block",
     RequirementRow: "requirement",
     TestCaseRow: "test case",
+    DrawingRow: "drawing",
+    FlowRow: "diagram",
 }
 """The models of objects that can be assigned, with their names in messages."""
 ASKED = {
@@ -128,8 +134,8 @@ AssignmentOrderInput = order_input(Assignment, "role", "due_date", "created_at",
 @input_for(Assignment, "An assignment to create.")
 class AssignmentCreateInput:
     entity_id: UUID = strawberry.field(
-        description="The ID of the object: a project, a document, a block, a requirement or a test"
-        " case."
+        description="The ID of the object: a project, a document, a block, a requirement, a"
+        " test case, a drawing, or a diagram of nodes and edges."
     )
     assignee_id: UUID
     role: AssignmentRole = AssignmentRole.ASSIGNEE
@@ -197,9 +203,16 @@ extend_type(
     Project,
     assignments=_assignments("project_id", "The assignments of the project, and of what is in it."),
 )
-for type_, noun in ((Document, "document"), (Block, "block"), (Requirement, "requirement")):
+TYPES: tuple[tuple[type[Node], str], ...] = (
+    (Document, "document"),
+    (Block, "block"),
+    (Requirement, "requirement"),
+    (TestCase, "test case"),
+    (ExcalidrawDiagram, "drawing"),
+    (ReactFlowDiagram, "diagram"),
+)
+for type_, noun in TYPES:
     extend_type(type_, assignments=_assignments("entity_id", f"The assignments of the {noun}."))
-extend_type(TestCase, assignments=_assignments("entity_id", "The assignments of the test case."))
 extend_type(
     Profile,
     assignments=_assignments(

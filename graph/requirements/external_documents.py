@@ -29,6 +29,7 @@ class ExternalDocument(Authored, Node):
     url: str | None = described("The http or https URL of the document in the other system.")
     type: str | None = described("The type of the document, such as `application/pdf`.")
     size: BigInt | None = described("The size of the document, in bytes.")
+    gumloop_name: str | None = described("The name of the document in Gumloop.")
     organization_id: UUID = described("The ID of the organization of the external document.")
     organization: Organization | None = to_one(
         "organization_id",
@@ -39,7 +40,15 @@ class ExternalDocument(Authored, Node):
 
 
 ExternalDocumentFilterInput = filter_input(
-    ExternalDocument, "id", "organization_id", "name", "url", "type", "created_at", "updated_at"
+    ExternalDocument,
+    "id",
+    "organization_id",
+    "name",
+    "url",
+    "type",
+    "gumloop_name",
+    "created_at",
+    "updated_at",
 )
 ExternalDocumentOrderInput = order_input(
     ExternalDocument, "name", "type", "created_at", "updated_at"
@@ -53,6 +62,7 @@ class ExternalDocumentCreateInput:
     url: str | None = UNSET
     type: str | None = UNSET
     size: BigInt | None = UNSET
+    gumloop_name: str | None = UNSET
 
 
 @input_for(ExternalDocument, "The fields of an external document to change.")
@@ -61,6 +71,7 @@ class ExternalDocumentUpdateInput:
     url: Maybe[str | None]
     type: Maybe[str | None]
     size: Maybe[BigInt | None]
+    gumloop_name: Maybe[str | None]
 
 
 def _external_documents(key: str | None, text: str) -> Any:

@@ -79,6 +79,10 @@ async def create_links(transaction: Transaction, items: Sequence[Item]) -> None:
             message = "The objects are in different organizations."
             item.refuse(Problem("INVALID", message, field=["target_id"]))
             continue
+        if "project_id" not in place:
+            message = "An external document can only be the target of a link."
+            item.refuse(Problem("INVALID", message, field=["source_id"]))
+            continue
         item.row = TraceLinkRow(
             organization_id=place["organization_id"],
             project_id=place["project_id"],

@@ -39,6 +39,8 @@ from graph.requirements.change_sets import impact as change_set_impact  # noqa: 
 from graph.requirements.change_sets import mutations as change_set_mutations
 from graph.requirements.change_sets import types as change_sets
 from graph.requirements.copying import mutations as copying
+from graph.requirements.diagrams import changes as diagram_changes
+from graph.requirements.diagrams import drawings, element_links, flows
 from graph.requirements.enhancement import types as enhancement
 from graph.requirements.quality import settings as quality_settings
 from graph.requirements.quality import types as quality_types  # noqa: F401 (it extends types)
@@ -58,6 +60,9 @@ NODES = (
     columns.Column,
     external_documents.ExternalDocument,
     files.File,
+    drawings.ExcalidrawDiagram,
+    flows.ReactFlowDiagram,
+    element_links.DiagramElementLink,
     change_sets.ChangeSet,
     change_sets.ChangeSetItem,
 )
@@ -80,6 +85,9 @@ class Query(
     columns.Query,
     external_documents.Query,
     files.Query,
+    drawings.Query,
+    flows.Query,
+    element_links.Query,
     change_sets.Query,
 ):
     pass
@@ -107,6 +115,9 @@ class Mutation(
     external_documents.Mutation,
     transfers.Mutation,
     files.Mutation,
+    drawings.Mutation,
+    flows.Mutation,
+    element_links.Mutation,
     change_set_mutations.Mutation,
     copying.Mutation,
 ):
@@ -118,6 +129,7 @@ class Subscription(
     changes.Subscription,
     presence.Subscription,
     statistics_events.Subscription,
+    diagram_changes.Subscription,
     change_sets.Subscription,
 ):
     pass

@@ -28,8 +28,11 @@ from graph.kit.node import Node
 from graph.kit.scalars import BigInt
 from graph.requirements.blocks import Block
 from graph.requirements.change_sets.overlay import in_change_set
+from graph.requirements.diagrams.drawings import ExcalidrawDiagram
+from graph.requirements.diagrams.flows import ReactFlowDiagram
 from graph.requirements.documents import Document
 from graph.requirements.executions import TestExecution
+from graph.requirements.external_documents import ExternalDocument
 from graph.requirements.requirements import Requirement
 from graph.requirements.sql.trace_ends import LINKABLE, Change, End, Since, TraceEnds, suspect
 from graph.requirements.testing import TestCase
@@ -62,6 +65,10 @@ class TraceLinkEnd:
 
     @strawberry.field(description="Whether the object can be read.")
     async def state(self, info: Info) -> TraceLinkEndState:
+        return await self.current_state(info)
+
+    async def current_state(self, info: Info) -> TraceLinkEndState:
+        """Return whether the object can be read, and if not why, as far as the viewer may know."""
         found = await self._state(info)
         if found is None:
             return TraceLinkEndState.HIDDEN
@@ -250,6 +257,9 @@ LINKABLE_TYPES: tuple[type[Node], ...] = (
     Requirement,
     TestCase,
     TestExecution,
+    ExcalidrawDiagram,
+    ReactFlowDiagram,
+    ExternalDocument,
 )
 """The types that trace links can join."""
 for type_ in LINKABLE_TYPES:

@@ -169,6 +169,8 @@ class Founder:
             held = [key for key in ("document_id", "project_id") if values[key]] or ["admin"]
             values |= dict.fromkeys(("admin_role", "project_role", "document_role"))
             values[held[0].replace("_id", "") + "_role"] = "viewer"
+        if table.name == "diagram_element_links":
+            values["diagram_id" if zone == "private" else "flow_id"] = None
         if table.name == "files":
             values |= self._owner_of_file(tenant, zone, values)
         person = "owner" if "user_id" in table.columns and tenant == "ours" else None

@@ -9,6 +9,7 @@ from db.core.projects import Project
 from db.requirements.baselines import Baseline
 from db.requirements.change_sets import ChangeSet, ChangeSetItem
 from db.requirements.collaboration import Assignment, TraceLink
+from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
 from db.requirements.documents import Block, Document
 from db.requirements.external import ExternalDocument
 from db.requirements.files import File
@@ -144,6 +145,37 @@ SAMPLES: dict[type[Entity], Sample] = {
             state="stored",
             sha256=sha256().digest(),
         ),
+    ),
+    ExcalidrawDiagram: Sample(
+        parent=Project,
+        new=lambda house, _: {"projectId": house.project, "name": "New"},
+        row=lambda house: in_project(
+            house,
+            name="Brakes",
+            diagram_data='{"elements": [{"id": "box", "type": "rectangle", "x": 0, "y": 0}]}',
+        ),
+    ),
+    ReactFlowDiagram: Sample(
+        parent=Project,
+        new=lambda house, _: {"projectId": house.project, "name": "New"},
+        row=lambda house: in_project(house, name="Data flow"),
+    ),
+    DiagramElementLink: Sample(
+        parent=ExcalidrawDiagram,
+        new=lambda house, _: {
+            "diagramId": house.rows[ExcalidrawDiagram].id,
+            "elementId": "box",
+            "requirementId": house.requirement,
+        },
+        row=lambda house: in_project(
+            house,
+            diagram_id=house.rows[ExcalidrawDiagram].id,
+            element_id="other",
+            requirement_id=house.requirement,
+        ),
+        changes={"linkType": "changed"},
+        before_create="DELETE FROM diagram_element_links WHERE element_id = 'box'"
+        " AND created_by <> $1",
     ),
     Property: Sample(
         parent=Project,

@@ -20,7 +20,7 @@ class Patch:
 
     def applied(self, target: Mapping[str, Any]) -> dict[str, Any]:
         """Return `target` with the patch applied, as a new object. Raises INVALID if too large."""
-        patched = _patched(target, self.keys)
+        patched = merge_patch(target, self.keys)
         if len(json.dumps(patched)) > MAX_OBJECT_LENGTH:
             message = f"It would hold more than {MAX_OBJECT_LENGTH} characters of JSON."
             raise Problem("INVALID", message, field=[f"{self.column}_patch"])
@@ -35,14 +35,14 @@ def patched(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _patched(target: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
+def merge_patch(target: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
     """Return the target patched: objects within, anything else replaced (RFC 7396, section 2)."""
     result = dict(target) if isinstance(target, Mapping) else {}
     for key, value in keys.items():
         if value is None:
             result.pop(key, None)
         elif isinstance(value, Mapping):
-            result[key] = _patched(result.get(key), value)
+            result[key] = merge_patch(result.get(key), value)
         else:
             result[key] = value
     return result

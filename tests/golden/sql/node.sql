@@ -119,11 +119,23 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   FROM files
   WHERE files.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT change_sets.id AS id, $32::INTEGER AS place
+  SELECT excalidraw_diagrams.id AS id, $32::INTEGER AS place
+  FROM excalidraw_diagrams
+  WHERE excalidraw_diagrams.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT react_flow_diagrams.id AS id, $33::INTEGER AS place
+  FROM react_flow_diagrams
+  WHERE react_flow_diagrams.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT diagram_element_links.id AS id, $34::INTEGER AS place
+  FROM diagram_element_links
+  WHERE diagram_element_links.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT change_sets.id AS id, $35::INTEGER AS place
   FROM change_sets
   WHERE change_sets.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT change_set_items.id AS id, $33::INTEGER AS place
+  SELECT change_set_items.id AS id, $36::INTEGER AS place
   FROM change_set_items
   WHERE change_set_items.id = ANY ($2::UUID[])) AS anon_1;
 
