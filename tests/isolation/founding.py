@@ -54,6 +54,13 @@ SHARE_OF = {"restricted": {"document_id": None}}
 TWICE = {"blocks", "change_sets"}
 """Tables whose rows name another one of theirs: the second names the first."""
 
+LINKED_ELEMENTS = """
+UPDATE excalidraw_diagrams AS d SET diagram_data = d.diagram_data || jsonb_build_object(
+    'elements', jsonb_build_array(jsonb_build_object('id', l.element_id, 'type', 'frame')))
+FROM diagram_element_links AS l WHERE l.diagram_id = d.id AND l.deleted_at IS NULL
+"""
+"""Gives drawings the elements that are linked, which links show."""
+
 FED = {"feed_entries", "feed_positions"}
 """Tables that the record fills by itself, with ids and no text."""
 
@@ -266,6 +273,7 @@ async def found_canaries(
         for table in METADATA.sorted_tables:
             if rows[table.name]:
                 await _insert(superuser, table.name, rows[table.name])
+        await superuser.execute(LINKED_ELEMENTS)
         for person in founder.persons.values():
             for tenant in list(person.roles)[-1:] if person.name != "owner" else ["ours"]:
                 row = founder._stands_above("organizations", tenant, "organization")

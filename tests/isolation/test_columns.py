@@ -68,7 +68,7 @@ LEFT = {"id", "version"}
 SAME = {"created_at", "expires_at", "period_start", "current_period_start", "is_public"}
 TOGETHER = {"admin_role", "project_role", "document_role"}
 TOGETHER |= {"test_id", "execution_id", "external_document_id", "state", "sha256", "purpose"}
-TOGETHER |= {"closed_at"}
+TOGETHER |= {"closed_at", "diagram_id", "flow_id"}
 """Columns of which only one is set, or whose values depend on each other."""
 
 DOUBLES = (5e-324, -0.0, 1.7976931348623157e308, -1 / 3, 1e22, 123456789.123456789)

@@ -95,6 +95,9 @@ RESTORED |= {
     "files",
     "external_documents",
     "webhook_endpoints",
+    "excalidraw_diagrams",
+    "react_flow_diagrams",
+    "diagram_element_links",
 }
 """The tables that a mutation restores, besides organizations and memberships."""
 

@@ -64,6 +64,8 @@ def acceptable(table: str, row: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if table == "shares" and (row["document_id"] is None) == (row["baseline_id"] is None):
         return None
+    if table == "diagram_element_links":
+        return row | {"diagram_id": uuid4()}
     if table == "profiles" and row["service_of"]:  # of a service account, and none of the people
         id = uuid4()
         return {

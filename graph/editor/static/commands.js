@@ -13,6 +13,7 @@ const ACTIONS = [
   { name: 'undo', label: 'Undo', title: 'Undo your last change', keys: 'Control+Z' },
   { name: 'redo', label: 'Redo', title: 'Redo the last undone change', keys: 'Control+Shift+Z' },
   { name: 'details', label: 'Details', title: 'Show links, tests and history', keys: 'Alt+Enter', row: true, reads: true },
+  { name: 'drawings', label: 'Drawings', title: 'Show the drawings of the project', reads: true },
   { name: 'link', label: 'Link', title: 'Copy a link to the requirement', row: true, reads: true },
 ];
 
@@ -36,6 +37,7 @@ export class Commands {
   onNews = () => {};
   onSay = () => {};
   onDetails = () => {};
+  onDrawings = () => {};
 
   constructor(bar, live, edits, undo, grid) {
     [this.#bar, this.#live, this.#edits, this.#undo, this.#grid] = [bar, live, edits, undo, grid];
@@ -70,6 +72,7 @@ export class Commands {
     else if (name === 'delete') this.#delete(this.#grid.current);
     else if (name === 'up' || name === 'down') this.#move(this.#grid.current, name);
     else if (name === 'details') this.onDetails(this.#grid.current);
+    else if (name === 'drawings') this.onDrawings();
     else if (name === 'link') this.#copy(this.#grid.current);
     else this.#back(name);
   }

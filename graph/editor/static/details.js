@@ -2,6 +2,7 @@
 
 import { ask } from './api.js';
 import { columnOf, inWords, words } from './columns.js';
+import { DRAWN, drawingsOf } from './drawings.js';
 import { make } from './elements.js';
 
 const MOST = 50;
@@ -31,6 +32,7 @@ const READ = `query ($id: UUID!, $after: String) {
       totalCount
       nodes { id executionStatus executedAt requirementVersion testCase { testId title } }
     }
+    ${DRAWN}
     ${PAST}
   }
 }`;
@@ -137,6 +139,7 @@ export class Details {
   #timer;
   onRevert = null;
   onNews = () => {};
+  onDrawing = () => {};
 
   constructor(element) {
     this.#element = element;
@@ -189,7 +192,12 @@ export class Details {
     const heading = this.#element.querySelector('h2');
     heading.textContent = row ? named(row) : (failure?.message ?? 'There is no such requirement.');
     const place = this.#element.scrollTop;
-    const parts = row ? [this.#links(row), this.#tests(row), this.#history(row)] : [];
+    const parts = row ? [
+      this.#links(row),
+      this.#tests(row),
+      drawingsOf(row, (id) => this.onDrawing(id)),
+      this.#history(row),
+    ] : [];
     this.#element.replaceChildren(this.#element.firstElementChild, ...parts);
     this.#element.scrollTop = place;
   }

@@ -7,6 +7,7 @@ import { Connection, SignedOut } from './connection.js';
 import { Definitions } from './definitions.js';
 import { Details } from './details.js';
 import { FIELDS, LiveDocument } from './document.js';
+import { Drawings } from './drawings.js';
 import { Edits } from './edits.js';
 import { bar, news, say, showClosed, showHead, showPeople, showState } from './frame.js';
 import { Filter } from './filter.js';
@@ -18,7 +19,8 @@ import { Undo } from './undo.js';
 
 /** What happens in the project that the columns, the counts and the details of this page show. */
 const AROUND = `subscription ($id: UUID!, $after: String) {
-  projectChanged(id: $id, after: $after, types: [PROPERTY, COLUMN, TRACE_LINK, TEST_EXECUTION]) {
+  projectChanged(id: $id, after: $after, types: [PROPERTY, COLUMN, TRACE_LINK, TEST_EXECUTION,
+      EXCALIDRAW_DIAGRAM, REACT_FLOW_DIAGRAM, DIAGRAM_ELEMENT_LINK]) {
     cursor kind entityType
   }
 }`;
@@ -40,6 +42,7 @@ class Work {
   #commands = null;
   #definitions;
   #details;
+  #drawings = null;
   #filter = null;
   #traces = null;
   #places = []; // where the others are
@@ -185,10 +188,27 @@ class Work {
     this.#commands.onNews = news;
     this.#commands.onSay = say;
     this.#details.onNews = say;
-    this.#commands.onDetails = ({ id }) => this.#details.open(id, document.activeElement);
+    this.#commands.onDetails = ({ id }) => {
+      this.#drawings.close();
+      this.#details.open(id, document.activeElement);
+    };
+    this.#showDrawings();
     this.#goToAddress();
     addEventListener('hashchange', () => this.#goToAddress());
     this.#undo.onChange = () => this.#commands.show();
+  }
+
+  /** The drawer with the drawings of the project, which takes the place of the other one. */
+  #showDrawings() {
+    const { id, head } = this.#live;
+    this.#drawings = new Drawings(document.getElementById('drawings'), head.project?.id, id);
+    this.#drawings.onGo = (id) => this.#grid.await(id, 'name');
+    const open = (drawing) => {
+      this.#details.close();
+      this.#drawings.open(document.activeElement, drawing);
+    };
+    this.#details.onDrawing = open;
+    this.#commands.onDrawings = () => (head.project ? open(null) : news('This is not possible here.'));
   }
 
   /** The filter, the columns of properties, and the counts of links and tests. */
@@ -225,6 +245,7 @@ class Work {
     if (kind === 'RESYNC') this.#definitions.again();
     if (kind === 'RESYNC') return this.#traces.count();
     if (entityType === 'TRACE_LINK') this.#traces.count(['links']);
+    else if (entityType.includes('DIAGRAM')) [this.#details, this.#drawings].map((each) => each.changed());
     else if (entityType === 'TEST_EXECUTION') this.#traces.count(['tests']);
     else this.#definitions.again();
   }
@@ -280,6 +301,7 @@ class Work {
     this.#presence.lost();
     this.#grid?.clear();
     this.#details.close();
+    this.#drawings?.close();
     showClosed(this.#edits.all);
   }
 }
