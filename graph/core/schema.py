@@ -3,6 +3,7 @@
 import strawberry
 
 from graph.core import (
+    access,  # noqa: F401 (it extends types)
     api_keys,
     audit_logs,  # noqa: F401 (it extends types)
     changes,

@@ -1,6 +1,7 @@
-"""The roles that are granted at documents."""
+"""The roles that are granted at documents, and who has access to them."""
 
 from db.requirements.documents import Document as DocumentRow
+from graph.core.access import accessible
 from graph.core.roles import UserRole, roles
 from graph.kit.fields import extend_type, to_one
 from graph.requirements.documents import Document
@@ -22,3 +23,4 @@ extend_type(
         "The document of the role; null if there is none or the viewer cannot read it.",
     ),
 )
+accessible(Document, "organization_id", "project_id", noun="document")
