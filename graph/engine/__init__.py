@@ -6,7 +6,8 @@ with an error beneath the root.
 
 from graph.engine.again import Again, Resolved
 from graph.engine.execute import Engine
-from graph.engine.plan import Plans, Unplanned
+from graph.engine.plan import Plans
 from graph.engine.traced import TracedEngine
+from graph.engine.unplanned import Unplanned
 
 __all__ = ["Again", "Engine", "Plans", "Resolved", "TracedEngine", "Unplanned"]

@@ -1,7 +1,7 @@
 """Arguments of fields: read once an operation where no variable has a say, and else once a run."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql import (
     ArgumentNode,
@@ -22,9 +22,6 @@ from strawberry.types.field import StrawberryField
 
 from graph.kit.scopes import REQUIRED
 
-if TYPE_CHECKING:
-    from graph.engine.run import Run
-
 DEFINITION = "strawberry-definition"
 """The extension of a graphql-core field that holds Strawberry's definition of it."""
 
@@ -33,8 +30,8 @@ class Called:
     """A field as an operation asks for it: with these arguments, under this name."""
 
     __slots__ = (
-        *("_arguments", "_fixed", "_named", "_others", "_registry"),
-        *("config", "declared", "definition", "nodes", "parent"),
+        *("_arguments", "_named", "_others", "_registry"),
+        *("config", "fixed", "declared", "definition", "nodes", "parent"),
     )
 
     def __init__(
@@ -57,17 +54,17 @@ class Called:
                 get_nullable_type(definition.args[name].type), GraphQLScalarType
             ) and not isinstance(argument.type, StrawberryMaybe)
             self._arguments.append((name, argument, is_scalar))
-        self._fixed: dict[str, Any] | None = None
+        self.fixed: dict[str, Any] | None = None
         self._others: dict[str, Any] | None = None
         """The arguments that are no variables, by Python's names; None before they are read."""
         self._named = self._of_variables(nodes[0])
         if not definition.args or not _has_variables(nodes[0]):
-            self._fixed = self._read(None)
+            self.fixed = self._read(None)
 
     @property
     def is_fixed(self) -> bool:
         """Return whether the arguments hold no variable."""
-        return self._fixed is not None
+        return self.fixed is not None
 
     @property
     def scopes(self) -> Sequence[str]:
@@ -79,15 +76,9 @@ class Called:
         """Return the arguments as graphql-core hands them to a resolver. Raises GraphQLError."""
         return get_argument_values(self.definition, self.nodes[0], variables)
 
-    def arguments(self, run: "Run") -> dict[str, Any]:
+    def read(self, variables: VariableValues) -> dict[str, Any]:
         """Return the arguments by the names of the function that the field calls."""
-        if self._fixed is not None:
-            return self._fixed
-        found: dict[str, Any] | None = run.arguments.get(self)
-        if found is None:
-            found = self._quickly(run.variables.coerced) or self._read(run.variables)
-            run.arguments[self] = found
-        return found
+        return self._quickly(variables.coerced) or self._read(variables)
 
     def _of_variables(self, node: FieldNode) -> list[tuple[str, str]] | None:
         """Return which scalars are variables: the names of the argument and of its variable.

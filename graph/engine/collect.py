@@ -20,7 +20,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_argument_values
 
-from graph.engine.plan import Unplanned
+from graph.engine.unplanned import Unplanned
 
 SKIP, INCLUDE = GraphQLSkipDirective.name, GraphQLIncludeDirective.name
 Fragments = dict[str, FragmentDefinitionNode]

@@ -37,9 +37,11 @@ from graph.engine.collect import Collector, Fragments
 from graph.engine.complete import Abstract, Completer, Leaf, Listed, Object, Required
 from graph.engine.fields import Attribute, Constant, Joined, Labels, One, Resolved, raw_info
 from graph.engine.pages import CURSORS, Many, Part
-from graph.engine.plan import Field, ObjectPlan, OperationPlan, Outputs, Table, Unplanned
+from graph.engine.plan import Field, ObjectPlan, OperationPlan
 from graph.engine.roots import RootById, RootPage, RootResolved
+from graph.engine.table import Outputs, Table
 from graph.engine.times import time_code
+from graph.engine.unplanned import Unplanned
 from graph.kit.edges import ById, ToMany, ToOne, columns_of, edge_of
 
 INTROSPECTION = frozenset({"__schema", "__type"})

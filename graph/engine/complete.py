@@ -5,7 +5,7 @@ then run by graphql-core, which tells where it is.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql import (
     GraphQLAbstractType,
@@ -16,9 +16,7 @@ from graphql import (
 )
 
 from graph.engine.plan import ObjectPlan
-
-if TYPE_CHECKING:
-    from graph.engine.run import Run
+from graph.engine.run import Run
 
 
 class Completer:
@@ -26,7 +24,7 @@ class Completer:
 
     __slots__ = ()
 
-    async def complete(self, run: "Run", values: Sequence[Any]) -> list[Any]:
+    async def complete(self, run: Run, values: Sequence[Any]) -> list[Any]:
         """Return what each value is in the answer; null stays null."""
         raise NotImplementedError
 
@@ -39,7 +37,7 @@ class Leaf(Completer):
     def __init__(self, serialize: Callable[[Any], Any]) -> None:
         self._serialize = serialize
 
-    async def complete(self, run: "Run", values: Sequence[Any]) -> list[Any]:  # noqa: ARG002
+    async def complete(self, run: Run, values: Sequence[Any]) -> list[Any]:  # noqa: ARG002
         """Return each value as the scalar writes it."""
         serialize = self._serialize
         return [None if value is None else _present(serialize(value)) for value in values]
@@ -53,7 +51,7 @@ class Required(Completer):
     def __init__(self, inner: Completer) -> None:
         self._inner = inner
 
-    async def complete(self, run: "Run", values: Sequence[Any]) -> list[Any]:
+    async def complete(self, run: Run, values: Sequence[Any]) -> list[Any]:
         """Return each value; raise GraphQLError for one that is null."""
         done = await self._inner.complete(run, values)
         if None in done:
@@ -69,7 +67,7 @@ class Listed(Completer):
     def __init__(self, inner: Completer) -> None:
         self._inner = inner
 
-    async def complete(self, run: "Run", values: Sequence[Any]) -> list[Any]:
+    async def complete(self, run: Run, values: Sequence[Any]) -> list[Any]:
         """Return each list, all of whose items are completed together."""
         lists = [None if value is None else _items(value) for value in values]
         flat = [item for items in lists if items is not None for item in items]
@@ -93,9 +91,9 @@ class Object(Completer):
     def __init__(self, plan: ObjectPlan) -> None:
         self._plan = plan
 
-    async def complete(self, run: "Run", values: Sequence[Any]) -> list[Any]:
+    async def complete(self, run: Run, values: Sequence[Any]) -> list[Any]:
         """Return an object for each value."""
-        return await _where_present(values, lambda there: run.objects(self._plan, there))
+        return await _where_present(values, lambda there: self._plan.of_objects(run, there))
 
 
 class Abstract(Completer):
@@ -107,28 +105,28 @@ class Abstract(Completer):
         self,
         type_: GraphQLAbstractType,
         plan_for: Callable[[GraphQLObjectType], ObjectPlan],
-        info: Callable[["Run"], GraphQLResolveInfo[Any]],
+        info: Callable[[Run], GraphQLResolveInfo[Any]],
     ) -> None:
         self._type, self._plan_for, self._info = type_, plan_for, info
         self._known: dict[type, ObjectPlan] = {}
 
-    async def complete(self, run: "Run", values: Sequence[Any]) -> list[Any]:
+    async def complete(self, run: Run, values: Sequence[Any]) -> list[Any]:
         """Return an object for each value, those of one type built together."""
         return await _where_present(values, lambda there: self._objects(run, there))
 
-    async def _objects(self, run: "Run", values: Sequence[Any]) -> list[Any]:
+    async def _objects(self, run: Run, values: Sequence[Any]) -> list[Any]:
         places: dict[int, tuple[ObjectPlan, list[int]]] = {}
         for place, value in enumerate(values):
             plan = self._known.get(type(value)) or self._learn(run, value)
             places.setdefault(id(plan), (plan, []))[1].append(place)
         found: list[Any] = [None] * len(values)
         for plan, among in places.values():
-            built = await run.objects(plan, [values[place] for place in among])
+            built = await plan.of_objects(run, [values[place] for place in among])
             for place, one in zip(among, built, strict=True):
                 found[place] = one
         return found
 
-    def _learn(self, run: "Run", value: Any) -> ObjectPlan:
+    def _learn(self, run: Run, value: Any) -> ObjectPlan:
         """Return the plan for values of this class, which alone says what they are."""
         info = self._info(run)
         resolve = self._type.resolve_type or default_type_resolver

@@ -15,9 +15,10 @@ from graph.engine.again import Again
 from graph.engine.collect import conditions
 from graph.engine.compile import Compiler
 from graph.engine.fields import Constant
-from graph.engine.plan import OperationPlan, Plans, Unplanned
+from graph.engine.plan import OperationPlan, Plans
 from graph.engine.roots import Root, RootResolved
 from graph.engine.run import Run
+from graph.engine.unplanned import Unplanned
 from graph.engine.variables import Variables
 
 

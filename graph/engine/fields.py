@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from inspect import isawaitable, iscoroutine
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from uuid import UUID
 
 from graphql import GraphQLEnumType, GraphQLResolveInfo
@@ -14,11 +14,10 @@ from strawberry.types.info import Info
 from graph.engine.arguments import Called
 from graph.engine.build import literal
 from graph.engine.complete import Completer
-from graph.engine.plan import Field, ObjectPlan, Table
+from graph.engine.plan import Field, ObjectPlan
+from graph.engine.run import Run
+from graph.engine.table import Table
 from graph.kit.edges import ToOne
-
-if TYPE_CHECKING:
-    from graph.engine.run import Run
 
 
 class Labels:
@@ -47,7 +46,7 @@ class Constant(Field):
         """Return the name as a literal."""
         return repr(self._value)
 
-    async def of_objects(self, run: "Run", objects: Sequence[Any]) -> list[Any]:  # noqa: ARG002
+    async def of_objects(self, run: Run, objects: Sequence[Any]) -> list[Any]:  # noqa: ARG002
         """Return the name for each."""
         return [self._value] * len(objects)
 
@@ -80,11 +79,11 @@ class Attribute(Field):
         """Return the names of the labels."""
         return {self._labels.name: self._labels.names} if self._labels else {}
 
-    async def of_records(self, run: "Run", records: Sequence[Any]) -> list[Any]:
+    async def of_records(self, run: Run, records: Sequence[Any]) -> list[Any]:
         """Return what each record holds, completed."""
         return await self.of_objects(run, records)
 
-    async def of_objects(self, run: "Run", objects: Sequence[Any]) -> list[Any]:
+    async def of_objects(self, run: Run, objects: Sequence[Any]) -> list[Any]:
         """Return what each object has, completed."""
         name = self._name
         return await self._completer.complete(run, [getattr(one, name) for one in objects])
@@ -103,26 +102,26 @@ class One(Field):
         self._edge, self._plan, self._table, self._place = edge, plan, table, place
         self._identity = table.outputs.need("id", "text")
 
-    async def of_records(self, run: "Run", records: Sequence[Any]) -> list[Any]:
+    async def of_records(self, run: Run, records: Sequence[Any]) -> list[Any]:
         """Return the object that each record's key names."""
         place = self._place
         return await self._named(run, [record[place] for record in records])
 
-    async def of_objects(self, run: "Run", objects: Sequence[Any]) -> list[Any]:
+    async def of_objects(self, run: Run, objects: Sequence[Any]) -> list[Any]:
         """Return the object that each one's key names, as it was in the past of its row."""
         keys: list[UUID | None] = [getattr(one, self._edge.key) for one in objects]
         pasts = [run.context.past_of(one) for one in objects]
         if any(pasts):
-            return await run.then(self._plan, self._edge.model, keys, pasts)
+            return await self._plan.of_pasts(run, self._edge.model, keys, pasts)
         return await self._named(run, [None if key is None else str(key) for key in keys])
 
-    async def _named(self, run: "Run", keys: list[str | None]) -> list[Any]:
+    async def _named(self, run: Run, keys: list[str | None]) -> list[Any]:
         wanted = dict.fromkeys(key for key in keys if key is not None)
         if not wanted:
             return [None] * len(keys)
         known = await run.by_id(self._table, wanted)
         records = [record for key in wanted if (record := known.get(key)) is not None]
-        built = await run.records(self._plan, records)
+        built = await self._plan.of_records(run, records)
         identity = self._identity
         found = {record[identity]: one for record, one in zip(records, built, strict=True)}
         return [key and found.get(key) for key in keys]
@@ -174,11 +173,11 @@ class Resolved(Field):
         resolver = self._called.declared.base_resolver
         return resolver.wrapped_func if resolver else None
 
-    async def of_records(self, run: "Run", records: Sequence[Any]) -> list[Any]:
+    async def of_records(self, run: Run, records: Sequence[Any]) -> list[Any]:
         """Return the completed answer for each record, which holds the columns declared."""
         return await self.of_objects(run, records)
 
-    async def of_objects(self, run: "Run", objects: Sequence[Any]) -> list[Any]:
+    async def of_objects(self, run: Run, objects: Sequence[Any]) -> list[Any]:
         """Return the completed answer for each object."""
         call = caller(run, self._called)
         found: list[Any] = []
@@ -190,7 +189,7 @@ class Resolved(Field):
         return await self._completer.complete(run, await awaited(found))
 
 
-def caller(run: "Run", called: Called) -> Callable[[Any], Any]:
+def caller(run: Run, called: Called) -> Callable[[Any], Any]:
     """Return what calls the resolver of a field beneath the root with an object.
 
     Its arguments are read once for all objects, and without Strawberry's wrapper around it.
@@ -199,7 +198,7 @@ def caller(run: "Run", called: Called) -> Callable[[Any], Any]:
     if resolver is None:
         name = declared.python_name
         return lambda one: getattr(one, name)
-    named = dict(called.arguments(run))
+    named = dict(run.arguments_of(called))
     if resolver.info_parameter:
         named[resolver.info_parameter.name] = strawberry_info(run, called)
     function = cast(Callable[..., Any], resolver.wrapped_func)
@@ -212,7 +211,7 @@ def caller(run: "Run", called: Called) -> Callable[[Any], Any]:
     return lambda one: function(**named, **{name: one})
 
 
-def strawberry_info(run: "Run", called: Called) -> Info[Any, Any]:
+def strawberry_info(run: Run, called: Called) -> Info[Any, Any]:
     """Return what resolvers are told of the field."""
     declared: StrawberryField = called.declared
     info: Info[Any, Any] = called.config.info_class(
@@ -221,7 +220,7 @@ def strawberry_info(run: "Run", called: Called) -> Info[Any, Any]:
     return info
 
 
-def raw_info(run: "Run", called: Called) -> GraphQLResolveInfo[Any]:
+def raw_info(run: Run, called: Called) -> GraphQLResolveInfo[Any]:
     """Return graphql-core's account of the field. It has no path: one call is for many objects."""
     return run.info(called.definition, called.nodes, called.parent)
 

@@ -4,19 +4,18 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from auth.session import Output, Past, Select
 from db.problem import Problem
 from graph.engine.arguments import Called
-from graph.engine.plan import Field, ObjectPlan, Table
+from graph.engine.plan import Field, ObjectPlan
+from graph.engine.run import Run
 from graph.engine.shapes import SHAPES
+from graph.engine.table import Table
 from graph.kit.connection import Asked, read_arguments
 from graph.kit.cursor import encode
 from graph.kit.edges import ToMany
-
-if TYPE_CHECKING:
-    from graph.engine.run import Run
 
 CURSORS = frozenset({"cursor", "startCursor", "endCursor"})
 """The fields for which sort keys are read."""
@@ -85,13 +84,13 @@ class Many(Field):
         self._parent = table.outputs.need(edge.key, "text") if edge.key else None
         self._fixed: Asked | None = None
 
-    def asked(self, run: "Run") -> Asked:
+    def asked(self, run: Run) -> Asked:
         """Return the arguments, checked. Raises INVALID."""
         if self._fixed is not None:
             return self._fixed
         found: Asked | None = run.arguments.get(self)
         if found is None:
-            named = self._called.arguments(run)
+            named = run.arguments_of(self._called)
             given = (named.get(name) for name in ARGUMENTS)
             found = run.arguments[self] = read_arguments(self.edge, *given)
             found.bounds()  # a cursor that is none is refused, whether or not rows are selected
@@ -99,14 +98,14 @@ class Many(Field):
                 self._fixed = found
         return found
 
-    async def of_records(self, run: "Run", records: Sequence[Any]) -> list[Any]:
+    async def of_records(self, run: Run, records: Sequence[Any]) -> list[Any]:
         """Return the connection beneath each record."""
         if self.edge.within:
             return await self.of_objects(run, records)
         place = self._place
         return await self._beneath(run, [record[place] for record in records])
 
-    async def of_objects(self, run: "Run", objects: Sequence[Any]) -> list[Any]:
+    async def of_objects(self, run: Run, objects: Sequence[Any]) -> list[Any]:
         """Return the connection beneath each object, as it was in the past of its row."""
         if not objects:
             return []
@@ -128,7 +127,7 @@ class Many(Field):
                 found[place] = one
         return found
 
-    async def at_root(self, run: "Run") -> Any:
+    async def at_root(self, run: Run) -> Any:
         """Return the page, and what builds its object: the first may fail by itself."""
         asked = self.asked(run)
         run.require_read(self.edge.model)
@@ -136,17 +135,17 @@ class Many(Field):
             return asked, []
         return asked, await self._rows(run, asked)
 
-    async def build_root(self, run: "Run", asked: Asked, rows: list[Any]) -> Any:
+    async def build_root(self, run: Run, asked: Asked, rows: list[Any]) -> Any:
         """Return the object of a page at the root."""
         slices, kept = _slices(asked, [rows])
-        page = await self._page(run, asked, kept, run.records)
+        page = await self._page(run, asked, kept, ObjectPlan.of_records)
         counts = [0]
         if self._counted:
             (record,) = await self._numbers(run, asked)
             counts = [record[0]]
         return _objects(self._parts, page, slices, counts)[0]
 
-    async def _beneath(self, run: "Run", parents: list[str]) -> list[Any]:
+    async def _beneath(self, run: Run, parents: list[str]) -> list[Any]:
         if not parents:
             return []
         asked, wanted = self.asked(run), [*dict.fromkeys(parents)]
@@ -158,7 +157,7 @@ class Many(Field):
         done = await run.together(reading)
         pages: Mapping[str, Sequence[Any]] = done[0] if self._has_rows else {}
         slices, kept = _slices(asked, [pages.get(parent) or () for parent in wanted])
-        page = await self._page(run, asked, kept, run.records)
+        page = await self._page(run, asked, kept, ObjectPlan.of_records)
         counts = (
             [done[-1][parent] or 0 for parent in wanted] if self._counted else [0] * len(wanted)
         )
@@ -168,7 +167,7 @@ class Many(Field):
         found = dict(zip(wanted, built, strict=True))
         return [found[parent] for parent in parents]
 
-    async def _pages(self, run: "Run", parents: list[str]) -> dict[str, list[Any]]:
+    async def _pages(self, run: Run, parents: list[str]) -> dict[str, list[Any]]:
         """Return the rows beneath each parent, one more than its page holds."""
         run.require_read(self.edge.model)
         asked, by = self.asked(run), self._parent
@@ -181,13 +180,13 @@ class Many(Field):
                 group.append(record)
         return groups
 
-    async def _counts(self, run: "Run", parents: list[str]) -> dict[str, int]:
+    async def _counts(self, run: Run, parents: list[str]) -> dict[str, int]:
         """Return how many rows there are beneath each parent."""
         run.require_read(self.edge.model)
         records = await self._numbers(run, self.asked(run), parents)
         return {str(parent): count for parent, count in records}
 
-    async def _then(self, run: "Run", parents: list[Any], past: Past) -> list[Any]:
+    async def _then(self, run: Run, parents: list[Any], past: Past) -> list[Any]:
         asked, session, edge = self.asked(run), run.session, self.edge
         assert edge.key is not None  # noqa: S101 (nothing at the root is in the past)
         if run.is_searched(self._called):
@@ -207,17 +206,17 @@ class Many(Field):
             counted = await session.counts(edge.model, edge.key, parents, *asked.where, past=past)
             counts = [counted.get(parent, 0) for parent in parents]
         slices, kept = _slices(asked, [pages.get(parent, ()) for parent in parents])
-        page = await self._page(run, asked, kept, run.objects)
+        page = await self._page(run, asked, kept, ObjectPlan.of_objects)
         return _objects(self._parts, page, slices, counts)
 
-    async def _page(self, run: "Run", asked: Asked, rows: Sequence[Any], build: Any) -> Page:
-        building = [build(plan, rows) for plan in self._plans]
+    async def _page(self, run: Run, asked: Asked, rows: Sequence[Any], build: Any) -> Page:
+        building = [build(plan, run, rows) for plan in self._plans]
         done = await run.together(building)
         nodes = {id(plan): one for plan, one in zip(self._plans, done, strict=True)}
         cursors = [encode(asked.keys, row) for row in rows] if self._has_cursors else None
         return Page(asked, rows, nodes, cursors)
 
-    async def _rows(self, run: "Run", asked: Asked, parents: list[str] | None = None) -> list[Any]:
+    async def _rows(self, run: Run, asked: Asked, parents: list[str] | None = None) -> list[Any]:
         """Return the records of the pages."""
         where = (*asked.where, *asked.bounds())
         order = tuple((key.name, key.descending) for key in asked.keys), asked.backwards
@@ -227,9 +226,7 @@ class Many(Field):
             values["parents"] = parents
         return await run.fetch(select, values)
 
-    async def _numbers(
-        self, run: "Run", asked: Asked, parents: list[str] | None = None
-    ) -> list[Any]:
+    async def _numbers(self, run: Run, asked: Asked, parents: list[str] | None = None) -> list[Any]:
         """Return the records that count the rows on all pages."""
         select, values = self._statement("count", asked.where, self._count_of)
         if parents is not None:

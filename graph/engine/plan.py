@@ -1,90 +1,24 @@
 """Plans: what an operation reads, level by level, and how its answer is built from that."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
+from uuid import UUID
 
 from graphql import FragmentDefinitionNode, GraphQLObjectType, OperationDefinitionNode
 
-from auth.session import Join, Output, Select
+from auth.session import Past
 from db.base import Readable
 from graph.engine.build import Build
-
-if TYPE_CHECKING:
-    from graph.engine.run import Run
-    from graph.engine.variables import Variables
-
-Reason = Literal["introspection", "directive", "variables", "error"]
-"""Why graphql-core runs an operation, or runs it again."""
-Form = Literal["native", "text", "time"]
-"""The form in which a column is read: a Python value, the text of PostgreSQL, or that of a time."""
+from graph.engine.run import Run
+from graph.engine.unplanned import Unplanned
+from graph.engine.variables import Variables
 
 MAX_PLANS = 16
 """Plans of one operation that are kept: one for each combination of @skip and @include."""
-
-
-class Unplanned(Exception):
-    """The engine does not take this operation."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
-        self.reason: Reason = reason
-
-
-class Outputs:
-    """The columns that one statement answers with; fields that want the same one share it."""
-
-    __slots__ = ("_places", "joins", "listed", "uses")
-
-    def __init__(self) -> None:
-        self.listed: list[Output] = []
-        self.joins: list[Join] = []
-        self.uses: list[int] = []
-        """The number of fields that write each column into the answer."""
-        self._places: dict[Output, int] = {}
-
-    def need(self, name: str, form: Form, join: int | None = None) -> int:
-        """Return the place of a column in a record, which from now on holds it.
-
-        `join` is the number of the row that the record's own names; None for its own.
-        """
-        output = Output(name, form, join)
-        place = self._places.get(output)
-        if place is None:
-            place = self._places[output] = len(self.listed)
-            self.listed.append(output)
-            self.uses.append(0)
-        return place
-
-    def use(self, name: str, form: Form, join: int | None = None) -> int:
-        """Return the place of a column that a field writes into the answer."""
-        place = self.need(name, form, join)
-        self.uses[place] += 1
-        return place
-
-    def join(self, join: Join) -> int:
-        """Return the number of a row that the record's own names, which is read with it."""
-        if join not in self.joins:
-            self.joins.append(join)
-        return self.joins.index(join)
-
-
-@dataclass(eq=False, slots=True)
-class Table:
-    """Rows of one model as statements of one kind read them."""
-
-    model: Readable
-    by: str | None
-    """The column whose values are asked for: `id`, or that of a parent; None at the root."""
-    outputs: Outputs = field(default_factory=Outputs)
-    selects: dict[Any, Select] = field(default_factory=dict)
-    """The statements, by what they differ in."""
-    identity: int | None = None
-    """The place of the ID in a record, once rows are read by it."""
-    has_cursors: bool = False
-    """True if the sort keys are read as well, after the columns of the plan."""
-    readers: int = 0
-    """The number of fields that read by these keys; where it is one, it waits for no other."""
+YIELD_EVERY = 2_000
+"""Objects that are built before other requests have their turn: two milliseconds or so."""
 
 
 class Field:
@@ -106,11 +40,11 @@ class Field:
         """Return what the code names besides columns."""
         return {}
 
-    async def of_records(self, run: "Run", records: Sequence[Any]) -> list[Any]:
+    async def of_records(self, run: Run, records: Sequence[Any]) -> list[Any]:
         """Return its completed value for each record of a planned statement."""
         raise NotImplementedError
 
-    async def of_objects(self, run: "Run", objects: Sequence[Any]) -> list[Any]:
+    async def of_objects(self, run: Run, objects: Sequence[Any]) -> list[Any]:
         """Return its completed value for each object."""
         raise NotImplementedError
 
@@ -129,6 +63,52 @@ class ObjectPlan:
     """The fields that are no columns of a record."""
     build: Build | None = None
     """Build objects of records and of the values of `rest`."""
+
+    async def of_records(self, run: Run, records: Sequence[Any]) -> list[Any]:
+        """Return an object for each record of a planned statement."""
+        build = self.build
+        assert build is not None  # noqa: S101 (a planned statement has made them)
+        if not records:
+            return []
+        rest = [field.of_records(run, records) for field in self.rest]
+        values = await run.together(rest) if rest else []
+        if len(records) <= YIELD_EVERY:
+            return build(records, *values)
+        found: list[Any] = []
+        for start in range(0, len(records), YIELD_EVERY):
+            end = start + YIELD_EVERY
+            found += build(records[start:end], *(column[start:end] for column in values))
+            await asyncio.sleep(0)
+        return found
+
+    async def of_objects(self, run: Run, objects: Sequence[Any]) -> list[Any]:
+        """Return an object for each of these, whatever they are."""
+        if not objects or not self.fields:
+            return [{} for _ in objects]
+        values = await run.together([field.of_objects(run, objects) for field in self.fields])
+        keys = [field.key for field in self.fields]
+        return [dict(zip(keys, own, strict=True)) for own in zip(*values, strict=True)]
+
+    async def of_pasts(
+        self,
+        run: Run,
+        model: Readable,
+        keys: Sequence[UUID | None],
+        pasts: Sequence[Past | None],
+    ) -> list[Any]:
+        """Return the objects of the rows with these IDs, each as it was then."""
+        found: dict[tuple[UUID, Past | None], Any] = {}
+        for past in dict.fromkeys(pasts):
+            pairs = zip(keys, pasts, strict=True)
+            wanted = list(dict.fromkeys(key for key, own in pairs if key and own == past))
+            if not wanted:
+                continue
+            pages = await run.session.pages(model, "id", wanted, past=past)
+            there = [key for key in wanted if pages.get(key)]
+            built = await self.of_objects(run, [pages[key][0] for key in there])
+            for key, one in zip(there, built, strict=True):
+                found[key, past] = one
+        return [key and found.get((key, past)) for key, past in zip(keys, pasts, strict=True)]
 
 
 @dataclass(eq=False, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Sequence
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from auth.policy import require_one_scope
 from auth.session.write.db_errors import missing
@@ -10,11 +10,10 @@ from graph.engine.arguments import Called
 from graph.engine.complete import Completer
 from graph.engine.fields import raw_info
 from graph.engine.pages import Many
-from graph.engine.plan import ObjectPlan, Table
+from graph.engine.plan import ObjectPlan
+from graph.engine.run import Run
+from graph.engine.table import Table
 from graph.kit.edges import ById
-
-if TYPE_CHECKING:
-    from graph.engine.run import Run
 
 STATES = ("at_version", "as_of", "change_set")
 """The arguments that name another state than the current one."""
@@ -32,7 +31,7 @@ class Root:
     def __init__(self, key: str, called: Called) -> None:
         self.key, self.called = key, called
 
-    async def resolve(self, run: "Run") -> Complete:
+    async def resolve(self, run: Run) -> Complete:
         """Read what the field leads to; an error so far is an error of the field alone."""
         raise NotImplementedError
 
@@ -47,7 +46,7 @@ class RootResolved(Root):
         super().__init__(key, called)
         self._completer = completer
 
-    async def resolve(self, run: "Run") -> Complete:
+    async def resolve(self, run: Run) -> Complete:
         """Call the resolver, as graphql-core does."""
         called = self.called
         arguments = called.coerced(run.variables)
@@ -64,7 +63,7 @@ class RootResolved(Root):
 
         return complete
 
-    async def of_each(self, run: "Run", roots: Sequence[Any]) -> list[Any]:
+    async def of_each(self, run: Run, roots: Sequence[Any]) -> list[Any]:
         """Return what the answer holds for each of these root values, built together."""
         called = self.called
         arguments = called.coerced(run.variables)
@@ -94,9 +93,9 @@ class RootById(Root):
         super().__init__(key, called)
         self._edge, self._table, self._plan, self._resolved = edge, table, plan, resolved
 
-    async def resolve(self, run: "Run") -> Complete:
+    async def resolve(self, run: Run) -> Complete:
         """Read the row. Raises NOT_FOUND."""
-        arguments = self.called.arguments(run)
+        arguments = run.arguments_of(self.called)
         if any(arguments.get(state) is not None for state in STATES):
             run.repeats = True
             return await self._resolved.resolve(run)
@@ -108,7 +107,7 @@ class RootById(Root):
             raise missing(self._edge.model)
 
         async def complete() -> Any:
-            (done,) = await run.records(self._plan, (record,))
+            (done,) = await self._plan.of_records(run, (record,))
             return done
 
         return complete
@@ -123,7 +122,7 @@ class RootPage(Root):
         super().__init__(key, called)
         self._many = many
 
-    async def resolve(self, run: "Run") -> Complete:
+    async def resolve(self, run: Run) -> Complete:
         """Read the page."""
         if scopes := self.called.scopes:
             require_one_scope(run.context.viewer, scopes)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from graphql import (
     FieldNode,
@@ -21,14 +20,11 @@ from graphql.pyutils import Path
 from strawberry.execution import optimized_is_awaitable
 
 from auth.policy import require_signed_in, require_token_scope
-from auth.session import Past, Select, ViewerSession
-from db.base import Entity, Readable
+from auth.session import Select, ViewerSession
+from db.base import Readable
 from db.problem import Problem
 from graph.engine.arguments import Called
-from graph.engine.plan import ObjectPlan, Table
-
-YIELD_EVERY = 2_000
-"""Objects that are built before other requests have their turn: two milliseconds or so."""
+from graph.engine.table import Table
 
 Read = Callable[[list[str]], Awaitable[dict[str, Any]]]
 """Answers many keys with one statement."""
@@ -149,52 +145,6 @@ class Run:
         records = await self.session.fetch_by_id(select, ids, identity)
         return {record[identity]: record for record in records}
 
-    async def then(
-        self,
-        plan: ObjectPlan,
-        model: type[Entity],
-        keys: Sequence[UUID | None],
-        pasts: Sequence[Past | None],
-    ) -> list[Any]:
-        """Return the objects of the rows with these ids, each as it was then."""
-        found: dict[tuple[UUID, Past | None], Any] = {}
-        for past in dict.fromkeys(pasts):
-            pairs = zip(keys, pasts, strict=True)
-            wanted = list(dict.fromkeys(key for key, own in pairs if key and own == past))
-            if not wanted:
-                continue
-            pages = await self.session.pages(model, "id", wanted, past=past)
-            there = [key for key in wanted if pages.get(key)]
-            built = await self.objects(plan, [pages[key][0] for key in there])
-            for key, one in zip(there, built, strict=True):
-                found[key, past] = one
-        return [key and found.get((key, past)) for key, past in zip(keys, pasts, strict=True)]
-
-    async def records(self, plan: ObjectPlan, records: Sequence[Any]) -> list[Any]:
-        """Return an object for each record of a planned statement."""
-        build = plan.build
-        assert build is not None  # noqa: S101 (a planned statement has made them)
-        if not records:
-            return []
-        rest = [field.of_records(self, records) for field in plan.rest]
-        values = await self.together(rest) if rest else []
-        if len(records) <= YIELD_EVERY:
-            return build(records, *values)
-        found: list[Any] = []
-        for start in range(0, len(records), YIELD_EVERY):
-            end = start + YIELD_EVERY
-            found += build(records[start:end], *(column[start:end] for column in values))
-            await asyncio.sleep(0)
-        return found
-
-    async def objects(self, plan: ObjectPlan, objects: Sequence[Any]) -> list[Any]:
-        """Return an object for each of these, whatever they are."""
-        if not objects or not plan.fields:
-            return [{} for _ in objects]
-        values = await self.together([field.of_objects(self, objects) for field in plan.fields])
-        keys = [field.key for field in plan.fields]
-        return [dict(zip(keys, own, strict=True)) for own in zip(*values, strict=True)]
-
     async def together(self, reading: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
         """Return what each answers, after all have ended; raise the first error among them."""
         if len(reading) == 1:
@@ -205,9 +155,19 @@ class Run:
                 raise one
         return done
 
+    def arguments_of(self, called: Called) -> dict[str, Any]:
+        """Return the arguments of a field, by the names of the function that it calls."""
+        fixed = called.fixed
+        if fixed is not None:
+            return fixed
+        found: dict[str, Any] | None = self.arguments.get(called)
+        if found is None:
+            found = self.arguments[called] = called.read(self.variables)
+        return found
+
     def is_searched(self, called: Called) -> bool:
         """Return whether the arguments of a connection hold words to find."""
-        search = called.arguments(self).get("search")
+        search = self.arguments_of(called).get("search")
         return bool(search and search.strip())
 
     def forget(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import strawberry
 from graphql import GraphQLError
@@ -14,9 +14,7 @@ from graph.engine.fields import Joined, One, Resolved
 from graph.engine.pages import Many
 from graph.engine.plan import Field
 from graph.engine.roots import Root
-
-if TYPE_CHECKING:
-    from graph.engine.run import Run
+from graph.engine.run import Run
 
 Trace = Callable[[str, int | None], AbstractContextManager[Callable[[BaseException], None]]]
 """Traces a field, named by its coordinate in the schema, for a number of parents; the function that
@@ -33,7 +31,7 @@ class TracedEngine(Engine):
     def _compiler(self, *arguments: Any) -> Compiler:
         return _Compiler(self._trace, *arguments)
 
-    async def _field(self, root: Any, run: "Run") -> tuple[Any, GraphQLError | None]:
+    async def _field(self, root: Any, run: Run) -> tuple[Any, GraphQLError | None]:
         if not isinstance(root, Root):
             return await super()._field(root, run)
         called = root.called
@@ -67,12 +65,12 @@ class _Traced(Field):
         super().__init__(field.key)
         self._field, self._name, self._trace = field, name, trace
 
-    async def of_records(self, run: "Run", records: Sequence[Any]) -> list[Any]:
+    async def of_records(self, run: Run, records: Sequence[Any]) -> list[Any]:
         """Return what the field has for each record."""
         with self._trace(self._name, len(records)):
             return await self._field.of_records(run, records)
 
-    async def of_objects(self, run: "Run", objects: Sequence[Any]) -> list[Any]:
+    async def of_objects(self, run: Run, objects: Sequence[Any]) -> list[Any]:
         """Return what the field has for each object."""
         with self._trace(self._name, len(objects)):
             return await self._field.of_objects(run, objects)

@@ -26,7 +26,7 @@ from graphql.execution.values import (
 from graphql.pyutils import Undefined
 from graphql.utilities import coerce_input_value
 
-from graph.engine.plan import Unplanned
+from graph.engine.unplanned import Unplanned
 
 
 class Variables:
