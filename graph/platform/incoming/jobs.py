@@ -9,8 +9,8 @@ from db.pool import NOBODY
 from db.problem import Problem
 from graph.platform.incoming.provider import Provider
 from graph.platform.incoming.stripe import NoCustomer, stripe
-from graph.platform.jobs.kinds import Handler, JobFailed, Kind, Result
-from graph.platform.jobs.run import Run
+from graph.platform.jobs.kinds import Handler, Kind, Result
+from graph.platform.jobs.run import JobFailed, Run
 
 AT_ONCE = 500
 """Events that one statement deletes."""

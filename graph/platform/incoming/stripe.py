@@ -16,7 +16,7 @@ from graph.platform.incoming.provider import (
     Unverified,
     time_of,
 )
-from graph.platform.jobs.kinds import JobFailed
+from graph.platform.jobs.run import JobFailed
 
 SUBSCRIPTION = "customer.subscription."
 STATUSES = {status.value.replace("cancelled", "canceled"): status for status in SubscriptionStatus}

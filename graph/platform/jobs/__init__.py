@@ -6,7 +6,7 @@ async with writing(info) as transaction:
 await SEND.enqueue(transaction, organization_id, {"report": str(report.id)})
 """
 
-from graph.platform.jobs.kinds import JobFailed, Kind
-from graph.platform.jobs.run import LeaseLost, Run
+from graph.platform.jobs.kinds import Kind
+from graph.platform.jobs.run import JobFailed, LeaseLost, Run
 
 __all__ = ["JobFailed", "Kind", "LeaseLost", "Run"]

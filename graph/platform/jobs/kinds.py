@@ -3,21 +3,15 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from auth.session import Transaction
 from db.job_queue import NewJob, enqueue_own
-
-if TYPE_CHECKING:
-    from graph.platform.jobs.run import Run
+from graph.platform.jobs.run import Run
 
 Result = Mapping[str, Any] | None
-Handler = Callable[["Run"], Awaitable[Result]]
-
-
-class JobFailed(Exception):
-    """The job cannot succeed, however often it is tried. The message is for administrators."""
+Handler = Callable[[Run], Awaitable[Result]]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from db import job_queue
 from db.job_queue import Claimed
 from db.pool import NOBODY, Database
 from db.problem import Problem
-from graph.platform.jobs.kinds import JobFailed
 
 if TYPE_CHECKING:
     from graph.kit.storage import Storage
@@ -21,6 +20,10 @@ if TYPE_CHECKING:
 STEP = 0.05
 """The least progress that is stored, of 1: each step is an event for those who follow the job."""
 MAX_MESSAGE_LENGTH = 500
+
+
+class JobFailed(Exception):
+    """The job cannot succeed, however often it is tried. The message is for administrators."""
 
 
 class LeaseLost(Exception):

@@ -19,9 +19,9 @@ from db.job_queue import Claimed
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from db.sqlstates import problem_of
-from graph.platform.jobs.kinds import JobFailed, Kind
+from graph.platform.jobs.kinds import Kind
 from graph.platform.jobs.metrics import JobMetrics
-from graph.platform.jobs.run import LeaseLost, Run
+from graph.platform.jobs.run import JobFailed, LeaseLost, Run
 
 if TYPE_CHECKING:
     from graph.kit.storage import Storage

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from db.problem import Problem
 from db.requirements.requirements import Requirement
-from graph.platform.jobs.kinds import JobFailed, Kind, Result
-from graph.platform.jobs.run import Run
+from graph.platform.jobs.kinds import Kind, Result
+from graph.platform.jobs.run import JobFailed, Run
 from graph.platform.language_models.credits import reserve_again, settle
 from graph.platform.language_models.port import ModelRefused, ModelUnreachable
 from graph.requirements.enhancement.proposal import PROMPT, VERSION, Proposal, fault_of, quoted

@@ -12,8 +12,8 @@ from db.core.projects import Project
 from db.problem import Problem
 from db.requirements.files import File
 from graph.kit.storage import Stored
-from graph.platform.jobs.kinds import JobFailed, Kind, Result
-from graph.platform.jobs.run import Run
+from graph.platform.jobs.kinds import Kind, Result
+from graph.platform.jobs.run import JobFailed, Run
 from graph.requirements.exchange.draft import Limits
 from graph.requirements.exchange.formats import write
 from graph.requirements.exchange.gather import gather
