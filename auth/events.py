@@ -5,7 +5,7 @@ into the wrong field.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +13,9 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from auth.origin import Origin
+from db.audit.personal import commit
 from db.audit.risk import assess
-from db.change import AuditEventType, AuditSeverity
+from db.change import PERSONAL_DATA, AuditEventType, AuditSeverity
 from db.pool import Lent
 from db.traits import ResourceType
 
@@ -31,6 +32,11 @@ INSERT INTO audit_logs (
     $1, $2, $3, $4, $5, $6, $7, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
     $21, $22, $23, $24, $25, $26
 )
+"""
+
+INSERT_PERSONAL = """
+INSERT INTO audit_personal_data (event_id, organization_id, subject_id, actor_id, salt, data)
+VALUES ($1, $2, $3, $4, $5, $6)
 """
 
 
@@ -57,12 +63,22 @@ class Event:
     organization_id: UUID | None = None
     version: int | None = None
     values: dict[str, Any] = field(default_factory=dict)
+    personal: dict[str, Any] = field(default_factory=dict)
+    """Values of columns with personal data, which are kept beside the event (`PersonalData`)."""
     details: dict[str, Any] = field(default_factory=dict)
 
 
 async def record(connection: "Lent | asyncpg.Connection", event: Event, origin: Origin) -> None:
     """Append the event; it is part of the transaction that the connection is in, if any."""
-    await connection.execute(INSERT, *as_row(event, origin))
+    if not event.personal:
+        await connection.execute(INSERT, *as_row(event, origin))
+        return
+    kept = commit({}, event.personal)
+    noted = replace(event, details={**event.details, PERSONAL_DATA: kept.digest})
+    row = as_row(noted, origin)
+    await connection.execute(INSERT, *row)
+    who = (event.organization_id, event.entity_id, event.actor_id)
+    await connection.execute(INSERT_PERSONAL, row[0], *who, kept.salt, kept.data)
 
 
 def as_row(event: Event, origin: Origin) -> tuple[Any, ...]:
@@ -90,7 +106,7 @@ def as_row(event: Event, origin: Origin) -> tuple[Any, ...]:
         str(event.session_id) if event.session_id else None,
         event.client_id,
         event.version,
-        sorted(event.values),
+        sorted({*event.values, *event.personal}),
         json.dumps(event.values) if event.values else None,
         json.dumps(event.details),
         event.description,

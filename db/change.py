@@ -11,11 +11,14 @@ from sqlalchemy.dialects.postgresql import INET
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-from db.base import Entity, Part
+from db.base import Base, Entity, Part
 from db.constraints import check, json_objects, not_blank
 from db.core.organizations import Organization
 from db.fields import choice, identity, json_object, labels, words
 from db.traits import ResourceType
+
+PERSONAL_DATA = "personal_data"
+"""The key in `details` of the digest of the values that `PersonalData` holds."""
 
 
 class AuditEventType(StrEnum):
@@ -143,3 +146,27 @@ class AuditLog(Part, kw_only=True):
 
 IP_ADDRESS = func.host(AuditLog.ip_address)
 """The IP address of an event as text, without a prefix length."""
+
+
+class PersonalData(Base, kw_only=True):
+    """The values of columns with personal data in one event, which stand beside the audit log.
+
+    `data` is the JSON object with `old` and `new` values, as text. The event holds the SHA-256 of
+    `salt` and `data`, so that these prove to be what was recorded, and can be deleted without
+    changing a sealed event. `subject_id` is the changed row.
+    """
+
+    __tablename__ = "audit_personal_data"
+
+    event_id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID | None] = mapped_column(default=None)
+    subject_id: Mapped[UUID]
+    actor_id: Mapped[UUID | None] = mapped_column(default=None)
+    salt: Mapped[bytes]
+    data: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+
+    __table_args__ = (
+        check("salt", "length", "octet_length(salt) = 16", "A salt has 16 bytes."),
+        Index(None, "subject_id"),
+    )

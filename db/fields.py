@@ -87,10 +87,14 @@ class Json(JSONB):
         return same_json(x, y)
 
 
-def json_object(name: str | None = None) -> MappedColumn[dict[str, Any]]:
+def json_object(name: str | None = None, **options: Any) -> MappedColumn[dict[str, Any]]:
     """Declare a column of a JSON object, empty by default; `name` when the column's differs."""
     return mapped_column(
-        name, Json(none_as_null=True), default_factory=dict, server_default=text("'{}'::jsonb")
+        name,
+        Json(none_as_null=True),
+        default_factory=dict,
+        server_default=text("'{}'::jsonb"),
+        **options,
     )
 
 
@@ -116,6 +120,17 @@ def secrets(model: type) -> frozenset[str]:
     """Return the attributes of a model that are `secret`."""
     mapper: Mapper[Any] = inspect(model)
     return frozenset(a.key for a in mapper.column_attrs if a.columns[0].info.get("secret"))
+
+
+PERSONAL = {"personal": True}
+"""The `info` of a column of personal data, whose recorded values can be erased (`PersonalData`)."""
+
+
+@cache
+def personal(model: type) -> frozenset[str]:
+    """Return the attributes of a model that are `PERSONAL`."""
+    mapper: Mapper[Any] = inspect(model)
+    return frozenset(a.key for a in mapper.column_attrs if a.columns[0].info.get("personal"))
 
 
 def any_key() -> MappedColumn[UUID]:

@@ -18,6 +18,7 @@ ALLOWED = {
         "organizations": "it is the tenant",
         "profiles": "a person works in many tenants; shown to those who share one",
         "audit_logs": "events before anybody's tenant is known have none",
+        "audit_personal_data": "that of an event, for whoever sees the event",
         "idempotency_keys": "a person's own requests, seen by nobody else",
         "personal_tokens": "a person's own, seen by nobody else",
         "webhook_events": "those of no organization yet are shown to nobody",

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from auth.accounts.keys import NOT_FRESH
+from auth.accounts.step_up import is_fresh
 from auth.credentials import browser_sessions
 from auth.credentials.people import job_title, person_name
 from auth.credentials.tokens import revoke_all
@@ -117,6 +119,25 @@ async def change_profile(
         transaction.change(await transaction.find(Profile, viewer.id), None, **values)
 
 
+def require_everything(viewer: Viewer) -> None:
+    """Raise FORBIDDEN unless a person asks, or a program that may do all they may."""
+    if viewer.id is None:
+        raise Problem("UNAUTHENTICATED", "Sign in first.")
+    if viewer.is_service or viewer.shared is not None:
+        raise Problem("FORBIDDEN", "Only a person has sessions and applications.")
+    if viewer.scopes is not None and "admin" not in viewer.scopes:
+        raise Problem("FORBIDDEN", "The token lacks the scope admin.", scope="admin")
+    if viewer.confined_to is not None:
+        raise Problem("FORBIDDEN", "A token for one organization does not reach the account.")
+
+
+async def require_proof(database: Database, viewer: Viewer) -> None:
+    """Raise as `require_everything` does, and FORBIDDEN in a session without a fresh proof."""
+    require_everything(viewer)
+    if viewer.scopes is None and viewer.client_id is None and not await is_fresh(database, viewer):
+        raise Problem("FORBIDDEN", NOT_FRESH, prove="/prove")
+
+
 async def browsers(database: Database, settings: AuthSettings, viewer: Viewer) -> Sequence[Browser]:
     """Return the person's signed-in browsers, the latest used first."""
     idle = timedelta(hours=settings.session_idle_hours)
@@ -125,26 +146,28 @@ async def browsers(database: Database, settings: AuthSettings, viewer: Viewer) -
     return [Browser(**row) for row in rows]
 
 
-async def end_browser(database: Database, viewer: Viewer, id: str, origin: Origin) -> None:
-    """Sign one of the person's browsers out; do nothing when it is signed out already."""
+async def end_browser(database: Database, viewer: Viewer, id: str, origin: Origin) -> bool:
+    """Sign one of the person's browsers out; return False when it is signed out already."""
     try:
         session = UUID(id)
     except ValueError:
         raise Problem("NOT_FOUND", "There is no such browser.") from None
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
-        if await lent.fetchval(END, session, viewer.id) is not None:
+        ended = await lent.fetchval(END, session, viewer.id) is not None
+        if ended:
             await _ended(lent, viewer, session, "session_end", "Signed a browser out.", origin)
+    return ended
 
 
-async def end_other_browsers(database: Database, viewer: Viewer, origin: Origin) -> None:
-    """Sign all browsers of the person out but this one."""
+async def end_other_browsers(database: Database, viewer: Viewer, origin: Origin) -> int:
+    """Sign all browsers of the person out but this one; return their number."""
     assert viewer.id  # noqa: S101
-    assert viewer.session_id  # noqa: S101
-    kept = UUID(viewer.session_id)
+    kept = UUID(viewer.session_id) if viewer.session_id else None
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
-        await browser_sessions.end_all(lent, viewer.id, kept)
+        ended = await browser_sessions.end_all(lent, viewer.id, kept)
         what = "Signed all other browsers out."
-        await _ended(lent, viewer, kept, "sessions_end", what, origin)
+        await _ended(lent, viewer, kept or viewer.id, "sessions_end", what, origin)
+    return ended
 
 
 async def applications(database: Database, viewer: Viewer) -> Sequence[Application]:

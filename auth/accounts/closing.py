@@ -1,6 +1,7 @@
 """Close an account: the effects on its organizations, and the conditions that block it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
@@ -12,7 +13,9 @@ from auth.credentials.credential_lock import lock_credential, lock_password
 from auth.credentials.people import person_event
 from auth.credentials.tokens import end_personal, revoke_all
 from auth.events import record
+from auth.origin import Origin
 from auth.session import ViewerSession
+from auth.session.write.purge import named
 from auth.viewer import Viewer
 from db.change import AuditSeverity
 from db.core.organizations import Organization, OrganizationMember
@@ -43,6 +46,7 @@ FORGET = (
     "DELETE FROM recovery_codes WHERE user_id = $1",
     "DELETE FROM profile_credentials WHERE user_id = $1",
 )
+EXPIRE = "SELECT ctx.expire_organization($1, $2)"
 CLOSED = ("Your account has been closed", "Your account has been closed, as you have asked.")
 NEEDS_OWNER = "Make somebody else an owner of these organizations first, or delete them: {}."
 
@@ -75,14 +79,22 @@ async def outlook(database: Database, viewer: Viewer) -> Sequence[Belonging]:
     return [Belonging(row["id"], row["name"], row["member_id"], _fate(row)) for row in rows]
 
 
-async def close(session: ViewerSession, outbox: Outbox) -> None:
+async def close(
+    session: ViewerSession,
+    outbox: Outbox,
+    *,
+    purge: bool = False,
+    origin: Origin | None = None,
+) -> datetime:
     """Close the viewer's account: end its memberships, sessions, tokens and keys.
 
-    The address may sign up again. Their content stays, under their name. Raises CONFLICT while an
+    Return the time. The address may sign up again. Their content stays, under their name; with
+    `purge`, organizations that are deleted are removed permanently. Raises CONFLICT while an
     organization needs another owner, LAST_OWNER when one has just lost its other owner, and
     CredentialEnded.
     """
-    viewer, database, origin = session.viewer, session.database, session.origin
+    viewer, database = session.viewer, session.database
+    origin = origin or session.origin
     assert viewer.id  # noqa: S101 (the page asks who it is first)
     belongings = await outlook(database, viewer)
     if orphaned := [one.name for one in belongings if one.fate is Fate.NEEDS_OWNER]:
@@ -93,11 +105,14 @@ async def close(session: ViewerSession, outbox: Outbox) -> None:
                 organization = await transaction.find(Organization, one.id)
                 member = await transaction.find(OrganizationMember, one.member_id)
                 await transaction.edits.delete(organization, organization.version)
-                await transaction.flush()
-                await transaction.edits.delete(member, member.version)
+                if not purge:
+                    await transaction.flush()
+                    await transaction.edits.delete(member, member.version)
             else:
                 _, member = await memberships.locked(transaction, one.member_id)
                 await memberships.end(transaction, member, member.version)
+        if purge and one.fate is Fate.DELETED:
+            await _purge(session, one.id)
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         await lock_password(lent, viewer.id)
         await lock_credential(lent, viewer)
@@ -121,6 +136,17 @@ async def close(session: ViewerSession, outbox: Outbox) -> None:
         await record(lent, event, origin)
     if viewer.email:
         outbox.notify(viewer.email, *CLOSED)
+    closed_at: datetime = row["deleted_at"]
+    return closed_at
+
+
+async def _purge(session: ViewerSession, organization: UUID) -> None:
+    """Remove an organization that has just been deleted, in which nobody else works."""
+    async with session.database.auth.lend(NOBODY) as lent:
+        await lent.execute(EXPIRE, session.viewer.id, organization)
+    async with session.transaction() as transaction:
+        tops = await transaction.trashed(named(transaction.viewer, [organization]))
+        await transaction.purge(tops, dry_run=False)
 
 
 def _fate(row: Mapping[str, bool]) -> Fate:

@@ -27,7 +27,7 @@ RETURNING id, user_id
 """
 END_ALL = """
 UPDATE sessions SET ended_at = now()
-WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2
+WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2 RETURNING id
 """
 CLEAN = """
 DELETE FROM sessions WHERE id IN (
@@ -79,6 +79,6 @@ async def end(connection: Lent, secret: str) -> Ended | None:
     return Ended(row["id"], row["user_id"]) if row else None
 
 
-async def end_all(connection: Lent, user_id: UUID, kept: UUID | None = None) -> None:
-    """End every session of this person except, if given, one."""
-    await connection.execute(END_ALL, user_id, kept)
+async def end_all(connection: Lent, user_id: UUID, kept: UUID | None = None) -> int:
+    """End every session of this person except, if given, one; return their number."""
+    return len(await connection.fetch(END_ALL, user_id, kept))

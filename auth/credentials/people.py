@@ -14,7 +14,8 @@ from auth.events import Event, record
 from auth.origin import Origin
 from db.change import AuditEventType
 from db.constraints import MAX_NAME_LENGTH
-from db.core.people import SERVICE_DOMAIN
+from db.core.people import ERASED_DOMAIN, SERVICE_DOMAIN, Profile
+from db.fields import personal
 from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 from db.text import as_identifier, as_name, too_long
@@ -171,7 +172,7 @@ def address(email: str) -> str:
     if (
         not re.fullmatch(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,64}", local)
         or not re.fullmatch(r"[\w-]+(\.[\w-]+)+", domain)
-        or domain == SERVICE_DOMAIN
+        or domain in (SERVICE_DOMAIN, ERASED_DOMAIN)
         or as_identifier(email) != email
         or len(email) > 254  # noqa: PLR2004 (RFC 5321, section 4.5.3.1.3)
     ):
@@ -183,6 +184,8 @@ def person_event(
     action: str, id: UUID, *, type: AuditEventType = AuditEventType.ADMINISTRATION, **rest: Any
 ) -> Event:
     """Return the event of an action on a person's account."""
+    values = rest.pop("values", {})
+    about = personal(Profile)
     return Event(
         entity_type="Profile",
         entity_id=id,
@@ -192,5 +195,7 @@ def person_event(
         resource=ResourceType.USER,
         control="CC6.2" if action in ("create", "approve", "refuse") else "CC6.1",
         user_id=id,
+        values={name: value for name, value in values.items() if name not in about},
+        personal={name: value for name, value in values.items() if name in about},
         **rest,
     )

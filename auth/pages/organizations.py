@@ -1,19 +1,26 @@
-"""The pages of a person's organizations, and the one on which they close their account."""
+"""The pages of a person's organizations, which they found, leave and close."""
+
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth.accounts import closing, organizations
-from auth.accounts.closing import Fate
+from auth.accounts import organizations
 from auth.credentials import cookies
+from auth.pages.owners import id_in
 from auth.viewer import Role, Viewer
 from auth.web.forms import read_form
 from auth.web.site import Site, answering, see
 from db.problem import Problem
 
-HERE, CLOSE = "/account/organizations", "/account/close"
-NEWS = {"founded": "The organization has been created, and you are its owner."}
+HERE = "/account/organizations"
+LEAVE, CLOSE = f"{HERE}/leave", f"{HERE}/close"
+NEWS = {
+    "founded": "The organization has been created, and you are its owner.",
+    "left": "You have left the organization.",
+    "closed": "The organization has been deleted. Its owners can restore it through the API.",
+}
 ROLES = {
     Role.OWNER: "owner",
     Role.ADMIN: "administrator",
@@ -26,7 +33,7 @@ ROLES = {
 
 
 class OrganizationPages:
-    """A person's organizations, and the closing of their account."""
+    """A person's organizations."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -36,6 +43,8 @@ class OrganizationPages:
         return [
             Route(HERE, answering(self.show)),
             Route(HERE, answering(self.found), methods=["POST"]),
+            Route(LEAVE, answering(self.show_leave)),
+            Route(LEAVE, answering(self.leave), methods=["POST"]),
             Route(CLOSE, answering(self.show_close)),
             Route(CLOSE, answering(self.close), methods=["POST"]),
         ]
@@ -56,24 +65,63 @@ class OrganizationPages:
             return await self._organizations(request, viewer, problem, name)
         return see(f"{HERE}?news=founded")
 
+    async def show_leave(self, request: Request) -> Response:
+        """Show what leaving an organization means."""
+        viewer = await self._site.signed_in(request)
+        return await self._one(request, viewer, "leave_organization.html", request.query_params)
+
+    async def leave(self, request: Request) -> Response:
+        """Leave an organization."""
+        fields = await read_form(request)
+        viewer = await self._site.signed_in(request, HERE)
+        try:
+            self._site.require_ours(request, fields, cookies.SESSION)
+            await organizations.leave(self._site.session(request, viewer), id_in(fields))
+        except Problem as problem:
+            if problem.code == "NOT_FOUND":
+                raise
+            return await self._one(request, viewer, "leave_organization.html", fields, problem)
+        return see(f"{HERE}?news=left")
+
     async def show_close(self, request: Request) -> Response:
-        """Show the effects of closing the account, and the organizations that block it."""
-        return await self._closing(request, await self._site.proved(request))
+        """Show what the deletion of an organization means."""
+        viewer = await self._site.proved(request)
+        return await self._one(request, viewer, "close_organization.html", request.query_params)
 
     async def close(self, request: Request) -> Response:
-        """Close the account, and sign out."""
+        """Delete an organization whose name was typed."""
         fields = await read_form(request)
-        viewer = await self._site.proved(request, CLOSE)
-        site = self._site
+        viewer = await self._site.proved(request, HERE)
+        session, name = self._site.session(request, viewer), fields.get("name", "")
         try:
-            site.require_ours(request, fields, cookies.SESSION)
-            await closing.close(site.session(request, viewer), site.outbox)
+            self._site.require_ours(request, fields, cookies.SESSION)
+            await organizations.close(session, id_in(fields), name)
         except Problem as problem:
-            return await self._closing(request, viewer, problem)
-        response = see("/sign-in?news=closed")
-        cookies.clear(response, request, site.settings, cookies.SESSION)
-        cookies.clear(response, request, site.settings, cookies.KNOWN)
-        return response
+            if problem.code == "NOT_FOUND":
+                raise
+            return await self._one(request, viewer, "close_organization.html", fields, problem)
+        return see(f"{HERE}?news=closed")
+
+    async def _one(
+        self,
+        request: Request,
+        viewer: Viewer,
+        template: str,
+        fields: Mapping[str, str],
+        problem: Problem | None = None,
+    ) -> Response:
+        session = self._site.session(request, viewer)
+        organization = await organizations.mine(session, id_in(fields))
+        if template == "close_organization.html" and organization.role is not Role.OWNER:
+            raise Problem("NOT_FOUND", "You do not have access to this page.")
+        return self._site.form(
+            request,
+            template,
+            problem,
+            cookie=cookies.SESSION,
+            organization=organization,
+            name=fields.get("name", ""),
+        )
 
     async def _organizations(
         self, request: Request, viewer: Viewer, problem: Problem | None = None, name: str = ""
@@ -85,20 +133,7 @@ class OrganizationPages:
             cookie=cookies.SESSION,
             organizations=await organizations.of(self._site.session(request, viewer)),
             roles=ROLES,
+            owner=Role.OWNER,
             name=name,
             news=NEWS.get(request.query_params.get("news", "")),
-        )
-
-    async def _closing(
-        self, request: Request, viewer: Viewer, problem: Problem | None = None
-    ) -> Response:
-        found = await closing.outlook(self._site.database, viewer)
-        by_fate = {fate.name: [one.name for one in found if one.fate is fate] for fate in Fate}
-        return self._site.form(
-            request,
-            "close_account.html",
-            problem,
-            cookie=cookies.SESSION,
-            email=viewer.email,
-            **{name.lower(): names for name, names in by_fate.items()},
         )

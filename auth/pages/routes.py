@@ -10,6 +10,7 @@ from auth.credentials.people import full_name
 from auth.pages.account import AccountPages
 from auth.pages.approvals import ApprovalPages
 from auth.pages.clients import ClientPages
+from auth.pages.closing import ClosingPages
 from auth.pages.device import DevicePages
 from auth.pages.invitation import InvitationPages
 from auth.pages.keys import ApiKeyPages, TokenPages
@@ -44,6 +45,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         *AccountPages(site).routes(),
         *ProfilePages(site).routes(),
         *OrganizationPages(site).routes(),
+        *ClosingPages(site).routes(),
         *ApprovalPages(site).routes(),
         *DevicePages(site).routes(),
         *ClientPages(site).routes(),

@@ -19,6 +19,7 @@ NEWS = {
     "signed-up": "Your account is ready. Sign in with your new password.",
     "known": "Sign in with your password. Attempts of others do not delay you in this browser.",
     "closed": "Your account is closed.",
+    "erased": "Your account is closed, and your personal data are erased.",
     "changed": "Your password has been changed. Sign in with the new one.",
 }
 """The message after each action, by its name in the address of the page."""

@@ -5,21 +5,41 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Label,
     Select,
     Text,
     Uuid,
     and_,
     any_,
     bindparam,
+    case,
+    cast,
     func,
     literal,
     or_,
     select,
     true,
+    type_coerce,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from db.change import AuditLog
+from db.change import PERSONAL_DATA, AuditLog, PersonalData
+
+
+def values_of(side: str) -> Label[Any]:
+    """Return the `old` or `new` values of an event, with the personal ones that stand beside it."""
+    recorded = AuditLog.old_data if side == "old" else AuditLog.new_data
+    beside = (
+        select(cast(PersonalData.data, JSONB)[side])
+        .where(PersonalData.event_id == AuditLog.id)
+        .correlate(AuditLog)
+        .scalar_subquery()
+    )
+    nothing = cast("{}", JSONB)
+    whole = func.coalesce(recorded, nothing).concat(func.coalesce(beside, nothing))
+    found = case((AuditLog.details.has_key(PERSONAL_DATA), whole), else_=recorded)
+    return type_coerce(found, AuditLog.old_data.type).label(f"{side}_data")
+
 
 ACTIONS = ("create", "update", "delete", "restore")
 """The actions that create a version of a row."""
@@ -32,8 +52,8 @@ SHOWN = (
     AuditLog.created_at,
     AuditLog.actor_id,
     AuditLog.changed_fields,
-    AuditLog.old_data,
-    AuditLog.new_data,
+    values_of("old"),
+    values_of("new"),
     AuditLog.details,
     AuditLog.correlation_id,
 )

@@ -25,7 +25,7 @@ from db.constraints import (
     unique_live,
 )
 from db.core.people import Profile, UserStatus
-from db.fields import choice, flag, json_object, number, secret
+from db.fields import PERSONAL, choice, flag, json_object, number, secret
 from db.text import Identifier, Name
 from db.traits import ResourceType, Traits, Trash
 
@@ -189,7 +189,7 @@ class OrganizationInvitation(InOrganization, kw_only=True):
     __tablename__ = "organization_invitations"
     traits = Traits(ResourceType.INVITATION, node="OrganizationInvitation", named_by="email")
 
-    email: Mapped[Identifier]
+    email: Mapped[Identifier] = mapped_column(info=PERSONAL)
     role: Mapped[UserRoleType] = choice(UserRoleType.MEMBER)
     token: Mapped[UUID] = secret()
     status: Mapped[InvitationStatus] = choice(InvitationStatus.PENDING)

@@ -19,7 +19,7 @@ from db.constraints import (
     unique,
     unique_live,
 )
-from db.fields import choice, flag, identity, json_object, labels
+from db.fields import PERSONAL, choice, flag, identity, json_object, labels, secret
 from db.text import Identifier, Name
 from db.traits import ResourceType, Traits
 
@@ -42,6 +42,10 @@ class LinkPurpose(StrEnum):
     EMAIL_CHANGE = "email_change"
 
 
+MAX_PREFERENCES = 32_768
+"""Bytes of the JSON of a person's preferences, at most."""
+ERASED_DOMAIN = "erased.invalid"
+"""The domain of the addresses of erased accounts: no mail ever arrives there."""
 SERVICE_DOMAIN = "service-accounts.invalid"
 """The domain of service accounts' addresses: no mail ever arrives there (RFC 2606, section 2)."""
 
@@ -56,19 +60,30 @@ class Profile(Entity, kw_only=True):
     __tablename__ = "profiles"
     traits = Traits(ResourceType.USER, node="Profile", named_by="full_name", grants=True)
 
-    email: Mapped[Identifier]
-    full_name: Mapped[Name | None] = mapped_column(default=None)
+    email: Mapped[Identifier] = mapped_column(info=PERSONAL)
+    full_name: Mapped[Name | None] = mapped_column(info=PERSONAL, default=None)
+    first_name: Mapped[Name | None] = mapped_column(info=PERSONAL, default=None)
+    last_name: Mapped[Name | None] = mapped_column(info=PERSONAL, default=None)
     personal_organization_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("organizations.id", use_alter=True), index=True, default=None
     )
     current_organization_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("organizations.id", use_alter=True), index=True, default=None
     )
-    job_title: Mapped[Name | None] = mapped_column(default=None)
-    preferences: Mapped[dict[str, Any]] = json_object()
+    job_title: Mapped[Name | None] = mapped_column(info=PERSONAL, default=None)
+    locale: Mapped[str | None] = mapped_column(info=PERSONAL, default=None)
+    time_zone: Mapped[str] = mapped_column(info=PERSONAL, default="UTC", server_default="UTC")
+    avatar_id: Mapped[UUID | None] = mapped_column(default=None)
+    avatar_type: Mapped[str | None] = mapped_column(default=None)
+    avatar_sha256: Mapped[bytes | None] = mapped_column(default=None)
+    contact: Mapped[bytes | None] = secret(default=None)
+    """A JSON object with the phone number, encrypted with a key of the gateway."""
+    preferences: Mapped[dict[str, Any]] = json_object(info=PERSONAL)
     status: Mapped[UserStatus] = choice(UserStatus.ACTIVE)
     is_approved: Mapped[bool] = flag(default=False)
     service_of: Mapped[UUID | None] = mapped_column(default=None)
+    erased_at: Mapped[datetime | None] = mapped_column(default=None)
+    """The time at which everything that tells who it was has been removed."""
 
     __table_args__ = (
         email_format(),
@@ -87,7 +102,40 @@ class Profile(Entity, kw_only=True):
             "A service account must have a name.",
         ),
         *not_blank("full_name"),
+        *not_blank("first_name"),
+        *not_blank("last_name"),
         *not_blank("job_title"),
+        check(
+            "locale",
+            "format",
+            "locale ~ '^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$' AND char_length(locale) <= 35",
+            "A locale has the form of `de-AT` (BCP 47).",
+        ),
+        check(
+            "time_zone",
+            "format",
+            "time_zone ~ '^[A-Za-z0-9_+/-]+$' AND char_length(time_zone) <= 64",
+            "A time zone has the form of `Europe/Vienna`.",
+        ),
+        check(
+            "avatar_id",
+            "complete",
+            "num_nonnulls(avatar_id, avatar_type, avatar_sha256) IN (0, 3)",
+            "An avatar has an ID, a type and a digest.",
+        ),
+        check("avatar_sha256", "digest", "octet_length(avatar_sha256) = 32", "Not a digest."),
+        check(
+            "contact",
+            "encrypted",
+            "octet_length(contact) BETWEEN 28 AND 4096",
+            "This is not encrypted.",
+        ),
+        check(
+            "preferences",
+            "size",
+            f"octet_length(preferences::text) <= {MAX_PREFERENCES}",
+            f"Preferences have at most {MAX_PREFERENCES} bytes of JSON.",
+        ),
         *json_objects("preferences"),
         unique_live("profiles", "lower(email)"),
         Index(None, "service_of", "created_at", postgresql_where=text("service_of IS NOT NULL")),

@@ -11,7 +11,7 @@ import strawberry
 from strawberry import UNSET, Maybe
 from strawberry.scalars import JSON
 
-from auth.accounts import invitations, keys, memberships, owner_mail, service_accounts
+from auth.accounts import founding, invitations, keys, memberships, owner_mail, service_accounts
 from auth.accounts.mailed_links import LIVES
 from auth.accounts.notify import tell
 from auth.credentials.people import address
@@ -93,7 +93,7 @@ def require_rank(transaction: Transaction, organization_id: UUID, *roles: Role) 
 
 async def organization_create(info: Info, input: Input[OrganizationCreateInput]) -> Any:
     async with writing(info) as transaction:
-        organization = await memberships.found(transaction, given(input))
+        organization = await founding.found(transaction, given(input))
         founder = transaction.viewer
     info.context.become(founder)
     founded = await info.context.get(db.Organization, organization.id)  # PostgreSQL has counted

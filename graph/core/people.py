@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 import strawberry
-from strawberry import Maybe
 from strawberry.scalars import JSON
 
 from db.core import people as db
@@ -13,8 +12,6 @@ from graph.kit.context import Info
 from graph.kit.enums import describe_enum
 from graph.kit.fields import computed, described, extend_type, to_one
 from graph.kit.history import HistoryEntry
-from graph.kit.inputs import input_for
-from graph.kit.mutations import patch, update
 from graph.kit.node import Node
 
 describe_enum(
@@ -39,8 +36,14 @@ class Profile(Node):
     email: str = described(
         "The email address of the user. That of a service account receives no mail."
     )
-    full_name: str | None = described("The full name of the user.")
+    full_name: str | None = described("The full name of the user, as others see it.")
+    first_name: str | None = described("The first name of the user.")
+    last_name: str | None = described("The last name of the user.")
     job_title: str | None = described("The job title of the user.")
+    locale: str | None = described(
+        "The language and region of the user, as a BCP 47 tag such as `de-AT`."
+    )
+    time_zone: str = described("The IANA time zone of the user, such as `Europe/Vienna`.")
     status: UserStatus = described("The status of the account.")
 
     @computed("service_of", text="Whether the profile is of a service account.")
@@ -50,13 +53,24 @@ class Profile(Node):
     @computed(
         "id",
         "current_organization_id",
-        text="The ID of the organization that the viewer used last; null for other users.",
+        text="The ID of the organization that the viewer has selected; null for other users.",
     )
     def current_organization_id(root: strawberry.Parent[Any], info: Info) -> UUID | None:  # noqa: N805
         return root.current_organization_id if root.id == info.context.viewer.id else None
 
     @computed(
-        "id", "preferences", text="The front end settings of the viewer; null for other users."
+        "id",
+        "personal_organization_id",
+        text="The ID of the personal organization of the viewer; null for other users.",
+    )
+    def personal_organization_id(root: strawberry.Parent[Any], info: Info) -> UUID | None:  # noqa: N805
+        return root.personal_organization_id if root.id == info.context.viewer.id else None
+
+    @computed(
+        "id",
+        "preferences",
+        text="The front end settings of the viewer; null for other users."
+        " `Viewer.preferencesSchema` describes them.",
     )
     def preferences(root: strawberry.Parent[Any], info: Info) -> JSON | None:  # noqa: N805
         return root.preferences if root.id == info.context.viewer.id else None
@@ -90,14 +104,6 @@ class Viewer:
         return None if scopes is None else sorted(scopes)
 
 
-@input_for(Profile, "The fields of a profile to change.")
-class ProfileUpdateInput:
-    full_name: Maybe[str | None]
-    job_title: Maybe[str | None]
-    preferences: Maybe[JSON]
-    preferences_patch: Maybe[JSON] = patch("preferences")
-
-
 @strawberry.type
 class Query:
     @strawberry.field(
@@ -107,8 +113,3 @@ class Query:
     def viewer(self, info: Info) -> Viewer | None:
         viewer = info.context.viewer
         return Viewer() if viewer.id and viewer.shared is None else None
-
-
-@strawberry.type
-class Mutation:
-    profile_update = update(Profile, ProfileUpdateInput, "Update the profile of the viewer.")

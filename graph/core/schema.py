@@ -8,16 +8,20 @@ from graph.core import (
     audit_logs,  # noqa: F401 (it extends types)
     changes,
     clients,
+    closing,
     feed,  # noqa: F401 (it extends types)
     membership,
     notifications,
     organizations,
+    ownership,
     people,
     personal_tokens,
+    profiles,
     projects,
     purge,
     roles,
     service_accounts,
+    sessions,
     trash,
     usage,  # noqa: F401 (it extends types)
 )
@@ -44,8 +48,11 @@ class Query(people.Query, organizations.Query, projects.Query, roles.Query, tras
 
 @strawberry.type
 class Mutation(
-    people.Mutation,
+    profiles.Mutation,
+    sessions.Mutation,
+    closing.Mutation,
     membership.Mutation,
+    ownership.Mutation,
     service_accounts.Mutation,
     clients.Mutation,
     api_keys.Mutation,

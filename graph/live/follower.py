@@ -17,7 +17,15 @@ from graph.kit.stream import Announcement, Stream
 from graph.live.reach import Reach
 from graph.live.rights import AccessKey
 
-PERSONAL = frozenset({"currentOrganizationId", "preferences", "viewerCan"})
+PERSONAL = frozenset(
+    {
+        "currentOrganizationId",
+        "personalOrganizationId",
+        "phoneNumber",
+        "preferences",
+        "viewerCan",
+    }
+)
 """Fields whose values may differ between people with the same rights."""
 SHARED = UUID(int=0)
 """The person of a viewer that several share: no row belongs to it."""

@@ -158,7 +158,9 @@ async def test_of_many_decisions_at_once_one_holds(approver, mailbox, email, wai
     told = [answer.headers["location"].partition("=")[2] for answer in answers]
     assert told.count("settled") == 5
     assert len(await mailbox.of(email)) == 1
-    assert await superuser.fetchval("SELECT version FROM profiles WHERE id = $1", waiting) == 2
+    decided = "SELECT is_approved, version FROM profiles WHERE id = $1"
+    approved, version = await superuser.fetchrow(decided, waiting)
+    assert version == 2 + approved  # an approved person gets a personal organization
 
 
 async def test_nobody_is_decided_about_twice_or_by_mistake(approver, person, waiting, superuser):

@@ -8,13 +8,17 @@ from typing import Any
 
 import asyncpg
 import httpx
+from pydantic import SecretStr
 from sqlalchemy import ForeignKeyConstraint, Table
 
+from auth.accounts.contact import sealed
 from auth.credentials.shares import PREFIX
 from auth.credentials.tokens import new_token
 from auth.secret import digest
 from db.pool import Database
 from db.tables import METADATA
+from graph.settings import Settings
+from tests.conftest import SECRET
 from tests.isolation.rows import CanaryRow, Register, filled, word
 from tests.isolation.world import (
     PEOPLE,
@@ -269,6 +273,7 @@ async def found_canaries(
     for row in founder.register.rows:
         if row.values:
             rows[row.table].append(dict(row.values))
+    preferences = {row["id"]: row["preferences"] for row in rows["profiles"]}
     async with superuser.transaction():
         for table in METADATA.sorted_tables:
             if rows[table.name]:
@@ -277,10 +282,13 @@ async def found_canaries(
         for person in founder.persons.values():
             for tenant in list(person.roles)[-1:] if person.name != "owner" else ["ours"]:
                 row = founder._stands_above("organizations", tenant, "organization")
+                about = {"phone_number": preferences[person.id]}
                 await superuser.execute(
-                    "UPDATE profiles SET current_organization_id = $1 WHERE id = $2",
+                    "UPDATE profiles SET current_organization_id = $1,"
+                    " personal_organization_id = $1, contact = $3 WHERE id = $2",
                     row.id,
                     person.id,
+                    sealed(Settings(gateway_secret=SecretStr(SECRET)), person.id, about),
                 )
     tokens = {}
     for person, zone in SHARES.items():

@@ -151,10 +151,14 @@ FORMS = {
     "provider": "canary{code}",
     "webhook_events.external_id": "canary{code}",
     "event_type": "canary{code}",
+    "locale": "de-AT",
+    "time_zone": "canary{code}",
 }
 """Columns of text that take no word. A baseline holds no row of the type given here."""
 
 
+BYTES = {"salt": 16}
+"""Columns of bytes that do not take 32."""
 NUMBERS = {"width": 7, "max_attempts": 7, "progress": 0.5}
 """Columns of numbers that take no large one."""
 
@@ -191,7 +195,7 @@ CANARIES: dict[type, Callable[[Register, Column[Any], str], Any]] = {
     Date: lambda *_: date(2020, 1, 1),
     Interval: lambda *told: timedelta(seconds=_number(*told)),
     INET: lambda *_: "192.0.2.1",
-    LargeBinary: lambda *told: bytes.fromhex(told[-1]).rjust(32),
+    LargeBinary: lambda _, column, code: bytes.fromhex(code).rjust(BYTES.get(column.name, 32)),
     Boolean: lambda *_: None,
 }
 """The canary value of each type of column; None leaves it to the column's default."""

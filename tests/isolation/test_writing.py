@@ -65,10 +65,19 @@ SAID = {
     "since": "2026-01-01T00:00:00Z",
     **dict.fromkeys(("kind", "kinds"), "external.text"),
 }
-WITHOUT_IDS = {"organizationCreate", "personalTokenCreate", "jobsClaim"}
+WITHOUT_IDS = {
+    "organizationCreate",
+    "personalTokenCreate",
+    "jobsClaim",
+    "applicationDisconnect",
+    "avatarRemove",
+    "avatarUpdate",
+    "personalOrganizationCreate",
+    "sessionsEnd",
+}
 
-NO_ERROR = {"leaseRelease"}
-"""Mutations without an error for a missing row: there was no lease to release."""
+NO_ERROR = {"leaseRelease", "sessionEnd"}
+"""Mutations without an error for a missing row: no lease to release, no session to end."""
 
 HIDDEN = {
     "admin": [

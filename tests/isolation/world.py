@@ -80,9 +80,16 @@ OF_ONE_PERSON = {
     "notifications",
     "profiles.preferences",
     "profiles.current_organization_id",
+    "profiles.personal_organization_id",
     "personal_tokens",
 }
-FOR_NOBODY = {"audit_seals", "audit_checkpoints", "usage_logs", "usage_counters"}
+FOR_NOBODY = {
+    "audit_personal_data",
+    "audit_seals",
+    "audit_checkpoints",
+    "usage_logs",
+    "usage_counters",
+}
 """Tables that no field shows. A field that shows one adds here who may see it."""
 
 RESTORED = {"projects", "documents", "blocks", "requirements", "baselines"}

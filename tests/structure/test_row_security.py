@@ -69,6 +69,8 @@ ROWS = {
     " VALUES ($1, $1, $1, 'export', 1, 'file')",
     "audit_logs": "(id, organization_id, entity_id, entity_type, action)"
     " VALUES ($1, $1, $1, 'project', 'create')",
+    "audit_personal_data": "(event_id, organization_id, subject_id, salt, data)"
+    " VALUES ($1, $1, $1, decode(repeat('00', 16), 'hex'), '{}')",
     "idempotency_keys": "(user_id, client_id, key, request_hash) VALUES ($1, '', 'k', sha256(''))",
     "audit_seals": "(organization_id, seq, event_at, event_id, hash)"
     " VALUES ($1, 1, now(), $1, sha256(''))",
@@ -107,13 +109,14 @@ ROWS = {
     " content_hash) VALUES ($1, $1, $1, 'Requirement', $1, 1, sha256(''))",
 }
 KEYS = {
+    "audit_personal_data": "event_id",
     "audit_seals": "event_id",
     "idempotency_keys": "user_id",
     "baseline_items": "entity_id",
     "usage_counters": "organization_id",
 }
 """The column that identifies the row of a table, where it is not `id`."""
-ADDED_ONLY = ("audit_logs", "usage_logs", "baseline_items")
+ADDED_ONLY = ("audit_logs", "audit_personal_data", "usage_logs", "baseline_items")
 WRITTEN = [table for table in ROWS if table not in ("audit_seals", "usage_counters")]
 SCOPED = [table for table in WRITTEN if " organization_id" in ROWS[table]]
 """The tables with a tenant's id beside their own."""

@@ -12,11 +12,12 @@ from uuid_utils.compat import uuid7
 from auth.origin import Origin
 from auth.policy.scopes import scopes_beneath
 from auth.viewer import Viewer
+from db.audit.personal import commit
 from db.audit.risk import MASS_DELETION, assess
 from db.base import Entity
-from db.change import AuditEventType, AuditSeverity
+from db.change import PERSONAL_DATA, AuditEventType, AuditSeverity
 from db.durations import duration_text
-from db.fields import secrets
+from db.fields import personal, secrets
 from db.traits import ResourceType
 
 SOC2 = {"create": "PI1.3", "update": "PI1.3", "delete": "C1.2", "restore": "PI1.3"}
@@ -49,12 +50,21 @@ def record(
 ) -> dict[str, Any]:
     """Return the columns of the event of this change, for JSON.
 
-    `version` is the row's version after it.
+    `version` is the row's version after it. Personal values stand beside it, as `salt` and `data`
+    (`PersonalData`), and the event has their digest.
     """
     resource = row.traits.resource
     about_access = resource in ABOUT_ACCESS
     scopes = scopes_beneath(type(row), row)
-    hidden = secrets(type(row))
+    kept = personal(type(row)) & new.keys()
+    hidden = secrets(type(row)) | kept
+    beside: dict[str, Any] = {}
+    details: dict[str, Any] = {}
+    if kept:
+        both = ({name: values[name] for name in kept & values.keys()} for values in (old, new))
+        committed = commit(*map(recorded, both))
+        beside = {"salt": committed.salt, "data": committed.data}
+        details[PERSONAL_DATA] = committed.digest
     event = {
         "metadata": {},  # never null
         "id": uuid7(),
@@ -69,7 +79,7 @@ def record(
         "user_id": getattr(row, "user_id", None),
         "version": version,
         "changed_fields": sorted(new),
-        "details": {},
+        "details": details,
         "old_data": recorded(_without(hidden, old)),
         "new_data": recorded(_without(hidden, new)),
         "event_type": (
@@ -78,6 +88,7 @@ def record(
         "severity": (AuditSeverity.MEDIUM if about_access else AuditSeverity.LOW).value,
         "soc2_control": "CC6.3" if about_access else SOC2[action],
         **circumstances(viewer, origin),
+        **beside,
     }
     return event | assess(event)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, Select, Uuid, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from auth.session.changes import READABLE_THERE
+from auth.session.changes import READABLE_THERE, values_of
 from auth.session.visibility import readable_criteria
 from db.base import Entity
 from db.change import AuditLog
@@ -66,7 +66,7 @@ def changes_after(versions: Mapping[UUID, int]) -> Select[Any]:
         select(
             AuditLog.entity_id,
             AuditLog.version,
-            AuditLog.old_data,
+            values_of("old"),
             AuditLog.actor_id,
             AuditLog.created_at,
             AuditLog.details,

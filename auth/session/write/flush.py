@@ -43,7 +43,8 @@ from auth.session.write.plan_limits import COUNTED_REQUESTS, REFUSED, enforce, r
 from auth.session.write.rights import HELD_RIGHTS, RIGHTS, Rights
 from auth.session.write.unit_of_work import Found, UnitOfWork, readers_of, state_of
 from db.base import Base, Entity, mapped_tables
-from db.change import AuditLog
+from db.change import AuditLog, PersonalData
+from db.fields import personal
 
 SENT = "sent_columns"
 """The columns that a row sends, in a statement of rows that change different ones."""
@@ -259,8 +260,12 @@ class _Statement:
     told: tuple[str, ...]
 
 
-def _statement(written: CTE, told: Sequence[str], more: Sequence[str]) -> _Statement:
+def _statement(
+    model: type[Entity], written: CTE, told: Sequence[str], more: Sequence[str]
+) -> _Statement:
     statement = select(written, *(BESIDES[name] for name in more)).add_cte(_recording())
+    if personal(model):
+        statement = statement.add_cte(_keeping_personal())
     return _Statement(
         Compiled(statement, planned_once=True, written=("rows", "events")), tuple(told)
     )
@@ -279,7 +284,7 @@ def _inserting(
     )
     told = _told(model, "id", *keys, *left)
     answered = written.returning(*(columns[key].label(key) for key in told)).cte("written")
-    return _statement(answered, told, more)
+    return _statement(model, answered, told, more)
 
 
 @cache
@@ -308,7 +313,7 @@ def _updating(
         .returning(*(columns[key].label(key) for key in told))
         .cte("written")
     )
-    return _statement(written, told, more)
+    return _statement(model, written, told, more)
 
 
 def _told(model: type[Entity], *keys: str) -> list[str]:
@@ -336,11 +341,27 @@ def _recording() -> Any:
     return recording.cte("recorded")
 
 
-def recordset(name: str, columns: Sequence[Column[Any]]) -> Any:
+@cache
+def _keeping_personal() -> Any:
+    """Return the part of the statement that adds the personal values of the events."""
+    columns, of_event = columns_of(PersonalData), columns_of(AuditLog)
+    source = {"event_id": of_event["id"], "subject_id": of_event["entity_id"]}
+    sent = {key: source.get(key, column) for key, column in columns.items() if key != "created_at"}
+    events = recordset("events", list(sent.values()), name="personal_events")
+    values = select(*(events.c[column.name] for column in sent.values()))
+    keeping = insert(_table(PersonalData)).from_select(
+        [columns[key].name for key in sent],
+        values.where(events.c.data.is_not(None)),
+        include_defaults=False,
+    )
+    return keeping.cte("kept")
+
+
+def recordset(document: str, columns: Sequence[Column[Any]], *, name: str = "") -> Any:
     """Return the rows of a JSON document, with the types of these columns."""
     typed = [Column(column.name, column.type) for column in columns]
-    document = func.json_to_recordset(bindparam(name, type_=JSON))
-    return document.table_valued(*typed).render_derived(name=name, with_types=True)
+    rows = func.json_to_recordset(bindparam(document, type_=JSON))
+    return rows.table_valued(*typed).render_derived(name=name or document, with_types=True)
 
 
 @cache

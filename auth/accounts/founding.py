@@ -1,0 +1,29 @@
+"""Founding organizations."""
+
+from typing import Any
+
+from auth.session import Transaction
+from auth.viewer import Role
+from db.core.organizations import Organization, OrganizationMember, UserRoleType
+from db.problem import Problem
+
+
+async def found(transaction: Transaction, values: dict[str, Any]) -> Organization:
+    """Create an organization with these columns; the viewer is its owner. Return it.
+
+    Raises FORBIDDEN for a service account.
+    """
+    if transaction.viewer.is_service:
+        raise Problem("FORBIDDEN", "A service account belongs to one organization.")
+    organization = Organization(**values, owner_id=transaction.person)
+    await transaction.act_as(transaction.viewer.granted(organization.id, Role.OWNER))
+    transaction.add(organization)
+    await transaction.flush()
+    transaction.add(
+        OrganizationMember(
+            organization_id=organization.id,
+            user_id=transaction.person,
+            role=UserRoleType.OWNER,
+        )
+    )
+    return organization
