@@ -27,6 +27,7 @@ from db.requirements import (
     baselines,
     change_sets,
     collaboration,
+    comments,
     diagrams,
     documents,
     external,

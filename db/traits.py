@@ -40,6 +40,7 @@ class ResourceType(StrEnum):
     SHARE = "share"
     WEBHOOK = "webhook"
     CHANGE_SET = "change_set"
+    COMMENT = "comment"
 
 
 class Trash(Enum):

@@ -48,7 +48,7 @@ def allows(viewer: Viewer, action: Action, model: Readable, row: Any) -> bool:
     if rule.inside and row.organization_id not in viewer.organizations:
         return False
     if rule.own and action in rule.own_actions and getattr(row, rule.own) == viewer.id:
-        return True
+        return rule.reads_own or allows(viewer, "read", model, row)
     least = rule.least(action)
     if least is Role.ANYONE:
         return True
@@ -76,6 +76,8 @@ def permitted(action: Action, model: Readable) -> ColumnElement[bool]:
     ways: list[ColumnElement[bool]] = []
     if rule.own and action in rule.own_actions:
         ways.append(getattr(model, rule.own) == bindparam("viewer_id", type_=Uuid))
+        if not rule.reads_own:
+            ways = [and_(*ways, permitted("read", model))]
     own = [*ways]
     roles = [] if least is Role.NOBODY else [least.name]
     if rule.also_read and action == "read":

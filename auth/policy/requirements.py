@@ -6,6 +6,7 @@ from db.base import Entity
 from db.requirements.baselines import Baseline
 from db.requirements.change_sets import ChangeSet, ChangeSetItem
 from db.requirements.collaboration import Assignment, TraceLink
+from db.requirements.comments import Comment, CommentThread
 from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
 from db.requirements.documents import Block, Document
 from db.requirements.external import ExternalDocument
@@ -40,5 +41,9 @@ RULES: dict[type[Entity], Rule] = {
     NumberingRule:       Rule(VIEWER, ADMIN,  ADMIN,  ADMIN),
     ChangeSet:           Rule(VIEWER, EDITOR, EDITOR, NOBODY, inside=True),
     ChangeSetItem:       Rule(VIEWER, EDITOR, EDITOR, EDITOR, inside=True),
+    CommentThread:       Rule(VIEWER, VIEWER, EDITOR, ADMIN, "created_by", ("update", "delete"),
+                              unplaced=MEMBER, inside=True),
+    Comment:             Rule(VIEWER, VIEWER, NOBODY, ADMIN, "created_by", ("update", "delete"),
+                              unplaced=MEMBER, inside=True),
 }
 # fmt: on

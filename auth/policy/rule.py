@@ -15,11 +15,12 @@ class Rule:
     """The least role that may take each action; restoring needs the role for deleting.
 
     `own` names the column that holds the person a row belongs to, who may take `own_actions`
-    whatever their role. `seen_with` opens a row to viewers who may read a row of another model that
-    names it. `also_read` is one more role, outside the order, that may read. `unplaced` is the
-    least role at the organization that reads rows which are in no project. `inside` rows are for
-    people of their organization alone, and not for those who see its billing: who only reads a
-    public project does not learn who works on it.
+    whatever their role; those who read it by a role alone, only while they have it. `seen_with`
+    opens a row to viewers who may read a row of another model that names it. `also_read` is one
+    more role, outside the order, that may read. `unplaced` is the least role at the organization
+    that reads rows which are in no project. `inside` rows are for people of their organization
+    alone, and not for those who see its billing: who only reads a public project does not learn who
+    works on it.
     """
 
     read: Role
@@ -32,6 +33,11 @@ class Rule:
     also_read: Role | None = None
     inside: bool = False
     unplaced: Role | None = None
+
+    @property
+    def reads_own(self) -> bool:
+        """Return whether the person a row belongs to reads it whatever their role."""
+        return "read" in self.own_actions
 
     def least(self, action: Action) -> Role:
         return getattr(self, action)  # type: ignore[no-any-return]

@@ -25,6 +25,7 @@ class NotificationType(StrEnum):
     INVITATION = "invitation"
     ASSIGNMENT = "assignment"
     MENTION = "mention"
+    COMMENT = "comment"
 
 
 class Notification(InOrganization, kw_only=True):

@@ -43,8 +43,10 @@ describe_enum(
         "WARNING": "Something needs attention.",
         "ERROR": "Something has failed.",
         "INVITATION": "An invitation.",
-        "ASSIGNMENT": "An assignment to a requirement.",
-        "MENTION": "A mention of the user.",
+        "ASSIGNMENT": "An assignment of the user to an object.",
+        "MENTION": "A mention of the user in a comment.",
+        "COMMENT": "A comment in a thread that the user takes part in, or on an object that is"
+        " assigned to the user; or the resolution of a thread of the user.",
     },
 )
 SHOWN = {SCOPE: "organizations:read"}

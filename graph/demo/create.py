@@ -39,6 +39,7 @@ from db.requirements.requirements import (
     RequirementStatus,
 )
 from graph.demo.drawings import add_drawings
+from graph.demo.comments import add_comments
 from graph.demo.files import add_files
 from graph.demo.tests import add_tests
 from graph.demo.webhooks import add_webhook
@@ -80,6 +81,11 @@ async def create_demo(
     if await _found(database, "owner", "Harbour Works", "harbour-works"):
         await _fill(database)
         await enqueue_reminders(database)
+        asks, answers = [
+            ViewerSession(database, await act_for(f"{name}@demo.example", database), ORIGIN)
+            for name in ("viewer", "editor")
+        ]
+        await add_comments(asks, answers)
         owner = await act_for("owner@demo.example", database)
         session = ViewerSession(database, owner, ORIGIN)
         await add_files(session, storage)

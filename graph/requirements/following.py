@@ -9,6 +9,7 @@ from uuid import UUID
 from auth.session import Transaction
 from db.base import Entity
 from db.requirements.collaboration import Assignment, TraceLink
+from db.requirements.comments import CommentThread
 from db.requirements.documents import Block
 from db.requirements.properties import Column
 from db.requirements.requirements import Requirement
@@ -61,6 +62,10 @@ async def followers(
             leader = leaders[getattr(link, key)]
             there = {"project_id": scopes(crossed[leader])["project_id"]}
             found.rows.append((leader, link, there))
+    threads = await transaction.find_by_id(CommentThread, leaders, key="entity_id", deleted=None)
+    for thread in threads.values():
+        leader = leaders[thread.entity_id]
+        found.rows.append((leader, thread, scopes(crossed[leader])))
     return found
 
 

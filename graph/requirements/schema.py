@@ -41,6 +41,8 @@ from graph.requirements.change_sets import types as change_sets
 from graph.requirements.copying import mutations as copying
 from graph.requirements.diagrams import changes as diagram_changes
 from graph.requirements.diagrams import drawings, element_links, flows
+from graph.requirements.comments import mutations as comment_mutations
+from graph.requirements.comments import types as comments
 from graph.requirements.enhancement import types as enhancement
 from graph.requirements.quality import settings as quality_settings
 from graph.requirements.quality import types as quality_types  # noqa: F401 (it extends types)
@@ -65,6 +67,8 @@ NODES = (
     element_links.DiagramElementLink,
     change_sets.ChangeSet,
     change_sets.ChangeSetItem,
+    comments.CommentThread,
+    comments.Comment,
 )
 
 
@@ -89,6 +93,7 @@ class Query(
     flows.Query,
     element_links.Query,
     change_sets.Query,
+    comments.Query,
 ):
     pass
 
@@ -120,6 +125,7 @@ class Mutation(
     element_links.Mutation,
     change_set_mutations.Mutation,
     copying.Mutation,
+    comment_mutations.Mutation,
 ):
     pass
 

@@ -39,6 +39,7 @@ MEANT = {
     "assignments": {"entity_id": "requirements"},
     "trace_links": {"source_id": "requirements", "target_id": "documents"},
     "change_set_items": {"entity_id": "requirements"},
+    "comment_threads": {"entity_id": "requirements"},
     "audit_logs": {"project_id": "projects", "document_id": "documents"},
 }
 """Columns that name a row without a foreign key, and the table it is in."""
@@ -46,6 +47,7 @@ MEANT = {
 FIXED: dict[str, dict[str, Any]] = {
     "baseline_items": {"version": 1, "entity_type": "TestCase"},
     "change_set_items": {"entity_type": "Requirement", "action": "update"},
+    "comment_threads": {"entity_type": "Requirement", "field": "name"},
 }
 """Values that depend on each other, or that the API interprets."""
 
@@ -182,6 +184,8 @@ class Founder:
             values[held[0].replace("_id", "") + "_role"] = "viewer"
         if table.name == "diagram_element_links":
             values["diagram_id" if zone == "private" else "flow_id"] = None
+        if table.name == "comment_threads" and not values["entity_id"]:
+            values["entity_id"] = values["organization_id"]  # an object of the organization
         if table.name == "files":
             values |= self._owner_of_file(tenant, zone, values)
         person = "owner" if "user_id" in table.columns and tenant == "ours" else None
@@ -233,8 +237,8 @@ class Founder:
         match zone:
             case _ if table == "organizations":
                 places = ["organization"]
-            case "organization" if table == "webhook_endpoints":
-                places = ["organization"]  # a delivery is never without one
+            case "organization" if table in ("webhook_endpoints", "comment_threads"):
+                places = ["organization"]  # a delivery, or a comment, is never without one
             case "organization":
                 places = []
             case "deleted":

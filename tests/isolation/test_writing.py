@@ -44,6 +44,8 @@ NAMED = {
     "endpointId": "webhook_endpoints",
     "itemId": "change_set_items",
     "itemIds": "change_set_items",
+    "threadId": "comment_threads",
+    "mentions": "profiles",
 }
 """The table of the IDs in an argument of this name; others take the mutation's own type."""
 

@@ -105,13 +105,16 @@ RESTORED |= {
     "excalidraw_diagrams",
     "react_flow_diagrams",
     "diagram_element_links",
+    "comment_threads",
+    "comments",
 }
 """The tables that a mutation restores, besides organizations and memberships."""
 
-WIDE = {"external_documents", "properties", "files"}
+WIDE = {"external_documents", "properties", "files", "comment_threads", "comments"}
 """Tables whose rows in no project are for all members of their organization."""
 
 OF_THE_ORGANIZATION = {"project_members", "assignments", "change_sets", "change_set_items"}
+OF_THE_ORGANIZATION |= {"comment_threads", "comments"}
 """Tables beneath a project that are not its content: no public project shows them to strangers."""
 
 

@@ -1,11 +1,14 @@
 """The policy's table is complete, is the one that was reviewed, and has the expected entries."""
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 
-from auth.policy import RULES, printed
-from auth.viewer import Role
+from auth.policy import RULES, allows, printed
+from auth.viewer import Role, Viewer
 from db.base import Entity
 from db.core.clients import OrganizationClient
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
@@ -78,8 +81,15 @@ def test_nobody_may_change_what_they_may_not_read(model):
     changing = [least for least in (rule.update, rule.delete) if least is not Role.NOBODY]
     assert all(least >= rule.read for least in changing)
     if rule.own:
-        assert "read" in rule.own_actions
-        assert rule.own in {"id", "user_id"}
+        assert rule.own in {"id", "user_id", "created_by"}
+    if rule.own and "read" not in rule.own_actions:
+        author, place = uuid4(), uuid4()
+        scopes = dict.fromkeys(model.scope_keys(), place)
+        row = SimpleNamespace(**scopes | {rule.own: author})
+        member = Viewer(author, grants={}, organizations=frozenset({place}))
+        assert not any(allows(member, action, model, row) for action in ("update", "delete"))
+        reader = replace(member, grants={place: rule.read})
+        assert all(allows(reader, action, model, row) for action in rule.own_actions)
 
 
 def said(person, action, model, *_):

@@ -10,6 +10,7 @@ from db.requirements.baselines import Baseline
 from db.requirements.change_sets import ChangeSet, ChangeSetItem
 from db.requirements.collaboration import Assignment, TraceLink
 from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
+from db.requirements.comments import Comment, CommentThread
 from db.requirements.documents import Block, Document
 from db.requirements.external import ExternalDocument
 from db.requirements.files import File
@@ -29,6 +30,11 @@ def in_document(house: Any, _: str) -> dict[str, Any]:
 def in_project(house: Any, **more: Any) -> dict[str, Any]:
     """Return the columns of a row in the project."""
     return {"organization_id": house.organization, "project_id": house.project, **more}
+
+
+def in_document_of(house: Any, **more: Any) -> dict[str, Any]:
+    """Return the columns of a row in the document."""
+    return in_project(house, document_id=house.document, **more)
 
 
 SAMPLES: dict[type[Entity], Sample] = {
@@ -229,5 +235,21 @@ SAMPLES: dict[type[Entity], Sample] = {
             proposed='{"name": "New"}',
         ),
         mutations={"create": None, "update": None, "delete": None, "restore": None},
+    ),
+    CommentThread: Sample(
+        parent=Requirement,
+        new=lambda house, _: {"entityId": house.requirement, "body": "New"},
+        row=lambda house: in_document_of(
+            house, entity_type="Requirement", entity_id=house.requirement
+        ),
+        mutations={"update": None},  # it is resolved
+    ),
+    Comment: Sample(
+        parent=CommentThread,
+        new=lambda house, _: {"threadId": house.rows[CommentThread].id, "body": "New"},
+        row=lambda house: in_document_of(
+            house, thread_id=house.rows[CommentThread].id, body="Is 40 m enough?"
+        ),
+        changes={"body": "Changed"},
     ),
 }

@@ -100,6 +100,9 @@ ROWS = {
     "change_sets": "(id, organization_id, project_id, name) VALUES ($1, $1, $1, 'Release')",
     "change_set_items": "(id, organization_id, project_id, change_set_id, entity_type, entity_id)"
     " VALUES ($1, $1, $1, $1, 'Requirement', $1)",
+    "comment_threads": "(id, organization_id, project_id, entity_type, entity_id)"
+    " VALUES ($1, $1, $1, 'Requirement', $1)",
+    "comments": "(id, organization_id, project_id, thread_id, body) VALUES ($1, $1, $1, $1, 'Hi')",
     "numbering_rules": "(id, organization_id, project_id, prefix) VALUES ($1, $1, $1, 'SYS-')",
     "files": "(id, organization_id, project_id, document_id, name, media_type, size)"
     " VALUES ($1, $1, $1, $1, 'Plan', 'text/plain', 1)",
@@ -240,7 +243,7 @@ async def test_nothing_can_be_removed(tenants, table):
 async def test_a_public_project_shows_its_contents_and_no_more(tenants, table):
     await tenants.enter(user=tenants.ours, projects=[tenants.theirs])
     inside = {"project_members", "user_roles", "notifications", "assignments"}
-    inside |= {"change_sets", "change_set_items"}
+    inside |= {"change_sets", "change_set_items", "comment_threads", "comments"}
     is_shown = table in PUBLIC and table not in inside
     assert await tenants.sees(table, tenants.theirs) == is_shown
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import class_mapper
 from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
 from auth.origin import Origin
+from auth.policy import deciding_columns
 from auth.policy.rule import Action
 from auth.session.write.audit import record
 from auth.session.write.flush import PendingWrite, changed_in
@@ -84,7 +85,7 @@ def _changed(row: Entity, writer: Writer) -> PendingWrite | None:
     needed: Action = "update" if action == "update" else "delete"
     writer.rights.require(needed, row)
     if any(key in old for key in row.scope_keys()):
-        before = {key: old.get(key, getattr(row, key)) for key in row.scope_keys()}
+        before = {key: old.get(key, getattr(row, key)) for key in deciding_columns(type(row))}
         writer.rights.require(needed, row, at=SimpleNamespace(**before))
     event = record(viewer, writer.origin, action, row, old, new, version=row.version + 1)
     if row.id in writer.remarks.renumbered and new.keys() == {"position"}:

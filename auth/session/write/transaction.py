@@ -20,7 +20,7 @@ from sqlalchemy.sql.functions import Function
 
 from auth.credentials.credential_lock import CredentialEnded, lock_statement
 from auth.origin import Origin
-from auth.policy import parameters
+from auth.policy import deciding_columns, parameters
 from auth.session.compiled import Compiled
 from auth.session.product_query import require_existing, require_insertion
 from auth.session.write.audit import note_mass_deletion, record
@@ -228,7 +228,7 @@ class Transaction(LockingReader):
     def require_update(self, row: Entity, place: Mapping[str, Any]) -> None:
         """Raise FORBIDDEN unless the row may be changed in its scopes and those of `place`."""
         self.rights.require("update", row)
-        scopes = {key: place.get(key, getattr(row, key)) for key in row.scope_keys()}
+        scopes = {key: place.get(key, getattr(row, key)) for key in deciding_columns(type(row))}
         self.rights.require("update", row, at=SimpleNamespace(**scopes))
 
     def renumber(self, row: Entity, position: float) -> None:

@@ -137,7 +137,15 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   UNION ALL
   SELECT change_set_items.id AS id, $36::INTEGER AS place
   FROM change_set_items
-  WHERE change_set_items.id = ANY ($2::UUID[])) AS anon_1;
+  WHERE change_set_items.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT comment_threads.id AS id, $33::INTEGER AS place
+  FROM comment_threads
+  WHERE comment_threads.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT comments.id AS id, $34::INTEGER AS place
+  FROM comments
+  WHERE comments.id = ANY ($2::UUID[])) AS anon_1;
 
 WITH RECURSIVE gone_blocks_by_requirements_id(id) AS
 (SELECT blocks.id AS id

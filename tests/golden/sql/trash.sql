@@ -24,7 +24,12 @@ gone_external_documents AS
 (SELECT external_documents.id AS id
   FROM external_documents
   WHERE external_documents.deleted_at IS NOT NULL
-  AND external_documents.organization_id = ANY ($6::UUID[]))
+  AND external_documents.organization_id = ANY ($6::UUID[])),
+gone_comment_threads AS
+(SELECT comment_threads.id AS id
+  FROM comment_threads
+  WHERE comment_threads.deleted_at IS NOT NULL
+  AND comment_threads.organization_id = ANY ($6::UUID[]))
 SELECT found.(...), CASE WHEN found.purged THEN found.deleted_at + make_interval($1::INTEGER,
     $2::INTEGER, $3::INTEGER, organizations.trash_retention_days) END AS purgeable_at
 FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOLEAN AS purged
@@ -265,8 +270,92 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
       OR numbering_rules.document_id = ANY ($10::UUID[]))
     AND numbering_rules.document_id = $49::UUID
     ORDER BY numbering_rules.deleted_at DESC, numbering_rules.id DESC
-    LIMIT $50::INTEGER)) AS found
+    LIMIT $50::INTEGER)
+  UNION ALL (SELECT comment_threads.id AS id, $51::VARCHAR AS type, $52::VARCHAR AS name,
+      comment_threads.deleted_at AS deleted_at, comment_threads.deleted_by AS deleted_by,
+      comment_threads.organization_id AS organization_id, $53::BOOLEAN AS purged
+    FROM comment_threads
+    WHERE comment_threads.deleted_at IS NOT NULL
+    AND (comment_threads.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+              FROM organizations
+              WHERE organizations.deleted_at IS NOT NULL
+              AND organizations.id = ANY ($6::UUID[])))) AS unnest_30))
+    AND ((comment_threads.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+                FROM projects
+                WHERE projects.deleted_at IS NOT NULL
+                AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_31))) IS NOT false
+    AND ((comment_threads.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+                FROM documents
+                WHERE documents.deleted_at IS NOT NULL
+                AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_32))) IS NOT false
+    AND comment_threads.organization_id = ANY ($54::UUID[])
+    AND (comment_threads.organization_id = ANY ($55::UUID[])
+      OR comment_threads.organization_id = ANY ($16::UUID[])
+      OR comment_threads.project_id = ANY ($16::UUID[])
+      OR comment_threads.document_id = ANY ($16::UUID[]))
+    AND (comment_threads.organization_id = ANY ($37::UUID[])
+      OR comment_threads.project_id = ANY ($37::UUID[])
+      OR comment_threads.document_id = ANY ($37::UUID[])
+      OR comment_threads.project_id IS NULL
+      AND comment_threads.organization_id = ANY ($26::UUID[])
+      OR $8::INTEGER > $56::INTEGER
+      AND comment_threads.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND comment_threads.organization_id = ANY ($54::UUID[])
+    AND (comment_threads.created_by = $57::UUID
+      OR (comment_threads.organization_id = ANY ($55::UUID[])
+        OR comment_threads.organization_id = ANY ($16::UUID[])
+        OR comment_threads.project_id = ANY ($16::UUID[])
+        OR comment_threads.document_id = ANY ($16::UUID[]))
+      AND (comment_threads.organization_id = ANY ($10::UUID[])
+        OR comment_threads.project_id = ANY ($10::UUID[])
+        OR comment_threads.document_id = ANY ($10::UUID[])))
+    AND comment_threads.document_id = $58::UUID
+    ORDER BY comment_threads.deleted_at DESC, comment_threads.id DESC
+    LIMIT $59::INTEGER)
+  UNION ALL (SELECT comments.id AS id, $60::VARCHAR AS type, $61::VARCHAR AS name,
+      comments.deleted_at AS deleted_at, comments.deleted_by AS deleted_by,
+      comments.organization_id AS organization_id, $62::BOOLEAN AS purged
+    FROM comments
+    WHERE comments.deleted_at IS NOT NULL
+    AND (comments.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+              FROM organizations
+              WHERE organizations.deleted_at IS NOT NULL
+              AND organizations.id = ANY ($6::UUID[])))) AS unnest_33))
+    AND ((comments.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+                FROM projects
+                WHERE projects.deleted_at IS NOT NULL
+                AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_34))) IS NOT false
+    AND ((comments.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+                FROM documents
+                WHERE documents.deleted_at IS NOT NULL
+                AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_35))) IS NOT false
+    AND (comments.thread_id NOT IN (SELECT unnest(array((SELECT gone_comment_threads.id
+              FROM gone_comment_threads))) AS unnest_36))
+    AND comments.organization_id = ANY ($54::UUID[])
+    AND (comments.organization_id = ANY ($55::UUID[])
+      OR comments.organization_id = ANY ($16::UUID[])
+      OR comments.project_id = ANY ($16::UUID[])
+      OR comments.document_id = ANY ($16::UUID[]))
+    AND (comments.organization_id = ANY ($37::UUID[])
+      OR comments.project_id = ANY ($37::UUID[])
+      OR comments.document_id = ANY ($37::UUID[])
+      OR comments.project_id IS NULL
+      AND comments.organization_id = ANY ($26::UUID[])
+      OR $8::INTEGER > $63::INTEGER
+      AND comments.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND comments.organization_id = ANY ($54::UUID[])
+    AND (comments.created_by = $57::UUID
+      OR (comments.organization_id = ANY ($55::UUID[])
+        OR comments.organization_id = ANY ($16::UUID[])
+        OR comments.project_id = ANY ($16::UUID[])
+        OR comments.document_id = ANY ($16::UUID[]))
+      AND (comments.organization_id = ANY ($10::UUID[])
+        OR comments.project_id = ANY ($10::UUID[])
+        OR comments.document_id = ANY ($10::UUID[])))
+    AND comments.document_id = $64::UUID
+    ORDER BY comments.deleted_at DESC, comments.id DESC
+    LIMIT $65::INTEGER)) AS found
 LEFT OUTER
 JOIN organizations ON organizations.id = found.organization_id
 ORDER BY found.deleted_at DESC, found.id DESC
-LIMIT $51::INTEGER;
+LIMIT $66::INTEGER;
