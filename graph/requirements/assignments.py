@@ -1,7 +1,7 @@
 """Assignments: the roles, due dates and states of people's work on an object."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +33,7 @@ from graph.kit.context import Info
 from graph.kit.entity_types import EntityType
 from graph.kit.enums import describe_enum
 from graph.kit.fields import computed, described, extend_type, to_one
+from graph.kit.filters import BooleanFilterInput
 from graph.kit.inputs import filter_input, input_for, order_input
 from graph.kit.items import Found, Item, unrefused
 from graph.kit.mutations import Input, delete, given, mutation, update, writing
@@ -44,6 +45,7 @@ from graph.requirements.diagrams.drawings import ExcalidrawDiagram
 from graph.requirements.diagrams.flows import ReactFlowDiagram
 from graph.requirements.documents import Document
 from graph.requirements.requirements import Requirement
+from graph.requirements.sql.due_assignments import OVERDUE
 from graph.requirements.sql.trace_ends import LABELS
 from graph.requirements.testing import TestCase
 
@@ -103,6 +105,15 @@ class Assignment(Authored, Node):
         "project_id", ProjectRow, Project, "The project of the assigned object."
     )
 
+    @computed(
+        "due_date",
+        "completed_at",
+        text="Whether the due date has passed and the work is not completed.",
+    )
+    def overdue(root: strawberry.Parent[Any]) -> bool:  # noqa: N805
+        due = root.due_date
+        return due is not None and root.completed_at is None and due < datetime.now(UTC)
+
     @computed("entity_type", text="The type of the assigned object.")
     def entity_type(root: strawberry.Parent[Any]) -> EntityType:  # noqa: N805
         return EntityLabel(root.entity_type).entity
@@ -126,7 +137,10 @@ AssignmentFilterInput = filter_input(
     "status",
     "due_date",
     "completed_at",
+    "overdue",
     "created_at",
+    comparisons={"overdue": BooleanFilterInput},
+    expressions={"overdue": OVERDUE},
 )
 AssignmentOrderInput = order_input(Assignment, "role", "due_date", "created_at", "updated_at")
 

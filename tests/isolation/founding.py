@@ -40,6 +40,7 @@ MEANT = {
     "trace_links": {"source_id": "requirements", "target_id": "documents"},
     "change_set_items": {"entity_id": "requirements"},
     "comment_threads": {"entity_id": "requirements"},
+    "comments": {},  # they name a thread, which is created with these
     "audit_logs": {"project_id": "projects", "document_id": "documents"},
 }
 """Columns that name a row without a foreign key, and the table it is in."""
@@ -48,6 +49,7 @@ FIXED: dict[str, dict[str, Any]] = {
     "baseline_items": {"version": 1, "entity_type": "TestCase"},
     "change_set_items": {"entity_type": "Requirement", "action": "update"},
     "comment_threads": {"entity_type": "Requirement", "field": "name"},
+    "comments": {"mentions": "[]"},
 }
 """Values that depend on each other, or that the API interprets."""
 

@@ -164,3 +164,24 @@ async def test_what_is_overdue_is_found_until_it_is_completed(world):
     assert times[1] == times[2] is not None
     assert times[3] is None
     assert later["completedAt"] is None
+
+
+LATE = """query ($assignee: UUID!, $overdue: Boolean!) { assignments(
+    filter: {assigneeId: {eq: $assignee}, overdue: {eq: $overdue}}, orderBy: [{by: CREATED_AT}]) {
+        nodes { id overdue } } }"""
+
+
+async def test_overdue_work_is_found_across_projects(world):
+    late = await assign(world, dueDate="2020-01-01T00:00:00Z")
+    done = await assign(world, dueDate="2020-01-01T00:00:00Z", role="REVIEWER")
+    completed = {"status": "APPROVED"}
+    await world.ask("editor", UPDATE, id=done["id"], input=completed)
+    early = await assign(world, dueDate="2099-01-01T00:00:00Z", role="APPROVER")
+    never = await assign(world, role="OBSERVER")
+    ids = {}
+    for overdue in (True, False):
+        who = world.people["viewer"]
+        found = await world.ask("viewer", LATE, assignee=who, overdue=overdue)
+        assert all(node["overdue"] is overdue for node in found["nodes"])
+        ids[overdue] = [node["id"] for node in found["nodes"]]
+    assert ids == {True: [late["id"]], False: [done["id"], early["id"], never["id"]]}

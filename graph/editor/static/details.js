@@ -4,6 +4,8 @@ import { ask } from './api.js';
 import { columnOf, inWords, words } from './columns.js';
 import { DRAWN, drawingsOf } from './drawings.js';
 import { make } from './elements.js';
+import { Comments } from './comments.js';
+import { make, place } from './elements.js';
 
 const MOST = 50;
 const SOON = 800; // milliseconds that several changes are waited for
@@ -137,6 +139,7 @@ export class Details {
   #back = null;
   #number = 0;
   #timer;
+  comments = new Comments();
   onRevert = null;
   onNews = () => {};
   onDrawing = () => {};
@@ -158,6 +161,7 @@ export class Details {
     const heading = make('h2', { tabIndex: -1 }, 'Opening …');
     this.#element.replaceChildren(this.#head(heading));
     heading.focus();
+    this.comments.open(id);
     await this.#read();
   }
 
@@ -176,7 +180,9 @@ export class Details {
     if (!this.#id || (ids && !ids.includes(this.#id))) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      if (this.#id) this.#read();
+      if (!this.#id) return;
+      this.#read();
+      this.comments.read();
     }, SOON);
   }
 
@@ -200,6 +206,11 @@ export class Details {
     ] : [];
     this.#element.replaceChildren(this.#element.firstElementChild, ...parts);
     this.#element.scrollTop = place;
+    const scrolled = this.#element.scrollTop;
+    const { element } = this.comments; // which stays, with what is being written in it
+    const parts = row ? [this.#links(row), element, this.#tests(row), this.#history(row)] : [];
+    place(this.#element, [this.#element.firstElementChild, ...parts]);
+    this.#element.scrollTop = scrolled;
   }
 
   #head(heading) {

@@ -21,6 +21,7 @@ import { Undo } from './undo.js';
 const AROUND = `subscription ($id: UUID!, $after: String) {
   projectChanged(id: $id, after: $after, types: [PROPERTY, COLUMN, TRACE_LINK, TEST_EXECUTION,
       EXCALIDRAW_DIAGRAM, REACT_FLOW_DIAGRAM, DIAGRAM_ELEMENT_LINK]) {
+  projectChanged(id: $id, after: $after, types: [PROPERTY, COLUMN, TRACE_LINK, TEST_EXECUTION, COMMENT_THREAD, COMMENT]) {
     cursor kind entityType
   }
 }`;
@@ -193,6 +194,8 @@ class Work {
       this.#details.open(id, document.activeElement);
     };
     this.#showDrawings();
+    this.#details.comments.onNews = say;
+    this.#commands.onDetails = ({ id }) => this.#details.open(id, document.activeElement);
     this.#goToAddress();
     addEventListener('hashchange', () => this.#goToAddress());
     this.#undo.onChange = () => this.#commands.show();
@@ -225,6 +228,7 @@ class Work {
     this.#definitions.people().then((people) => {
       people.forEach(meet);
       this.#grid.people = people;
+      this.#details.comments.people = people;
       this.#grid.count(this.#live.requirements.keys());
     }, () => {});
     this.#traces = new Traces(id, head.project?.id);
@@ -247,6 +251,7 @@ class Work {
     if (entityType === 'TRACE_LINK') this.#traces.count(['links']);
     else if (entityType.includes('DIAGRAM')) [this.#details, this.#drawings].map((each) => each.changed());
     else if (entityType === 'TEST_EXECUTION') this.#traces.count(['tests']);
+    else if (entityType.startsWith('COMMENT')) this.#details.changed();
     else this.#definitions.again();
   }
 

@@ -5,8 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from db.pool import NOBODY, Database
+from sqlalchemy import and_, false, func
 
+from db.pool import NOBODY, Database
+from db.requirements.collaboration import Assignment
+
+OVERDUE = and_(
+    func.coalesce(Assignment.due_date < func.now(), false()), Assignment.completed_at.is_(None)
+)
+"""The condition of assignments that are not completed although their due date has passed."""
 DUE = """
 SELECT id, organization_id, assignee_id, due_date, key FROM ctx.due_assignments($1, $2, $3)
 """

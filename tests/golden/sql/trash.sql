@@ -302,6 +302,18 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
       AND comment_threads.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
     AND comment_threads.organization_id = ANY ($54::UUID[])
     AND (comment_threads.created_by = $57::UUID
+      AND comment_threads.organization_id = ANY ($54::UUID[])
+      AND (comment_threads.organization_id = ANY ($55::UUID[])
+        OR comment_threads.organization_id = ANY ($16::UUID[])
+        OR comment_threads.project_id = ANY ($16::UUID[])
+        OR comment_threads.document_id = ANY ($16::UUID[]))
+      AND (comment_threads.organization_id = ANY ($37::UUID[])
+        OR comment_threads.project_id = ANY ($37::UUID[])
+        OR comment_threads.document_id = ANY ($37::UUID[])
+        OR comment_threads.project_id IS NULL
+        AND comment_threads.organization_id = ANY ($26::UUID[])
+        OR $8::INTEGER > $56::INTEGER
+        AND comment_threads.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
       OR (comment_threads.organization_id = ANY ($55::UUID[])
         OR comment_threads.organization_id = ANY ($16::UUID[])
         OR comment_threads.project_id = ANY ($16::UUID[])
@@ -345,6 +357,18 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
       AND comments.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
     AND comments.organization_id = ANY ($54::UUID[])
     AND (comments.created_by = $57::UUID
+      AND comments.organization_id = ANY ($54::UUID[])
+      AND (comments.organization_id = ANY ($55::UUID[])
+        OR comments.organization_id = ANY ($16::UUID[])
+        OR comments.project_id = ANY ($16::UUID[])
+        OR comments.document_id = ANY ($16::UUID[]))
+      AND (comments.organization_id = ANY ($37::UUID[])
+        OR comments.project_id = ANY ($37::UUID[])
+        OR comments.document_id = ANY ($37::UUID[])
+        OR comments.project_id IS NULL
+        AND comments.organization_id = ANY ($26::UUID[])
+        OR $8::INTEGER > $63::INTEGER
+        AND comments.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
       OR (comments.organization_id = ANY ($55::UUID[])
         OR comments.organization_id = ANY ($16::UUID[])
         OR comments.project_id = ANY ($16::UUID[])
