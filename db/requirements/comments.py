@@ -96,8 +96,8 @@ class CommentThread(InOrganization, kw_only=True):
         check(
             "start_at",
             "range",
-            "(start_at IS NULL) = (end_at IS NULL) AND start_at >= 0 AND end_at > start_at",
-            "An anchor ends after it starts.",
+            "(start_at IS NULL) = (end_at IS NULL) AND start_at >= 0 AND end_at >= start_at",
+            "An anchor does not end before it starts.",
         ),
         Index(None, "entity_id", "created_at", "id"),
         Index(None, "document_id", "created_at", "id"),

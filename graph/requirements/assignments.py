@@ -9,6 +9,7 @@ import strawberry
 from strawberry import UNSET, Maybe
 
 from auth.accounts.notify import tell
+from auth.accounts.readers import readers
 from auth.policy.scopes import scopes_beneath
 from auth.session import Transaction
 from db.base import Entity
@@ -185,9 +186,13 @@ async def assignment_create(info: Info, input: Input[AssignmentCreateInput]) -> 
             to_create=db.Assignment,
         )
         transaction.add(assignment)
+        assignee: UUID | None = assignment.assignee_id
+        database = info.context.session.database
+        if assignee not in await readers(database, [assignment.assignee_id], type(entity), entity):
+            assignee = None  # who cannot see the object is not told of it
         tell(
             transaction,
-            assignment.assignee_id,
+            assignee,
             NotificationType.ASSIGNMENT,
             "assigned",
             ASKED[assignment.role].format(NOUNS[type(entity)]),

@@ -73,7 +73,7 @@ def create_threads() -> None:
             name=op.f("ck_comment_threads_quote_anchor"),
         ),
         sa.CheckConstraint(
-            "(start_at IS NULL) = (end_at IS NULL) AND start_at >= 0 AND end_at > start_at",
+            "(start_at IS NULL) = (end_at IS NULL) AND start_at >= 0 AND end_at >= start_at",
             name=op.f("ck_comment_threads_start_at_range"),
         ),
         *lists(table, "entity_id"),

@@ -97,7 +97,17 @@ async def test_who_is_assigned_a_requirement_is_told(world):
 
 async def test_what_somebody_may_not_see_is_not_told_by_their_notification(world):
     await assign(world, "member")
-    [told] = (await mine(world, "member"))["notifications"]["nodes"]
+    assert (await mine(world, "member"))["notifications"]["nodes"] == []
+
+
+async def test_a_notification_names_nothing_that_its_reader_can_no_longer_see(world):
+    await assign(world, "project_viewer")
+    await world.superuser.execute(
+        "UPDATE project_members SET deleted_at = now() WHERE user_id = $1",
+        world.people["project_viewer"],
+    )
+    world.database.access_changed()
+    [told] = (await mine(world, "project_viewer"))["notifications"]["nodes"]
     assert told["entity"] is None
     assert told["project"] is None
     assert world.name not in told["title"]

@@ -48,8 +48,7 @@ MEANT = {
 FIXED: dict[str, dict[str, Any]] = {
     "baseline_items": {"version": 1, "entity_type": "TestCase"},
     "change_set_items": {"entity_type": "Requirement", "action": "update"},
-    "comment_threads": {"entity_type": "Requirement", "field": "name"},
-    "comments": {"mentions": "[]"},
+    "comment_threads": {"entity_type": "Requirement"},
 }
 """Values that depend on each other, or that the API interprets."""
 

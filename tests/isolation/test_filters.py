@@ -30,7 +30,7 @@ OPERATORS = {
 }
 """The operators that find a row by its own value, of the filters whose values are canaries."""
 
-FOUND_BY_ID = {"assignments"}
+FOUND_BY_ID = {"assignments", "commentThreads"}
 """Lists of which no filter compares a text or a number of the rows."""
 
 PLACES = [

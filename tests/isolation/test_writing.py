@@ -219,7 +219,8 @@ def codes(person: str, slot: Slot) -> set[str]:
     """Return the expected codes: a member changes nothing; a neighbour is found in its document."""
     neighbour = {"INVALID"} if slot[-1] in ("after", "before") else set()
     is_root = slot[-1] == "id" and len(slot) < 3
-    forbidden = {"FORBIDDEN"} if person == "member" and not is_root else set()
+    others = slot[-1] == "mentions"  # of a comment of somebody else
+    forbidden = {"FORBIDDEN"} if (person == "member" and not is_root) or others else set()
     return {"NOT_FOUND"} | neighbour | forbidden
 
 

@@ -180,7 +180,7 @@ async def test_nobody_is_mentioned_who_cannot_read_the_object(world, person):
     mentions = [world.people["editor"], id]
     about = {"entityId": world.requirement, "body": "Look.", "mentions": mentions}
     problem = await refused(world.ask("viewer", START, input=about))
-    assert problem == ("INVALID", ["input", "mentions", 1])
+    assert problem == ("NOT_FOUND", ["input", "mentions", 1])
     assert await told(world, "editor") == []
     listed = (await world.ask("viewer", LIST, id=world.requirement))["commentThreads"]
     assert listed["totalCount"] == 0
@@ -198,7 +198,7 @@ async def test_a_changed_comment_tells_only_those_whom_it_mentions_anew(world):
     problem = await refused(
         world.ask("viewer", EDIT, id=comment["id"], version=2, input={"mentions": mentions})
     )
-    assert problem == ("INVALID", ["input", "mentions", 0])
+    assert problem == ("NOT_FOUND", ["input", "mentions", 0])
 
 
 async def test_a_reply_is_told_to_who_takes_part_and_to_the_assignee(world):

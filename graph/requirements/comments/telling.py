@@ -31,9 +31,8 @@ RESOLVED = "Your thread was resolved."
 async def require_readers(
     database: Database, thread: CommentThread, mentions: Sequence[UUID]
 ) -> list[UUID]:
-    """Return the mentioned people, each once. Raises INVALID for one who cannot read the thread.
-
-    The answer is the same for somebody who does not exist.
+    """Return the mentioned people, each once. Raises NOT_FOUND for one who cannot read the
+    thread; the answer is the same for somebody who does not exist. INVALID for too many.
     """
     if len(mentions) > MAX_MENTIONS:
         raise Problem("INVALID", f"At most {MAX_MENTIONS} mentions.", field=["mentions"])
@@ -41,7 +40,7 @@ async def require_readers(
     for place, id in enumerate(mentions):
         if id not in may_read:
             message = "The user is no member of the organization who can read the object."
-            raise Problem("INVALID", message, field=["mentions", place])
+            raise Problem("NOT_FOUND", message, field=["mentions", place])
     return list(dict.fromkeys(mentions))
 
 

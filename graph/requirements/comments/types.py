@@ -113,6 +113,14 @@ class CommentThread(Authored, Node):
         return row  # type: ignore[return-value]
 
 
+def _as_id(stored: Any) -> UUID | None:
+    """Return a stored ID; None for what has another form."""
+    try:
+        return UUID(stored)
+    except (TypeError, ValueError, AttributeError):
+        return None
+
+
 @strawberry.type(description="A comment in a thread.")
 class Comment(Authored, Node):
     model = db.Comment
@@ -135,7 +143,8 @@ class Comment(Authored, Node):
 
     @computed("mentions", text="The users whom the comment mentions.", metadata={"largest_page": 5})
     async def mentions(root: strawberry.Parent[Any], info: Info) -> list[Profile]:  # noqa: N805
-        found = (info.context.one(ProfileRow, UUID(id)) for id in root.mentions)
+        ids = filter(None, map(_as_id, root.mentions))
+        found = (info.context.one(ProfileRow, id) for id in ids)
         people = await asyncio.gather(*found)
         return [person for person in people if person is not None]  # type: ignore[misc]
 
