@@ -38,8 +38,8 @@ from db.requirements.requirements import (
     RequirementPriority,
     RequirementStatus,
 )
-from graph.demo.drawings import add_drawings
 from graph.demo.comments import add_comments
+from graph.demo.drawings import add_drawings
 from graph.demo.files import add_files
 from graph.demo.tests import add_tests
 from graph.demo.webhooks import add_webhook

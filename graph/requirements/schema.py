@@ -38,12 +38,11 @@ from graph.requirements import (
 from graph.requirements.change_sets import impact as change_set_impact  # noqa: F401 (it extends types)
 from graph.requirements.change_sets import mutations as change_set_mutations
 from graph.requirements.change_sets import types as change_sets
-from graph.requirements.copying import mutations as copying
-from graph.requirements.diagrams import changes as diagram_changes
-from graph.requirements.diagrams import drawings, element_links, flows
 from graph.requirements.comments import mutations as comment_mutations
 from graph.requirements.comments import types as comments
 from graph.requirements.copying import mutations as copying
+from graph.requirements.diagrams import changes as diagram_changes
+from graph.requirements.diagrams import drawings, element_links, flows
 from graph.requirements.enhancement import types as enhancement
 from graph.requirements.quality import settings as quality_settings
 from graph.requirements.quality import types as quality_types  # noqa: F401 (it extends types)

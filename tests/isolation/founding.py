@@ -185,8 +185,6 @@ class Founder:
             values[held[0].replace("_id", "") + "_role"] = "viewer"
         if table.name == "diagram_element_links":
             values["diagram_id" if zone == "private" else "flow_id"] = None
-        if table.name == "comment_threads" and not values["entity_id"]:
-            values["entity_id"] = values["organization_id"]  # an object of the organization
         if table.name == "files":
             values |= self._owner_of_file(tenant, zone, values)
         person = "owner" if "user_id" in table.columns and tenant == "ours" else None
@@ -230,6 +228,8 @@ class Founder:
         for column, target in MEANT.get(table.name, {}).items():
             row = self._stands_above(target, tenant, zone)
             values[column] = row.id if row else None
+        if table.name == "comment_threads" and not values["entity_id"]:
+            values["entity_id"] = values["organization_id"]  # an object of the organization
         return values
 
     def _stands_above(self, table: str, tenant: str, zone: str) -> Any:

@@ -9,8 +9,8 @@ from db.core.projects import Project
 from db.requirements.baselines import Baseline
 from db.requirements.change_sets import ChangeSet, ChangeSetItem
 from db.requirements.collaboration import Assignment, TraceLink
-from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
 from db.requirements.comments import Comment, CommentThread
+from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, ReactFlowDiagram
 from db.requirements.documents import Block, Document
 from db.requirements.external import ExternalDocument
 from db.requirements.files import File

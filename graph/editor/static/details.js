@@ -3,7 +3,6 @@
 import { ask } from './api.js';
 import { columnOf, inWords, words } from './columns.js';
 import { DRAWN, drawingsOf } from './drawings.js';
-import { make } from './elements.js';
 import { Comments } from './comments.js';
 import { make, place } from './elements.js';
 
@@ -197,18 +196,14 @@ export class Details {
     if (number !== this.#number) return;
     const heading = this.#element.querySelector('h2');
     heading.textContent = row ? named(row) : (failure?.message ?? 'There is no such requirement.');
-    const place = this.#element.scrollTop;
+    const scrolled = this.#element.scrollTop;
     const parts = row ? [
       this.#links(row),
+      this.comments.element, // which stays, with what is being written in it
       this.#tests(row),
       drawingsOf(row, (id) => this.onDrawing(id)),
       this.#history(row),
     ] : [];
-    this.#element.replaceChildren(this.#element.firstElementChild, ...parts);
-    this.#element.scrollTop = place;
-    const scrolled = this.#element.scrollTop;
-    const { element } = this.comments; // which stays, with what is being written in it
-    const parts = row ? [this.#links(row), element, this.#tests(row), this.#history(row)] : [];
     place(this.#element, [this.#element.firstElementChild, ...parts]);
     this.#element.scrollTop = scrolled;
   }

@@ -20,8 +20,7 @@ import { Undo } from './undo.js';
 /** What happens in the project that the columns, the counts and the details of this page show. */
 const AROUND = `subscription ($id: UUID!, $after: String) {
   projectChanged(id: $id, after: $after, types: [PROPERTY, COLUMN, TRACE_LINK, TEST_EXECUTION,
-      EXCALIDRAW_DIAGRAM, REACT_FLOW_DIAGRAM, DIAGRAM_ELEMENT_LINK]) {
-  projectChanged(id: $id, after: $after, types: [PROPERTY, COLUMN, TRACE_LINK, TEST_EXECUTION, COMMENT_THREAD, COMMENT]) {
+      EXCALIDRAW_DIAGRAM, REACT_FLOW_DIAGRAM, DIAGRAM_ELEMENT_LINK, COMMENT_THREAD, COMMENT]) {
     cursor kind entityType
   }
 }`;
@@ -195,7 +194,6 @@ class Work {
     };
     this.#showDrawings();
     this.#details.comments.onNews = say;
-    this.#commands.onDetails = ({ id }) => this.#details.open(id, document.activeElement);
     this.#goToAddress();
     addEventListener('hashchange', () => this.#goToAddress());
     this.#undo.onChange = () => this.#commands.show();

@@ -31,8 +31,9 @@ RESOLVED = "Your thread was resolved."
 async def require_readers(
     database: Database, thread: CommentThread, mentions: Sequence[UUID]
 ) -> list[UUID]:
-    """Return the mentioned people, each once. Raises NOT_FOUND for one who cannot read the
-    thread; the answer is the same for somebody who does not exist. INVALID for too many.
+    """Return the mentioned people, each once. Raises INVALID for too many.
+
+    Raises NOT_FOUND for one who cannot read the thread, and for one who does not exist.
     """
     if len(mentions) > MAX_MENTIONS:
         raise Problem("INVALID", f"At most {MAX_MENTIONS} mentions.", field=["mentions"])

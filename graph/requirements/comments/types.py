@@ -25,6 +25,8 @@ from graph.requirements.baselines import Baseline
 from graph.requirements.blocks import Block
 from graph.requirements.change_sets.types import ChangeSet
 from graph.requirements.comments.anchors import TextAnchor
+from graph.requirements.diagrams.drawings import ExcalidrawDiagram
+from graph.requirements.diagrams.flows import ReactFlowDiagram
 from graph.requirements.documents import Document
 from graph.requirements.executions import TestExecution
 from graph.requirements.external_documents import ExternalDocument
@@ -59,6 +61,8 @@ COMMENTABLE_TYPES: tuple[type[Node], ...] = (
     TraceLink,
     Baseline,
     ChangeSet,
+    ExcalidrawDiagram,
+    ReactFlowDiagram,
     Property,
     File,
     ExternalDocument,

@@ -139,11 +139,11 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   FROM change_set_items
   WHERE change_set_items.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT comment_threads.id AS id, $34::INTEGER AS place
+  SELECT comment_threads.id AS id, $37::INTEGER AS place
   FROM comment_threads
   WHERE comment_threads.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT comments.id AS id, $35::INTEGER AS place
+  SELECT comments.id AS id, $38::INTEGER AS place
   FROM comments
   WHERE comments.id = ANY ($2::UUID[])) AS anon_1;
 
