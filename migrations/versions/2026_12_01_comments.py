@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from migrations.columns import LOCK_TIMEOUT, TIME, drop, history, identifier
 
 revision = "2026_12_01_comments"
-down_revision = "2026_12_01_diagram_indexes"
+down_revision = "2026_12_01_erasure"
 
 TABLES = ("comment_threads", "comments")
 OWN_TENANT = "organization_id = ANY ((SELECT ctx.organizations())::uuid[])"
