@@ -35,8 +35,11 @@ from db.requirements import (
     numbering,
     properties,
     requirements,
+    reviews,
+    signatures,
     summaries,
     testing,
+    workflows,
 )
 
 METADATA = Base.metadata

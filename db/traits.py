@@ -41,6 +41,9 @@ class ResourceType(StrEnum):
     WEBHOOK = "webhook"
     CHANGE_SET = "change_set"
     COMMENT = "comment"
+    WORKFLOW = "workflow"
+    REVIEW = "review"
+    SIGNATURE = "signature"
 
 
 class Trash(Enum):

@@ -17,6 +17,7 @@ from graph.requirements import reminders
 from graph.requirements.enhancement import job as enhancement
 from graph.requirements.exchange import jobs as exchange
 from graph.requirements.quality import job as quality
+from graph.requirements.reviews import reminders as review_reminders
 
 if TYPE_CHECKING:
     from graph.tracing import Tracing
@@ -25,6 +26,7 @@ KINDS = (
     *upkeep.KINDS,
     *incoming.KINDS,
     *reminders.KINDS,
+    *review_reminders.KINDS,
     *quality.KINDS,
     *credits.KINDS,
     *enhancement.KINDS,

@@ -37,6 +37,8 @@ class Sample:
     """A statement that makes room for the new row; $1 is the person `newcomer`."""
     is_replaced: bool = False
     """True when a new row takes the place of this one, which is deleted before."""
+    for_browsers: frozenset[str] = frozenset()
+    """The actions that need a signed-in browser, and that its own tests try for every role."""
     around: str = ""
     """A statement that prepares the rows around the row; $1 is its ID."""
 

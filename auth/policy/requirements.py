@@ -14,7 +14,10 @@ from db.requirements.files import File
 from db.requirements.numbering import NumberingRule
 from db.requirements.properties import Column, Property
 from db.requirements.requirements import Requirement
+from db.requirements.reviews import Review, Reviewer, ReviewItem, ReviewVerdict
+from db.requirements.signatures import Signature
 from db.requirements.testing import TestCase, TestExecution, TestMatrixView
+from db.requirements.workflows import Workflow
 
 ANYONE, BILLING, MEMBER, GUEST, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
 
@@ -45,5 +48,11 @@ RULES: dict[type[Entity], Rule] = {
                               unplaced=MEMBER, inside=True),
     Comment:             Rule(VIEWER, VIEWER, NOBODY, ADMIN, "created_by", ("update", "delete"),
                               unplaced=MEMBER, inside=True),
+    Workflow:            Rule(VIEWER, ADMIN,  ADMIN,  ADMIN, inside=True),
+    Review:              Rule(VIEWER, EDITOR, EDITOR, NOBODY, inside=True),
+    ReviewItem:          Rule(VIEWER, EDITOR, NOBODY, EDITOR, inside=True),
+    Reviewer:            Rule(VIEWER, EDITOR, NOBODY, EDITOR, inside=True),
+    ReviewVerdict:       Rule(VIEWER, VIEWER, VIEWER, NOBODY, inside=True),
+    Signature:           Rule(VIEWER, VIEWER, NOBODY, NOBODY, inside=True),
 }
 # fmt: on

@@ -88,7 +88,7 @@ async def drafted(
     """
     if taken := [file for file in (target, manifest_of(target)) if file.exists()]:
         raise Problem("ALREADY_EXISTS", f"{taken[0]} already exists.")
-    with _beside(target) as lines, _beside(target) as described:
+    with beside(target) as lines, beside(target) as described:
         async with reading(connection):
             span = await connection.fetchrow(SPAN, chain.id, from_time, to_time)
             if span is None or span["first"] is None:
@@ -96,7 +96,7 @@ async def drafted(
             first, last = span["first"], span["last"]
             previous = head = await hash_at(connection, chain, first - 1)
             digest = sha256()
-            with _lasting(lines) as file:
+            with lasting(lines) as file:
                 async for link in proven(connection, chain, after=first - 1, until=last):
                     line = link.line + b"\n"
                     file.write(line)
@@ -116,13 +116,13 @@ async def drafted(
             sha256=digest.digest(),
             exported_at=datetime.now(UTC),
         )
-        with _lasting(described) as file:
+        with lasting(described) as file:
             file.write(manifest.model_dump_json(indent=2).encode() + b"\n")
         yield Draft(manifest, lines, described, target)
 
 
 @contextmanager
-def _beside(target: Path) -> Iterator[Path]:
+def beside(target: Path) -> Iterator[Path]:
     """Yield a new file in the same folder, for its owner alone; remove it unless it was renamed."""
     try:
         descriptor, name = mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -136,7 +136,7 @@ def _beside(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _lasting(path: Path) -> Iterator[BinaryIO]:
+def lasting(path: Path) -> Iterator[BinaryIO]:
     """Yield the file to write; sync it to disk before it is given its name."""
     with path.open("wb") as file:
         yield file

@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 
@@ -66,6 +67,21 @@ def export(
     from graph.commands import evidence
 
     typer.echo(evidence.export(_settings(), organization, from_, to, output))
+
+
+@app.command("evidence")
+def evidence_of_signatures(
+    organization: Annotated[str, typer.Argument(help="The slug or ID of the organization.")],
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    review: Annotated[
+        UUID | None, typer.Option(help="The ID of a review: only it and its verdicts.")
+    ] = None,
+    baseline: Annotated[UUID | None, typer.Option(help="The ID of a baseline: only it.")] = None,
+) -> None:
+    """Export signatures with what they sign to one file that can be verified without a database."""
+    from graph.commands import signatures
+
+    typer.echo(signatures.export(_settings(), organization, review, baseline, file))
 
 
 def _settings() -> "Settings":

@@ -5,10 +5,11 @@ append: the event of an export, and checkpoints.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -54,7 +55,7 @@ def verify(settings: Settings, organization: str | None, checkpoints: Path | Non
 
     async def work(at: Logins) -> list[verification.Verdict]:
         async with connected(at, OWNER) as connection:
-            chain = await _chain(connection, organization) if organization else None
+            chain = await chain_of(connection, organization) if organization else None
             verdicts = [one async for one in verification.verify(connection, chain, witnesses)]
             with suppress(asyncpg.ReadOnlySQLTransactionError):
                 await record(connection, _verified(chain, verdicts), Origin(source="cli"))
@@ -81,7 +82,7 @@ def checkpoint(settings: Settings) -> list[str]:
     """
 
     async def work(at: Logins) -> list[Checkpoint]:
-        async with _writing(at) as connection:
+        async with writing(at) as connection:
             await seal_everything(connection)
             return await make_checkpoints(connection)
 
@@ -103,9 +104,9 @@ def export(
     """
 
     async def work(at: Logins) -> Manifest:
-        async with _writing(at) as connection:
+        async with writing(at) as connection:
             await seal_everything(connection)
-            id = await _chain(connection, organization)
+            id = await chain_of(connection, organization)
             chain = await verification.named(connection, id)
             span = (_utc(from_time), _utc(to_time))
             async with drafted(connection, chain, *span, output, VERSION) as draft:
@@ -120,7 +121,7 @@ def export(
 
 
 @asynccontextmanager
-async def _writing(at: Logins) -> AsyncIterator[asyncpg.Connection]:
+async def writing(at: Logins) -> AsyncIterator[asyncpg.Connection]:
     """Yield a connection that can write. Raises UnreachableError; INVALID on a replica."""
     try:
         async with connected(at, OWNER) as connection:
@@ -133,7 +134,7 @@ async def _writing(at: Logins) -> AsyncIterator[asyncpg.Connection]:
         ) from error
 
 
-async def _chain(connection: asyncpg.Connection, organization: str) -> UUID:
+async def chain_of(connection: asyncpg.Connection, organization: str) -> UUID:
     """Return the ID of the organization with this slug or ID, also of a deleted one."""
     try:
         id = UUID(organization)
@@ -148,17 +149,23 @@ async def _chain(connection: asyncpg.Connection, organization: str) -> UUID:
 
 
 def _exported(manifest: Manifest, output: Path) -> Event:
-    outside = manifest.organization_id == NO_ORGANIZATION
     facts = manifest.model_dump(
         mode="json", exclude={"organization_id", "organization"}, exclude_none=True
     )
+    return export_event(
+        manifest.organization_id, "The record of changes was exported.", facts, output
+    )
+
+
+def export_event(id: UUID, description: str, facts: Mapping[str, Any], output: Path) -> Event:
+    """Return the event of an export of the chain of an organization."""
     return Event(
         entity_type="Organization",
-        entity_id=manifest.organization_id,
-        organization_id=None if outside else manifest.organization_id,
+        entity_id=id,
+        organization_id=None if id == NO_ORGANIZATION else id,
         action="export",
         type=AuditEventType.EXPORT,
-        description="The record of changes was exported.",
+        description=description,
         resource=ResourceType.ORGANIZATION,
         control="CC6.7",
         severity=AuditSeverity.MEDIUM,

@@ -41,6 +41,7 @@ from db.requirements.requirements import (
 from graph.demo.comments import add_comments
 from graph.demo.drawings import add_drawings
 from graph.demo.files import add_files
+from graph.demo.reviews import add_review
 from graph.demo.tests import add_tests
 from graph.demo.webhooks import add_webhook
 from graph.kit.storage import Storage
@@ -61,6 +62,10 @@ MEMBERS = {
     "viewer": UserRoleType.VIEWER,
 }
 """The roles in the demonstration's organization; `outsider` is the owner of another one."""
+
+
+REVIEWERS = ("owner", "editor", "viewer")
+"""The people whose verdicts a review waits for."""
 
 
 class Account(NamedTuple):
@@ -150,6 +155,7 @@ async def _fill(database: Database) -> None:
             await _project(transaction, organization.id, member_id, project, defined)
         await _assign(transaction, organization.id, people["editor"].id)
         await _share(transaction, organization.id, people["editor"].id)
+        await _review(transaction, organization.id, [people[name].id for name in REVIEWERS])
 
 
 async def _assign(transaction: Transaction, organization_id: UUID, person: UUID | None) -> None:
@@ -171,6 +177,17 @@ async def _assign(transaction: Transaction, organization_id: UUID, person: UUID 
             due_date=transaction.now + timedelta(hours=20),
         )
     )
+
+
+async def _review(
+    transaction: Transaction, organization_id: UUID, people: list[UUID | None]
+) -> None:
+    """Have people review requirements of the first project, which has a workflow."""
+    (project,) = await transaction.find_all(
+        Project, Project.organization_id == organization_id, limit=1, lock=False
+    )
+    reviewers = [person for person in people if person is not None]
+    await add_review(transaction, organization_id, project.id, reviewers)
 
 
 async def _share(transaction: Transaction, organization_id: UUID, person: UUID | None) -> None:

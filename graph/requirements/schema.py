@@ -46,6 +46,10 @@ from graph.requirements.diagrams import drawings, element_links, flows
 from graph.requirements.enhancement import types as enhancement
 from graph.requirements.quality import settings as quality_settings
 from graph.requirements.quality import types as quality_types  # noqa: F401 (it extends types)
+from graph.requirements.reviews import mutations as review_mutations
+from graph.requirements.reviews import types as reviews
+from graph.requirements.signatures import types as signatures
+from graph.requirements.workflows import types as workflows
 
 NODES = (
     documents.Document,
@@ -69,6 +73,12 @@ NODES = (
     change_sets.ChangeSetItem,
     comments.CommentThread,
     comments.Comment,
+    workflows.Workflow,
+    reviews.Review,
+    reviews.ReviewItem,
+    reviews.Reviewer,
+    reviews.ReviewVerdict,
+    signatures.Signature,
 )
 
 
@@ -94,6 +104,9 @@ class Query(
     element_links.Query,
     change_sets.Query,
     comments.Query,
+    workflows.Query,
+    reviews.Query,
+    signatures.Query,
 ):
     pass
 
@@ -126,6 +139,9 @@ class Mutation(
     change_set_mutations.Mutation,
     copying.Mutation,
     comment_mutations.Mutation,
+    workflows.Mutation,
+    review_mutations.Mutation,
+    signatures.Mutation,
 ):
     pass
 

@@ -41,6 +41,9 @@ MEANT = {
     "change_set_items": {"entity_id": "requirements"},
     "comment_threads": {"entity_id": "requirements"},
     "comments": {},  # they name a thread, which is created with these
+    "review_items": {"entity_id": "requirements"},
+    "review_verdicts": {"item_id": "review_items"},
+    "signatures": {"entity_id": "requirements"},
     "audit_logs": {"project_id": "projects", "document_id": "documents"},
 }
 """Columns that name a row without a foreign key, and the table it is in."""
@@ -49,6 +52,9 @@ FIXED: dict[str, dict[str, Any]] = {
     "baseline_items": {"version": 1, "entity_type": "TestCase"},
     "change_set_items": {"entity_type": "Requirement", "action": "update"},
     "comment_threads": {"entity_type": "Requirement"},
+    "review_items": {"entity_type": "Requirement"},
+    "reviewers": {"role": None},
+    "signatures": {"entity_type": "Requirement"},
 }
 """Values that depend on each other, or that the API interprets."""
 

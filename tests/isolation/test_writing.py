@@ -46,6 +46,10 @@ NAMED = {
     "itemIds": "change_set_items",
     "threadId": "comment_threads",
     "mentions": "profiles",
+    "entityIds": "requirements",
+    "addEntityIds": "requirements",
+    "removeItemIds": "review_items",
+    "removeReviewerIds": "reviewers",
 }
 """The table of the IDs in an argument of this name; others take the mutation's own type."""
 
@@ -56,6 +60,9 @@ ANY_TYPE = {
     ("purge", ("ids",)): "requirements",
     **{(name, ("id",)): "jobs" for name in ("jobExtend", "jobComplete", "jobFail")},
     ("changeSetEdit", ("id",)): "change_sets",
+    ("reviewEdit", ("id",)): "reviews",
+    ("reviewVerdictsSubmit", ("id",)): "reviews",
+    ("reviewVerdictsSubmit", ("verdicts", "itemId")): "review_items",
 }
 """The table to use for IDs of any type, which has rows in every place, and of rows that the answer
 does not show."""

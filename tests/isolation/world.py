@@ -115,6 +115,8 @@ WIDE = {"external_documents", "properties", "files", "comment_threads", "comment
 
 OF_THE_ORGANIZATION = {"project_members", "assignments", "change_sets", "change_set_items"}
 OF_THE_ORGANIZATION |= {"comment_threads", "comments"}
+OF_THE_ORGANIZATION |= {"workflows", "reviews", "review_items", "reviewers", "review_verdicts"}
+OF_THE_ORGANIZATION |= {"signatures"}
 """Tables beneath a project that are not its content: no public project shows them to strangers."""
 
 

@@ -1,5 +1,6 @@
 """Samples of the entities of requirements management."""
 
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -17,7 +18,10 @@ from db.requirements.files import File
 from db.requirements.numbering import NumberingRule
 from db.requirements.properties import Column, Property
 from db.requirements.requirements import Requirement
+from db.requirements.reviews import Review, Reviewer, ReviewItem, ReviewVerdict
+from db.requirements.signatures import Signature
 from db.requirements.testing import TestCase, TestExecution, TestMatrixView
+from db.requirements.workflows import Workflow
 from tests.core.samples import named
 from tests.samples import Sample
 
@@ -251,5 +255,76 @@ SAMPLES: dict[type[Entity], Sample] = {
             house, thread_id=house.rows[CommentThread].id, body="Is 40 m enough?"
         ),
         changes={"body": "Changed"},
+    ),
+    Workflow: Sample(
+        parent=Project,
+        new=lambda house, _: {"projectId": house.project},
+        row=in_project,
+        changes={"minApprovals": 2},
+        is_replaced=True,  # a project has one
+        around="DELETE FROM workflows WHERE id <> $1",
+    ),
+    Review: Sample(
+        parent=Project,
+        new=lambda house, _: {
+            "projectId": house.project,
+            "name": "New",
+            "entityIds": [house.requirement],
+            "reviewers": [{"userId": house.people["colleague"]}],
+        },
+        row=lambda house: in_project(house, name="Release 2", created_by=None),
+        mutations={"delete": None, "restore": None},  # it is closed or cancelled
+    ),
+    ReviewItem: Sample(
+        parent=Review,
+        new=None,
+        row=lambda house: in_project(
+            house,
+            review_id=house.rows[Review].id,
+            entity_type="Requirement",
+            entity_id=house.requirement,
+            entity_version=1,
+            pin="1",
+        ),
+        mutations={"create": None, "update": None, "delete": None, "restore": None},
+    ),
+    Reviewer: Sample(
+        parent=Review,
+        new=None,
+        row=lambda house: in_project(
+            house, review_id=house.rows[Review].id, reviewer_id=house.people["colleague"]
+        ),
+        mutations={"create": None, "update": None, "delete": None, "restore": None},
+    ),
+    ReviewVerdict: Sample(
+        parent=ReviewItem,
+        new=None,
+        row=lambda house: in_project(
+            house,
+            review_id=house.rows[Review].id,
+            item_id=house.rows[ReviewItem].id,
+            reviewer_id=house.people["colleague"],
+        ),
+        mutations={"create": None, "update": None, "delete": None, "restore": None},
+    ),
+    Signature: Sample(
+        parent=Requirement,
+        new=lambda house, _: {"entityId": house.requirement, "meaning": "REVIEW"},
+        row=lambda house: in_project(
+            house,
+            entity_type="Requirement",
+            entity_id=house.requirement,
+            signer_id=house.people["colleague"],
+            signer_name="Colleague",
+            signer_email="colleague@test.example",
+            signed_at=datetime(2026, 1, 1, tzinfo=UTC),
+            authenticated_at=datetime(2026, 1, 1, tzinfo=UTC),
+            content="{}",
+            content_hash=sha256(b"{}").digest(),
+            chain_seq=0,
+            chain_hash=sha256().digest(),
+        ),
+        mutations={"update": None, "delete": None, "restore": None},
+        for_browsers=frozenset({"create"}),
     ),
 }

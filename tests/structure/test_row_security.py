@@ -14,6 +14,7 @@ from db.gin import VERBS, indexed_columns
 from db.row_security import ALLOWED, findings, lint, lint_login
 from db.tables import METADATA
 from tests import contexts
+from tests.structure.review_rows import REVIEW_ROWS
 
 HOLES = {
     "CREATE TABLE hole (id uuid PRIMARY KEY)": "row level security is not enabled and forced",
@@ -103,6 +104,7 @@ ROWS = {
     "comment_threads": "(id, organization_id, project_id, entity_type, entity_id)"
     " VALUES ($1, $1, $1, 'Requirement', $1)",
     "comments": "(id, organization_id, project_id, thread_id, body) VALUES ($1, $1, $1, $1, 'Hi')",
+    **REVIEW_ROWS,
     "numbering_rules": "(id, organization_id, project_id, prefix) VALUES ($1, $1, $1, 'SYS-')",
     "files": "(id, organization_id, project_id, document_id, name, media_type, size)"
     " VALUES ($1, $1, $1, $1, 'Plan', 'text/plain', 1)",
@@ -120,6 +122,7 @@ KEYS = {
 }
 """The column that identifies the row of a table, where it is not `id`."""
 ADDED_ONLY = ("audit_logs", "audit_personal_data", "usage_logs", "baseline_items")
+ADDED_ONLY += ("signatures",)
 WRITTEN = [table for table in ROWS if table not in ("audit_seals", "usage_counters")]
 SCOPED = [table for table in WRITTEN if " organization_id" in ROWS[table]]
 """The tables with a tenant's id beside their own."""
@@ -243,7 +246,7 @@ async def test_nothing_can_be_removed(tenants, table):
 async def test_a_public_project_shows_its_contents_and_no_more(tenants, table):
     await tenants.enter(user=tenants.ours, projects=[tenants.theirs])
     inside = {"project_members", "user_roles", "notifications", "assignments"}
-    inside |= {"change_sets", "change_set_items", "comment_threads", "comments"}
+    inside |= {"change_sets", "change_set_items", "comment_threads", "comments", *REVIEW_ROWS}
     is_shown = table in PUBLIC and table not in inside
     assert await tenants.sees(table, tenants.theirs) == is_shown
 

@@ -24,6 +24,9 @@ from db.values import same_json
 RENUMBERED = "renumbered"
 """The detail of a recorded change that only made room for a row that was moved beside this one."""
 
+EXCEPTION = "exception"
+"""The detail of a recorded change that a rule of the product allows only by an exception."""
+
 
 @dataclass(frozen=True)
 class Remarks:
@@ -39,6 +42,8 @@ class Remarks:
     """Notifications of the gateway, which need no right of the viewer."""
     unprompted: set[UUID] = field(default_factory=set)
     """Notifications without an author, such as reminders, which do not count as requests."""
+    exceptions: dict[UUID, str] = field(default_factory=dict)
+    """Rows whose write a rule of the product refuses, but for an exception, which is named."""
 
 
 class Writer(Protocol):
@@ -71,12 +76,13 @@ def _created(row: Entity, writer: Writer) -> PendingWrite:
     event = record(viewer, writer.origin, "create", row, {}, _present(row), version=1)
     if unprompted:
         event["actor_id"] = None
+    _remark_exception(row, event, writer)
     return PendingWrite(row, event, is_new=True)
 
 
 def _changed(row: Entity, writer: Writer) -> PendingWrite | None:
     viewer = writer.viewer
-    old, new = _differences(row)
+    old, new = differences(row)
     if not new:
         return None
     action = "update"
@@ -97,7 +103,13 @@ def _changed(row: Entity, writer: Writer) -> PendingWrite | None:
         event["details"]["forced"] = True
     if action == "update" and row.id in writer.remarks.reverted:
         event["details"]["reverted_to"] = writer.remarks.reverted[row.id]
+    _remark_exception(row, event, writer)
     return PendingWrite(row, event, is_new=False)
+
+
+def _remark_exception(row: Entity, event: dict[str, Any], writer: Writer) -> None:
+    if exception := writer.remarks.exceptions.pop(row.id, None):
+        event["details"][EXCEPTION] = exception
 
 
 def _present(row: Entity) -> dict[str, Any]:
@@ -106,7 +118,7 @@ def _present(row: Entity) -> dict[str, Any]:
     return {k: v for k, v in values.items() if k not in BOOKKEEPING and v not in (None, [], {})}
 
 
-def _differences(row: Entity) -> tuple[dict[str, Any], dict[str, Any]]:
+def differences(row: Entity) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return old and new values of the columns that differ from the stored ones."""
     state = state_of(row)
     old, new = {}, {}

@@ -38,6 +38,7 @@ from auth.session.write.flush import (
     send,
     settle,
 )
+from auth.session.write.guards import refusals
 from auth.session.write.lookup import LockingReader, require_own
 from auth.session.write.plan_limits import (
     COUNT_REQUESTS,
@@ -79,6 +80,8 @@ class Transaction(LockingReader):
         """Organizations with writes of this transaction that are not yet counted as a request."""
         self._counted: set[UUID] = set()
         self._writes = self._abandoned = self.changes_access = False
+        self.purpose: str | None = None
+        """The purpose of the writes, which a rule of a product can make an exception for."""
 
     @classmethod
     @asynccontextmanager
@@ -182,6 +185,8 @@ class Transaction(LockingReader):
         rows = self._work.pending()
         if not rows:
             return
+        for problem in (await refusals(self, rows)).values():
+            raise problem
         if writes := list(checked(rows, self)):
             settle(self._work, writes, await self.send(writes, last=last))
         self._work.settle_unchanged()
@@ -195,7 +200,12 @@ class Transaction(LockingReader):
 
     async def send_each(self, rows: Sequence[Entity]) -> dict[UUID, Problem]:
         """Send these new or changed rows, each for itself; return the refusals, by the row's id."""
-        return await send_each(self._work, self, rows)
+        refused = await refusals(self, rows)
+        for row in rows:
+            if row.id in refused and row in self._work:
+                discard(row)
+        sent = [row for row in rows if row.id not in refused]
+        return refused | await send_each(self._work, self, sent)
 
     async def abandon(self) -> None:
         """Roll back everything so far (a dry run); the rows keep their new values."""

@@ -40,6 +40,7 @@ from graph.requirements.change_sets.proposing import Edit, Plan, edit_of
 from graph.requirements.change_sets.reversing import change_set_reverse
 from graph.requirements.change_sets.types import ChangeSet, ChangeSetItem
 from graph.requirements.change_sets.writing import write
+from graph.requirements.reviews.approval import require_approved
 
 MAX_CHANGE_SET_ITEMS = 2_000
 """The most items of a change set."""
@@ -283,6 +284,7 @@ async def change_set_apply(info: Info, id: Id, expected_version: SameVersion) ->
         if not items:
             raise Problem("INVALID", "The change set is empty.", field=["id"])
         transaction.origin = replace(transaction.origin, correlation=change_set.id)
+        await require_approved(transaction, change_set)
         drafts = [Draft.of(item) for item in items]
         await write(transaction, change_set, drafts)
         if refused := [draft for draft in drafts if draft.problem]:

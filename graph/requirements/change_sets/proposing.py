@@ -24,6 +24,7 @@ from graph.kit.words import spoken
 from graph.requirements.change_sets.draft import Draft
 from graph.requirements.change_sets.proposable import EDITS, Proposable
 from graph.requirements.change_sets.writing import write
+from graph.requirements.workflows.enforcement import PROPOSAL
 
 CREATE, UPDATE = ChangeSetAction.CREATE, ChangeSetAction.UPDATE
 DELETE, RESTORE = ChangeSetAction.DELETE, ChangeSetAction.RESTORE
@@ -123,6 +124,7 @@ class Plan:
         The transaction is to be abandoned. Deletions need no more than their objects, and who may
         propose need not be allowed to write.
         """
+        self.transaction.purpose = PROPOSAL
         needed = await self._needed()
         drafts = [draft for draft in needed if draft.action is not DELETE and not draft.is_empty]
         await write(self.transaction, self.change_set, drafts, checks_only=True)

@@ -23,6 +23,7 @@ from db.requirements.properties import Column
 from db.requirements.requirements import Requirement, RequirementStatus
 from graph.requirements.copying.properties import PropertyCopies
 from graph.requirements.numbers import NUMBERS
+from graph.requirements.workflows.enforcement import require_no_workflow
 
 MAX_OBJECTS = 10_000
 """The most blocks and requirements of one copy, which take some seconds."""
@@ -123,7 +124,9 @@ class Copying:
             "enhancement": {},
             "enhanced_requirement": None,
         }
-        if not self.options.keep_status:
+        if self.options.keep_status:
+            await require_no_workflow(self.transaction, self.project.id)
+        else:
             same["status"] = RequirementStatus.DRAFT
         self.requirements = [row[0] for row in rows]
         each: dict[str, Sequence[Any]] = {"block_id": [row[2] for row in rows]}

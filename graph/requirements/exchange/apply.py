@@ -37,6 +37,7 @@ from graph.requirements.exchange.result import Counts, ImportResult
 from graph.requirements.exchange.slugs import free_slug
 from graph.requirements.exchange.stored import stored
 from graph.requirements.exchange.typed import TypedProperties
+from graph.requirements.workflows.enforcement import IMPORT
 
 BATCH = 500
 """The number of rows sent together, and between two reports of progress."""
@@ -57,6 +58,7 @@ async def apply(
     stay as they are. Raises the Problem of the policy or the database; the caller's transaction
     then undoes everything.
     """
+    transaction.purpose = IMPORT
     work = _Import(transaction, project, draft, result, progress)
     await work.documents()
     if draft.structured:

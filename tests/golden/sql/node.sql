@@ -145,7 +145,31 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   UNION ALL
   SELECT comments.id AS id, $38::INTEGER AS place
   FROM comments
-  WHERE comments.id = ANY ($2::UUID[])) AS anon_1;
+  WHERE comments.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT workflows.id AS id, $39::INTEGER AS place
+  FROM workflows
+  WHERE workflows.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT reviews.id AS id, $40::INTEGER AS place
+  FROM reviews
+  WHERE reviews.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT review_items.id AS id, $41::INTEGER AS place
+  FROM review_items
+  WHERE review_items.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT reviewers.id AS id, $42::INTEGER AS place
+  FROM reviewers
+  WHERE reviewers.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT review_verdicts.id AS id, $43::INTEGER AS place
+  FROM review_verdicts
+  WHERE review_verdicts.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT signatures.id AS id, $44::INTEGER AS place
+  FROM signatures
+  WHERE signatures.id = ANY ($2::UUID[])) AS anon_1;
 
 WITH RECURSIVE gone_blocks_by_requirements_id(id) AS
 (SELECT blocks.id AS id

@@ -1,0 +1,62 @@
+"""Rules of products for writing a column: checked for every write, whichever way it comes.
+
+A product registers one rule for a model (`guard`). The transaction calls it before it sends rows in
+which one of the columns is new, so that no mutation, import or application of a change set can go
+around it.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from auth.session.write.authorize_write import differences
+from auth.session.write.unit_of_work import state_of
+from db.base import Entity
+from db.problem import Problem
+
+
+@dataclass(frozen=True)
+class GuardedWrite:
+    """A row about to be sent: the old values of what has changed, which a new row has not."""
+
+    row: Any
+    old: Mapping[str, Any]
+    is_new: bool
+
+
+Guard = Callable[[Any, Sequence[GuardedWrite]], Awaitable[Mapping[UUID, Problem]]]
+"""Returns the refusals, by the ID of the row, from the transaction and the writes.
+
+It reads in sets, by `Transaction.rules` alone: rows are not sent before they are checked.
+"""
+
+_GUARDS: dict[type[Entity], tuple[str, Any, Guard]] = {}
+
+
+def guard(model: type[Entity], column: str, initial: object, check: Guard) -> None:
+    """Have `check` called for writes of the column, except new rows with the `initial` value."""
+    _GUARDS[model] = (column, initial, check)
+
+
+async def refusals(transaction: Any, rows: Iterable[Entity]) -> dict[UUID, Problem]:
+    """Return the refusals of rows that are about to be sent, by the ID of the row."""
+    found: dict[type[Entity], list[GuardedWrite]] = {}
+    for row in rows:
+        if (known := _GUARDS.get(type(row))) and (write := _write(row, known[0], known[1])):
+            found.setdefault(type(row), []).append(write)
+    problems: dict[UUID, Problem] = {}
+    for model, writes in found.items():
+        problems |= await _GUARDS[model][2](transaction, writes)
+    return problems
+
+
+def _write(row: Entity, column: str, initial: object) -> GuardedWrite | None:
+    state = state_of(row)
+    if state.key is None:
+        new = getattr(row, column)
+        return None if new == initial else GuardedWrite(row, {}, is_new=True)
+    if column not in state.committed_state:
+        return None
+    old, _ = differences(row)
+    return GuardedWrite(row, old, is_new=False) if column in old else None

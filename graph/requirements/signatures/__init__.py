@@ -1,0 +1,1 @@
+"""Electronic signatures of people on what they have reviewed, approved or written."""

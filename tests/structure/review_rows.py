@@ -1,0 +1,16 @@
+"""Rows of workflows, reviews and signatures, for the tests of row level security."""
+
+REVIEW_ROWS = {
+    "workflows": "(id, organization_id, project_id) VALUES ($1, $1, $1)",
+    "reviews": "(id, organization_id, project_id, name) VALUES ($1, $1, $1, 'Release')",
+    "review_items": "(id, organization_id, project_id, review_id, entity_type, entity_id,"
+    " entity_version, pin) VALUES ($1, $1, $1, $1, 'Requirement', $1, 1, '1')",
+    "reviewers": "(id, organization_id, project_id, review_id, reviewer_id)"
+    " VALUES ($1, $1, $1, $1, $1)",
+    "review_verdicts": "(id, organization_id, project_id, review_id, item_id, reviewer_id)"
+    " VALUES ($1, $1, $1, $1, $1, $1)",
+    "signatures": "(id, organization_id, project_id, entity_type, entity_id, signer_id,"
+    " signer_name, signer_email, signed_at, authenticated_at, content, content_hash, chain_seq,"
+    " chain_hash) VALUES ($1, $1, $1, 'Requirement', $1, $1, 'X', 'x@test.example', now(), now(),"
+    " '{}', sha256(''), 0, sha256(''))",
+}
