@@ -14,6 +14,10 @@ class AuthSettings(Protocol):
         """Return the key that signs forms, and digests the subjects of failed sign-ins."""
 
     @property
+    def gateway_former_secrets(self) -> Collection[SecretStr]:
+        """Return former values of that key, with which stored secrets can still be decrypted."""
+
+    @property
     def public_url(self) -> str:
         """Return the public address of the gateway; empty when none is set."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from graph.commands import accounts, audit, clients, plans, webhooks
+from graph.commands import accounts, audit, clients, plans, secrets, webhooks
 
 if TYPE_CHECKING:
     from graph.settings import Settings
@@ -25,6 +25,7 @@ app = typer.Typer(
 users = typer.Typer(help="Manage user accounts.", no_args_is_help=True)
 app.add_typer(users, name="user")
 app.add_typer(accounts.app, name="account")
+app.add_typer(secrets.app, name="secret")
 app.add_typer(audit.app, name="audit")
 app.add_typer(clients.app, name="client")
 app.add_typer(plans.app, name="plan")

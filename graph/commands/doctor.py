@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import asyncpg
 
-from db.logins import APPLICATION, AUTHENTICATION, Login, Logins, find, refused_login
+from auth.reencryption import count
+from db.logins import APPLICATION, AUTHENTICATION, OWNER, Login, Logins, find, refused_login
 from db.problem import Problem
 from db.row_security import lint, lint_login
 from db.server import (
@@ -202,6 +203,7 @@ def _migrations(settings: Settings, at: Logins) -> list[Finding]:
     findings = [*asyncio.run(_login(settings, at)), *asyncio.run(_tables(at))]
     findings += asyncio.run(_proxy(at))
     findings.append(asyncio.run(_jobs(at)))
+    findings.append(asyncio.run(_secrets(settings, at)))
     return [Finding("Tables", f"at {found}"), *findings]
 
 
@@ -228,6 +230,23 @@ async def _jobs(at: Logins) -> Finding:
         return Finding("Jobs", "in order")
     state = f"{late['kind']} has been due since {late['due']:%Y-%m-%d %H:%M} UTC"
     return Finding("Jobs", state, "Run `gateway worker`, or set JOB_SLOTS of the server above 0.")
+
+
+async def _secrets(settings: Settings, at: Logins) -> Finding:
+    """Return a finding on stored secrets that an earlier key, or none that is known, encrypted."""
+    try:
+        settings = with_secret(settings)
+    except SettingsError:
+        return Finding("Encryption", "not checked, as there is no secret")
+    async with connected(at, OWNER) as connection:
+        found = await count(connection, settings)
+    if found.lost:
+        state = f"{found.lost} stored secrets cannot be decrypted"
+        return Finding("Encryption", state, "Add their key to GATEWAY_FORMER_SECRETS.")
+    if found.former:
+        state = f"{found.former} stored secrets are encrypted with a former key"
+        return Finding("Encryption", state, "Run `gateway secret rotate`.")
+    return Finding("Encryption", "in order")
 
 
 async def _tables(at: Logins) -> list[Finding]:

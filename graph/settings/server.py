@@ -16,6 +16,7 @@ from graph.settings.types import (
     RedisAddress,
     Seconds,
     Secret,
+    SeveralSecrets,
     Token,
     WholeSeconds,
 )
@@ -88,6 +89,11 @@ class ServerSettings(BaseSettings):
         default=SecretStr(""),
         description=f"At least {SECRET_LENGTH} random characters that sign cookies, cursors and"
         " forms. Generated in development. Changing it signs everybody out.",
+    )
+    gateway_former_secrets: SeveralSecrets = Field(
+        default=(),
+        description="Former values of GATEWAY_SECRET, separated by commas, with which stored"
+        " secrets can still be decrypted until `gateway secret rotate` has renewed them.",
     )
     redis_url: RedisAddress = Field(
         default=None,

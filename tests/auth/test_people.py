@@ -22,7 +22,8 @@ async def test_a_person_is_created_with_a_normal_address_and_recorded(database, 
     assert row["is_approved"]
     [event] = await events(id, "create")
     assert (event["entity_type"], event["action"], event["version"]) == ("Profile", "create", 1)
-    assert json.loads(event["new_data"])["email"] == email
+    beside = "SELECT data FROM audit_personal_data WHERE event_id = $1"
+    assert json.loads(await superuser.fetchval(beside, event["id"]))["new"]["email"] == email
     assert event["soc2_control"] == "CC6.2"
     assert PASSWORD not in str(event)
     assert "argon2" not in str(event)

@@ -226,7 +226,12 @@ async def test_a_profile_belongs_to_no_tenant_and_so_does_its_record(world):
     await world.ask("editor", PROFILE, id=world.people["editor"])
     (record,) = await world.records(world.people["editor"])
     assert (record["organization_id"], record["resource_type"]) == (None, "user")
-    assert values(record) == ({"job_title": None}, {"job_title": "Engineer"})
+    assert (values(record), record["changed_fields"]) == (({}, {}), ["job_title"])
+    beside = "SELECT data FROM audit_personal_data WHERE event_id = $1"
+    assert loads(await world.superuser.fetchval(beside, record["id"])) == {
+        "old": {"job_title": None},
+        "new": {"job_title": "Engineer"},
+    }
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,8 @@ WITHOUT_IDS = {
     "organizationCreate",
     "personalTokenCreate",
     "jobsClaim",
+    "accountClose",
+    "accountErase",
     "applicationDisconnect",
     "avatarRemove",
     "avatarUpdate",
