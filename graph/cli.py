@@ -186,7 +186,7 @@ def listen(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="The CSV, XLSX, ReqIF, ReqIFZ or JUnit XML file.")],
+    file: Annotated[Path, typer.Argument(help="The file: CSV, XLSX, ReqIF, StrictDoc, JUnit.")],
     project: Annotated[str, typer.Option(help="The ID or slug of the project.")],
     email: Annotated[
         str | None,
@@ -198,7 +198,7 @@ def import_(
         str | None, typer.Option(help="The ID of an existing document, or the name of a new one.")
     ] = None,
     format: Annotated[
-        Literal["csv", "xlsx", "reqif", "junit"] | None,
+        Literal["csv", "xlsx", "reqif", "sdoc", "needs", "doorstop", "junit"] | None,
         typer.Option(
             help="The format. The default follows from the file extension, and that of an XML file"
             " from its content."
@@ -288,7 +288,7 @@ def export(
         str | None, typer.Option(help="The ID of a document. The default is all documents.")
     ] = None,
     format: Annotated[
-        Literal["csv", "xlsx", "reqif"] | None,
+        Literal["csv", "xlsx", "reqif", "sdoc", "needs", "doorstop"] | None,
         typer.Option(help="The format. The default follows from the file extension."),
     ] = None,
 ) -> None:

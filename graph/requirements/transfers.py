@@ -42,6 +42,9 @@ class ExchangeFormat(Enum):
     CSV = "csv"
     XLSX = "xlsx"
     REQIF = "reqif"
+    STRICTDOC = "sdoc"
+    NEEDS = "needs"
+    DOORSTOP = "doorstop"
 
 
 describe_enum(
@@ -50,6 +53,9 @@ describe_enum(
     {
         "CSV": "Comma-separated values (RFC 4180): one document, a row for each requirement.",
         "XLSX": "A workbook (Office Open XML): a sheet for each document.",
+        "STRICTDOC": "Documents of StrictDoc (`.sdoc`), several in a ZIP archive.",
+        "DOORSTOP": "A ZIP archive of the folders of Doorstop, with a YAML file for each item.",
+        "NEEDS": "The `needs.json` of sphinx-needs.",
         "REQIF": "The Requirements Interchange Format of the OMG, 1.0 to 1.2.",
     },
 )

@@ -1,22 +1,33 @@
 """Imports and exports through the API: jobs, reports, files, and what is refused."""
 
 import asyncio
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from db.problem import Problem
+from graph.commands.exchange import export_requirements
 from graph.requirements.exchange import jobs
 from tests.loop import within
 from tests.platform.jobs.kinds import worker
-from tests.requirements.import_files import lift
+from tests.requirements.import_files import lift, sample
 from tests.requirements.transferring import EXPORT, IMPORT, JOB, Transfers, counts
 from tests.storage.uploading import Uploading
 
 CREATE = """mutation ($input: RequirementCreateInput!) {
     requirementCreate(input: $input) { requirement { id } } }"""
 CSV = b"ID,Name,Description,Status,Effort\nB1,Brake,The car stops.,Accepted,8\nB2,Horn,=1+1,,\n"
-FORMATS = ["CSV", "XLSX", "REQIF"]
-ENDINGS = {"CSV": "csv", "XLSX": "xlsx", "REQIF": "reqif"}
+FORMATS = ["CSV", "XLSX", "REQIF", "STRICTDOC", "NEEDS", "DOORSTOP"]
+ENDINGS = {"CSV": "csv", "XLSX": "xlsx", "REQIF": "reqif", "STRICTDOC": "zip", "NEEDS": "json"}
+ENDINGS |= {"DOORSTOP": "zip"}
+REQIF = "reqif/{}/sample.reqif"
+SAMPLES = [
+    REQIF.format("Doors_02_example_from_a_user"),
+    REQIF.format("Polarion_01_anonimized_example"),
+    REQIF.format("ci.eclipse.org_TC1800_E0000_S10_Reference_20210122_1256_jenkins"),
+    "nasa_cfs_csv/cf_FunctionalRequirements.csv",
+    "zephyr_sdoc/software_requirements/threads.sdoc",
+]
 
 
 @pytest.fixture
@@ -64,10 +75,25 @@ async def test_an_export_that_is_imported_changes_nothing(transfers, format):
     content = await transfers.exported(format, **whole)
     before = await rows(world)
     onto = {"documentId": world.document} if format == "CSV" else {}
-    job = await transfers.imported(name, content, **onto)
+    job = await transfers.imported(name, content, format=format, **onto)
     assert job["error"] is None
     assert job["importReport"]["objects"] == []
     assert await rows(world) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAMPLES)
+async def test_a_public_file_is_imported_exported_and_imported_without_a_change(transfers, name):
+    world, path = transfers.world, sample(name)
+    job = await transfers.imported(path.name, path.read_bytes())
+    assert job["error"] is None
+    before = await rows(world)
+    for format in FORMATS[1:]:
+        content = await transfers.exported(format)
+        again = await transfers.imported("again", content, format=format)
+        assert again["error"] is None
+        assert again["importReport"]["objects"] == [], format
+        assert await rows(world) == before
 
 
 async def rows(world):
@@ -160,3 +186,25 @@ async def test_a_cancelled_import_has_written_nothing(transfers, monkeypatch):
         await task
     assert (await transfers.job(job))["status"] == "CANCELLED"
     assert await rows(world) == before
+
+
+async def test_the_command_exports_what_the_api_does(transfers, settings, tmp_path):
+    world, file = transfers.world, tmp_path / "lift.reqif"
+    await transfers.imported("lift.reqif", lift().encode())
+    project = str(world.project)
+
+    async def export(**options):
+        given = {"email": world.email("viewer"), "document": None, "format": None} | options
+        await asyncio.to_thread(export_requirements, settings, file, project=project, **given)
+
+    await export()
+    before = await rows(world)
+    job = await transfers.imported("lift.reqif", file.read_bytes())
+    assert (job["error"], await rows(world)) == (None, before)
+    for options, message in (
+        ({}, "the file exists already"),
+        ({"document": "Lift"}, "Name the document by its ID"),
+        ({"document": str(uuid4())}, "There is no such Document"),
+    ):
+        with pytest.raises(Problem, match=message):
+            await export(**options)

@@ -1,9 +1,10 @@
 """The formats that files are read and written in; the libraries of each are imported when used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from graph.requirements.exchange.draft import Draft
+from graph.requirements.exchange.draft import Draft, Limits
+from graph.requirements.exchange.source import Source
 
 
 @dataclass(frozen=True)
@@ -15,41 +16,75 @@ class Written:
     media_type: str
 
 
-Writer = Callable[[Draft, str], bytes]
-"""Writes a draft with this title."""
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def _csv(draft: Draft, _: str) -> bytes:
+def _csv(draft: Draft, _: str) -> Written:
     from graph.requirements.exchange.csv_writer import write_csv  # noqa: PLC0415
 
-    return write_csv(draft)
+    return Written(write_csv(draft), ".csv", "text/csv")
 
 
-def _xlsx(draft: Draft, _: str) -> bytes:
+def _xlsx(draft: Draft, _: str) -> Written:
     from graph.requirements.exchange.xlsx_file import write_xlsx  # noqa: PLC0415
 
-    return write_xlsx(draft)
+    return Written(write_xlsx(draft), ".xlsx", XLSX)
 
 
-def _reqif(draft: Draft, title: str) -> bytes:
+def _reqif(draft: Draft, title: str) -> Written:
     from graph.requirements.exchange.reqif_writer import write_reqif  # noqa: PLC0415
 
-    return write_reqif(draft, title)
+    return Written(write_reqif(draft, title), ".reqif", "application/xml")
 
 
-WRITERS: dict[str, tuple[Writer, str, str]] = {
-    "csv": (_csv, ".csv", "text/csv"),
-    "xlsx": (
-        _xlsx,
-        ".xlsx",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ),
-    "reqif": (_reqif, ".reqif", "application/xml"),
+def _sdoc(draft: Draft, _: str) -> Written:
+    from graph.requirements.exchange.sdoc_writer import write_sdoc  # noqa: PLC0415
+
+    data, ending = write_sdoc(draft)
+    return Written(data, ending, "application/zip" if ending == ".zip" else "text/plain")
+
+
+def _needs(draft: Draft, title: str) -> Written:
+    from graph.requirements.exchange.needs_file import write_needs  # noqa: PLC0415
+
+    return Written(write_needs(draft, title), ".json", "application/json")
+
+
+def _doorstop(draft: Draft, _: str) -> Written:
+    from graph.requirements.exchange.doorstop_writer import write_doorstop  # noqa: PLC0415
+
+    return Written(write_doorstop(draft), ".zip", "application/zip")
+
+
+WRITERS: dict[str, Callable[[Draft, str], Written]] = {
+    "csv": _csv,
+    "xlsx": _xlsx,
+    "reqif": _reqif,
+    "sdoc": _sdoc,
+    "needs": _needs,
+    "doorstop": _doorstop,
 }
-"""The writer of each format, the ending of its files, and their media type."""
+"""The writer of each format, given a draft and its title."""
 
 
 def write(draft: Draft, format: str, title: str) -> Written:
     """Return a draft as a file of this format. Raises INVALID for what the format cannot hold."""
-    writer, ending, media_type = WRITERS[format]
-    return Written(writer(draft, title), ending, media_type)
+    return WRITERS[format](draft, title)
+
+
+def read_as(format: str, source: Source, chosen: Mapping[str, str], limits: Limits) -> Draft:
+    """Return the draft of a file of any format but CSV, which has options of its own."""
+    match format:
+        case "xlsx":
+            from graph.requirements.exchange.xlsx_file import read_xlsx as read  # noqa: PLC0415
+        case "sdoc":
+            from graph.requirements.exchange.sdoc_file import read_sdoc as read  # noqa: PLC0415
+        case "needs":
+            from graph.requirements.exchange.needs_file import read_needs as read  # noqa: PLC0415
+        case "doorstop":
+            from graph.requirements.exchange.doorstop_file import (  # noqa: PLC0415
+                read_doorstop as read,
+            )
+        case _:
+            from graph.requirements.exchange.reqif_file import read_reqif as read  # noqa: PLC0415
+    return read(source, chosen=chosen, limits=limits)

@@ -20,6 +20,7 @@ from graph.requirements.exchange.draft import (
     fitting_name,
     refused,
 )
+from graph.requirements.exchange.formats import read_as
 from graph.requirements.exchange.result import ImportResult
 from graph.requirements.exchange.source import Format, Source, format_of, load
 
@@ -151,15 +152,9 @@ def read(source: Source, options: ImportOptions) -> Draft:
     elif options.delimiter is not None or options.encoding is not None:
         message = "a delimiter and an encoding are those of a CSV file; other formats need none."
         raise refused(source.name, message)
-    elif format == "xlsx":
-        from graph.requirements.exchange.xlsx_file import read_xlsx  # noqa: PLC0415
-
-        draft = read_xlsx(source, chosen=chosen, limits=limits)
     else:
-        # Imported here, in the thread that reads: the libraries for XML take 6 MB.
-        from graph.requirements.exchange.reqif_file import read_reqif  # noqa: PLC0415
-
-        draft = read_reqif(source, chosen=chosen, limits=limits)
+        # In the thread that reads: the libraries for XML take 6 MB.
+        draft = read_as(format, source, chosen, limits)
     if options.document is not None or options.document_id is not None:
         if len(draft.documents) != 1:
             message = f"one document cannot take all of the {len(draft.documents)} in the file."

@@ -1,4 +1,4 @@
-"""A .reqifz archive: the ReqIF files in it, unpacked in memory and never beyond the limit.
+"""An archive, such as .reqifz: the files in it, unpacked in memory and never beyond the limit.
 
 Nothing is written to disk, and names are only compared; even so an archive whose names lead out
 of it is refused, because no tool that exports requirements writes one.
@@ -25,8 +25,11 @@ def is_archive(source: Source) -> bool:
     return source.data.startswith(MAGIC)
 
 
-def unpacked(source: Source, limits: Limits) -> tuple[list[Source], int]:
-    """Return the archive's ReqIF files, and the number of other files in it. Raises INVALID."""
+def unpacked(source: Source, limits: Limits, ending: str = ".reqif") -> tuple[list[Source], int]:
+    """Return the archive's files of an ending, and the number of its other files. Raises INVALID.
+
+    The files are in the order of the archive.
+    """
     try:
         archive = zipfile.ZipFile(io.BytesIO(source.data))
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
@@ -37,9 +40,9 @@ def unpacked(source: Source, limits: Limits) -> tuple[list[Source], int]:
             raise refused(source.name, f"the archive holds more than {MAX_MEMBERS:,} files.")
         for member in members:
             _refuse_outside(source, member)
-        wanted = [m for m in members if PurePosixPath(m.filename).suffix.lower() == ".reqif"]
+        wanted = [m for m in members if PurePosixPath(m.filename).suffix.lower() == ending]
         if not wanted:
-            raise refused(source.name, "the archive holds no file that ends in .reqif.")
+            raise refused(source.name, f"the archive holds no file that ends in {ending}.")
         left = limits.size
         found = []
         for member in wanted:

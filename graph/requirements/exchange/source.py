@@ -7,7 +7,7 @@ from typing import Literal
 
 from graph.requirements.exchange.draft import Limits, refused
 
-Format = Literal["csv", "xlsx", "reqif", "junit"]
+Format = Literal["csv", "xlsx", "reqif", "sdoc", "needs", "doorstop", "junit"]
 
 FORMATS: dict[str, Format] = {
     ".csv": "csv",
@@ -18,6 +18,9 @@ FORMATS: dict[str, Format] = {
     ".reqif": "reqif",
     ".reqifz": "reqif",
     ".xml": "reqif",
+    ".sdoc": "sdoc",
+    ".zip": "sdoc",
+    ".json": "needs",
 }
 """The format by the ending of a file."""
 
@@ -84,6 +87,7 @@ def format_of(name: str, given: Format | None) -> Format:
         raise refused(
             name,
             "the format cannot be told from the ending; the formats are csv (.csv, .tsv, .txt),"
-            " xlsx (.xlsx, .xlsm) and reqif (.reqif, .reqifz, .xml).",
+            " xlsx (.xlsx, .xlsm), reqif (.reqif, .reqifz, .xml), sdoc (.sdoc, .zip) and needs"
+            " (.json).",
         )
     return FORMATS[ending]
