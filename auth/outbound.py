@@ -56,6 +56,10 @@ class UnreachableError(Exception):
     """The server did not answer, or not within the limits; the message says why."""
 
 
+class AnswerTooLongError(UnreachableError):
+    """The answer has more bytes than the limit."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """The answer of the last address, after redirects."""
@@ -175,7 +179,7 @@ class Outbound:
             async for chunk in response.aiter_raw():
                 body += chunk
                 if len(body) > self.most_bytes:
-                    raise UnreachableError(f"The answer has more than {self.most_bytes} bytes.")
+                    raise AnswerTooLongError(f"The answer has more than {self.most_bytes} bytes.")
         finally:
             await response.aclose()
         location = response.headers.get("location") if response.status_code in REDIRECTS else None

@@ -56,11 +56,13 @@ from graph.live.hub import Hub
 from graph.live.rate_sharing import RateSharing
 from graph.live.rights import forget
 from graph.live.tasks import stop
+from graph.platform.document_processing import document_processor_of
 from graph.platform.files import storage_of
 from graph.platform.incoming import providers_of
 from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.language_models.port import language_model_of, model_terms_of
 from graph.platform.webhooks.metrics import WebhookMetrics
+from graph.requirements.external_jobs import kinds_of, outbound_of
 from graph.schema import schema
 from graph.settings import Settings, SettingsError
 from graph.webhooks import Webhooks, dispatcher_of
@@ -119,7 +121,17 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
     def context_of(viewer: Viewer, origin: Origin, began: Place | None = None) -> Context:
         views.asked(viewer, origin)
         session = ViewerSession(database, viewer, origin)
-        return Context(session, outbox, hub.presence, feed, began, storage, webhooks, terms)
+        return Context(
+            session,
+            outbox,
+            hub.presence,
+            feed,
+            began,
+            storage,
+            webhooks,
+            terms,
+            processes_documents=bool(settings.document_processor_url),
+        )
 
     async def make_context(connection: HTTPConnection, origin: Origin) -> Context:
         began = feed.here()  # before rights are read, so that nothing later is told by them
@@ -243,7 +255,16 @@ def _work_beside(
     """Start to run jobs and to send webhooks beside requests."""
     slots, days = settings.job_slots, settings.webhook_retention_days
     counted, model = JobMetrics(metrics.registry), language_model_of(settings)
-    worker = worker_of(database, slots, counted, tracing, days, storage, model)
+    worker = worker_of(
+        database,
+        slots,
+        counted,
+        tracing,
+        days,
+        storage,
+        model,
+        kinds_of(outbound_of(settings), document_processor_of(settings), storage),
+    )
     sent = WebhookMetrics(metrics.registry)
     dispatcher = dispatcher_of(webhooks, database, settings, sent)
     return [asyncio.create_task(each) for each in (worker.run(), dispatcher.run())]

@@ -1,5 +1,6 @@
 """The kinds of jobs of all products, and the worker that runs them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from db.pool import Database
@@ -8,12 +9,13 @@ from graph.kit.storage import Storage
 from graph.platform import incoming
 from graph.platform.files import sweep
 from graph.platform.jobs import upkeep
+from graph.platform.jobs.kinds import Kind
 from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.jobs.worker import Worker
 from graph.platform.language_models import credits
 from graph.platform.language_models.port import LanguageModel
 from graph.platform.webhooks.upkeep import DELIVERY_DAYS, DISABLED, prune_of
-from graph.requirements import reminders
+from graph.requirements import external_jobs, reminders
 from graph.requirements.enhancement import job as enhancement
 from graph.requirements.exchange import jobs as exchange
 from graph.requirements.quality import job as quality
@@ -42,16 +44,18 @@ def worker_of(
     delivery_days: int = DELIVERY_DAYS,
     storage: Storage | None = None,
     language_model: LanguageModel | None = None,
+    external: Sequence[Kind] = external_jobs.KINDS,
 ) -> Worker:
     """Return the worker of one process, which runs this number of jobs at a time.
 
     Deliveries of webhooks are deleted after `delivery_days`. With a `storage`, it sweeps that, and
-    runs the jobs that read or write files.
+    runs the jobs that read or write files. `external` are the kinds of jobs of external documents,
+    with what they reach.
     """
     of_files = () if storage is None else (sweep.kind_of(storage), *exchange.KINDS)
     return Worker(
         database,
-        (*KINDS, prune_of(delivery_days), *of_files),
+        (*KINDS, prune_of(delivery_days), *of_files, *external),
         slots=slots,
         metrics=metrics,
         tracing=tracing,

@@ -1,5 +1,7 @@
 """External documents: files and pages kept elsewhere."""
 
+from datetime import datetime
+
 from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -11,7 +13,11 @@ from db.traits import ResourceType, Traits, Trash
 
 
 class ExternalDocument(InOrganization, kw_only=True):
-    """A document outside the product. Size is in bytes; `gumloop_name` is its name in Gumloop."""
+    """A document outside the product. Size is in bytes; `gumloop_name` is its name in Gumloop.
+
+    `check_status` is the HTTP status of the last check of the URL, and `check_error` the reason why
+    it is not reachable. `extracted_text` is what the document processor has extracted.
+    """
 
     __tablename__ = "external_documents"
     traits = Traits(
@@ -26,6 +32,11 @@ class ExternalDocument(InOrganization, kw_only=True):
     type: Mapped[Name | None] = mapped_column(default=None)
     size: Mapped[int | None] = mapped_column(BigInteger, default=None)
     gumloop_name: Mapped[Name | None] = mapped_column(default=None)
+    checked_at: Mapped[datetime | None] = mapped_column(default=None)
+    check_status: Mapped[int | None] = mapped_column(default=None)
+    check_error: Mapped[str | None] = mapped_column(default=None)
+    extracted_text: Mapped[str | None] = mapped_column(default=None)
+    processed_at: Mapped[datetime | None] = mapped_column(default=None)
 
     __table_args__ = (
         content_version(),

@@ -15,11 +15,13 @@ from graph.commands.database import opened, require_migrated, require_pooler, ru
 from graph.http.operation.operations import Operations
 from graph.jobs import worker_of
 from graph.logs import set_up
+from graph.platform.document_processing import document_processor_of
 from graph.platform.files import storage_of
 from graph.platform.files.sweep import is_reached
 from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.language_models.port import language_model_of
 from graph.platform.webhooks.metrics import WebhookMetrics
+from graph.requirements.external_jobs import kinds_of, outbound_of
 from graph.schema import schema
 from graph.server_secret import with_secret
 from graph.settings import Settings
@@ -53,7 +55,16 @@ async def _work(
         days = settings.webhook_retention_days
         storage = storage_of(settings) if is_reached(settings) else None
         model = language_model_of(settings)
-        worker = worker_of(database, slots, metrics, tracing, days, storage, model)
+        worker = worker_of(
+            database,
+            slots,
+            metrics,
+            tracing,
+            days,
+            storage,
+            model,
+            kinds_of(outbound_of(settings), document_processor_of(settings), storage),
+        )
         webhooks = Webhooks(database, settings, Operations(schema, settings))
         sender = WebhookMetrics(metrics.registry)
         dispatcher = dispatcher_of(webhooks, database, settings, sender)

@@ -55,11 +55,15 @@ class Context:
         storage: Storage | None = None,
         webhooks: Webhooks | None = None,
         model_terms: ModelTerms | None = None,
+        *,
+        processes_documents: bool = False,
     ) -> None:
         self.session, self.outbox, self.presence = session, outbox, presence
         self._feed, self._storage, self._webhooks = feed, storage, webhooks
         self.model_terms = model_terms
         """The terms of the language model; None if the gateway has none."""
+        self.processes_documents = processes_documents
+        """Whether the gateway has a document processor."""
         self._began = began or (feed.here() if feed else None)
         self.spend: Callable[[int], None] = _free
         """Takes further cost from what the viewer may ask for. Raises RATE_LIMITED."""

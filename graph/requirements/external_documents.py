@@ -1,11 +1,14 @@
 """External documents: documents of an organization that are kept elsewhere, or stored as files."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import strawberry
 from strawberry import UNSET, Maybe
 
+from auth.session import Transaction
 from db.core.organizations import Organization as OrganizationRow
 from db.requirements import external as db
 from graph.core.organizations import Organization
@@ -13,9 +16,13 @@ from graph.core.people import Authored
 from graph.kit.connection import connection
 from graph.kit.fields import by_id, described, extend_type, to_one
 from graph.kit.inputs import filter_input, input_for, order_input
+from graph.kit.items import Found, Item, unrefused
 from graph.kit.mutations import create, delete, restore, update
 from graph.kit.node import Node
 from graph.kit.scalars import BigInt
+
+CHECK = ("checked_at", "check_status", "check_error")
+"""The columns of the last check of the URL."""
 
 
 @strawberry.type(
@@ -30,6 +37,13 @@ class ExternalDocument(Authored, Node):
     type: str | None = described("The type of the document, such as `application/pdf`.")
     size: BigInt | None = described("The size of the document, in bytes.")
     gumloop_name: str | None = described("The name of the document in Gumloop.")
+    extracted_text: str | None = described(
+        "The text that the document processor has extracted, in plain text: escape it like any text"
+        " of a user. Null before it is processed."
+    )
+    processed_at: datetime | None = described(
+        "The date and time when the text was extracted; null before."
+    )
     organization_id: UUID = described("The ID of the organization of the external document.")
     organization: Organization | None = to_one(
         "organization_id",
@@ -74,6 +88,14 @@ class ExternalDocumentUpdateInput:
     gumloop_name: Maybe[str | None]
 
 
+async def _forget_check(_: Transaction, items: Sequence[Item], __: Found) -> None:
+    """Forget the check of a URL that is replaced by another one."""
+    for item in unrefused(items):
+        if "url" in item.values and item.values["url"] != item.before.get("url"):
+            for column in CHECK:
+                setattr(item.row, column, None)
+
+
 def _external_documents(key: str | None, text: str) -> Any:
     return connection(
         db.ExternalDocument,
@@ -112,7 +134,10 @@ class Mutation:
         within=(OrganizationRow, "organization_id"),
     )
     external_document_update = update(
-        ExternalDocument, ExternalDocumentUpdateInput, "Update an external document."
+        ExternalDocument,
+        ExternalDocumentUpdateInput,
+        "Update an external document.",
+        prepare=_forget_check,
     )
     external_document_delete = delete(
         ExternalDocument, "Delete an external document with its files. It can be restored."

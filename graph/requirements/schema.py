@@ -11,6 +11,7 @@ from graph.requirements import (
     comparisons,  # noqa: F401 (it extends types)
     documents,
     executions,
+    external_checks,
     external_documents,
     files,
     linking,
@@ -131,6 +132,7 @@ class Mutation(
     properties.Mutation,
     columns.Mutation,
     external_documents.Mutation,
+    external_checks.Mutation,
     transfers.Mutation,
     files.Mutation,
     drawings.Mutation,

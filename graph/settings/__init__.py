@@ -14,6 +14,7 @@ from graph.settings.accounts import AccountSettings
 from graph.settings.applications import ApplicationSettings
 from graph.settings.conflicts import conflicts
 from graph.settings.database import DatabaseSettings
+from graph.settings.document_processing import DocumentProcessorSettings
 from graph.settings.files import FileSettings
 from graph.settings.incoming import IncomingSettings
 from graph.settings.language_models import LanguageModelSettings
@@ -36,6 +37,7 @@ class Settings(
     AccountSettings,
     OutboundSettings,
     LiveSettings,
+    DocumentProcessorSettings,
     LanguageModelSettings,
     FileSettings,
     LimitSettings,

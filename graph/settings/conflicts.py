@@ -29,7 +29,12 @@ AT_MOST = {
 """Settings that have no effect beyond so many times another one."""
 OF_THE_DATABASE = ("auth_database_url", "owner_database_url", "database_logins")
 
-OF_THE_MODEL = ("language_model_key", "language_model_name")
+NEEDED = {
+    "language_model_key": "language_model_url",
+    "language_model_name": "language_model_url",
+    "document_processor_key": "document_processor_url",
+}
+"""Settings without effect unless another one is set."""
 OF_THE_BUCKET = ("s3_endpoint", "s3_access_key", "s3_secret_key")
 
 
@@ -43,8 +48,9 @@ def conflicts(values: Mapping[str, Any], given: Iterable[str]) -> Iterator[str]:
                 yield f"{name.upper()} has no effect beyond {most}, because of {other.upper()}"
         if name in OF_THE_DATABASE and values[name] and not values["database_url"]:
             yield f"{name.upper()} has no effect without DATABASE_URL"
-        if name in OF_THE_MODEL and values[name] and not values["language_model_url"]:
-            yield f"{name.upper()} has no effect without LANGUAGE_MODEL_URL"
+        base = NEEDED.get(name)
+        if base and values[name] and not values[base]:
+            yield f"{name.upper()} has no effect without {base.upper()}"
         if name in OF_THE_BUCKET and values[name] and not values["s3_bucket"]:
             yield f"{name.upper()} has no effect without S3_BUCKET"
     if values["s3_bucket"] and not (values["s3_access_key"] and values["s3_secret_key"]):
