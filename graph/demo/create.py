@@ -38,6 +38,7 @@ from db.requirements.requirements import (
     RequirementPriority,
     RequirementStatus,
 )
+from graph.demo.change_sets import add_change_set
 from graph.demo.comments import add_comments
 from graph.demo.drawings import add_drawings
 from graph.demo.files import add_files
@@ -156,6 +157,7 @@ async def _fill(database: Database) -> None:
         await _assign(transaction, organization.id, people["editor"].id)
         await _share(transaction, organization.id, people["editor"].id)
         await _review(transaction, organization.id, [people[name].id for name in REVIEWERS])
+        await add_change_set(transaction, organization.id)
 
 
 async def _assign(transaction: Transaction, organization_id: UUID, person: UUID | None) -> None:

@@ -14,6 +14,7 @@ const ACTIONS = [
   { name: 'redo', label: 'Redo', title: 'Redo the last undone change', keys: 'Control+Shift+Z' },
   { name: 'details', label: 'Details', title: 'Show links, tests and history', keys: 'Alt+Enter', row: true, reads: true },
   { name: 'drawings', label: 'Drawings', title: 'Show the drawings of the project', reads: true },
+  { name: 'suggestions', label: 'Suggestions', title: 'Show and make suggestions', keys: 'Alt+S', reads: true },
   { name: 'link', label: 'Link', title: 'Copy a link to the requirement', row: true, reads: true },
 ];
 
@@ -24,7 +25,7 @@ const CALLED = { create: 'adding', delete: 'deleting', restore: 'deleting', move
  * Carries out what is asked of rows, as edits.
  *
  * `onNews(text)` is told what to read out, `onSay(text, label, way)` what to show for a while, with a
- * way on, `onDetails(row)` whose details are to be shown.
+ * way on, `onDetails(row)` whose details are to be shown, `onSuggestions(row)` where suggestions are.
  */
 export class Commands {
   #bar;
@@ -38,6 +39,7 @@ export class Commands {
   onSay = () => {};
   onDetails = () => {};
   onDrawings = () => {};
+  onSuggestions = () => {};
 
   constructor(bar, live, edits, undo, grid) {
     [this.#bar, this.#live, this.#edits, this.#undo, this.#grid] = [bar, live, edits, undo, grid];
@@ -73,6 +75,7 @@ export class Commands {
     else if (name === 'up' || name === 'down') this.#move(this.#grid.current, name);
     else if (name === 'details') this.onDetails(this.#grid.current);
     else if (name === 'drawings') this.onDrawings();
+    else if (name === 'suggestions') this.onSuggestions(this.#grid.current);
     else if (name === 'link') this.#copy(this.#grid.current);
     else this.#back(name);
   }

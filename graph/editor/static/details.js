@@ -93,7 +93,7 @@ function executionItem({ executionStatus, executedAt, requirementVersion, testCa
 }
 
 /** The changes of an entry, those of properties each for itself. */
-function changesOf({ changes }) {
+export function changesOf({ changes }) {
   const told = changes.filter(({ field, old, new: value }) =>
     field === 'externalId' || (!isNumber(field) && !(isNothing(old) && isNothing(value))));
   return told.flatMap((change) => {
@@ -107,7 +107,7 @@ function changesOf({ changes }) {
 }
 
 /** A change of one field: by words where both are texts, else before and after. */
-function changeItem({ field, old, new: value, diff }) {
+export function changeItem({ field, old, new: value, diff }) {
   const column = columnOf('Requirement', field);
   const label = column?.label ?? inWords(field.replace(/([A-Z])/g, ' $1'));
   const list = [make('dt', {}, label)];

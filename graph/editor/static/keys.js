@@ -8,6 +8,7 @@ const COMMANDS = {
   'Alt+ArrowUp': 'up',
   'Alt+ArrowDown': 'down',
   'Alt+Enter': 'details',
+  'Alt+s': 'suggestions',
 };
 
 /** The command of a key, if it has one; Command counts as Control. */

@@ -14,13 +14,15 @@ import { Filter } from './filter.js';
 import { Grid } from './grid.js';
 import { meet, nameOf } from './people.js';
 import { Presence } from './presence.js';
+import { Suggestions } from './suggestions.js';
 import { Traces } from './traces.js';
 import { Undo } from './undo.js';
 
 /** What happens in the project that the columns, the counts and the details of this page show. */
 const AROUND = `subscription ($id: UUID!, $after: String) {
   projectChanged(id: $id, after: $after, types: [PROPERTY, COLUMN, TRACE_LINK, TEST_EXECUTION,
-      EXCALIDRAW_DIAGRAM, REACT_FLOW_DIAGRAM, DIAGRAM_ELEMENT_LINK, COMMENT_THREAD, COMMENT]) {
+      EXCALIDRAW_DIAGRAM, REACT_FLOW_DIAGRAM, DIAGRAM_ELEMENT_LINK, COMMENT_THREAD, COMMENT,
+      CHANGE_SET]) {
     cursor kind entityType
   }
 }`;
@@ -43,6 +45,7 @@ class Work {
   #definitions;
   #details;
   #drawings = null;
+  #suggestions;
   #filter = null;
   #traces = null;
   #places = []; // where the others are
@@ -61,6 +64,7 @@ class Work {
       onState: (state) => this.#turn(state),
     });
     this.#live = new LiveDocument(id, this.#connection);
+    this.#suggestions = new Suggestions(document.getElementById('suggestions'), this.#live);
     this.#presence = new Presence(id, this.#connection);
     this.#follow();
     addEventListener('focus', () => this.#return());
@@ -190,8 +194,16 @@ class Work {
     this.#details.onNews = say;
     this.#commands.onDetails = ({ id }) => {
       this.#drawings.close();
+      this.#suggestions.close();
       this.#details.open(id, document.activeElement);
     };
+    this.#commands.onSuggestions = (row) => {
+      this.#drawings.close();
+      this.#details.close();
+      this.#suggestions.open(row, document.activeElement);
+    };
+    this.#suggestions.onNews = say;
+    this.#suggestions.onGo = (id) => this.#grid.await(id, 'name');
     this.#showDrawings();
     this.#details.comments.onNews = say;
     this.#goToAddress();
@@ -206,6 +218,7 @@ class Work {
     this.#drawings.onGo = (id) => this.#grid.await(id, 'name');
     const open = (drawing) => {
       this.#details.close();
+      this.#suggestions.close();
       this.#drawings.open(document.activeElement, drawing);
     };
     this.#details.onDrawing = open;
@@ -250,6 +263,7 @@ class Work {
     else if (entityType.includes('DIAGRAM')) [this.#details, this.#drawings].map((each) => each.changed());
     else if (entityType === 'TEST_EXECUTION') this.#traces.count(['tests']);
     else if (entityType.startsWith('COMMENT')) this.#details.changed();
+    else if (entityType === 'CHANGE_SET') this.#suggestions.changed();
     else this.#definitions.again();
   }
 
@@ -305,6 +319,7 @@ class Work {
     this.#grid?.clear();
     this.#details.close();
     this.#drawings?.close();
+    this.#suggestions.close();
     showClosed(this.#edits.all);
   }
 }
