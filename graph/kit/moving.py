@@ -19,7 +19,7 @@ from auth.session import Transaction
 from auth.session.ancestry import Ordering, ordering
 from auth.session.write.db_errors import by_people, missing, stale
 from auth.session.write.merge import Change, moved_by_others
-from db.base import Entity
+from db.base import SCOPES, Entity
 from db.fields import among
 from db.problem import Problem
 from graph.kit.bulk import bulk, item_input
@@ -316,7 +316,7 @@ async def _write(moves: Moves, outline: Outline) -> None:
     # All is read before anything is sent: a block takes its parts along by their keys.
     along = None
     if crossed and moves.follow:
-        projects = {container.project_id for container in moves.containers.values()}
+        projects = {moves.scopes(id)[SCOPES[1]] for id in moves.containers}
         along = await moves.follow(
             transaction, moves.model, crossed, moves.scopes, len(projects) > 1
         )

@@ -12,7 +12,6 @@ from graph.core.projects import Project
 from graph.kit.connection import connection
 from graph.kit.fields import by_id, described, extend_type, to_one
 from graph.kit.inputs import filter_input, input_for, order_input
-from graph.kit.moving import move
 from graph.kit.mutations import delete, restore, revert, update
 from graph.kit.node import Node
 from graph.requirements.change_sets.overlay import in_change_set
@@ -97,7 +96,6 @@ class Query:
 @strawberry.type
 class Mutation:
     document_update = update(Document, DocumentUpdateInput, "Update a document.")
-    document_move = move(Document, "Move a document within its project.")
     document_revert = revert(Document)
     document_delete = delete(
         Document, "Delete a document with everything in it. It can be restored."

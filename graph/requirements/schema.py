@@ -41,6 +41,7 @@ from graph.requirements.change_sets import mutations as change_set_mutations
 from graph.requirements.change_sets import types as change_sets
 from graph.requirements.comments import mutations as comment_mutations
 from graph.requirements.comments import types as comments
+from graph.requirements.copying import moving as moving_documents
 from graph.requirements.copying import mutations as copying
 from graph.requirements.diagrams import changes as diagram_changes
 from graph.requirements.diagrams import drawings, element_links, flows
@@ -144,6 +145,7 @@ class Mutation(
     workflows.Mutation,
     review_mutations.Mutation,
     signatures.Mutation,
+    moving_documents.Mutation,
 ):
     pass
 

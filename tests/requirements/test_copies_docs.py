@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.requirements.linking import elsewhere, requirements
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "copies.md").read_text()
-COPY, COPY_PROJECT, TEMPLATES, MAKE_TEMPLATE = re.findall(
+COPY, COPY_PROJECT, MOVE, TEMPLATES, MAKE_TEMPLATE = re.findall(
     r"```graphql\n(.*?)```", DOCUMENT, re.DOTALL
 )
 
@@ -24,3 +24,5 @@ async def test_the_examples_copy_and_list_templates(world):
     listed = await world.ask("viewer", TEMPLATES, organization=world.organization)
     assert listed["projects"]["nodes"] == []
     assert [node["id"] for node in listed["documents"]["nodes"]] == [str(world.document)]
+    moved = await world.ask("owner", MOVE, document=world.document, version=2, project=project)
+    assert moved["document"]["projectId"] == str(project)

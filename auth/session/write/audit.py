@@ -53,8 +53,6 @@ def record(
     `version` is the row's version after it. Personal values stand beside it, as `salt` and `data`
     (`PersonalData`), and the event has their digest.
     """
-    resource = row.traits.resource
-    about_access = resource in ABOUT_ACCESS
     scopes = scopes_beneath(type(row), row)
     kept = personal(type(row)) & new.keys()
     hidden = secrets(type(row)) | kept
@@ -66,29 +64,52 @@ def record(
         beside = {"salt": committed.salt, "data": committed.data}
         details[PERSONAL_DATA] = committed.digest
     event = {
-        "metadata": {},  # never null
+        **shared(viewer, origin, action, type(row)),
         "id": uuid7(),
         "organization_id": scopes.get("organization_id"),
         "project_id": scopes.get("project_id"),
         "document_id": scopes.get("document_id"),
         "entity_id": row.id,
-        "entity_type": type(row).__name__,
-        "resource_type": resource.value,
         "resource_id": row.id,
-        "action": action,
         "user_id": getattr(row, "user_id", None),
         "version": version,
         "changed_fields": sorted(new),
         "details": details,
         "old_data": recorded(_without(hidden, old)),
         "new_data": recorded(_without(hidden, new)),
+        **beside,
+    }
+    return event | assess(event)
+
+
+def shared(viewer: Viewer, origin: Origin, action: str, model: type[Entity]) -> dict[str, Any]:
+    """Return the columns that all events of one action on rows of a model share, unassessed."""
+    resource = model.traits.resource
+    about_access = resource in ABOUT_ACCESS
+    return {
+        "metadata": {},  # never null
+        "entity_type": model.__name__,
+        "resource_type": resource.value,
+        "action": action,
+        "details": {},
         "event_type": (
             AuditEventType.PERMISSION_CHANGE if resource in ROLES else AuditEventType(action)
         ).value,
         "severity": (AuditSeverity.MEDIUM if about_access else AuditSeverity.LOW).value,
         "soc2_control": "CC6.3" if about_access else SOC2[action],
         **circumstances(viewer, origin),
-        **beside,
+    }
+
+
+def moved(
+    viewer: Viewer, origin: Origin, model: type[Entity], old: dict[str, Any], new: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the columns that the events of moved rows of a model share."""
+    event = {
+        **shared(viewer, origin, "update", model),
+        "changed_fields": sorted(new),
+        "old_data": recorded(old),
+        "new_data": recorded(new),
     }
     return event | assess(event)
 

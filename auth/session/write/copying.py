@@ -86,7 +86,7 @@ class Copies:
             "copied_from": list(self.ids),
             "copied_to": list(self.ids.values()),
             "copied_by": created_by,
-            "copied_event": json_document([shared]),
+            "shared_event": json_document([shared]),
             **{f"same_{name}": value for name, value in self.same.items()},
             **{f"each_{name}": list(values) for name, values in self.each.items()},
         }
@@ -125,7 +125,7 @@ def _copying(model: type[Entity], same: tuple[str, ...], each: tuple[str, ...]) 
     returned = written.returning(*present).cte("written")
     events = _events(returned, {column.key: returned.c[column.name] for column in present})
     statement = select(func.count()).select_from(returned).add_cte(events)
-    return Compiled(statement, planned_once=False, written=("copied_event",))
+    return Compiled(statement, planned_once=False, written=("shared_event",))
 
 
 def _events(written: Any, values: Mapping[str, Any]) -> Any:
@@ -156,15 +156,26 @@ def _events(written: Any, values: Mapping[str, Any]) -> Any:
         "new_data": data.c.data,
         **scopes,
     }
+    return inserted_events(written, of_row, data)
+
+
+def inserted_events(written: Any, of_row: Mapping[str, Any], *besides: Any) -> Any:
+    """Return the insertion of an event for each row that is `written`.
+
+    `of_row` has columns that differ among the rows, from `written` and lateral tables `besides`;
+    all others are those of the one row of the bound `shared_event`.
+    """
     log = columns_of(AuditLog)
     shared = [column for name, column in log.items() if name not in (*BY_DATABASE, *of_row)]
-    event = recordset("copied_event", shared)
+    event = recordset("shared_event", shared)
     names = [*(log[name].name for name in of_row), *(column.name for column in shared)]
-    found = select(*of_row.values(), *(event.c[column.name] for column in shared)).select_from(
-        written.join(event, literal_column("true")).join(data, literal_column("true"))
-    )
-    table: Table = inspect(AuditLog).local_table  # type: ignore[assignment]
-    return insert(table).from_select(names, found, include_defaults=False).cte("recorded")
+    source = written.join(event, literal_column("true"))
+    for table in besides:
+        source = source.join(table, literal_column("true"))
+    found = select(*of_row.values(), *(event.c[column.name] for column in shared))
+    target: Table = inspect(AuditLog).local_table  # type: ignore[assignment]
+    insertion = insert(target).from_select(names, found.select_from(source), include_defaults=False)
+    return insertion.cte("recorded")
 
 
 def _item_type(column: Column[Any]) -> Any:

@@ -23,7 +23,7 @@ from auth.origin import Origin
 from auth.policy import deciding_columns, parameters
 from auth.session.compiled import Compiled
 from auth.session.product_query import require_existing, require_insertion
-from auth.session.write.audit import note_mass_deletion, record
+from auth.session.write.audit import moved, note_mass_deletion, record
 from auth.session.write.authorize_write import Remarks, checked
 from auth.session.write.bisect import send_each
 from auth.session.write.copying import Copies
@@ -48,6 +48,7 @@ from auth.session.write.plan_limits import (
     storage,
 )
 from auth.session.write.purge import Purged, Top, purged, removal, top
+from auth.session.write.relocating import Relocation
 from auth.session.write.rights import HOLD_RIGHTS, RIGHTS
 from auth.session.write.unit_of_work import UnitOfWork
 from auth.viewer import Viewer
@@ -307,6 +308,21 @@ class Transaction(LockingReader):
             count += number
         self._writes = True
         self._uncounted |= {getattr(row, SCOPES[0])} - self._counted
+        return count
+
+    async def relocate(self, relocation: Relocation) -> int:
+        """Give rows the project of the document that they follow, and record them.
+
+        The right to move the document is that of what follows it. Pending rows are sent before.
+        """
+        await self.flush()
+        count, statement = 0, relocation.statement
+        event = moved(self.viewer, self.origin, relocation.model, relocation.old, relocation.new)
+        for values in relocation.in_batches(event, self.person, self.now):
+            arguments = statement.arguments({}, values)
+            ((number,),) = await self._work.fetch(statement.text, arguments)
+            count += number
+        self.changes_access |= bool(count) and relocation.model.traits.changes_access
         return count
 
     async def rules(
