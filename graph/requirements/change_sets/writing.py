@@ -19,7 +19,7 @@ from auth.session.write.merge import MAX_TRANSACTION_STEPS
 from db.problem import Problem
 from db.requirements.change_sets import ChangeSet, ChangeSetAction
 from db.requirements.documents import Document
-from graph.kit.items import Item, create_numbered_rows, delete_rows, send_items, update_rows
+from graph.kit.items import Found, Item, create_numbered_rows, delete_rows, send_items, update_rows
 from graph.kit.moving import move_rows
 from graph.kit.ordering import OrderEnd, PlacementInput
 from graph.requirements.change_sets.draft import Draft, merged, turn, written
@@ -191,9 +191,17 @@ class Writing:
         items = {draft: self._item(draft, draft.values) for draft in drafts}
         if items:
             await update_rows(
-                self._transaction, kind.model, [*items.values()], kind.prepare_changed
+                self._transaction,
+                kind.model,
+                [*items.values()],
+                kind.prepare_changed,
+                self._locked,
             )
             await self._send(items)
+
+    async def _locked(self, _: Transaction, items: Sequence[Item]) -> Found:
+        """Return the rows of these items, which were locked before they were merged."""
+        return {item.id: self._rows[item.id] for item in items if item.id in self._rows}
 
     async def _move(self, kind: Proposable) -> None:
         drafts = [draft for draft in self._of(kind) if draft.place and not draft.problem]
