@@ -63,6 +63,10 @@ ANY_TYPE = {
     ("reviewEdit", ("id",)): "reviews",
     ("reviewVerdictsSubmit", ("id",)): "reviews",
     ("reviewVerdictsSubmit", ("verdicts", "itemId")): "review_items",
+    **{
+        ("changeSetEdit", ("items", "traceLinkCreate", end)): "requirements"
+        for end in ("sourceId", "targetId")
+    },
 }
 """The table to use for IDs of any type, which has rows in every place, and of rows that the answer
 does not show."""
@@ -110,8 +114,8 @@ def table_of(mutation: str, slot: Slot) -> str:
     if named := ANY_TYPE.get((mutation, slot)) or NAMED.get(slot[-1]):
         return named
     if mutation == "changeSetEdit":  # such as `items.requirementUpdate.id`
-        (noun,) = re.findall("^[a-z]+", slot[1])
-        return NAMED[f"{noun}Id"]
+        noun = re.sub("(Create|Update|Move|Delete|Restore)$", "", slot[1])
+        return TABLES[f"{noun[0].upper()}{noun[1:]}"]
     (row,) = rows_of(get_named_type(MUTATIONS[mutation].type))
     return TABLES[row.name]
 
