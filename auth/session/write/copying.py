@@ -32,6 +32,7 @@ from auth.session.visibility import readable_criteria
 from auth.session.write.flush import columns_of, json_document, recordset
 from db.base import BOOKKEEPING, SCOPES, Entity
 from db.change import AuditLog
+from db.fields import personal
 
 LEFT = BOOKKEEPING | {"deleted_at"}
 """Columns that a copy does not take over."""
@@ -94,6 +95,8 @@ class Copies:
 
 @cache
 def _copying(model: type[Entity], same: tuple[str, ...], each: tuple[str, ...]) -> Compiled:
+    if personal(model):
+        raise TypeError(f"{model.__name__} has personal values, which the record keeps apart.")
     columns = columns_of(model)
     table: Table = inspect(model).local_table  # type: ignore[assignment]
     arrays: dict[str, Any] = {"copied_from": Uuid(), "copied_to": Uuid()}
