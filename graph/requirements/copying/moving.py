@@ -129,6 +129,6 @@ class Mutation:
         document_move,
         payload_of(DocumentType, merges=True),
         "Move a document within its project, or to another project with everything in it: its"
-        " blocks, requirements, tables, properties, files, comments, roles, shares and baselines, and the"
-        " trace links and assignments of its objects. Test cases stay in their project.",
+        " blocks, requirements, tables, properties, files, comments, roles, shares and baselines,"
+        " and the trace links and assignments of its objects. Test cases stay in their project.",
     )
