@@ -157,7 +157,9 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
                 asyncio.create_task(views.keep_writing()),
             ]
             if settings.job_slots:
-                upkeep += _work_beside(database, settings, webhooks, metrics, tracing, storage)
+                upkeep += _work_beside(
+                    database, settings, webhooks, metrics, tracing, storage, outbox
+                )
             try:
                 with Drain(settings.drain_delay) as drain:
                     yield {"drain": drain}
@@ -251,6 +253,7 @@ def _work_beside(
     metrics: Metrics,
     tracing: "Tracing | None",
     storage: Storage,
+    outbox: Outbox,
 ) -> list["asyncio.Task[None]"]:
     """Start to run jobs and to send webhooks beside requests."""
     slots, days = settings.job_slots, settings.webhook_retention_days
@@ -264,6 +267,7 @@ def _work_beside(
         storage,
         model,
         kinds_of(outbound_of(settings), document_processor_of(settings), storage),
+        outbox,
     )
     sent = WebhookMetrics(metrics.registry)
     dispatcher = dispatcher_of(webhooks, database, settings, sent)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from auth.accounts.mail import Outbox
 from db.pool import Database
 from graph import schema  # noqa: F401 (types are extended in the order of its imports)
 from graph.kit.storage import Storage
@@ -14,6 +15,8 @@ from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.jobs.worker import Worker
 from graph.platform.language_models import credits
 from graph.platform.language_models.port import LanguageModel
+from graph.platform.notifications import mailing
+from graph.platform.notifications import upkeep as notification_upkeep
 from graph.platform.webhooks.upkeep import DELIVERY_DAYS, DISABLED, prune_of
 from graph.requirements import external_jobs, reminders
 from graph.requirements.enhancement import job as enhancement
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 KINDS = (
     *upkeep.KINDS,
+    *notification_upkeep.KINDS,
     *incoming.KINDS,
     *reminders.KINDS,
     *review_reminders.KINDS,
@@ -45,17 +49,19 @@ def worker_of(
     storage: Storage | None = None,
     language_model: LanguageModel | None = None,
     external: Sequence[Kind] = external_jobs.KINDS,
+    outbox: Outbox | None = None,
 ) -> Worker:
     """Return the worker of one process, which runs this number of jobs at a time.
 
     Deliveries of webhooks are deleted after `delivery_days`. With a `storage`, it sweeps that, and
     runs the jobs that read or write files. `external` are the kinds of jobs of external documents,
-    with what they reach.
+    with what they reach. With an `outbox`, it mails notifications.
     """
+    of_mail = () if outbox is None else mailing.kinds_of(outbox)
     of_files = () if storage is None else (sweep.kind_of(storage), *exchange.KINDS)
     return Worker(
         database,
-        (*KINDS, prune_of(delivery_days), *of_files, *external),
+        (*KINDS, prune_of(delivery_days), *of_files, *of_mail, *external),
         slots=slots,
         metrics=metrics,
         tracing=tracing,

@@ -41,6 +41,8 @@ RETRY_DELAYS = (5.0, 60.0)
 SHUTDOWN_TIMEOUT = 5.0
 """Seconds that unsent mail has when the process ends."""
 
+ERRORS = (aiosmtplib.SMTPException, OSError, ValueError)
+"""Exceptions of an attempt to send a mail."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 DELIVERABLE = re.compile(r"[^\s\"(),:;<>@\[\\\]\x00-\x1f\x7f]+@[^\s@<>]+")
 """Addresses without quoting and comments: a list of addresses does not match."""
@@ -63,6 +65,10 @@ class Mail:
     to: str
     subject: str
     text: str = field(repr=False)
+    unsubscribe: str | None = None
+    """The path of the page on which its recipient can turn such mail off."""
+    message_id: str | None = None
+    """The local part of its Message-ID, of a mail that may be sent again."""
 
 
 def mail(template: str, to: str, settings: AuthSettings, **values: object) -> Mail:
@@ -72,15 +78,15 @@ def mail(template: str, to: str, settings: AuthSettings, **values: object) -> Ma
     return Mail(to, subject.removeprefix("Subject: "), body)
 
 
-def others_words(text: str) -> str:
-    """Return the name of a person or organization, for the text of a mail to somebody else.
+def others_words(text: str, most: int = MAX_WORDS_LENGTH) -> str:
+    """Return the words of a person, such as a name, for the text of a mail to somebody else.
 
-    One short line that mail programs make no link of: people who can have mail sent to others must
-    not control its content.
+    One line of at most `most` characters that mail programs make no link of: people who can have
+    mail sent to others must not control its content.
     """
     line = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
     line = re.sub(r"(?<=[.:/@\\])(?=\w)", " ", line)
-    return line if len(line) <= MAX_WORDS_LENGTH else f"{line[: MAX_WORDS_LENGTH - 1]}…"
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 _texts.filters["others_words"] = others_words
@@ -142,12 +148,26 @@ class Outbox:
         for task in set(self._work):
             task.cancel()
 
+    async def send(self, mail: Mail) -> None:
+        """Send the mail, and wait for it: one attempt. Raises BUSY if a later one may succeed.
+
+        It is for jobs, which are tried again. A mail that is refused for good is logged.
+        """
+        if not self._server or not _is_deliverable(mail):
+            await self._deliver(mail)
+            return
+        async with self._turns:
+            try:
+                await self._hand_over(mail)
+            except ERRORS as error:
+                if _is_final(error):
+                    return
+                raise Problem("BUSY", "The mail server does not take mail.") from None
+
     async def _deliver(self, mail: Mail) -> None:
-        if not DELIVERABLE.fullmatch(mail.to):
-            log.warning("mail not sent", error="the address needs quoting")
-        elif mail.to.endswith(f"@{SERVICE_DOMAIN}"):
-            log.warning("mail not sent", error="a service account reads no mail")
-        elif self._server:
+        if not _is_deliverable(mail):
+            return
+        if self._server:
             async with self._turns:
                 await self._send(mail)
         elif not self.settings.in_production:
@@ -158,23 +178,40 @@ class Outbox:
             log.error("mail not sent", error="SMTP_URL is not set")
 
     async def _send(self, mail: Mail) -> None:
-        server = urlsplit(self._server)
         for pause in (*self._pauses, None):
             try:
-                await aiosmtplib.send(
-                    _message(mail, self.settings),
-                    recipients=[mail.to],
-                    timeout=TIMEOUT,
-                    **_connection(server),
-                )
-            except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-                code = _code(error)  # the rest of it may name the address
-                log.warning("mail not sent", error=type(error).__name__, code=code)
-                if pause is None or (code is not None and code >= 500):  # noqa: PLR2004
+                await self._hand_over(mail)
+            except ERRORS as error:
+                if _is_final(error) or pause is None:
                     return
                 await asyncio.sleep(pause)
             else:
                 return
+
+    async def _hand_over(self, mail: Mail) -> None:
+        await aiosmtplib.send(
+            _message(mail, self.settings),
+            recipients=[mail.to],
+            timeout=TIMEOUT,
+            **_connection(urlsplit(self._server)),
+        )
+
+
+def _is_deliverable(mail: Mail) -> bool:
+    if not DELIVERABLE.fullmatch(mail.to):
+        log.warning("mail not sent", error="the address needs quoting")
+        return False
+    if mail.to.endswith(f"@{SERVICE_DOMAIN}"):
+        log.warning("mail not sent", error="a service account reads no mail")
+        return False
+    return True
+
+
+def _is_final(error: Exception) -> bool:
+    """Log that a mail was not sent; return whether every further attempt would fail, too."""
+    code = _code(error)  # the rest of it may name the address
+    log.warning("mail not sent", error=type(error).__name__, code=code)
+    return code is not None and code >= 500  # noqa: PLR2004
 
 
 def _code(error: Exception) -> int | None:
@@ -193,7 +230,10 @@ def _message(mail: Mail, settings: AuthSettings) -> EmailMessage:
     message["To"] = Address(username=local, domain=domain)
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(localtime())
-    message["Message-ID"] = make_msgid(domain=host)
+    unique = f"<{mail.message_id}@{host}>" if mail.message_id else make_msgid(domain=host)
+    message["Message-ID"] = unique
+    if mail.unsubscribe:  # RFC 2369, section 3.2
+        message["List-Unsubscribe"] = f"<{settings.url}{mail.unsubscribe}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday answers it
     message.set_content(mail.text)
     return message

@@ -9,9 +9,34 @@ from uuid import UUID
 
 from auth.session import Transaction
 from db.base import Entity
-from db.core.notifications import Notification, NotificationType
+from db.core.notifications import Notification, NotificationKind, NotificationType
 
 MAX_TITLE_LENGTH, MAX_MESSAGE_LENGTH = 500, 2000
+KINDS = {
+    "assigned": NotificationKind.ASSIGNMENTS,
+    "due": NotificationKind.ASSIGNMENTS,
+    "mentioned": NotificationKind.COMMENTS,
+    "replied": NotificationKind.COMMENTS,
+    "commented": NotificationKind.COMMENTS,
+    "resolved": NotificationKind.COMMENTS,
+    "review_asked": NotificationKind.REVIEWS,
+    "review_due": NotificationKind.REVIEWS,
+    "review_verdicts": NotificationKind.REVIEWS,
+    "role_granted": NotificationKind.ROLES,
+    "role_changed": NotificationKind.ROLES,
+    "role_revoked": NotificationKind.ROLES,
+    "project_role_changed": NotificationKind.ROLES,
+    "organization_transferred": NotificationKind.ROLES,
+    "invitation_accepted": NotificationKind.ROLES,
+    "invitation_declined": NotificationKind.ROLES,
+    "disabled": NotificationKind.SYSTEM,
+}
+"""Every event, and the kind by which people choose whether and how they are notified of it."""
+ALWAYS_TOLD = frozenset({"role_revoked"})
+"""Events whose notification keeps its text for readers who cannot read its object any more.
+
+That is what they say; their text names nothing of the object.
+"""
 
 
 def tell(
@@ -28,7 +53,8 @@ def tell(
 ) -> None:
     """Notify a person, if there is one, that `event` has happened to `about`.
 
-    `event` is a name for programs, which front ends may translate for their users.
+    `event` is a name for programs, which front ends may translate for their users. It is one of
+    `KINDS`; the preferences of the person for its kind apply.
     """
     if person is None or person == transaction.viewer.id:
         return
@@ -68,6 +94,7 @@ def _notice(
         project_id=project_id,
         user_id=person,
         type=type_,
+        kind=KINDS[event],
         title=title[:MAX_TITLE_LENGTH],
         message=message[:MAX_MESSAGE_LENGTH] if message and message.strip() else None,
         metadata_={

@@ -14,6 +14,7 @@ from auth.pages.closing import ClosingPages
 from auth.pages.device import DevicePages
 from auth.pages.invitation import InvitationPages
 from auth.pages.keys import ApiKeyPages, TokenPages
+from auth.pages.notifications import NotificationPages
 from auth.pages.organizations import OrganizationPages
 from auth.pages.password import PasswordPages
 from auth.pages.profile import ProfilePages
@@ -44,6 +45,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         *SecondFactorPages(site).routes(),
         *AccountPages(site).routes(),
         *ProfilePages(site).routes(),
+        *NotificationPages(site).routes(),
         *OrganizationPages(site).routes(),
         *ClosingPages(site).routes(),
         *ApprovalPages(site).routes(),

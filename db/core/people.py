@@ -79,6 +79,8 @@ class Profile(Entity, kw_only=True):
     contact: Mapped[bytes | None] = secret(default=None)
     """A JSON object with the phone number, encrypted with a key of the gateway."""
     preferences: Mapped[dict[str, Any]] = json_object(info=PERSONAL)
+    notification_settings: Mapped[dict[str, Any]] = json_object(info=PERSONAL)
+    """`in_app` and `mail` by kind of notification, where they are not as by default."""
     status: Mapped[UserStatus] = choice(UserStatus.ACTIVE)
     is_approved: Mapped[bool] = flag(default=False)
     service_of: Mapped[UUID | None] = mapped_column(default=None)
@@ -136,7 +138,7 @@ class Profile(Entity, kw_only=True):
             f"octet_length(preferences::text) <= {MAX_PREFERENCES}",
             f"Preferences have at most {MAX_PREFERENCES} bytes of JSON.",
         ),
-        *json_objects("preferences"),
+        *json_objects("preferences", "notification_settings"),
         unique_live("profiles", "lower(email)"),
         Index(None, "service_of", "created_at", postgresql_where=text("service_of IS NOT NULL")),
     )

@@ -7,6 +7,7 @@ from contextlib import suppress
 import structlog
 from pydantic import SecretStr
 
+from auth.accounts.mail import Outbox
 from db import job_queue
 from db.logins import Logins
 from db.pool import NOBODY
@@ -54,7 +55,7 @@ async def _work(
     async with database_of(settings, tracing=tracing) as database:
         days = settings.webhook_retention_days
         storage = storage_of(settings) if is_reached(settings) else None
-        model = language_model_of(settings)
+        model, outbox = language_model_of(settings), Outbox(settings)
         worker = worker_of(
             database,
             slots,
@@ -64,6 +65,7 @@ async def _work(
             storage,
             model,
             kinds_of(outbound_of(settings), document_processor_of(settings), storage),
+            outbox,
         )
         webhooks = Webhooks(database, settings, Operations(schema, settings))
         sender = WebhookMetrics(metrics.registry)

@@ -1,6 +1,6 @@
 """Notifications of a person: read by them alone, and followed as they arrive."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -8,11 +8,12 @@ from uuid import UUID
 import strawberry
 from strawberry.scalars import JSON
 
+from auth.accounts.notify import ALWAYS_TOLD
 from auth.policy import ENTITIES, require_signed_in, require_token_scope
 from auth.session import Transaction
 from auth.session.write.db_errors import missing
 from db.core import notifications as db
-from db.core.notifications import NotificationType
+from db.core.notifications import NotificationKind, NotificationType
 from db.core.organizations import Organization as OrganizationRow
 from db.core.people import Profile as ProfileRow
 from db.core.projects import Project as ProjectRow
@@ -49,7 +50,45 @@ describe_enum(
         " assigned to the user; or the resolution of a thread of the user.",
     },
 )
+describe_enum(
+    NotificationKind,
+    "A kind of notifications, for which a user has one preference.",
+    {
+        "ASSIGNMENTS": "Assignments of the user to objects, and their due dates.",
+        "COMMENTS": "Comments, mentions of the user, and the resolution of threads.",
+        "REVIEWS": "Reviews that wait for the user, and verdicts in reviews of the user.",
+        "ROLES": "Roles and memberships of the user, and answers to their invitations.",
+        "SYSTEM": "Messages of the gateway, such as that a webhook endpoint was disabled.",
+    },
+)
 SHOWN = {SCOPE: "organizations:read"}
+HIDDEN = "A notification about an object that you cannot read."
+"""The title in place of that of a notification whose object its reader cannot read."""
+
+
+async def cause_of(context: Context, metadata: Mapping[str, Any]) -> Any:
+    """Return the object of a notification; None if it was deleted or the viewer cannot read it."""
+    try:
+        id = UUID(str(metadata.get("entityId")))
+    except ValueError:
+        return None
+    (row,) = await context.nodes([id], list(NODES))
+    return row
+
+
+async def is_told(context: Context, metadata: Mapping[str, Any]) -> bool:
+    """Return whether the viewer may read the text of a notification: if they can read its object.
+
+    The look-ups of all notifications of a request are those of `cause_of`, together.
+    """
+    if "entityId" not in metadata or metadata.get("event") in ALWAYS_TOLD:
+        return True
+    try:
+        return await cause_of(context, metadata) is not None
+    except Problem as problem:  # the scopes of the token do not reach it
+        if problem.code != "FORBIDDEN":
+            raise
+        return False
 
 
 @strawberry.type(description="A message to one user, which only that user can read.")
@@ -57,8 +96,7 @@ class Notification(Node):
     model = db.Notification
 
     type: NotificationType = described("The type of the notification.")
-    title: str = described("The title of the notification.")
-    message: str | None = described("The text of the notification.")
+    kind: NotificationKind = described("The kind of the notification.")
     unread: bool = described("Whether the notification is unread.")
     read_at: datetime | None = described("The date and time when the notification was read.")
     organization_id: UUID = described("The ID of the organization of the notification.")
@@ -81,6 +119,25 @@ class Notification(Node):
 
     @computed(
         "metadata_",
+        "title",
+        text="The title of the notification; a neutral one if the viewer cannot read its object.",
+    )
+    async def title(root: strawberry.Parent[Any], info: Info) -> str:  # noqa: N805
+        return root.title if await is_told(info.context, root.metadata_) else HIDDEN
+
+    @computed(
+        "metadata_",
+        "message",
+        text="The text of the notification; null if there is none or the viewer cannot read its"
+        " object.",
+    )
+    async def message(root: strawberry.Parent[Any], info: Info) -> str | None:  # noqa: N805
+        if root.message is None or not await is_told(info.context, root.metadata_):
+            return None
+        return root.message  # type: ignore[no-any-return]
+
+    @computed(
+        "metadata_",
         text="The cause of the notification, for programs: `event`, `entityType` and `entityId`.",
     )
     def metadata(root: strawberry.Parent[Any]) -> JSON:  # noqa: N805
@@ -95,12 +152,7 @@ class Notification(Node):
         " the viewer cannot read it.",
     )
     async def entity(root: strawberry.Parent[Any], info: Info) -> Node | None:  # noqa: N805
-        try:
-            id = UUID(str(root.metadata_.get("entityId")))
-        except ValueError:
-            return None
-        (row,) = await info.context.nodes([id], list(NODES))
-        return row  # type: ignore[return-value]
+        return await cause_of(info.context, root.metadata_)  # type: ignore[no-any-return]
 
 
 async def _unread(context: Context) -> int:
@@ -121,7 +173,7 @@ extend_type(
             Notification,
             "id",
             "type",
-            "title",
+            "kind",
             "unread",
             "organization_id",
             "project_id",

@@ -11,6 +11,7 @@ from graph.core import (
     closing,
     feed,  # noqa: F401 (it extends types)
     membership,
+    notification_preferences,
     notifications,
     organizations,
     ownership,
@@ -58,6 +59,7 @@ class Mutation(
     api_keys.Mutation,
     personal_tokens.Mutation,
     notifications.Mutation,
+    notification_preferences.Mutation,
     projects.Mutation,
     roles.Mutation,
     purge.Mutation,

@@ -255,6 +255,7 @@ async def test_an_unknown_application_is_not_found(mine, client):
     "path",
     [
         "/account/profile",
+        "/account/notifications",
         "/account/email",
         "/account/email/confirm",
         "/account/sessions/end",

@@ -7,13 +7,25 @@ import pytest
 from db.problem import Problem
 from graph.http.operation.operations import NotRun
 from tests.core.keys import make_token
-from tests.core.test_notifications import DELETE, READ, READ_MANY, REMOVE, assign, told
+from tests.core.test_notification_preferences import change, stored
+from tests.core.test_notifications import (
+    DELETE,
+    NODE,
+    READ,
+    READ_MANY,
+    REMOVE,
+    assign,
+    mine,
+    told,
+)
 
 FIELDS = """{ cursor kind entityType entityId version changedFields unreadCount
     actor { fullName }
     notification { id title unread metadata entity { ... on Requirement { name } } }
     entity { id ... on Notification { title } } }"""
 RECEIVED = f"subscription {{ notificationReceived {FIELDS} }}"
+KINDS = """subscription { notificationReceived { kind unreadCount
+    notification { title kind } } }"""
 CHANGED = f"subscription {{ notificationChanged {FIELDS} }}"
 ORGANIZATION = """subscription ($id: UUID!) {
     organizationChanged(id: $id) { cursor kind entityType entity { viewerCan { update } } } }"""
@@ -168,3 +180,26 @@ async def test_many_that_are_read_at_once_are_told_one_by_one(world, follow):
     await follower.until(lambda f: f.told)
     await world.ask("viewer", READ_MANY)
     assert {event["entityId"] for event in await follower.has(30)} == {*ids}
+
+
+async def test_a_kind_that_is_off_in_the_app_is_not_there_and_the_next_is(world, follow):
+    follower = await follow("viewer", KINDS)
+    await follower.until(lambda f: f.told)
+    await change(world, ASSIGNMENTS={"inApp": False, "mail": "AT_ONCE"})
+    await assign(world)
+    assert await stored(world) == [("assignments", False, "at_once")]
+    found = await mine(world)
+    assert (found["unreadNotifications"], found["notifications"]["nodes"]) == (0, [])
+    id = await world.superuser.fetchval(
+        "SELECT id FROM notifications WHERE organization_id = $1", world.organization
+    )
+    for query in (NODE, READ):
+        assert await world.code("viewer", query, id=str(id)) == "NOT_FOUND"
+    await change(world, ASSIGNMENTS={"inApp": True})
+    await world.superuser.execute(
+        "UPDATE assignments SET deleted_at = now() WHERE organization_id = $1", world.organization
+    )
+    await assign(world)
+    (event,) = await follower.has(1)
+    assert (event["unreadCount"], event["notification"]["kind"]) == (1, "ASSIGNMENTS")
+    assert len((await mine(world))["notifications"]["nodes"]) == 1

@@ -179,6 +179,7 @@ async def walk_account(looking: Looking, place: Place) -> None:
     await looking.here("home-signed-in")
     await looking.at("/account?news=joined", "account")
     await looking.at("/account/profile", "profile")
+    await looking.at("/account/notifications?news=saved", "notifications")
     await looking.at("/account/email", "email")
     await looking.send("Send the link", email="nobody@nowhere")
     await looking.here("email-refused")

@@ -175,7 +175,7 @@ async def test_an_endpoint_that_is_gone_is_disabled_and_goes_on_when_it_is_activ
         (told,) = (
             await world.ask(
                 person,
-                """{ viewer { notifications(filter: {title: {contains: "webhook"}}) {
+                """{ viewer { notifications(filter: {kind: {eq: SYSTEM}}) {
                     nodes { message entity { id } } } } }""",
             )
         )["notifications"]["nodes"]

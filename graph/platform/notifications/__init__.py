@@ -1,0 +1,1 @@
+"""Notifications by mail, at once and as a daily digest, and their retention."""
