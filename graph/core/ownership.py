@@ -44,9 +44,9 @@ async def organization_transfer(
 ) -> Any:
     given(input)
     async with writing(info) as transaction:
-        await keys.require_may_issue(info.context.session, transaction)
         organization = await transaction.find(db.Organization, id)
         require_rank(transaction, organization.id, Role.OWNER)
+        await keys.require_may_issue(info.context.session, transaction)
         if organization.type is OrganizationType.PERSONAL:
             raise Problem("INVALID", "A personal organization cannot be handed over.", field=["id"])
         if input.user_id == organization.owner_id:

@@ -170,7 +170,7 @@ BEGIN
     FOR thread IN
         SELECT t.id, t.field, t.path, t.anchored_text, t.prefix, t.suffix, t.start_at, t.end_at
         FROM public.comment_threads AS t
-        WHERE t.entity_id = NEW.id AND t.field IS NOT NULL
+        WHERE t.entity_id = NEW.id AND t.field = ANY (TG_ARGV)
         ORDER BY t.field, t.path, t.id
     LOOP
         IF thread.field IS DISTINCT FROM read_field OR thread.path IS DISTINCT FROM read_path THEN
@@ -228,7 +228,7 @@ FUNCTIONS = {
 }
 TRIGGER = """
 CREATE TRIGGER move_anchors AFTER UPDATE OF {columns} ON {table} FOR EACH ROW
-WHEN ({differs}) EXECUTE FUNCTION ctx.move_anchors()
+WHEN ({differs}) EXECUTE FUNCTION ctx.move_anchors({arguments})
 """
 
 
@@ -240,7 +240,9 @@ def upgrade() -> None:
         op.execute(f"GRANT EXECUTE ON FUNCTION {signature} TO gateway_app")
     for table, columns in TEXTS.items():
         differs = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in columns)
-        op.execute(TRIGGER.format(columns=", ".join(columns), table=table, differs=differs))
+        arguments = ", ".join(f"'{name}'" for name in columns)
+        names = ", ".join(columns)
+        op.execute(TRIGGER.format(columns=names, table=table, differs=differs, arguments=arguments))
 
 
 def downgrade() -> None:

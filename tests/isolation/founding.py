@@ -53,7 +53,6 @@ FIXED: dict[str, dict[str, Any]] = {
     "change_set_items": {"entity_type": "Requirement", "action": "update"},
     "comment_threads": {"entity_type": "Requirement"},
     "review_items": {"entity_type": "Requirement"},
-    "reviewers": {"role": None},
     "signatures": {"entity_type": "Requirement"},
 }
 """Values that depend on each other, or that the API interprets."""
@@ -182,6 +181,9 @@ class Founder:
         if table.name in ("api_keys", "webhook_endpoints"):
             values["service_account_id"] = self.persons[SERVERS[tenant]].id
         values |= FIXED.get(table.name, {})
+        if table.name == "reviewers":  # a role in one zone, and a person in each other
+            by_role = zone == "public"
+            values |= {"reviewer_id": None, "role": "editor"} if by_role else {"role": None}
         if "deleted_at" in table.columns:
             values["deleted_at"] = self.now if deleted else None
         if table.name == "user_roles":

@@ -107,6 +107,7 @@ RESTORED |= {
     "diagram_element_links",
     "comment_threads",
     "comments",
+    "workflows",
 }
 """The tables that a mutation restores, besides organizations and memberships."""
 
