@@ -181,18 +181,9 @@ class Founder:
         if table.name in ("api_keys", "webhook_endpoints"):
             values["service_account_id"] = self.persons[SERVERS[tenant]].id
         values |= FIXED.get(table.name, {})
-        if table.name == "reviewers":  # a role in one zone, and a person in each other
-            by_role = zone == "public"
-            values |= {"reviewer_id": None, "role": "editor"} if by_role else {"role": None}
+        values |= _one_of(table, zone, values)
         if "deleted_at" in table.columns:
             values["deleted_at"] = self.now if deleted else None
-        if table.name == "user_roles":
-            values |= {"document_id": None} if zone == "private" else {}
-            held = [key for key in ("document_id", "project_id") if values[key]] or ["admin"]
-            values |= dict.fromkeys(("admin_role", "project_role", "document_role"))
-            values[held[0].replace("_id", "") + "_role"] = "viewer"
-        if table.name == "diagram_element_links":
-            values["diagram_id" if zone == "private" else "flow_id"] = None
         if table.name == "files":
             values |= self._owner_of_file(tenant, zone, values)
         person = "owner" if "user_id" in table.columns and tenant == "ours" else None
@@ -333,3 +324,17 @@ async def _insert(superuser: asyncpg.Connection, table: str, rows: list[dict[str
         f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})",
         [list(row.values()) for row in rows],
     )
+
+
+def _one_of(table: Table, zone: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Return columns of which one is set: by zone, so that each is somewhere."""
+    if table.name == "diagram_element_links":
+        return {"diagram_id" if zone == "private" else "flow_id": None}
+    if table.name == "reviewers":
+        return {"reviewer_id": None, "role": "editor"} if zone == "public" else {"role": None}
+    if table.name == "user_roles":
+        document = None if zone == "private" else values["document_id"]
+        kind = "document" if document else "project" if values["project_id"] else "admin"
+        roles = {f"{name}_role": None for name in ("admin", "project", "document")}
+        return {"document_id": document, **roles, f"{kind}_role": "viewer"}
+    return {}
