@@ -13,6 +13,10 @@ RECIPIENTS = "SELECT * FROM ctx.notification_recipients($1::text::notification_m
 TO_MAIL = "SELECT * FROM ctx.notifications_to_mail($1, $2::text::notification_mail, $3, $4, $5)"
 MAILED = "SELECT ctx.notifications_mailed($1, $2)"
 PRUNE = "SELECT ctx.prune_notifications($1, $2, $3)"
+SENDING = """
+SELECT payload ->> 'userId' FROM jobs WHERE organization_id IS NULL AND kind = $1
+    AND status IN ('queued', 'running') AND payload ->> 'mail' = $2
+"""
 FIRST = UUID(int=0)
 
 
@@ -46,6 +50,13 @@ async def recipients(
     async with database.auth.lend(NOBODY) as lent:
         rows = await lent.fetch(RECIPIENTS, mail.value, within, after, most)
     return [Recipient(**dict(row)) for row in rows]
+
+
+async def sending(database: Database, kind: str, mail: NotificationMail) -> set[UUID]:
+    """Return the people to whom a job of this kind is about to send such a mail."""
+    async with database.auth.lend(NOBODY) as lent:
+        rows = await lent.fetch(SENDING, kind, mail.value)
+    return {UUID(row[0]) for row in rows}
 
 
 async def to_mail(

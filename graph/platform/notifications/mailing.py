@@ -76,12 +76,18 @@ def kinds_of(outbox: Outbox) -> tuple[Kind, ...]:
 
 
 async def _find(database: Database, outbox: Outbox, mode: NotificationMail) -> Result:
-    """Enqueue the mails that are due, one for each person, each once."""
+    """Enqueue the mails that are due, one for each person, each once.
+
+    Whoever has a mail that is not sent yet gets the next one after it, so that no two are about the
+    same notification.
+    """
     if not outbox.reaches_people:
         return {"mails": 0}
     total, after, now = 0, FIRST, datetime.now(UTC)
+    sending = await notification_queue.sending(database, SEND, mode)
     while found := await notification_queue.recipients(database, mode, WITHIN[mode], after, BATCH):
-        jobs = [job for each in found if (job := _job(each, mode, now))]
+        ready = [each for each in found if each.user_id not in sending]
+        jobs = [job for each in ready if (job := _job(each, mode, now))]
         if jobs:
             async with database.auth.lend(NOBODY) as lent:
                 total += len(await enqueue(lent, jobs))
