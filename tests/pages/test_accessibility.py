@@ -189,6 +189,11 @@ async def walk_account(looking: Looking, place: Place) -> None:
     await looking.at("/account/organizations", "organizations-none")
     await looking.send("Create", name=LONG)
     await looking.here("organizations")
+    await looking.page.get_by_role("link", name="Leave").first.click()
+    await looking.here("organization-leave")
+    await looking.at("/account/organizations", "organizations-again")
+    await looking.page.get_by_role("link", name="Delete").first.click()
+    await looking.here("organization-close")
     await looking.at("/account/close", "close-account")
     left = "UPDATE organization_members SET deleted_at = now() WHERE user_id = $1"
     await place.superuser.execute(left, place.me)

@@ -66,13 +66,12 @@ def acceptable(table: str, row: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if table == "diagram_element_links":
         return row | {"diagram_id": uuid4()}
-    if table == "profiles" and row["service_of"]:  # of a service account, and none of the people
-        id = uuid4()
-        return {
-            "id": id,
-            "email": f"{id}@service-accounts.invalid",
-            "service_of": row["service_of"],
-        }
+    if table == "profiles":
+        row |= {"avatar_type": None, "avatar_sha256": None}
+        if row["service_of"]:  # of a service account, and none of the people
+            id = uuid4()
+            row |= {"id": id, "email": f"{id}@service-accounts.invalid"}
+        return row
     if table == "user_roles":
         kinds = dict.fromkeys(("admin_role", "project_role", "document_role"))
         kind = "document" if row["document_id"] else "project" if row["project_id"] else "admin"
