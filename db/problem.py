@@ -28,6 +28,11 @@ CODES = {
     ),
     "LAST_OWNER": Code("The organization would be left without an owner.", 409),
     "LIMIT_REACHED": Code("A limit of the organization's plan would be exceeded.", 403),
+    "PAYMENT_REQUIRED": Code(
+        "The organization has to pay, or to change its plan, before more is written. Reads, exports"
+        " and deletions are not refused.",
+        402,
+    ),
     "NOT_ENABLED": Code("The operator of the gateway has not enabled this feature.", 501),
     "RESYNC": Code(
         "The events after the cursor are no longer available. Read the data again, and continue"

@@ -99,18 +99,3 @@ async def list_events(
 ) -> Sequence[Mapping[str, Any]]:
     """Return the newest events of a provider, or of all."""
     return [dict(row) for row in await connection.fetch(LIST, provider, failed, most)]
-
-
-async def apply_subscription(
-    connection: Lent, event: UUID, customer: str, order: str, values: Mapping[str, Any]
-) -> bool:
-    """Store the state of a customer's subscription, unless a newer one is stored.
-
-    `order` sorts states, the newest last. Return False if no organization is this customer. The
-    event belongs to the organization from then on.
-    """
-    text = orjson.dumps(values).decode()
-    known: bool = await connection.fetchval(
-        "SELECT ctx.apply_stripe_subscription($1, $2, $3, $4)", event, customer, order, text
-    )
-    return known

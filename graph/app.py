@@ -26,7 +26,7 @@ from db.audit.sealing import keep_sealing
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from graph import explorer
-from graph.editor import downloads, drawings, plots, shared_page
+from graph.editor import billing, downloads, drawings, plots, shared_page
 from graph.editor import page as editor
 from graph.explorer.browser_redirect import BrowserRedirect
 from graph.http.operation.metrics import Metrics, PoolUse
@@ -56,10 +56,13 @@ from graph.live.hub import Hub
 from graph.live.rate_sharing import RateSharing
 from graph.live.rights import forget
 from graph.live.tasks import stop
+from graph.platform.billing.payments import StripePayments
+from graph.platform.billing.usage_log import UsageLog
 from graph.platform.document_processing import document_processor_of
 from graph.platform.files import storage_of
 from graph.platform.incoming import providers_of
 from graph.platform.jobs.metrics import JobMetrics
+from graph.platform.jobs.run import Services
 from graph.platform.language_models.port import language_model_of, model_terms_of
 from graph.platform.webhooks.metrics import WebhookMetrics
 from graph.requirements.external_jobs import kinds_of, outbound_of
@@ -96,13 +99,12 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
     database = database_of(settings, READ_TO_ANSWER * settings.max_answer_bytes, tracing)
     viewers = ViewerCache(settings.viewer_cache)
     database.access_changed = viewers.clear
-    audience = api_of(settings)
-    outbox = Outbox(settings)
+    audience, outbox = api_of(settings), Outbox(settings)
     storage, terms = storage_of(settings), model_terms_of(settings)
-    views = ShareViews(database)
-    metrics = Metrics(lambda: pool_use(database))
+    views, metrics = ShareViews(database), Metrics(lambda: pool_use(database))
     operations = Operations(schema, settings, metrics, Refusals(database, settings), tracing)
     webhooks = Webhooks(database, settings, operations)
+    payments, usage = StripePayments(database, settings), UsageLog.of(database, operations)
     cursors = Cursors(settings)
     presence, *waking = _buses(settings) or [
         PostgresBus(database, channel_of(settings, "presence"))
@@ -130,6 +132,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             storage,
             webhooks,
             terms,
+            payments,
             processes_documents=bool(settings.document_processor_url),
         )
 
@@ -155,10 +158,17 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
                 asyncio.create_task(hub.run()),
                 asyncio.create_task(sharing.keep_telling()),
                 asyncio.create_task(views.keep_writing()),
+                asyncio.create_task(usage.keep_writing()),
             ]
             if settings.job_slots:
                 upkeep += _work_beside(
-                    database, settings, webhooks, metrics, tracing, storage, outbox
+                    database,
+                    settings,
+                    webhooks,
+                    metrics,
+                    tracing,
+                    storage,
+                    Services(language_model_of(settings), payments, outbox, usage=usage),
                 )
             try:
                 with Drain(settings.drain_delay) as drain:
@@ -191,6 +201,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             *editor.routes(database, settings, outbox),
             *plots.routes(database, settings, outbox),
             *drawings.routes(database, settings, outbox),
+            *billing.routes(database, settings, outbox, payments),
             *files.routes(storage),
             *incoming.routes(providers_of(settings), database, settings.body_limit, tracing),
             *downloads.routes(database, settings, outbox),
@@ -253,11 +264,11 @@ def _work_beside(
     metrics: Metrics,
     tracing: "Tracing | None",
     storage: Storage,
-    outbox: Outbox,
+    services: Services,
 ) -> list["asyncio.Task[None]"]:
     """Start to run jobs and to send webhooks beside requests."""
     slots, days = settings.job_slots, settings.webhook_retention_days
-    counted, model = JobMetrics(metrics.registry), language_model_of(settings)
+    counted = JobMetrics(metrics.registry)
     worker = worker_of(
         database,
         slots,
@@ -265,12 +276,11 @@ def _work_beside(
         tracing,
         days,
         storage,
-        model,
+        services,
         kinds_of(outbound_of(settings), document_processor_of(settings), storage),
-        outbox,
     )
     sent = WebhookMetrics(metrics.registry)
-    dispatcher = dispatcher_of(webhooks, database, settings, sent)
+    dispatcher = dispatcher_of(webhooks, database, settings, sent, services.usage)
     return [asyncio.create_task(each) for each in (worker.run(), dispatcher.run())]
 
 

@@ -1,20 +1,21 @@
 """The kinds of jobs of all products, and the worker that runs them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from auth.accounts.mail import Outbox
 from db.pool import Database
 from graph import schema  # noqa: F401 (types are extended in the order of its imports)
 from graph.kit.storage import Storage
 from graph.platform import incoming
+from graph.platform.billing import jobs as billing
 from graph.platform.files import sweep
 from graph.platform.jobs import upkeep
 from graph.platform.jobs.kinds import Kind
 from graph.platform.jobs.metrics import JobMetrics
+from graph.platform.jobs.run import NO_SERVICES, Services
 from graph.platform.jobs.worker import Worker
 from graph.platform.language_models import credits
-from graph.platform.language_models.port import LanguageModel
 from graph.platform.notifications import mailing
 from graph.platform.notifications import upkeep as notification_upkeep
 from graph.platform.webhooks.upkeep import DELIVERY_DAYS, DISABLED, prune_of
@@ -35,6 +36,7 @@ KINDS = (
     *review_reminders.KINDS,
     *quality.KINDS,
     *credits.KINDS,
+    *billing.KINDS,
     *enhancement.KINDS,
     DISABLED,
 )
@@ -47,9 +49,8 @@ def worker_of(
     tracing: "Tracing | None" = None,
     delivery_days: int = DELIVERY_DAYS,
     storage: Storage | None = None,
-    language_model: LanguageModel | None = None,
+    services: Services = NO_SERVICES,
     external: Sequence[Kind] = external_jobs.KINDS,
-    outbox: Outbox | None = None,
 ) -> Worker:
     """Return the worker of one process, which runs this number of jobs at a time.
 
@@ -57,6 +58,7 @@ def worker_of(
     runs the jobs that read or write files. `external` are the kinds of jobs of external documents,
     with what they reach. With an `outbox`, it mails notifications.
     """
+    outbox = services.outbox
     of_mail = () if outbox is None else mailing.kinds_of(outbox)
     of_files = () if storage is None else (sweep.kind_of(storage), *exchange.KINDS)
     return Worker(
@@ -65,6 +67,5 @@ def worker_of(
         slots=slots,
         metrics=metrics,
         tracing=tracing,
-        language_model=language_model,
-        storage=storage,
+        services=replace(services, storage=storage),
     )

@@ -27,6 +27,7 @@ from graph.kit.node import NODES
 from graph.kit.stream import Stream
 from graph.live.cursor import Cursor, Cursors
 from graph.live.follower import concerns
+from graph.platform.billing.usage_log import UsageLog
 from graph.platform.webhooks.dispatcher import Dispatcher
 from graph.platform.webhooks.events import message, thin, type_of
 from graph.platform.webhooks.metrics import WebhookMetrics
@@ -160,6 +161,7 @@ def dispatcher_of(
     database: Database,
     settings: Settings,
     metrics: WebhookMetrics | None = None,
+    usage: UsageLog | None = None,
     **options: Any,
 ) -> Dispatcher:
     """Return the dispatcher of one process."""
@@ -171,6 +173,8 @@ def dispatcher_of(
         metrics or WebhookMetrics(),
         timedelta(days=settings.webhook_disable_days),
     )
+    if usage is not None:
+        shared.delivered = usage.delivery
     return Dispatcher(shared, **options)
 
 

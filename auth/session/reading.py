@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,7 @@ from auth.session.changes import changes_of_each, counts_of_changes
 from auth.session.row import Row, columns_of
 from auth.session.statement_reader import StatementReader
 from auth.session.time_travel import Past, PointInTime, time_statement, version_statement
+from auth.session.usage import UsageGrouping, usage_by
 from auth.session.versions import RowVersion, Version, rows_at_versions, values
 from auth.session.visibility import readable_criteria
 from auth.session.write import plan_limits
@@ -344,6 +345,13 @@ class ViewerSession(StatementReader):
         """Return the usage of these organizations' limits; other tenants are absent."""
         rows = await self._fetch(Organization, plan_limits.usage(), ids=list(ids))
         return {row["id"]: row for row in rows}
+
+    async def usage_by(
+        self, ids: Collection[UUID], by: UsageGrouping, since: date, until: date
+    ) -> list[Row]:
+        """Return the sums of usage of these organizations; other tenants have none."""
+        values: dict[str, Any] = {"ids": list(ids), "since": since, "until": until}
+        return await self._fetch(Organization, usage_by(by), **values)
 
     def _readable(
         self,

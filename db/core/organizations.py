@@ -42,8 +42,10 @@ class BillingPlan(StrEnum):
     """The plan that an organization has subscribed to."""
 
     FREE = "free"
+    STARTER = "starter"
     PRO = "pro"
     BUSINESS = "business"
+    SCALE = "scale"
     ENTERPRISE = "enterprise"
 
 
@@ -114,6 +116,11 @@ class Organization(Entity, kw_only=True):
     settings: Mapped[dict[str, Any]] = json_object()
     member_count: Mapped[int] = mapped_column(init=False, default=0, server_default="0")
     storage_used: Mapped[int] = number(0, BigInteger)
+    usage_limits: Mapped[dict[str, Any]] = json_object()
+    """Limits that were agreed with the organization, in place of those of its plan."""
+    trial_ends_at: Mapped[datetime | None] = mapped_column(default=None)
+    payment_required_at: Mapped[datetime | None] = mapped_column(default=None)
+    """The time from which nothing but deletions is written until a payment is made."""
     owner_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("profiles.id"), index=True, default=None
     )
@@ -137,7 +144,7 @@ class Organization(Entity, kw_only=True):
         ),
         not_negative("member_count"),
         not_negative("storage_used"),
-        *json_objects("settings"),
+        *json_objects("settings", "usage_limits"),
         unique_live("organizations", "slug"),
         Index(None, "created_at"),
         deleted_index("organizations"),

@@ -1,14 +1,14 @@
 """Usage of an organization's plan: counters that many writers can raise at once."""
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, organization_key
 from db.constraints import not_negative
-from db.fields import number
+from db.fields import identity, number
 
 
 class UsageCounter(Base, kw_only=True):
@@ -30,3 +30,54 @@ class UsageCounter(Base, kw_only=True):
     maximum: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = (organization_key(), not_negative("used"), not_negative("share"))
+
+
+class UsageDay(Base, kw_only=True):
+    """The use of a feature by a person on a day (UTC): a sum of `usage_logs`, kept by a trigger."""
+
+    __tablename__ = "usage_days"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    feature: Mapped[str] = mapped_column(primary_key=True)
+    unit_type: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    quantity: Mapped[int] = number(0, BigInteger)
+    count: Mapped[int] = number(0, BigInteger)
+
+    __table_args__ = (organization_key(), not_negative("quantity"), not_negative("count"))
+
+
+class UsageWarning(Base, kw_only=True):
+    """A limit of which an organization was told in a month that 80 or 100 percent are used."""
+
+    __tablename__ = "usage_warnings"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    limit_name: Mapped[str] = mapped_column(primary_key=True)
+    percent: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+
+    __table_args__ = (organization_key(),)
+
+
+class MeterReport(Base, kw_only=True):
+    """A part of the usage of a month that is reported to Stripe once; its ID makes it so."""
+
+    __tablename__ = "meter_reports"
+
+    id: Mapped[UUID] = identity()
+    organization_id: Mapped[UUID]
+    month: Mapped[date]
+    meter: Mapped[str]
+    quantity: Mapped[int] = number(0, BigInteger)
+    created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+    sent_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        organization_key(),
+        not_negative("quantity"),
+        Index(None, "organization_id", "month", "meter"),
+        Index("ix_meter_reports_unsent", "created_at", postgresql_where=text("sent_at IS NULL")),
+    )

@@ -71,6 +71,7 @@ class Finding(NamedTuple):
 def examine(settings: Settings) -> list[Finding]:
     """Return the results of all checks; checks that depend on a failed one are left out."""
     findings = [*_settings(settings), _explorer(), _files(settings), *_redis(settings)]
+    findings += _billing(settings)
     try:
         with running(settings) as at:
             return findings + asyncio.run(_database(at)) + _migrations(settings, at)
@@ -109,6 +110,16 @@ def _files(settings: Settings) -> Finding:
         advice = "Let the gateway write to GATEWAY_DATA_DIR, or set S3_BUCKET."
         return Finding("Files", f"{folder}: {error.strerror}", advice)
     return Finding("Files", f"in {folder}, which all servers must share")
+
+
+def _billing(settings: Settings) -> list[Finding]:
+    """Return whether events of Stripe arrive, where there is a key of it."""
+    if settings.stripe_secret_key is None:
+        return []
+    if not settings.stripe_webhook_secrets:
+        advice = "Add the endpoint /webhooks/stripe in Stripe, and set STRIPE_WEBHOOK_SECRETS."
+        return [Finding("Billing", "Stripe without its events", advice)]
+    return [Finding("Billing", "Stripe with its events")]
 
 
 def _explorer() -> Finding:

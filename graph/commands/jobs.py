@@ -16,10 +16,13 @@ from graph.commands.database import opened, require_migrated, require_pooler, ru
 from graph.http.operation.operations import Operations
 from graph.jobs import worker_of
 from graph.logs import set_up
+from graph.platform.billing.payments import StripePayments
+from graph.platform.billing.usage_log import UsageLog
 from graph.platform.document_processing import document_processor_of
 from graph.platform.files import storage_of
 from graph.platform.files.sweep import is_reached
 from graph.platform.jobs.metrics import JobMetrics
+from graph.platform.jobs.run import Services
 from graph.platform.language_models.port import language_model_of
 from graph.platform.webhooks.metrics import WebhookMetrics
 from graph.requirements.external_jobs import kinds_of, outbound_of
@@ -55,7 +58,10 @@ async def _work(
     async with database_of(settings, tracing=tracing) as database:
         days = settings.webhook_retention_days
         storage = storage_of(settings) if is_reached(settings) else None
-        model, outbox = language_model_of(settings), Outbox(settings)
+        outbox = Outbox(settings)
+        payments = StripePayments(database, settings)
+        usage = UsageLog(database)
+        services = Services(language_model_of(settings), payments, outbox, usage=usage)
         worker = worker_of(
             database,
             slots,
@@ -63,13 +69,12 @@ async def _work(
             tracing,
             days,
             storage,
-            model,
+            services,
             kinds_of(outbound_of(settings), document_processor_of(settings), storage),
-            outbox,
         )
         webhooks = Webhooks(database, settings, Operations(schema, settings))
         sender = WebhookMetrics(metrics.registry)
-        dispatcher = dispatcher_of(webhooks, database, settings, sender)
+        dispatcher = dispatcher_of(webhooks, database, settings, sender, usage)
 
         def stop() -> None:
             worker.stop()
@@ -80,12 +85,15 @@ async def _work(
             loop.add_signal_handler(number, stop)
         log.info("worker started", name=worker.name, slots=slots)
         sending = asyncio.create_task(dispatcher.run())
+        recording = asyncio.create_task(usage.keep_writing())
         try:
             await worker.run(drain)
             await sending
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
+            recording.cancel()  # it writes what is left
+            await asyncio.gather(recording, return_exceptions=True)
         if storage is not None:
             await storage.close()
         await closed(tracing)

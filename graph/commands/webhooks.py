@@ -45,6 +45,11 @@ def replay(
     ] = False,
 ) -> None:
     """Process an event again, or all that failed. Workers do so within a second."""
+    replay_events(id, failed=failed)
+
+
+def replay_events(id: UUID | None, *, failed: bool, provider: str | None = None) -> None:
+    """Replay one event, or all that failed, of all providers or of one."""
     from db.problem import Problem
     from db.webhook_events import find
     from db.webhook_events import replay as again
@@ -57,7 +62,8 @@ def replay(
     async def work(lent: "Lent") -> int:
         if id is not None and await find(lent, id) is None:
             raise Problem("NOT_FOUND", f"There is no event {id}.")
-        return len(await again(lent, kinds_by_provider(), id))
+        kinds = {n: kind for n, kind in kinds_by_provider().items() if provider in (None, n)}
+        return len(await again(lent, kinds, id))
 
     number = _run(work)
     if id is not None and not number:

@@ -37,9 +37,11 @@ describe_enum(
     "The plan of an organization, which sets its limits.",
     {
         "FREE": "The free plan.",
+        "STARTER": "The plan for small teams.",
         "PRO": "The plan for professionals.",
         "BUSINESS": "The plan for businesses.",
-        "ENTERPRISE": "The plan for enterprises.",
+        "SCALE": "The plan for large businesses.",
+        "ENTERPRISE": "The plan for enterprises, as agreed.",
     },
 )
 describe_enum(

@@ -11,9 +11,9 @@ from auth.session import Row
 from auth.session.write.plan_limits import most_members, most_requests
 from db.core.billing import BillingCache
 from db.core.organizations import BillingPlan
-from db.core.plans import PLANS
+from db.core.plans import limits_of
 from graph.core.organizations import Organization
-from graph.kit.context import Info
+from graph.kit.context import Context, Info
 from graph.kit.fields import computed, extend_type
 from graph.kit.scalars import BigInt
 
@@ -23,7 +23,8 @@ class UsageLimit:
     current: BigInt = strawberry.field(description="The current value.")
     maximum: BigInt | None = strawberry.field(
         description="The maximum value; null if there is no limit. A request that would exceed it"
-        " fails with `LIMIT_REACHED`."
+        " fails with `LIMIT_REACHED`, or with `PAYMENT_REQUIRED` if it is one of too many writing"
+        " requests."
     )
 
 
@@ -34,7 +35,8 @@ class OrganizationUsage:
         description="The number of projects that are not deleted."
     )
     monthly_requests: UsageLimit = strawberry.field(
-        description="The number of requests that wrote something in this calendar month (UTC)."
+        description="The number of writing requests in this calendar month (UTC). A tenth more than"
+        " the maximum is allowed."
     )
     storage: UsageLimit = strawberry.field(
         description="The storage that baselines and files use, in bytes."
@@ -46,24 +48,33 @@ class OrganizationUsage:
 
 
 async def _usage(root: strawberry.Parent[Any], info: Info) -> OrganizationUsage | None:
+    return await usage_of(info.context, root)
+
+
+async def usage_of(context: Context, root: Any) -> OrganizationUsage | None:
+    """Return the usage of the row of an organization; None if the viewer does not see it."""
     place = SimpleNamespace(organization_id=root.id)
-    if not allows(info.context.viewer, "read", BillingCache, place):
+    if not allows(context.viewer, "read", BillingCache, place):
         return None
 
     async def batch(ids: list[UUID]) -> list[Row | None]:
-        found = await info.context.session.usage(ids)
+        found = await context.session.usage(ids)
         return [found.get(id) for id in ids]
 
-    row = await info.context.loader("usage", batch).load(root.id)
+    row = await context.loader("usage", batch).load(root.id)
     if row is None:
         return None
-    plan, terms = BillingPlan(row.billing_plan), info.context.model_terms
+    plan, terms = BillingPlan(row.billing_plan), context.model_terms
+    agreed = row.usage_limits
+    limits = limits_of(plan, agreed)
     return OrganizationUsage(
-        members=_used(row.member_count, most_members(plan, row.max_members)),
-        projects=_used(row.project_count, PLANS[plan].projects),
-        monthly_requests=_used(row.request_count, most_requests(plan, row.max_monthly_requests)),
-        storage=_used(row.storage_used, PLANS[plan].storage),
-        credits=_used(row.used_credits, terms.monthly_credits) if terms else None,
+        members=_used(row.member_count, most_members(plan, row.max_members, agreed)),
+        projects=_used(row.project_count, limits.projects),
+        monthly_requests=_used(
+            row.request_count, most_requests(plan, row.max_monthly_requests, agreed)
+        ),
+        storage=_used(row.storage_used, limits.storage),
+        credits=_used(row.used_credits, terms.credits_of(limits.credits)) if terms else None,
     )
 
 

@@ -38,6 +38,7 @@ from db.requirements.requirements import (
     RequirementPriority,
     RequirementStatus,
 )
+from graph.demo.billing import add_usage
 from graph.demo.change_sets import add_change_set
 from graph.demo.comments import add_comments
 from graph.demo.drawings import add_drawings
@@ -97,6 +98,8 @@ async def create_demo(
         await add_files(session, storage)
         (organization,) = await session.rows(Organization, Organization.slug == "harbour-works")
         await add_webhook(session, settings, organization.id)
+        assert owner.id is not None  # noqa: S101 (a person has one)
+        await add_usage(database, organization.id, owner.id)
         for document in await session.rows(Document):
             await analyze_document(database, document.id)
     return accounts

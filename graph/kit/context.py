@@ -21,6 +21,7 @@ from auth.session.write.db_errors import missing
 from auth.viewer import Viewer
 from db.base import Entity
 from db.problem import Problem
+from graph.kit.billing import Payments
 from graph.kit.feed import Feed, Place
 from graph.kit.model_terms import ModelTerms
 from graph.kit.presence import Presence
@@ -55,11 +56,13 @@ class Context:
         storage: Storage | None = None,
         webhooks: Webhooks | None = None,
         model_terms: ModelTerms | None = None,
+        payments: Payments | None = None,
         *,
         processes_documents: bool = False,
     ) -> None:
         self.session, self.outbox, self.presence = session, outbox, presence
         self._feed, self._storage, self._webhooks = feed, storage, webhooks
+        self._payments = payments
         self.model_terms = model_terms
         """The terms of the language model; None if the gateway has none."""
         self.processes_documents = processes_documents
@@ -99,6 +102,18 @@ class Context:
         if self._webhooks is None:
             raise Problem("BUSY", "The gateway does not send webhooks here.")
         return self._webhooks
+
+    @property
+    def takes_payments(self) -> bool:
+        """Return whether plans are sold here."""
+        return self._payments is not None and self._payments.enabled
+
+    @property
+    def payments(self) -> Payments:
+        """Return the subscriptions of organizations. Raises BUSY without them."""
+        if self._payments is None:
+            raise Problem("BUSY", "The gateway takes no payments here.")
+        return self._payments
 
     def correlate(self, id: UUID | None) -> UUID:
         """Record later changes under this correlation ID, or a new one; return it."""

@@ -22,6 +22,10 @@ class ModelTerms:
         """Return the credits that tokens cost, rounded up."""
         return ceil(tokens * self.credits_per_1000_tokens / 1000)
 
+    def credits_of(self, planned: int | None) -> int:
+        """Return the credits of a month: those of the plan, if it has a number of its own."""
+        return self.monthly_credits if planned is None else planned
+
     def most(self, text: str) -> int:
         """Return the credits that a use with this text can cost: a token is a byte or more."""
         tokens = len(text.encode()) + PROMPT_TOKENS + self.max_tokens

@@ -2,6 +2,8 @@
 
 import strawberry
 
+from graph.platform.billing import mutations as billing
+from graph.platform.billing import types as billing_types  # noqa: F401 (it extends types)
 from graph.platform.incoming import types as incoming
 from graph.platform.jobs import outside, types
 from graph.platform.shares import creating, opened
@@ -32,6 +34,7 @@ class Query(
 @strawberry.type
 class Mutation(
     types.Mutation,
+    billing.Mutation,
     outside.Mutation,
     creating.Mutation,
     endpoints.Mutation,

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from db.logins import Logins
 from graph.settings.accounts import AccountSettings
 from graph.settings.applications import ApplicationSettings
+from graph.settings.billing import BillingSettings
 from graph.settings.conflicts import conflicts
 from graph.settings.database import DatabaseSettings
 from graph.settings.document_processing import DocumentProcessorSettings
@@ -31,6 +32,7 @@ class SettingsError(Exception):
 
 class Settings(
     # Pydantic lists the fields of the last base first.
+    BillingSettings,
     IncomingSettings,
     TracingSettings,
     ApplicationSettings,

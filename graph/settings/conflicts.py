@@ -27,15 +27,19 @@ AT_MOST = {
     "max_document_length": ("body_limit", 1),
 }
 """Settings that have no effect beyond so many times another one."""
-OF_THE_DATABASE = ("auth_database_url", "owner_database_url", "database_logins")
-
-NEEDED = {
+NEEDS = {
+    "auth_database_url": "database_url",
+    "owner_database_url": "database_url",
+    "database_logins": "database_url",
     "language_model_key": "language_model_url",
     "language_model_name": "language_model_url",
     "document_processor_key": "document_processor_url",
+    "s3_endpoint": "s3_bucket",
+    "s3_access_key": "s3_bucket",
+    "s3_secret_key": "s3_bucket",
+    "stripe_api_base": "stripe_secret_key",
 }
-"""Settings without effect unless another one is set."""
-OF_THE_BUCKET = ("s3_endpoint", "s3_access_key", "s3_secret_key")
+"""Settings that have no effect without another one."""
 
 
 def conflicts(values: Mapping[str, Any], given: Iterable[str]) -> Iterator[str]:
@@ -46,13 +50,9 @@ def conflicts(values: Mapping[str, Any], given: Iterable[str]) -> Iterator[str]:
             if values[name] > values[other] * times:
                 most = values[other] * times
                 yield f"{name.upper()} has no effect beyond {most}, because of {other.upper()}"
-        if name in OF_THE_DATABASE and values[name] and not values["database_url"]:
-            yield f"{name.upper()} has no effect without DATABASE_URL"
-        base = NEEDED.get(name)
-        if base and values[name] and not values[base]:
-            yield f"{name.upper()} has no effect without {base.upper()}"
-        if name in OF_THE_BUCKET and values[name] and not values["s3_bucket"]:
-            yield f"{name.upper()} has no effect without S3_BUCKET"
+        needed = NEEDS.get(name)
+        if needed and values[name] and not values[needed]:
+            yield f"{name.upper()} has no effect without {needed.upper()}"
     if values["s3_bucket"] and not (values["s3_access_key"] and values["s3_secret_key"]):
         yield "S3_BUCKET needs S3_ACCESS_KEY and S3_SECRET_KEY"
     if values["language_model_url"] and not values["language_model_name"]:

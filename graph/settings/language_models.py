@@ -43,5 +43,5 @@ class LanguageModelSettings(BaseSettings):
         default=10_000,
         ge=0,
         description="The maximum number of credits that an organization can use in a calendar month"
-        " (UTC).",
+        " (UTC), if its plan has no number of its own.",
     )

@@ -18,7 +18,7 @@ async def set_plan(database_dsn, organization, plan):
     result = await asyncio.to_thread(
         CliRunner().invoke,
         app,
-        ["plan", "set", str(organization), plan],
+        ["billing", "set", str(organization), plan],
         env={"DATABASE_URL": database_dsn},
     )
     if result.exception and not isinstance(result.exception, SystemExit):

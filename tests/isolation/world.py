@@ -66,6 +66,7 @@ FOR_ADMINISTRATORS = {
     "user_roles",
     "stripe_customers",
     "billing_cache",
+    "usage_logs",
     "jobs",
     "shares",
     "webhook_endpoints",
@@ -76,6 +77,13 @@ FOR_ADMINISTRATORS = {
 }
 KEPT = {"audit_logs"}
 """Tables whose rows are shown after what they are in is deleted."""
+OF_BILLING = {
+    "organizations",
+    "stripe_customers",
+    "billing_cache",
+    "usage_logs",
+    "webhook_events",
+}
 OF_ONE_PERSON = {
     "notifications",
     "profiles.preferences",
@@ -87,7 +95,6 @@ FOR_NOBODY = {
     "audit_personal_data",
     "audit_seals",
     "audit_checkpoints",
-    "usage_logs",
     "usage_counters",
 }
 """Tables that no field shows. A field that shows one adds here who may see it."""
@@ -218,6 +225,6 @@ def _roles_that_read(table: str) -> set[str]:
         roles -= {"admin"}
     if table in ABOUT_PEOPLE:
         roles |= {"viewer", "member"}
-    if table in ("organizations", "stripe_customers", "billing_cache", "webhook_events"):
+    if table in OF_BILLING:
         roles |= {"billing"}
     return roles

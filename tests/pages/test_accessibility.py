@@ -138,6 +138,7 @@ async def test_every_page_can_be_read_and_used_by_everybody(place, shown, client
     await walk_clients(looking, place)
     await walk_keys(looking)
     await walk_webhooks(looking, place)
+    await walk_billing(looking, place)
     await walk_device(looking, place)
     planner = await client(looking.address, LONG[:90], "requirements:write organizations:read")
     asked, _ = address_of(planner)
@@ -331,6 +332,33 @@ async def walk_webhooks(looking: Looking, place: Place) -> None:
     await looking.page.get_by_role("link", name=LONG[:90].strip(), exact=True).click()
     await looking.page.get_by_text("Request and answer", exact=True).click()
     await looking.here("webhook")
+
+
+async def walk_billing(looking: Looking, place: Place) -> None:
+    """Visit the list of organizations, and the page of one with a late payment and invoices."""
+    organization = await organization_of(place.superuser, place.me, LONG)
+    invoice = (
+        '{"id": "in_1", "number": "GW-1", "status": "open", "total": 990, "amount_due": 990,'
+        ' "amount_paid": 0, "currency": "usd", "created": 1790000000,'
+        ' "url": "https://invoice.stripe.com/i/1", "pdf_url": "https://invoice.stripe.com/i/1/pdf"}'
+    )
+    await place.superuser.execute(
+        "INSERT INTO billing_cache (organization_id, billing_status, period_start, period_end)"
+        f""" VALUES ($1, '{{"invoices": {{"in_1": {invoice}}}}}', now(), now() + interval '1 h')""",
+        organization,
+    )
+    await place.superuser.execute(
+        "INSERT INTO usage_logs (organization_id, user_id, feature, quantity, unit_type)"
+        " VALUES ($1, $2, 'query', 5, 'cost')",
+        organization,
+        place.me,
+    )
+    await place.superuser.execute(
+        "UPDATE organizations SET payment_required_at = now() + interval '1 day' WHERE id = $1",
+        organization,
+    )
+    await looking.at("/billing", "billing-organizations")
+    await looking.at(f"/billing?organization={organization}", "billing")
 
 
 async def walk_device(looking: Looking, place: Place) -> None:

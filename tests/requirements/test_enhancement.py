@@ -32,7 +32,7 @@ UPDATE = """mutation ($id: UUID!, $version: BigInt!, $input: RequirementUpdateIn
     requirementUpdate(id: $id, expectedVersion: $version, input: $input) {
         requirement { version } } }"""
 USAGE = "query ($id: UUID!) { organization(id: $id) { usage { credits { current maximum } } } }"
-LOGS = "SELECT * FROM usage_logs WHERE organization_id = $1 ORDER BY created_at"
+LOGS = "SELECT * FROM usage_logs WHERE organization_id = $1 AND unit_type = 'credit'"
 
 SOURCE = "The shuttle shall stop quickly."
 BETTER = "The shuttle shall stop within TBD s."

@@ -82,7 +82,7 @@ async def test_a_month_without_requests_refuses_all_at_once(notebook):
     await run("UPDATE organizations SET max_monthly_requests = 1 WHERE id = $1", organization)
     async with notebook.writing() as transaction:
         await transaction.send_each(notes(notebook, 2))
-    with refused("LIMIT_REACHED"):
+    with refused("PAYMENT_REQUIRED"):
         async with notebook.writing() as transaction:
             await transaction.send_each(notes(notebook, 2, code=None))
     assert len(await notebook.seen("editor")) == 2

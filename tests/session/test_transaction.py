@@ -176,19 +176,19 @@ async def test_who_is_not_signed_in_writes_nothing(notebook):
 
 async def test_the_month_s_last_request_is_counted_and_none_after_it(notebook):
     run, organization = notebook.world.superuser.execute, notebook.world.organization
-    await run("UPDATE organizations SET max_monthly_requests = 2 WHERE id = $1", organization)
+    await run("UPDATE organizations SET max_monthly_requests = 1 WHERE id = $1", organization)
     note = await notebook.note(name="A")
     await notebook.update(note, 1, name="A")  # writes nothing, and is not counted
-    await notebook.update(note, 1, name="B")
-    with refused("LIMIT_REACHED") as caught:
-        await notebook.update(note, 2, name="C")
+    await notebook.update(note, 1, name="B")  # a moment later, by the same person: neither is this
+    with refused("PAYMENT_REQUIRED") as caught:
+        await notebook.note(name="C")
     found = caught.value.extensions
-    assert (found["limit"], found["current"], found["maximum"]) == ("monthlyRequests", 2, 2)
-    with refused("LIMIT_REACHED"):  # after a flush, which does not know that it is the last
+    assert (found["limit"], found["current"], found["maximum"]) == ("monthlyRequests", 1, 1)
+    with refused("PAYMENT_REQUIRED"):  # after a flush, which does not know that it is the last
         async with notebook.writing() as transaction:
-            transaction.change(await transaction.find(Note, note.id), 2, name="D")
+            transaction.add(Note(**notebook.place, name="D"))
             await transaction.flush()
     assert (await notebook.stored(note))["name"] == "B"
     session = await notebook.session()
     usage = await session.usage([organization])
-    assert usage[organization]["request_count"] == 2
+    assert usage[organization]["request_count"] == 1

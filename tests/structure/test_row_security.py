@@ -77,6 +77,9 @@ ROWS = {
     " VALUES ($1, 1, now(), $1, sha256(''))",
     "usage_counters": "(organization_id, month, share, maximum)"
     " VALUES ($1::uuid, '2020-01-01', 1, 1)",
+    "usage_days": "(organization_id, day, feature, unit_type, user_id)"
+    " VALUES ($1, (now() AT TIME ZONE 'UTC')::date, 'export', 'file', $1)"
+    " ON CONFLICT DO NOTHING",  # the trigger of usage_logs has added it
     "external_documents": "(id, organization_id, name) VALUES ($1, $1, 'Norm')",
     "documents": "(id, organization_id, project_id, name, slug) VALUES ($1, $1, $1, 'D', 'd')",
     "blocks": "(id, organization_id, project_id, document_id, name) VALUES ($1, $1, $1, $1, 'B')",
@@ -119,11 +122,12 @@ KEYS = {
     "idempotency_keys": "user_id",
     "baseline_items": "entity_id",
     "usage_counters": "organization_id",
+    "usage_days": "organization_id",
 }
 """The column that identifies the row of a table, where it is not `id`."""
-ADDED_ONLY = ("audit_logs", "audit_personal_data", "usage_logs", "baseline_items")
-ADDED_ONLY += ("signatures",)
-WRITTEN = [table for table in ROWS if table not in ("audit_seals", "usage_counters")]
+ADDED_ONLY = ("audit_logs", "audit_personal_data", "usage_logs", "baseline_items", "signatures")
+NEVER = ("audit_seals", "usage_counters", "usage_days")  # functions write these
+WRITTEN = [table for table in ROWS if table not in NEVER]
 SCOPED = [table for table in WRITTEN if " organization_id" in ROWS[table]]
 """The tables with a tenant's id beside their own."""
 PUBLIC = [t for t, row in ROWS.items() if "project_id" in row] + ["projects"]

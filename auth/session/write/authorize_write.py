@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Protocol
 from uuid import UUID
@@ -21,6 +21,8 @@ from auth.viewer import Viewer
 from db.base import BOOKKEEPING, Entity
 from db.values import same_json
 
+REPEATED = timedelta(minutes=10)
+"""The time in which further changes of an object by the same person are one request."""
 RENUMBERED = "renumbered"
 """The detail of a recorded change that only made room for a row that was moved beside this one."""
 
@@ -94,8 +96,10 @@ def _changed(row: Entity, writer: Writer) -> PendingWrite | None:
         before = {key: old.get(key, getattr(row, key)) for key in deciding_columns(type(row))}
         writer.rights.require(needed, row, at=SimpleNamespace(**before))
     event = record(viewer, writer.origin, action, row, old, new, version=row.version + 1)
+    is_repeated = action == "update" and _is_repeated(row, writer)
     if row.id in writer.remarks.renumbered and new.keys() == {"position"}:
         event["details"][RENUMBERED] = True  # nobody's edit, so nobody has updated the row
+        is_repeated = True
     else:
         row.updated_at, row.updated_by = writer.now, viewer.id
     writer.remarks.renumbered.discard(row.id)
@@ -104,7 +108,14 @@ def _changed(row: Entity, writer: Writer) -> PendingWrite | None:
     if action == "update" and row.id in writer.remarks.reverted:
         event["details"]["reverted_to"] = writer.remarks.reverted[row.id]
     _remark_exception(row, event, writer)
-    return PendingWrite(row, event, is_new=False)
+    return PendingWrite(row, event, is_new=False, is_repeated=is_repeated)
+
+
+def _is_repeated(row: Entity, writer: Writer) -> bool:
+    """Return whether the writer has written the row last, and a moment ago."""
+    if row.updated_by is None or row.updated_by != writer.viewer.id:
+        return False
+    return writer.now - row.updated_at < REPEATED
 
 
 def _remark_exception(row: Entity, event: dict[str, Any], writer: Writer) -> None:

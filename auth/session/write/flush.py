@@ -58,18 +58,22 @@ class PendingWrite:
     event: dict[str, Any]
     """The columns of the event, by name, in the form of JSON."""
     is_new: bool
+    is_repeated: bool = False
+    """True for a change of what the same person has changed a moment ago, which costs nothing."""
 
 
 @dataclass(frozen=True)
 class Last:
     """The further work of a transaction's last statement: it counts requests, and rechecks rights.
 
-    The request counts for each of the `organizations`. Rights are locked before the slot of a
-    counter: a transaction that holds one waits for nothing more.
+    The request is allowed by each of the `organizations`, and counts for those in `counting`.
+    Rights are locked before the slot of a counter: a transaction that holds one waits for nothing
+    more.
     """
 
     organizations: Sequence[UUID]
     rights: Rights | None
+    counting: Sequence[UUID] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -81,7 +85,9 @@ class Last:
     def parameters(self) -> dict[str, Any]:
         """Return the values that these columns bind."""
         asked = self.rights.parameters() if self.rights else {}
-        return asked | ({"organizations": self.organizations} if self.organizations else {})
+        if not self.organizations:
+            return asked
+        return asked | {"organizations": self.organizations, "counting": self.counting}
 
     def check(self, answered: Found) -> None:
         """Raise the refusal of the rights or the counts."""

@@ -7,7 +7,7 @@ waits for anything.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +36,7 @@ from db.base import Entity
 from db.core.files import StoredFile
 from db.core.organizations import BillingPlan, Organization, OrganizationMember
 from db.core.people import UserStatus
-from db.core.plans import PLANS, smaller
+from db.core.plans import PLANS, limits_of, smaller
 from db.core.projects import Project
 from db.core.usage import UsageCounter
 from db.problem import Problem
@@ -51,19 +51,23 @@ def reached(limit: str, current: int, maximum: int, refusal: type[Problem] = Pro
     return refusal("LIMIT_REACHED", message, limit=limit, current=current, maximum=maximum)
 
 
-def most_members(plan: BillingPlan, own: int) -> int:
-    """Return the members that an organization may have: its own limit, within its plan."""
-    return smaller(own, PLANS[plan].members) or own
+def most_members(plan: BillingPlan, own: int, agreed: Mapping[str, Any]) -> int:
+    """Return the members that an organization may have: as agreed, or its own limit and its plan's.
+
+    The smaller one holds of those two.
+    """
+    return int(agreed.get("members") or smaller(own, PLANS[plan].members) or own)
 
 
-def most_requests(plan: BillingPlan, own: int) -> int:
+def most_requests(plan: BillingPlan, own: int, agreed: Mapping[str, Any]) -> int:
     """Return the writing requests that an organization may make in a month, likewise."""
-    return smaller(own, PLANS[plan].monthly_requests) or own
+    return int(agreed.get("monthly_requests") or smaller(own, PLANS[plan].monthly_requests) or own)
 
 
 def require_seat(organization: Organization) -> None:
     """Raise LIMIT_REACHED when no seat is free now; the actual membership is counted again."""
-    maximum = most_members(organization.billing_plan, organization.max_members)
+    agreed = organization.usage_limits
+    maximum = most_members(organization.billing_plan, organization.max_members, agreed)
     if organization.member_count >= maximum:
         raise reached("members", organization.member_count, maximum)
 
@@ -85,13 +89,14 @@ async def enforce(work: UnitOfWork, rows: Iterable[tuple[Entity, bool]]) -> None
     if projects:  # in a statement of its own, which sees what others have committed meanwhile
         counted = {row.id: row.number for row in await work.select(COUNT, {"ids": growing})}
     for row in locked:
-        seats = most_members(row.billing_plan, row.max_members)
+        limits = limits_of(row.billing_plan, row.usage_limits)
+        seats = most_members(row.billing_plan, row.max_members, row.usage_limits)
         if members[row.id] and row.member_count + members[row.id] > seats:
             raise reached("members", row.member_count, seats)
-        places, number = PLANS[row.billing_plan].projects, counted.get(row.id, 0)
+        places, number = limits.projects, counted.get(row.id, 0)
         if places is not None and projects[row.id] and number + projects[row.id] > places:
             raise reached("projects", number, places)
-        room = PLANS[row.billing_plan].storage
+        room = limits.storage
         if room is not None and stored[row.id] and row.storage_used + stored[row.id] > room:
             raise reached("storage", row.storage_used, room)
 
@@ -103,6 +108,7 @@ LOCK = (
         Organization.max_members,
         Organization.member_count,
         Organization.storage_used,
+        Organization.usage_limits,
     )
     .where(Organization.id == any_(IDS))
     .order_by(Organization.id)
@@ -152,16 +158,16 @@ def _before(row: Entity) -> dict[str, Any]:
 
 def require_storage(row: Any) -> None:
     """Raise LIMIT_REACHED when an organization stores too much; `row` is one of `storage`."""
-    maximum = PLANS[row.billing_plan].storage
+    maximum = limits_of(row.billing_plan, row.usage_limits).storage
     if maximum is not None and row.storage_used > maximum:
         raise reached("storage", row.storage_used, maximum)
 
 
 def storage(organization_id: UUID) -> Select[*tuple[Any, ...]]:
     """Return a statement of the plan and the used storage of an organization."""
-    return select(Organization.billing_plan, Organization.storage_used).where(
-        Organization.id == organization_id
-    )
+    return select(
+        Organization.billing_plan, Organization.storage_used, Organization.usage_limits
+    ).where(Organization.id == organization_id)
 
 
 def _refused() -> Any:
@@ -174,6 +180,7 @@ def _refused() -> Any:
         bindparam("organizations", type_=ARRAY(Uuid)),
         cast(array(plans), ARRAY(Text)),
         cast(array(most), ARRAY(BigInteger)),
+        bindparam("counting", type_=ARRAY(Uuid)),
     ).table_valued(column("used", BigInteger), column("maximum", BigInteger))
     told = func.json_agg(array([refused.c.used, refused.c.maximum]), type_=JSON)
     return select(told).scalar_subquery().label(REFUSED)
@@ -181,7 +188,7 @@ def _refused() -> Any:
 
 REFUSED = "refused"
 COUNTED_REQUESTS = _refused()
-"""A column that counts one writing request of each of the `organizations`.
+"""A column that counts one writing request of those of the `organizations` that are `counting`.
 
 They are bound in the order of their ids; its value is for `require_counted`.
 """
@@ -190,13 +197,25 @@ COUNT_REQUESTS = select(COUNTED_REQUESTS)
 
 
 class Exhausted(Problem):
-    """The month's requests are used up: the whole transaction is refused, whatever it writes."""
+    """The organization has to pay first: the whole transaction is refused, whatever it writes."""
 
 
 def require_counted(refused: Sequence[tuple[int, int]] | None) -> None:
-    """Raise LIMIT_REACHED when an organization has no request left this month."""
+    """Raise PAYMENT_REQUIRED when an organization has not paid, or has no request left this month.
+
+    A tenth of the requests is allowed beyond the maximum.
+    """
     for used, maximum in refused or ():
-        raise reached("monthlyRequests", used, maximum, Exhausted)
+        if maximum < 0:
+            message = (
+                "A payment of the organization is due. Nothing more is written until it is paid;"
+                " reads, exports and deletions go on."
+            )
+            raise Exhausted("PAYMENT_REQUIRED", message)
+        message = f"The organization's plan allows {maximum} requests a month, and {used} are used."
+        raise Exhausted(
+            "PAYMENT_REQUIRED", message, limit="monthlyRequests", current=used, maximum=maximum
+        )
 
 
 def usage() -> Select[tuple[Any, ...]]:
@@ -222,5 +241,6 @@ def usage() -> Select[tuple[Any, ...]]:
         projects.label("project_count"),
         requests.label("request_count"),
         Organization.storage_used,
+        Organization.usage_limits,
         func.ctx.used_credits(Organization.id, type_=BigInteger).label("used_credits"),
     ).where(Organization.id == any_(IDS))

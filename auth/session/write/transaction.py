@@ -49,7 +49,7 @@ from auth.session.write.plan_limits import (
 )
 from auth.session.write.purge import Purged, Top, purged, removal, top
 from auth.session.write.relocating import Relocation
-from auth.session.write.rights import HOLD_RIGHTS, RIGHTS
+from auth.session.write.rights import HOLD_RIGHTS, RIGHTS, Rights
 from auth.session.write.unit_of_work import UnitOfWork
 from auth.viewer import Viewer
 from db.base import SCOPES, Entity
@@ -80,6 +80,8 @@ class Transaction(LockingReader):
         self._uncounted: set[UUID] = set()
         """Organizations with writes of this transaction that are not yet counted as a request."""
         self._counted: set[UUID] = set()
+        self._counting: set[UUID] = set()
+        """Organizations for which the request counts; others are only asked to allow it."""
         self._writes = self._abandoned = self.changes_access = False
         self.purpose: str | None = None
         """The purpose of the writes, which a rule of a product can make an exception for."""
@@ -214,6 +216,7 @@ class Transaction(LockingReader):
         await self._rollback()
         self._uncounted.clear()
         self._counted.clear()
+        self._counting.clear()
         self.rights.forget()
         self._writes, self._abandoned = False, True
 
@@ -264,10 +267,7 @@ class Transaction(LockingReader):
         """Remove these rows permanently with all beneath them, as far as one statement can."""
         await self._hold_rights()
         statement = removal(self.viewer, self.origin, tops, dry_run=dry_run)
-        done = purged(tops, await self._work.select(statement, {}))
-        if done.tops and not dry_run:  # an organization that is gone counts nothing any more
-            self._uncounted |= {t.organization_id for t in tops if t.id != t.organization_id}
-        return done
+        return purged(tops, await self._work.select(statement, {}))
 
     async def insert_parts(self, whole: Entity, statement: Select[*tuple[Any, ...]]) -> Any:
         """Insert the parts of a row that is about to be created, and return the statement's row.
@@ -352,21 +352,26 @@ class Transaction(LockingReader):
         The rights of the transaction are verified with them, or before rows that grant rights (the
         viewer may give up their own). A transaction that holds a slot must not wait for more.
         """
-        prompted = (write for write in writes if write.row.id not in self.remarks.unprompted)
+        unprompted = self.remarks.unprompted
+        prompted = [
+            w for w in writes if w.row.id not in unprompted and w.event["action"] != "delete"
+        ]
         organizations = (self._uncounted | organizations_of(prompted)) - self._counted
+        self._counting |= organizations_of(w for w in prompted if not w.is_repeated)
         self._writes = self._writes or bool(writes)
         self.changes_access |= any(write.row.traits.changes_access for write in writes)
         if any(write.row.traits.grants for write in writes):
             await self._hold_rights()
         rights = self.rights if self.rights.pending else None
         note_mass_deletion([write.event for write in writes])
-        stored = await send(
-            self._work, writes, Last(sorted(organizations), rights) if last else None
-        )
+        stored = await send(self._work, writes, self._last(organizations, rights) if last else None)
         if last and writes:
             self._counted |= organizations
         self._uncounted = organizations - self._counted
         return stored
+
+    def _last(self, organizations: set[UUID], rights: Rights | None) -> Last:
+        return Last(sorted(organizations), rights, sorted(organizations & self._counting))
 
     async def _hold_rights(self) -> None:
         if self.rights.pending:
@@ -379,7 +384,7 @@ class Transaction(LockingReader):
         if self._writes:
             await self._hold_rights()
         if self._uncounted:
-            organizations = {"organizations": sorted(self._uncounted)}
-            values = _COUNT_REQUESTS.arguments({}, organizations)
+            asked = self._last(self._uncounted, None).parameters
+            values = _COUNT_REQUESTS.arguments({}, asked)
             (found,) = await self._work.fetch(_COUNT_REQUESTS.text, values)
             require_counted(found[REFUSED])

@@ -44,7 +44,7 @@ from graph.http.operation.idempotency import MARK as KEYED
 from graph.http.operation.idempotency import REPLAYED, answered_once
 from graph.http.operation.limits import Limits, too_complex
 from graph.http.operation.metrics import Metrics
-from graph.http.operation.params import MAX_SHOWN, MAX_SHOWN_LENGTH, Params
+from graph.http.operation.params import Params, ignored_in
 from graph.http.operation.persisted import PersistedQueries
 from graph.http.operation.ports import Subscribing
 from graph.http.operation.rate_limits import Charge, RateLimits
@@ -146,6 +146,8 @@ class Operations:
         self.rates = RateLimits(settings)
         self._deadline = settings.operation_timeout
         self._settings = settings
+        self.used: Callable[[Viewer, str, int], None] = _not_recorded
+        """Takes the cost of each operation that was run, by its viewer and kind."""
 
     def deadline(self) -> Deadline:
         """Return a deadline for one operation, after which the block ends with TIMEOUT."""
@@ -217,6 +219,7 @@ class Operations:
             context.end()
         read = getattr(context, "rows_read", prepared.cost)
         prepared.charge.give_back(max(prepared.cost - read, 0))
+        self.used(context.viewer, prepared.operation.kind, read)
         answer = self._told(asked, prepared, context, result)
         if self._refusals and is_noted(context, answer):
             await note(self._refusals, prepared.operation.node, context, answer)
@@ -358,12 +361,16 @@ class Operations:
         if errors:
             content["errors"] = [*map(without_suggestions, errors)] if anonymous else errors
         extensions: dict[str, Any] = {"cost": spent}
-        if ignored := _ignored(prepared):
+        if ignored := ignored_in(prepared.params, prepared.operation.declared):
             extensions["ignored"] = ignored
         content["extensions"] = extensions
         if asked.correlation_id:
             extensions[CORRELATION.member] = str(asked.correlation_id)
         return Answer(content)
+
+
+def _not_recorded(_viewer: Viewer, _kind: str, _cost: int) -> None:
+    """Record no usage: nobody asks for it."""
 
 
 def _require_guests(operation: Operation) -> None:
@@ -378,18 +385,6 @@ def _done(large: Problem) -> Problem:
     told = large.extensions.items()
     details: dict[str, Any] = {k: v for k, v in told if k not in ("code", "retryable")}
     return Problem(large.code, message, **details)
-
-
-def _ignored(prepared: Prepared) -> list[str]:
-    """Return what of the request has no meaning: members, and variables that are not declared."""
-    params = prepared.params
-    variables = params.variables or {}
-    declared = prepared.operation.declared
-    unknown = [name for name in variables if name not in declared] if variables else []
-    return [
-        *params.ignored,
-        *(f"variables.{name[:MAX_SHOWN_LENGTH]}" for name in unknown[:MAX_SHOWN]),
-    ]
 
 
 def _nothing_else(errors: list[Error], data: dict[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """Parameters of a GraphQL request, from a JSON body or a query string, types checked strictly."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -114,3 +115,13 @@ def from_members(members: dict[str, Any]) -> Params:
 def _is_persisted(extensions: object) -> bool:
     """Return whether extensions hold the hash of a document, in place of its text."""
     return isinstance(extensions, dict) and isinstance(extensions.get("persistedQuery"), dict)
+
+
+def ignored_in(params: Params, declared: Container[str]) -> list[str]:
+    """Return what of the request has no meaning: members, and variables that are not declared."""
+    variables = params.variables or {}
+    unknown = [name for name in variables if name not in declared] if variables else []
+    return [
+        *params.ignored,
+        *(f"variables.{name[:MAX_SHOWN_LENGTH]}" for name in unknown[:MAX_SHOWN]),
+    ]

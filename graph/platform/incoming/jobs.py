@@ -7,8 +7,9 @@ from uuid import UUID
 from db import webhook_events
 from db.pool import NOBODY
 from db.problem import Problem
+from graph.platform.billing.events import NoCustomer
 from graph.platform.incoming.provider import Provider
-from graph.platform.incoming.stripe import NoCustomer, stripe
+from graph.platform.incoming.stripe import stripe
 from graph.platform.jobs.kinds import Handler, Kind, Result
 from graph.platform.jobs.run import JobFailed, Run
 
@@ -48,7 +49,7 @@ async def _handle(run: Run, provider: Provider, id: UUID) -> None:
         if event is None:
             raise JobFailed("The event is not stored any more.")
         if provider.handle is not None:
-            await provider.handle(connection, event)
+            await provider.handle(connection, event, run)
         await webhook_events.finish(connection, id)
 
 

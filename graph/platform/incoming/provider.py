@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -12,12 +12,15 @@ from db.core.webhook_events import WORD
 from db.pool import Lent
 from db.webhook_events import NewEvent, StoredEvent
 
+if TYPE_CHECKING:
+    from graph.platform.jobs.run import Run
+
 TOLERANCE = 300
 """Seconds that a signature may be old."""
 
 Headers = Mapping[str, str]
 """Headers by their names in lower case."""
-Handle = Callable[[Lent, StoredEvent], Awaitable[None]]
+Handle = Callable[[Lent, StoredEvent, "Run"], Awaitable[None]]
 """Does what an event asks for, on a connection of the gateway. It may be called twice. Raises
 JobFailed if it never can."""
 

@@ -29,6 +29,8 @@ class Kind:
     every: timedelta | None = None
     max_attempts: int = 10
     timeout: float = 300.0
+    feature: str | None = None
+    """The feature whose usage a job that succeeds adds to, if it is recorded."""
 
     def new(self, **values: Any) -> NewJob:
         """Return a job of this kind, to enqueue."""

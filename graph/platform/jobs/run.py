@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,7 +15,10 @@ from db.pool import NOBODY, Database
 from db.problem import Problem
 
 if TYPE_CHECKING:
+    from auth.accounts.mail import Outbox
     from graph.kit.storage import Storage
+    from graph.platform.billing.payments import StripePayments
+    from graph.platform.billing.usage_log import UsageLog
     from graph.platform.language_models.port import LanguageModel
 
 STEP = 0.05
@@ -30,6 +34,20 @@ class LeaseLost(Exception):
     """Another worker may have the job by now: what this one has not committed is undone."""
 
 
+@dataclass(frozen=True)
+class Services:
+    """What jobs use besides the database; None of what the gateway does not have."""
+
+    language_model: "LanguageModel | None" = None
+    payments: "StripePayments | None" = None
+    outbox: "Outbox | None" = None
+    storage: "Storage | None" = None
+    usage: "UsageLog | None" = None
+
+
+NO_SERVICES = Services()
+
+
 class Run:
     """An attempt to do a job, as its handler sees it."""
 
@@ -38,33 +56,29 @@ class Run:
         database: Database,
         job: Claimed,
         session: ViewerSession | None,
-        language_model: "LanguageModel | None" = None,
-        storage: "Storage | None" = None,
+        services: Services = NO_SERVICES,
     ) -> None:
-        self._storage = storage
+        self._storage = services.storage
         self.database, self.job, self._session = database, job, session
-        self.language_model = language_model
+        self.language_model = services.language_model
+        self.payments = services.payments
         self.result: Mapping[str, Any] | None = None
         self.is_complete = False
         self._reported = 0.0
 
     @classmethod
     async def begin(
-        cls,
-        database: Database,
-        job: Claimed,
-        language_model: "LanguageModel | None" = None,
-        storage: "Storage | None" = None,
+        cls, database: Database, job: Claimed, services: Services = NO_SERVICES
     ) -> "Run":
         """Return the run, with the rights that the principal has now. Raises JobFailed."""
         if job.user_id is None or job.organization_id is None:
-            return cls(database, job, None, language_model, storage)
+            return cls(database, job, None, services)
         async with database.auth.lend(NOBODY) as lent:
             viewer = await of_person(lent, job.user_id, job.scopes, job.organization_id)
         if viewer is None or job.organization_id not in viewer.organizations:
             raise JobFailed("The user as whom the job runs is no active member any more.")
         origin = Origin(request_id=f"job {job.id}", source="jobs")
-        return cls(database, job, ViewerSession(database, viewer, origin), language_model, storage)
+        return cls(database, job, ViewerSession(database, viewer, origin), services)
 
     @property
     def payload(self) -> Mapping[str, Any]:

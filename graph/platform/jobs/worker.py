@@ -21,11 +21,9 @@ from db.problem import Problem
 from db.sqlstates import problem_of
 from graph.platform.jobs.kinds import Kind
 from graph.platform.jobs.metrics import JobMetrics
-from graph.platform.jobs.run import JobFailed, LeaseLost, Run
+from graph.platform.jobs.run import NO_SERVICES, JobFailed, LeaseLost, Run, Services
 
 if TYPE_CHECKING:
-    from graph.kit.storage import Storage
-    from graph.platform.language_models.port import LanguageModel
     from graph.tracing import Tracing
 
 log = structlog.get_logger(__name__)
@@ -65,8 +63,7 @@ class Worker:
         slots: int = 4,
         metrics: JobMetrics | None = None,
         tracing: "Tracing | None" = None,
-        language_model: "LanguageModel | None" = None,
-        storage: "Storage | None" = None,
+        services: Services = NO_SERVICES,
         lease: timedelta = LEASE,
         poll: float = POLL,
     ) -> None:
@@ -74,7 +71,7 @@ class Worker:
         self._kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._metrics, self._tracing = metrics or JobMetrics(), tracing
-        self._language_model, self._storage = language_model, storage
+        self._services = services
         self._running: dict[UUID, _Running] = {}
         self._turn = job_queue.FIRST
         """The tenant that was served last; the next claim begins behind it."""
@@ -177,6 +174,8 @@ class Worker:
                 outcome = await self._fail(job, "The job was cancelled.", final=True)
         seconds = time.monotonic() - began
         self._metrics.ended(job.kind, outcome, seconds)
+        if kind.feature and outcome == "succeeded" and self._services.usage:
+            self._services.usage.job(job.organization_id, job.user_id, kind.feature)
         usual = kind.every is not None and outcome == "succeeded"  # each minute, by some
         tell = log.debug if usual else log.info
         tell("job", kind=job.kind, id=str(job.id), outcome=outcome, seconds=round(seconds, 3))
@@ -192,7 +191,7 @@ class Worker:
     async def _attempt(self, kind: Kind, job: Claimed) -> str:
         try:
             async with asyncio.timeout(kind.timeout) as limit:
-                run = await Run.begin(self._database, job, self._language_model, self._storage)
+                run = await Run.begin(self._database, job, self._services)
                 result = await kind.handler(run)
             if not run.is_complete:
                 async with self._database.auth.lend(NOBODY) as lent:

@@ -11,9 +11,13 @@ from uuid import UUID
 import orjson
 
 from auth.session import Transaction
+from db import billing
 from db.core.credits import reserve_own
+from db.core.organizations import Organization
+from db.core.plans import limits_of
 from db.pool import NOBODY, Database
 from db.problem import Problem
+from graph.kit.model_terms import ModelTerms
 from graph.platform.jobs.kinds import Kind, Result
 from graph.platform.jobs.run import Run
 
@@ -23,9 +27,12 @@ RELEASE = "SELECT ctx.release_credits()"
 
 
 async def reserve(
-    transaction: Transaction, job: UUID, organization_id: UUID, credits: int, maximum: int
+    transaction: Transaction, job: UUID, organization_id: UUID, credits: int, terms: ModelTerms
 ) -> None:
     """Reserve credits for a job that the transaction enqueues. Raises LIMIT_REACHED."""
+    organization = await transaction.find(Organization, organization_id, lock=False)
+    limits = limits_of(organization.billing_plan, organization.usage_limits)
+    maximum = terms.credits_of(limits.credits)
     if not await transaction.call(reserve_own(job, organization_id, credits, maximum)):
         raise Problem(
             "LIMIT_REACHED",
@@ -36,10 +43,12 @@ async def reserve(
 
 
 async def reserve_again(
-    database: Database, job: UUID, organization_id: UUID, credits: int, maximum: int
+    database: Database, job: UUID, organization_id: UUID, credits: int, terms: ModelTerms
 ) -> bool:
     """Reserve credits for a job that has none reserved, as after a retry; return whether it has."""
     async with database.auth.lend(NOBODY) as lent:
+        held = await billing.find(lent, organization_id)
+        maximum = terms.credits_of(held.limits.credits if held else 0)
         has: bool = await lent.fetchval(RESERVE, job, organization_id, credits, maximum)
     return has
 

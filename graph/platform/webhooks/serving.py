@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -79,6 +79,9 @@ class Shared:
     """False once the worker may have been taken for dead: nothing more is sent then."""
     statements: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Requests use the same connections: a few are left to them."""
+
+    delivered: Callable[[UUID, UUID], None] = lambda _organization, _account: None
+    """Takes the organization and the service account of each delivery."""
 
     def __post_init__(self) -> None:
         self.principals = Principals(self.database)
@@ -314,6 +317,7 @@ class Serving:
         shared.metrics.attempted(outcome.status, time.monotonic() - began)
         if outcome.status == "succeeded":
             self._limit = CONCURRENCY
+            shared.delivered(endpoint.organization_id, endpoint.service_account_id)
         if outcome.response_status == 410:  # noqa: PLR2004 (Gone)
             self._disable = GONE
         return outcome

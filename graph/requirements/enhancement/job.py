@@ -38,7 +38,7 @@ async def _enhance(run: Run) -> Result:
     text = text_of(row.name, row.description)
     data = quoted(row, text)
     terms = model.terms
-    reserved = (run.organization_id, terms.most(data), terms.monthly_credits)
+    reserved = (run.organization_id, terms.most(data), terms)
     if not await reserve_again(run.database, run.job.id, *reserved):
         raise JobFailed("The organization has no credits left.")
     try:

@@ -99,7 +99,7 @@ async def requirement_enhance(info: Info, id: Id) -> RequirementEnhancePayload |
         job = await ENHANCE.enqueue(transaction, row.organization_id, {"requirementId": str(id)})
         assert job is not None  # noqa: S101 (it has no key)
         credits = terms.most(quoted(row, text))
-        await reserve(transaction, job, row.organization_id, credits, terms.monthly_credits)
+        await reserve(transaction, job, row.organization_id, credits, terms)
     return RequirementEnhancePayload(job_id=job)
 
 

@@ -147,6 +147,6 @@ def _uuid(text: str | None) -> UUID | None:
     return UUID(text) if text else None
 
 
-EXPORT = Kind("requirements.export", _export, max_attempts=3, timeout=TIMEOUT)
+EXPORT = Kind("requirements.export", _export, max_attempts=3, timeout=TIMEOUT, feature="export")
 IMPORT = Kind("requirements.import", _import, max_attempts=3, timeout=TIMEOUT)
 KINDS = (EXPORT, IMPORT)

@@ -8,14 +8,17 @@ from auth.credentials.identify import act_for
 from auth.session import ViewerSession
 from db import job_queue
 from db.pool import NOBODY
+from graph.platform.jobs.run import Services
 from graph.platform.jobs.worker import Worker
 
 LONG = timedelta(minutes=10)
 """A lease that does not end during a test."""
 
 
-def worker(database, *kinds, **options):
+def worker(database, *kinds, language_model=None, storage=None, **options):
     """Return a worker of these kinds."""
+    services = Services(language_model=language_model, storage=storage)
+    options = {"services": services, **options}
     return Worker(database, kinds, **{"lease": LONG, **options})
 
 

@@ -1,0 +1,1 @@
+"""Billing: plans, subscriptions in Stripe, usage, and the limits that follow from them."""
