@@ -40,6 +40,8 @@ ALLOWED = {
         "fk_organization_members_user_id": "people join from outside; ids are random",
         "fk_personal_tokens_user_id": "row level security lets in one's own id alone",
         "fk_notifications_user_id": "people are told before they join; ids are random",
+        "fk_stars_user_id": "readers of a public project star it; ctx.star writes",
+        "fk_visits_user_id": "readers of a public project visit it; ctx.visit writes",
         "fk_usage_logs_user_id": "readers of public projects use them from outside",
     },
     OWNER_S_ROWS: {

@@ -18,6 +18,7 @@ from db.core import (
     projects,
     sessions,
     shares,
+    stars,
     usage,
     webhook_events,
     webhooks,

@@ -15,6 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from auth import oauth, pages
 from auth.accounts.mail import Outbox
+from auth.credentials.activity import Activity
 from auth.credentials.identify import api_of, identify, identify_again, recall
 from auth.credentials.share_views import ShareViews
 from auth.credentials.viewer_cache import ViewerCache
@@ -105,7 +106,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
     operations = Operations(schema, settings, metrics, Refusals(database, settings), tracing)
     webhooks = Webhooks(database, settings, operations)
     payments, usage = StripePayments(database, settings), UsageLog.of(database, operations)
-    cursors = Cursors(settings)
+    cursors, activity = Cursors(settings), Activity(database)
     presence, *waking = _buses(settings) or [
         PostgresBus(database, channel_of(settings, "presence"))
     ]
@@ -122,6 +123,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
 
     def context_of(viewer: Viewer, origin: Origin, began: Place | None = None) -> Context:
         views.asked(viewer, origin)
+        activity.seen(viewer)
         session = ViewerSession(database, viewer, origin)
         return Context(
             session,
@@ -157,8 +159,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
                 asyncio.create_task(keep_sealing(database)),
                 asyncio.create_task(hub.run()),
                 asyncio.create_task(sharing.keep_telling()),
-                asyncio.create_task(views.keep_writing()),
-                asyncio.create_task(usage.keep_writing()),
+                *(asyncio.create_task(one.keep_writing()) for one in (views, usage, activity)),
             ]
             if settings.job_slots:
                 upkeep += _work_beside(
@@ -213,7 +214,8 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
         exception_handlers={404: pages.missing, 405: pages.missing},
         lifespan=lifespan,
     )
-    app.state.viewers, app.state.storage, app.state.views = viewers, storage, views
+    app.state.viewers, app.state.storage = viewers, storage
+    app.state.views, app.state.activity = views, activity
     return app
 
 

@@ -117,7 +117,8 @@ class OrganizationMember(Authored, Node):
     role: OrganizationRole = described("The role of the member in the organization.")
     status: UserStatus = described("The status of the membership.")
     last_active_at: datetime | None = described(
-        "The date and time when the member was last active in the organization."
+        "The date and time when the member last used the API in the organization, exact to an"
+        " hour; null if the member has not."
     )
     organization: Organization | None = to_one(
         "organization_id", db.Organization, Organization, "The organization of the membership."

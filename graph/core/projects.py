@@ -108,7 +108,9 @@ class ProjectMember(Authored, Node):
     role: ProjectRole = described("The role of the member in the project.")
     status: UserStatus = described("The status of the role.")
     last_accessed_at: datetime | None = described(
-        "The date and time when the member last opened the project."
+        "The date and time when the member last opened the project or a document in it, exact to an"
+        " hour; null if the member has not. Front ends record it with `projectVisit` and"
+        " `documentVisit`."
     )
     project: Project | None = to_one("project_id", db.Project, Project, "The project of the role.")
     user: Profile | None = to_one(
@@ -130,7 +132,7 @@ ProjectFilterInput = filter_input(
     "created_at",
     "updated_at",
 )
-ProjectOrderInput = order_input(Project, "name", "status", "created_at", "updated_at")
+ProjectOrderInput = order_input(Project, "name", "status", "star_count", "created_at", "updated_at")
 ProjectMemberFilterInput = filter_input(
     ProjectMember, "id", "user_id", "role", "status", "created_at"
 )

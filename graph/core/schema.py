@@ -23,6 +23,7 @@ from graph.core import (
     roles,
     service_accounts,
     sessions,
+    stars,
     trash,
     usage,  # noqa: F401 (it extends types)
 )
@@ -61,6 +62,7 @@ class Mutation(
     notifications.Mutation,
     notification_preferences.Mutation,
     projects.Mutation,
+    stars.Mutation,
     roles.Mutation,
     purge.Mutation,
 ):

@@ -44,6 +44,7 @@ from graph.demo.comments import add_comments
 from graph.demo.drawings import add_drawings
 from graph.demo.files import add_files
 from graph.demo.reviews import add_review
+from graph.demo.stars import add_stars
 from graph.demo.tests import add_tests
 from graph.demo.webhooks import add_webhook
 from graph.kit.storage import Storage
@@ -93,6 +94,7 @@ async def create_demo(
             for name in ("viewer", "editor")
         ]
         await add_comments(asks, answers)
+        await add_stars(asks, answers)
         owner = await act_for("owner@demo.example", database)
         session = ViewerSession(database, owner, ORIGIN)
         await add_files(session, storage)

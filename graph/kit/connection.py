@@ -188,7 +188,7 @@ def connection(
         order_by: OrderBy[list[order_] | None] = None,
     ) -> Connection[type_] | None:
         arguments = (first, after, last, before, filter, search, order_by)
-        shape = (model, key, repr(arguments))
+        shape = (id(edge), repr(arguments))  # lists of one model differ in their conditions
         asked = info.context.once(shape, partial(read_arguments, edge, *arguments))
         if key is None:
             return Connection[type_](page=await _at_root(info.context, model, asked))

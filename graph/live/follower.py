@@ -24,6 +24,7 @@ PERSONAL = frozenset(
         "phoneNumber",
         "preferences",
         "viewerCan",
+        "viewerHasStarred",
     }
 )
 """Fields whose values may differ between people with the same rights."""

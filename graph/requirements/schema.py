@@ -35,6 +35,7 @@ from graph.requirements import (
     traceability,
     tracing,  # noqa: F401 (it extends types)
     transfers,
+    visits,
 )
 from graph.requirements.change_sets import impact as change_set_impact  # noqa: F401 (it extends types)
 from graph.requirements.change_sets import mutations as change_set_mutations
@@ -117,6 +118,7 @@ class Query(
 class Mutation(
     nested.Mutation,
     documents.Mutation,
+    visits.Mutation,
     blocks.Mutation,
     requirements.Mutation,
     baselines.Mutation,

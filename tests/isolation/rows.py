@@ -133,6 +133,7 @@ def filled(register: Register, table: Table, code: str, fixed: Mapping[str, Any]
 
 
 LEFT = {"version", "xid", "created_at", "updated_at", "deleted_at", "deleted_by", "member_count"}
+LEFT |= {"star_count"}
 LEFT |= {"start_at", "end_at"}
 LEFT |= {"trash_retention_days", "slot", "lease_id", "lease_expires_at"}
 """Columns that PostgreSQL fills, those that hide the row, small numbers, places in a text, and the

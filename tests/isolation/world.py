@@ -90,6 +90,8 @@ OF_ONE_PERSON = {
     "profiles.current_organization_id",
     "profiles.personal_organization_id",
     "personal_tokens",
+    "stars",
+    "visits",
 }
 FOR_NOBODY = {
     "audit_personal_data",

@@ -241,7 +241,16 @@ async def test_objects_of_many_types_are_discussed(world):
     baseline = """mutation ($id: UUID!) { baselineCreate(input: {documentId: $id, name: "R1"}) {
         baseline { id } } }"""
     made = await world.ask("editor", baseline, id=world.document)
+    review = await world.ask(
+        "editor",
+        """mutation ($id: UUID!, $of: UUID!, $by: UUID!) { reviewCreate(input: {projectId: $id,
+            name: "Release", entityIds: [$of], reviewers: [{userId: $by}]}) { review { id } } }""",
+        id=world.project,
+        of=world.requirement,
+        by=world.people["owner"],
+    )
     for id, type_ in (
+        (review["review"]["id"], "REVIEW"),
         (world.project, "PROJECT"),
         (world.document, "DOCUMENT"),
         (world.block, "BLOCK"),

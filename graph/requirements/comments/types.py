@@ -34,6 +34,7 @@ from graph.requirements.files import File
 from graph.requirements.matrix_views import TestMatrixView
 from graph.requirements.properties import Property
 from graph.requirements.requirements import Requirement
+from graph.requirements.reviews.types import Review
 from graph.requirements.testing import TestCase
 from graph.requirements.trace_links import TraceLink
 
@@ -61,6 +62,7 @@ COMMENTABLE_TYPES: tuple[type[Node], ...] = (
     TraceLink,
     Baseline,
     ChangeSet,
+    Review,
     ExcalidrawDiagram,
     ReactFlowDiagram,
     Property,
