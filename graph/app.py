@@ -100,13 +100,15 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
     database = database_of(settings, READ_TO_ANSWER * settings.max_answer_bytes, tracing)
     viewers = ViewerCache(settings.viewer_cache)
     database.access_changed = viewers.clear
-    audience, outbox = api_of(settings), Outbox(settings)
-    storage, terms = storage_of(settings), model_terms_of(settings)
+    audience, outbox, storage = api_of(settings), Outbox(settings), storage_of(settings)
     views, metrics = ShareViews(database), Metrics(lambda: pool_use(database))
     operations = Operations(schema, settings, metrics, Refusals(database, settings), tracing)
-    webhooks = Webhooks(database, settings, operations)
-    payments, usage = StripePayments(database, settings), UsageLog.of(database, operations)
-    cursors, activity = Cursors(settings), Activity(database)
+    webhooks, payments = (
+        Webhooks(database, settings, operations),
+        StripePayments(database, settings),
+    )
+    usage, activity = UsageLog.of(database, operations), Activity(database)
+    cursors, terms = Cursors(settings), model_terms_of(settings)
     presence, *waking = _buses(settings) or [
         PostgresBus(database, channel_of(settings, "presence"))
     ]
