@@ -210,8 +210,8 @@ DryRun = Annotated[
 
 
 async def import_start(info: Info, input: Input[ImportStartInput], dry_run: DryRun = False) -> Any:
-    await _require_room(info)
     async with writing(info) as transaction:
+        await _require_room(transaction)
         project = await transaction.find(
             Project, input.project_id, lock=False, field=["project_id"], to_create=Document
         )
@@ -277,8 +277,8 @@ def _delimiter(text: str | None) -> str | None:
 
 
 async def export_start(info: Info, input: Input[ExportStartInput]) -> Any:
-    await _require_room(info)
     async with writing(info) as transaction:
+        await _require_room(transaction)
         if input.document_id:
             document = await transaction.find(
                 Document, input.document_id, lock=False, field=["document_id"]
@@ -289,7 +289,7 @@ async def export_start(info: Info, input: Input[ExportStartInput]) -> Any:
                 raise Problem("INVALID", message, field=["document_id"])
         else:
             project = await transaction.find(
-                Project, input.project_id, lock=False, field=["project_id"]
+                Project, input.project_id, lock=False, field=["project_id"], to_create=Document
             )
             organization, project_id = project.organization_id, project.id
         payload = {
@@ -302,14 +302,16 @@ async def export_start(info: Info, input: Input[ExportStartInput]) -> Any:
     return ExportStartPayload(job_id=job)
 
 
-async def _require_room(info: Info) -> None:
+async def _require_room(transaction: Transaction) -> None:
     """Raise LIMIT_REACHED for a user with as many jobs of this area as may wait or run."""
-    running = await info.context.session.rows(
+    running = await transaction.find_all(
         JobRow,
-        JobRow.user_id == info.context.viewer.id,
+        JobRow.user_id == transaction.viewer.id,
         among(JobRow.kind, [kind.name for kind in KINDS]),
         (JobRow.status == JobStatus.QUEUED) | (JobRow.status == JobStatus.RUNNING),
         limit=MAX_RUNNING,
+        lock=False,
+        to_create=Document,
     )
     if len(running) >= MAX_RUNNING:
         message = f"At most {MAX_RUNNING} imports and exports of a user run at the same time."
@@ -374,5 +376,5 @@ class Mutation:
         ExportStartPayload,
         "Write the documents of a project, or one of them, into a file by a job. What the viewer"
         " cannot read is not in it.",
-        scope="requirements:read",
+        scope="requirements:write",
     )

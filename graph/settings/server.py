@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings
 
 from graph.settings.types import (
     SECRET_LENGTH,
+    FormerSecrets,
     Host,
     Hosts,
     Networks,
@@ -16,7 +17,6 @@ from graph.settings.types import (
     RedisAddress,
     Seconds,
     Secret,
-    SeveralSecrets,
     Token,
     WholeSeconds,
 )
@@ -90,7 +90,7 @@ class ServerSettings(BaseSettings):
         description=f"At least {SECRET_LENGTH} random characters that sign cookies, cursors and"
         " forms. Generated in development. Changing it signs everybody out.",
     )
-    gateway_former_secrets: SeveralSecrets = Field(
+    gateway_former_secrets: FormerSecrets = Field(
         default=(),
         description="Former values of GATEWAY_SECRET, separated by commas, with which stored"
         " secrets can still be decrypted until `gateway secret rotate` has renewed them.",

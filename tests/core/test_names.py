@@ -40,6 +40,7 @@ PERSON = """mutation ($id: UUID!, $input: ProfileUpdateInput!) {
 FREE = {
     *("description", "original_requirement", "enhanced_requirement", "comment", "default_value"),
     *("message", "result", "result_notes", "expected_results", "preconditions", "error"),
+    *("reason", "quote", "anchored_text", "prefix", "suffix", "check_error", "extracted_text"),
 }
 """Texts of any length and form."""
 CODED = {
@@ -72,7 +73,9 @@ CODED = {
     ),
     *("webhook_id", "event_type", "event_types", "fields", "selection", "request_body"),
     *("response_body", "disabled_reason"),
-    *("provider", "external_id", "event_type", "body", "state_order"),
+    *("provider", "external_id", "event_type", "body", "state_order", "data"),
+    *("field", "path", "locale", "time_zone", "avatar_type", "pin", "content"),
+    *("signer_name", "signer_email"),
 }
 """Texts of a format of their own, which is checked, or that the gateway writes itself."""
 NAMES = {(Property, "key")} | {(model, "external_id") for model in (Document, Block, Requirement)}

@@ -88,7 +88,8 @@ async def test_rows_are_updated_by_one_statement_even_if_they_change_different_c
         assert {row.version for row in found.values()} == {2}
         transaction.change(found[rows[0].id], 2, name="Again")
     sent = wire.transactions()[-1]
-    assert len(verbs(sent)) == 3  # locked, updated, updated once more
+    # Locked, the workflow read for the status, updated, and updated once more.
+    assert len(verbs(sent)) == 4
     stored = await world.superuser.fetch(
         "SELECT name, status::text, version FROM requirements"
         " WHERE organization_id = $1 AND id <> $2 ORDER BY position",
