@@ -8,6 +8,7 @@ from auth.credentials.people import address
 from auth.oauth.registry import Registration
 from db.problem import Problem
 from db.requirements.documents import Block, Document
+from db.requirements.numbering import NumberCounter, NumberingRule
 from db.requirements.properties import Property
 from db.requirements.requirements import Requirement
 from db.tables import MODELS
@@ -78,7 +79,8 @@ CODED = {
     *("signer_name", "signer_email"),
 }
 """Texts of a format of their own, which is checked, or that the gateway writes itself."""
-NAMES = {(Property, "key")} | {(model, "external_id") for model in (Document, Block, Requirement)}
+NAMES = {(Property, "key"), (NumberCounter, "prefix"), (NumberingRule, "prefix")}
+NAMES |= {(model, "external_id") for model in (Document, Block, Requirement)}
 """Names whose column is called like one of those."""
 
 
