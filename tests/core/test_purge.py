@@ -25,7 +25,7 @@ CHANGE = """mutation ($id: UUID!, $version: BigInt!) {{
 RETAIN = """mutation ($id: UUID!, $days: Int) { organizationUpdate(
     id: $id, expectedVersion: 1, input: {trashRetentionDays: $days}) { organization { id } } }"""
 KINDS = ("requirement", "block", "document", "project", "organization")
-RECORDS = {"audit_logs", "audit_checkpoints"}
+RECORDS = {"audit_logs", "audit_personal_data", "audit_checkpoints"}
 UNRECORDED = """
 SELECT count(*) FROM {} AS f WHERE f.organization_id = $1
     AND NOT EXISTS (SELECT FROM audit_logs AS e WHERE e.id = f.event_id)
