@@ -21,6 +21,7 @@ import pytest
 import structlog
 from starlette.applications import Starlette
 
+from auth.credentials import activity
 from db.embedded.cluster import Embedded
 from db.pool import Database
 from graph.app import create_app
@@ -32,6 +33,7 @@ from tests.world import World, found
 
 __all__ = ["browser"]
 
+activity.INTERVAL = 3_600.0  # who watches what a request writes is not to see this, too
 TEMPLATE = "gateway_template"
 SECRET = "a secret that only the tests use, long enough"
 SHARED_MEMORY = Path("/dev/shm")

@@ -24,7 +24,7 @@ BUDGETS = {
     "engine": 40,
     "explorer": 40,
     "http": 180,
-    "isolation": 150,
+    "isolation": 300,
     "kit": 80,
     "live": 170,
     "oauth": 280,

@@ -249,8 +249,11 @@ async def _secrets(settings: Settings, at: Logins) -> Finding:
         settings = with_secret(settings)
     except SettingsError:
         return Finding("Encryption", "not checked, as there is no secret")
-    async with connected(at, OWNER) as connection:
-        found = await count(connection, settings)
+    try:
+        async with connected(at, OWNER) as connection:
+            found = await count(connection, settings)
+    except Problem:
+        return Finding("Encryption", "not checked, as the login does not own the tables")
     if found.lost:
         state = f"{found.lost} stored secrets cannot be decrypted"
         return Finding("Encryption", state, "Add their key to GATEWAY_FORMER_SECRETS.")

@@ -87,6 +87,7 @@ WITHOUT_IDS = {
     "applicationDisconnect",
     "avatarRemove",
     "avatarUpdate",
+    "notificationPreferencesUpdate",
     "personalOrganizationCreate",
     "sessionsEnd",
 }

@@ -32,6 +32,8 @@ CREATE = """mutation { organizationCreate(input: {name: "New", slug: "new-here"}
 REFUSAL = "The database takes no writes."
 TASKS = {"sealing", "claiming jobs"}
 """Tasks that write at every run."""
+OTHERS = {"recording usage", "recording the activity of members"}
+"""Tasks that write what requests have left."""
 MANY = 5
 
 
@@ -127,7 +129,8 @@ async def test_what_a_standby_has_is_read_and_followed_and_not_written(servers, 
 
             await until(lambda: all(failures[task] >= MANY for task in TASKS), failures)
             logged = [one for one in lines if one["log_level"] in ("warning", "error")]
-            assert Counter(one["event"] for one in logged) == dict.fromkeys(TASKS, 1), logged
+            told = Counter(one["event"] for one in logged if one["event"] not in OTHERS)
+            assert told == dict.fromkeys(TASKS, 1), logged
             assert {one["log_level"] for one in logged} == {"warning"}, logged
 
             await servers.promote()
@@ -137,4 +140,4 @@ async def test_what_a_standby_has_is_read_and_followed_and_not_written(servers, 
             assert "errors" not in (await rename(standby, 2)).json()
             event = (await following.receive())["payload"]["data"]["documentChanged"]
             assert event["version"] == 3
-            await until(lambda: {one["event"] for one in lines if "works" in one} == TASKS, lines)
+            await until(lambda: {one["event"] for one in lines if "works" in one} >= TASKS, lines)

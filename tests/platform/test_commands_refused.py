@@ -22,10 +22,10 @@ SERVERS = {"dev", "serve", "worker"}
 """Commands that end with their log; they have tests of their own."""
 WITHOUT = {"schema", "settings", "audit verify-export", "listen"}
 """Commands without a database."""
-READERS = {"audit verify", "client list", "doctor", "jobs", "plan list", "webhooks list"}
+READERS = {"audit verify", "billing plans", "client list", "doctor", "jobs", "webhooks list"}
 """Commands that only read, or report the fault themselves."""
 
-WITHOUT_DATABASE = {"plan list"}
+WITHOUT_DATABASE = {"billing plans"}
 """Commands that print constants of the program."""
 
 

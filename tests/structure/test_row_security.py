@@ -106,8 +106,8 @@ ROWS = {
     " VALUES ($1, $1, $1, $1, 'Requirement', $1)",
     "comment_threads": "(id, organization_id, project_id, entity_type, entity_id)"
     " VALUES ($1, $1, $1, 'Requirement', $1)",
-    "comments": "(id, organization_id, project_id, thread_id, body) VALUES ($1, $1, $1, $1, 'Hi')",
     **REVIEW_ROWS,
+    "comments": "(id, organization_id, project_id, thread_id, body) VALUES ($1, $1, $1, $1, 'Hi')",
     "stars": "(id, organization_id, project_id, user_id) VALUES ($1, $1, $1, $1)",
     "visits": "(id, organization_id, project_id, user_id) VALUES ($1, $1, $1, $1)",
     "numbering_rules": "(id, organization_id, project_id, prefix) VALUES ($1, $1, $1, 'SYS-')",
@@ -126,15 +126,12 @@ KEYS = {
     "usage_counters": "organization_id",
     "usage_days": "organization_id",
 }
-"""The column that identifies the row of a table, where it is not `id`."""
+"""The column that identifies the row, where it is not `id`."""
 ADDED_ONLY = ("audit_logs", "audit_personal_data", "usage_logs", "baseline_items", "signatures")
-# Functions write these.
-BY_FUNCTIONS = ("audit_seals", "usage_counters", "usage_days", "stars", "visits")
-WRITTEN = [table for table in ROWS if table not in BY_FUNCTIONS]
+WRITTEN = sorted(ROWS.keys() - {"audit_seals", "usage_counters", "usage_days", "stars", "visits"})
 SCOPED = [table for table in WRITTEN if " organization_id" in ROWS[table]]
-"""The tables with a tenant's id beside their own."""
 PUBLIC = [t for t, row in ROWS.items() if "project_id" in row] + ["projects"]
-"""The tables whose rows readers of a public project see."""
+"""The tables with a tenant's id, and those whose rows readers of a public project see."""
 
 
 async def test_the_wall_has_no_hole(superuser):
