@@ -13,6 +13,7 @@ from db.logins import APPLICATION, AUTHENTICATION, OWNER, Login, Logins, find, r
 from db.problem import Problem
 from db.row_security import lint, lint_login
 from db.server import (
+    UnreachableError,
     allowed_connections,
     connected,
     missing_partitions,
@@ -252,7 +253,7 @@ async def _secrets(settings: Settings, at: Logins) -> Finding:
     try:
         async with connected(at, OWNER) as connection:
             found = await count(connection, settings)
-    except Problem:
+    except UnreachableError:
         return Finding("Encryption", "not checked, as the login does not own the tables")
     if found.lost:
         state = f"{found.lost} stored secrets cannot be decrypted"
