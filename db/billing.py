@@ -30,7 +30,7 @@ class Billing:
     plan: BillingPlan
     limits: Plan
     usage: Mapping[str, int]
-    """What is used now of each limit, by the name of the limit."""
+    """The current use of each limit, by the name of the limit."""
     trial_used: bool
     customer: str | None
     subscription: str | None
@@ -152,7 +152,7 @@ async def recipients(connection: Lent, organization_id: UUID) -> list[UUID]:
 
 @dataclass(frozen=True)
 class Used:
-    """What a person has used of a feature, to be added to the usage of an organization."""
+    """The use of a feature by one person, to be added to the usage of an organization."""
 
     organization_id: UUID
     user_id: UUID

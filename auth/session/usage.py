@@ -12,7 +12,7 @@ MOST_GROUPS = 1_000
 
 
 class UsageGrouping(Enum):
-    """What the usage of an organization is summed by."""
+    """The dimension by which the usage of an organization is summed."""
 
     FEATURE = "FEATURE"
     DAY = "DAY"

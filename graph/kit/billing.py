@@ -12,7 +12,7 @@ from db.core.organizations import BillingPlan, PricingPlanInterval
 
 @dataclass(frozen=True)
 class Preview:
-    """What a change of plan costs now. Amounts are of the smallest unit of the currency."""
+    """The cost of a change of plan now, in the smallest unit of the currency."""
 
     currency: str
     amount_due: int

@@ -66,7 +66,7 @@ class Context:
         self.model_terms = model_terms
         """The terms of the language model; None if the gateway has none."""
         self.processes_documents = processes_documents
-        """Whether the gateway has a document processor."""
+        """True if the gateway has a document processor."""
         self._began = began or (feed.here() if feed else None)
         self.spend: Callable[[int], None] = _free
         """Takes further cost from what the viewer may ask for. Raises RATE_LIMITED."""

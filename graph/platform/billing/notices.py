@@ -17,7 +17,7 @@ from graph.platform.jobs.run import Run
 
 
 class BillingEvent(StrEnum):
-    """What a notice is about: the `event` in the metadata of its notification."""
+    """The cause of a notice: the `event` in the metadata of its notification."""
 
     PAYMENT_FAILED = "payment_failed"
     TRIAL_ENDING = "trial_ending"

@@ -36,7 +36,7 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True)
 class Services:
-    """What jobs use besides the database; None of what the gateway does not have."""
+    """The services that jobs use besides the database; None where the gateway lacks one."""
 
     language_model: "LanguageModel | None" = None
     payments: "StripePayments | None" = None

@@ -56,7 +56,7 @@ class Concerned:
     changed: set[UUID] = field(default_factory=set)
     """Objects whose content would be different."""
     requirements: set[UUID] = field(default_factory=set)
-    """Those of them that are requirements."""
+    """The requirements among the changed objects."""
     deleted: set[UUID] = field(default_factory=set)
     """Objects that would be deleted, with those in them."""
     links: set[UUID] = field(default_factory=set)
