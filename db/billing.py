@@ -138,6 +138,17 @@ async def refresh(connection: Lent, organization_id: UUID) -> None:
     await connection.execute("SELECT ctx.refresh_billing_cache($1)", organization_id)
 
 
+async def refresh_page(connection: Lent, after: UUID, batch: int) -> tuple[int, UUID | None]:
+    """Refresh the caches of the next organizations by ID that differ from what is true now.
+
+    Return their number, and the last organization; None when there are no more.
+    """
+    row = await connection.fetchrow(
+        "SELECT * FROM ctx.refresh_billing_caches($1, $2)", after, batch
+    )
+    return (row["refreshed"], row["last"]) if row else (0, None)
+
+
 async def customers_after(connection: Lent, after: str, batch: int) -> list[str]:
     """Return the next customers in Stripe, by their IDs."""
     rows = await connection.fetch("SELECT ctx.stripe_customers_after($1, $2)", after, batch)
@@ -212,9 +223,12 @@ class MeterReport(NamedTuple):
     at: datetime
 
 
-async def meter_reports(connection: Lent, batch: int) -> list[MeterReport]:
-    """Return the reports that are not sent; what was used since the last ones is new ones."""
-    rows = await connection.fetch("SELECT * FROM ctx.next_meter_reports($1)", batch)
+async def meter_reports(connection: Lent, after: UUID | None, batch: int) -> list[MeterReport]:
+    """Return the next reports by ID that are not sent.
+
+    After None, what was used since the last ones becomes new ones first.
+    """
+    rows = await connection.fetch("SELECT * FROM ctx.next_meter_reports($1, $2)", after, batch)
     return [MeterReport(*row.values()) for row in rows]
 
 

@@ -179,7 +179,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             finally:
                 await live.settle()
                 await outbox.settle()
-                await stop(*upkeep)
+                await _ended(upkeep, usage)
                 await storage.close()
                 await closed(tracing)
 
@@ -286,6 +286,12 @@ def _work_beside(
     sent = WebhookMetrics(metrics.registry)
     dispatcher = dispatcher_of(webhooks, database, settings, sent, services.usage)
     return [asyncio.create_task(each) for each in (worker.run(), dispatcher.run())]
+
+
+async def _ended(tasks: "list[asyncio.Task[None]]", usage: UsageLog) -> None:
+    """Stop the tasks, then write the usage of the jobs and deliveries that they have ended."""
+    await stop(*tasks)
+    await usage.finish()
 
 
 def pool_use(database: Database) -> PoolUse:

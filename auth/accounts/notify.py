@@ -30,12 +30,12 @@ KINDS = {
     "invitation_accepted": NotificationKind.ROLES,
     "invitation_declined": NotificationKind.ROLES,
     "disabled": NotificationKind.SYSTEM,
-    "payment_failed": NotificationKind.SYSTEM,
-    "trial_ending": NotificationKind.SYSTEM,
-    "subscription_ended": NotificationKind.SYSTEM,
-    "subscription_paused": NotificationKind.SYSTEM,
-    "limit_near": NotificationKind.SYSTEM,
-    "limit_reached": NotificationKind.SYSTEM,
+    "payment_failed": NotificationKind.BILLING,
+    "trial_ending": NotificationKind.BILLING,
+    "subscription_ended": NotificationKind.BILLING,
+    "subscription_paused": NotificationKind.BILLING,
+    "limit_near": NotificationKind.BILLING,
+    "limit_reached": NotificationKind.BILLING,
 }
 """Every event, and the kind by which people choose whether and how they are notified of it."""
 ALWAYS_TOLD = frozenset({"role_revoked"})

@@ -17,6 +17,7 @@ KINDS = {
     NotificationKind.COMMENTS: "Comments and mentions",
     NotificationKind.REVIEWS: "Reviews",
     NotificationKind.ROLES: "Roles, memberships and invitations",
+    NotificationKind.BILLING: "Billing: payments, trials and limits of plans",
     NotificationKind.SYSTEM: "Messages of the gateway",
 }
 MAIL = {

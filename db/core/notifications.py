@@ -35,6 +35,7 @@ class NotificationKind(StrEnum):
     COMMENTS = "comments"
     REVIEWS = "reviews"
     ROLES = "roles"
+    BILLING = "billing"
     SYSTEM = "system"
 
 

@@ -58,6 +58,7 @@ describe_enum(
         "COMMENTS": "Comments, mentions of the user, and the resolution of threads.",
         "REVIEWS": "Reviews that wait for the user, and verdicts in reviews of the user.",
         "ROLES": "Roles and memberships of the user, and answers to their invitations.",
+        "BILLING": "Failed payments, ends of trials and subscriptions, and limits of the plan.",
         "SYSTEM": "Messages of the gateway, such as that a webhook endpoint was disabled.",
     },
 )

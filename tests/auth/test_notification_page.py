@@ -8,8 +8,9 @@ from tests.auth.conftest import send, sign_in
 
 HERE = "/account/notifications"
 SETTINGS = "SELECT notification_settings FROM profiles WHERE id = $1"
+KINDS = ("assignments", "comments", "reviews", "roles", "billing")
 FORM = {
-    **{f"{kind}_mail": "daily" for kind in ("assignments", "comments", "reviews", "roles")},
+    **{f"{kind}_mail": "daily" for kind in KINDS},
     "system_mail": "off",
     "comments_in_app": "on",
 }
@@ -25,13 +26,13 @@ async def mine(browse, person, superuser):
 
 async def test_preferences_are_saved_and_shown(mine, person, superuser):
     before = (await mine.get(HERE)).text
-    assert before.count(" checked") == 5
+    assert before.count(" checked") == 6
     answer = await send(mine, HERE, **FORM)
     assert answer.headers["location"] == f"{HERE}?news=saved"
     page = (await mine.get(answer.headers["location"])).text
     assert "Your preferences have been saved." in page
     assert page.count(" checked") == 1
-    assert page.count('value="daily" selected') == 4
+    assert page.count('value="daily" selected') == 5
     stored = json.loads(await superuser.fetchval(SETTINGS, person.id))
     assert stored["system"] == {"in_app": False, "mail": "off"}
     assert stored["comments"] == {"in_app": True, "mail": "daily"}

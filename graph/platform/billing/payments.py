@@ -1,7 +1,8 @@
 """Subscriptions of organizations: started, changed and ended in Stripe, and stored from there."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -160,26 +161,26 @@ class StripePayments:
         }
         if at is not None:
             params["proration_date"] = int(at.timestamp())
-        await api.subscription_update(str(held.subscription), params)
-        await self.store(str(held.customer))
+        async with self._storing(str(held.customer)):
+            await api.subscription_update(str(held.subscription), params)
 
     async def cancel(self, organization_id: UUID, *, at_once: bool) -> None:
         api, held = self._api(), await self._live(organization_id)
         id = str(held.subscription)
-        if at_once:
-            await api.subscription_cancel(id)
-        else:
-            await api.subscription_update(id, {"cancel_at_period_end": "true"})
-        await self.store(str(held.customer))
+        async with self._storing(str(held.customer)):
+            if at_once:
+                await api.subscription_cancel(id)
+            else:
+                await api.subscription_update(id, {"cancel_at_period_end": "true"})
 
     async def resume(self, organization_id: UUID) -> None:
         api, held = self._api(), await self._live(organization_id)
         id = str(held.subscription)
-        if held.status is SubscriptionStatus.PAUSED:
-            await api.subscription_resume(id)
-        else:
-            await api.subscription_update(id, {"cancel_at_period_end": "false"})
-        await self.store(str(held.customer))
+        async with self._storing(str(held.customer)):
+            if held.status is SubscriptionStatus.PAUSED:
+                await api.subscription_resume(id)
+            else:
+                await api.subscription_update(id, {"cancel_at_period_end": "false"})
 
     async def start_trial(self, organization_id: UUID, plan: BillingPlan) -> None:
         api, held = self._api(), await self.find(organization_id)
@@ -188,16 +189,28 @@ class StripePayments:
         if held.trial_used:
             raise Problem("ALREADY_EXISTS", "The organization has had its trial already.")
         customer = await self._customer(organization_id, held)
-        await api.subscription_create(
-            {
-                "customer": customer,
-                "items": [{"price": await self._price(plan, PricingPlanInterval.MONTHLY)}],
-                "trial_period_days": TRIAL_DAYS,
-                "trial_settings": {"end_behavior": {"missing_payment_method": "pause"}},
-                "metadata": {"organization": str(organization_id)},
-            },
-            f"trial-{organization_id}",
-        )
+        params: dict[str, Any] = {
+            "customer": customer,
+            "items": [{"price": await self._price(plan, PricingPlanInterval.MONTHLY)}],
+            "trial_period_days": TRIAL_DAYS,
+            "trial_settings": {"end_behavior": {"missing_payment_method": "pause"}},
+            "metadata": {"organization": str(organization_id)},
+        }
+        async with self._storing(customer):
+            await api.subscription_create(params, f"trial-{organization_id}")
+
+    @asynccontextmanager
+    async def _storing(self, customer: str) -> AsyncIterator[None]:
+        """Store the state of a customer after the change in the block, also if Stripe refuses it.
+
+        What it refuses has often changed there, and the event of that has not been received.
+        """
+        try:
+            yield
+        except Problem as problem:
+            if problem.code == "INVALID":
+                await self.store(customer)
+            raise
         await self.store(customer)
 
     async def store(self, customer: str) -> bool:

@@ -25,6 +25,9 @@ TIMEOUT = (5.0, 15.0)
 RETRIES = 2
 THREADS = 4
 AWAY = "Stripe cannot be reached at the moment. Try again later."
+REFUSED = (
+    "Stripe has refused this. The subscription may have changed there: read the billing again."
+)
 Object = dict[str, Any]
 Params = Mapping[str, Any]
 
@@ -44,7 +47,8 @@ class StripeSettings(Protocol):
 class StripeApi:
     """The parts of Stripe's API that the gateway uses. Objects are plain dictionaries.
 
-    All raise BUSY when Stripe cannot be reached, and PAYMENT_REQUIRED when it declines a card.
+    All raise BUSY when Stripe cannot be reached, PAYMENT_REQUIRED when it declines a card, and
+    INVALID when it refuses the request.
     """
 
     def __init__(self, key: SecretStr, base: str) -> None:
@@ -94,6 +98,9 @@ class StripeApi:
         except stripe.APIError as error:
             log.warning("stripe failed", path=path, status=error.http_status)
             raise Problem("BUSY", AWAY) from error
+        except stripe.StripeError as error:  # such as of an object that has changed there
+            log.warning("stripe refuses", path=path, status=error.http_status, code=error.code)
+            raise Problem("INVALID", REFUSED) from error
         return found
 
     async def _list(self, path: str, params: Params, most: int) -> list[Object]:

@@ -6,7 +6,6 @@ that use them.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from math import ceil
 from typing import Protocol
 from uuid import UUID
@@ -18,7 +17,6 @@ from db import billing
 from db.attempts import Attempts
 from db.billing import Used
 from db.pool import NOBODY, Database
-from db.problem import Problem
 
 log = structlog.get_logger(__name__)
 
@@ -112,5 +110,11 @@ class UsageLog:
                 if self._sums:
                     self._wanted.set()
         finally:
-            with suppress(Problem, OSError):
-                await self.write()
+            await self.finish()
+
+    async def finish(self) -> None:
+        """Write what is left, for the last time; the log says how much could not be written."""
+        try:
+            await self.write()
+        except Exception as error:  # noqa: BLE001 (the process ends, whatever the reason)
+            log.warning("usage lost", sums=len(self._sums), error=type(error).__name__)

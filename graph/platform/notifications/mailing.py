@@ -14,17 +14,18 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from auth.accounts.mail import Outbox, mail, others_words
-from auth.accounts.notify import ALWAYS_TOLD
+from auth.accounts.notify import ALWAYS_TOLD, KINDS
 from auth.credentials.grants import of_person
 from auth.origin import Origin
 from auth.session import ViewerSession
 from db import notification_queue
-from db.core.notifications import NotificationMail
+from db.core.notifications import NotificationKind, NotificationMail
 from db.job_queue import NewJob, enqueue
 from db.notification_queue import FIRST, Recipient, ToMail
 from db.pool import NOBODY, Database
 from graph.core.notifications import cause_of
 from graph.kit.context import Context
+from graph.platform.billing.payments import PAGE as BILLING
 from graph.platform.jobs.kinds import Kind, Result
 from graph.platform.jobs.run import Run
 
@@ -181,7 +182,9 @@ async def _readable(run: Run, person: UUID, rows: Sequence[ToMail], site: str) -
 
 
 def _link(row: ToMail, cause: Any, site: str) -> str:
-    """Return the address of the page of the document that the notification is about, if any."""
+    """Return the address of the page that the notification is about: of a document, or billing."""
+    if KINDS.get(str(row.metadata.get("event"))) is NotificationKind.BILLING:
+        return f"{site}{BILLING}?organization={row.organization_id}"
     document = getattr(cause, "document_id", None)
     if cause is not None and row.metadata.get("entityType") == "Document":
         document = cause.id

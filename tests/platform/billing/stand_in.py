@@ -27,8 +27,16 @@ from tests.platform.billing.lifecycle import (
 KEY = "sk_test_stand_in"
 
 
-class Missing(Exception):
+class Invalid(Exception):
+    """The object does not allow this; the text is the code of the error."""
+
+    status = 400
+
+
+class Missing(Invalid):
     """There is no such object."""
+
+    status = 404
 
 
 @dataclass
@@ -68,8 +76,9 @@ class StandIn(Lifecycle):
             return self._sent(told)
         try:
             told = self._do(request.method, path.removeprefix("/v1/").split("/"), params)
-        except Missing:
-            return _error(404, "invalid_request_error", "No such object", "resource_missing")
+        except Invalid as refused:
+            code = str(refused) or "resource_missing"
+            return _error(refused.status, "invalid_request_error", "This is not possible.", code)
         except Declined:
             return _error(402, "card_error", "Your card was declined.", "card_declined")
         if key:
@@ -99,6 +108,7 @@ class StandIn(Lifecycle):
             case "POST", ["billing", "meters"]:
                 return self.add("meters", "mtr", {**params, "status": "active"})
             case "POST", ["billing", "meter_events"]:
+                self._require_meter(params["event_name"])
                 self.meter_events.setdefault(params["identifier"], params)
                 return {"object": "billing.meter_event", **params}
             case "POST", ["checkout", "sessions"]:
@@ -119,10 +129,11 @@ class StandIn(Lifecycle):
                 return new_subscription(self, params)
             case "POST", ["subscriptions", id, "resume"]:
                 return self.resume(self.find("subscriptions", id))
-            case "POST", ["subscriptions", id]:
-                return self.change(self.find("subscriptions", id), params)
-            case "DELETE", ["subscriptions", id]:
-                return self.cancel(self.find("subscriptions", id))
+            case (("POST" | "DELETE"), ["subscriptions", id]):
+                found = self.find("subscriptions", id)
+                if found["status"] == "canceled":
+                    raise Invalid("resource_missing")
+                return self.change(found, params) if method == "POST" else self.cancel(found)
             case "POST", ["customers"]:
                 params.setdefault("invoice_settings", {"default_payment_method": None})
                 return self.add("customers", "cus", params)
@@ -137,6 +148,12 @@ class StandIn(Lifecycle):
                 found |= {k: v == "true" if k == "active" else v for k, v in params.items()}
                 return found
         raise Missing
+
+    def _require_meter(self, name: str) -> None:
+        """Raise Invalid unless the meter of this name is active."""
+        meters = self.objects["meters"].values()
+        if not any(one["event_name"] == name and one["status"] == "active" for one in meters):
+            raise Invalid("archived_meter")
 
     def find(self, kind: str, id: str) -> dict[str, Any]:
         """Return an object."""

@@ -174,6 +174,32 @@ async def test_a_subscription_ends_with_its_period_unless_it_is_resumed(paying):
         assert (seen["status"], seen["cancelAtPeriodEnd"]) == ("TRIALING", ends)
 
 
+async def test_what_has_changed_in_stripe_is_refused_and_read_again(paying, account):
+    await paying.ask("owner", TRIAL, **input_of(paying, plan="PRO"))
+    id = await paying.superuser.fetchval(
+        "SELECT stripe_subscription_id FROM stripe_customers WHERE organization_id = $1",
+        paying.organization,
+    )
+    await account.do(account.stripe.v1.subscriptions.cancel, id)
+    assert (await billing_of(paying))["status"] == "TRIALING", "no event has told of it"
+    assert await paying.code("owner", CANCEL, **input_of(paying)) == "INVALID"
+    seen = await billing_of(paying)
+    assert (seen["status"], seen["plan"]) == ("CANCELLED", "FREE")
+
+
+async def test_a_trial_whose_answer_was_lost_is_the_one_trial(paying, account):
+    if account.stand_in is None:
+        pytest.skip("Stripe loses no answers on request.")
+    await paying.ask("owner", CHECKOUT, **input_of(paying, **PRO))
+    account.stand_in.failures = [500] * 3
+    assert await paying.code("owner", TRIAL, **input_of(paying, plan="PRO")) == "BUSY"
+    assert (await billing_of(paying))["status"] is None
+    other = input_of(paying, plan="BUSINESS")
+    assert await paying.code("owner", TRIAL, **other) == "INVALID"
+    seen = await billing_of(paying)
+    assert (seen["status"], seen["plan"]) == ("TRIALING", "PRO")
+
+
 async def test_what_is_not_sold_or_not_subscribed_is_invalid(paying):
     for plan in ("FREE", "ENTERPRISE"):
         wanted = input_of(paying, plan=plan, billingCycle="YEARLY")
