@@ -8,6 +8,7 @@ from db.pool import Database
 from graph import schema  # noqa: F401 (types are extended in the order of its imports)
 from graph.kit.storage import Storage
 from graph.platform import incoming
+from graph.platform.audit import exporting as audit_exports
 from graph.platform.billing import jobs as billing
 from graph.platform.files import sweep
 from graph.platform.jobs import upkeep
@@ -60,7 +61,9 @@ def worker_of(
     """
     outbox = services.outbox
     of_mail = () if outbox is None else mailing.kinds_of(outbox)
-    of_files = () if storage is None else (sweep.kind_of(storage), *exchange.KINDS)
+    of_files = (
+        () if storage is None else ((sweep.kind_of(storage), audit_exports.EXPORT, *exchange.KINDS))
+    )
     return Worker(
         database,
         (*KINDS, prune_of(delivery_days), *of_files, *of_mail, *external),

@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt, Validati
 
 from db.audit.chain import ChainBrokenError, clock, following, genesis
 from db.audit.checkpoint import Checkpoint, Witnesses
-from db.audit.verification import Chain, hash_at, proven, reading
+from db.audit.verification import Chain, Connected, hash_at, proven, reading
 from db.problem import Problem
 
 SPAN = """
@@ -90,10 +90,10 @@ async def drafted(
         raise Problem("ALREADY_EXISTS", f"{taken[0]} already exists.")
     with beside(target) as lines, beside(target) as described:
         async with reading(connection):
-            span = await connection.fetchrow(SPAN, chain.id, from_time, to_time)
-            if span is None or span["first"] is None:
+            span = await span_of(connection, chain, from_time, to_time)
+            if span is None:
                 raise Problem("NOT_FOUND", f"There is no event of {chain} in this period.")
-            first, last = span["first"], span["last"]
+            first, last = span
             previous = head = await hash_at(connection, chain, first - 1)
             digest = sha256()
             with lasting(lines) as file:
@@ -119,6 +119,17 @@ async def drafted(
         with lasting(described) as file:
             file.write(manifest.model_dump_json(indent=2).encode() + b"\n")
         yield Draft(manifest, lines, described, target)
+
+
+async def span_of(
+    connection: Connected,
+    chain: Chain,
+    from_time: datetime | None,
+    to_time: datetime | None,
+) -> tuple[int, int] | None:
+    """Return the numbers of the first and the last event of a period; None if it has none."""
+    row = await connection.fetchrow(SPAN, chain.id, from_time, to_time)
+    return (row["first"], row["last"]) if row and row["first"] is not None else None
 
 
 @contextmanager
@@ -152,7 +163,7 @@ def check_export(file: Path, checkpoints: Iterable[Checkpoint]) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(manifest_of(file).read_bytes())
         with file.open("rb") as lines:
-            _check(file, lines, manifest, checkpoints)
+            check_lines(str(file), lines, manifest, checkpoints)
     except OSError as error:
         raise Problem("INVALID", f"{error.filename} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
@@ -162,9 +173,10 @@ def check_export(file: Path, checkpoints: Iterable[Checkpoint]) -> Manifest:
     return manifest
 
 
-def _check(
-    file: Path, lines: BinaryIO, manifest: Manifest, checkpoints: Iterable[Checkpoint]
+def check_lines(
+    file: str, lines: BinaryIO, manifest: Manifest, checkpoints: Iterable[Checkpoint]
 ) -> None:
+    """Prove the lines of the file of this name. Raises ChainBrokenError."""
     ours = (one for one in checkpoints if one.organization_id == manifest.organization_id)
     known = Witnesses(one for one in ours if manifest.first_seq <= one.seq <= manifest.last_seq)
     digest, seq, hash = sha256(), manifest.first_seq - 1, manifest.previous_hash

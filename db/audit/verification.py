@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -11,6 +12,9 @@ import asyncpg
 from db.audit.chain import ChainBrokenError, Link, clock, following, genesis
 from db.audit.checkpoint import CHAINS, Checkpoint, Witnesses, kept_checkpoints
 from db.audit.seal import NO_ORGANIZATION
+from db.pool import Lent
+
+Connected: TypeAlias = "asyncpg.Connection | Lent"
 
 PAGE = 1000
 """Events in memory at a time."""
@@ -42,6 +46,9 @@ ALL = """
 SELECT id FROM chain WHERE id IS NOT NULL
 UNION SELECT organization_id FROM public.audit_checkpoints
 """
+HEAD = (
+    "SELECT seq, hash FROM public.audit_seals WHERE organization_id = $1 ORDER BY seq DESC LIMIT 1"
+)
 ELSEWHEN = "SELECT created_at FROM public.audit_logs WHERE id = $1 ORDER BY created_at LIMIT 1"
 
 # An event without a seal waits for the next second, unless its transaction was over before the
@@ -148,23 +155,28 @@ async def reading(connection: asyncpg.Connection) -> AsyncIterator[None]:
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
         await connection.execute("SET LOCAL statement_timeout = 0")
-        for name, known in (("audit_line", AUDIT_LINE), ("sealed_line", SEALED_LINE)):
-            if await connection.fetchval(SOURCE, f"ctx.{name}(public.audit_logs)") != known:
-                raise ChainBrokenError(
-                    f"The function ctx.{name} is not the one of this version of the gateway: what"
-                    " the database says about events proves nothing."
-                )
+        await require_own_lines(connection)
         yield
 
 
-async def named(connection: asyncpg.Connection, organization_id: UUID) -> Chain:
+async def require_own_lines(connection: Connected) -> None:
+    """Raise ChainBrokenError when the database would not render events as this version does."""
+    for name, known in (("audit_line", AUDIT_LINE), ("sealed_line", SEALED_LINE)):
+        if await connection.fetchval(SOURCE, f"ctx.{name}(public.audit_logs)") != known:
+            raise ChainBrokenError(
+                f"The function ctx.{name} is not the one of this version of the gateway: what the"
+                " database says about events proves nothing."
+            )
+
+
+async def named(connection: Connected, organization_id: UUID) -> Chain:
     """Return the chain of an organization, which may have been deleted since."""
     slug = "SELECT slug FROM public.organizations WHERE id = $1"
     return Chain(organization_id, await connection.fetchval(slug, organization_id))
 
 
 async def proven(
-    connection: asyncpg.Connection,
+    connection: Connected,
     chain: Chain,
     *,
     after: int = 0,
@@ -213,7 +225,13 @@ def sealed(previous: bytes, row: asyncpg.Record) -> bytes | None:
     return None
 
 
-async def hash_at(connection: asyncpg.Connection, chain: Chain, seq: int) -> bytes:
+async def head_of(connection: Connected, chain: Chain) -> tuple[int, bytes]:
+    """Return the number and the hash of the last event of a chain; 0 for one without events."""
+    row = await connection.fetchrow(HEAD, chain.id)
+    return (row["seq"], row["hash"]) if row else (0, genesis(chain.id))
+
+
+async def hash_at(connection: Connected, chain: Chain, seq: int) -> bytes:
     """Return the chain's hash at this number; at 0, the hash before the first event."""
     if seq == 0:
         return genesis(chain.id)
@@ -236,9 +254,7 @@ def _missing(chain: Chain, seq: int, row: asyncpg.Record) -> ChainBrokenError:
     )
 
 
-async def _gone(
-    connection: asyncpg.Connection, chain: Chain, row: asyncpg.Record
-) -> ChainBrokenError:
+async def _gone(connection: Connected, chain: Chain, row: asyncpg.Record) -> ChainBrokenError:
     """Return the fault of an event that is not where its seal says: deleted, or at another time."""
     now: datetime | None = await connection.fetchval(ELSEWHEN, row["event_id"])
     what = f"its time was changed to {clock(now)}" if now else "it was deleted"
@@ -247,9 +263,7 @@ async def _gone(
     )
 
 
-async def _altered(
-    connection: asyncpg.Connection, chain: Chain, row: asyncpg.Record
-) -> ChainBrokenError:
+async def _altered(connection: Connected, chain: Chain, row: asyncpg.Record) -> ChainBrokenError:
     """Return the fault of an event that does not match its hash.
 
     The hash is genuine if the next one builds on it.

@@ -19,6 +19,7 @@ import typer
 from auth.events import Event, record
 from auth.session import Origin
 from db.audit import verification
+from db.audit.archive_file import check_archive
 from db.audit.chain import ChainBrokenError, clock
 from db.audit.checkpoint import Checkpoint, make_checkpoints, read_checkpoints
 from db.audit.export import Manifest, check_export, drafted, manifest_of
@@ -71,8 +72,18 @@ def verify(settings: Settings, organization: str | None, checkpoints: Path | Non
 
 def verify_export(file: Path, checkpoints: Path | None) -> str:
     """Verify an export by itself, and return a summary of it. Raises ChainBrokenError, Problem."""
-    manifest = check_export(file, read_checkpoints(checkpoints) if checkpoints else [])
-    return f"{file} holds {_content(manifest)}."
+    known = read_checkpoints(checkpoints) if checkpoints else []
+    if file.suffix != ".zip":
+        return f"{file} holds {_content(check_export(file, known))}."
+    manifest = check_archive(file, known)
+    if isinstance(manifest, Manifest):
+        return f"{file} holds {_content(manifest)}."
+    chain = verification.Chain(manifest.organization_id, manifest.organization)
+    return (
+        f"{file} holds {_counted(manifest.count, 'event')} of {chain} that match a filter, each"
+        f" with its seal; the chain had {_counted(manifest.head_seq, 'event')}, head"
+        f" {manifest.head_hash.hex()}."
+    )
 
 
 def checkpoint(settings: Settings) -> list[str]:

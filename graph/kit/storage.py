@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
@@ -95,6 +96,9 @@ class Storage(Protocol):
 
     async def put(self, stored: Stored, content: bytes) -> None:
         """Store a content that the gateway itself has made."""
+
+    async def put_file(self, stored: Stored, source: Path) -> None:
+        """Store the content of a local file of the gateway, in memory a part at a time."""
 
     async def read(self, stored: Stored, most: int) -> bytes:
         """Return a stored content. Raises INVALID where it is gone, or larger than `most` bytes."""

@@ -2,10 +2,11 @@
 
 import strawberry
 
+from graph.platform.audit import exports as audit_exports
 from graph.platform.billing import mutations as billing
 from graph.platform.billing import types as billing_types  # noqa: F401 (it extends types)
 from graph.platform.incoming import types as incoming
-from graph.platform.jobs import outside, types
+from graph.platform.jobs import files, outside, types  # noqa: F401 (files extends types)
 from graph.platform.shares import creating, opened
 from graph.platform.shares import types as shares
 from graph.platform.webhooks import deliveries, endpoints
@@ -34,6 +35,7 @@ class Query(
 @strawberry.type
 class Mutation(
     types.Mutation,
+    audit_exports.Mutation,
     billing.Mutation,
     outside.Mutation,
     creating.Mutation,

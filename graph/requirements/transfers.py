@@ -11,9 +11,7 @@ from auth.policy.scopes import scopes_beneath
 from auth.session import Transaction
 from db.core.files import FileState
 from db.core.jobs import Job as JobRow
-from db.core.jobs import JobStatus
 from db.core.projects import Project
-from db.fields import among
 from db.problem import Problem
 from db.requirements.documents import Document
 from db.requirements.files import File
@@ -21,8 +19,7 @@ from graph.kit.context import Info
 from graph.kit.enums import describe_enum
 from graph.kit.fields import computed, described, extend_type
 from graph.kit.mutations import Input, mutation, writing
-from graph.kit.scalars import BigInt
-from graph.kit.storage import MAX_DOWNLOAD_TIME, Stored
+from graph.platform.jobs.room import require_room
 from graph.platform.jobs.types import Job
 from graph.requirements.exchange.draft import Limits
 from graph.requirements.exchange.fields import TARGETS
@@ -32,8 +29,8 @@ from graph.requirements.exchange.source import format_of
 
 MAX_RUNNING = 5
 """Imports and exports of one user that wait or run at the same time."""
+ROOM = "imports and exports"
 MAX_COLUMNS = 500
-MINUTE = 60
 
 
 class ExchangeFormat(Enum):
@@ -108,32 +105,6 @@ class ImportReport:
         f"The objects that are written, in the order of the file, at most {MAX_OBJECTS:,}."
     )
     notes: list[str] = described("Notes on what was changed or left out.")
-
-
-@strawberry.type(description="A file that a job has written.")
-class ExportedFile:
-    job_id: strawberry.Private[UUID]
-    sha256: str = described("The SHA-256 digest of the content, in hexadecimal.")
-    name: str = described("The name of the file.")
-    media_type: str = described("The media type of the content.")
-    size: BigInt = described("The size of the content, in bytes.")
-
-    @strawberry.field(
-        description="A URL from which the content can be downloaded until it expires, without a"
-        " token. Whoever has the URL can download the content."
-    )
-    def url(
-        self,
-        info: Info,
-        minutes: Annotated[
-            int, strawberry.argument(description="The minutes until it expires, from 1 to 60.")
-        ] = 5,
-    ) -> str:
-        most = int(MAX_DOWNLOAD_TIME.total_seconds()) // MINUTE
-        if not 1 <= minutes <= most:
-            raise Problem("INVALID", f"Must be from 1 to {most} minutes.", field=["minutes"])
-        stored = Stored(self.job_id, bytes.fromhex(self.sha256), self.name, self.media_type)
-        return info.context.storage.address(stored, MAX_DOWNLOAD_TIME * minutes / most)
 
 
 @strawberry.input(description="The field that a column or an attribute of a file is read as.")
@@ -211,7 +182,7 @@ DryRun = Annotated[
 
 async def import_start(info: Info, input: Input[ImportStartInput], dry_run: DryRun = False) -> Any:
     async with writing(info) as transaction:
-        await _require_room(transaction)
+        await require_room(transaction, KINDS, MAX_RUNNING, ROOM, Document)
         project = await transaction.find(
             Project, input.project_id, lock=False, field=["project_id"], to_create=Document
         )
@@ -278,7 +249,7 @@ def _delimiter(text: str | None) -> str | None:
 
 async def export_start(info: Info, input: Input[ExportStartInput]) -> Any:
     async with writing(info) as transaction:
-        await _require_room(transaction)
+        await require_room(transaction, KINDS, MAX_RUNNING, ROOM, Document)
         if input.document_id:
             document = await transaction.find(
                 Document, input.document_id, lock=False, field=["document_id"]
@@ -302,42 +273,6 @@ async def export_start(info: Info, input: Input[ExportStartInput]) -> Any:
     return ExportStartPayload(job_id=job)
 
 
-async def _require_room(transaction: Transaction) -> None:
-    """Raise LIMIT_REACHED for a user with as many jobs of this area as may wait or run."""
-    running = await transaction.find_all(
-        JobRow,
-        JobRow.user_id == transaction.viewer.id,
-        among(JobRow.kind, [kind.name for kind in KINDS]),
-        (JobRow.status == JobStatus.QUEUED) | (JobRow.status == JobStatus.RUNNING),
-        limit=MAX_RUNNING,
-        lock=False,
-        to_create=Document,
-    )
-    if len(running) >= MAX_RUNNING:
-        message = f"At most {MAX_RUNNING} imports and exports of a user run at the same time."
-        raise Problem("LIMIT_REACHED", message)
-
-
-@computed(
-    "id",
-    "kind",
-    "result",
-    text="The file that an export has written; null for other jobs, and until it has succeeded."
-    " The file is removed with the job, a week after it ends.",
-)
-def _exported_file(root: strawberry.Parent[Any]) -> ExportedFile | None:
-    file = (root.result or {}).get("file") if root.kind == EXPORT.name else None
-    if file is None:
-        return None
-    return ExportedFile(
-        job_id=root.id,
-        name=file["name"],
-        media_type=file["mediaType"],
-        size=BigInt(file["size"]),
-        sha256=file["sha256"],
-    )
-
-
 @computed(
     "kind",
     "result",
@@ -359,7 +294,7 @@ def _import_report(root: strawberry.Parent[Any]) -> ImportReport | None:
     )
 
 
-extend_type(Job, exported_file=_exported_file, import_report=_import_report)
+extend_type(Job, import_report=_import_report)
 
 
 @strawberry.type

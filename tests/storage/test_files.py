@@ -1,6 +1,7 @@
 """Files are uploaded, verified, stored and downloaded, in a folder and in a bucket."""
 
 import asyncio
+import dataclasses
 import hashlib
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -270,9 +271,15 @@ async def test_a_storage_that_does_not_answer_is_busy_and_the_upload_goes_on_lat
     assert (await bucket.finish(made["file"]["id"]))["state"] == "STORED"
 
 
-async def test_a_content_of_the_gateway_itself_is_stored(place):
+async def test_a_content_of_the_gateway_itself_is_stored(place, tmp_path):
     stored = Stored(uuid4(), hashlib.sha256(TEXT).digest(), "Report.txt", "text/plain")
     await place.storage.put(stored, TEXT)
+    url = place.storage.address(stored, timedelta(minutes=1))
+    assert (await place.outside.get(url)).content == TEXT
+    source = tmp_path / "report"
+    source.write_bytes(TEXT)
+    stored = dataclasses.replace(stored, file_id=uuid4())
+    await place.storage.put_file(stored, source)
     url = place.storage.address(stored, timedelta(minutes=1))
     assert (await place.outside.get(url)).content == TEXT
     await place.storage.remove(stored.file_id)

@@ -94,6 +94,16 @@ class Folder:
 
         await _done(write)
 
+    async def put_file(self, stored: Stored, source: Path) -> None:
+        """Copy the file to its place."""
+        target = self.root / stored.key
+
+        def copy() -> None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+        await _done(copy)
+
     async def read(self, stored: Stored, most: int) -> bytes:
         """Read the content from its place."""
         source = self.root / stored.key

@@ -54,10 +54,14 @@ class Signer:
         headers: Mapping[str, str],
         body: bytes = b"",
         at: datetime | None = None,
+        digest: str | None = None,
     ) -> dict[str, str]:
-        """Return the headers of a request that the gateway itself sends."""
+        """Return the headers of a request that the gateway itself sends.
+
+        `digest` is the SHA-256 of a body that is not in memory, in hexadecimal.
+        """
         at = at or datetime.now(UTC)
-        digest = sha256(body).hexdigest()
+        digest = digest or sha256(body).hexdigest()
         signed = {
             "host": urlsplit(url).netloc,
             "x-amz-content-sha256": digest,
