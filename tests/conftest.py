@@ -2,7 +2,8 @@
 
 `GATEWAY_PG_BIN` runs the tests on other programs of PostgreSQL, `TEST_DATABASE_URL` on a server
 that is there already (its user creates databases and roles). `GATEWAY_NO_SKIP` makes a failure of
-every test that would be skipped.
+every test that would be skipped. `GATEWAY_OTHER_EXAMPLES` gives property-based tests other examples
+in each run.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
+import hypothesis
 import pytest
 import structlog
 from starlette.applications import Starlette
@@ -54,6 +56,11 @@ SERVER = {
 
 PATIENCE = {"statement_timeout": 15.0, "connection_wait": 15.0, "operation_timeout": 30.0}
 """Limits, in seconds, that a busy machine does not reach; a test that is about one sets its own."""
+
+hypothesis.settings.register_profile(
+    "gateway", derandomize="GATEWAY_OTHER_EXAMPLES" not in os.environ
+)
+hypothesis.settings.load_profile("gateway")
 
 _embedded: list[Embedded] = []
 

@@ -159,3 +159,31 @@ async def test_a_proposed_link_is_checked_as_if_it_were_made(world):
     assert [one["target"]["entityId"] for one in (await links_of(world, first))[0]] == [other]
     await edit(world, other, name="Changed there")
     assert [one["suspect"] for one in (await links_of(world, first))[0]] == [True]
+
+
+async def test_a_link_is_proposed_once_and_again_when_the_other_makes_room(world):
+    first, second = await requirements(world, 2)
+    live = await link(world, first, second, linkType="REFINES")
+    proposal = await Proposal.begin(world)
+    await proposal.edit(new(first, second, linkType="SATISFIES"))
+
+    async def refused(edit):
+        found = await refusal(world, EDIT, id=proposal.id, items=[edit])
+        return found["code"], found["field"][:3]
+
+    again = new(first, second, linkType="SATISFIES")
+    assert await refused(again) == ("ALREADY_EXISTS", ["items", 0, "traceLinkCreate"])
+    same = {"traceLinkUpdate": about(live["id"], input={"linkType": "SATISFIES"})}
+    assert await refused(same) == ("ALREADY_EXISTS", ["items", 0, "traceLinkUpdate"])
+
+    await proposal.edit(
+        {"traceLinkDelete": about(live["id"])}, new(first, second, linkType="REFINES")
+    )
+    assert await refused(new(first, second, linkType="REFINES")) == (
+        "ALREADY_EXISTS",
+        ["items", 0, "traceLinkCreate"],
+    )
+    await proposal.apply()
+    applied, _ = await links_of(world, first)
+    assert {one["linkType"] for one in applied} == {"SATISFIES", "REFINES"}
+    assert live["id"] not in {one["id"] for one in applied}

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from graph.requirements.exchange.cells import as_stored
+from graph.requirements.exchange.draft import Draft, DraftDocument, DraftRequirement
 from graph.requirements.exchange.formats import WRITERS, write
 from graph.requirements.exchange.importing import ImportOptions, read
 from graph.requirements.exchange.source import Source
@@ -70,3 +71,11 @@ def test_the_requirements_of_a_table_are_read_back_as_they_were_written(format, 
         for key, value in one.properties.items():
             lists = isinstance(value, list) and key == "Sides"  # its property makes it a list
             assert lists or same[key] == value, key
+
+
+def test_a_number_of_17_digits_is_kept_in_a_spreadsheet():
+    mass = {"Mass": -277017333.08686185}
+    requirement = DraftRequirement("Mass", "R1", None, "", properties=mass)
+    draft = Draft(documents=[DraftDocument("Ship", "D", requirements=[requirement])])
+    (found,) = read_back(draft, "xlsx").documents
+    assert as_stored(mass, found.requirements[0].properties)["Mass"] == mass["Mass"]

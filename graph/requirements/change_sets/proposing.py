@@ -22,7 +22,8 @@ from graph.kit.mutations import Place, given, name_fields, path_of
 from graph.kit.ordering import place_of
 from graph.kit.words import spoken
 from graph.requirements.change_sets.draft import Draft
-from graph.requirements.change_sets.proposable import EDITS, Proposable
+from graph.requirements.change_sets.parallel_links import parallel_links
+from graph.requirements.change_sets.proposable import EDITS, TRACE_LINK, Proposable
 from graph.requirements.change_sets.writing import write
 from graph.requirements.workflows.enforcement import PROPOSAL
 
@@ -121,15 +122,18 @@ class Plan:
     async def check(self) -> None:
         """Write the new drafts, and what they need, to have all their rules checked.
 
-        The transaction is to be abandoned. Deletions need no more than their objects, and who may
-        propose need not be allowed to write.
+        The transaction is to be abandoned. Deletions need no more than their objects, except those
+        of links, which make room for others; who may propose need not be allowed to write.
         """
         self.transaction.purpose = PROPOSAL
-        needed = await self._needed()
-        drafts = [draft for draft in needed if draft.action is not DELETE and not draft.is_empty]
+        needed = (draft for draft in await self._needed() if not draft.is_empty)
+        drafts = [d for d in needed if d.action is not DELETE or d.kind is TRACE_LINK.kind]
+        beside = await parallel_links(self.transaction, self.change_set.id, self.drafts.values())
+        drafts = [*(draft for draft in beside if not draft.is_empty), *drafts]
         await write(self.transaction, self.change_set, drafts, checks_only=True)
         for draft in drafts:
-            problem, edit = draft.problem, self.edits.get(draft.id)
+            edit = self.edits.get(beside.get(draft, draft).id)
+            problem = draft.problem
             if problem and problem.code != "FORBIDDEN":
                 raise edit.problem(problem) if edit else problem
 

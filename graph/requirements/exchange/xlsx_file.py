@@ -74,7 +74,10 @@ def _cell(sheet: Any, value: Any) -> Any:
     if value is None or value == "":
         return None
     if isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < 2**53):
-        return WriteOnlyCell(sheet, value)
+        cell = WriteOnlyCell(sheet, value)
+        if isinstance(value, float):  # of which the library writes 16 digits; some have 17
+            cell.value, cell.data_type = repr(value), "n"
+        return cell
     text = _CONTROL.sub(lambda found: f"_x{ord(found[0]):04X}_", cell_text(value))
     if len(text) > MAX_CELL:
         raise refused("XLSX", f"a text has more than {MAX_CELL:,} characters; use CSV or ReqIF.")
