@@ -33,7 +33,7 @@ from db.trace_context import TRACEPARENT
 
 CLAIM = """
 SELECT id, organization_id, user_id, scopes, kind, payload, attempts, max_attempts, lease_id,
-    traceparent
+    traceparent, checkpoint
 FROM ctx.claim_jobs($1, $2, $3, $4, $5)
 """
 BACKLOG = """
@@ -99,6 +99,8 @@ class Claimed:
     max_attempts: int
     lease_id: UUID
     traceparent: str | None
+    checkpoint: Mapping[str, Any] | None = None
+    """The state that an earlier attempt has stored, from which this one goes on."""
 
 
 async def enqueue(connection: Lent, jobs: Sequence[NewJob]) -> list[UUID]:
@@ -148,6 +150,15 @@ async def report(
     return told
 
 
+async def checkpoint(connection: Lent, job: UUID, lease: UUID, state: Mapping[str, Any]) -> bool:
+    """Store the state from which another attempt goes on; return whether the lease is held."""
+    text = _text(state)
+    held: bool = await connection.fetchval(
+        "SELECT ctx.checkpoint_job($1, $2, $3)", job, lease, text
+    )
+    return held
+
+
 async def complete(
     connection: Lent, job: UUID, lease: UUID, result: Mapping[str, Any] | None
 ) -> bool:
@@ -191,6 +202,18 @@ async def list_own(connection: Lent) -> list[dict[str, Any]]:
 def enqueue_own(jobs: Sequence[NewJob]) -> Function[Any]:
     """Return the call by which a person enqueues jobs that run as them; it returns the new IDs."""
     return func.ctx.enqueue_own_jobs(_json([job.values() for job in jobs]), type_=ARRAY(Uuid))
+
+
+def live_jobs(organization_id: UUID, kinds: Sequence[str]) -> Function[Any]:
+    """Return the call that counts the jobs of these kinds that wait or run in an organization.
+
+    Transactions that call it for one organization take turns.
+    """
+    return func.ctx.live_jobs(
+        bindparam(None, organization_id, type_=Uuid, unique=True),
+        bindparam(None, list(kinds), type_=ARRAY(Text), unique=True),
+        type_=Integer,
+    )
 
 
 def complete_within(job: UUID, lease: UUID, result: Mapping[str, Any] | None) -> Function[Any]:

@@ -27,6 +27,7 @@ from db.audit.sealing import keep_sealing
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from graph import explorer
+from graph.bulk import Bulk
 from graph.editor import billing, downloads, drawings, plots, shared_page
 from graph.editor import page as editor
 from graph.explorer.browser_redirect import BrowserRedirect
@@ -103,8 +104,9 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
     audience, outbox, storage = api_of(settings), Outbox(settings), storage_of(settings)
     views, metrics = ShareViews(database), Metrics(lambda: pool_use(database))
     operations = Operations(schema, settings, metrics, Refusals(database, settings), tracing)
-    webhooks, payments = (
+    webhooks, bulk, payments = (
         Webhooks(database, settings, operations),
+        Bulk(operations, settings, lambda session: context_in(session)),  # noqa: PLW0108 (it is defined below)
         StripePayments(database, settings),
     )
     usage, activity = UsageLog.of(database, operations), Activity(database)
@@ -126,7 +128,9 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
     def context_of(viewer: Viewer, origin: Origin, began: Place | None = None) -> Context:
         views.asked(viewer, origin)
         activity.seen(viewer)
-        session = ViewerSession(database, viewer, origin)
+        return context_in(ViewerSession(database, viewer, origin), began)
+
+    def context_in(session: ViewerSession, began: Place | None = None) -> Context:
         return Context(
             session,
             outbox,
@@ -138,6 +142,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             terms,
             payments,
             processes_documents=bool(settings.document_processor_url),
+            bulk=bulk,
         )
 
     async def make_context(connection: HTTPConnection, origin: Origin) -> Context:
@@ -171,7 +176,9 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
                     metrics,
                     tracing,
                     storage,
-                    Services(language_model_of(settings), payments, outbox, usage=usage),
+                    Services(
+                        language_model_of(settings), payments, outbox, usage=usage, operations=bulk
+                    ),
                 )
             try:
                 with Drain(settings.drain_delay) as drain:

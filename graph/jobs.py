@@ -20,7 +20,7 @@ from graph.platform.language_models import credits
 from graph.platform.notifications import mailing
 from graph.platform.notifications import upkeep as notification_upkeep
 from graph.platform.webhooks.upkeep import DELIVERY_DAYS, DISABLED, prune_of
-from graph.requirements import external_jobs, reminders
+from graph.requirements import bulk_operations, external_jobs, reminders
 from graph.requirements.enhancement import job as enhancement
 from graph.requirements.exchange import jobs as exchange
 from graph.requirements.quality import job as quality
@@ -62,11 +62,12 @@ def worker_of(
     outbox = services.outbox
     of_mail = () if outbox is None else mailing.kinds_of(outbox)
     of_files = (
-        () if storage is None else ((sweep.kind_of(storage), audit_exports.EXPORT, *exchange.KINDS))
+        () if storage is None else (sweep.kind_of(storage), audit_exports.EXPORT, *exchange.KINDS)
     )
+    of_bulk = () if storage is None or services.operations is None else bulk_operations.KINDS
     return Worker(
         database,
-        (*KINDS, prune_of(delivery_days), *of_files, *of_mail, *external),
+        (*KINDS, prune_of(delivery_days), *of_files, *of_bulk, *of_mail, *external),
         slots=slots,
         metrics=metrics,
         tracing=tracing,

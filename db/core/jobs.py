@@ -68,6 +68,7 @@ class Job(Entity, kw_only=True):
     error: Mapped[str | None] = mapped_column(default=None)
     cancel_requested_at: Mapped[datetime | None] = mapped_column(default=None)
     traceparent: Mapped[str | None] = secret(default=None, deferred=True)
+    checkpoint: Mapped[dict[str, Any] | None] = secret(default=None, deferred=True)
 
     __table_args__ = (
         organization_key(),

@@ -8,13 +8,16 @@ import structlog
 from pydantic import SecretStr
 
 from auth.accounts.mail import Outbox
+from auth.session import ViewerSession
 from db import job_queue
 from db.logins import Logins
 from db.pool import NOBODY
 from graph.app import closed, database_of, tracing_of
+from graph.bulk import Bulk
 from graph.commands.database import opened, require_migrated, require_pooler, running
 from graph.http.operation.operations import Operations
 from graph.jobs import worker_of
+from graph.kit.context import Context
 from graph.logs import set_up
 from graph.platform.billing.payments import StripePayments
 from graph.platform.billing.usage_log import UsageLog
@@ -23,7 +26,7 @@ from graph.platform.files import storage_of
 from graph.platform.files.sweep import is_reached
 from graph.platform.jobs.metrics import JobMetrics
 from graph.platform.jobs.run import Services
-from graph.platform.language_models.port import language_model_of
+from graph.platform.language_models.port import language_model_of, model_terms_of
 from graph.platform.webhooks.metrics import WebhookMetrics
 from graph.requirements.external_jobs import kinds_of, outbound_of
 from graph.schema import schema
@@ -61,7 +64,28 @@ async def _work(
         outbox = Outbox(settings)
         payments = StripePayments(database, settings)
         usage = UsageLog(database)
-        services = Services(language_model_of(settings), payments, outbox, usage=usage)
+        operations = Operations(schema, settings)
+        operations.used = usage.operation
+        webhooks = Webhooks(database, settings, operations)
+
+        def context_of(session: ViewerSession) -> Context:
+            return Context(
+                session,
+                outbox,
+                storage=storage,
+                webhooks=webhooks,
+                model_terms=model_terms_of(settings),
+                payments=payments,
+                processes_documents=bool(settings.document_processor_url),
+            )
+
+        services = Services(
+            language_model_of(settings),
+            payments,
+            outbox,
+            usage=usage,
+            operations=Bulk(operations, settings, context_of),
+        )
         worker = worker_of(
             database,
             slots,
@@ -72,7 +96,6 @@ async def _work(
             services,
             kinds_of(outbound_of(settings), document_processor_of(settings), storage),
         )
-        webhooks = Webhooks(database, settings, Operations(schema, settings))
         sender = WebhookMetrics(metrics.registry)
         dispatcher = dispatcher_of(webhooks, database, settings, sender, usage)
 

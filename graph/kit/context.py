@@ -22,6 +22,7 @@ from auth.viewer import Viewer
 from db.base import Entity
 from db.problem import Problem
 from graph.kit.billing import Payments
+from graph.kit.bulk_checks import Bulk
 from graph.kit.feed import Feed, Place
 from graph.kit.model_terms import ModelTerms
 from graph.kit.presence import Presence
@@ -59,10 +60,11 @@ class Context:
         payments: Payments | None = None,
         *,
         processes_documents: bool = False,
+        bulk: Bulk | None = None,
     ) -> None:
         self.session, self.outbox, self.presence = session, outbox, presence
         self._feed, self._storage, self._webhooks = feed, storage, webhooks
-        self._payments = payments
+        self._payments, self._bulk = payments, bulk
         self.model_terms = model_terms
         """The terms of the language model; None if the gateway has none."""
         self.processes_documents = processes_documents
@@ -102,6 +104,13 @@ class Context:
         if self._webhooks is None:
             raise Problem("BUSY", "The gateway does not send webhooks here.")
         return self._webhooks
+
+    @property
+    def bulk(self) -> Bulk:
+        """Return the checks of bulk operations. Raises BUSY without them."""
+        if self._bulk is None:
+            raise Problem("BUSY", "The gateway does not run bulk operations here.")
+        return self._bulk
 
     @property
     def takes_payments(self) -> bool:

@@ -103,6 +103,12 @@ class Storage(Protocol):
     async def read(self, stored: Stored, most: int) -> bytes:
         """Return a stored content. Raises INVALID where it is gone, or larger than `most` bytes."""
 
+    async def read_range(self, stored: Stored, start: int, length: int) -> bytes:
+        """Return at most so many bytes of a stored content from a place within it.
+
+        Raises INVALID where it is gone.
+        """
+
     async def discard_upload(self, file_id: UUID) -> None:
         """Remove what was uploaded for a file."""
 

@@ -6,6 +6,7 @@ from graph.requirements import (
     assignments,
     baselines,
     blocks,
+    bulk_operations,
     changes,
     columns,
     comparisons,  # noqa: F401 (it extends types)
@@ -137,6 +138,7 @@ class Mutation(
     external_documents.Mutation,
     external_checks.Mutation,
     transfers.Mutation,
+    bulk_operations.Mutation,
     files.Mutation,
     drawings.Mutation,
     flows.Mutation,

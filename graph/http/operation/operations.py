@@ -182,7 +182,7 @@ class Operations:
                 raise Problem("UNAUTHENTICATED", message)  # noqa: TRY301 (answered as the others)
             if viewer.shared is not None:
                 _require_guests(operation)
-            cost = self._cost_of(operation, params)
+            cost = self.cost_of(operation, params)
             if not anonymous:
                 self._persisted.keep(params)
         except Refusal:
@@ -193,7 +193,7 @@ class Operations:
         charge = self.rates.spend(viewer, asked.address, cost)
         return Prepared(document, operation, params, cost, charge)
 
-    def _cost_of(self, operation: Operation, params: Params) -> int:
+    def cost_of(self, operation: Operation, params: Params) -> int:
         if operation.is_fixed and operation.cost.fixed is not None:
             return operation.cost.fixed
         variables = params.variables or {}
@@ -264,7 +264,7 @@ class Operations:
                 found = create_source_event_stream(executor)
                 stream = await found if isawaitable(found) else found
         if isinstance(stream, ExecutionResult):
-            raise NotRun(self._errors_of(stream, document, variables, subscribing.request_id))
+            raise NotRun(self.errors_of(stream, document, variables, subscribing.request_id))
         return stream
 
     async def tell_each(
@@ -305,7 +305,7 @@ class Operations:
             require_size(result.data, self.limits.answer)
         except Problem as problem:
             result = await self.executions.run(document, params, context, event, Without(problem))
-        errors = self._errors_of(result, document, variables, subscribing.request_id)
+        errors = self.errors_of(result, document, variables, subscribing.request_id)
         busy = any(error["extensions"]["code"] == "BUSY" for error in errors)
         if result.data is None and not busy:
             raise NotRun(errors)
@@ -324,7 +324,7 @@ class Operations:
     def _event(self) -> AbstractContextManager[None]:
         return NOT_TRACED if self.tracing is None else self.tracing.event()
 
-    def _errors_of(
+    def errors_of(
         self,
         result: ExecutionResult,
         document: Document,
@@ -345,7 +345,7 @@ class Operations:
     ) -> Answer:
         anonymous = context.viewer.id is None
         variables = prepared.params.variables
-        errors = self._errors_of(result, prepared.document, variables, asked.request_id)
+        errors = self.errors_of(result, prepared.document, variables, asked.request_id)
         if errors and result.data is None and not any("path" in error for error in errors):
             return refused(errors[:MAX_ERRORS], asked.media_type, context.viewer)
         if errors and result.data is not None and _nothing_else(errors, result.data):

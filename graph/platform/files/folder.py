@@ -118,6 +118,22 @@ class Folder:
             raise unreadable(stored)
         return content
 
+    async def read_range(self, stored: Stored, start: int, length: int) -> bytes:
+        """Read a part of the content from its place."""
+        source = self.root / stored.key
+
+        def read() -> bytes | None:
+            if not source.is_file():
+                return None
+            with source.open("rb") as file:
+                file.seek(start)
+                return file.read(length)
+
+        content = await _done(read)
+        if content is None:
+            raise unreadable(stored)
+        return content
+
     async def discard_upload(self, file_id: UUID) -> None:
         """Remove the parts."""
         await _done(partial(shutil.rmtree, self.parts_of(file_id), ignore_errors=True))

@@ -147,6 +147,14 @@ class S3:
                     raise unreadable(stored)
         return bytes(content)
 
+    async def read_range(self, stored: Stored, start: int, length: int) -> bytes:
+        """Read a part of the object (RFC 9110, section 14.2)."""
+        headers = {"range": f"bytes={start}-{start + length - 1}"}
+        response = await self._send("GET", stored.key, headers=headers)
+        if response.status_code != 206:  # noqa: PLR2004 (partial content)
+            raise unreadable(stored)
+        return response.content
+
     async def discard_upload(self, file_id: UUID) -> None:
         """Remove the object that was uploaded, or the parts of an upload that was not completed."""
         key = _upload_key(file_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -57,8 +58,13 @@ def _exported_file(root: strawberry.Parent[Any]) -> ExportedFile | None:
     file = (root.result or {}).get("file")
     if file is None or root.kind.startswith(PREFIX):
         return None
+    return exported_file(root.id, file)
+
+
+def exported_file(job: UUID, file: Mapping[str, Any]) -> ExportedFile:
+    """Return a file from the result of a job."""
     return ExportedFile(
-        job_id=root.id,
+        job_id=job,
         name=file["name"],
         media_type=file["mediaType"],
         size=BigInt(file["size"]),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from graph.kit.storage import Storage
     from graph.platform.billing.payments import StripePayments
     from graph.platform.billing.usage_log import UsageLog
+    from graph.platform.bulk.port import BulkOperations
     from graph.platform.language_models.port import LanguageModel
 
 STEP = 0.05
@@ -43,6 +44,7 @@ class Services:
     outbox: "Outbox | None" = None
     storage: "Storage | None" = None
     usage: "UsageLog | None" = None
+    operations: "BulkOperations | None" = None
 
 
 NO_SERVICES = Services()
@@ -58,7 +60,7 @@ class Run:
         session: ViewerSession | None,
         services: Services = NO_SERVICES,
     ) -> None:
-        self._storage = services.storage
+        self._storage, self._operations = services.storage, services.operations
         self.database, self.job, self._session = database, job, session
         self.language_model = services.language_model
         self.payments = services.payments
@@ -71,14 +73,21 @@ class Run:
         cls, database: Database, job: Claimed, services: Services = NO_SERVICES
     ) -> "Run":
         """Return the run, with the rights that the principal has now. Raises JobFailed."""
+        run = cls(database, job, None, services)
+        await run.renew()
+        return run
+
+    async def renew(self) -> None:
+        """Begin a session with the rights that the principal has now, if any. Raises JobFailed."""
+        job = self.job
         if job.user_id is None or job.organization_id is None:
-            return cls(database, job, None, services)
-        async with database.auth.lend(NOBODY) as lent:
+            return
+        async with self.database.auth.lend(NOBODY) as lent:
             viewer = await of_person(lent, job.user_id, job.scopes, job.organization_id)
         if viewer is None or job.organization_id not in viewer.organizations:
             raise JobFailed("The user as whom the job runs is no active member any more.")
         origin = Origin(request_id=f"job {job.id}", source="jobs")
-        return cls(database, job, ViewerSession(database, viewer, origin), services)
+        self._session = ViewerSession(self.database, viewer, origin)
 
     @property
     def payload(self) -> Mapping[str, Any]:
@@ -104,6 +113,20 @@ class Run:
         if self._storage is None:
             raise Problem("BUSY", "This worker does not reach the file storage.")
         return self._storage
+
+    @property
+    def operations(self) -> "BulkOperations":
+        """Return what runs operations of the API. Raises BUSY where this worker has none."""
+        if self._operations is None:
+            raise Problem("BUSY", "This worker does not run operations of the API.")
+        return self._operations
+
+    async def checkpoint(self, state: Mapping[str, Any]) -> None:
+        """Store the state from which another attempt goes on. Raises LeaseLost."""
+        async with self.database.auth.lend(NOBODY) as lent:
+            held = await job_queue.checkpoint(lent, self.job.id, self.job.lease_id, state)
+        if not held:
+            raise LeaseLost
 
     async def progress(self, share: float, message: str | None = None) -> None:
         """Store which share is done, from 0 to 1, in steps of 5 %. Raises LeaseLost."""
