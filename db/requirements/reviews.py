@@ -44,7 +44,8 @@ class Review(InProject, kw_only=True):
     """A review of objects of a project by people.
 
     An item is approved when `quorum` reviewers approve it and none rejects it. `edited_at` changes
-    with the items and reviewers, so that the version of the review covers them.
+    with the items and reviewers and `last_verdict_at` with the verdicts, so that the version of the
+    review covers them.
     """
 
     __tablename__ = "reviews"
@@ -56,6 +57,7 @@ class Review(InProject, kw_only=True):
     quorum: Mapped[int] = number(1, BigInteger)
     due_date: Mapped[datetime | None] = mapped_column(default=None)
     edited_at: Mapped[datetime | None] = mapped_column(default=None)
+    last_verdict_at: Mapped[datetime | None] = mapped_column(default=None)
     closed_at: Mapped[datetime | None] = mapped_column(default=None)
     closed_by: Mapped[UUID | None] = mapped_column(default=None)
 

@@ -50,7 +50,7 @@ from graph.demo.webhooks import add_webhook
 from graph.kit.storage import Storage
 from graph.platform.shares.creating import DEFAULT_LIFETIME, HINT_LENGTH
 from graph.requirements.quality.job import analyze_document
-from graph.requirements.reminders import enqueue_reminders
+from graph.requirements.reminders import REMINDERS
 
 SET = Path(__file__).with_name("harbour.json")
 ORIGIN = Origin(source="demo")
@@ -88,7 +88,7 @@ async def create_demo(
     await _found(database, "outsider", "Other Works", "other-works")
     if await _found(database, "owner", "Harbour Works", "harbour-works"):
         await _fill(database)
-        await enqueue_reminders(database)
+        await REMINDERS.enqueue(database)
         asks, answers = [
             ViewerSession(database, await act_for(f"{name}@demo.example", database), ORIGIN)
             for name in ("viewer", "editor")

@@ -46,7 +46,7 @@ from graph.requirements.diagrams.drawings import ExcalidrawDiagram
 from graph.requirements.diagrams.flows import ReactFlowDiagram
 from graph.requirements.documents import Document
 from graph.requirements.requirements import Requirement
-from graph.requirements.sql.due_assignments import OVERDUE
+from graph.requirements.sql.due import OVERDUE
 from graph.requirements.sql.trace_ends import LABELS
 from graph.requirements.testing import TestCase
 

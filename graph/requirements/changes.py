@@ -1,4 +1,4 @@
-"""Following documents and requirements."""
+"""Following documents, requirements and reviews."""
 
 from collections.abc import AsyncGenerator
 
@@ -6,11 +6,13 @@ import strawberry
 
 from db.requirements.documents import Document
 from db.requirements.requirements import Requirement
+from db.requirements.reviews import Review
 from graph.core.changes import After, ChangeEvent, Fields, Types, stream
 from graph.core.feed import followable
 from graph.kit.context import Info
 from graph.kit.fields import Id
 from graph.requirements import documents, requirements
+from graph.requirements.reviews import types as reviews
 
 
 @strawberry.type
@@ -34,6 +36,17 @@ class Subscription:
         row = await info.context.get(Requirement, id)
         return stream("entity", row, after, None, fields)
 
+    @strawberry.subscription(
+        description="The changes of a review. Each change of its items, reviewers and verdicts"
+        " gives it a new version."
+    )
+    async def review_changed(
+        self, info: Info, id: Id, after: After = None
+    ) -> AsyncGenerator[ChangeEvent, None]:
+        row = await info.context.get(Review, id)
+        return stream("entity", row, after)
+
 
 followable("document", documents.Document)
 followable("entity", requirements.Requirement)
+followable("entity", reviews.Review)

@@ -273,3 +273,34 @@ async def test_a_due_date_and_a_quorum_are_changed_while_the_review_is_open(worl
     await review.end()
     about = {"id": review.id, "version": 3, "input": {"quorum": 1}}
     assert await world.code("editor", CHANGE, **about) == "INVALID"
+
+
+FOUND = """query ($id: UUID!) { reviews(filter: {reviewed: [{entityId: $id}]}) { nodes {
+    id viewerIsReviewer } } }"""
+
+
+async def test_reviews_of_a_document_and_what_is_in_it_are_found(world):
+    whole = await Reviewing.begin(world, world.document)
+    part = await Reviewing.begin(world, reviewers=[{"role": "ADMIN"}])
+    other = {"projectId": world.project, "name": "Other", "slug": "other"}
+    create = "mutation ($input: DocumentCreateInput!) { documentCreate(input: $input) {"
+    made = await world.ask("editor", create + " document { id } } }", input=other)
+    await Reviewing.begin(world, made["document"]["id"])
+    for id in (world.document, world.requirement):
+        for person, reviews in (("viewer", [True, False]), ("admin", [False, True])):
+            found = (await world.ask(person, FOUND, id=id))["nodes"]
+            is_reviewer = {one["id"]: one["viewerIsReviewer"] for one in found}
+            assert is_reviewer == dict(zip((whole.id, part.id), reviews, strict=True))
+    assert (await world.ask("outsider", FOUND, id=world.document))["nodes"] == []
+
+
+async def test_a_review_is_closed_over_the_verdicts_that_were_seen(world):
+    review = await Reviewing.begin(world)
+    await review.submit("viewer", "APPROVE")
+    seen = {"id": review.id, "version": 1}
+    assert await world.code("editor", CLOSE, **seen) == "CONFLICT"
+    more = {"addReviewers": [{"userId": world.people["admin"]}]}
+    await world.ask("editor", EDIT, **seen, input=more)
+    assert await world.code("editor", EDIT, **seen, input=more) == "CONFLICT"
+    assert await world.code("editor", EDIT, id=review.id, version=0, input=more) == "CONFLICT"
+    await review.end()

@@ -40,6 +40,9 @@ class Remarks:
     """The earlier version whose content a row is given."""
     renumbered: set[UUID] = field(default_factory=set)
     """Rows whose position changes although nobody has moved them."""
+    touched: dict[UUID, str] = field(default_factory=dict)
+    """The column by which a row notes a write to what belongs to it: that needs no right of the
+    viewer."""
     notices: set[UUID] = field(default_factory=set)
     """Notifications of the gateway, which need no right of the viewer."""
     unprompted: set[UUID] = field(default_factory=set)
@@ -91,14 +94,18 @@ def _changed(row: Entity, writer: Writer) -> PendingWrite | None:
     if "deleted_at" in new:
         action = "restore" if new["deleted_at"] is None else "delete"
     needed: Action = "update" if action == "update" else "delete"
-    writer.rights.require(needed, row)
+    is_touched = new.keys() == {writer.remarks.touched.pop(row.id, None)}
+    if not is_touched:
+        writer.rights.require(needed, row)
     if any(key in old for key in row.scope_keys()):
         before = {key: old.get(key, getattr(row, key)) for key in deciding_columns(type(row))}
         writer.rights.require(needed, row, at=SimpleNamespace(**before))
     event = record(viewer, writer.origin, action, row, old, new, version=row.version + 1)
     is_repeated = action == "update" and _is_repeated(row, writer)
-    if row.id in writer.remarks.renumbered and new.keys() == {"position"}:
-        event["details"][RENUMBERED] = True  # nobody's edit, so nobody has updated the row
+    if is_touched:  # nobody's edit, so nobody has updated the row
+        is_repeated = True
+    elif row.id in writer.remarks.renumbered and new.keys() == {"position"}:
+        event["details"][RENUMBERED] = True
         is_repeated = True
     else:
         row.updated_at, row.updated_by = writer.now, viewer.id

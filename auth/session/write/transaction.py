@@ -250,6 +250,14 @@ class Transaction(LockingReader):
         self.change(row, None, position=position)
         self.remarks.renumbered.add(row.id)
 
+    def touch(self, row: Entity, column: str) -> None:
+        """Set a column to now, to note that the viewer writes to what belongs to the row.
+
+        If nothing else of it changes, the policy is not asked.
+        """
+        setattr(row, column, self.now)
+        self.remarks.touched[row.id] = column
+
     async def trashed(self, statement: Select[tuple[Any, ...]]) -> list[Top]:
         """Return the rows of a statement of `write.purge`. Raises FORBIDDEN for all but owners."""
         rows = await self._work.select(statement, parameters(self.viewer))

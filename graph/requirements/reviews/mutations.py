@@ -8,17 +8,13 @@ from uuid import UUID
 import strawberry
 from strawberry import UNSET, Maybe
 
-from auth.accounts.notify import tell
 from auth.session import Transaction
 from auth.session.write.db_errors import stale
 from auth.viewer import Role
-from db.core.notifications import NotificationType
 from db.core.projects import Project as ProjectRow
-from db.core.projects import ProjectRole
 from db.problem import Problem
 from db.requirements import reviews as db
 from db.requirements.reviews import ReviewState
-from graph.core.projects import require_member
 from graph.kit.bulk import MAX_ITEMS
 from graph.kit.context import Info
 from graph.kit.fields import Id
@@ -27,6 +23,7 @@ from graph.kit.items import Found, Item
 from graph.kit.mutations import ExpectedVersion, Input, given, mutation, update, writing
 from graph.kit.payloads import answer, payload_of
 from graph.requirements.reviews.pinning import add_items
+from graph.requirements.reviews.reviewers import MAX_REVIEWERS, ReviewerInput, add_reviewers
 from graph.requirements.reviews.types import Review
 from graph.requirements.reviews.verdicts import (
     ReviewVerdictsPayload,
@@ -34,18 +31,6 @@ from graph.requirements.reviews.verdicts import (
     review_verdicts_submit,
 )
 from graph.requirements.sql.workflows import workflows_of
-
-MAX_REVIEWERS = 50
-"""The most reviewers of a review."""
-
-
-@strawberry.input(description="A reviewer: either a user or a role.", one_of=True)
-class ReviewerInput:
-    user_id: Maybe[UUID] = strawberry.field(description="The ID of a member of the organization.")
-    role: Maybe[ProjectRole] = strawberry.field(
-        description="A role in the project. Every user with it or a higher one can give verdicts,"
-        " except the author of the review.",
-    )
 
 
 @input_for(Review, "A review to create in a project.")
@@ -95,6 +80,10 @@ class ReviewEditInput:
     )
 
 
+VERDICTS = frozenset({"last_verdict_at"})
+"""The columns of a review that only note its verdicts."""
+
+
 def _require_size(items: Sequence[Any], field: str, *, least: int = 0, most: int) -> None:
     if not least <= len(items) <= most:
         message = f"Must have {least} to {most} items."
@@ -121,7 +110,9 @@ async def review_create(info: Info, input: Input[ReviewCreateInput]) -> Any:
         review.edited_at = transaction.now
         transaction.add(review)
         await transaction.flush()
-        await _add_reviewers(transaction, review, input.reviewers, "reviewers")
+        await add_reviewers(
+            transaction, info.context.session.database, review, input.reviewers, "reviewers"
+        )
         await add_items(transaction, review, input.entity_ids, ["entity_ids"])
     return answer(payload_of(Review), review)
 
@@ -137,25 +128,34 @@ async def review_edit(
     ):
         _require_size(getattr(input, name), field, most=MAX_REVIEWERS)
     async with writing(info) as transaction:
-        review = await _find(transaction, id, expected_version)
+        review = await _find(transaction, id, expected_version, but=VERDICTS)
         await _remove(transaction, db.ReviewItem, review, input.remove_item_ids, "remove_item_ids")
         await _remove(
             transaction, db.Reviewer, review, input.remove_reviewer_ids, "remove_reviewer_ids"
         )
         await transaction.flush()
-        await _add_reviewers(transaction, review, input.add_reviewers, "add_reviewers")
+        await add_reviewers(
+            transaction, info.context.session.database, review, input.add_reviewers, "add_reviewers"
+        )
         await add_items(transaction, review, input.add_entity_ids, ["add_entity_ids"])
         transaction.change(review, None, edited_at=transaction.now)
     return answer(payload_of(Review), review)
 
 
-async def _find(transaction: Transaction, id: UUID, expected_version: int) -> db.Review:
-    """Return the open review, locked, at this version. Raises FORBIDDEN, INVALID and CONFLICT."""
+async def _find(
+    transaction: Transaction, id: UUID, expected_version: int, but: frozenset[str] = frozenset()
+) -> db.Review:
+    """Return the open review, locked, at this version. Raises FORBIDDEN, INVALID and CONFLICT.
+
+    Later versions in which nothing else has changed `but` these columns are accepted.
+    """
     review = await transaction.find(db.Review, id)
     transaction.rights.require("update", review)
     _require_author(transaction, review)
     require_open(review)
-    if review.version != expected_version:
+    behind = review.version - expected_version
+    since = (await transaction.changes_since([(review, expected_version)])).get(review.id, ())
+    if behind != len(since) or not all(change.old.keys() <= but for change in since):
         raise stale(review)
     return review
 
@@ -193,59 +193,6 @@ async def _remove(
         transaction.change(row, None, deleted_at=transaction.now, deleted_by=person)
 
 
-async def _add_reviewers(
-    transaction: Transaction, review: db.Review, reviewers: Sequence[ReviewerInput], field: str
-) -> None:
-    """Add reviewers, and notify those who are named."""
-    known = await transaction.find_all(
-        db.Reviewer, db.Reviewer.review_id == review.id, lock=False, to_create=db.Reviewer
-    )
-    if len(known) + len(reviewers) > MAX_REVIEWERS:
-        message = f"A review has at most {MAX_REVIEWERS} reviewers."
-        raise Problem("LIMIT_REACHED", message, maximum=MAX_REVIEWERS, current=len(known))
-    taken = {(one.reviewer_id, one.role) for one in known}
-    for index, one in enumerate(reviewers):
-        person = one.user_id.value if one.user_id else None
-        role = one.role.value if one.role else None
-        at: Any = [field, index]
-        if (person, role) in taken:
-            raise Problem("INVALID", "This reviewer has been added already.", field=at)
-        taken.add((person, role))
-        if person:
-            await _require_member(transaction, review, person, at)
-        transaction.add(
-            db.Reviewer(
-                organization_id=review.organization_id,
-                project_id=review.project_id,
-                review_id=review.id,
-                reviewer_id=person,
-                role=role,
-            )
-        )
-        tell(
-            transaction,
-            person,
-            NotificationType.ASSIGNMENT,
-            "review_asked",
-            "You are asked for your verdicts in a review.",
-            review,
-            organization_id=review.organization_id,
-            project_id=review.project_id,
-            message=review.description,
-        )
-
-
-async def _require_member(
-    transaction: Transaction, review: db.Review, person: UUID, at: list[Any]
-) -> None:
-    try:
-        await require_member(
-            transaction, review.organization_id, person, "user_id", to_create=db.Reviewer
-        )
-    except Problem as problem:
-        raise Problem(problem.code, problem.message, field=[*at, "user_id"]) from None
-
-
 async def _prepare(transaction: Transaction, items: Sequence[Item], _: Found) -> None:
     """Refuse changes of reviews that are not open, and a quorum below that of the workflow."""
     for item in items:
@@ -264,12 +211,18 @@ async def review_close(info: Info, id: Id, expected_version: ExpectedVersion) ->
 
 
 async def review_cancel(info: Info, id: Id, expected_version: ExpectedVersion) -> Any:
-    return await _close(info, id, expected_version, ReviewState.CANCELLED)
+    return await _close(info, id, expected_version, ReviewState.CANCELLED, but=VERDICTS)
 
 
-async def _close(info: Info, id: UUID, expected_version: int, state: ReviewState) -> Any:
+async def _close(
+    info: Info,
+    id: UUID,
+    expected_version: int,
+    state: ReviewState,
+    but: frozenset[str] = frozenset(),
+) -> Any:
     async with writing(info, None) as transaction:
-        review = await _find(transaction, id, expected_version)
+        review = await _find(transaction, id, expected_version, but)
         person, now = transaction.viewer.id, transaction.now
         transaction.change(review, None, state=state, closed_at=now, closed_by=person)
     return answer(payload_of(Review), review)
@@ -280,8 +233,8 @@ class Mutation:
     review_create = mutation(
         review_create,
         payload_of(Review),
-        "Create a review. Its objects are pinned to their current content, and reviewers who are"
-        " named are notified.",
+        "Create a review. Its objects are pinned to their current content, and the reviewers are"
+        " notified: those who are named, and those who have one of the roles.",
     )
     review_update = update(
         Review,
@@ -298,7 +251,8 @@ class Mutation:
     review_close = mutation(
         review_close,
         payload_of(Review),
-        "Close an open review, so that no verdict changes any more. Its approvals hold.",
+        "Close an open review, so that no verdict changes any more. Its approvals hold. The error"
+        " is `CONFLICT` if verdicts were given after `expectedVersion`.",
     )
     review_cancel = mutation(
         review_cancel,

@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 from strawberry.scalars import JSON
 
+from auth.viewer import Role
 from db.core.people import Profile as ProfileRow
 from db.core.projects import Project as ProjectRow
 from db.core.projects import ProjectRole
@@ -27,8 +28,15 @@ from graph.kit.node import NODES, Node
 from graph.kit.scalars import BigInt
 from graph.requirements.baselines import spelled
 from graph.requirements.requirements import Requirement
-from graph.requirements.sql.approvals import Tally, last_approvals, tallies, waits_for
+from graph.requirements.sql.approvals import (
+    Tally,
+    last_approvals,
+    reviews_of,
+    tallies,
+    waits_for,
+)
 from graph.requirements.sql.review_pins import readable_pins
+from graph.requirements.workflows.transitions import ROLES
 
 MAX_PAGE = 500
 """The most items or verdicts on one page."""
@@ -80,6 +88,9 @@ class Review(Authored, Node):
     edited_at: datetime | None = described(
         "The date and time when its items or reviewers were last changed."
     )
+    last_verdict_at: datetime | None = described(
+        "The date and time when a verdict was last given or changed."
+    )
     closed_at: datetime | None = described(
         "The date and time when the review was closed or cancelled; null while it is open."
     )
@@ -91,6 +102,27 @@ class Review(Authored, Node):
     closed_by: Profile | None = to_one(
         "closed_by", ProfileRow, Profile, "The user who closed or cancelled the review."
     )
+
+    @computed(
+        "id",
+        "organization_id",
+        "project_id",
+        "created_by",
+        text="Whether the viewer is a reviewer, by name or by role, who can give verdicts while the"
+        " review is open.",
+    )
+    async def viewer_is_reviewer(root: strawberry.Parent[Any], info: Info) -> bool:  # noqa: N805
+        context = info.context
+        viewer = context.viewer
+        if viewer.is_service or viewer.id is None:
+            return False
+        scopes = (root.organization_id, root.project_id)
+        held = max(viewer.grants.get(scope, Role.ANYONE) for scope in scopes)
+        reviewers = await context.loader("reviewers", partial(_reviewers, context)).load(root.id)
+        if any(one.reviewer_id == viewer.id for one in reviewers):
+            return True
+        by_role = any(one.role and held >= ROLES[one.role] for one in reviewers)
+        return by_role and root.created_by != viewer.id
 
 
 @strawberry.type(description="One object under review, pinned to its content.")
@@ -189,6 +221,11 @@ def outcome_of(tally: Tally, quorum: int) -> Any:
     return ReviewOutcome.APPROVED if 0 < quorum <= tally.approvals else ReviewOutcome.PENDING
 
 
+async def _reviewers(context: Context, review_ids: list[UUID]) -> list[Any]:
+    pages = await context.session.pages(db.Reviewer, "review_id", review_ids)
+    return [pages.get(id, ()) for id in review_ids]
+
+
 async def _tally(context: Context, item_id: UUID) -> Tally:
     async def load(ids: list[UUID]) -> list[Tally]:
         found = await tallies(context.session, ids)
@@ -251,6 +288,20 @@ class ReviewerFilterInput(ConditionInput):
         yield waits_for(model, self.user_id, pending=known)
 
 
+@strawberry.input(description="Selects reviews by an object that is under review.")
+class ReviewedFilterInput(ConditionInput):
+    weight = 20
+
+    entity_id: UUID = strawberry.field(
+        description="The ID of the object. Reviews of requirements in a document are also reviews"
+        " of the document."
+    )
+
+    def conditions(self, model: Any, _: Sequence[str | int]) -> Iterator[Any]:
+        """Yield the condition."""
+        yield reviews_of(model, self.entity_id)
+
+
 ReviewFilterInput = filter_input(
     Review,
     "id",
@@ -261,7 +312,10 @@ ReviewFilterInput = filter_input(
     "created_by",
     "created_at",
     "updated_at",
-    more={"reviewer": (ReviewerFilterInput, "Filters by reviewers. All must match.")},
+    more={
+        "reviewer": (ReviewerFilterInput, "Filters by reviewers. All must match."),
+        "reviewed": (ReviewedFilterInput, "Filters by objects under review. All must match."),
+    },
 )
 ReviewOrderInput = order_input(Review, "name", "state", "due_date", "created_at", "updated_at")
 ReviewItemFilterInput = filter_input(

@@ -17,10 +17,10 @@ from graph.kit.bulk import MAX_ITEMS
 from graph.kit.context import Info
 from graph.kit.fields import Id, described
 from graph.kit.mutations import Place, require_storable, writing
+from graph.requirements.reviews.reviewers import is_reviewer
 from graph.requirements.reviews.types import Review, ReviewVerdict
 from graph.requirements.sql.review_pins import existing_pins
 from graph.requirements.sql.workflows import workflows_of
-from graph.requirements.workflows.transitions import ROLES
 
 
 @strawberry.input(description="A verdict on one item of a review.")
@@ -63,6 +63,7 @@ async def review_verdicts_submit(info: Info, id: Id, verdicts: Verdicts) -> Any:
         await _require_reviewer(transaction, review)
         await _require_approvable(transaction, review, items, verdicts)
         rows = await _store(transaction, review, items, verdicts)
+        transaction.touch(review, "last_verdict_at")
         tell(
             transaction,
             review.created_by,
@@ -86,14 +87,8 @@ async def _require_reviewer(transaction: Transaction, review: db.Review) -> None
         lock=False,
         to_create=db.ReviewVerdict,
     )
-    if any(one.reviewer_id == transaction.person for one in reviewers):
-        return
-    scopes = (review.organization_id, review.project_id)
-    roles = [ROLES[one.role] for one in reviewers if one.role]
-    is_author = transaction.person == review.created_by
-    if not is_author and any(transaction.rights.require_role(role, *scopes) for role in roles):
-        return
-    raise Problem("FORBIDDEN", "You are not a reviewer of this review.")
+    if not is_reviewer(transaction, review, reviewers):
+        raise Problem("FORBIDDEN", "You are not a reviewer of this review.")
 
 
 async def _items(

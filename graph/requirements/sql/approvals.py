@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal_column,
     select,
     true,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import distinct_on
 
@@ -169,6 +170,20 @@ def _approved_now() -> Select[Any]:
         approved.c.pin == cast(rows.c[CONTENT_VERSION], Text),
     )
     return select(rows.c.id).select_from(rows.join(approved, same[0])).where(same[1]).distinct()
+
+
+def reviews_of(review: Any, entity_id: UUID) -> ColumnElement[bool]:
+    """Return the condition that an object is under review, or a requirement in it."""
+    id: Any = bindparam(None, entity_id, type_=Uuid, unique=True)
+    items = readable(ReviewItem, "review_id", "entity_id")
+    requirements = readable(Requirement, "id", "document_id")
+    inside = items.join(requirements, requirements.c.id == items.c.entity_id)
+    found = union_all(
+        select(items.c.review_id).where(items.c.entity_id == id),
+        select(items.c.review_id).select_from(inside).where(requirements.c.document_id == id),
+    )
+    condition: ColumnElement[bool] = review.id.in_(found)
+    return condition
 
 
 def waits_for(review: Any, user_id: UUID | None, *, pending: bool | None) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""The assignments of all tenants that are due soon, for their reminders."""
+"""What is due soon in all tenants, and who is reminded of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,25 +14,26 @@ OVERDUE = and_(
     func.coalesce(Assignment.due_date < func.now(), false()), Assignment.completed_at.is_(None)
 )
 """The condition of assignments that are not completed although their due date has passed."""
-DUE = """
-SELECT id, organization_id, assignee_id, due_date, key FROM ctx.due_assignments($1, $2, $3)
-"""
 
 
 @dataclass(frozen=True)
 class Due:
-    """An assignment, and the key of its reminder."""
+    """An object that is due, a person whom it waits for, and the key of the reminder."""
 
     id: UUID
     organization_id: UUID
-    assignee_id: UUID
+    person_id: UUID
     due_date: datetime
     key: str
 
 
-async def due_assignments(
-    database: Database, reminder: str, ahead: timedelta, most: int
+async def due_soon(
+    database: Database, function: str, reminder: str, ahead: timedelta, most: int
 ) -> Sequence[Due]:
-    """Return assignments that are due within this time and have no job of the kind `reminder`."""
+    """Return what is due within this time, by people, without a job of the kind `reminder`.
+
+    `function` is the one of PostgreSQL that finds it.
+    """
+    statement = f"SELECT * FROM ctx.{function}($1, $2, $3)"  # noqa: S608 (a name of ours)
     async with database.auth.lend(NOBODY) as lent:
-        return [Due(**dict(row)) for row in await lent.fetch(DUE, reminder, ahead, most)]
+        return [Due(*row) for row in await lent.fetch(statement, reminder, ahead, most)]
