@@ -6,7 +6,7 @@ from alembic import op
 from migrations.columns import LOCK_TIMEOUT, TIME
 
 revision = "2026_12_01_role_reviewers"
-down_revision = "2026_12_01_stars"
+down_revision = "2026_12_01_bulk"
 
 # Whoever holds a role in a project or a higher one: by the membership of the organization or of the
 # project, by an additional role, or, for the role viewer, by the visibility of the project. Service

@@ -15,6 +15,7 @@ const ACTIONS = [
   { name: 'details', label: 'Details', title: 'Show links, tests and history', keys: 'Alt+Enter', row: true, reads: true },
   { name: 'drawings', label: 'Drawings', title: 'Show the drawings of the project', reads: true },
   { name: 'suggestions', label: 'Suggestions', title: 'Show and make suggestions', keys: 'Alt+S', reads: true },
+  { name: 'reviews', label: 'Reviews', title: 'Show, request and give reviews', keys: 'Alt+R', reads: true },
   { name: 'link', label: 'Link', title: 'Copy a link to the requirement', row: true, reads: true },
 ];
 
@@ -25,7 +26,8 @@ const CALLED = { create: 'adding', delete: 'deleting', restore: 'deleting', move
  * Carries out what is asked of rows, as edits.
  *
  * `onNews(text)` is told what to read out, `onSay(text, label, way)` what to show for a while, with a
- * way on, `onDetails(row)` whose details are to be shown, `onSuggestions(row)` where suggestions are.
+ * way on, `onDetails(row)` whose details are to be shown, `onSuggestions(row)` and `onReviews(row)`
+ * where suggestions and reviews are.
  */
 export class Commands {
   #bar;
@@ -40,6 +42,7 @@ export class Commands {
   onDetails = () => {};
   onDrawings = () => {};
   onSuggestions = () => {};
+  onReviews = () => {};
 
   constructor(bar, live, edits, undo, grid) {
     [this.#bar, this.#live, this.#edits, this.#undo, this.#grid] = [bar, live, edits, undo, grid];
@@ -76,6 +79,7 @@ export class Commands {
     else if (name === 'details') this.onDetails(this.#grid.current);
     else if (name === 'drawings') this.onDrawings();
     else if (name === 'suggestions') this.onSuggestions(this.#grid.current);
+    else if (name === 'reviews') this.onReviews(this.#grid.current);
     else if (name === 'link') this.#copy(this.#grid.current);
     else this.#back(name);
   }

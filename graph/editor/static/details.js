@@ -4,7 +4,7 @@ import { ask } from './api.js';
 import { columnOf, inWords, words } from './columns.js';
 import { DRAWN, drawingsOf } from './drawings.js';
 import { Comments } from './comments.js';
-import { make, place } from './elements.js';
+import { make, renew } from './elements.js';
 
 const MOST = 50;
 const SOON = 800; // milliseconds that several changes are waited for
@@ -33,6 +33,7 @@ const READ = `query ($id: UUID!, $after: String) {
       totalCount
       nodes { id executionStatus executedAt requirementVersion testCase { testId title } }
     }
+    approval { isStale approvedAt item { review { id name } } }
     ${DRAWN}
     ${PAST}
   }
@@ -142,6 +143,7 @@ export class Details {
   onRevert = null;
   onNews = () => {};
   onDrawing = () => {};
+  onReview = () => {};
 
   constructor(element) {
     this.#element = element;
@@ -196,16 +198,15 @@ export class Details {
     if (number !== this.#number) return;
     const heading = this.#element.querySelector('h2');
     heading.textContent = row ? named(row) : (failure?.message ?? 'There is no such requirement.');
-    const scrolled = this.#element.scrollTop;
     const parts = row ? [
+      this.#approval(row),
       this.#links(row),
       this.comments.element, // which stays, with what is being written in it
       this.#tests(row),
       drawingsOf(row, (id) => this.onDrawing(id)),
       this.#history(row),
     ] : [];
-    place(this.#element, [this.#element.firstElementChild, ...parts]);
-    this.#element.scrollTop = scrolled;
+    renew(this.#element, parts);
   }
 
   #head(heading) {
@@ -219,6 +220,24 @@ export class Details {
     const section = make('section', {}, make('h3', {}, `${title}${total ? ` (${total})` : ''}`), shown);
     if (total > items.length)
       section.append(make('p', { className: 'quiet' }, `The first ${items.length} of ${total}.`));
+    return section;
+  }
+
+  /** The latest approval by a review, and whether it still holds. */
+  #approval({ approval }) {
+    const section = make('section', {}, make('h3', {}, 'Approval'));
+    const { review } = approval?.item ?? {};
+    if (!review) {
+      section.append(make('p', { className: 'quiet' }, 'No review has approved it.'));
+      return section;
+    }
+    const open = make('button', { type: 'button', className: 'button second' }, review.name);
+    open.setAttribute('aria-label', `Open the review ${review.name}`);
+    open.addEventListener('click', () => this.onReview(review.id));
+    const status = make('span', { className: 'pill' }, approval.isStale ? 'Content changed since' : 'Approved');
+    if (approval.isStale) status.classList.add('doubtful');
+    else status.dataset.status = 'PASS';
+    section.append(make('p', {}, status, ' ', when(approval.approvedAt)), open);
     return section;
   }
 

@@ -3,7 +3,7 @@
 // Pictures are drawn by the gateway as SVG. They are shown here, and not changed.
 
 import { ask } from './api.js';
-import { make } from './elements.js';
+import { make, renew } from './elements.js';
 
 const MOST = 50;
 const SOON = 800; // milliseconds that several changes are waited for
@@ -160,15 +160,8 @@ export class Drawings {
       [title, parts] = [failure.message, []];
     }
     if (number !== this.#number) return;
-    const place = this.#element.scrollTop;
-    const heading = this.#element.querySelector('h2');
-    heading.textContent = title;
-    const isInside = this.#element.contains(document.activeElement);
-    const [, ...before] = this.#element.children;
-    before.forEach((each) => each.remove());
-    this.#element.append(...parts);
-    if (isInside && !this.#element.contains(document.activeElement)) heading.focus();
-    this.#element.scrollTop = place;
+    this.#element.querySelector('h2').textContent = title;
+    renew(this.#element, parts);
   }
 
   #head(heading) {

@@ -43,3 +43,27 @@ export function place(parent, children) {
     else parent.insertBefore(child, next);
   }
 }
+
+/** What an element is called, which tells it from others when a part is made again. */
+function callOf({ localName, ariaLabel, name, href, textContent }) {
+  return [localName, href ?? '', ariaLabel || name || textContent].join('\n');
+}
+
+/**
+ * Show other parts behind the heading of a drawer. It stays where it was scrolled to, and the focus on
+ * what is called the same; where that is gone, the heading has it.
+ */
+export function renew(drawer, parts) {
+  const focused = drawer.contains(document.activeElement) ? document.activeElement : null;
+  const alike = () =>
+    [...drawer.querySelectorAll(focused.localName)].filter((each) => callOf(each) === callOf(focused));
+  const number = focused ? alike().indexOf(focused) : 0;
+  const { scrollTop } = drawer;
+  place(drawer, [drawer.firstElementChild, ...parts]);
+  if (focused && document.activeElement !== focused) {
+    const again = focused.isConnected ? focused : (alike()[number] ?? alike().at(-1));
+    (again ?? drawer.querySelector('h2')).focus({ preventScroll: true });
+    if (again?.localName === 'textarea') again.setSelectionRange(focused.selectionStart, focused.selectionEnd);
+  }
+  drawer.scrollTop = scrollTop;
+}

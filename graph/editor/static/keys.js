@@ -9,6 +9,7 @@ const COMMANDS = {
   'Alt+ArrowDown': 'down',
   'Alt+Enter': 'details',
   'Alt+s': 'suggestions',
+  'Alt+r': 'reviews',
 };
 
 /** The command of a key, if it has one; Command counts as Control. */

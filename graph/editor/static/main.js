@@ -14,6 +14,7 @@ import { Filter } from './filter.js';
 import { Grid } from './grid.js';
 import { meet, nameOf } from './people.js';
 import { Presence } from './presence.js';
+import { Reviews } from './reviews.js';
 import { Suggestions } from './suggestions.js';
 import { Traces } from './traces.js';
 import { Undo } from './undo.js';
@@ -22,7 +23,7 @@ import { Undo } from './undo.js';
 const AROUND = `subscription ($id: UUID!, $after: String) {
   projectChanged(id: $id, after: $after, types: [PROPERTY, COLUMN, TRACE_LINK, TEST_EXECUTION,
       EXCALIDRAW_DIAGRAM, REACT_FLOW_DIAGRAM, DIAGRAM_ELEMENT_LINK, COMMENT_THREAD, COMMENT,
-      CHANGE_SET]) {
+      CHANGE_SET, REVIEW, REVIEW_ITEM, REVIEWER, REVIEW_VERDICT, SIGNATURE]) {
     cursor kind entityType
   }
 }`;
@@ -47,6 +48,7 @@ class Work {
   #details;
   #drawings = null;
   #suggestions;
+  #reviews;
   #filter = null;
   #traces = null;
   #places = []; // where the others are
@@ -66,6 +68,7 @@ class Work {
     });
     this.#live = new LiveDocument(id, this.#connection);
     this.#suggestions = new Suggestions(document.getElementById('suggestions'), this.#live);
+    this.#reviews = new Reviews(document.getElementById('reviews'), this.#live, me);
     this.#presence = new Presence(id, this.#connection);
     this.#follow();
     addEventListener('focus', () => this.#return());
@@ -193,16 +196,9 @@ class Work {
     this.#commands.onNews = news;
     this.#commands.onSay = say;
     this.#details.onNews = say;
-    this.#commands.onDetails = ({ id }) => {
-      this.#drawings.close();
-      this.#suggestions.close();
-      this.#details.open(id, document.activeElement);
-    };
-    this.#commands.onSuggestions = (row) => {
-      this.#drawings.close();
-      this.#details.close();
-      this.#suggestions.open(row, document.activeElement);
-    };
+    this.#commands.onDetails = ({ id }) => this.#only(this.#details).open(id, document.activeElement);
+    this.#commands.onSuggestions = (row) => this.#only(this.#suggestions).open(row, document.activeElement);
+    this.#showReviews();
     this.#suggestions.onNews = say;
     this.#suggestions.onGo = (id) => this.#grid.await(id, 'name');
     this.#showDrawings();
@@ -212,16 +208,28 @@ class Work {
     this.#undo.onChange = () => this.#commands.show();
   }
 
-  /** The drawer with the drawings of the project, which takes the place of the other one. */
+  /** Close the other drawers; gives back the one that takes their place. */
+  #only(drawer) {
+    for (const each of [this.#details, this.#drawings, this.#suggestions, this.#reviews])
+      if (each !== drawer) each?.close();
+    return drawer;
+  }
+
+  /** The drawer with the reviews of the document. */
+  #showReviews() {
+    this.#reviews.onNews = say;
+    this.#reviews.onGo = (id) => this.#grid.await(id, 'name');
+    const open = (row, id) => this.#only(this.#reviews).open(row, document.activeElement, id);
+    this.#commands.onReviews = open;
+    this.#details.onReview = (id) => open(this.#grid.current, id);
+  }
+
+  /** The drawer with the drawings of the project. */
   #showDrawings() {
     const { id, head } = this.#live;
     this.#drawings = new Drawings(document.getElementById('drawings'), head.project?.id, id);
     this.#drawings.onGo = (id) => this.#grid.await(id, 'name');
-    const open = (drawing) => {
-      this.#details.close();
-      this.#suggestions.close();
-      this.#drawings.open(document.activeElement, drawing);
-    };
+    const open = (drawing) => this.#only(this.#drawings).open(document.activeElement, drawing);
     this.#details.onDrawing = open;
     this.#commands.onDrawings = () => (head.project ? open(null) : news('This is not possible here.'));
   }
@@ -240,7 +248,7 @@ class Work {
     this.#definitions.people().then((people) => {
       people.forEach(meet);
       this.#grid.people = people;
-      this.#details.comments.people = people;
+      this.#details.comments.people = this.#reviews.people = people;
       this.#grid.count(this.#live.requirements.keys());
     }, () => {});
     this.#traces = new Traces(id, head.project?.id);
@@ -265,7 +273,14 @@ class Work {
     else if (entityType === 'TEST_EXECUTION') this.#traces.count(['tests']);
     else if (entityType.startsWith('COMMENT')) this.#details.changed();
     else if (entityType === 'CHANGE_SET') this.#suggestions.changed();
+    else if (entityType.startsWith('REVIEW') || entityType === 'SIGNATURE') this.#reviewed();
     else this.#definitions.again();
+  }
+
+  /** A review has changed: its drawer shows it, and the details of what it approves. */
+  #reviewed() {
+    this.#reviews.changed();
+    this.#details.changed();
   }
 
   /** Go to the requirement that the address names: `#requirement=ID`. */
@@ -298,7 +313,9 @@ class Work {
     this.#grid?.show(row, byOthers ? event : undefined);
     this.#details.changed([row.id]);
     // What it is linked to, and what has tested it, knew its content of before.
-    if (event?.changedFields.some((field) => CONTENT.has(field))) this.#traces?.doubt(row.id);
+    if (!event?.changedFields.some((field) => CONTENT.has(field))) return;
+    this.#traces?.doubt(row.id);
+    this.#reviews.changed(); // in which its approval falls
   }
 
   #meet(present) {
@@ -321,6 +338,7 @@ class Work {
     this.#details.close();
     this.#drawings?.close();
     this.#suggestions.close();
+    this.#reviews.close();
     showClosed(this.#edits.all);
   }
 }

@@ -5,7 +5,7 @@
 import { ask } from './api.js';
 import { inWords } from './columns.js';
 import { changeItem, changesOf } from './details.js';
-import { make } from './elements.js';
+import { make, renew } from './elements.js';
 
 const [SETS, ITEMS] = [20, 50];
 const SOON = 800; // milliseconds that several changes are waited for
@@ -133,11 +133,7 @@ export class Suggestions {
     const parts = this.#sets.map((set) => this.#set(set));
     if (!parts.length) parts.push(make('p', { className: 'quiet' }, none));
     if (this.#row && this.#live.head.viewerCan.create) parts.push(this.#form());
-    const place = this.#element.scrollTop;
-    const [, ...former] = this.#element.children; // the heading stays, which may have the focus
-    for (const child of former) child.remove();
-    this.#element.append(...parts);
-    this.#element.scrollTop = place;
+    renew(this.#element, parts);
   }
 
   /** Whether a change set proposes something about this document; one that is empty may come to. */
