@@ -100,25 +100,19 @@ class BulkResult:
 
 
 async def bulk_query_start(info: Info, input: Input[BulkQueryStartInput]) -> Any:
-    variables = _variables(input.variables or None)
     operations = info.context.bulk
-    operations.require(input.query, "query", ["input", "query"])
-    paged(operations.schema, input.query)
     async with writing(info) as transaction:
         organization = await _organization(transaction, input.organization_id)
+        variables = _variables(input.variables or None)
+        operations.require(input.query, "query", ["query"])
+        paged(operations.schema, input.query)
         payload = {"query": input.query, "variables": variables}
         job = await QUERY.enqueue(transaction, organization.id, payload)
     return BulkOperationStartPayload(job_id=job)  # type: ignore[arg-type]
 
 
 async def bulk_mutation_start(info: Info, input: Input[BulkMutationStartInput]) -> Any:
-    variables = _variables(input.variables or None)
     operations, name = info.context.bulk, input.items_variable or None
-    operations.require(input.mutation, "mutation", ["input", "mutation"])
-    declared = operations.declared(input.mutation)
-    if name is not None and not declared.get(name):
-        message = "The mutation declares no variable of this name that takes a list."
-        raise Problem("INVALID", message, field=["input", "itemsVariable"])
     async with writing(info) as transaction:
         organization = await _organization(transaction, input.organization_id)
         file = await transaction.find(File, input.file_id, lock=False, field=["file_id"])
@@ -130,6 +124,11 @@ async def bulk_mutation_start(info: Info, input: Input[BulkMutationStartInput]) 
         if file.size > MAX_SIZE:
             message = f"The file has more than {MAX_SIZE:,} bytes."
             raise Problem("INVALID", message, field=["file_id"])
+        variables = _variables(input.variables or None)
+        operations.require(input.mutation, "mutation", ["mutation"])
+        if name is not None and not operations.declared(input.mutation).get(name):
+            message = "The mutation declares no variable of this name that takes a list."
+            raise Problem("INVALID", message, field=["items_variable"])
         payload = {
             "mutation": input.mutation,
             "fileId": str(file.id),
@@ -145,10 +144,10 @@ def _variables(given: Any) -> Mapping[str, Any]:
     if given is None:
         return {}
     if not isinstance(given, dict):
-        raise Problem("INVALID", "Must be an object.", field=["input", "variables"])
+        raise Problem("INVALID", "Must be an object.", field=["variables"])
     if len(str(given)) > MAX_VARIABLES:
         message = f"At most {MAX_VARIABLES:,} characters."
-        raise Problem("INVALID", message, field=["input", "variables"])
+        raise Problem("INVALID", message, field=["variables"])
     return given
 
 

@@ -13,12 +13,17 @@ from db.core.files import FileState
 from db.core.jobs import Job as JobRow
 from db.core.projects import Project
 from db.problem import Problem
+from db.requirements.baselines import Baseline
+from db.requirements.change_sets import ChangeSet
 from db.requirements.documents import Document
 from db.requirements.files import File
+from db.requirements.requirements import Requirement
 from graph.kit.context import Info
 from graph.kit.enums import describe_enum
 from graph.kit.fields import computed, described, extend_type
+from graph.kit.filters import matches
 from graph.kit.mutations import Input, mutation, writing
+from graph.kit.stored_filter import stored
 from graph.platform.jobs.room import require_room
 from graph.platform.jobs.types import Job
 from graph.requirements.exchange.draft import Limits
@@ -26,6 +31,7 @@ from graph.requirements.exchange.fields import TARGETS
 from graph.requirements.exchange.jobs import EXPORT, IMPORT, KINDS
 from graph.requirements.exchange.result import MAX_OBJECTS
 from graph.requirements.exchange.source import format_of
+from graph.requirements.requirements import RequirementFilterInput
 
 MAX_RUNNING = 5
 """Imports and exports of one user that wait or run at the same time."""
@@ -152,6 +158,19 @@ class ExportStartInput:
         default=UNSET, description="The ID of a document; by default all documents are exported."
     )
     format: ExchangeFormat = strawberry.field(description="The format of the file.")
+    filter: RequirementFilterInput | None = strawberry.field(
+        default=UNSET,
+        description="Only requirements that match are exported, with the documents and headings"
+        " that contain them.",
+    )
+    baseline_id: UUID | None = strawberry.field(
+        default=UNSET,
+        description="The ID of a baseline: its content is exported in place of the present one.",
+    )
+    change_set_id: UUID | None = strawberry.field(
+        default=UNSET,
+        description="The ID of an open change set: the state that it proposes is exported.",
+    )
 
 
 @strawberry.type(description="The result of starting an import.")
@@ -267,10 +286,34 @@ async def export_start(info: Info, input: Input[ExportStartInput]) -> Any:
             "projectId": str(project_id),
             "documentId": str(input.document_id) if input.document_id else None,
             "format": input.format.value,
+            **await _selected(transaction, project_id, input),
         }
         job = await EXPORT.enqueue(transaction, organization, payload)
     assert job is not None  # noqa: S101 (it has no key)
     return ExportStartPayload(job_id=job)
+
+
+async def _selected(
+    transaction: Transaction, project: UUID, input: ExportStartInput
+) -> dict[str, Any]:
+    """Return the arguments that select what is exported. Raises INVALID and NOT_FOUND."""
+    if input.baseline_id and input.change_set_id:
+        message = "Give a baseline or a change set, not both."
+        raise Problem("INVALID", message, field=["change_set_id"])
+    states = (("baseline_id", Baseline), ("change_set_id", ChangeSet))
+    for name, model in states:
+        if id := getattr(input, name) or None:
+            row: Any = await transaction.find(model, id, lock=False, field=[name])
+            if row.project_id != project:
+                message = "It belongs to another project."
+                raise Problem("INVALID", message, field=[name])
+    if input.filter:
+        matches(Requirement, input.filter)
+    return {
+        "filter": stored(input.filter) if input.filter else None,
+        "baselineId": str(input.baseline_id) if input.baseline_id else None,
+        "changeSetId": str(input.change_set_id) if input.change_set_id else None,
+    }
 
 
 @computed(

@@ -55,6 +55,8 @@ NAMED = {
 
 CHOSEN = {"clientId"}
 """IDs that clients choose, and that are no row's."""
+FILTERS = {"filter"}
+"""Arguments whose IDs select rows: one that is hidden selects none, and is no error."""
 
 ANY_TYPE = {
     ("purge", ("ids",)): "requirements",
@@ -136,6 +138,8 @@ def slots(mutation: str) -> Iterator[Slot]:
 
 
 def _slots_in(place: Slot, type_: Any, above: tuple[Any, ...]) -> Iterator[Slot]:
+    if place[-1] in FILTERS:
+        return
     if type_.name == "UUID":
         if place[-1] not in CHOSEN:
             yield place

@@ -29,7 +29,7 @@ from graphql import (
 
 from db.problem import Problem
 
-FIELD = ("input", "query")
+FIELD = ("query",)
 PAGE = 100
 """Items of a page, where the query gives no number of its own."""
 AFTER, INFO, TOTAL = "_bulkAfter", "_bulkPage", "_bulkTotal"

@@ -9,7 +9,7 @@ from auth.session import Row, ViewerSession
 from db.fields import among
 from db.problem import Problem
 from db.requirements.collaboration import TraceLink, TraceLinkType
-from db.requirements.documents import Block, Document
+from db.requirements.documents import Block
 from db.requirements.properties import Property, PropertyType
 from db.requirements.requirements import (
     Requirement,
@@ -32,6 +32,7 @@ from graph.requirements.exchange.draft import (
     own_identifier,
 )
 from graph.requirements.exchange.importing import silent
+from graph.requirements.exchange.selection import EVERYTHING, Selection
 
 PAGE = 2_000
 """Rows that one statement reads."""
@@ -43,45 +44,43 @@ async def gather(
     document: UUID | None = None,
     limits: Limits | None = None,
     progress: Progress = silent,
+    selection: Selection = EVERYTHING,
 ) -> Draft:
     """Return the documents of a project, or one of them, as the viewer of the session sees them.
+
+    `selection` narrows the requirements, or has another state than the present one.
 
     A row without an external ID has its own as its identifier. The number of statements depends on
     the number of rows alone. Raises NOT_FOUND, and INVALID for more rows than the limits allow.
     """
     limits = limits or Limits()
-    place = Document.id == document if document else Document.project_id == project
-    rows = await session.rows(
-        Document,
-        Document.project_id == project,
-        place,
-        order=(Document.position, Document.id),
-        limit=limits.documents + 1,
-    )
+    rows = await selection.documents(session, project, document, limits.documents + 1)
     if document and not rows:
         raise Problem("NOT_FOUND", "There is no such Document.", field=["documentId"])
     if len(rows) > limits.documents:
         raise Problem("INVALID", f"There are more than {limits.documents:,} documents.")
     ids = [row.id for row in rows]
-    total = await session.count(Requirement, among(Requirement.document_id, ids))
+    counts = await selection.counts(session, ids)
+    total = sum(counts.values())
     if total > limits.items:
         raise Problem("INVALID", f"There are more than {limits.items:,} requirements.")
     definitions = await _definitions(session, project, ids)
     draft = Draft(structured=True, properties=_properties(definitions.values()))
     gathering = _Gathering(draft)
-    blocks = await _pages(session, Block, ids)
+    blocks = await _pages(session, Block, ids, selection)
     done = 0
     for row in rows:
         gathering.document(row, blocks[row.id])
-    for part in _parts(ids, await session.counts(Requirement, "document_id", ids)):
-        found = await _pages(session, Requirement, part)
+    for part in _parts(ids, counts):
+        found = await _pages(session, Requirement, part, selection)
         for id in part:
             gathering.requirements(id, found[id], definitions[id])
             done += len(found[id])
             progress("requirements", done, total)
-    await _links(session, gathering)
+    await _links(session, gathering, selection)
+    selection.prune(draft)
     draft.counts = {
-        "documents": len(rows),
+        "documents": len(draft.documents),
         "blocks": sum(len(each.blocks) for each in draft.documents),
         "requirements": total,
         "links": len(draft.links),
@@ -104,15 +103,24 @@ def _parts(ids: Sequence[UUID], counts: Mapping[UUID, int]) -> Iterator[list[UUI
 
 
 async def _pages(
-    session: ViewerSession, model: type[Block] | type[Requirement], documents: Sequence[UUID]
+    session: ViewerSession,
+    model: type[Block] | type[Requirement],
+    documents: Sequence[UUID],
+    selection: Selection,
 ) -> dict[UUID, list[Row]]:
-    """Return the rows of some documents in their order, a statement for each PAGE of them."""
+    """Return the rows of some documents in their order, a statement for each PAGE of them.
+
+    Another state than the present one is read by one statement.
+    """
+    if selection.past is not None:
+        return await selection.then(session, model, "document_id", documents)
+    where = selection.where if model is Requirement else ()
     found: dict[UUID, list[Row]] = defaultdict(list)
     order = (model.document_id, model.position, model.id)
     beyond: list[Any] = []
     while True:
         page = await session.rows(
-            model, among(model.document_id, documents), *beyond, order=order, limit=PAGE
+            model, among(model.document_id, documents), *where, *beyond, order=order, limit=PAGE
         )
         for row in page:
             found[row.document_id].append(row)
@@ -243,16 +251,18 @@ def labelled(definition: Definition | None, value: Any) -> Any:
     return [label_of(one) for one in value] if isinstance(value, list) else label_of(value)
 
 
-async def _links(session: ViewerSession, gathering: _Gathering) -> None:
+async def _links(session: ViewerSession, gathering: _Gathering, selection: Selection) -> None:
     """Add the links between what was gathered, in the order of their creation."""
     names = gathering.names
     ids = [*names]
     found: list[Row] = []
     for start in range(0, len(ids), PAGE):
-        found += await session.rows(
-            TraceLink,
-            among(TraceLink.source_id, ids[start : start + PAGE]),
-        )
+        part = ids[start : start + PAGE]
+        if selection.past is None:
+            found += await session.rows(TraceLink, among(TraceLink.source_id, part))
+        else:
+            pages = await selection.then(session, TraceLink, "source_id", part)
+            found += [row for page in pages.values() for row in page]
     for row in sorted(found, key=lambda row: row.id):
         if row.source_id in names and row.target_id in names:
             gathering.draft.links.append(

@@ -20,6 +20,7 @@ from graph.requirements.exchange.gather import gather
 from graph.requirements.exchange.importing import ImportOptions, explained, import_draft, read
 from graph.requirements.exchange.importing import write as write_draft
 from graph.requirements.exchange.result import ImportResult
+from graph.requirements.exchange.selection import selection_of
 from graph.requirements.exchange.source import Source
 
 TIMEOUT = 3600.0
@@ -57,7 +58,12 @@ async def _export(run: Run) -> Result:
     project, document = UUID(payload["projectId"]), _uuid(payload.get("documentId"))
     try:
         async with _Shown(run, 0.0, 0.7) as shown:
-            draft = await gather(run.session, project, document, progress=shown.show)
+            selection = await selection_of(run.session, payload)
+            draft = await gather(
+                run.session, project, document, progress=shown.show, selection=selection
+            )
+        if document and not draft.documents:
+            raise JobFailed("No requirement of the document matches the filter.")
         name = draft.documents[0].name if document else await _project_name(run, project)
         written = await asyncio.to_thread(write, draft, payload["format"], name)
     except Problem as problem:
