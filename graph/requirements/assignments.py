@@ -24,6 +24,7 @@ from db.requirements.diagrams import ExcalidrawDiagram as DrawingRow
 from db.requirements.diagrams import ReactFlowDiagram as FlowRow
 from db.requirements.documents import Block as BlockRow
 from db.requirements.documents import Document as DocumentRow
+from db.requirements.external import ExternalDocument as ExternalDocumentRow
 from db.requirements.requirements import Requirement as RequirementRow
 from db.requirements.requirements import RequirementStatus
 from db.requirements.testing import TestCase as TestCaseRow
@@ -45,6 +46,7 @@ from graph.requirements.blocks import Block
 from graph.requirements.diagrams.drawings import ExcalidrawDiagram
 from graph.requirements.diagrams.flows import ReactFlowDiagram
 from graph.requirements.documents import Document
+from graph.requirements.external_documents import ExternalDocument
 from graph.requirements.requirements import Requirement
 from graph.requirements.sql.due import OVERDUE
 from graph.requirements.sql.trace_ends import LABELS
@@ -62,20 +64,21 @@ describe_enum(
 )
 
 NOUNS: dict[type[Entity], str] = {
-    ProjectRow: "project",
-    DocumentRow: "document",
-    BlockRow: "block",
-    RequirementRow: "requirement",
-    TestCaseRow: "test case",
-    DrawingRow: "drawing",
-    FlowRow: "diagram",
+    ProjectRow: "a project",
+    DocumentRow: "a document",
+    BlockRow: "a block",
+    RequirementRow: "a requirement",
+    TestCaseRow: "a test case",
+    DrawingRow: "a drawing",
+    FlowRow: "a diagram",
+    ExternalDocumentRow: "an external document",
 }
-"""The models of objects that can be assigned, with their names in messages."""
+"""The models of objects that can be assigned, with their names and articles in messages."""
 ASKED = {
-    AssignmentRole.ASSIGNEE: "A {} has been assigned to you.",
-    AssignmentRole.REVIEWER: "You are asked to review a {}.",
-    AssignmentRole.APPROVER: "You are asked to approve a {}.",
-    AssignmentRole.OBSERVER: "You are asked to follow a {}.",
+    AssignmentRole.ASSIGNEE: "{} has been assigned to you.",
+    AssignmentRole.REVIEWER: "You are asked to review {}.",
+    AssignmentRole.APPROVER: "You are asked to approve {}.",
+    AssignmentRole.OBSERVER: "You are asked to follow {}.",
 }
 """The message to the person assigned, by role."""
 OPEN = {RequirementStatus.DRAFT, RequirementStatus.IN_REVIEW, RequirementStatus.IN_PROGRESS}
@@ -150,7 +153,12 @@ AssignmentOrderInput = order_input(Assignment, "role", "due_date", "created_at",
 class AssignmentCreateInput:
     entity_id: UUID = strawberry.field(
         description="The ID of the object: a project, a document, a block, a requirement, a"
-        " test case, a drawing, or a diagram of nodes and edges."
+        " test case, a drawing, a diagram of nodes and edges, or an external document."
+    )
+    project_id: UUID | None = strawberry.field(
+        default=UNSET,
+        description="The ID of the project in which an external document is worked on, which is"
+        " required for these. Other objects are assigned in their project.",
     )
     assignee_id: UUID
     role: AssignmentRole = AssignmentRole.ASSIGNEE
@@ -167,6 +175,12 @@ class AssignmentUpdateInput:
     completed_at: Maybe[datetime | None]
 
 
+def title_of(template: str, entity: Entity) -> str:
+    """Return a sentence about an assigned object, named with its article."""
+    text = template.format(NOUNS[type(entity)])
+    return text[0].upper() + text[1:]
+
+
 async def assignment_create(info: Info, input: Input[AssignmentCreateInput]) -> Any:
     values = given(input)
     async with writing(info) as transaction:
@@ -174,8 +188,7 @@ async def assignment_create(info: Info, input: Input[AssignmentCreateInput]) -> 
         entity = (await find_any(transaction, NOUNS, [id], db.Assignment)).get(id)
         if entity is None:
             raise Problem("NOT_FOUND", "There is no such object.", field=["entity_id"])
-        scopes = scopes_beneath(type(entity), entity)
-        place: Any = {key: scopes[key] for key in ("organization_id", "project_id")}
+        place = await _place(transaction, entity, values.pop("project_id", None))
         assignment = db.Assignment(**place, entity_type=LABELS[type(entity)], **values)
         transaction.require_create(assignment)  # before anything is said of the assignee
         await require_member(
@@ -195,12 +208,35 @@ async def assignment_create(info: Info, input: Input[AssignmentCreateInput]) -> 
             assignee,
             NotificationType.ASSIGNMENT,
             "assigned",
-            ASKED[assignment.role].format(NOUNS[type(entity)]),
+            title_of(ASKED[assignment.role], entity),
             entity,
             message=assignment.comment,
             **place,
         )
     return answer(payload_of(Assignment), assignment)
+
+
+async def _place(
+    transaction: Transaction, entity: Entity, project_id: UUID | None
+) -> dict[str, Any]:
+    """Return the organization and project of an assignment. Raises INVALID and NOT_FOUND."""
+    scopes = scopes_beneath(type(entity), entity)
+    place = {key: scopes.get(key) for key in ("organization_id", "project_id")}
+    if place["project_id"] is None:
+        if project_id is None:
+            message = "The project in which the external document is worked on is required."
+            raise Problem("INVALID", message, field=["project_id"])
+        project = await transaction.find(
+            ProjectRow, project_id, lock=False, field=["project_id"], to_create=db.Assignment
+        )
+        if project.organization_id != place["organization_id"]:
+            message = "The project is in another organization."
+            raise Problem("INVALID", message, field=["project_id"])
+        place["project_id"] = project.id
+    elif project_id not in (None, place["project_id"]):
+        message = "The object is in another project."
+        raise Problem("INVALID", message, field=["project_id"])
+    return place
 
 
 async def _complete(transaction: Transaction, items: Sequence[Item], _: Found) -> None:
@@ -229,6 +265,7 @@ TYPES: tuple[tuple[type[Node], str], ...] = (
     (TestCase, "test case"),
     (ExcalidrawDiagram, "drawing"),
     (ReactFlowDiagram, "diagram"),
+    (ExternalDocument, "external document"),
 )
 for type_, noun in TYPES:
     extend_type(type_, assignments=_assignments("entity_id", f"The assignments of the {noun}."))

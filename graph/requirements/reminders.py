@@ -6,14 +6,14 @@ from uuid import UUID
 from auth.session import Transaction
 from db.base import Entity
 from db.requirements.collaboration import Assignment, AssignmentRole
-from graph.requirements.assignments import NOUNS
+from graph.requirements.assignments import NOUNS, title_of
 from graph.requirements.due import Notice, Reminders
 
 TITLES = {
-    AssignmentRole.ASSIGNEE: "A {} that is assigned to you is due soon.",
-    AssignmentRole.REVIEWER: "Your review of a {} is due soon.",
-    AssignmentRole.APPROVER: "Your approval of a {} is due soon.",
-    AssignmentRole.OBSERVER: "A {} that you follow is due soon.",
+    AssignmentRole.ASSIGNEE: "{} that is assigned to you is due soon.",
+    AssignmentRole.REVIEWER: "Your review of {} is due soon.",
+    AssignmentRole.APPROVER: "Your approval of {} is due soon.",
+    AssignmentRole.OBSERVER: "{} that you follow is due soon.",
 }
 """The title of the reminder, by role."""
 
@@ -26,7 +26,7 @@ async def _notice(transaction: Transaction, id: UUID, due: datetime) -> Notice |
     entity = await _entity(transaction, found) if found.completed_at is None else None
     if entity is None:
         return None
-    title = TITLES[AssignmentRole(found.role)].format(NOUNS[type(entity)])
+    title = title_of(TITLES[AssignmentRole(found.role)], entity)
     return Notice(title, entity, found.organization_id, found.project_id, found.comment)
 
 

@@ -7,7 +7,7 @@ from tests.editor.conftest import SECONDS
 from tests.editor.test_together import UPDATE
 from tests.pages.conftest import PHONE
 from tests.pages.looking import Looking
-from tests.requirements.reviewing import Reviewing
+from tests.requirements.reviewing import Reviewing, current, workflow
 from tests.requirements.test_reviews import NEW
 
 pytestmark = pytest.mark.processes
@@ -118,3 +118,20 @@ async def test_the_remaining_items_are_approved_at_once_and_told_in_the_details(
     await expect(opening).to_be_focused()
     await opening.press("Enter")
     await expect(drawer).to_contain_text("Approval fallen", timeout=SECONDS)
+
+
+async def test_a_status_that_the_workflow_refuses_is_refused_on_the_page(enter, world):
+    await workflow(world)
+    one = await enter("editor")
+    await one.open()
+    await one.is_live()
+    cell = one.cell("status")
+    await cell.focus()
+    await one.page.keyboard.press("Enter")
+    await cell.locator("select").select_option("VERIFIED")
+    await one.page.keyboard.press("Enter")
+    refusal = one.page.locator(".note")
+    await expect(refusal).to_contain_text("does not allow the status VERIFIED", timeout=SECONDS)
+    await refusal.get_by_role("button", name="Discard my change").click()
+    await one.shows("status", "Draft")
+    assert (await current(world))["status"] == "DRAFT"

@@ -185,3 +185,36 @@ async def test_overdue_work_is_found_across_projects(world):
         assert all(node["overdue"] is overdue for node in found["nodes"])
         ids[overdue] = [node["id"] for node in found["nodes"]]
     assert ids == {True: [late["id"]], False: [done["id"], early["id"], never["id"]]}
+
+
+EXTERNAL = """mutation ($input: ExternalDocumentCreateInput!) {
+  externalDocumentCreate(input: $input) { externalDocument { id } } }"""
+OF_EXTERNAL = (
+    """query ($id: UUID!) { externalDocument(id: $id) { assignments { nodes { id } } } }"""
+)
+
+
+async def test_an_external_document_is_assigned_in_a_project_that_is_named(world):
+    input = {"organizationId": world.organization, "name": "Standard"}
+    made = (await world.ask("editor", EXTERNAL, input=input))["externalDocument"]
+    for project, code in ((None, "INVALID"), (uuid4(), "NOT_FOUND")):
+        with pytest.raises(Refused) as refused:
+            await assign(world, entityId=made["id"], projectId=project)
+        assert (refused.value.code, refused.value.field) == (code, ["input", "projectId"])
+    with pytest.raises(Refused) as refused:
+        await assign(world, "viewer", entityId=made["id"], projectId=world.project)
+    assert refused.value.code == "FORBIDDEN"
+    with pytest.raises(Refused) as refused:
+        await assign(world, projectId=uuid4())
+    assert refused.value.field == ["input", "projectId"], "a requirement has a project"
+    given = await assign(world, entityId=made["id"], projectId=world.project, role="REVIEWER")
+    assert (given["entityType"], given["project"]["id"]) == (
+        "EXTERNAL_DOCUMENT",
+        str(world.project),
+    )
+    listed = await world.ask("viewer", OF_EXTERNAL, id=made["id"])
+    assert listed["assignments"]["nodes"] == [{"id": given["id"]}]
+    told = await world.ask("viewer", "{ viewer { notifications { nodes { title } } } }")
+    assert told["notifications"]["nodes"] == [
+        {"title": "You are asked to review an external document."}
+    ]

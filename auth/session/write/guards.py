@@ -12,17 +12,23 @@ from uuid import UUID
 
 from auth.session.write.authorize_write import differences
 from auth.session.write.unit_of_work import state_of
-from db.base import Entity
+from db.base import SCOPES, Entity
 from db.problem import Problem
+
+PROJECT = SCOPES[1]
 
 
 @dataclass(frozen=True)
 class GuardedWrite:
-    """A row about to be sent: the old values of what has changed, which a new row has not."""
+    """A row about to be sent: the old values of what has changed, which a new row has not.
+
+    A row that `arrives` from another project is new to the rules of this one.
+    """
 
     row: Any
     old: Mapping[str, Any]
     is_new: bool
+    arrives: bool = False
 
 
 Guard = Callable[[Any, Sequence[GuardedWrite]], Awaitable[Mapping[UUID, Problem]]]
@@ -35,7 +41,10 @@ _GUARDS: dict[type[Entity], tuple[str, Any, Guard]] = {}
 
 
 def guard(model: type[Entity], column: str, initial: object, check: Guard) -> None:
-    """Have `check` called for writes of the column, except new rows with the `initial` value."""
+    """Have `check` called for writes of the column, and for rows from other projects.
+
+    New rows and those from other projects are not checked if they have the `initial` value.
+    """
     _GUARDS[model] = (column, initial, check)
 
 
@@ -56,7 +65,10 @@ def _write(row: Entity, column: str, initial: object) -> GuardedWrite | None:
     if state.key is None:
         new = getattr(row, column)
         return None if new == initial else GuardedWrite(row, {}, is_new=True)
-    if column not in state.committed_state:
+    if state.committed_state.keys().isdisjoint((column, PROJECT)):
         return None
     old, _ = differences(row)
+    if PROJECT in old:
+        arrived = GuardedWrite(row, {}, is_new=True, arrives=True)
+        return None if getattr(row, column) == initial else arrived
     return GuardedWrite(row, old, is_new=False) if column in old else None

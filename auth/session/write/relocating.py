@@ -5,7 +5,7 @@ refer to an object in it without a key. Every row gets a new version, by a state
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -38,7 +38,7 @@ PROJECT = SCOPES[1]
 class Relocation:
     """Rows of a model that follow to another project: those whose `key` is one of the IDs.
 
-    Rows keep their columns except the project.
+    Rows keep their columns except the project. `details` are those of their events.
     """
 
     model: type[Entity]
@@ -46,6 +46,7 @@ class Relocation:
     ids: Sequence[UUID]
     before: UUID
     after: UUID
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def old(self) -> dict[str, Any]:
@@ -64,6 +65,7 @@ class Relocation:
 
     def in_batches(self, event: Mapping[str, Any], by: UUID, now: Any) -> Iterator[dict[str, Any]]:
         """Yield the values that the statement binds, time after time."""
+        event = {**event, "details": {**event["details"], **self.details}}
         for start in range(0, len(self.ids), AT_ONCE):
             yield {
                 "ids": list(self.ids[start : start + AT_ONCE]),

@@ -29,6 +29,7 @@ from graph.kit.ordering import place_input
 from graph.kit.payloads import answer, payload_of
 from graph.requirements.documents import Document as DocumentType
 from graph.requirements.following import LINKS
+from graph.requirements.workflows.enforcement import require_arrival
 
 MAX_OBJECTS = 10_000
 """The most blocks and requirements of a document that is moved to another project."""
@@ -113,8 +114,13 @@ async def _to_project(transaction: Transaction, item: Item, before: UUID) -> Non
     if len(ids) > MAX_OBJECTS:
         message = f"A document of at most {MAX_OBJECTS:,} blocks and requirements can be moved."
         raise Problem("LIMIT_REACHED", message, maximum=MAX_OBJECTS)
+    found = await transaction.values(
+        Requirement, ("status",), Requirement.document_id == document.id, deleted=None
+    )
+    scopes = (document.organization_id, after)
+    noted = await require_arrival(transaction, scopes, {status for (status,) in found})
     for model in IN_DOCUMENT:
-        move = Relocation(model, "document_id", [document.id], before, after)
+        move = Relocation(model, "document_id", [document.id], before, after, noted)
         await transaction.relocate(move)
     for kept, key in LINKS:
         await transaction.relocate(Relocation(kept, key, ids, before, after))

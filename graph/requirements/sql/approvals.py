@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     Text,
     Uuid,
+    and_,
     any_,
     bindparam,
     cast,
@@ -63,10 +64,13 @@ async def tallies(session: ViewerSession, item_ids: Sequence[UUID]) -> Mapping[U
 
 
 async def last_approvals(
-    session: ViewerSession, entity_ids: Sequence[UUID]
+    session: ViewerSession, requirement_ids: Sequence[UUID]
 ) -> Mapping[UUID, Approval]:
-    """Return the newest approval of each of these objects that has one; one statement."""
-    found: Any = await session.query(_last(), {"ids": list(entity_ids)})
+    """Return the newest approval of each of these requirements that has one; one statement.
+
+    Approvals in other projects, in which a requirement was before, do not count.
+    """
+    found: Any = await session.query(_last(), {"ids": list(requirement_ids)})
     return {row["entity_id"]: Approval(row["item_id"], row["pin"], row["last_at"]) for row in found}
 
 
@@ -81,7 +85,7 @@ async def approved_pins(
 async def approved_now(
     transaction: Transaction, requirement_ids: Sequence[UUID], least: int
 ) -> set[UUID]:
-    """Return the requirements whose present content is approved."""
+    """Return the requirements whose present content is approved in their project."""
     if not requirement_ids:
         return set()
     values = {"ids": list(requirement_ids), "least": least}
@@ -113,9 +117,8 @@ def _counts(verdicts: Any) -> list[ColumnElement[Any]]:
 
 def _items(rows_of: Callable[..., Any], least: Any) -> Any:
     """Return the approved items of the objects `ids`, of reviews that were not cancelled."""
-    items = rows_of(
-        ReviewItem, "id", "review_id", "entity_id", "pin", "created_at", "organization_id"
-    )
+    names = ("id", "review_id", "entity_id", "pin", "created_at", "organization_id", "project_id")
+    items = rows_of(ReviewItem, *names)
     reviews = rows_of(Review, "id", "quorum", "state")
     verdicts = rows_of(ReviewVerdict, "item_id", "verdict", "updated_at")
     counted = (
@@ -129,6 +132,7 @@ def _items(rows_of: Callable[..., Any], least: Any) -> Any:
             items.c.entity_id,
             items.c.id.label("item_id"),
             items.c.pin,
+            items.c.project_id,
             items.c.created_at,
             counted.c.last_at,
         )
@@ -148,8 +152,10 @@ def _items(rows_of: Callable[..., Any], least: Any) -> Any:
 @cache
 def _last() -> Select[Any]:
     approved = _items(readable, literal_column("1"))
+    rows = readable(Requirement, "id", "project_id")
     return (
         select(approved)
+        .join(rows, _same_place(rows, approved))
         .ext(distinct_on(approved.c.entity_id))
         .order_by(approved.c.entity_id, approved.c.created_at.desc(), approved.c.item_id.desc())
     )
@@ -164,12 +170,15 @@ def _approved() -> Select[Any]:
 @cache
 def _approved_now() -> Select[Any]:
     approved = _items(existing, bindparam("least", type_=BigInteger))
-    rows = existing(Requirement, "id", CONTENT_VERSION)
-    same = (
-        rows.c.id == approved.c.entity_id,
-        approved.c.pin == cast(rows.c[CONTENT_VERSION], Text),
-    )
-    return select(rows.c.id).select_from(rows.join(approved, same[0])).where(same[1]).distinct()
+    rows = existing(Requirement, "id", "project_id", CONTENT_VERSION)
+    joined = rows.join(approved, _same_place(rows, approved))
+    same_content = approved.c.pin == cast(rows.c[CONTENT_VERSION], Text)
+    return select(rows.c.id).select_from(joined).where(same_content).distinct()
+
+
+def _same_place(rows: Any, approved: Any) -> ColumnElement[bool]:
+    """Return the condition that a requirement was approved in the project in which it is."""
+    return and_(rows.c.id == approved.c.entity_id, rows.c.project_id == approved.c.project_id)
 
 
 def reviews_of(review: Any, entity_id: UUID) -> ColumnElement[bool]:

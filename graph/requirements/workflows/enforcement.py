@@ -1,9 +1,10 @@
 """The enforcement of workflows, at the one place through which every write of a status passes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from auth.session import Transaction
+from auth.session.write.authorize_write import EXCEPTION
 from auth.session.write.guards import GuardedWrite, guard
 from auth.viewer import Role
 from db.problem import Problem
@@ -29,7 +30,8 @@ async def _check(
 ) -> Mapping[UUID, Problem]:
     """Return the changes of status that the workflows of their projects refuse.
 
-    A new requirement is a draft: one with another status makes the transition from DRAFT to it.
+    A new requirement is a draft: one with another status makes the transition from DRAFT to it. So
+    does one that comes from another project.
     """
     workflows = await workflows_of(transaction, {write.row.project_id for write in writes})
     refused: dict[UUID, Problem] = {}
@@ -49,11 +51,35 @@ async def _check(
         elif step.approval and transaction.purpose != APPROVED_CHANGE_SET:
             to_approve.append((write, step))
     refused |= await _unapproved(transaction, workflows, to_approve)
+    by_id = {write.row.id: write for write in writes}
     return {
-        id: problem
+        id: _forbidden_arrival(by_id[id].row.status) if by_id[id].arrives else problem
         for id, problem in refused.items()
-        if not _excepted(transaction, workflows, next(w for w in writes if w.row.id == id))
+        if not _excepted(transaction, workflows, by_id[id])
     }
+
+
+async def require_arrival(
+    transaction: Transaction, scopes: Sequence[UUID], statuses: Collection[RequirementStatus]
+) -> Mapping[str, str]:
+    """Return the details to record of requirements with these statuses that come to a project.
+
+    `scopes` are the organization and the project. Raises FORBIDDEN where the workflow of the
+    project does not allow one of the statuses after DRAFT.
+    """
+    _, project_id = scopes
+    workflow = (await workflows_of(transaction, [project_id])).get(project_id)
+    for status in statuses:
+        if workflow is None or status is RequirementStatus.DRAFT:
+            continue
+        step = between(workflow.transitions, RequirementStatus.DRAFT, status)
+        rights = transaction.rights
+        if step and not step.approval and rights.require_role(ROLES[step.role], *scopes):
+            continue
+        if workflow.admins_exempt and rights.require_role(Role.ADMIN, *scopes):
+            return {EXCEPTION: ADMINISTRATOR}
+        raise _forbidden_arrival(status)
+    return {}
 
 
 async def require_no_workflow(transaction: Transaction, project_id: UUID) -> None:
@@ -104,6 +130,14 @@ def _excepted(
         exceptions[write.row.id] = ADMINISTRATOR
         return True
     return False
+
+
+def _forbidden_arrival(status: RequirementStatus) -> Problem:
+    message = (
+        f"The workflow of the project does not allow requirements to come to it with the status"
+        f" {status.name}. Deleted requirements count, too."
+    )
+    return Problem("FORBIDDEN", message)
 
 
 def _forbidden_step(workflow: object, source: object, target: RequirementStatus) -> Problem:
