@@ -222,20 +222,18 @@ async def _place(
     """Return the organization and project of an assignment. Raises INVALID and NOT_FOUND."""
     scopes = scopes_beneath(type(entity), entity)
     place = {key: scopes.get(key) for key in ("organization_id", "project_id")}
-    if place["project_id"] is None:
-        if project_id is None:
-            message = "The project in which the external document is worked on is required."
-            raise Problem("INVALID", message, field=["project_id"])
+    field = ["project_id"]
+    if project_id is not None:
         project = await transaction.find(
-            ProjectRow, project_id, lock=False, field=["project_id"], to_create=db.Assignment
+            ProjectRow, project_id, lock=False, field=field, to_create=db.Assignment
         )
-        if project.organization_id != place["organization_id"]:
-            message = "The project is in another organization."
-            raise Problem("INVALID", message, field=["project_id"])
-        place["project_id"] = project.id
-    elif project_id not in (None, place["project_id"]):
-        message = "The object is in another project."
-        raise Problem("INVALID", message, field=["project_id"])
+        own = place | {"project_id": place["project_id"] or project.id}
+        if own != {"organization_id": project.organization_id, "project_id": project.id}:
+            raise Problem("INVALID", "The object is not in this project.", field=field)
+        return own
+    if place["project_id"] is None:
+        message = "The project in which the external document is worked on is required."
+        raise Problem("INVALID", message, field=field)
     return place
 
 

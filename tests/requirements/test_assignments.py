@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.requirements.linking import elsewhere
 from tests.world import Refused, World
 
 CREATE = """mutation ($input: AssignmentCreateInput!) {
@@ -205,8 +206,8 @@ async def test_an_external_document_is_assigned_in_a_project_that_is_named(world
         await assign(world, "viewer", entityId=made["id"], projectId=world.project)
     assert refused.value.code == "FORBIDDEN"
     with pytest.raises(Refused) as refused:
-        await assign(world, projectId=uuid4())
-    assert refused.value.field == ["input", "projectId"], "a requirement has a project"
+        await assign(world, projectId=(await elsewhere(world))[0])
+    assert (refused.value.code, refused.value.field) == ("INVALID", ["input", "projectId"])
     given = await assign(world, entityId=made["id"], projectId=world.project, role="REVIEWER")
     assert (given["entityType"], given["project"]["id"]) == (
         "EXTERNAL_DOCUMENT",

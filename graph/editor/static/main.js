@@ -14,6 +14,7 @@ import { Filter } from './filter.js';
 import { Grid } from './grid.js';
 import { meet, nameOf } from './people.js';
 import { Presence } from './presence.js';
+import { propose } from './proposed.js';
 import { Reviews } from './reviews.js';
 import { Suggestions } from './suggestions.js';
 import { Traces } from './traces.js';
@@ -200,6 +201,7 @@ class Work {
     this.#commands.onSuggestions = (row) => this.#only(this.#suggestions).open(row, document.activeElement);
     this.#showReviews();
     this.#suggestions.onNews = say;
+    this.#suggestions.onPropose = (items) => this.#grid.count(propose(items));
     this.#suggestions.onGo = (id) => this.#grid.await(id, 'name');
     this.#showDrawings();
     this.#details.comments.onNews = say;
@@ -312,6 +314,7 @@ class Work {
       news(`${nameOf(event.actor.id)}: ${row.name}, ${event.kind.toLowerCase()}.`);
     this.#grid?.show(row, byOthers ? event : undefined);
     this.#details.changed([row.id]);
+    this.#suggestions.rowChanged();
     // What it is linked to, and what has tested it, knew its content of before.
     if (!event?.changedFields.some((field) => CONTENT.has(field))) return;
     this.#traces?.doubt(row.id);

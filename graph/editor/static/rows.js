@@ -1,8 +1,10 @@
 // One row of the table: its cells, what others do in it, and what became of edits that were refused.
 
 import { HEADING, markOf, shownColumns, valueOf, words } from './columns.js';
+import { changeItem } from './details.js';
 import { make } from './elements.js';
 import { colorOf, nameOf } from './people.js';
+import { proposedFor } from './proposed.js';
 
 const FLASH = 2500; // milliseconds that a change of somebody else stands out
 
@@ -69,10 +71,12 @@ export class Row {
     const { classList } = this.element;
     classList.toggle('moving', Boolean(this.#edits.underWay(this.id, 'move')));
     classList.toggle('leaving', Boolean(this.#edits.underWay(this.id, 'delete')));
+    const proposed = proposedFor(this.id);
+    classList.toggle('unwanted', Boolean(proposed?.isDeletion));
     for (const [field, cell] of this.#cells) {
       const value = valueOf(cell.column, row);
       if (cell.column.key && JSON.stringify(value) !== JSON.stringify(cell.value)) this.#fresh.push(cell);
-      cell.show(value, this.#edits.of(this.id, field));
+      cell.show(value, this.#edits.of(this.id, field), proposed?.fields.get(field));
     }
   }
 
@@ -119,13 +123,16 @@ class Cell {
     else this.element.setAttribute('aria-readonly', 'true');
   }
 
-  show(known, edit) {
+  /** Show a value, or an edit of it; without one, what is proposed for it, word by word. */
+  show(known, edit, change) {
     this.value = edit ? edit.value : known;
     const { element, column } = this;
+    const isProposed = Boolean(change) && !edit;
     element.classList.toggle('saving', Boolean(edit) && !edit.failure);
     element.classList.toggle('refused', Boolean(edit?.failure));
     const text = words(column, this.value);
-    if (this.#value.textContent !== text) this.#value.textContent = text;
+    if (isProposed) this.#value.replaceChildren(...changeItem(change)[1].childNodes);
+    else if (this.#value.textContent !== text || this.#value.childElementCount) this.#value.textContent = text;
     if (column.kind === 'choice') element.dataset.value = this.value;
     const mark = markOf(column, this.value);
     if (mark) element.dataset.mark = mark;

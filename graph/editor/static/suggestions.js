@@ -25,7 +25,7 @@ const LIST = `query ($project: UUID!) {
 }`;
 const READ = `query ($id: UUID!) {
   changeSet(id: $id) {
-    version
+    version state
     items(first: ${ITEMS}) { totalCount nodes { ${ITEM} } }
     impact {
       suspectLinks(first: 1) { totalCount } detachedLinks(first: 1) { totalCount }
@@ -69,19 +69,21 @@ function called({ entityType, current, proposed }) {
 
 /**
  * The drawer. `onNews(text)` is told what was done, and what could not be; `onGo(id)` to which
- * requirement to go; `onCount(count)` how many change sets concern the document.
+ * requirement to go; `onPropose(items)` what the table is to show in its rows.
  */
 export class Suggestions {
   #element;
   #live;
   #back = null;
   #row = null; // the requirement that a change is suggested of
+  #inTable = null; // the ID of the change set that the table shows
   #open = new Set(); // the ids of the change sets that are unfolded
   #sets = [];
   #number = 0;
   #timer;
   onNews = () => {};
   onGo = () => {};
+  onPropose = () => {};
 
   constructor(element, live) {
     [this.#element, this.#live] = [element, live];
@@ -110,12 +112,35 @@ export class Suggestions {
 
   /** What is shown may have changed: read it again, soon, unless somebody writes in it. */
   changed() {
-    if (this.#element.hidden) return;
+    if (this.#element.hidden && !this.#inTable) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
+      this.#refresh();
       const isWriting = this.#element.contains(document.activeElement) && document.activeElement.closest('form');
       if (!this.#element.hidden && !isWriting) this.#read();
     }, SOON);
+  }
+
+  /** A row has changed: what the table shows of a change set was compared with it. */
+  rowChanged() {
+    if (this.#inTable) this.changed();
+  }
+
+  /** Show a change set in the table, or none; the buttons of all of them tell which. */
+  #show(id, items = []) {
+    this.#inTable = id;
+    this.onPropose(items);
+    for (const toggle of this.#element.querySelectorAll('[data-set]'))
+      toggle.setAttribute('aria-pressed', String(toggle.dataset.set === id));
+  }
+
+  /** Show in the table what its change set proposes now, as long as that is open. */
+  async #refresh() {
+    const id = this.#inTable;
+    const { changeSet } = id ? await ask(READ, { id }).catch(() => ({})) : {};
+    if (!id || id !== this.#inTable) return;
+    if (changeSet?.state === 'OPEN') this.#show(id, changeSet.items.nodes);
+    else this.#show(null);
   }
 
   async #read() {
@@ -152,13 +177,13 @@ export class Suggestions {
     const set = make('details', { className: 'suggestion' }, title);
     set.addEventListener('toggle', () => {
       this.#open[set.open ? 'add' : 'delete'](id);
-      if (set.open && set.children.length === 1) this.#fill(set, id, viewerCan.update);
+      if (set.open && set.children.length === 1) this.#fill(set, id, name, viewerCan.update);
     });
     set.open = this.#open.has(id);
     return set;
   }
 
-  async #fill(set, id, mayWrite) {
+  async #fill(set, id, name, mayWrite) {
     const { changeSet } = await ask(READ, { id }).catch((failure) => {
       this.onNews(failure.message);
       return {};
@@ -166,7 +191,11 @@ export class Suggestions {
     if (!changeSet) return;
     const { version, items, impact } = changeSet;
     const list = make('ul', {}, ...items.nodes.map((item) => this.#item(id, item, mayWrite)));
-    const parts = [list];
+    const turn = () => (this.#inTable === id ? this.#show(null) : this.#show(id, items.nodes));
+    const toggle = button('Show in the table', turn, { name: `Show in the table: ${name}` });
+    toggle.dataset.set = id;
+    toggle.setAttribute('aria-pressed', String(this.#inTable === id));
+    const parts = [make('div', { className: 'choices' }, toggle), list];
     if (items.totalCount > items.nodes.length)
       parts.push(make('p', { className: 'quiet' }, `The first ${items.nodes.length} of ${items.totalCount}.`));
     const counts = IMPACT.filter(([field]) => impact?.[field].totalCount);
@@ -269,6 +298,7 @@ export class Suggestions {
 
   async #again() {
     this.#element.querySelector('h2')?.focus();
+    this.#refresh();
     await this.#read();
   }
 }
