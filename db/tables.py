@@ -5,6 +5,7 @@ from db import change
 from db.audit import seal
 from db.base import Base
 from db.core import (
+    access_reviews,
     billing,
     clients,
     credits,

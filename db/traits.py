@@ -44,6 +44,7 @@ class ResourceType(StrEnum):
     WORKFLOW = "workflow"
     REVIEW = "review"
     SIGNATURE = "signature"
+    ACCESS_REVIEW = "access_review"
 
 
 class Trash(Enum):

@@ -8,6 +8,7 @@ from db.pool import Database
 from graph import schema  # noqa: F401 (types are extended in the order of its imports)
 from graph.kit.storage import Storage
 from graph.platform import incoming
+from graph.platform.access_reviews import jobs as access_reviews
 from graph.platform.audit import exporting as audit_exports
 from graph.platform.billing import jobs as billing
 from graph.platform.files import sweep
@@ -33,6 +34,7 @@ KINDS = (
     *upkeep.KINDS,
     *notification_upkeep.KINDS,
     *incoming.KINDS,
+    *access_reviews.KINDS,
     *reminders.KINDS,
     *review_reminders.KINDS,
     *quality.KINDS,

@@ -7,6 +7,7 @@ from auth.policy.rule import Rule
 from auth.viewer import Role
 from db.base import Entity, Part
 from db.change import AuditLog
+from db.core.access_reviews import AccessReview, AccessReviewItem
 from db.core.billing import BillingCache, StripeCustomer
 from db.core.clients import OrganizationClient
 from db.core.jobs import Job
@@ -40,6 +41,8 @@ RULES: dict[type[Entity], Rule] = {
     ProjectMember:           Rule(VIEWER,  ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete"),
                                   inside=True),
     UserRole:                Rule(ADMIN,   ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete")),
+    AccessReview:            Rule(ADMIN,  ADMIN,  ADMIN,  NOBODY),
+    AccessReviewItem:        Rule(ADMIN,  ADMIN,  ADMIN,  NOBODY),
     ApiKey:                  Rule(OWNER,  OWNER,  OWNER,  OWNER),
     PersonalToken:           Rule(NOBODY, NOBODY, NOBODY, NOBODY, "user_id",
                                   ("read", "create", "update", "delete")),

@@ -198,10 +198,20 @@ async def organization_member_update(
 async def organization_member_remove(info: Info, id: Id, expected_version: ExpectedVersion) -> Any:
     async with writing(info) as transaction:
         _, member = await memberships.locked(transaction, id)
-        if member.user_id != info.context.viewer.id:
-            require_rank(transaction, member.organization_id, role_of(member.role))
-        await memberships.end(transaction, member, expected_version)
+        await remove_member(transaction, member, expected_version)
     return answer(payload_of(OrganizationMember), member)
+
+
+async def remove_member(
+    transaction: Transaction, member: db.OrganizationMember, expected_version: int
+) -> None:
+    """End a membership that is locked, after its organization.
+
+    Raises FORBIDDEN for a role above the viewer's, unless it is their own, LAST_OWNER and CONFLICT.
+    """
+    if member.user_id != transaction.viewer.id:
+        require_rank(transaction, member.organization_id, role_of(member.role))
+    await memberships.end(transaction, member, expected_version)
 
 
 async def organization_member_restore(info: Info, id: Id, expected_version: ExpectedVersion) -> Any:

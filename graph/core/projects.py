@@ -279,10 +279,20 @@ async def _locked(transaction: Transaction, id: UUID) -> db.ProjectMember:
 async def project_member_remove(info: Info, id: Id, expected_version: ExpectedVersion) -> Any:
     async with writing(info) as transaction:
         member = await _locked(transaction, id)
-        if member.user_id != info.context.viewer.id:
-            require_rank(transaction, member, member.role)
-        await transaction.edits.delete(member, expected_version)
+        await remove_project_member(transaction, member, expected_version)
     return answer(payload_of(ProjectMember), member)
+
+
+async def remove_project_member(
+    transaction: Transaction, member: db.ProjectMember, expected_version: int
+) -> None:
+    """End a role in a project that is locked, after its project.
+
+    Raises FORBIDDEN for a role above the viewer's, unless it is their own, and CONFLICT.
+    """
+    if member.user_id != transaction.viewer.id:
+        require_rank(transaction, member, member.role)
+    await transaction.edits.delete(member, expected_version)
 
 
 extend_type(

@@ -214,13 +214,23 @@ async def role_update(
 async def role_revoke(info: Info, id: Id, expected_version: ExpectedVersion) -> Any:
     async with writing(info) as transaction:
         role, place = await _locked(transaction, id)
-        if role.user_id != info.context.viewer.id:
-            _require_rank(transaction, role, role.role)
-        await transaction.edits.delete(role, expected_version)
-        noun = spoken(type(place).__name__)
-        title = f"Your role {role.role.value} at this {noun} has been revoked."
-        _tell(transaction, role, place, "role_revoked", title)
+        await revoke(transaction, role, place, expected_version)
     return answer(payload_of(UserRole), role)
+
+
+async def revoke(
+    transaction: Transaction, role: db.UserRole, place: Any, expected_version: int
+) -> None:
+    """Revoke a role that is locked, after the object `place` at which it is granted.
+
+    Raises FORBIDDEN for a role above the viewer's, unless it is their own, and CONFLICT.
+    """
+    if role.user_id != transaction.viewer.id:
+        _require_rank(transaction, role, role.role)
+    await transaction.edits.delete(role, expected_version)
+    noun = spoken(type(place).__name__)
+    title = f"Your role {role.role.value} at this {noun} has been revoked."
+    _tell(transaction, role, place, "role_revoked", title)
 
 
 def _scope_of(role: Any) -> str:

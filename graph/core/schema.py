@@ -27,6 +27,8 @@ from graph.core import (
     trash,
     usage,  # noqa: F401 (it extends types)
 )
+from graph.core.access_reviews import mutations as reviewing
+from graph.core.access_reviews import types as access_reviews
 
 NODES = (
     organizations.Organization,
@@ -37,6 +39,8 @@ NODES = (
     clients.OAuthClient,
     projects.ProjectMember,
     roles.UserRole,
+    access_reviews.AccessReview,
+    access_reviews.AccessReviewItem,
     api_keys.ApiKey,
     personal_tokens.PersonalToken,
     notifications.Notification,
@@ -44,7 +48,14 @@ NODES = (
 
 
 @strawberry.type
-class Query(people.Query, organizations.Query, projects.Query, roles.Query, trash.Query):
+class Query(
+    people.Query,
+    organizations.Query,
+    projects.Query,
+    roles.Query,
+    access_reviews.Query,
+    trash.Query,
+):
     pass
 
 
@@ -64,6 +75,7 @@ class Mutation(
     projects.Mutation,
     stars.Mutation,
     roles.Mutation,
+    reviewing.Mutation,
     purge.Mutation,
 ):
     pass

@@ -6,6 +6,7 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from db.base import Entity
+from db.core.access_reviews import AccessReview, AccessReviewItem
 from db.core.clients import OrganizationClient
 from db.core.jobs import Job
 from db.core.keys import ApiKey, PersonalToken
@@ -259,5 +260,41 @@ SAMPLES: dict[type[Entity], Sample] = {
             "restore": None,  # roles are granted again
         },
         before_create="DELETE FROM user_roles WHERE user_id = $1",
+    ),
+    AccessReview: Sample(
+        parent=Project,
+        new=lambda house, _: {
+            "objectId": house.project,
+            "name": "New",
+            "dueDate": SOON.isoformat(),
+            "reviewerIds": [house.people["colleague"]],
+        },
+        row=lambda house: {
+            "organization_id": house.organization,
+            "project_id": house.project,
+            "name": "Access 2026",
+            "due_date": SOON,
+            "reviewer_ids": [house.people["colleague"]],
+            "created_by": None,  # the author may change it, and owners
+        },
+        mutations={"delete": None, "restore": None},  # it is closed or cancelled
+    ),
+    AccessReviewItem: Sample(
+        parent=AccessReview,
+        new=None,  # a review has them
+        row=lambda house: {
+            "organization_id": house.organization,
+            "project_id": house.project,
+            "access_review_id": house.rows[AccessReview].id,
+            "user_id": house.people["colleague"],
+            "kind": "membership",
+            "grant_id": uuid7(),
+            "grant_version": 1,
+            "role": "member",
+            "object_type": "Organization",
+            "object_id": house.organization,
+            "granted_at": SOON,
+        },
+        mutations={"create": None, "update": None, "delete": None, "restore": None},
     ),
 }

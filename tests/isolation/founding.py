@@ -53,6 +53,7 @@ FIXED: dict[str, dict[str, Any]] = {
     "change_set_items": {"entity_type": "Requirement", "action": "update"},
     "comment_threads": {"entity_type": "Requirement"},
     "review_items": {"entity_type": "Requirement"},
+    "access_review_items": {"object_type": "Project"},
     "signatures": {"entity_type": "Requirement"},
 }
 """Values that depend on each other, or that the API interprets."""
@@ -72,6 +73,9 @@ UPDATE excalidraw_diagrams AS d SET diagram_data = d.diagram_data || jsonb_build
 FROM diagram_element_links AS l WHERE l.diagram_id = d.id AND l.deleted_at IS NULL
 """
 """Gives drawings the elements that are linked, which links show."""
+
+NEVER_WITHOUT = {"webhook_endpoints", "comment_threads", "access_reviews"}
+"""Tables whose rows contain others that are never without one."""
 
 FED = {"feed_entries", "feed_positions"}
 """Tables that the record fills by itself, with ids and no text."""
@@ -237,8 +241,8 @@ class Founder:
         match zone:
             case _ if table == "organizations":
                 places = ["organization"]
-            case "organization" if table in ("webhook_endpoints", "comment_threads"):
-                places = ["organization"]  # a delivery, or a comment, is never without one
+            case "organization" if table in NEVER_WITHOUT:
+                places = ["organization"]
             case "organization":
                 places = []
             case "deleted":

@@ -190,7 +190,7 @@ CANARIES: dict[type, Callable[[Register, Column[Any], str], Any]] = {
     Uuid: lambda register, _, code: register.id_of(code),
     Enum: lambda _, column, __: column.type.enums[0],
     Text: _text,
-    ARRAY: lambda *told: [word(told[-1])],
+    ARRAY: lambda _, column, code: [] if isinstance(column.type.item_type, Uuid) else [word(code)],
     JSONB: _json,
     Integer: _number,
     Float: _number,

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from struct import pack
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Interval,
     LargeBinary,
     Text,
+    Uuid,
     inspect,
     select,
 )
@@ -50,7 +52,11 @@ OTHER: dict[type, Any] = {
     Enum: lambda column, _: list(column.type.enum_class)[-1],
     StrictNameText: lambda _, value: f"{value} ü\"\\'{{a,b}} NULL null",
     Text: lambda column, value: value if has_form(column) else f"{value} {WORDS}",
-    ARRAY: lambda *_: [WORDS, "NULL", "", "{}"],
+    ARRAY: lambda column, _: (
+        [uuid4(), uuid4()]
+        if isinstance(column.type.item_type, Uuid)
+        else [WORDS, "NULL", "", "{}"]
+    ),
     JSONB: lambda _, value: (
         [*value, {"a": None}, 1.0, WORDS, 2**70]
         if isinstance(value, list)

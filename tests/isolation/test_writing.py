@@ -50,6 +50,7 @@ NAMED = {
     "addEntityIds": "requirements",
     "removeItemIds": "review_items",
     "removeReviewerIds": "reviewers",
+    "reviewerIds": "profiles",
 }
 """The table of the IDs in an argument of this name; others take the mutation's own type."""
 
@@ -63,6 +64,9 @@ ANY_TYPE = {
     **{(name, ("id",)): "jobs" for name in ("jobExtend", "jobComplete", "jobFail")},
     ("changeSetEdit", ("id",)): "change_sets",
     ("reviewEdit", ("id",)): "reviews",
+    ("accessReviewCreate", ("input", "objectId")): "projects",
+    ("accessReviewDecide", ("id",)): "access_reviews",
+    ("accessReviewDecide", ("decisions", "itemId")): "access_review_items",
     ("reviewVerdictsSubmit", ("id",)): "reviews",
     ("reviewVerdictsSubmit", ("verdicts", "itemId")): "review_items",
     **{
@@ -78,6 +82,7 @@ SAID = {
     "email": "somebody@test.example",
     "url": "http://127.0.0.1:9999/",
     "since": "2026-01-01T00:00:00Z",
+    "dueDate": "2099-01-01T00:00:00Z",
     **dict.fromkeys(("kind", "kinds"), "external.text"),
 }
 WITHOUT_IDS = {
@@ -238,7 +243,7 @@ def codes(mutation: str, person: str, slot: Slot) -> set[str]:
     is_above = person == "member" or mutation == "organizationTransfer"  # which takes an owner
     neighbour = {"INVALID"} if slot[-1] in ("after", "before") else set()
     is_root = slot[-1] == "id" and len(slot) < 3
-    others = slot[-1] == "mentions"  # of a comment of somebody else
+    others = slot[-1] == "mentions" or mutation == "accessReviewUpdate"  # of somebody else
     forbidden = {"FORBIDDEN"} if (is_above and not is_root) or others else set()
     return {"NOT_FOUND"} | neighbour | forbidden
 

@@ -64,6 +64,8 @@ FOR_ADMINISTRATORS = {
     "organization_clients",
     "api_keys",
     "user_roles",
+    "access_reviews",
+    "access_review_items",
     "stripe_customers",
     "billing_cache",
     "usage_logs",

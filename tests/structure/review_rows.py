@@ -9,6 +9,11 @@ REVIEW_ROWS = {
     " VALUES ($1, $1, $1, $1, $1)",
     "review_verdicts": "(id, organization_id, project_id, review_id, item_id, reviewer_id)"
     " VALUES ($1, $1, $1, $1, $1, $1)",
+    "access_reviews": "(id, organization_id, name, due_date)"
+    " VALUES ($1, $1, 'Access', now() + interval '1 day')",
+    "access_review_items": "(id, organization_id, access_review_id, user_id, kind, grant_id,"
+    " grant_version, role, object_type, object_id, granted_at)"
+    " VALUES ($1, $1, $1, $1, 'membership', $1, 1, 'owner', 'Organization', $1, now())",
     "signatures": "(id, organization_id, project_id, entity_type, entity_id, signer_id,"
     " signer_name, signer_email, signed_at, authenticated_at, content, content_hash, chain_seq,"
     " chain_hash) VALUES ($1, $1, $1, 'Requirement', $1, $1, 'X', 'x@test.example', now(), now(),"

@@ -30,6 +30,7 @@ ABOUT_ACCESS = frozenset(
         ResourceType.ROLE,
         ResourceType.OAUTH_CLIENT,
         ResourceType.TOKEN,
+        ResourceType.ACCESS_REVIEW,
     }
 )
 """Resources whose changes are changes of access (CC6.3)."""

@@ -1,9 +1,5 @@
-"""The content that a signature signs, as canonical JSON.
+"""The content that a signature signs, as canonical JSON."""
 
-Keys are sorted, there is no white space, and text is UTF-8 without escapes that it does not need.
-"""
-
-import json
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -19,6 +15,7 @@ from db.requirements.documents import Document
 from db.requirements.requirements import Requirement
 from db.requirements.reviews import Review, ReviewItem, ReviewState, ReviewVerdict
 from db.requirements.signatures import Signature
+from graph.kit.canonical import canonical
 from graph.requirements.any_type import find_any
 from graph.requirements.reviews.pinning import content_of, items_of_change_sets
 from graph.requirements.sql.review_pins import existing_pins
@@ -34,11 +31,6 @@ SIGNABLE: tuple[type[Entity], ...] = (
 """The models whose rows can be signed."""
 MAX_LENGTH = 1_000_000
 """Characters of the content of one signature, at most."""
-
-
-def canonical(value: Any) -> str:
-    """Return a value as canonical JSON."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 async def signable(transaction: Transaction, id: UUID) -> Any:

@@ -17,7 +17,7 @@ from auth.session.write.audit import recorded
 from db.audit.checkpoint import kept_checkpoints
 from db.audit.verification import Chain, hash_at, proven, reading
 from db.problem import Problem
-from graph.requirements.signatures.content import canonical
+from graph.kit.canonical import canonical
 from graph.requirements.sql import evidence as sql
 
 FORMAT = "gateway evidence 1"

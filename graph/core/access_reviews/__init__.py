@@ -1,0 +1,1 @@
+"""Access reviews: types, mutations, decisions, and the report of a closed one."""
