@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from struct import pack
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from sqlalchemy import (
@@ -53,7 +53,7 @@ OTHER: dict[type, Any] = {
     StrictNameText: lambda _, value: f"{value} ü\"\\'{{a,b}} NULL null",
     Text: lambda column, value: value if has_form(column) else f"{value} {WORDS}",
     ARRAY: lambda column, _: (
-        [uuid4(), uuid4()]
+        [UUID(int=1), UUID(int=2**128 - 1)]
         if isinstance(column.type.item_type, Uuid)
         else [WORDS, "NULL", "", "{}"]
     ),
