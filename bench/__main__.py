@@ -26,6 +26,7 @@ from bench import (
     moving,
     searching,
     tracing,
+    usage,
     webhooks,
     workers,
 )
@@ -80,6 +81,7 @@ PARTS: dict[str, Part] = {
     "counting": on_stand("Statistics of 10,000 requirements, and numbers", counting.measure),
     "jobs": on_stand("Background jobs", jobs.measure),
     "webhooks": on_stand("Webhooks", webhooks.measure),
+    "usage": on_stand("Usage of a million rows", usage.measure),
     "tracing": on_stand("Trace links among 22,000 requirements", tracing.measure),
 }
 

@@ -350,8 +350,8 @@ class ViewerSession(StatementReader):
         self, ids: Collection[UUID], by: UsageGrouping, since: date, until: date
     ) -> list[Row]:
         """Return the sums of usage of these organizations; other tenants have none."""
-        values: dict[str, Any] = {"ids": list(ids), "since": since, "until": until}
-        return await self._fetch(Organization, usage_by(by), **values)
+        statement, values = usage_by(by, since, until)
+        return await self._fetch(Organization, statement, ids=list(ids), **values)
 
     def _readable(
         self,

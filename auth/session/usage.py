@@ -1,14 +1,35 @@
-"""The statement of the usage of organizations by feature, day or person."""
+"""The statements of the usage of organizations by feature, day or person."""
 
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date
 from enum import Enum
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, BigInteger, Date, Select, Uuid, any_, bindparam, cast, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Date,
+    Integer,
+    Select,
+    Subquery,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    column,
+    func,
+    or_,
+    select,
+)
 
-from db.core.usage import UsageDay
+from db.core.usage import SPANS, FeatureUsage, PersonUsage
 
 MOST_GROUPS = 1_000
 """Groups of an organization, at most: those with the largest quantities."""
+LAST_DAY = date.max.toordinal()
+IDS = bindparam("ids", type_=ARRAY(Uuid))
 
 
 class UsageGrouping(Enum):
@@ -19,41 +40,125 @@ class UsageGrouping(Enum):
     PERSON = "PERSON"
 
 
-KEYS: dict[UsageGrouping, Any] = {
-    UsageGrouping.FEATURE: UsageDay.feature,
-    UsageGrouping.DAY: UsageDay.day,
-    UsageGrouping.PERSON: UsageDay.user_id,
-}
+class Part(NamedTuple):
+    """Sums of a span that are added to a total, or subtracted: `sign` is 1 or -1, or several."""
+
+    sign: int
+    span: int
+    first_day: date
 
 
-def usage_by(by: UsageGrouping) -> Select[*tuple[Any, ...]]:
-    """Return the statement: the sums of the organizations bound as `ids`, from `since` to `until`.
+def usage_by(
+    by: UsageGrouping, since: date, until: date
+) -> tuple[Select[*tuple[Any, ...]], dict[str, Any]]:
+    """Return the statement and its values: sums of the organizations bound as `ids`.
 
     Sums of different units stay apart. Days come in order, all else with the largest sum first.
     """
-    key = KEYS[by]
-    quantity = cast(func.sum(UsageDay.quantity), BigInteger)
-    order = (key, UsageDay.unit_type) if by is UsageGrouping.DAY else (quantity.desc(), key)
-    ranked = (
+    values: dict[str, Any] = {"since": since, "until": until}
+    if by is UsageGrouping.PERSON:
+        parts = parts_of(since, until)
+        names = ("signs", "spans", "first_days")
+        values = {name: [*each] for name, each in zip(names, zip(*parts, strict=True), strict=True)}
+        return _ranked(_by_person(), in_order=False), values
+    key = FeatureUsage.day if by is UsageGrouping.DAY else FeatureUsage.feature
+    return _ranked(_by_feature(key), in_order=by is UsageGrouping.DAY), values
+
+
+def _by_feature(key: Any) -> Subquery:
+    return (
         select(
-            UsageDay.organization_id.label("organization_id"),
+            FeatureUsage.organization_id,
             key.label("key"),
-            UsageDay.unit_type.label("unit"),
-            quantity.label("quantity"),
-            cast(func.sum(UsageDay.count), BigInteger).label("count"),
-            func.row_number()
-            .over(partition_by=UsageDay.organization_id, order_by=order)
-            .label("place"),
+            FeatureUsage.unit_type.label("unit"),
+            cast(func.sum(FeatureUsage.quantity), BigInteger).label("quantity"),
+            cast(func.sum(FeatureUsage.count), BigInteger).label("count"),
         )
         .where(
-            UsageDay.organization_id == any_(bindparam("ids", type_=ARRAY(Uuid))),
-            UsageDay.day.between(bindparam("since", type_=Date), bindparam("until", type_=Date)),
+            FeatureUsage.organization_id == any_(IDS),
+            FeatureUsage.day.between(
+                bindparam("since", type_=Date), bindparam("until", type_=Date)
+            ),
         )
-        .group_by(UsageDay.organization_id, key, UsageDay.unit_type)
+        .group_by(FeatureUsage.organization_id, key, FeatureUsage.unit_type)
         .subquery()
     )
+
+
+def _by_person() -> Subquery:
+    part = (
+        func.unnest(
+            bindparam("signs", type_=ARRAY(Integer)),
+            bindparam("spans", type_=ARRAY(Integer)),
+            bindparam("first_days", type_=ARRAY(Date)),
+        )
+        .table_valued(column("sign", Integer), column("span", Integer), column("first_day", Date))
+        .render_derived("part")
+    )
+    sums = [func.sum(part.c.sign * each) for each in (PersonUsage.quantity, PersonUsage.count)]
+    quantity, count = (cast(each, BigInteger) for each in sums)
+    return (
+        select(
+            PersonUsage.organization_id,
+            PersonUsage.user_id.label("key"),
+            PersonUsage.unit_type.label("unit"),
+            quantity.label("quantity"),
+            count.label("count"),
+        )
+        .join_from(
+            part,
+            PersonUsage,
+            (PersonUsage.span == part.c.span) & (PersonUsage.first_day == part.c.first_day),
+        )
+        .where(PersonUsage.organization_id == any_(IDS))
+        .group_by(PersonUsage.organization_id, PersonUsage.user_id, PersonUsage.unit_type)
+        .having(or_(quantity != 0, count != 0))
+        .subquery()
+    )
+
+
+def _ranked(sums: Subquery, *, in_order: bool) -> Select[*tuple[Any, ...]]:
+    """Return the statement of the first sums of each organization."""
+    order = (sums.c.key, sums.c.unit) if in_order else (sums.c.quantity.desc(), sums.c.key)
+    place = func.row_number().over(partition_by=sums.c.organization_id, order_by=order)
+    ranked = select(sums, place.label("place")).subquery()
     return (
         select(ranked)
         .where(ranked.c.place <= MOST_GROUPS)
         .order_by(ranked.c.organization_id, ranked.c.place)
     )
+
+
+def parts_of(since: date, until: date) -> list[Part]:
+    """Return the parts whose sum is that of all days from `since` to `until`.
+
+    A month or a year takes at most some twenty: from each end, the days to the nearest longer
+    span, added or subtracted, and so on up to the longest spans, which lie in between.
+    """
+    first, before = _ends(since.toordinal())
+    last, after = _ends(until.toordinal() + 1)
+    longest = SPANS[-1]
+    signs: Counter[tuple[int, int]] = Counter()
+    signs.update({(longest, day): 1 for day in range(first, last, longest)})
+    signs.update(after)
+    signs.subtract(before)
+    return [
+        Part(sign, span, date.fromordinal(day))
+        for (span, day), sign in sorted(signs.items())
+        if sign and 0 < day <= LAST_DAY
+    ]
+
+
+def _ends(day: int) -> tuple[int, dict[tuple[int, int], int]]:
+    """Return the beginning of the longest span that is nearest to a day, and the way from there.
+
+    The way has the sign of each span, by its days and its beginning.
+    """
+    way: dict[tuple[int, int], int] = {}
+    for span, longer in pairwise(SPANS):
+        rest = day % longer
+        nearest = day - rest if rest <= longer // 2 else day - rest + longer
+        begins: Iterable[int] = range(min(nearest, day), max(nearest, day), span)
+        way |= {(span, begin): 1 if nearest < day else -1 for begin in begins}
+        day = nearest
+    return day, way

@@ -32,16 +32,39 @@ class UsageCounter(Base, kw_only=True):
     __table_args__ = (organization_key(), not_negative("used"), not_negative("share"))
 
 
-class UsageDay(Base, kw_only=True):
-    """The use of a feature by a person on a day (UTC): a sum of `usage_logs`, kept by a trigger."""
+class FeatureUsage(Base, kw_only=True):
+    """The use of a feature on a day (UTC): a sum of `usage_logs`, kept by a trigger."""
 
-    __tablename__ = "usage_days"
+    __tablename__ = "usage_features"
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     feature: Mapped[str] = mapped_column(primary_key=True)
     unit_type: Mapped[str] = mapped_column(primary_key=True)
+    quantity: Mapped[int] = number(0, BigInteger)
+    count: Mapped[int] = number(0, BigInteger)
+
+    __table_args__ = (organization_key(), not_negative("quantity"), not_negative("count"))
+
+
+SPANS = (1, 8, 64)
+"""The days of the spans of which sums are kept. Each span begins where `date.toordinal` is a
+multiple of its days."""
+
+
+class PersonUsage(Base, kw_only=True):
+    """The use by a person in a span of days (UTC): a sum of `usage_logs`, kept by a trigger.
+
+    Each use is in the sums of one span of each of `SPANS`.
+    """
+
+    __tablename__ = "usage_people"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    span: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    first_day: Mapped[date] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    unit_type: Mapped[str] = mapped_column(primary_key=True)
     quantity: Mapped[int] = number(0, BigInteger)
     count: Mapped[int] = number(0, BigInteger)
 

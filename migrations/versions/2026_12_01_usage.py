@@ -274,26 +274,9 @@ FROM usage_logs GROUP BY 1, 2, 3, 4, 5
 
 
 def create_tables() -> None:
-    """Create the tables. Those without a grant are read by functions as well."""
+    """Create the tables. Those without a grant are read by functions alone."""
     zero = sa.text("0")
-    op.create_table(
-        "usage_days",
-        sa.Column("organization_id", sa.Uuid(), nullable=False),
-        sa.Column("day", sa.Date(), nullable=False),
-        sa.Column("feature", sa.Text(), nullable=False),
-        sa.Column("unit_type", sa.Text(), nullable=False),
-        sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("quantity", sa.BigInteger(), server_default=zero, nullable=False),
-        sa.Column("count", sa.BigInteger(), server_default=zero, nullable=False),
-        sa.PrimaryKeyConstraint(
-            "organization_id", "day", "feature", "unit_type", "user_id", name="pk_usage_days"
-        ),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name="fk_usage_days_organization_id"
-        ),
-        sa.CheckConstraint("quantity >= 0", name=op.f("ck_usage_days_quantity_not_negative")),
-        sa.CheckConstraint("count >= 0", name=op.f("ck_usage_days_count_not_negative")),
-    )
+    create_usage_days()
     op.create_table(
         "usage_warnings",
         sa.Column("organization_id", sa.Uuid(), nullable=False),
@@ -334,10 +317,39 @@ def create_tables() -> None:
         ["created_at"],
         postgresql_where=sa.text("sent_at IS NULL"),
     )
-    for table in ("usage_days", "usage_warnings", "meter_reports"):
-        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-        op.execute(f"CREATE POLICY owner ON {table} TO gateway_owner USING (true)")
+    for table in ("usage_warnings", "meter_reports"):
+        protect(table)
+
+
+def protect(table: str) -> None:
+    """Give nobody but the owner the rows of a table."""
+    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    op.execute(f"CREATE POLICY owner ON {table} TO gateway_owner USING (true)")
+
+
+def create_usage_days() -> None:
+    """Create the table of sums, whose rows requests read."""
+    zero = sa.text("0")
+    op.create_table(
+        "usage_days",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("feature", sa.Text(), nullable=False),
+        sa.Column("unit_type", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("quantity", sa.BigInteger(), server_default=zero, nullable=False),
+        sa.Column("count", sa.BigInteger(), server_default=zero, nullable=False),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "day", "feature", "unit_type", "user_id", name="pk_usage_days"
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name="fk_usage_days_organization_id"
+        ),
+        sa.CheckConstraint("quantity >= 0", name=op.f("ck_usage_days_quantity_not_negative")),
+        sa.CheckConstraint("count >= 0", name=op.f("ck_usage_days_count_not_negative")),
+    )
+    protect("usage_days")
     op.execute("CREATE POLICY application ON usage_days TO gateway_app USING (true)")
     for command, condition in (
         ("SELECT", f"USING ({OWN_TENANT})"),

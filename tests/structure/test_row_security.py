@@ -77,9 +77,9 @@ ROWS = {
     " VALUES ($1, 1, now(), $1, sha256(''))",
     "usage_counters": "(organization_id, month, share, maximum)"
     " VALUES ($1::uuid, '2020-01-01', 1, 1)",
-    "usage_days": "(organization_id, day, feature, unit_type, user_id)"
-    " VALUES ($1, (now() AT TIME ZONE 'UTC')::date, 'export', 'file', $1)"
-    " ON CONFLICT DO NOTHING",  # the trigger of usage_logs has added it
+    "usage_features": "(organization_id, day, feature, unit_type) VALUES ($1, now(), 'a', 'a')",
+    "usage_people": "(organization_id, span, first_day, user_id, unit_type)"
+    " VALUES ($1, 1, '2020-01-01', $1, 'file')",
     "external_documents": "(id, organization_id, name) VALUES ($1, $1, 'Norm')",
     "documents": "(id, organization_id, project_id, name, slug) VALUES ($1, $1, $1, 'D', 'd')",
     "blocks": "(id, organization_id, project_id, document_id, name) VALUES ($1, $1, $1, $1, 'B')",
@@ -123,12 +123,12 @@ KEYS = {
     "audit_seals": "event_id",
     "idempotency_keys": "user_id",
     "baseline_items": "entity_id",
-    "usage_counters": "organization_id",
-    "usage_days": "organization_id",
+    **dict.fromkeys(("usage_counters", "usage_features", "usage_people"), "organization_id"),
 }
 """The column that identifies the row, where it is not `id`."""
+KEPT = {"audit_seals", "usage_counters", "usage_features", "usage_people"}
 ADDED_ONLY = ("audit_logs", "audit_personal_data", "usage_logs", "baseline_items", "signatures")
-WRITTEN = sorted(ROWS.keys() - {"audit_seals", "usage_counters", "usage_days", "stars", "visits"})
+WRITTEN = sorted(ROWS.keys() - KEPT - {"stars", "visits"})
 SCOPED = [table for table in WRITTEN if " organization_id" in ROWS[table]]
 PUBLIC = [t for t, row in ROWS.items() if "project_id" in row] + ["projects"]
 """The tables with a tenant's id, and those whose rows readers of a public project see."""
@@ -173,8 +173,8 @@ async def tenants(superuser):
         await contexts.enter(superuser, user, organizations, projects, role=role)
 
     async def sees(table, id):
-        find = f"SELECT count(*) FROM {table} WHERE {KEYS.get(table, 'id')} = $1"
-        return await superuser.fetchval(find, id) == 1
+        find = f"SELECT EXISTS (SELECT FROM {table} WHERE {KEYS.get(table, 'id')} = $1)"
+        return await superuser.fetchval(find, id)
 
     yield SimpleNamespace(ours=ours, theirs=theirs, connection=superuser, enter=enter, sees=sees)
     await transaction.rollback()

@@ -20,6 +20,7 @@ from db.core.plans import CURRENCY, PLANS, PRICES
 from db.problem import Problem
 from graph.core.organizations import Organization
 from graph.core.people import Profile
+from graph.core.usage import OrganizationUsage, usage_of
 from graph.kit.context import Context, Info
 from graph.kit.enums import describe_enum
 from graph.kit.fields import computed, described, extend_type
@@ -97,6 +98,10 @@ class PlanOffer:
     projects: int | None = described("The maximum number of projects.")
     monthly_requests: BigInt | None = described("The maximum number of writing requests a month.")
     storage: BigInt | None = described("The maximum storage, in bytes.")
+    credits: BigInt | None = described(
+        "The maximum number of credits of the language model a month; null if the operator of the"
+        " gateway sets it."
+    )
     prices: list[PlanPrice] = described("The prices; empty for a plan that is not sold online.")
 
 
@@ -157,6 +162,14 @@ class OrganizationBilling:
         "Whether the viewer can subscribe, change and cancel: owners and the role BILLING can."
     )
 
+    @strawberry.field(
+        description="The use of the limits of the organization, as `Organization.usage`."
+    )
+    async def limits(self, info: Info) -> OrganizationUsage:
+        found = await usage_of(info.context, SimpleNamespace(id=self.organization_id))
+        assert found is not None  # noqa: S101 (whoever reads the billing reads the usage)
+        return found
+
     @strawberry.field(description="The plans, with their limits and prices.")
     def plans(self) -> list[PlanOffer]:
         return OFFERS
@@ -211,6 +224,7 @@ def offer(plan: BillingPlan) -> PlanOffer:
         projects=limits.projects,
         monthly_requests=_big(limits.monthly_requests),
         storage=_big(limits.storage),
+        credits=_big(limits.credits),
         prices=[
             PlanPrice(billing_cycle=cycle, price=Money(amount=BigInt(price), currency=CURRENCY))
             for cycle, price in PRICES.get(plan, {}).items()

@@ -1,6 +1,7 @@
 """A gateway with a Stripe account: that of the stand-in, or with STRIPE_SECRET_KEY a test account.
 
 The tests use Stripe's own client for what customers do there, and bring its events to the gateway.
+STRIPE_API_BASE is another server with Stripe's API, such as the stand-in in a process of its own.
 """
 
 import asyncio
@@ -29,7 +30,12 @@ from tests.platform.jobs.kinds import worker
 from tests.serving import served
 from tests.world import World
 
-REAL_KEY = os.environ.get("STRIPE_SECRET_KEY")
+REAL_KEY = os.environ.pop("STRIPE_SECRET_KEY", None)  # the gateways of other tests have no account
+REAL_BASE = os.environ.pop("STRIPE_API_BASE", "")
+if REAL_KEY and not REAL_KEY.startswith(("sk_test_", "rk_test_")):
+    raise pytest.UsageError(
+        "The tests create and charge customers: STRIPE_SECRET_KEY is no test key."
+    )
 DAY = 86_400
 HANDLED = [kind for kind in KINDS if kind.name in ("webhooks.stripe", "billing.notify")]
 
@@ -110,7 +116,7 @@ async def account(settings, database):
     """Yield the account, with the plans in it."""
     stand_in = None if REAL_KEY else StandIn()
     if stand_in is None:
-        async with connected(settings, database, "", REAL_KEY, None) as account:
+        async with connected(settings, database, REAL_BASE, REAL_KEY, None) as account:
             yield account
     else:
         async with (

@@ -1,9 +1,12 @@
 """A stand-in for Stripe over HTTP: its objects, idempotency keys, test clocks and events.
 
-It answers the requests that the gateway and its tests send, in the form of Stripe's API.
+It answers the requests that the gateway and its tests send, in the form of Stripe's API. As a
+program, `python -m tests.platform.billing.stand_in PORT`, it is an account of which tests know no
+more than of one at Stripe.
 """
 
 import copy
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -217,3 +221,7 @@ def _matches(one: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
 def _error(status: int, type_: str, message: str, code: str | None = None) -> Response:
     error = {"type": type_, "message": message, "code": code}
     return JSONResponse({"error": error}, status, headers={"Request-Id": f"req_{time.time_ns()}"})
+
+
+if __name__ == "__main__":
+    uvicorn.run(StandIn().app(), port=int(sys.argv[1]), log_level="warning")

@@ -21,6 +21,7 @@ async def test_the_examples_work_one_after_the_other(paying, account):
     await account.deliver(paying, customer)
     seen = (await paying.ask("admin", READ, **organization))["billing"]
     assert (seen["plan"], seen["status"]) == ("PRO", "ACTIVE")
+    assert seen["limits"]["monthlyRequests"] == {"current": 0, "maximum": 2_000_000}
     assert seen["card"] == {"brand": "visa", "last4": "4242"}
     assert {invoice["status"] for invoice in seen["invoices"]} == {"paid"}
     assert [offer["plan"] for offer in seen["plans"]][:3] == ["FREE", "STARTER", "PRO"]

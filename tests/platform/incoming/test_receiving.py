@@ -1,21 +1,15 @@
 """Incoming webhooks: verified, stored once before they are answered, and handled in any order."""
 
-import asyncio
-import random
 import time
 
-import asyncpg
-import pytest
 from uuid_utils.compat import uuid7
 
 from db import webhook_events
 from db.pool import NOBODY
 from graph.platform.incoming.jobs import KINDS, kinds_by_provider
-from tests.platform.incoming.conftest import founded
 from tests.platform.incoming.sending import (
     BORN,
     FORMER,
-    SECRET,
     send,
     send_standard,
     subscription,
@@ -191,88 +185,3 @@ async def test_events_are_forgotten_after_a_while(world, receiving):
     async with world.database.auth.lend(NOBODY) as lent:
         assert await webhook_events.prune(lent, 500) >= 1
     assert await stored(world, event) == []
-
-
-WAITING = """
-SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-WHERE datname = current_database() AND wait_event_type = 'Lock' AND query ~ $1
-"""
-
-
-async def crashed(dsn, table, statement, begun):
-    """Cut the connections that have begun this statement, before they can commit."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        async with connection.transaction():
-            await connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
-            begun.set()
-            while not await connection.fetchval(WAITING, statement):
-                await connection.execute("SELECT pg_stat_clear_snapshot()")
-    finally:
-        await connection.close()
-
-
-async def deliver(receiving, left):
-    """Send events as their sender does: again, until they are taken."""
-    while left:
-        event = left.pop()
-        answer = await send(receiving, event, SECRET)
-        if answer.status_code != 200:
-            assert answer.status_code == 503, answer.text
-            left.append(event)
-
-
-async def handle_until(world, ended):
-    """Handle events as they come."""
-    while not ended.is_set():
-        await handle_all(world)
-        await asyncio.sleep(0)
-
-
-@pytest.mark.slow
-async def test_200_events_three_times_each_in_any_order_with_crashes(
-    world, other_world, receiving, customer, superuser_dsn
-):
-    """Connections are cut in the middle of it, as by a crash before the commit."""
-    chance = random.Random(7)
-    customers = [customer, await founded(other_world, other_world.organization)]
-    events = [
-        subscription(customers[n % 2], at=n, status=chance.choice(["active", "past_due"]))
-        for n in range(200)
-    ]
-    wanted = {id: max(e["created"] for e in events if _of(e) == id) for id in customers}
-    deliveries = events * 3
-    chance.shuffle(deliveries)
-    begun, ended = asyncio.Event(), asyncio.Event()
-    async with asyncio.timeout(60), asyncio.TaskGroup() as together:
-        together.create_task(crashed(superuser_dsn, "webhook_events", "receive_webhook", begun))
-        await begun.wait()
-        sending = [together.create_task(deliver(receiving, deliveries)) for _ in range(6)]
-        handling = together.create_task(handle_until(world, ended))
-        await crashed(superuser_dsn, "stripe_customers", "apply_stripe", asyncio.Event())
-        await asyncio.wait(sending)
-        ended.set()
-        await handling
-    found = await world.superuser.fetch(
-        "SELECT id, external_id FROM webhook_events WHERE external_id = ANY ($1)",
-        [event["id"] for event in events],
-    )
-    assert len(found) == 200
-    async with asyncio.timeout(60):
-        while await world.superuser.fetchval(
-            "UPDATE jobs SET run_at = now(), lease_expires_at = lease_expires_at - interval '1 day'"
-            " WHERE kind = 'webhooks.stripe' AND status IN ('queued', 'running') RETURNING 1"
-        ):
-            await handle_all(world)
-    for id, newest in wanted.items():
-        kept = await state(world, id)
-        assert kept["current_period_start"].timestamp() == newest
-    done = await world.superuser.fetchval(
-        "SELECT count(*) FROM webhook_events WHERE id = ANY ($1) AND status = 'processed'",
-        [row["id"] for row in found],
-    )
-    assert done == 200
-
-
-def _of(event):
-    return event["data"]["object"]["customer"]
