@@ -9,7 +9,7 @@ from alembic import op
 from migrations.columns import LOCK_TIMEOUT
 
 revision = "2026_12_01_usage_sums"
-down_revision = "2026_12_01_role_reviewers"
+down_revision = "2026_12_01_access_reviews"
 
 DEFINER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
 OWN_TENANT = "organization_id = ANY ((SELECT ctx.organizations())::uuid[])"
