@@ -10,6 +10,7 @@ from db.core.notifications import NotificationMail
 from db.pool import NOBODY, Database
 
 RECIPIENTS = "SELECT * FROM ctx.notification_recipients($1::text::notification_mail, $2, $3, $4)"
+URGENT = "SELECT * FROM ctx.urgent_notification_recipients($1::text::notification_mail, $2, $3)"
 TO_MAIL = "SELECT * FROM ctx.notifications_to_mail($1, $2::text::notification_mail, $3, $4, $5)"
 MAILED = "SELECT ctx.notifications_mailed($1, $2)"
 PRUNE = "SELECT ctx.prune_notifications($1, $2, $3)"
@@ -50,6 +51,14 @@ async def recipients(
     async with database.auth.lend(NOBODY) as lent:
         rows = await lent.fetch(RECIPIENTS, mail.value, within, after, most)
     return [Recipient(**dict(row)) for row in rows]
+
+
+async def urgent(
+    database: Database, mail: NotificationMail, within: timedelta, most: int
+) -> list[UUID]:
+    """Return people with notifications of security of this time to mail, at most so many."""
+    async with database.auth.lend(NOBODY) as lent:
+        return [UUID(str(row[0])) for row in await lent.fetch(URGENT, mail.value, within, most)]
 
 
 async def sending(database: Database, kind: str, mail: NotificationMail) -> set[UUID]:

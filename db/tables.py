@@ -6,6 +6,7 @@ from db.audit import seal
 from db.base import Base
 from db.core import (
     access_reviews,
+    audit,
     billing,
     clients,
     credits,

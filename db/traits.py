@@ -45,6 +45,7 @@ class ResourceType(StrEnum):
     REVIEW = "review"
     SIGNATURE = "signature"
     ACCESS_REVIEW = "access_review"
+    AUDIT_ALERT = "audit_alert"
 
 
 class Trash(Enum):

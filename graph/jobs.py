@@ -9,7 +9,7 @@ from graph import schema  # noqa: F401 (types are extended in the order of its i
 from graph.kit.storage import Storage
 from graph.platform import incoming
 from graph.platform.access_reviews import jobs as access_reviews
-from graph.platform.audit import exporting as audit_exports
+from graph.platform.audit import alerting, exporting, verifying
 from graph.platform.billing import jobs as billing
 from graph.platform.files import sweep
 from graph.platform.jobs import upkeep
@@ -39,6 +39,9 @@ KINDS = (
     *review_reminders.KINDS,
     *quality.KINDS,
     *credits.KINDS,
+    alerting.FIND,
+    alerting.NOTIFY,
+    verifying.VERIFY,
     *billing.KINDS,
     *enhancement.KINDS,
     DISABLED,
@@ -64,7 +67,7 @@ def worker_of(
     outbox = services.outbox
     of_mail = () if outbox is None else mailing.kinds_of(outbox)
     of_files = (
-        () if storage is None else (sweep.kind_of(storage), audit_exports.EXPORT, *exchange.KINDS)
+        () if storage is None else (sweep.kind_of(storage), exporting.EXPORT, *exchange.KINDS)
     )
     of_bulk = () if storage is None or services.operations is None else bulk_operations.KINDS
     return Worker(

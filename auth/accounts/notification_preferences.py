@@ -19,6 +19,7 @@ DEFAULTS = {
     NotificationKind.REVIEWS: AT_ONCE,
     NotificationKind.ROLES: DAILY,
     NotificationKind.BILLING: AT_ONCE,
+    NotificationKind.SECURITY: AT_ONCE,
     NotificationKind.SYSTEM: AT_ONCE,
 }
 """The mail of each kind without a preference, as `ctx.apply_notification_preferences` has it."""

@@ -39,6 +39,7 @@ KINDS = {
     "subscription_paused": NotificationKind.BILLING,
     "limit_near": NotificationKind.BILLING,
     "limit_reached": NotificationKind.BILLING,
+    "audit_alert": NotificationKind.SECURITY,
 }
 """Every event, and the kind by which people choose whether and how they are notified of it."""
 ALWAYS_TOLD = frozenset({"role_revoked"})

@@ -18,6 +18,7 @@ KINDS = {
     NotificationKind.REVIEWS: "Reviews",
     NotificationKind.ROLES: "Roles, memberships and invitations",
     NotificationKind.BILLING: "Billing: payments, trials and limits of plans",
+    NotificationKind.SECURITY: "Security alerts of organizations that you administer",
     NotificationKind.SYSTEM: "Messages of the gateway",
 }
 MAIL = {

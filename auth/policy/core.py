@@ -8,6 +8,7 @@ from auth.viewer import Role
 from db.base import Entity, Part
 from db.change import AuditLog
 from db.core.access_reviews import AccessReview, AccessReviewItem
+from db.core.audit import AuditAlert, AuditVerification
 from db.core.billing import BillingCache, StripeCustomer
 from db.core.clients import OrganizationClient
 from db.core.jobs import Job
@@ -56,9 +57,11 @@ RULES: dict[type[Entity], Rule] = {
     Share:                   Rule(ADMIN,  ADMIN,  ADMIN,  ADMIN),
     WebhookEndpoint:         Rule(ADMIN,  ADMIN,  ADMIN,  ADMIN),
     WebhookDelivery:         Rule(ADMIN,  NOBODY, ADMIN,  NOBODY),
+    AuditAlert:              Rule(ADMIN,  NOBODY, NOBODY, NOBODY),
 }
 PARTS: dict[type[Part], Rule] = {
     AuditLog:                Rule(ADMIN,   NOBODY, NOBODY, NOBODY),
+    AuditVerification:       Rule(ADMIN,   NOBODY, NOBODY, NOBODY),
 }
 # fmt: on
 """The rules of parts that are not read by whoever reads the whole."""

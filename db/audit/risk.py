@@ -72,12 +72,18 @@ def _rank(role: object) -> int:
     return RANKS.index(role) if isinstance(role, str) and role in RANKS else -1
 
 
+def _has_fault(event: Recorded) -> bool:
+    """Return whether a verification of the chain has found a fault."""
+    return bool((event.get("details") or {}).get("fault"))
+
+
 _HIGH, _MEDIUM = AuditSeverity.HIGH, AuditSeverity.MEDIUM
 INDICATORS = (
     Indicator("rights_raised", AuditEventType.PERMISSION_CHANGE, _HIGH, _raises_rights),
     Indicator("many_refusals", AuditEventType.ACCESS_DENIED, _HIGH, _counts("more", MANY_REFUSALS)),
     Indicator("large_export", AuditEventType.EXPORT, _HIGH, _counts("rows", LARGE_EXPORT)),
     Indicator("mass_deletion", AuditEventType.DELETE, _HIGH, _counts("deleted", MASS_DELETION)),
+    Indicator("chain_broken", AuditEventType.SYSTEM, AuditSeverity.CRITICAL, _has_fault),
     Indicator("unknown_browser", AuditEventType.LOGIN, _MEDIUM, _is_from_unknown_browser),
 )
 _BY_TYPE: dict[str, tuple[Indicator, ...]] = {

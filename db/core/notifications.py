@@ -36,6 +36,7 @@ class NotificationKind(StrEnum):
     REVIEWS = "reviews"
     ROLES = "roles"
     BILLING = "billing"
+    SECURITY = "security"
     SYSTEM = "system"
 
 

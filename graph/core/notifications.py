@@ -59,6 +59,7 @@ describe_enum(
         "REVIEWS": "Reviews that wait for the user, and verdicts in reviews of the user.",
         "ROLES": "Roles and memberships of the user, and answers to their invitations.",
         "BILLING": "Failed payments, ends of trials and subscriptions, and limits of the plan.",
+        "SECURITY": "Security alerts, for administrators of an organization.",
         "SYSTEM": "Messages of the gateway, such as that a webhook endpoint was disabled.",
     },
 )

@@ -3,6 +3,7 @@
 import strawberry
 
 from graph.platform.audit import exports as audit_exports
+from graph.platform.audit import types as audit
 from graph.platform.billing import mutations as billing
 from graph.platform.billing import types as billing_types  # noqa: F401 (it extends types)
 from graph.platform.incoming import types as incoming
@@ -13,6 +14,7 @@ from graph.platform.webhooks import deliveries, endpoints
 
 NODES = (
     types.Job,
+    audit.AuditAlert,
     incoming.WebhookEvent,
     shares.Share,
     endpoints.WebhookEndpoint,
@@ -23,6 +25,7 @@ NODES = (
 @strawberry.type
 class Query(
     types.Query,
+    audit.Query,
     incoming.Query,
     shares.Query,
     opened.Query,

@@ -11,6 +11,7 @@ SETTINGS = "SELECT notification_settings FROM profiles WHERE id = $1"
 KINDS = ("assignments", "comments", "reviews", "roles", "billing")
 FORM = {
     **{f"{kind}_mail": "daily" for kind in KINDS},
+    "security_mail": "daily",
     "system_mail": "off",
     "comments_in_app": "on",
 }
@@ -26,13 +27,13 @@ async def mine(browse, person, superuser):
 
 async def test_preferences_are_saved_and_shown(mine, person, superuser):
     before = (await mine.get(HERE)).text
-    assert before.count(" checked") == 6
+    assert before.count(" checked") == 7
     answer = await send(mine, HERE, **FORM)
     assert answer.headers["location"] == f"{HERE}?news=saved"
     page = (await mine.get(answer.headers["location"])).text
     assert "Your preferences have been saved." in page
     assert page.count(" checked") == 1
-    assert page.count('value="daily" selected') == 5
+    assert page.count('value="daily" selected') == 6
     stored = json.loads(await superuser.fetchval(SETTINGS, person.id))
     assert stored["system"] == {"in_app": False, "mail": "off"}
     assert stored["comments"] == {"in_app": True, "mail": "daily"}

@@ -7,6 +7,7 @@ from uuid_utils.compat import uuid7
 
 from db.base import Entity
 from db.core.access_reviews import AccessReview, AccessReviewItem
+from db.core.audit import AuditAlert
 from db.core.clients import OrganizationClient
 from db.core.jobs import Job
 from db.core.keys import ApiKey, PersonalToken
@@ -205,6 +206,18 @@ SAMPLES: dict[type[Entity], Sample] = {
             "restore": None,
         },
         reset="status = 'failed'",
+    ),
+    AuditAlert: Sample(
+        parent=Organization,
+        new=None,  # the gateway raises them
+        row=lambda house: {
+            "organization_id": house.organization,
+            "indicator": "rights_raised",
+            "level": "high",
+            "event_id": uuid7(),
+            "event_at": datetime.now(UTC),
+        },
+        mutations={"create": None, "update": None, "delete": None, "restore": None},
     ),
     WebhookEvent: Sample(
         parent=Organization,

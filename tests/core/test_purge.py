@@ -30,7 +30,7 @@ UNRECORDED = """
 SELECT count(*) FROM {} AS f WHERE f.organization_id = $1
     AND NOT EXISTS (SELECT FROM audit_logs AS e WHERE e.id = f.event_id)
 """
-FOLLOWING = FED | {"audit_seals"}
+FOLLOWING = FED | {"audit_seals", "audit_alert_queue"}
 """Tables that are filled after the record, while a test runs."""
 COUNTS = {
     "requirement": {

@@ -76,6 +76,8 @@ FOR_ADMINISTRATORS = {
     "webhook_events",
     "share_views",
     "audit_logs",
+    "audit_alerts",
+    "audit_verifications",
 }
 KEPT = {"audit_logs"}
 """Tables whose rows are shown after what they are in is deleted."""

@@ -61,6 +61,10 @@ def kinds_of(outbox: Outbox) -> tuple[Kind, ...]:
         """Enqueue a mail for each person with notifications that are mailed at once."""
         return await _find(run.database, outbox, NotificationMail.AT_ONCE)
 
+    async def find_urgent(run: Run) -> Result:
+        """Enqueue a mail for each person with a notification of security."""
+        return await _find_urgent(run.database, outbox)
+
     async def find_daily(run: Run) -> Result:
         """Enqueue a digest for each person whose hour has come."""
         return await _find(run.database, outbox, NotificationMail.DAILY)
@@ -72,6 +76,7 @@ def kinds_of(outbox: Outbox) -> tuple[Kind, ...]:
     return (
         Kind(SEND, send),
         Kind("notifications.find_at_once", find_at_once, every=timedelta(minutes=1)),
+        Kind("notifications.find_urgent", find_urgent, every=timedelta(seconds=3)),
         Kind("notifications.find_daily", find_daily, every=timedelta(minutes=10)),
     )
 
@@ -93,6 +98,24 @@ async def _find(database: Database, outbox: Outbox, mode: NotificationMail) -> R
             async with database.auth.lend(NOBODY) as lent:
                 total += len(await enqueue(lent, jobs))
         after = found[-1].user_id
+    return {"mails": total}
+
+
+async def _find_urgent(database: Database, outbox: Outbox) -> Result:
+    """Enqueue a mail for each person with a notification of security, with what else is due."""
+    if not outbox.reaches_people:
+        return {"mails": 0}
+    total, mode, now = 0, NotificationMail.AT_ONCE, datetime.now(UTC)
+    people = await notification_queue.urgent(database, mode, WITHIN[mode], BATCH)
+    sending = await notification_queue.sending(database, SEND, mode) if people else set()
+    for person in people:
+        if person in sending:
+            continue
+        before = UUID(int=person.int - 1)
+        found = await notification_queue.recipients(database, mode, WITHIN[mode], before, 1)
+        jobs = [job for each in found if each.user_id == person and (job := _job(each, mode, now))]
+        async with database.auth.lend(NOBODY) as lent:
+            total += len(await enqueue(lent, jobs))
     return {"mails": total}
 
 

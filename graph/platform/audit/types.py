@@ -1,0 +1,105 @@
+"""Alerts and verifications of the audit log in the API, for administrators of an organization."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import strawberry
+
+from db.core import audit as db
+from db.core.organizations import Organization as OrganizationRow
+from db.core.people import Profile as ProfileRow
+from graph.core.organizations import Organization
+from graph.core.people import Profile
+from graph.kit.connection import connection
+from graph.kit.fields import by_id, computed, described, extend_type, to_one
+from graph.kit.inputs import filter_input, order_input
+from graph.kit.node import Node
+from graph.kit.scalars import BigInt
+
+
+@strawberry.type(
+    description="An alert: events of the audit log have met a rule of risk. It is raised within"
+    " seconds, and once an hour for the same rule and user."
+)
+class AuditAlert(Node):
+    model = db.AuditAlert
+
+    indicator: str = described(
+        "The rule that the events met, such as `rights_raised`: one of"
+        " `AuditEvent.threatIndicators`."
+    )
+    level: str = described("The level of the alert: `low`, `medium`, `high` or `critical`.")
+    event_id: UUID = described(
+        "The ID of the first event that met the rule. Events outside of the organization, such as"
+        " sign-ins of its members, are not in its audit log."
+    )
+    event_at: datetime = described("The date and time of the first event that met the rule.")
+    event_count: int = described("The number of events that met the rule when it was raised.")
+    actor: Profile | None = to_one(
+        "actor_id",
+        ProfileRow,
+        Profile,
+        "The user or service account that acted; null for the system, and for those who have left.",
+    )
+    organization: Organization | None = to_one(
+        "organization_id", OrganizationRow, Organization, "The organization of the alert."
+    )
+
+
+@strawberry.type(
+    description="The result of one verification of the audit log of an organization by the gateway."
+)
+class AuditVerification:
+    id: UUID = described("The ID of the verification.")
+    started_at: datetime = described("The date and time when the verification began.")
+    created_at: datetime = described("The date and time when the verification ended.")
+    event_count: BigInt = described("The number of events that match their seals.")
+    last_seq: BigInt = described("The number in the hash chain of the last event that matches.")
+    fault: str | None = described(
+        "The first fault, such as `Number 7 of the chain does not fit its seal.`; null if there is"
+        " none."
+    )
+
+    @computed("head_hash", text="The hash of the last event that matches, in hexadecimal.")
+    def head_hash(root: strawberry.Parent[Any]) -> str:  # noqa: N805
+        return bytes(root.head_hash).hex()
+
+
+AuditAlertFilterInput = filter_input(
+    AuditAlert, "id", "indicator", "level", "actor_id", "event_at", "created_at"
+)
+AuditAlertOrderInput = order_input(AuditAlert, "level", "event_at", "created_at")
+AuditVerificationFilterInput = filter_input(
+    AuditVerification, "id", "created_at", "fault", model=db.AuditVerification
+)
+AuditVerificationOrderInput = order_input(AuditVerification, "created_at")
+
+extend_type(
+    Organization,
+    audit_alerts=connection(
+        db.AuditAlert,
+        AuditAlert,
+        AuditAlertFilterInput,
+        AuditAlertOrderInput,
+        "The alerts about the organization, by default the newest first. Only administrators of"
+        " the organization see any.",
+        key="organization_id",
+        newest_first=True,
+    ),
+    audit_verifications=connection(
+        db.AuditVerification,
+        AuditVerification,
+        AuditVerificationFilterInput,
+        AuditVerificationOrderInput,
+        "The results of the daily verifications of the audit log, by default the newest first."
+        " Only administrators of the organization see any.",
+        key="organization_id",
+        newest_first=True,
+    ),
+)
+
+
+@strawberry.type
+class Query:
+    audit_alert = by_id(db.AuditAlert, AuditAlert, "Look up an alert by its ID.")
