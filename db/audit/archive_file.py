@@ -11,8 +11,7 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 from pydantic import BaseModel, ValidationError
 
 from db.audit.checkpoint import Checkpoint
-from db.audit.export import Manifest, check_lines
-from db.audit.selection import SelectionManifest, check_records
+from db.audit.selection import RecordsManifest, check_records
 from db.problem import Problem
 
 MANIFEST = ".manifest.json"
@@ -55,7 +54,7 @@ class ArchiveFile:
         self._zip.writestr(self._name + MANIFEST, manifest.model_dump_json(indent=2) + "\n")
 
 
-def check_archive(file: Path, checkpoints: Iterable[Checkpoint]) -> Manifest | SelectionManifest:
+def check_archive(file: Path, checkpoints: Iterable[Checkpoint]) -> RecordsManifest:
     """Prove an archive by its manifest and seals, without a database, and by the checkpoints.
 
     Raises ChainBrokenError, and Problem when the file cannot be read.
@@ -64,10 +63,7 @@ def check_archive(file: Path, checkpoints: Iterable[Checkpoint]) -> Manifest | S
         content = archive.read(name + MANIFEST)
         manifest = _manifest(file, content)
         with archive.open(name) as lines:
-            if isinstance(manifest, Manifest):
-                check_lines(str(file), cast(Any, lines), manifest, checkpoints)
-            else:
-                check_records(str(file), cast(Any, lines), manifest, checkpoints)
+            check_records(str(file), cast(Any, lines), manifest, checkpoints)
     return manifest
 
 
@@ -87,10 +83,8 @@ def _opened(file: Path) -> Iterator[tuple[ZipFile, str]]:
         raise Problem("INVALID", f"{file} is not the archive of an export.") from error
 
 
-def _manifest(file: Path, content: bytes) -> Manifest | SelectionManifest:
-    for kind in (Manifest, SelectionManifest):
-        try:
-            return kind.model_validate_json(content)
-        except ValidationError:
-            continue
-    raise Problem("INVALID", f"{file} does not have the manifest of an export.")
+def _manifest(file: Path, content: bytes) -> RecordsManifest:
+    try:
+        return RecordsManifest.model_validate_json(content)
+    except ValidationError as error:
+        raise Problem("INVALID", f"{file} does not have the manifest of an export.") from error

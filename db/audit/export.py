@@ -163,7 +163,7 @@ def check_export(file: Path, checkpoints: Iterable[Checkpoint]) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(manifest_of(file).read_bytes())
         with file.open("rb") as lines:
-            check_lines(str(file), lines, manifest, checkpoints)
+            _check(file, lines, manifest, checkpoints)
     except OSError as error:
         raise Problem("INVALID", f"{error.filename} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
@@ -173,10 +173,9 @@ def check_export(file: Path, checkpoints: Iterable[Checkpoint]) -> Manifest:
     return manifest
 
 
-def check_lines(
-    file: str, lines: BinaryIO, manifest: Manifest, checkpoints: Iterable[Checkpoint]
+def _check(
+    file: Path, lines: BinaryIO, manifest: Manifest, checkpoints: Iterable[Checkpoint]
 ) -> None:
-    """Prove the lines of the file of this name. Raises ChainBrokenError."""
     ours = (one for one in checkpoints if one.organization_id == manifest.organization_id)
     known = Witnesses(one for one in ours if manifest.first_seq <= one.seq <= manifest.last_seq)
     digest, seq, hash = sha256(), manifest.first_seq - 1, manifest.previous_hash

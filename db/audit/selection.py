@@ -1,8 +1,8 @@
-"""Selections of a chain: the events that match a filter, each with its seal.
+"""Records of a chain, each an event with its seal: those of a period, or those that match a filter.
 
 A record is a line of JSON: the number, the hash before it, its own hash, and the event as it was
-hashed. So each event proves to be the one of its seal, and neighbours prove to be neighbours. What
-a selection leaves out is not proved: a `db.audit.export` is whole.
+hashed. So each event proves to be the one of its seal, and neighbours prove to be neighbours. An
+event that the reader may not see is null. What a filter leaves out is not proved.
 """
 
 import json
@@ -31,8 +31,12 @@ ORDER BY s.event_at, s.event_id
 """
 
 
+WITHHELD = b"null"
+"""What stands in the place of an event that the reader may not see."""
+
+
 class Record(NamedTuple):
-    """An event of a selection, with its seal."""
+    """An event with its seal; the line is `WITHHELD` if the reader may not see it."""
 
     seq: int
     previous: bytes
@@ -46,22 +50,27 @@ class Record(NamedTuple):
         return seal % (self.seq, *hashes) + self.line + b"}"
 
 
-class SelectionManifest(BaseModel):
-    """The contents of a selection. As JSON, hashes are hexadecimal.
+class RecordsManifest(BaseModel):
+    """The contents of a file of records. As JSON, hashes are hexadecimal.
 
-    `head_seq` and `head_hash` are the end of the chain when the selection was made. `unsealed` is
-    the number of events that matched, but had no seal yet, and are not in the file.
+    Without a `filter` it has all records from the number after `previous_hash` up to `head_seq`.
+    With one, `head_seq` and `head_hash` are the end of the chain when the file was made, and
+    `unsealed` is the number of events that matched, but had no seal yet, and are not in it.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_bytes="hex", val_json_bytes="hex")
 
-    format: Literal["gateway audit selection 1"] = "gateway audit selection 1"
+    format: Literal["gateway audit records 1"] = "gateway audit records 1"
     gateway: str
     organization_id: UUID
     organization: str | None
-    filter: dict[str, Any]
+    from_time: AwareDatetime | None
+    to_time: AwareDatetime | None
+    filter: dict[str, Any] | None
     count: NonNegativeInt
+    withheld: NonNegativeInt
     unsealed: NonNegativeInt
+    previous_hash: bytes | None
     head_seq: NonNegativeInt
     head_hash: bytes
     sha256: bytes
@@ -98,40 +107,73 @@ def read_record(line: bytes) -> Record:
 
 
 def check_records(
-    name: str, lines: BinaryIO, manifest: SelectionManifest, checkpoints: Iterable[Checkpoint]
+    name: str, lines: BinaryIO, manifest: RecordsManifest, checkpoints: Iterable[Checkpoint]
 ) -> None:
     """Prove each event by its seal, the file by its manifest, and both by the checkpoints.
 
     Raises ChainBrokenError.
     """
-    known = {
-        one.seq: one.hash for one in checkpoints if one.organization_id == manifest.organization_id
-    }
-    digest, count, last = sha256(), 0, ("", "")
-    hashes: dict[int, bytes] = {0: genesis(manifest.organization_id)}
+    checked = _Checked(manifest, checkpoints)
+    digest, count = sha256(), 0
     for line in lines:
         digest.update(line)
         count += 1
-        place = f"Line {count} of {name}"
-        try:
-            record = read_record(line)
-            event = json.loads(record.line)
-            at = (event["created_at"], event["id"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ChainBrokenError(f"{place} is not an event with its seal.") from error
-        if at <= last:
-            raise ChainBrokenError(f"{place} is not behind the one before.")
-        if (event["organization_id"] or "") not in (str(manifest.organization_id), ""):
-            raise ChainBrokenError(f"{place} is an event of another organization.")
-        if following(record.previous, record.seq, record.line) != record.hash:
-            raise ChainBrokenError(f"{place} does not fit its seal: the event was changed.")
-        told = known.get(record.seq, record.hash)
-        before = hashes.get(record.seq - 1, record.previous)
-        if told != record.hash or before != record.previous:
-            raise ChainBrokenError(f"{place} has a seal that contradicts another one.")
-        last = at
-        hashes = {0: hashes[0], record.seq: record.hash}
+        if fault := checked.fault_of(line):
+            raise ChainBrokenError(f"Line {count} of {name} {fault}.")
     if count != manifest.count:
         raise ChainBrokenError(f"{name} has {count} events, its manifest says {manifest.count}.")
-    if digest.digest() != manifest.sha256:
+    if digest.digest() != manifest.sha256 or checked.withheld != manifest.withheld:
         raise ChainBrokenError(f"{name} is not what was exported: its SHA-256 is another.")
+    end = (manifest.head_seq, manifest.head_hash)
+    if manifest.filter is None and (checked.before.seq, checked.before.hash) != end:
+        raise ChainBrokenError(f"{name} does not end with the event that its manifest names.")
+
+
+class _Checked:
+    """The records of a file so far."""
+
+    def __init__(self, manifest: RecordsManifest, checkpoints: Iterable[Checkpoint]) -> None:
+        self._manifest, self._id = manifest, manifest.organization_id
+        self._known = {c.seq: c.hash for c in checkpoints if c.organization_id == self._id}
+        self._last = ("", "")
+        self.before = Record(0, b"", genesis(self._id), b"")
+        self.withheld, self._first = 0, True
+
+    def fault_of(self, line: bytes) -> str | None:
+        """Return the fault of the next line, None if it has none."""
+        try:
+            record = read_record(line)
+            at = _time_of(record, self._id)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return "is not an event with its seal"
+        fault = self._fault(record, at)
+        self.withheld += record.line == WITHHELD
+        self._last = self._last if record.line == WITHHELD else at
+        self.before, self._first = record, False
+        return fault
+
+    def _fault(self, record: Record, at: tuple[str, str]) -> str | None:
+        shown, whole, before = record.line != WITHHELD, self._manifest.filter is None, self.before
+        if shown and following(record.previous, record.seq, record.line) != record.hash:
+            return "does not fit its seal: the event was changed"
+        is_next = record.seq == before.seq + 1
+        follows = not is_next or record.previous == before.hash
+        if self._known.get(record.seq, record.hash) != record.hash or not follows:
+            return "has a seal that contradicts another one"
+        if not whole and shown and at <= self._last:
+            return "is not behind the one before"
+        if whole and self._first and record.previous != self._manifest.previous_hash:
+            return "is not the first event that the manifest names"
+        if whole and not (self._first or is_next):
+            return "is not the event after the one before: events are missing"
+        return None
+
+
+def _time_of(record: Record, organization_id: UUID) -> tuple[str, str]:
+    """Return the place of an event in time. Raises ValueError for one of another organization."""
+    if record.line == WITHHELD:
+        return ("", "")
+    event = json.loads(record.line)
+    if event["organization_id"] not in (str(organization_id), None):
+        raise ValueError
+    return (event["created_at"], event["id"])

@@ -76,13 +76,12 @@ def verify_export(file: Path, checkpoints: Path | None) -> str:
     if file.suffix != ".zip":
         return f"{file} holds {_content(check_export(file, known))}."
     manifest = check_archive(file, known)
-    if isinstance(manifest, Manifest):
-        return f"{file} holds {_content(manifest)}."
     chain = verification.Chain(manifest.organization_id, manifest.organization)
+    which = "" if manifest.filter is None else " that match a filter"
+    hidden = f", of which {manifest.withheld} are not shown" if manifest.withheld else ""
     return (
-        f"{file} holds {_counted(manifest.count, 'event')} of {chain} that match a filter, each"
-        f" with its seal; the chain had {_counted(manifest.head_seq, 'event')}, head"
-        f" {manifest.head_hash.hex()}."
+        f"{file} holds {_counted(manifest.count, 'event')} of {chain}{which}, each with its seal"
+        f"{hidden}; number {manifest.head_seq}, head {manifest.head_hash.hex()}."
     )
 
 

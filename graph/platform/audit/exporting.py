@@ -1,6 +1,7 @@
 """The job that exports the audit log of an organization to an archive with its proof."""
 
 import asyncio
+import json
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,12 +14,13 @@ from uuid import UUID
 
 from auth.events import Event, record
 from auth.origin import Origin
-from auth.policy import allows
+from auth.policy import ENTITIES, allows
+from auth.viewer import Viewer
 from db.audit.archive_file import ArchiveFile
 from db.audit.chain import ChainBrokenError
-from db.audit.export import Manifest, span_of
+from db.audit.export import span_of
 from db.audit.sealing import seal
-from db.audit.selection import SelectionManifest, records
+from db.audit.selection import WITHHELD, Record, RecordsManifest, records
 from db.audit.verification import Chain, hash_at, head_of, named, proven, require_own_lines
 from db.change import AuditEventType, AuditLog, AuditSeverity
 from db.pool import NOBODY, Database
@@ -103,9 +105,44 @@ async def _chain(run: Run) -> Chain:
         return await named(lent, run.organization_id)
 
 
-async def _whole(run: Run, chain: Chain, archive: ArchiveFile) -> Manifest:
+class _Counts:
+    """The numbers of events of an export: all, those not shown, and those without a seal."""
+
+    count = withheld = unsealed = 0
+
+
+async def _write(run: Run, archive: ArchiveFile, page: Sequence[Record], counts: _Counts) -> None:
+    """Write these records, without the events that the user may not see."""
+    viewer = run.session.viewer
+
+    def work() -> list[Record]:
+        shown = [each if is_shown(viewer, each) else each._replace(line=WITHHELD) for each in page]
+        archive.add([each.as_line() for each in shown])
+        return shown
+
+    shown = await asyncio.to_thread(work)
+    counts.count += len(shown)
+    counts.withheld += sum(each.line is WITHHELD for each in shown)
+
+
+def is_shown(viewer: Viewer, record: Record) -> bool:
+    """Return whether the viewer, who reads the audit log, may see the values of an event.
+
+    Those of objects that only their owner can read, such as notifications, are for nobody else.
+    """
+    event = json.loads(record.line)
+    if not event["old_data"] and not event["new_data"]:
+        return True
+    model = ENTITIES.get(event["entity_type"])
+    keys = ("organization_id", "project_id", "document_id", "user_id", "entity_id")
+    ids = {key: UUID(event[key]) if event[key] else None for key in keys}
+    place = SimpleNamespace(**ids, id=ids["entity_id"], service_of=ids["organization_id"])
+    return model is not None and allows(viewer, "read", model, place)
+
+
+async def _whole(run: Run, chain: Chain, archive: ArchiveFile) -> RecordsManifest:
     """Write all events of the chain from the first to the last one of the period."""
-    context = run.session.viewer.context
+    context, counts = run.session.viewer.context, _Counts()
     times = (_time(run.payload.get("from")), _time(run.payload.get("to")))
     async with run.database.app.lend(context) as lent:
         span = await span_of(lent, chain, *times)
@@ -117,39 +154,30 @@ async def _whole(run: Run, chain: Chain, archive: ArchiveFile) -> Manifest:
     while after < last:
         until = min(after + PAGE, last)
         async with run.database.app.lend(context) as lent:
-            page = [link async for link in proven(lent, chain, after=after, until=until)]
-        if not page or page[-1].seq != until:
+            links = [link async for link in proven(lent, chain, after=after, until=until)]
+        if not links or links[-1].seq != until:
             raise ChainBrokenError(f"In {chain}, number {until} of the chain is missing.")
-        await asyncio.to_thread(archive.add, [link.line for link in page])
-        after, head = until, page[-1].hash
-        await run.progress((after - first + 1) / (last - first + 1), f"{after - first + 1} events")
-    return Manifest(
-        gateway=VERSION,
-        organization_id=chain.id,
-        organization=chain.slug,
-        from_time=times[0],
-        to_time=times[1],
-        count=last - first + 1,
-        first_seq=first,
-        last_seq=last,
-        previous_hash=previous,
-        head_hash=head,
-        sha256=archive.digest,
-        exported_at=datetime.now(UTC),
-    )
+        hashes = [head, *(link.hash for link in links)]
+        page = [
+            Record(link.seq, before, link.hash, link.line)
+            for before, link in zip(hashes, links, strict=False)
+        ]
+        await _write(run, archive, page, counts)
+        after, head = until, links[-1].hash
+        await run.progress(counts.count / (last - first + 1), f"{counts.count} events")
+    return _manifest(run, chain, archive, counts, (last, head), previous)
 
 
-async def _selection(run: Run, chain: Chain, archive: ArchiveFile) -> SelectionManifest:
+async def _selection(run: Run, chain: Chain, archive: ArchiveFile) -> RecordsManifest:
     """Write the events that match the filter, as the user may read them, in the order of time."""
-    context, kept = run.session.viewer.context, run.payload["filter"]
-    condition = matches(AuditLog, restored(AuditEventFilterInput, kept))
+    context, counts = run.session.viewer.context, _Counts()
+    condition = matches(AuditLog, restored(AuditEventFilterInput, run.payload["filter"]))
     where = [AuditLog.organization_id == chain.id, condition]
     since, until = _time(run.payload.get("from")), _time(run.payload.get("to"))
     where += [AuditLog.created_at >= since] if since else []
     where += [AuditLog.created_at < until] if until else []
     async with run.database.app.lend(context) as lent:
-        head_seq, head_hash = await head_of(lent, chain)
-    count = unsealed = 0
+        head = await head_of(lent, chain)
     behind: Sequence[Any] = ()
     while page := await run.session.rows(
         AuditLog, *where, *behind, order=(AuditLog.created_at, AuditLog.id), limit=PAGE
@@ -157,30 +185,39 @@ async def _selection(run: Run, chain: Chain, archive: ArchiveFile) -> SelectionM
         ids, times = [row.id for row in page], [row.created_at for row in page]
         async with run.database.app.lend(context) as lent:
             found = await records(lent, chain, ids, times)
-        await asyncio.to_thread(archive.add, [each.as_line() for each in found])
-        count += len(found)
-        unsealed += len(page) - len(found)
+        await _write(run, archive, found, counts)
+        counts.unsealed += len(page) - len(found)
         at, id = times[-1], ids[-1]
         later = (AuditLog.created_at > at) | ((AuditLog.created_at == at) & (AuditLog.id > id))
         behind = (AuditLog.created_at >= at, later)
-        await run.progress(0.0, f"{count} events")
-    return SelectionManifest(
+        await run.progress(0.0, f"{counts.count} events")
+    return _manifest(run, chain, archive, counts, head, None)
+
+
+def _manifest(
+    run: Run,
+    chain: Chain,
+    archive: ArchiveFile,
+    counts: _Counts,
+    head: tuple[int, bytes],
+    previous: bytes | None,
+) -> RecordsManifest:
+    return RecordsManifest(
         gateway=VERSION,
         organization_id=chain.id,
         organization=chain.slug,
-        filter=_described(run.payload),
-        count=count,
-        unsealed=unsealed,
-        head_seq=head_seq,
-        head_hash=head_hash,
+        from_time=_time(run.payload.get("from")),
+        to_time=_time(run.payload.get("to")),
+        filter=run.payload.get("filter"),
+        count=counts.count,
+        withheld=counts.withheld,
+        unsealed=counts.unsealed,
+        previous_hash=previous,
+        head_seq=head[0],
+        head_hash=head[1],
         sha256=archive.digest,
         exported_at=datetime.now(UTC),
     )
-
-
-def _described(payload: Mapping[str, Any]) -> dict[str, Any]:
-    times = {name: payload[name] for name in ("from", "to") if payload.get(name)}
-    return {**times, **payload["filter"]}
 
 
 def _time(text: str | None) -> datetime | None:
