@@ -8,9 +8,24 @@ import secrets
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from db.audit.seal import NO_ORGANIZATION
 
 SALT = 16
 """Bytes of a salt."""
+MAX_ALTERED = 1000
+"""Events with other values that are returned, at most."""
+ALTERED = """
+SELECT coalesce(e.organization_id, p.organization_id, $1) AS chain, p.event_id, e.id IS NULL AS lost
+FROM public.audit_personal_data AS p LEFT JOIN public.audit_logs AS e ON e.id = p.event_id
+WHERE encode(sha256(p.salt || convert_to(p.data, 'UTF8')), 'hex')
+        IS DISTINCT FROM e.details ->> 'personal_data'
+    AND ($2::uuid IS NULL OR coalesce(e.organization_id, p.organization_id, $1) = $2)
+ORDER BY p.event_id LIMIT $3
+"""
 
 
 class Committed(NamedTuple):
@@ -31,3 +46,19 @@ def commit(old: Mapping[str, Any], new: Mapping[str, Any]) -> Committed:
 def digest_of(salt: bytes, data: str) -> str:
     """Return the digest that an event has of its personal values."""
     return sha256(salt + data.encode()).hexdigest()
+
+
+async def altered(
+    connection: asyncpg.Connection, organization_id: UUID | None = None
+) -> dict[UUID, str]:
+    """Return by chain a sentence on the first event whose values are not those of its digest.
+
+    Values that were erased are gone, and are no fault.
+    """
+    rows = await connection.fetch(ALTERED, NO_ORGANIZATION, organization_id, MAX_ALTERED)
+    found: dict[UUID, str] = {}
+    for row in rows:
+        what = "belong to no event" if row["lost"] else "do not have the digest that it holds"
+        sentence = f"The personal values of event {row['event_id']} {what}: they were altered."
+        found.setdefault(row["chain"], sentence)
+    return found

@@ -11,6 +11,7 @@ import asyncpg
 
 from db.audit.chain import ChainBrokenError, Link, clock, following, genesis
 from db.audit.checkpoint import CHAINS, Checkpoint, Witnesses, kept_checkpoints
+from db.audit.personal import altered
 from db.audit.seal import NO_ORGANIZATION
 from db.pool import Lent
 
@@ -126,10 +127,11 @@ async def verify(
     """
     async with reading(connection):
         unsealed = await _unsealed(connection, organization_id)
+        personal = await altered(connection, organization_id)
         if organization_id is None:
             chains = await connection.fetch(CHAINS + ALL)
             ids = {row["id"] for row in chains} | {one.organization_id for one in witnesses}
-            ids |= set(unsealed)
+            ids |= set(unsealed) | set(personal)
         else:
             ids = {organization_id}
         for id in sorted(ids):
@@ -142,7 +144,7 @@ async def verify(
                     verdict.verified += 1
             except ChainBrokenError as error:
                 verdict.fault = str(error)
-            verdict.fault = verdict.fault or verdict.unsealed.fault
+            verdict.fault = verdict.fault or verdict.unsealed.fault or personal.get(id)
             yield verdict
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import asyncpg
 
 from auth.reencryption import count
+from db.audit.personal import altered
 from db.logins import APPLICATION, AUTHENTICATION, OWNER, Login, Logins, find, refused_login
 from db.problem import Problem
 from db.row_security import lint, lint_login
@@ -216,6 +217,7 @@ def _migrations(settings: Settings, at: Logins) -> list[Finding]:
     findings += asyncio.run(_proxy(at))
     findings.append(asyncio.run(_jobs(at)))
     findings.append(asyncio.run(_secrets(settings, at)))
+    findings.append(asyncio.run(_personal(at)))
     return [Finding("Tables", f"at {found}"), *findings]
 
 
@@ -262,6 +264,19 @@ async def _secrets(settings: Settings, at: Logins) -> Finding:
         state = f"{found.former} stored secrets are encrypted with a former key"
         return Finding("Encryption", state, "Run `gateway secret rotate`.")
     return Finding("Encryption", "in order")
+
+
+async def _personal(at: Logins) -> Finding:
+    """Return a finding on personal values of events that are not those of their digests."""
+    try:
+        async with connected(at, OWNER) as connection:
+            found = await altered(connection)
+    except UnreachableError:
+        return Finding("Personal data", "not checked, as the login does not own the tables")
+    if found:
+        advice = "Run `gateway audit verify`, and compare with a backup who has changed them."
+        return Finding("Personal data", next(iter(found.values())), advice)
+    return Finding("Personal data", "in order")
 
 
 async def _tables(at: Logins) -> list[Finding]:

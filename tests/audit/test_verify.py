@@ -5,6 +5,11 @@ import json
 
 import pytest
 
+from db.audit.personal import commit
+from db.change import PERSONAL_DATA
+from db.logins import Logins
+from graph.commands import doctor
+
 EARLIER = "now() - interval '3 hours'"
 SWAP_TIMES = """
 UPDATE audit_logs AS a SET created_at = b.created_at FROM audit_logs AS b
@@ -352,3 +357,36 @@ async def test_a_verification_is_itself_recorded(ledger, organization, events):
         "critical",
         [run.sentence],
     )
+
+
+async def test_personal_values_that_are_not_those_of_their_digest_are_found(ledger, organization):
+    """Values that were erased are no fault; altered ones are, and so are those of no event."""
+    kept = commit({}, {"email": "kim@example.org"})
+    find = "SELECT id FROM audit_logs WHERE organization_id = $1"
+    await ledger.superuser.execute(
+        "INSERT INTO audit_logs (organization_id, entity_id, entity_type, action, details)"
+        " VALUES ($1, gen_random_uuid(), 'Profile', 'update', $2)",
+        organization,
+        json.dumps({PERSONAL_DATA: kept.digest}),
+    )
+    event = await ledger.superuser.fetchval(find, organization)
+    await ledger.superuser.execute(
+        "INSERT INTO audit_personal_data (event_id, organization_id, subject_id, salt, data)"
+        " VALUES ($1, $2, gen_random_uuid(), $3, $4)",
+        event,
+        organization,
+        kept.salt,
+        kept.data,
+    )
+    await ledger.seal()
+    assert (await ledger.verify(organization)).exit_code == 0
+    await ledger.tamper(f"UPDATE audit_personal_data SET data = '{{}}' WHERE event_id = '{event}'")
+    altered = await ledger.verify(organization)
+    assert altered.sentence == (
+        f"The personal values of event {event} do not have the digest that it holds: they were"
+        " altered."
+    )
+    found = await doctor._personal(Logins.of(ledger.dsn))
+    assert found.state == altered.sentence
+    await ledger.tamper(f"DELETE FROM audit_personal_data WHERE event_id = '{event}'")
+    assert (await ledger.verify(organization)).exit_code == 0
