@@ -6,7 +6,7 @@ from alembic import op
 from migrations.columns import LOCK_TIMEOUT, TIME, history, identifier
 
 revision = "2026_12_01_audit_alerts"
-down_revision = "2026_12_01_access_reviews"
+down_revision = "2026_12_01_usage_sums"
 
 OWN_TENANT = "organization_id = ANY ((SELECT ctx.organizations())::uuid[])"
 DEFINER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
