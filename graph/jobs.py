@@ -22,6 +22,7 @@ from graph.platform.notifications import mailing
 from graph.platform.notifications import upkeep as notification_upkeep
 from graph.platform.webhooks.upkeep import DELIVERY_DAYS, DISABLED, prune_of
 from graph.requirements import bulk_operations, external_jobs, reminders
+from graph.requirements.copying import jobs as copying
 from graph.requirements.enhancement import job as enhancement
 from graph.requirements.exchange import jobs as exchange
 from graph.requirements.quality import job as quality
@@ -44,6 +45,7 @@ KINDS = (
     verifying.VERIFY,
     *billing.KINDS,
     *enhancement.KINDS,
+    *copying.KINDS,
     DISABLED,
 )
 

@@ -2,6 +2,8 @@
 
 import json
 
+from graph.requirements.copying.jobs import KINDS
+from tests.platform.jobs.kinds import worker
 from tests.requirements.linking import BULK, elsewhere, link, requirements
 from tests.requirements.verifying import case, record
 
@@ -268,3 +270,50 @@ async def test_templates_are_listed_and_their_copies_are_none(world):
     assert not copied["document"]["isTemplate"]
     found = await world.ask("viewer", listed, id=world.project)
     assert found["documents"]["nodes"] == [{"id": str(world.document)}]
+
+
+START = """mutation ($id: UUID!, $input: DocumentCopyInput!) {
+    documentCopyStart(id: $id, input: $input) { jobId job { kind } } }"""
+START_PROJECT = """mutation ($id: UUID!, $input: ProjectCopyInput!) {
+    projectCopyStart(id: $id, input: $input) { jobId } }"""
+JOB = "query ($id: UUID!) { job(id: $id) { status progress result error } }"
+
+
+async def test_a_job_copies_as_a_request_does_and_reports_its_progress(world):
+    await furnished(world)
+    options = {"tests": True, "numbers": "RENUMBER"}
+    input = {"slug": "by-request", "name": "Copy", **options}
+    direct = await world.ask("editor", COPY, id=world.document, input=input)
+    started = await world.ask("editor", START, id=world.document, input={**input, "slug": "by-job"})
+    assert started["job"]["kind"] == "copies.document"
+    whole = {"name": "Whole", "slug": f"whole-{world.name}", "visibility": "ORGANIZATION"}
+    other = await world.ask("owner", START_PROJECT, id=world.project, input=whole)
+    await worker(world.database, *KINDS).run_due()
+    job = await world.ask("editor", JOB, id=started["jobId"])
+    assert (job["status"], job["progress"], job["error"]) == ("SUCCEEDED", 1.0, None)
+    assert job["result"]["counts"] == direct["counts"]
+    assert job["result"]["omittedProperties"] == direct["omittedProperties"]
+    trees = [
+        content(await world.ask("viewer", TREE, id=id))
+        for id in (direct["document"]["id"], job["result"]["documentId"])
+    ]
+    assert trees[0] == trees[1]
+    done = await world.ask("owner", JOB, id=other["jobId"])
+    read = "query ($id: UUID!) { project(id: $id) { visibility documents { totalCount } } }"
+    made = await world.ask("owner", read, id=done["result"]["projectId"])
+    assert made["visibility"] == "ORGANIZATION"
+    assert made["documents"]["totalCount"] == done["result"]["counts"]["documents"] >= 2
+
+
+async def test_a_copy_by_a_job_is_refused_before_it_starts_and_after(world):
+    input = {"slug": "taken", "name": "Copy"}
+    start = {"id": world.document, "input": input}
+    assert await world.code("viewer", START, **start) == "FORBIDDEN"
+    assert await world.code("outsider", START, **start) == "NOT_FOUND"
+    assert await world.code("editor", START_PROJECT, id=world.project, input=input) == "FORBIDDEN"
+    await world.ask("editor", COPY, **start)
+    started = await world.ask("editor", START, **start)
+    await worker(world.database, *KINDS).run_due()
+    job = await world.ask("editor", JOB, id=started["jobId"])
+    assert job["status"] == "FAILED"
+    assert job["result"] is None

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.requirements.linking import elsewhere, requirements
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "copies.md").read_text()
-COPY, COPY_PROJECT, MOVE, TEMPLATES, MAKE_TEMPLATE = re.findall(
+COPY, COPY_PROJECT, START, MOVE, TEMPLATES, MAKE_TEMPLATE = re.findall(
     r"```graphql\n(.*?)```", DOCUMENT, re.DOTALL
 )
 
@@ -20,6 +20,7 @@ async def test_the_examples_copy_and_list_templates(world):
     assert copied["omittedProperties"] == []
     whole = await world.ask("owner", COPY_PROJECT, project=project)
     assert len(whole["project"]["documents"]["nodes"]) == 2
+    assert (await world.ask("owner", START, project=project))["jobId"]
     await world.ask("editor", MAKE_TEMPLATE, document=world.document)
     listed = await world.ask("viewer", TEMPLATES, organization=world.organization)
     assert listed["projects"]["nodes"] == []

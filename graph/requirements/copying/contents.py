@@ -4,7 +4,7 @@ Blocks, requirements, columns and links are copied within PostgreSQL, one statem
 gateway reads only the IDs, to map keys to those of the copies.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -39,6 +39,12 @@ class Options:
     tests: bool = False
     renumber: bool = False
     keep_status: bool = False
+    most: int = MAX_OBJECTS
+    """The most blocks and requirements."""
+
+
+def no_progress(what: str, done: int, of: int) -> None:
+    """Show no progress."""
 
 
 @dataclass
@@ -55,16 +61,21 @@ class Copying:
     counts: dict[type[Entity], int] = field(default_factory=dict)
     requirements: list[UUID] = field(default_factory=list)
     """The IDs of the requirements that are copied."""
+    total: int = 0
+    """The number of blocks and requirements to copy."""
+    show: Callable[[str, int, int], None] = no_progress
+    """Is told what is copied, how many of it, and of how many."""
 
     async def run(self) -> None:
         """Copy blocks, requirements and columns. Raises LIMIT_REACHED for too many."""
         self.ids |= {id: document.id for id, document in self.documents.items()}
         requirements = await self._rows(Requirement, "block_id", "level")
         blocks = await self._rows(Block, "parent_id")
-        if len(blocks) + len(requirements) > MAX_OBJECTS:
-            message = f"A copy has at most {MAX_OBJECTS:,} blocks and requirements."
-            current = len(blocks) + len(requirements)
-            raise Problem("LIMIT_REACHED", message, maximum=MAX_OBJECTS, current=current)
+        most, current = self.options.most, len(blocks) + len(requirements)
+        if current > most:
+            message = f"A copy has at most {most:,} blocks and requirements."
+            raise Problem("LIMIT_REACHED", message, maximum=most, current=current)
+        self.total = current
         known = {id for id, *_ in blocks}  # others were deleted meanwhile
         blocks = [row for row in blocks if row[2] is None or row[2] in known]
         requirements = [row for row in requirements if row[2] is None or row[2] in known]
@@ -149,8 +160,11 @@ class Copying:
         values = {name: [self.ids.get(value, value) for value in of] for name, of in each.items()}
         values["document_id"] = [self.documents[row[1]].id for row in rows]
         there = {"project_id": self.project.id} | dict(same or {})
-        count = await self.transaction.copy(Copies(model, new, there, values))
-        if count != len(rows):
-            message = "The source was changed meanwhile. Try again."
-            raise Problem("CONFLICT", message)
-        self.counts[model] = count
+        for batch in Copies(model, new, there, values).in_batches():
+            count = await self.transaction.copy(batch)
+            if count != len(batch.ids):
+                message = "The source was changed meanwhile. Try again."
+                raise Problem("CONFLICT", message)
+            self.counts[model] = self.counts.get(model, 0) + count
+            done = sum(self.counts.get(each, 0) for each in (Block, Requirement))
+            self.show("Blocks and requirements", done, self.total)

@@ -7,33 +7,31 @@ from uuid import UUID
 import strawberry
 from strawberry import UNSET
 
-from auth.session import Transaction
-from db.core.organizations import Organization as OrganizationRow
+from db.core.jobs import Job as JobRow
 from db.core.projects import Project as ProjectRow
 from db.core.projects import Visibility
 from db.problem import Problem
-from db.requirements.collaboration import TraceLink as TraceLinkRow
-from db.requirements.documents import Block as BlockRow
 from db.requirements.documents import Document as DocumentRow
-from db.requirements.numbering import NumberingRule as NumberingRuleRow
-from db.requirements.properties import Column as ColumnRow
-from db.requirements.requirements import Requirement as RequirementRow
-from db.requirements.testing import TestCase as TestCaseRow
 from graph.core.projects import Project
 from graph.kit.context import Info
 from graph.kit.fields import Id, described
 from graph.kit.inputs import input_for
-from graph.kit.items import Item, create_rows
 from graph.kit.mutations import Input, given, mutation, writing
-from graph.requirements.copying.contents import MAX_OBJECTS, Copying, Options
-from graph.requirements.copying.properties import PropertyCopies
-from graph.requirements.copying.tests import copy_tests
+from graph.platform.jobs.room import require_room
+from graph.platform.jobs.types import Job
+from graph.requirements.copying.contents import MAX_OBJECTS, Options
+from graph.requirements.copying.jobs import (
+    COPY_DOCUMENT,
+    COPY_PROJECT,
+    KINDS,
+    MAX_OF_JOB,
+    payload_of_copy,
+)
+from graph.requirements.copying.making import copy_document, copy_project
 from graph.requirements.documents import Document
-from graph.requirements.exchange.slugs import free_slug
-from graph.requirements.nested import prepare_documents
 
-MAX_DOCUMENTS = 500
-"""The most documents of a project that is copied."""
+ROOM, MAX_RUNNING = "copies", 3
+"""What the jobs are called, and the most of one user that wait or run at the same time."""
 OPTIONS = ("links", "tests", "numbers", "keep_status")
 """The fields of an input that are no columns."""
 
@@ -124,6 +122,18 @@ class ProjectCopyPayload:
     counts: CopyCounts = described("The numbers of objects that were copied.")
 
 
+@strawberry.type(description="The result of starting a copy.")
+class CopyStartPayload:
+    job_id: UUID = described("The ID of the job. `jobChanged` follows it.")
+
+    @strawberry.field(
+        description="The job. Once it succeeds, `Job.result` has the ID of the copy as `documentId`"
+        " or `projectId`, with `counts` and `omittedProperties`."
+    )
+    async def job(self, info: Info) -> Job | None:
+        return await info.context.one(JobRow, self.job_id)  # type: ignore[return-value]
+
+
 def _options(input: Any) -> Options:
     return Options(
         links=input.links,
@@ -137,117 +147,62 @@ def _columns(input: Any) -> dict[str, Any]:
     return {name: value for name, value in given(input).items() if name not in OPTIONS}
 
 
-def _counts(copying: Copying) -> CopyCounts:
-    models = (BlockRow, RequirementRow, ColumnRow, TraceLinkRow, TestCaseRow)
-    blocks, requirements, columns, links, cases = (copying.counts.get(m, 0) for m in models)
-    return CopyCounts(
-        documents=len(copying.documents),
-        blocks=blocks,
-        requirements=requirements,
-        columns=columns,
-        trace_links=links,
-        test_cases=cases,
-    )
-
-
-async def _copy(info: Info, copying: Copying, of_project: UUID | None) -> None:
-    await copying.run()
-    if copying.options.tests:
-        await copy_tests(copying, info.context.session, of_project)
-    if copying.options.links:
-        await copying.links()
-
-
 async def document_copy(info: Info, id: Id, input: Input[DocumentCopyInput]) -> Any:
-    values = _columns(input)
+    values, options = _columns(input), _options(input)
     async with writing(info) as transaction:
-        source = await transaction.find(DocumentRow, id, lock=False)
-        values.setdefault("project_id", source.project_id)
-        values.setdefault("name", source.name)
-        if "slug" not in values:
-            values["slug"] = await free_slug(transaction, values["project_id"], values["name"], ())
-        for name in ("description", "tags"):
-            values[name] = getattr(source, name)
-        item = Item(values)
-        within = (ProjectRow, "project_id")
-        await create_rows(transaction, DocumentRow, within, [item], prepare_documents)
-        document = item.require()
-        if document.organization_id != source.organization_id:
-            message = "The project is in another organization."
-            raise Problem("INVALID", message, field=["project_id"])
-        transaction.add(document)
-        await transaction.flush()
-        project = await transaction.find(ProjectRow, document.project_id, lock=False)
-        new = {source.id: document}
-        properties = PropertyCopies(transaction, project, new)
-        copying = Copying(transaction, project, _options(input), new, properties)
-        await _copy(info, copying, None)
+        made = await copy_document(transaction, info.context.session, id, values, options)
     return DocumentCopyPayload(
-        document=document,
-        counts=_counts(copying),
-        omitted_properties=sorted(properties.omitted),
+        document=made.row,
+        counts=CopyCounts(**made.counts),
+        omitted_properties=made.omitted,
     )
 
 
 async def project_copy(info: Info, id: Id, input: Input[ProjectCopyInput]) -> Any:
+    values, options = _columns(input), _options(input)
     async with writing(info) as transaction:
+        made = await copy_project(transaction, info.context.session, id, values, options)
+    return ProjectCopyPayload(project=made.row, counts=CopyCounts(**made.counts))
+
+
+async def document_copy_start(info: Info, id: Id, input: Input[DocumentCopyInput]) -> Any:
+    values, options = _columns(input), _options(input)
+    async with writing(info) as transaction:
+        await require_room(transaction, KINDS, MAX_RUNNING, ROOM, DocumentRow)
+        source = await transaction.find(DocumentRow, id, lock=False)
+        target = values.get("project_id") or source.project_id
+        project = await transaction.find(
+            ProjectRow, target, lock=False, field=["project_id"], to_create=DocumentRow
+        )
+        if project.organization_id != source.organization_id:
+            message = "The project is in another organization."
+            raise Problem("INVALID", message, field=["project_id"])
+        copy = DocumentRow(
+            organization_id=project.organization_id,
+            project_id=project.id,
+            name=source.name,
+            slug=source.slug,
+        )
+        transaction.require_create(copy)
+        payload = payload_of_copy(id, values, options)
+        job = await COPY_DOCUMENT.enqueue(transaction, source.organization_id, payload)
+    assert job is not None  # noqa: S101 (it has no key)
+    return CopyStartPayload(job_id=job)
+
+
+async def project_copy_start(info: Info, id: Id, input: Input[ProjectCopyInput]) -> Any:
+    values, options = _columns(input), _options(input)
+    async with writing(info) as transaction:
+        await require_room(transaction, KINDS, MAX_RUNNING, ROOM, ProjectRow)
         source = await transaction.find(ProjectRow, id, lock=False)
-        kept = ("description", "settings", "strict_properties", "quality_settings", "tags")
-        values = {name: getattr(source, name) for name in kept} | _columns(input)
-        item = Item({"organization_id": source.organization_id, **values})
-        within = (OrganizationRow, "organization_id")
-        await create_rows(transaction, ProjectRow, within, [item])
-        project = item.require()
-        transaction.add(project)
-        await transaction.flush()
-        new = await _documents(transaction, source, project)
-        await _rules(transaction, source, project, new)
-        properties = PropertyCopies(transaction, project, new)
-        await properties.of_project(source.id)
-        copying = Copying(transaction, project, _options(input), new, properties)
-        await _copy(info, copying, source.id)
-    return ProjectCopyPayload(project=project, counts=_counts(copying))
-
-
-async def _documents(
-    transaction: Transaction, source: ProjectRow, project: ProjectRow
-) -> dict[UUID, DocumentRow]:
-    """Create the documents of the copy; return each by the ID of the one that it is a copy of."""
-    here = DocumentRow.project_id == source.id
-    documents = await transaction.find_all(DocumentRow, here, limit=MAX_DOCUMENTS + 1, lock=False)
-    if len(documents) > MAX_DOCUMENTS:
-        message = f"A copy has at most {MAX_DOCUMENTS} documents."
-        raise Problem("LIMIT_REACHED", message, maximum=MAX_DOCUMENTS)
-    kept = ("name", "slug", "description", "tags", "external_id", "position")
-    new = {
-        row.id: DocumentRow(
-            organization_id=project.organization_id,
-            project_id=project.id,
-            **{name: getattr(row, name) for name in kept},
+        copy = ProjectRow(
+            organization_id=source.organization_id, name=values["name"], slug=values["slug"]
         )
-        for row in documents
-    }
-    transaction.add(*new.values())
-    await transaction.flush()
-    return new
-
-
-async def _rules(
-    transaction: Transaction, source: ProjectRow, project: ProjectRow, new: dict[UUID, DocumentRow]
-) -> None:
-    """Copy the numbering rules of a project, and those of its documents."""
-    here = NumberingRuleRow.project_id == source.id
-    for row in await transaction.find_all(NumberingRuleRow, here, lock=False):
-        if row.document_id and row.document_id not in new:
-            continue
-        rule = NumberingRuleRow(
-            organization_id=project.organization_id,
-            project_id=project.id,
-            document_id=new[row.document_id].id if row.document_id else None,
-            **{name: getattr(row, name) for name in ("numbers", "level", "prefix", "width")},
-        )
-        transaction.add(rule)
-    await transaction.flush()
+        transaction.require_create(copy)
+        payload = payload_of_copy(id, values, options)
+        job = await COPY_PROJECT.enqueue(transaction, source.organization_id, payload)
+    assert job is not None  # noqa: S101 (it has no key)
+    return CopyStartPayload(job_id=job)
 
 
 @strawberry.type
@@ -263,4 +218,18 @@ class Mutation:
         ProjectCopyPayload,
         "Copy a project with its documents, properties and numbering rules, all or nothing. Members"
         f" are not copied. At most {MAX_OBJECTS} blocks and requirements.",
+    )
+    document_copy_start = mutation(
+        document_copy_start,
+        CopyStartPayload,
+        "Copy a document as `documentCopy` does, by a job with progress. At most"
+        f" {MAX_OF_JOB} blocks and requirements.",
+        scope="requirements:write",
+    )
+    project_copy_start = mutation(
+        project_copy_start,
+        CopyStartPayload,
+        "Copy a project as `projectCopy` does, by a job with progress. At most"
+        f" {MAX_OF_JOB} blocks and requirements.",
+        scope="organizations:write",
     )

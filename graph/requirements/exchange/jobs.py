@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 from db.core.files import FileState
@@ -13,6 +13,7 @@ from db.problem import Problem
 from db.requirements.files import File
 from graph.kit.storage import Stored
 from graph.platform.jobs.kinds import Kind, Result
+from graph.platform.jobs.progress import Progress
 from graph.platform.jobs.run import JobFailed, Run
 from graph.requirements.exchange.draft import Limits
 from graph.requirements.exchange.formats import write
@@ -31,33 +32,11 @@ READ = 0.1
 """The share of an import that is done when the file is read."""
 
 
-class _Shown:
-    """Stores the progress of a job while it runs, one step after the other."""
-
-    def __init__(self, run: Run, start: float, end: float) -> None:
-        self._run, self._start, self._end = run, start, end
-        self._task: asyncio.Task[None] | None = None
-
-    def show(self, what: str, done: int, of: int) -> None:
-        """Store the progress, unless an earlier step is still being stored."""
-        if self._task is None or self._task.done():
-            share = self._start + (self._end - self._start) * (done / of if of else 1.0)
-            message = f"{what}: {done:,} of {of:,}"
-            self._task = asyncio.ensure_future(self._run.progress(share, message))
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
-
-
 async def _export(run: Run) -> Result:
     payload = run.payload
     project, document = UUID(payload["projectId"]), _uuid(payload.get("documentId"))
     try:
-        async with _Shown(run, 0.0, 0.7) as shown:
+        async with Progress(run, 0.0, 0.7) as shown:
             selection = await selection_of(run.session, payload)
             draft = await gather(
                 run.session, project, document, progress=shown.show, selection=selection
@@ -107,7 +86,7 @@ async def _import(run: Run) -> Result:
     try:
         source = await _source(run, UUID(payload["fileId"]), options.limits)
         draft = await asyncio.to_thread(read, source, options)
-        async with _Shown(run, READ, 1.0) as shown:
+        async with Progress(run, READ, 1.0) as shown:
             shown.show("rows", 0, 1)
             if options.dry_run:
                 done = await import_draft(run.session, project, source, draft, options, shown.show)
