@@ -33,6 +33,7 @@ from db.requirements import (
     comments,
     diagrams,
     documents,
+    exchange,
     external,
     files,
     numbering,

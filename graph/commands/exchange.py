@@ -32,6 +32,7 @@ from graph.requirements.exchange import (
 )
 from graph.requirements.exchange.formats import write
 from graph.requirements.exchange.gather import gather
+from graph.requirements.exchange.kept import imports_of
 from graph.requirements.exchange.source import format_of
 from graph.settings import Settings
 
@@ -98,7 +99,8 @@ def export_requirements(
             target = await find_project(session, project)
             with _Bar() as bar:
                 draft = await gather(session, target, document_id, progress=bar.show)
-            written = await asyncio.to_thread(write, draft, kind, file.stem)
+            kept = await imports_of(session, target, kind, draft)
+            written = await asyncio.to_thread(write, draft, kind, file.stem, kept)
             with file.open("xb") as opened_file:
                 opened_file.write(written.data)
             return draft

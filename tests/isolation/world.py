@@ -102,6 +102,7 @@ FOR_NOBODY = {
     "audit_seals",
     "audit_checkpoints",
     "usage_counters",
+    "exchange_files",
 }
 """Tables that no field shows. A field that shows one adds here who may see it."""
 

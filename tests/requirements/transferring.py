@@ -58,7 +58,7 @@ class Transfers:
         started = await self.world.ask(by, EXPORT, input=given)
         await self.run()
         job = await self.job(started["jobId"], by)
-        assert (job["status"], job["error"]) == ("SUCCEEDED", None)
+        assert (job["status"], job["error"]) == ("SUCCEEDED", None), job
         response = await self.place.outside.get(job["exportedFile"]["url"])
         assert response.status_code == 200
         assert len(response.content) == int(job["exportedFile"]["size"])

@@ -1,4 +1,4 @@
-"""Rows of workflows, reviews and signatures, for the tests of row level security."""
+"""Rows of workflows, reviews and imported files, for the tests of row level security."""
 
 REVIEW_ROWS = {
     "workflows": "(id, organization_id, project_id) VALUES ($1, $1, $1)",
@@ -18,4 +18,6 @@ REVIEW_ROWS = {
     " signer_name, signer_email, signed_at, authenticated_at, content, content_hash, chain_seq,"
     " chain_hash) VALUES ($1, $1, $1, 'Requirement', $1, $1, 'X', 'x@test.example', now(), now(),"
     " '{}', sha256(''), 0, sha256(''))",
+    "exchange_files": "(id, organization_id, project_id, document_ids, format, name, sha256,"
+    " versions) VALUES ($1, $1, $1, '{}', 'reqif', 'a.reqif', sha256(''), '')",
 }

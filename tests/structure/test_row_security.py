@@ -128,7 +128,7 @@ KEYS = {
 """The column that identifies the row, where it is not `id`."""
 KEPT = {"audit_seals", "usage_counters", "usage_features", "usage_people"}
 ADDED_ONLY = ("audit_logs", "audit_personal_data", "usage_logs", "baseline_items", "signatures")
-WRITTEN = sorted(ROWS.keys() - KEPT - {"stars", "visits"})
+WRITTEN = sorted(ROWS.keys() - KEPT - {"stars", "visits", "exchange_files"})
 SCOPED = [table for table in WRITTEN if " organization_id" in ROWS[table]]
 PUBLIC = [t for t, row in ROWS.items() if "project_id" in row] + ["projects"]
 """The tables with a tenant's id, and those whose rows readers of a public project see."""

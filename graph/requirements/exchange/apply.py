@@ -37,6 +37,7 @@ from graph.requirements.exchange.result import Counts, ImportResult
 from graph.requirements.exchange.slugs import free_slug
 from graph.requirements.exchange.stored import stored
 from graph.requirements.exchange.typed import TypedProperties
+from graph.requirements.exchange.written import Written
 from graph.requirements.workflows.enforcement import IMPORT
 
 BATCH = 500
@@ -51,8 +52,10 @@ async def apply(
     draft: Draft,
     result: ImportResult,
     progress: Progress,
-) -> None:
+) -> Written:
     """Write the draft into the project, and count in `result` the outcome of each row.
+
+    Returns the rows that the parts of the draft are.
 
     Only values that differ from the stored ones are sent. Rows that the file does not mention
     stay as they are. Raises the Problem of the policy or the database; the caller's transaction
@@ -66,6 +69,7 @@ async def apply(
     await work.requirements()
     if draft.links:
         await work.links()
+    return work.written()
 
 
 class _Import:
@@ -86,6 +90,18 @@ class _Import:
         self.old: list[Document] = []
         self.block_ids: dict[tuple[UUID, str], UUID] = {}
         self.ends: dict[str, dict[UUID, End]] = defaultdict(dict)
+        self.block_rows: dict[UUID, dict[str, Block]] = defaultdict(dict)
+        self.requirement_rows: dict[UUID, dict[str, Requirement]] = defaultdict(dict)
+        self.link_rows: list[tuple[DraftLink, TraceLink]] = []
+
+    def written(self) -> Written:
+        """Return the rows, by what the draft names them with."""
+        return Written(
+            [row for _, row in self.pairs],
+            self.block_rows,
+            self.requirement_rows,
+            self.link_rows,
+        )
 
     async def documents(self) -> None:
         drafts = self.draft.documents
@@ -148,6 +164,7 @@ class _Import:
                     self.add(row, counts)
                 self.block_ids[document.id, block.external_id] = row.id
                 self.ends[block.external_id][document.id] = (EntityType.BLOCK, row)
+                self.block_rows[document.id][block.external_id] = row
         counts.absent = len(known.rows) - counts.updated - counts.restored - counts.unchanged
         await self.transaction.flush()
         total = len(wanted)
@@ -188,6 +205,7 @@ class _Import:
                     self.add(row, counts)
                 if each.external_id:
                     self.ends[each.external_id][document.id] = (EntityType.REQUIREMENT, row)
+                    self.requirement_rows[document.id][each.external_id] = row
                 done += 1
                 if done % BATCH == 0:
                     await self.transaction.flush()
@@ -234,8 +252,10 @@ class _Import:
                     description=link.description,
                 )
                 self.add(new, counts)
+                row = new
             else:
                 self.change(row, counts, _said(description=link.description))
+            self.link_rows.append((link, row))
         ours = {end.id for places in self.ends.values() for _, end in places.values()}
         within = [row for row in known if row.source_id in ours and row.target_id in ours]
         counts.absent = len(within) - counts.updated - counts.unchanged

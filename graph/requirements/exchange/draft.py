@@ -5,6 +5,7 @@ Identifiers and names are normalized as in the store (`db.text`), so that they a
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -58,6 +59,14 @@ def own_id(identifier: str | None) -> UUID | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class StoredAs:
+    """The row that a part of a draft was gathered from, and its version then."""
+
+    id: UUID
+    version: int
+
+
 @dataclass
 class DraftBlock:
     """A heading of a document. `parent` is the external ID of the block that contains it.
@@ -70,6 +79,7 @@ class DraftBlock:
     parent: str | None = None
     content: dict[str, Any] = field(default_factory=dict)
     type: str | None = None
+    stored: "StoredAs | None" = None
 
     def __post_init__(self) -> None:
         self.external_id, self.parent = as_identifier(self.external_id), _id(self.parent)
@@ -94,6 +104,7 @@ class DraftRequirement:
     format: RequirementFormat | None = None
     tags: list[str] | None = None
     properties: dict[str, Any] = field(default_factory=dict)
+    stored: "StoredAs | None" = None
 
     def __post_init__(self) -> None:
         self.external_id, self.block = _id(self.external_id), _id(self.block)
@@ -114,9 +125,15 @@ class DraftDocument:
     blocks: list[DraftBlock] = field(default_factory=list)
     requirements: list[DraftRequirement] = field(default_factory=list)
     id: UUID | None = None
+    stored: "StoredAs | None" = None
 
     def __post_init__(self) -> None:
         self.external_id = _id(self.external_id)
+
+    @property
+    def parts(self) -> "list[DraftBlock | DraftRequirement]":
+        """Return the blocks, then the requirements."""
+        return [*self.blocks, *self.requirements]
 
 
 @dataclass
@@ -127,6 +144,7 @@ class DraftLink:
     target: str
     type: TraceLinkType = TraceLinkType.RELATES_TO
     description: str | None = None
+    stored: "StoredAs | None" = None
 
     def __post_init__(self) -> None:
         self.source, self.target = as_identifier(self.source), as_identifier(self.target)
@@ -146,9 +164,10 @@ class Draft:
     """The content of one file.
 
     `structured` is whether the file has blocks and links, so that a requirement without a block
-    belongs in none; `textual` is whether every value is a text, as in a table. `counts` are numbers
-    in the file's own terms ("rows", "specifications"); `notes` are sentences about content that was
-    changed or left out.
+    belongs in none; `textual` is whether every value is a text, as in a table. Of what was
+    gathered, `strict` is whether only properties that are defined may have values, and `defined_at`
+    the time of the last change of a definition. `counts` are numbers in the file's own terms
+    ("rows", "specifications"); `notes` are sentences about content that was changed or left out.
     """
 
     documents: list[DraftDocument] = field(default_factory=list)
@@ -156,6 +175,8 @@ class Draft:
     properties: dict[str, DraftProperty] = field(default_factory=dict)
     structured: bool = False
     textual: bool = False
+    strict: bool = False
+    defined_at: datetime | None = None
     counts: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 

@@ -1,10 +1,13 @@
 """The formats that files are read and written in; the libraries of each are imported when used."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from graph.requirements.exchange.draft import Draft, Limits
+from graph.requirements.exchange.kept import untouched
 from graph.requirements.exchange.source import Source
+from graph.requirements.exchange.written import KeptImport
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,21 @@ WRITERS: dict[str, Callable[[Draft, str], Written]] = {
 """The writer of each format, given a draft and its title."""
 
 
-def write(draft: Draft, format: str, title: str) -> Written:
-    """Return a draft as a file of this format. Raises INVALID for what the format cannot hold."""
+def write(draft: Draft, format: str, title: str, kept: Sequence[KeptImport] = ()) -> Written:
+    """Return a draft as a file of this format. Raises INVALID for what the format cannot hold.
+
+    `kept` are the imports of this format that its documents came from, the newest first: a file of
+    which nothing was changed is returned as it was.
+    """
+    source = untouched(kept, draft)
+    if source is not None:
+        return Written(source.data, Path(source.name).suffix, _media_type(source))
+    if format == "reqif" and kept:
+        from graph.requirements.exchange.reqif_originals import write_originals  # noqa: PLC0415
+
+        data, ending = write_originals(draft, kept, title)
+        is_archive = ending == ".reqifz"
+        return Written(data, ending, "application/zip" if is_archive else "application/xml")
     return WRITERS[format](draft, title)
 
 
@@ -88,3 +104,23 @@ def read_as(format: str, source: Source, chosen: Mapping[str, str], limits: Limi
         case _:
             from graph.requirements.exchange.reqif_file import read_reqif as read  # noqa: PLC0415
     return read(source, chosen=chosen, limits=limits)
+
+
+def _media_type(source: Source) -> str:
+    """Return the media type of a file that was imported."""
+    return MEDIA_TYPES.get(Path(source.name).suffix.lower(), "application/octet-stream")
+
+
+MEDIA_TYPES = {
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".txt": "text/plain",
+    ".sdoc": "text/plain",
+    ".json": "application/json",
+    ".reqif": "application/xml",
+    ".xml": "application/xml",
+    ".xlsx": XLSX,
+    ".zip": "application/zip",
+    ".reqifz": "application/zip",
+}
+"""The media types of files by their endings."""

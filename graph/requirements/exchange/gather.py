@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from auth.session import Row, ViewerSession
+from db.core.projects import Project
 from db.fields import among
 from db.problem import Problem
 from db.requirements.collaboration import TraceLink, TraceLinkType
@@ -29,6 +31,7 @@ from graph.requirements.exchange.draft import (
     DraftRequirement,
     Limits,
     Progress,
+    StoredAs,
     own_identifier,
 )
 from graph.requirements.exchange.importing import silent
@@ -64,8 +67,11 @@ async def gather(
     total = sum(counts.values())
     if total > limits.items:
         raise Problem("INVALID", f"There are more than {limits.items:,} requirements.")
-    definitions = await _definitions(session, project, ids)
+    definitions, defined_at = await _definitions(session, project, ids)
     draft = Draft(structured=True, properties=_properties(definitions.values()))
+    draft.defined_at = defined_at
+    here = await session.rows(Project, Project.id == project, limit=1)
+    draft.strict = bool(here and here[0].strict_properties)
     gathering = _Gathering(draft)
     blocks = await _pages(session, Block, ids, selection)
     done = 0
@@ -138,8 +144,11 @@ async def _pages(
 
 async def _definitions(
     session: ViewerSession, project: UUID, documents: Sequence[UUID]
-) -> dict[UUID, dict[str, Definition]]:
-    """Return the definitions of properties of each document, by key; the narrowest of several."""
+) -> tuple[dict[UUID, dict[str, Definition]], datetime | None]:
+    """Return the definitions of properties of each document, by key; the narrowest of several.
+
+    Returns also the time of their last change.
+    """
     rows = await session.rows(
         Property,
         Property.project_id.is_(None)
@@ -155,7 +164,7 @@ async def _definitions(
         definition = Definition(row.key, row.name, type_, row.options, is_base=row.is_base)
         for id in [row.document_id] if row.document_id else documents:
             found[id][row.key] = definition
-    return found
+    return found, max((row.updated_at for row in rows), default=None)
 
 
 def _properties(definitions: Collection[Mapping[str, Definition]]) -> dict[str, DraftProperty]:
@@ -184,6 +193,7 @@ class _Gathering:
         document = DraftDocument(
             row.name, row.external_id or own_identifier(row.id), row.description, id=row.id
         )
+        document.stored = StoredAs(row.id, row.version)
         beneath: dict[UUID | None, list[Row]] = defaultdict(list)
         for block in blocks:
             beneath[block.parent_id].append(block)
@@ -199,7 +209,9 @@ class _Gathering:
             self.names[block.id] = name
             parent = self.names[block.parent_id] if block.parent_id else None
             type_ = None if block.type == HEADING else block.type
-            document.blocks.append(DraftBlock(name, block.name, parent, block.content, type_))
+            kept = StoredAs(block.id, block.version)
+            drafted = DraftBlock(name, block.name, parent, block.content, type_, kept)
+            document.blocks.append(drafted)
             pending += reversed(beneath[block.id])
         self.documents[row.id], self.places[row.id] = document, places
         self.draft.documents.append(document)
@@ -227,6 +239,7 @@ class _Gathering:
                         for key, value in row.properties.items()
                         if value is not None
                     },
+                    StoredAs(row.id, row.version),
                 )
             )
 
@@ -271,5 +284,6 @@ async def _links(session: ViewerSession, gathering: _Gathering, selection: Selec
                     names[row.target_id],
                     TraceLinkType(row.link_type),
                     row.description,
+                    StoredAs(row.id, row.version),
                 )
             )

@@ -21,6 +21,7 @@ from graph.requirements.exchange.draft import (
     refused,
 )
 from graph.requirements.exchange.formats import read_as
+from graph.requirements.exchange.kept import keep_import
 from graph.requirements.exchange.result import ImportResult
 from graph.requirements.exchange.source import Format, Source, format_of, load
 
@@ -110,7 +111,10 @@ async def write(
     result = ImportResult(source.name, options.dry_run, draft.counts, notes=draft.notes)
     # Locked, so that imports into one project take turns: each finds what others made.
     target = await transaction.find(Project, project, to_create=Document)
-    await apply(transaction, target, draft, result, progress)
+    written = await apply(transaction, target, draft, result, progress)
+    if not options.dry_run:
+        format, columns = format_of(source.name, options.format), dict(options.columns)
+        await keep_import(transaction, project, source, format, columns, written)
     return result
 
 

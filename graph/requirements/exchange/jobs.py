@@ -20,6 +20,7 @@ from graph.requirements.exchange.formats import write
 from graph.requirements.exchange.gather import gather
 from graph.requirements.exchange.importing import ImportOptions, explained, import_draft, read
 from graph.requirements.exchange.importing import write as write_draft
+from graph.requirements.exchange.kept import imports_of, keep_export
 from graph.requirements.exchange.result import ImportResult
 from graph.requirements.exchange.selection import selection_of
 from graph.requirements.exchange.source import Source
@@ -44,13 +45,16 @@ async def _export(run: Run) -> Result:
         if document and not draft.documents:
             raise JobFailed("No requirement of the document matches the filter.")
         name = draft.documents[0].name if document else await _project_name(run, project)
-        written = await asyncio.to_thread(write, draft, payload["format"], name)
+        kept = await imports_of(run.session, project, payload["format"], draft)
+        written = await asyncio.to_thread(write, draft, payload["format"], name, kept)
     except Problem as problem:
         raise _final(problem) from None
     if len(written.data) > run.storage.largest:
         raise JobFailed(f"The file has {len(written.data):,} bytes, which is more than the limit.")
     digest = hashlib.sha256(written.data).digest()
     file = f"{name[:200]}{written.ending}"
+    async with run.session.transaction() as transaction:
+        await keep_export(transaction, run.job.id, project, draft, payload["format"], file)
     await run.storage.put(Stored(run.job.id, digest, file, written.media_type), written.data)
     return {
         "file": {

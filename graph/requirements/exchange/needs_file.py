@@ -207,7 +207,7 @@ def write_needs(draft: Draft, title: str) -> bytes:
                 "id": document.external_id,
                 "name": document.name,
                 "description": document.description,
-                "blocks": [vars(block) for block in document.blocks],
+                "blocks": [_block(block) for block in document.blocks],
             }
         )
         titles = dict(_titles(document))
@@ -258,3 +258,8 @@ def _titles(document: DraftDocument) -> Iterator[tuple[str, list[str]]]:
     for block in document.blocks:
         found[block.external_id] = [block.name, *found[block.parent]]
         yield block.external_id, found[block.external_id]
+
+
+def _block(block: DraftBlock) -> dict[str, Any]:
+    """Return a block as the reader takes it, without the row that it was gathered from."""
+    return {name: value for name, value in vars(block).items() if name != "stored"}

@@ -7,6 +7,7 @@ of it is refused, because no tool that exports requirements writes one.
 import io
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from graph.requirements.exchange.draft import Limits, refused
@@ -50,6 +51,21 @@ def unpacked(source: Source, limits: Limits, ending: str = ".reqif") -> tuple[li
             left -= len(data)
             found.append(Source(f"{source.name}/{member.filename}", data))
     return found, len(members) - len(wanted)
+
+
+def members(source: Source, limits: Limits) -> Iterator[tuple[str, bytes]]:
+    """Yield the names and contents of all files of an archive. Raises INVALID.
+
+    Attachments that unpack to more than the limit together are left out.
+    """
+    left = limits.size
+    with zipfile.ZipFile(io.BytesIO(source.data)) as archive:
+        for member in archive.infolist():
+            if member.is_dir() or member.file_size > left:
+                continue
+            data = _read(source, archive, member, left, limits)
+            left -= len(data)
+            yield member.filename, data
 
 
 def _refuse_outside(source: Source, member: zipfile.ZipInfo) -> None:

@@ -22,6 +22,7 @@ FIELDS: dict[str, type[StrEnum]] = {name.capitalize(): type_ for name, type_ in 
 """The attributes of the fields that are enumerations."""
 ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold (section 2.2)."""
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 RESERVED = {NAME, TEXT, CHAPTER, "ReqIF.Description", TAGS, *FIELDS}
 
 KINDS = {
@@ -52,7 +53,7 @@ class Attribute:
         """Return the identifier of the type of the values."""
         return f"{self.id}-type" if self.kind == "ENUMERATION" else f"gateway-{self.kind.lower()}"
 
-    def holds(self, value: Any) -> bool:  # noqa: PLR0911 (one for each kind)
+    def holds(self, value: Any) -> bool:
         """Return whether a value is of the kind, and would be read as it is."""
         match self.kind:
             case "ENUMERATION" if self.many:
@@ -60,13 +61,8 @@ class Attribute:
                 return is_list and all(isinstance(v, str) and v in self.choices for v in value)
             case "ENUMERATION":
                 return isinstance(value, str) and value in self.choices
-            case "BOOLEAN":
-                return isinstance(value, bool)
-            case "INTEGER":
-                return _is_integer(value)
-            case "REAL":
-                is_number = isinstance(value, int | float) and not isinstance(value, bool)
-                return is_number and math.isfinite(value) and float(value) == value
+            case "BOOLEAN" | "INTEGER" | "REAL":
+                return is_exact(self.kind, value)
             case "DATE":
                 return isinstance(value, str) and _is_day(value)
             case _:
@@ -124,6 +120,25 @@ def written(attribute: Attribute, value: Any) -> str:
     if attribute.kind == "REAL":
         return repr(value)
     return str(value)
+
+
+def is_identifier(text: str) -> bool:
+    """Return whether a text can be an IDENTIFIER as it is, and is none that the gateway makes."""
+    return bool(_NAME.fullmatch(text)) and not text.startswith("gateway-")
+
+
+def is_exact(kind: str, value: Any) -> bool:
+    """Return whether a number or a truth value is of this type of ReqIF."""
+    match kind:
+        case "BOOLEAN":
+            return isinstance(value, bool)
+        case "INTEGER":
+            return _is_integer(value)
+        case "REAL":
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            return is_number and math.isfinite(value) and float(value) == value
+        case _:
+            return False
 
 
 def _is_integer(value: Any) -> bool:

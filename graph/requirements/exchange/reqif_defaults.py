@@ -15,14 +15,16 @@ HOLDERS = ("SPEC-OBJECT", "SPECIFICATION", "SPEC-RELATION", "RELATION-GROUP")
 """Elements that hold values, each of a type that defines attributes."""
 
 
-def fill_defaults(source: Source, root: Any, limits: Limits) -> None:
+def fill_defaults(source: Source, root: Any, limits: Limits) -> dict[str, list[Any]]:
     """Give each object (of lxml) the default values of the attributes that it leaves out.
 
-    Raises INVALID where that would exceed the size limit of a file.
+    Returns the default values by type. Raises INVALID where that would exceed the size limit of a
+    file.
     """
     defaults = _defaults(root)
-    if not any(defaults.values()):
-        return
+    found = {type_: [value for value, _ in each.values()] for type_, each in defaults.items()}
+    if not found:
+        return found
     left = limits.size
     for holder in root.iter(*HOLDERS):
         missing = defaults.get(_type_of(holder), {})
@@ -38,6 +40,7 @@ def fill_defaults(source: Source, root: Any, limits: Limits) -> None:
             if values is None:
                 values = etree.SubElement(holder, "VALUES")
             values.append(copy.deepcopy(value))
+    return found
 
 
 def _defaults(root: Any) -> dict[str, dict[str, tuple[Any, int]]]:

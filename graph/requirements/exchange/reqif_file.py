@@ -1,7 +1,7 @@
 """The reader of ReqIF files: specifications, headings, requirements and relations.
 
 The IDENTIFIER of an object is its external id, by which a later import finds it again. ReqIF
-does not distinguish headings from requirements; `_Reader.is_heading` does.
+does not distinguish headings from requirements; `Reader.is_heading` does.
 """
 
 import re
@@ -13,7 +13,6 @@ from reqif.models.reqif_spec_hierarchy import ReqIFSpecHierarchy
 from reqif.models.reqif_spec_object import ReqIFSpecObject
 from reqif.models.reqif_spec_relation import ReqIFSpecRelation
 from reqif.models.reqif_specification import ReqIFSpecification
-from reqif.reqif_bundle import ReqIFBundle
 
 from db.problem import Problem
 from db.requirements.collaboration import TraceLinkType
@@ -36,13 +35,14 @@ from graph.requirements.exchange.reqif_archive import is_archive, unpacked
 from graph.requirements.exchange.reqif_own import Own
 from graph.requirements.exchange.reqif_values import Definitions
 from graph.requirements.exchange.reqif_writer import read_back, storable
-from graph.requirements.exchange.reqif_xml import parse_reqif
+from graph.requirements.exchange.reqif_xml import Parsed, parse_reqif
 from graph.requirements.exchange.source import Source
 from graph.requirements.exchange.vocabulary import meant, relation_meant
 
 STANDARD = {"ReqIF.Name": "name", "ReqIF.Text": "description", "ReqIF.Description": "description"}
 """Attributes whose names the ReqIF implementation guide fixes, and the fields they fill."""
 
+Requirement = DraftRequirement | None
 CHAPTER = "ReqIF.ChapterName"
 HEADING_TYPE = re.compile(r"\b(heading|headline|chapter|section|folder)s?\b", re.IGNORECASE)
 FOREIGN_ID = "ReqIF.ForeignID"
@@ -54,6 +54,13 @@ def read_reqif(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> 
     `chosen` maps attributes to fields, as for CSV. Raises Problem INVALID, with one sentence, for
     anything else.
     """
+    return read_files(source, chosen=chosen, limits=limits)[0]
+
+
+def read_files(
+    source: Source, *, chosen: Mapping[str, str], limits: Limits
+) -> tuple[Draft, list["Reader"]]:
+    """Return the draft, and the readers of the files that it was read from."""
     if "external_id" in chosen.values():
         message = "the external id is always the object's IDENTIFIER; nothing else can be."
         raise refused(source.name, message)
@@ -61,7 +68,7 @@ def read_reqif(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> 
     files, others = unpacked(source, limits) if is_archive(source) else ([source], 0)
     if others:
         draft.notes.append(f"{others} attached files of the archive are not imported.")
-    readers = [_Reader(file, parse_reqif(file, limits), chosen) for file in files]
+    readers = [Reader(file, parse_reqif(file, limits), chosen) for file in files]
     _read_together(readers, draft)
     missing = set(chosen)
     for reader in readers:
@@ -71,10 +78,10 @@ def read_reqif(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> 
     if len(draft.documents) > limits.documents:
         message = f"there are more than {limits.documents:,} specifications."
         raise refused(source.name, message)
-    return draft
+    return draft, readers
 
 
-def _read_together(readers: list["_Reader"], draft: Draft) -> None:
+def _read_together(readers: list["Reader"], draft: Draft) -> None:
     """Read the files of an archive; specifications and relations may refer to other files."""
     owners = {id: reader for reader in reversed(readers) for id in reader.objects}
     for reader in readers:
@@ -85,11 +92,12 @@ def _read_together(readers: list["_Reader"], draft: Draft) -> None:
         reader.read_others(draft, placed)
 
 
-class _Reader:
+class Reader:
     """One file: its objects by identifier, and the notes about them."""
 
-    def __init__(self, source: Source, bundle: ReqIFBundle, chosen: Mapping[str, str]) -> None:
-        self.source, self.bundle, self.chosen = source, bundle, chosen
+    def __init__(self, source: Source, parsed: Parsed, chosen: Mapping[str, str]) -> None:
+        self.source, self.parsed, self.chosen = source, parsed, chosen
+        bundle = parsed.bundle
         self.content = bundle.core_content.req_if_content if bundle.core_content else None
         if self.content is None:
             raise refused(source.name, "the file has no <CORE-CONTENT> with a <REQ-IF-CONTENT>.")
@@ -99,27 +107,36 @@ class _Reader:
         }
         self.external = {id: id for id in self.objects}
         """The external IDs of the objects."""
-        self.owners: Mapping[str, _Reader] = dict.fromkeys(self.objects, self)
+        self.owners: Mapping[str, Reader] = dict.fromkeys(self.objects, self)
         self.placed: set[str] = set()
         self.kept: set[str] = set()
         """The attributes that become properties."""
         self.assigned: dict[tuple[str, ...], dict[int, str]] = {}
+        self.documents: list[tuple[str | None, DraftDocument]] = []
+        """The documents, each with the IDENTIFIER of its specification."""
+        self.places: dict[str, list[tuple[DraftDocument, DraftBlock | None, Requirement]]] = {}
+        """What was made of each object, in each of its documents."""
+        self.links: list[tuple[ReqIFSpecRelation, DraftLink | None]] = []
+        """The relations, and what was made of them."""
         self.unknown: Counter[tuple[str, str]] = Counter()
         self.notes: list[str] = []
 
     def read_specifications(self, draft: Draft) -> None:
         assert self.content is not None  # noqa: S101 (as checked when the reader was made)
-        specifications = self.content.specifications or []
-        draft.documents += [self.document(each) for each in specifications]
+        self.specifications = specifications = self.content.specifications or []
+        self.documents += [(each.identifier, self.document(each)) for each in specifications]
+        draft.documents += [document for _, document in self.documents]
         draft.counts["specifications"] += len(specifications)
 
     def read_others(self, draft: Draft, placed: Collection[str]) -> None:
         """Read the objects that no specification of any file holds, and the relations."""
         assert self.content is not None  # noqa: S101 (as checked when the reader was made)
         if loose := [o for id, o in self.objects.items() if id not in placed]:
-            draft.documents.append(self.document_of(loose))
+            self.documents.append((None, self.document_of(loose)))
+            draft.documents.append(self.documents[-1][1])
         relations = self.content.spec_relations or []
-        draft.links += _joined([link for each in relations if (link := self.link(each))])
+        self.links = [(each, self.link(each)) for each in relations]
+        draft.links += _joined([link for _, link in self.links if link])
         draft.counts["objects"] += len(self.objects)
         draft.counts["relations"] += len(relations)
         self.define(draft)
@@ -151,7 +168,7 @@ class _Reader:
         said = Own.taken(values)
         title = _text(values.pop("ReqIF.Name", None))
         text = _text(values.pop("ReqIF.Description", None))
-        text = said.described(text, storable)
+        text = said.described(text, storable, read_back)
         name = title or specification.long_name or self.title
         description = text or specification.description
         if unplaced := [key for key, value in values.items() if value is not None]:
@@ -200,26 +217,32 @@ class _Reader:
         A requirement with children opens a block of its own name and comes first in it.
         """
         requirement, said = self.requirement(object_)
-        if said.is_own:
+        drafted = None
+        if said.kind:
+            heading = said.kind == "heading"
+            has_children |= said.kind == "both"
+        elif said.is_own:
             heading = self.has_heading_type(object_)
         else:
             heading = self.is_heading(object_, requirement, has_children=has_children)
         if requirement.properties.get(CHAPTER) == requirement.name:
             requirement.properties[CHAPTER] = None  # it is told by the name
         if heading or has_children:
-            content: dict[str, Any] = {}
+            content = dict(said.content)
             if heading:
                 properties = {k: v for k, v in requirement.properties.items() if v is not None}
-                content |= said.content
                 content |= {"text": requirement.description} if requirement.description else {}
                 content |= {"properties": properties} if properties else {}
             external_id = requirement.external_id or object_.identifier
-            drafted = DraftBlock(external_id, requirement.name, block, content, said.block_type)
+            name = said.block_name or requirement.name
+            drafted = DraftBlock(external_id, name, block, content, said.block_type)
             document.blocks.append(drafted)
             block = drafted.external_id
         if not heading:
             requirement.block = block
             document.requirements.append(requirement)
+        made = (document, drafted, None if heading else requirement)
+        self.places.setdefault(object_.identifier, []).append(made)
         return block
 
     def is_heading(
@@ -247,6 +270,11 @@ class _Reader:
                 raise refused(self.source.name, message)
         return values
 
+    def defaults_of(self, type_: str | None) -> dict[str, Any]:
+        """Return the default values of a type, by the names of the attributes."""
+        values = self.definitions.values(None, list(self.parsed.defaults.get(type_ or "", ())))
+        return {name: value for name, value in values.items() if value is not None}
+
     def requirement(self, object_: ReqIFSpecObject) -> tuple[DraftRequirement, Own]:
         values = self.values_of(object_)
         said = Own.taken(values)
@@ -270,8 +298,11 @@ class _Reader:
                 properties[name] = value
                 self.kept.add(name)
         if said.text is not None:
-            fields["description"] = said.described(fields.get("description", ""), read_back)
+            fields["description"] = said.described(
+                fields.get("description", ""), read_back, storable
+            )
         properties |= said.properties
+        said.fill(fields)
         name = fields.get("name") or object_.long_name or ""
         if len(name) > MAX_NAME_LENGTH:
             properties["ReqIF.Name"] = name
@@ -314,6 +345,8 @@ class _Reader:
             source, target = target, source
         said = [name, relation.long_name or "", relation.description or ""]
         values = self.definitions.values(relation.relation_type_ref, relation.values)
+        if (told := own.described_by(values)) is not None:
+            return DraftLink(source, target, type_, told)
         if own.DESCRIPTION in values:
             return DraftLink(source, target, type_, values[own.DESCRIPTION])
         said += [f"{key}: {_text(value)}" for key, value in values.items() if value is not None]
@@ -322,7 +355,7 @@ class _Reader:
     @property
     def title(self) -> str:
         """Return the title in the file's header, or else its name."""
-        header = self.bundle.req_if_header
+        header = self.parsed.bundle.req_if_header
         return (header.title if header else None) or self.source.stem
 
 

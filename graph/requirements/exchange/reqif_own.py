@@ -5,6 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from graph.requirements.exchange.fields import CHOICES
+from graph.requirements.exchange.vocabulary import meant
+
 PREFIX = "Gateway."
 EXTERNAL_ID = f"{PREFIX}ExternalID"
 """The external ID, where it cannot be the IDENTIFIER of the object."""
@@ -17,6 +20,8 @@ CONTENT = f"{PREFIX}Content"
 """The content of a block except its text, as an object in JSON."""
 DESCRIPTION = f"{PREFIX}Description"
 """The description of a relation."""
+FIELDS = f"{PREFIX}Fields"
+"""What an object of another tool's type has no attribute for, as an object in JSON."""
 
 
 @dataclass
@@ -29,26 +34,57 @@ class Own:
     properties: dict[str, Any] = field(default_factory=dict)
     block_type: str | None = None
     content: dict[str, Any] = field(default_factory=dict)
+    kind: str | None = None
+    """`heading`, `requirement`, or `both`: what the object is, where its type does not say so."""
+    block_name: str | None = None
+    """The name of the block of a requirement with child objects, where it has another."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """The values of fields for which the type has no attribute."""
 
     @classmethod
     def taken(cls, values: dict[str, Any]) -> "Own":
         """Remove the attributes from the values of an object, and return what they say."""
         is_own = EXTERNAL_ID in values
+        more = _object(values.pop(FIELDS, None))
+        for name, default in _dict(more.get("empty")).items():
+            if name in values and values[name] == default:
+                values[name] = None
         return cls(
             is_own,
-            _text(values.pop(EXTERNAL_ID, None)),
-            _text(_parsed(values.pop(TEXT, None))),
-            _object(values.pop(MORE, None)),
-            _text(values.pop(BLOCK_TYPE, None)),
-            _object(values.pop(CONTENT, None)),
+            _text(values.pop(EXTERNAL_ID, None)) or _text(more.get("externalId")),
+            _text(_parsed(values.pop(TEXT, None))) or _text(more.get("text")),
+            _object(values.pop(MORE, None)) | _dict(more.get("properties")),
+            _text(values.pop(BLOCK_TYPE, None)) or _text(more.get("blockType")),
+            _object(values.pop(CONTENT, None)) | _dict(more.get("content")),
+            _text(more.get("kind")),
+            _text(more.get("blockName")),
+            _dict(more.get("values")),
         )
 
-    def described(self, read: str, written: Callable[[str], str]) -> str:
+    def fill(self, fields: dict[str, Any]) -> None:
+        """Add the values of fields for which the type of the object has no attribute."""
+        for name, value in self.values.items():
+            if fields.get(name) or not isinstance(value, str | list):
+                continue
+            if name in CHOICES:
+                fields[name] = meant(CHOICES[name], str(value))
+            elif name == "tags" and isinstance(value, list):
+                fields[name] = [each for each in value if isinstance(each, str)]
+            elif name in ("name", "description") and isinstance(value, str):
+                fields[name] = value
+
+    def described(self, read: str, *written: Callable[[str], str]) -> str:
         """Return the text as it was, unless another tool has changed the XHTML since.
 
-        `read` is the text of the XHTML, `written` what XHTML made of a text.
+        `read` is the text of the XHTML, `written` what the file made of a text.
         """
-        return self.text if self.text is not None and written(self.text) == read else read
+        text = self.text
+        return text if text is not None and any(by(text) == read for by in written) else read
+
+
+def described_by(values: dict[str, Any]) -> str | None:
+    """Remove the attribute from the values of a relation; return the description that it has."""
+    return _text(_object(values.pop(FIELDS, None)).get("description"))
 
 
 def as_json(value: Any) -> str:
@@ -65,8 +101,17 @@ def _object(value: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _parsed(value: Any) -> Any:
     try:
         return json.loads(value) if isinstance(value, str) else None
     except ValueError:
         return None
+
+
+def parsed_fields(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what an object has no attribute for, as it is in the file."""
+    return _object(values.get(FIELDS))

@@ -32,6 +32,10 @@ class Definition:
     many: bool = False
     kind: PropertyType | None = None
     """The type of a property with its values, where one has them."""
+    type: str = "STRING"
+    """The type of the values in the file, as in the names of its elements."""
+    datatype: str = ""
+    """The identifier of the definition of this type."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,12 @@ class SpecType:
 
     name: str
     attributes: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    """The identifiers of the attributes, in the same order."""
+
+    def id_of(self, name: str) -> str | None:
+        """Return the identifier of the attribute of this name, or None."""
+        return dict(zip(self.attributes, self.ids, strict=True)).get(name)
 
 
 class Definitions:
@@ -56,18 +66,22 @@ class Definitions:
         self.types: dict[str, SpecType] = {}
         for type_ in content.spec_types or []:
             names: list[str] = []
+            ids: list[str] = []
             for attribute in _attributes(type_):
                 name = as_identifier(attribute.long_name or "") or attribute.identifier
                 if name in names:
                     name = f"{name} ({attribute.identifier})"  # neither of the two may get lost
                 names.append(name)
+                ids.append(attribute.identifier)
                 self.attributes[attribute.identifier] = Definition(
                     name,
                     enumerations.get(attribute.datatype_definition, {}),
                     bool(attribute.multi_valued),
                     _kind(attribute),
+                    attribute.attribute_type.name,
+                    attribute.datatype_definition,
                 )
-            self.types[type_.identifier] = SpecType(type_.long_name or "", tuple(names))
+            self.types[type_.identifier] = SpecType(type_.long_name or "", tuple(names), tuple(ids))
 
     def type_name(self, id: str | None) -> str:
         """Return the long name of a type, or an empty text."""

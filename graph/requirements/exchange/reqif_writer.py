@@ -5,8 +5,7 @@ SPEC-RELATIONs. What ReqIF has no place for is in attributes of `reqif_own`.
 """
 
 import io
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +23,7 @@ from graph.requirements.exchange.reqif_attributes import (
     TEXT,
     Attribute,
     attributes_of,
+    is_identifier,
     tags_of,
     written,
 )
@@ -33,7 +33,6 @@ from graph.requirements.exchange.xhtml import plain_text
 REQIF = "http://www.omg.org/spec/ReqIF/20110401/reqif.xsd"
 XHTML = "http://www.w3.org/1999/xhtml"
 TOOL = "Requirements gateway"
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _BOUNDS = {
     "STRING": {"MAX-LENGTH": "1000000"},
     "INTEGER": {"MIN": str(-(2**63)), "MAX": str(2**63 - 1)},
@@ -42,13 +41,24 @@ _BOUNDS = {
 PLAIN = ("STRING", "INTEGER", "REAL", "BOOLEAN", "DATE", "XHTML")
 
 
-def write_reqif(draft: Draft, title: str, at: datetime | None = None) -> bytes:
-    """Return a draft as a ReqIF file that was created at this time."""
+def write_reqif(
+    draft: Draft,
+    title: str,
+    at: datetime | None = None,
+    elsewhere: Mapping[str, str] | None = None,
+) -> bytes:
+    """Return a draft as a ReqIF file that was created at this time.
+
+    `elsewhere` are the identifiers of objects in other files, by their external IDs.
+    """
     file = io.BytesIO()
     at = at or datetime.now(UTC)
     with etree.xmlfile(file, encoding="utf-8") as xml:
         xml.write_declaration()
-        _Writer(xml, draft, at.isoformat(timespec="seconds")).whole(title)
+        writer = _Writer(xml, draft, at.isoformat(timespec="seconds"))
+        writer.elsewhere = elsewhere or {}
+        writer.taken |= set(writer.elsewhere.values())
+        writer.whole(title)
     return file.getvalue()
 
 
@@ -104,6 +114,7 @@ class _Writer:
         self.number = 0
         self.ids: dict[str, str] = {}
         """The IDENTIFIER of the first object with an external ID."""
+        self.elsewhere: Mapping[str, str] = {}
 
     def whole(self, title: str) -> None:
         trees = [tree_of(document) for document in self.draft.documents]
@@ -227,7 +238,8 @@ class _Writer:
                     self.text("SPEC-RELATION-TYPE-REF", f"gateway-{link.type.value}")
                 for end, external in (("SOURCE", link.source), ("TARGET", link.target)):
                     with self.element(end):
-                        self.text("SPEC-OBJECT-REF", self.ids[external])
+                        name = self.ids.get(external) or self.elsewhere[external]
+                        self.text("SPEC-OBJECT-REF", name)
                 if link.description:
                     attribute = self.of_relations[own.DESCRIPTION]
                     with self.element("VALUES"):
@@ -276,10 +288,10 @@ class _Writer:
 
     def identifier(self, wanted: str) -> str:
         """Return an identifier that is free: the one that is wanted, if XML allows it."""
-        is_ours = wanted.startswith("gateway-")
-        while is_ours or not _NAME.fullmatch(wanted) or wanted in self.taken:
+        is_allowed = is_identifier(wanted)
+        while not is_allowed or wanted in self.taken:
             self.number += 1
-            wanted, is_ours = f"gateway-{self.number}", False
+            wanted, is_allowed = f"gateway-{self.number}", True
         self.taken.add(wanted)
         return wanted
 

@@ -5,11 +5,15 @@ so it reads a file that was parsed, checked and written again here. The required
 is defined in the OMG's Requirements Interchange Format 1.2 (formal/2016-07-01).
 """
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lxml import etree
+from reqif.models.reqif_spec_object import SpecObjectAttribute
 from reqif.parser import ReqIFParser
+from reqif.parsers.spec_object_parser import SpecObjectParser
 from reqif.reqif_bundle import ReqIFBundle
 
 from graph.requirements.exchange.draft import MAX_NAME_LENGTH, Limits, refused
@@ -48,7 +52,15 @@ UNIQUE = frozenset({"SPEC-OBJECT", "SPECIFICATION"})
 """Elements whose IDENTIFIER becomes an identity in the store."""
 
 
-def parse_reqif(source: Source, limits: Limits) -> ReqIFBundle:
+@dataclass(frozen=True)
+class Parsed:
+    """A file that was read: its contents, and the default values of each type."""
+
+    bundle: ReqIFBundle
+    defaults: Mapping[str, Sequence[SpecObjectAttribute]]
+
+
+def parse_reqif(source: Source, limits: Limits) -> Parsed:
     """Return the contents of a ReqIF file. Raises INVALID with one sentence about the fault."""
     root = parsed_xml(source, "ReqIF")
     if etree.QName(root).localname != "REQ-IF":
@@ -56,16 +68,28 @@ def parse_reqif(source: Source, limits: Limits) -> ReqIFBundle:
         raise refused(source.name, f"this is not ReqIF: its root element is <{name}>.")
     strip_namespace(root)
     _check(source, root, limits)
-    fill_defaults(source, root, limits)
+    defaults = fill_defaults(source, root, limits)
     _complete(root)
     try:
-        return ReqIFParser.parse_from_string(etree.tostring(root, encoding="unicode"))
+        found = {type_: _attributes(values) for type_, values in defaults.items()}
+        text = etree.tostring(root, encoding="unicode")
+        return Parsed(ReqIFParser.parse_from_string(text), found)
     except Exception as error:
         # The reader has no error of its own for much that it cannot read; at best it names the
         # element it stumbled over.
         at = next((f" at <{it.tag}>" for it in error.args if etree.iselement(it)), "")
         message = f"this is not ReqIF that can be read; the reader stopped{at}."
         raise refused(source.name, message) from error
+
+
+def _attributes(values: Sequence[Any]) -> Sequence[SpecObjectAttribute]:
+    """Return values as the reader of ReqIF reads those of an object."""
+    example = etree.Element("SPEC-OBJECT", IDENTIFIER="example")
+    etree.SubElement(etree.SubElement(example, "TYPE"), "SPEC-OBJECT-TYPE-REF").text = "example"
+    holder = etree.SubElement(example, "VALUES")
+    holder.extend(copy.deepcopy(value) for value in values)
+    found: Sequence[SpecObjectAttribute] = SpecObjectParser.parse(example).attributes
+    return found
 
 
 def _check(source: Source, root: Any, limits: Limits) -> None:
@@ -111,7 +135,9 @@ def _complete(root: Any) -> None:
     """Add the elements that the reader needs and tools leave out; remove those not read."""
     for element in list(_elements(root)):
         name = element.tag
-        if name == "DEFAULT-VALUE":
+        if name.endswith("-REF"):
+            element.text = "".join(element.itertext()).strip()
+        elif name == "DEFAULT-VALUE":
             element.getparent().remove(element)
         elif name == "EMBEDDED-VALUE":
             _default(element, "KEY", "")
