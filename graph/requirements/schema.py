@@ -15,6 +15,7 @@ from graph.requirements import (
     external_checks,
     external_documents,
     files,
+    import_reports,  # noqa: F401 (it extends types)
     linking,
     matrix,
     matrix_views,

@@ -14,13 +14,13 @@ from db.core.jobs import Job as JobRow
 from db.core.projects import Project
 from db.problem import Problem
 from db.requirements.baselines import Baseline
-from db.requirements.change_sets import ChangeSet
+from db.requirements.change_sets import ChangeSet as ChangeSetRow
 from db.requirements.documents import Document
 from db.requirements.files import File
 from db.requirements.requirements import Requirement
 from graph.kit.context import Info
 from graph.kit.enums import describe_enum
-from graph.kit.fields import computed, described, extend_type
+from graph.kit.fields import described
 from graph.kit.filters import matches
 from graph.kit.mutations import Input, mutation, writing
 from graph.kit.stored_filter import stored
@@ -29,7 +29,7 @@ from graph.platform.jobs.types import Job
 from graph.requirements.exchange.draft import Limits
 from graph.requirements.exchange.fields import TARGETS
 from graph.requirements.exchange.jobs import EXPORT, IMPORT, KINDS
-from graph.requirements.exchange.result import MAX_OBJECTS
+from graph.requirements.exchange.kept import export_of
 from graph.requirements.exchange.source import format_of
 from graph.requirements.requirements import RequirementFilterInput
 
@@ -62,55 +62,6 @@ describe_enum(
         "REQIF": "The Requirements Interchange Format of the OMG, 1.0 to 1.2.",
     },
 )
-
-
-class ImportOutcome(Enum):
-    """What an import does to an object."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    RESTORED = "restored"
-
-
-describe_enum(
-    ImportOutcome,
-    "What an import does to an object.",
-    {
-        "CREATED": "The object is in the file, but was not in the project.",
-        "UPDATED": "The object differed from the file.",
-        "RESTORED": "The object was deleted, and is in the file.",
-    },
-)
-
-
-@strawberry.type(description="The numbers of an import for one kind of object.")
-class ImportCounts:
-    kind: str = described("The kind of object, such as `requirements` or `trace links`.")
-    created: int = described("The number of objects that were created.")
-    updated: int = described("The number of objects that were changed.")
-    restored: int = described("The number of deleted objects that were restored.")
-    unchanged: int = described("The number of objects that are as in the file.")
-    absent: int = described("The number of objects that are not in the file. They are kept.")
-
-
-@strawberry.type(description="An object that an import creates, changes or restores.")
-class ImportedObject:
-    kind: str = described("The kind of object, such as `requirements`.")
-    external_id: str | None = described("The external ID of the object.")
-    name: str = described("The name of the object, or the type of a trace link.")
-    outcome: ImportOutcome = described("What the import does to the object.")
-    fields: list[str] = described("The names of the columns that change.")
-
-
-@strawberry.type(description="The report of an import.")
-class ImportReport:
-    dry_run: bool = described("Whether nothing was written, because it was a dry run.")
-    documents: list[str] = described("The names of the documents of the file.")
-    counts: list[ImportCounts] = described("The numbers by kind of object.")
-    objects: list[ImportedObject] = described(
-        f"The objects that are written, in the order of the file, at most {MAX_OBJECTS:,}."
-    )
-    notes: list[str] = described("Notes on what was changed or left out.")
 
 
 @strawberry.input(description="The field that a column or an attribute of a file is read as.")
@@ -148,6 +99,17 @@ class ImportStartInput:
     )
     encoding: str | None = strawberry.field(
         default=UNSET, description="The encoding of a CSV file that is not Unicode: `cp1252`."
+    )
+    export_id: UUID | None = strawberry.field(
+        default=UNSET,
+        description="The ID of the job that exported the file. The file is a returned copy of the"
+        " export: what differs from the export is proposed as a change set, and merged with what"
+        " was changed in the project meanwhile. Nothing else is written.",
+    )
+    propose_deletions: bool = strawberry.field(
+        default=False,
+        description="Whether the change set proposes to delete what was exported and is not in the"
+        " returned file.",
     )
 
 
@@ -217,6 +179,8 @@ async def import_start(info: Info, input: Input[ImportStartInput], dry_run: DryR
             "columns": _columns(input.columns or []),
             "delimiter": _delimiter(input.delimiter or None),
             "encoding": input.encoding or None,
+            "exportId": await _export(info, project, input),
+            "proposeDeletions": input.propose_deletions,
             "dryRun": dry_run,
         }
         job = await IMPORT.enqueue(transaction, project.organization_id, payload)
@@ -248,6 +212,19 @@ async def _document(transaction: Transaction, project: Project, id: UUID | None)
     if document.project_id != project.id:
         raise Problem("INVALID", "The document is in another project.", field=["document_id"])
     return str(id)
+
+
+async def _export(info: Info, project: Project, input: ImportStartInput) -> str | None:
+    """Return the ID of an export of the project as a text. Raises NOT_FOUND."""
+    if not input.export_id:
+        if input.propose_deletions:
+            message = "Only a returned file can propose deletions."
+            raise Problem("INVALID", message, field=["propose_deletions"])
+        return None
+    if await export_of(info.context.session, project.id, input.export_id) is None:
+        message = "There is no such export of the project."
+        raise Problem("NOT_FOUND", message, field=["export_id"])
+    return str(input.export_id)
 
 
 def _columns(columns: list[ColumnMappingInput]) -> dict[str, str]:
@@ -300,7 +277,7 @@ async def _selected(
     if input.baseline_id and input.change_set_id:
         message = "Give a baseline or a change set, not both."
         raise Problem("INVALID", message, field=["change_set_id"])
-    states = (("baseline_id", Baseline), ("change_set_id", ChangeSet))
+    states = (("baseline_id", Baseline), ("change_set_id", ChangeSetRow))
     for name, model in states:
         if id := getattr(input, name) or None:
             row: Any = await transaction.find(model, id, lock=False, field=[name])
@@ -314,30 +291,6 @@ async def _selected(
         "baselineId": str(input.baseline_id) if input.baseline_id else None,
         "changeSetId": str(input.change_set_id) if input.change_set_id else None,
     }
-
-
-@computed(
-    "kind",
-    "result",
-    text="The report of an import; null for other jobs, and until it has succeeded.",
-)
-def _import_report(root: strawberry.Parent[Any]) -> ImportReport | None:
-    result = root.result if root.kind == IMPORT.name else None
-    if result is None:
-        return None
-    return ImportReport(
-        dry_run=result["dryRun"],
-        documents=result["documents"],
-        counts=[ImportCounts(kind=kind, **each) for kind, each in result["counts"].items()],
-        objects=[
-            ImportedObject(**(each | {"outcome": ImportOutcome(each["outcome"])}))
-            for each in result["objects"]
-        ],
-        notes=result["notes"],
-    )
-
-
-extend_type(Job, import_report=_import_report)
 
 
 @strawberry.type

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from migrations.columns import LOCK_TIMEOUT, TIME, create_enums, drop, enum, identifier
 
 revision = "2026_12_01_exchange_files"
-down_revision = "2026_12_01_usage_sums"
+down_revision = "2026_12_01_audit_alerts"
 
 TABLE = "exchange_files"
 ENUMS = {"exchange_direction": ("import", "export")}
@@ -65,7 +65,7 @@ def upgrade() -> None:
     op.execute(LOCK_TIMEOUT)
     create_enums(ENUMS)
     op.create_table(
-        TABLE,
+        "exchange_files",
         identifier(),
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),

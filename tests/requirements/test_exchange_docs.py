@@ -7,7 +7,9 @@ from tests.requirements.transferring import Transfers
 from tests.storage.uploading import Uploading
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "exchange.md").read_text()
-EXPORT, EXPORTED, CHECK, REPORT = re.findall(r"```graphql\n(.*?)```", DOCUMENT, re.DOTALL)
+EXPORT, EXPORTED, CHECK, REPORT, RETURN, RETURNED = re.findall(
+    r"```graphql\n(.*?)```", DOCUMENT, re.DOTALL
+)
 CSV = b"ID,Name,Effort\nB1,Brake,8\n"
 
 
@@ -25,3 +27,13 @@ async def test_the_examples_work_one_after_the_other(world, client, app):
     assert (job["error"], report["dryRun"], report["documents"]) == (None, True, ["Brakes"])
     outcomes = [(each["kind"], each["outcome"]) for each in report["objects"]]
     assert outcomes == [("documents", "CREATED"), ("requirements", "CREATED")]
+    back = {"project": world.project, "file": uploaded, "export": exported["jobId"]}
+    started = await world.ask("editor", RETURN, **back)
+    await transfers.run()
+    job = await world.ask("editor", RETURNED, job=started["jobId"])
+    report = job["importReport"]
+    assert (job["error"], report["conflicts"]) == (None, 0)
+    assert [item["action"] for item in report["changeSet"]["items"]["nodes"]] == [
+        "CREATE",
+        "CREATE",
+    ]

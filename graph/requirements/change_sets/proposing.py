@@ -1,6 +1,6 @@
 """Proposing changes: edits of a change set, which are validated as if they were applied."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from db.values import same_json
 from graph.kit.mutations import Place, given, name_fields, path_of
 from graph.kit.ordering import place_of
 from graph.kit.words import spoken
-from graph.requirements.change_sets.draft import Draft
+from graph.requirements.change_sets.draft import Draft, merged
 from graph.requirements.change_sets.parallel_links import parallel_links
 from graph.requirements.change_sets.proposable import EDITS, TRACE_LINK, Proposable
 from graph.requirements.change_sets.writing import write
@@ -85,12 +85,21 @@ class Plan:
         self.edits: dict[UUID, Edit] = {}
         """The last edit of each draft."""
         self._rows: dict[UUID, Any] = {}
+        self.deleted: dict[UUID, Any] = {}
+        """Objects with edits that were deleted since they were seen."""
         self._since: dict[UUID, list[Change]] = {}
 
-    async def make(self, edits: Sequence[Edit], *, skip_missing: bool = False) -> None:
+    async def make(
+        self,
+        edits: Sequence[Edit],
+        *,
+        skip_missing: bool = False,
+        gone: Mapping[UUID, Any] | None = None,
+    ) -> None:
         """Make the drafts; no lock is held. Raises the first problem, with its path.
 
-        With `skip_missing`, edits of objects that are not there any more are left out.
+        With `skip_missing`, edits of objects that are not there any more are left out, except of
+        those in `gone`, deleted ones, which are in conflict then.
         """
         ids = {edit.id for edit in edits if edit.verb != "create"}
         self.drafts = {draft.id: draft for draft in await self.stored(ids)}
@@ -100,6 +109,8 @@ class Plan:
                 self._rows |= await self.transaction.find_by_id(
                     kind.model, wanted, deleted=deleted, lock=False
                 )
+        self.deleted = {id: row for id, row in (gone or {}).items() if id not in self._rows}
+        self._rows |= self.deleted
         seen = [
             (self._rows[edit.id], edit.expected_version)
             for edit in edits
@@ -130,6 +141,7 @@ class Plan:
         drafts = [d for d in needed if d.action is not DELETE or d.kind is TRACE_LINK.kind]
         beside = await parallel_links(self.transaction, self.change_set.id, self.drafts.values())
         drafts = [*(draft for draft in beside if not draft.is_empty), *drafts]
+        drafts = [draft for draft in drafts if draft.id not in self.deleted]
         await write(self.transaction, self.change_set, drafts, checks_only=True)
         for draft in drafts:
             edit = self.edits.get(beside.get(draft, draft).id)
@@ -247,6 +259,17 @@ class Plan:
             case _:
                 draft.action, draft.proposed, draft.place = RESTORE, {}, None
                 draft.base = {}
+
+    async def conflicts(self) -> int:
+        """Return the number of drafts in conflict with the objects as they are now."""
+        count = 0
+        for draft in self.drafts.values():
+            row = self._rows.get(draft.id)
+            if draft.id in self.deleted:
+                count += 1
+            elif draft.exists and row is not None:
+                count += bool((await merged(draft, row)).overlaps)
+        return count
 
     def _require_here(self, row: Any) -> None:
         if row.project_id != self.change_set.project_id:

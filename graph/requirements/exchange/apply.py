@@ -6,7 +6,7 @@ nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -35,7 +35,7 @@ from graph.requirements.exchange.draft import (
 from graph.requirements.exchange.placing import placed
 from graph.requirements.exchange.result import Counts, ImportResult
 from graph.requirements.exchange.slugs import free_slug
-from graph.requirements.exchange.stored import stored
+from graph.requirements.exchange.stored import Key, R, Stored, stored
 from graph.requirements.exchange.typed import TypedProperties
 from graph.requirements.exchange.written import Written
 from graph.requirements.workflows.enforcement import IMPORT
@@ -62,7 +62,7 @@ async def apply(
     then undoes everything.
     """
     transaction.purpose = IMPORT
-    work = _Import(transaction, project, draft, result, progress)
+    work = Import(transaction, project, draft, result, progress)
     await work.documents()
     if draft.structured:
         await work.blocks()
@@ -72,7 +72,7 @@ async def apply(
     return work.written()
 
 
-class _Import:
+class Import:
     """One import: its arguments, and the rows found or created so far."""
 
     def __init__(
@@ -115,9 +115,11 @@ class _Import:
             | among(Document.name, names)
             | among(Document.id, [id for id in ids_given if id]),
         )
+        await self.prepare(known)
+        drafts = self.draft.documents
         slugs: set[str] = set()
         for each in drafts:
-            row = _document_for(each, [row for row in known if row not in self.old])
+            row = document_for(each, [row for row in known if row not in self.old])
             if row is None:
                 slug = await free_slug(self.transaction, self.project.id, each.name, slugs)
                 slugs.add(slug)
@@ -141,10 +143,13 @@ class _Import:
         await self.transaction.flush()
         self.progress("documents", len(drafts), len(drafts))
 
+    async def prepare(self, known: Sequence[Document]) -> None:
+        """Do what has to be done before documents are compared."""
+
     async def blocks(self) -> None:
         counts = self.result.blocks
         wanted = {(row.id, block.external_id) for each, row in self.pairs for block in each.blocks}
-        known = await stored(self.transaction, Block, self.old, wanted)
+        known = await self.find(Block, wanted)
         found = known.by_key()
         for each, document in self.pairs:
             rows = [found.get((document.id, block.external_id)) for block in each.blocks]
@@ -156,7 +161,7 @@ class _Import:
                     values["parent_id"] = self.block_ids[document.id, block.parent]
                 if kept:
                     row = kept
-                    values["content"] = row.content | block.content
+                    values["content"] = self.current(row).content | block.content
                     values |= {"type": block.type} if block.type else {}
                     self.change(row, counts, values, restored=row.id in known.restored)
                 else:
@@ -174,7 +179,7 @@ class _Import:
         counts = self.result.requirements
         drafted = [(row.id, each) for draft, row in self.pairs for each in draft.requirements]
         wanted = {(document, each.external_id) for document, each in drafted if each.external_id}
-        known = await stored(self.transaction, Requirement, self.old, wanted)
+        known = await self.find(Requirement, wanted)
         found, nameless = known.by_key(), known.nameless()
         documents = [document for _, document in self.pairs]
         typed = await TypedProperties.of(
@@ -195,9 +200,10 @@ class _Import:
                 properties = typed.fitted(document, each.properties)
                 if kept:
                     row = kept
+                    before = self.current(row).properties
                     if self.draft.textual:
-                        properties = as_stored(row.properties, properties)
-                    values["properties"] = _filled(row.properties | properties)
+                        properties = as_stored(before, properties)
+                    values["properties"] = _filled(before | properties)
                     self.change(row, counts, values, restored=row.id in known.restored)
                 else:
                     values["properties"] = _filled(properties)
@@ -270,7 +276,16 @@ class _Import:
                 return source, targets[document]
         return next(iter(sources.values())), next(iter(targets.values()))
 
+    async def find(self, model: type[R], wanted: Collection[Key]) -> Stored[R]:
+        """Return the rows of the documents that were there before."""
+        return await stored(self.transaction, model, self.old, wanted)
+
+    def current(self, row: Any) -> Any:
+        """Return the row that the values of the file are compared with."""
+        return row
+
     def add(self, row: Entity, counts: Counts) -> None:
+        """Create a row, and count it."""
         self.transaction.add(row)
         counts.created += 1
         self.result.tell(self.kind_of(counts), row, "created")
@@ -293,7 +308,7 @@ class _Import:
         return next(kind for kind, each in self.result.by_kind.items() if each is counts)
 
 
-def _document_for(draft: DraftDocument, known: list[Document]) -> Document | None:
+def document_for(draft: DraftDocument, known: list[Document]) -> Document | None:
     """Return the document by ID, or by external ID, or by name if one of them has no external ID.
 
     Raises NOT_FOUND for an unknown ID, and INVALID for an ambiguous name.

@@ -15,12 +15,13 @@ from graph.kit.storage import Stored
 from graph.platform.jobs.kinds import Kind, Result
 from graph.platform.jobs.progress import Progress
 from graph.platform.jobs.run import JobFailed, Run
-from graph.requirements.exchange.draft import Limits
+from graph.requirements.exchange.draft import Draft, Limits, Progress
 from graph.requirements.exchange.formats import write
 from graph.requirements.exchange.gather import gather
 from graph.requirements.exchange.importing import ImportOptions, explained, import_draft, read
 from graph.requirements.exchange.importing import write as write_draft
-from graph.requirements.exchange.kept import imports_of, keep_export
+from graph.requirements.exchange.kept import export_of, imports_of, keep_export
+from graph.requirements.exchange.merging import Merge, compare, propose
 from graph.requirements.exchange.result import ImportResult
 from graph.requirements.exchange.selection import selection_of
 from graph.requirements.exchange.source import Source
@@ -45,7 +46,10 @@ async def _export(run: Run) -> Result:
         if document and not draft.documents:
             raise JobFailed("No requirement of the document matches the filter.")
         name = draft.documents[0].name if document else await _project_name(run, project)
-        kept = await imports_of(run.session, project, payload["format"], draft)
+        is_proposal = bool(payload.get("changeSetId"))
+        kept = await imports_of(
+            run.session, project, payload["format"], draft, is_proposal=is_proposal
+        )
         written = await asyncio.to_thread(write, draft, payload["format"], name, kept)
     except Problem as problem:
         raise _final(problem) from None
@@ -53,8 +57,9 @@ async def _export(run: Run) -> Result:
         raise JobFailed(f"The file has {len(written.data):,} bytes, which is more than the limit.")
     digest = hashlib.sha256(written.data).digest()
     file = f"{name[:200]}{written.ending}"
-    async with run.session.transaction() as transaction:
-        await keep_export(transaction, run.job.id, project, draft, payload["format"], file)
+    if not is_proposal:  # whose values are those of no version
+        async with run.session.transaction() as transaction:
+            await keep_export(transaction, run.job.id, project, draft, payload["format"], file)
     await run.storage.put(Stored(run.job.id, digest, file, written.media_type), written.data)
     return {
         "file": {
@@ -92,6 +97,8 @@ async def _import(run: Run) -> Result:
         draft = await asyncio.to_thread(read, source, options)
         async with Progress(run, READ, 1.0) as shown:
             shown.show("rows", 0, 1)
+            if payload.get("exportId"):
+                return await _merge(run, project, source, draft, shown.show)
             if options.dry_run:
                 done = await import_draft(run.session, project, source, draft, options, shown.show)
                 return report(done)
@@ -102,6 +109,32 @@ async def _import(run: Run) -> Result:
     except Problem as problem:
         raise _final(problem) from None
     return None
+
+
+async def _merge(
+    run: Run, project: UUID, source: Source, draft: Draft, progress: Progress
+) -> Result:
+    """Propose the edits of a returned file as a change set."""
+    versions = await export_of(run.session, project, UUID(run.payload["exportId"]))
+    if versions is None:
+        raise JobFailed("The export is not kept any more.")
+    deletes = bool(run.payload.get("proposeDeletions"))
+    merge = await compare(
+        run.session, project, source, draft, versions, deletes=deletes, progress=progress
+    )
+    if run.payload["dryRun"]:
+        return _merge_report(merge)
+    async with run.completing() as transaction:
+        await propose(transaction, merge)
+        run.result = _merge_report(merge)
+    return None
+
+
+def _merge_report(merge: Merge) -> Mapping[str, Any]:
+    """Return the outcome of a merge as the result of a job."""
+    merge.result.dry_run = merge.change_set is None
+    id = str(merge.change_set) if merge.change_set else None
+    return {**report(merge.result), "changeSetId": id, "conflicts": merge.conflicts}
 
 
 async def _source(run: Run, id: UUID, limits: Limits) -> Source:

@@ -66,11 +66,12 @@ async def keep_export(
 
 
 async def imports_of(
-    session: ViewerSession, project: UUID, format: str, draft: Draft
+    session: ViewerSession, project: UUID, format: str, draft: Draft, *, is_proposal: bool = False
 ) -> list[KeptImport]:
     """Return the imports of a format that the documents of a draft came from, the newest first.
 
-    A document came from the last import that it was in.
+    A document came from the last import that it was in. The rows of a proposal have the versions of
+    the rows that it would change.
     """
     left = {each.id for each in draft.documents if each.id}
     chosen: list[UUID] = []
@@ -80,10 +81,20 @@ async def imports_of(
             left -= here
     records = await sql.contents(session, chosen)
     return [
-        await asyncio.to_thread(_import, records[id], draft.defined_at)
+        await asyncio.to_thread(_import, records[id], draft.defined_at, is_compared=is_proposal)
         for id in chosen
         if id in records
     ]
+
+
+async def export_of(session: ViewerSession, project: UUID, id: UUID) -> Versions | None:
+    """Return the versions of the rows of an export of a project, if they are kept."""
+    record = (await sql.contents(session, [id])).get(id)
+    if record is None or record["project_id"] != project:
+        return None
+    if record["direction"] != ExchangeDirection.EXPORT:
+        return None
+    return await asyncio.to_thread(Versions.unpacked, record["versions"])
 
 
 def untouched(kept: Collection[KeptImport], draft: Draft) -> Source | None:
@@ -99,12 +110,12 @@ def _packed(versions: Versions, source: Source) -> tuple[bytes, bytes]:
     return versions.packed(), zlib.compress(source.data)
 
 
-def _import(record: Any, defined_at: datetime | None) -> KeptImport:
+def _import(record: Any, defined_at: datetime | None, *, is_compared: bool) -> KeptImport:
     return KeptImport(
         record["id"],
         Source(record["name"], zlib.decompress(record["content"])),
         record["format"],
         record["options"].get("columns") or {},
         Versions.unpacked(record["versions"]),
-        is_compared=defined_at is not None and defined_at > record["created_at"],
+        is_compared=is_compared or (defined_at is not None and defined_at > record["created_at"]),
     )

@@ -279,7 +279,8 @@ class OriginalFile:
                 continue
             written.add(now.stored.id)
             told = self.original.told.get(_key(link)) if link else None
-            if versions_differ(now.stored, kept) and now.description != told:
+            is_compared = self.original.is_compared or versions_differ(now.stored, kept)
+            if is_compared and now.description != told:
                 more = {"description": now.description}
                 self.back.write_values(element, relation.relation_type_ref, {}, more)
         for reference in self.back.root.all("SPEC-RELATION-REF"):

@@ -1,7 +1,7 @@
 """The stored rows that a draft is compared with, found by external ID, restored if deleted."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -24,6 +24,8 @@ class Stored(Generic[R]):
 
     rows: list[R] = field(default_factory=list)
     restored: set[UUID] = field(default_factory=set)
+    names: Mapping[UUID, Key] = field(default_factory=dict)
+    """Keys by which rows are found first, whatever their external IDs are."""
 
     def by_key(self) -> dict[Key, R]:
         """Return the rows by their key; the first of several.
@@ -37,7 +39,7 @@ class Stored(Generic[R]):
                 found.setdefault((row.document_id, row.external_id), row)
         for row in self.rows:
             found.setdefault((row.document_id, own_identifier(row.id)), row)
-        return found
+        return found | {self.names[row.id]: row for row in self.rows if row.id in self.names}
 
     def nameless(self) -> dict[Key, list[R]]:
         """Return the rows without an external ID, by document and name."""
