@@ -79,6 +79,15 @@ def readable(model: Source, *names: str) -> Subquery:
 
 
 @cache
+def readable_events(*names: str) -> Subquery:
+    """Return the events of the audit log that the viewer may read as an administrator.
+
+    The caller requires the scope of a token: `require_token_scope`.
+    """
+    return _rows(AuditLog, names, readable_criteria(AuditLog), _READABLE)
+
+
+@cache
 def with_deleted(model: type[Entity], *names: str) -> Subquery:
     """Return the rows at places that the viewer may read, deleted and hidden ones too.
 

@@ -18,6 +18,18 @@ CATEGORIES = {
 }
 """The compliance category of each series of the SOC 2 controls (AICPA TSC 2017)."""
 
+CONTROLS = {
+    "CC6.1": "Sign-in, credentials, and refused requests.",
+    "CC6.2": "Registration of users, and the end of their accounts.",
+    "CC6.3": "Roles, memberships, invitations, applications and keys: given, changed and taken.",
+    "CC6.7": "Exports and large reads of data.",
+    "CC7.2": "Verification of the audit log, and alerts.",
+    "CC8.1": "Changes of the system.",
+    "C1.2": "Deletion and purging of data.",
+    "PI1.3": "Creation and change of data, with the values before and after.",
+}
+"""The controls of SOC 2 that events are evidence for, and what they are about."""
+
 MANY_REFUSALS = 10
 """Refusals within a minute, at least, that are an indicator."""
 LARGE_EXPORT = 10_000

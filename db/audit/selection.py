@@ -42,6 +42,7 @@ class Record(NamedTuple):
     previous: bytes
     hash: bytes
     line: bytes
+    event_id: UUID | None = None
 
     def as_line(self) -> bytes:
         """Return the record as a line of JSON, without its end."""
@@ -92,7 +93,7 @@ async def records(
             raise ChainBrokenError(
                 f"Number {row['seq']}, event {row['event_id']} of {chain}, does not fit its seal."
             )
-        found.append(Record(row["seq"], previous, row["hash"], line))
+        found.append(Record(row["seq"], previous, row["hash"], line, row["event_id"]))
     return found
 
 

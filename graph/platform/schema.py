@@ -3,6 +3,7 @@
 import strawberry
 
 from graph.platform.audit import exports as audit_exports
+from graph.platform.audit import soc2
 from graph.platform.audit import types as audit
 from graph.platform.billing import mutations as billing
 from graph.platform.billing import types as billing_types  # noqa: F401 (it extends types)
@@ -26,6 +27,7 @@ NODES = (
 class Query(
     types.Query,
     audit.Query,
+    soc2.Query,
     incoming.Query,
     shares.Query,
     opened.Query,
