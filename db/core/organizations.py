@@ -166,7 +166,6 @@ class OrganizationMember(InOrganization, kw_only=True):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("profiles.id"))
     role: Mapped[UserRoleType] = choice(UserRoleType.MEMBER)
     status: Mapped[UserStatus] = choice(UserStatus.ACTIVE)
-    permissions: Mapped[dict[str, Any]] = json_object()
     last_active_at: Mapped[datetime | None] = mapped_column(default=None)
 
     @hybrid_property
@@ -183,7 +182,6 @@ class OrganizationMember(InOrganization, kw_only=True):
     __table_args__ = (
         organization_key(),
         unique("organization_id", "user_id", message="This person is a member already."),
-        *json_objects("permissions"),
         Index(None, "user_id"),
         Index(None, "organization_id", "created_at"),
         trash_index("organization_members"),

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from db.base import (
     InOrganization,
@@ -72,8 +72,9 @@ class ProjectRole(StrEnum):
 class Visibility(StrEnum):
     """The people who read a project without a role that reaches it.
 
-    None (private, restricted), the members of its organization, or everyone signed in. A role at
-    the organization other than member and billing reaches all its projects.
+    None (private), the members of its organization, or everyone signed in. A role at the
+    organization other than member and billing reaches all its projects. `RESTRICTED` is what past
+    rows may have; it is stored as `PRIVATE`, which it always meant.
     """
 
     PRIVATE = "private"
@@ -109,6 +110,11 @@ class Project(Searchable, InOrganization, kw_only=True):
     star_count: Mapped[int] = number(0)
     is_template: Mapped[bool] = flag(default=False)
 
+    @validates("visibility")
+    def _only_private(self, _: str, value: Visibility) -> Visibility:
+        """Return the visibility to store."""
+        return Visibility.PRIVATE if value is Visibility.RESTRICTED else value
+
     __table_args__ = (
         search_of(name="A", description="B"),
         content_version(),
@@ -141,7 +147,6 @@ class ProjectMember(InProject, kw_only=True):
     user_id: Mapped[UUID]
     role: Mapped[ProjectRole] = choice(ProjectRole.VIEWER)
     status: Mapped[UserStatus] = choice(UserStatus.ACTIVE)
-    permissions: Mapped[dict[str, Any]] = json_object()
     last_accessed_at: Mapped[datetime | None] = mapped_column(default=None)
 
     __table_args__ = (
@@ -153,7 +158,6 @@ class ProjectMember(InProject, kw_only=True):
             "user_id",
             message="This person is a member of the project already.",
         ),
-        *json_objects("permissions"),
         Index(None, "user_id"),
         Index(None, "project_id", "created_at", "id"),
         Index(None, "organization_id", "created_at"),

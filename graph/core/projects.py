@@ -70,10 +70,11 @@ describe_enum(
     " organization can read every project.",
     {
         "PRIVATE": "No one else.",
-        "RESTRICTED": "No one else; the same as PRIVATE.",
+        "RESTRICTED": "The same as PRIVATE, as which it is stored.",
         "ORGANIZATION": "All members of the organization.",
         "PUBLIC": "All signed-in users.",
     },
+    deprecated={"RESTRICTED": "Use PRIVATE, which means the same."},
 )
 
 

@@ -99,7 +99,7 @@ async def test_fields_that_are_sent_change_and_the_others_stay(world, new):
     rest = {
         "name": "Flyer",
         "slug": "flyer",
-        "visibility": "RESTRICTED",
+        "visibility": "PUBLIC",
         "settings": {"units": "SI"},
         "tags": [],
     }
@@ -107,6 +107,15 @@ async def test_fields_that_are_sent_change_and_the_others_stay(world, new):
     assert changed["project"].items() >= (rest | {"version": 3, "status": "ON_HOLD"}).items()
     read = await world.ask("owner", PROJECT, id=made["id"])
     assert read.items() >= changed["project"].items()
+
+
+async def test_restricted_is_stored_as_private(world):
+    change = {"id": world.project, "version": 1, "input": {"visibility": "PUBLIC"}}
+    await world.ask("admin", UPDATE, **change)
+    change |= {"version": 2, "input": {"visibility": "RESTRICTED"}}
+    assert (await world.ask("admin", UPDATE, **change))["project"]["visibility"] == "PRIVATE"
+    event = (await world.records(world.project))[-1]
+    assert '"visibility": "private"' in event["new_data"]
 
 
 async def test_a_stale_version_is_refused(world):

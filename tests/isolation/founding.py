@@ -53,7 +53,6 @@ FIXED: dict[str, dict[str, Any]] = {
     "change_set_items": {"entity_type": "Requirement", "action": "update"},
     "comment_threads": {"entity_type": "Requirement"},
     "review_items": {"entity_type": "Requirement"},
-    "access_review_items": {"object_type": "Project"},
     "signatures": {"entity_type": "Requirement"},
 }
 """Values that depend on each other, or that the API interprets."""

@@ -146,6 +146,7 @@ FORMS = {
     "payment_method_last4": "4242",
     "hint": "4242",
     "entity_type": "Assignment",
+    "object_type": "Project",
     "prefix": "canary{code}-",
     "media_type": "canary/{code}",
     "kind": "canary{code}",
@@ -190,7 +191,9 @@ CANARIES: dict[type, Callable[[Register, Column[Any], str], Any]] = {
     Uuid: lambda register, _, code: register.id_of(code),
     Enum: lambda _, column, __: column.type.enums[0],
     Text: _text,
-    ARRAY: lambda _, column, code: [] if isinstance(column.type.item_type, Uuid) else [word(code)],
+    ARRAY: lambda register, column, code: [
+        register.id_of(code) if isinstance(column.type.item_type, Uuid) else word(code)
+    ],
     JSONB: _json,
     Integer: _number,
     Float: _number,
