@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from migrations.columns import LOCK_TIMEOUT
 
 revision = "2026_12_01_one_private"
-down_revision = "2026_12_01_usage_sums"
+down_revision = "2026_12_01_exchange_files"
 
 TABLES = ("organization_members", "project_members")
 
