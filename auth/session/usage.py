@@ -20,8 +20,10 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    literal_column,
     or_,
     select,
+    true,
 )
 
 from db.core.usage import SPANS, FeatureUsage, PersonUsage
@@ -95,23 +97,36 @@ def _by_person() -> Subquery:
         .table_valued(column("sign", Integer), column("span", Integer), column("first_day", Date))
         .render_derived("part")
     )
-    sums = [func.sum(part.c.sign * each) for each in (PersonUsage.quantity, PersonUsage.count)]
+    # The offset keeps the subquery: its rows are found by the key of each part. Joined, a table of
+    # few organizations would be read as a whole.
+    person = (
+        select(
+            PersonUsage.organization_id,
+            PersonUsage.user_id,
+            PersonUsage.unit_type,
+            PersonUsage.quantity,
+            PersonUsage.count,
+        )
+        .where(
+            PersonUsage.organization_id == any_(IDS),
+            PersonUsage.span == part.c.span,
+            PersonUsage.first_day == part.c.first_day,
+        )
+        .offset(literal_column("0"))
+        .lateral("person")
+    )
+    sums = [func.sum(part.c.sign * each) for each in (person.c.quantity, person.c.count)]
     quantity, count = (cast(each, BigInteger) for each in sums)
     return (
         select(
-            PersonUsage.organization_id,
-            PersonUsage.user_id.label("key"),
-            PersonUsage.unit_type.label("unit"),
+            person.c.organization_id,
+            person.c.user_id.label("key"),
+            person.c.unit_type.label("unit"),
             quantity.label("quantity"),
             count.label("count"),
         )
-        .join_from(
-            part,
-            PersonUsage,
-            (PersonUsage.span == part.c.span) & (PersonUsage.first_day == part.c.first_day),
-        )
-        .where(PersonUsage.organization_id == any_(IDS))
-        .group_by(PersonUsage.organization_id, PersonUsage.user_id, PersonUsage.unit_type)
+        .join_from(part, person, true())
+        .group_by(person.c.organization_id, person.c.user_id, person.c.unit_type)
         .having(or_(quantity != 0, count != 0))
         .subquery()
     )
