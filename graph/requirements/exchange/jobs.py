@@ -15,7 +15,8 @@ from graph.kit.storage import Stored
 from graph.platform.jobs.kinds import Kind, Result
 from graph.platform.jobs.progress import Progress
 from graph.platform.jobs.run import JobFailed, Run
-from graph.requirements.exchange.draft import Draft, Limits, Progress
+from graph.requirements.exchange.draft import Draft, Limits
+from graph.requirements.exchange.draft import Progress as Report
 from graph.requirements.exchange.formats import write
 from graph.requirements.exchange.gather import gather
 from graph.requirements.exchange.importing import ImportOptions, explained, import_draft, read
@@ -111,9 +112,7 @@ async def _import(run: Run) -> Result:
     return None
 
 
-async def _merge(
-    run: Run, project: UUID, source: Source, draft: Draft, progress: Progress
-) -> Result:
+async def _merge(run: Run, project: UUID, source: Source, draft: Draft, progress: Report) -> Result:
     """Propose the edits of a returned file as a change set."""
     versions = await export_of(run.session, project, UUID(run.payload["exportId"]))
     if versions is None:
