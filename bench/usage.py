@@ -18,7 +18,7 @@ from bench.stand import Call, Stand
 
 ROWS, CHUNK = 1_000_000, 50_000
 CALLS = 51
-SPREADS = ((100, 30), (1_000, 30), (100, 366), (1_000, 366))
+SPREADS = ((1_000, 366), (1_000, 30), (100, 366), (100, 30))
 """People and days among which the rows of an organization are spread."""
 GROUPINGS, ASKED = ("FEATURE", "DAY", "PERSON"), (30, 366)
 """What the questions sum by, and the days of which they ask, up to today."""
