@@ -1,9 +1,12 @@
 """Reviews: verdicts of people on content, which hold as long as the content is the same."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
+from db.problem import Problem
+from db.requirements.reviews import Review as ReviewRow
 from tests.kit.asking import run, session_of
 from tests.requirements.proposals import APPLY, UPDATE, Proposal, updated
 from tests.requirements.reviewing import (
@@ -304,3 +307,19 @@ async def test_a_review_is_closed_over_the_verdicts_that_were_seen(world):
     assert await world.code("editor", EDIT, **seen, input=more) == "CONFLICT"
     assert await world.code("editor", EDIT, id=review.id, version=0, input=more) == "CONFLICT"
     await review.end()
+
+
+async def test_who_may_note_a_verdict_at_a_review_may_change_nothing_else_of_it(world):
+    review = await Reviewing.begin(world)
+    session = await session_of(world, "viewer")
+
+    async def attempt():
+        async with session.transaction() as transaction:
+            row = await transaction.find(ReviewRow, UUID(review.id))
+            transaction.touch(row, "last_verdict_at")
+            transaction.change(row, None, name="Another")
+
+    with pytest.raises(Problem) as refused:
+        await attempt()
+    assert refused.value.code == "FORBIDDEN"
+    assert (await review.read())["version"] == 1
