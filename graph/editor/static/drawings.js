@@ -63,6 +63,7 @@ async function draw(figure, diagram, marked, onPress) {
     }
   }
   figure.replaceChildren(svg);
+  figure.dispatchEvent(new Event('drawn'));
 }
 
 /** Let an element of the picture stand out while its line in the list is pointed at or focused. */
@@ -73,6 +74,7 @@ function pointing(item, figure, elementId) {
   };
   for (const event of ['pointerenter', 'focusin']) item.addEventListener(event, () => point(true));
   for (const event of ['pointerleave', 'focusout']) item.addEventListener(event, () => point(false));
+  figure.addEventListener('drawn', () => item.matches(':hover, :focus-within') && point(true));
   return item;
 }
 
