@@ -220,6 +220,7 @@ def settings(database_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Set
         public_url="http://localhost",
         allowed_hosts=("localhost", "127.0.0.1", "testserver"),
         job_slots=0,  # tests run the jobs that they are about
+        document_cache=200_000_000,  # several people ask the same of the whole schema
         outbound_networks="127.0.0.0/8",
         outbound_http=True,
         **PATIENCE,

@@ -309,7 +309,7 @@ class Level:
         above: Table | None,
     ) -> Many:
         shape = id(edge), " ".join(sorted(map(print_ast, nodes[0].arguments or ())))
-        table = self._pages.setdefault(shape, Table(edge.model, edge.key))
+        table = self._pages.setdefault(shape, Table(edge.model, edge.key, edge=edge))
         table.readers += 1
         place = None
         self._repeats |= edge.within is not None

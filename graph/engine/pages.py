@@ -237,12 +237,12 @@ class Many(Field):
         self, of: Hashable, where: Sequence[Any], make: Callable[[Sequence[Any]], Select]
     ) -> tuple[Select, dict[str, Any]]:
         """Return a statement that is kept by the shape of its conditions, and their values."""
-        selects = self._table.selects
+        selects = self._table.statements.selects
         if not where and (of in selects or len(selects) < MAX_ORDERS):
             if (select := selects.get(of)) is None:
                 select = selects[of] = make(())
             return select, {}
-        shaped, values = SHAPES.find((self._table, of), where)
+        shaped, values = SHAPES.find((self._table.statements, of), where)
         if shaped.select is None:
             shaped.select = make((shaped.condition,))
         return shaped.select, values

@@ -136,11 +136,13 @@ class Run:
 
     async def _rows(self, table: Table, ids: Sequence[str]) -> dict[str, Any]:
         self.require_read(table.model)
-        select, identity = table.selects.get("id"), table.identity
-        if select is None or identity is None:
+        identity = table.identity
+        if identity is None:
             identity = table.identity = table.outputs.need("id", "text")
+        selects = table.statements.selects
+        if (select := selects.get("id")) is None:
             outputs, joins = (*table.outputs.listed,), (*table.outputs.joins,)
-            select = table.selects["id"] = Select(table.model, outputs, parents="id", joins=joins)
+            select = selects["id"] = Select(table.model, outputs, parents="id", joins=joins)
         self.require_joined(select)
         records = await self.session.fetch_by_id(select, ids, identity)
         return {record[identity]: record for record in records}

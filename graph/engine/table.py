@@ -1,7 +1,10 @@
 """The rows of one model that a plan reads, and the columns that its statements answer with."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cached_property
+from typing import Literal
+from weakref import WeakValueDictionary
 
 from auth.session import Join, Output, Select
 from db.base import Readable
@@ -48,7 +51,20 @@ class Outputs:
         return self.joins.index(join)
 
 
-@dataclass(eq=False, slots=True)
+class Statements:
+    """The statements of plans that read rows in the same way, by what they differ in.
+
+    Documents that ask for the same columns of the same rows share them, and compile them once.
+    """
+
+    def __init__(self) -> None:
+        self.selects: dict[Hashable, Select] = {}
+
+
+_statements: WeakValueDictionary[Hashable, Statements] = WeakValueDictionary()
+
+
+@dataclass(eq=False)
 class Table:
     """Rows of one model as statements of one kind read them."""
 
@@ -56,11 +72,18 @@ class Table:
     by: str | None
     """The column whose values are asked for: `id`, or that of a parent; None at the root."""
     outputs: Outputs = field(default_factory=Outputs)
-    selects: dict[Any, Select] = field(default_factory=dict)
-    """The statements, by what they differ in."""
+    edge: Hashable = None
+    """The edge by which the rows are read, if they are read beneath others or at the root."""
     identity: int | None = None
     """The place of the ID in a record, once rows are read by it."""
     has_cursors: bool = False
     """True if the sort keys are read as well, after the columns of the plan."""
     readers: int = 0
     """The number of fields that read by these keys; where it is one, it waits for no other."""
+
+    @cached_property
+    def statements(self) -> Statements:
+        """Return the statements, once all columns are known."""
+        of = (self.model, self.by, self.edge, self.has_cursors)
+        columns = (tuple(self.outputs.listed), tuple(self.outputs.joins))
+        return _statements.setdefault((of, columns), Statements())
