@@ -36,6 +36,7 @@ from db.requirements import (
     exchange,
     external,
     files,
+    import_mappings,
     numbering,
     properties,
     requirements,

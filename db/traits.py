@@ -46,6 +46,7 @@ class ResourceType(StrEnum):
     SIGNATURE = "signature"
     ACCESS_REVIEW = "access_review"
     AUDIT_ALERT = "audit_alert"
+    IMPORT_MAPPING = "import_mapping"
 
 
 class Trash(Enum):

@@ -11,6 +11,7 @@ from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, Reac
 from db.requirements.documents import Block, Document
 from db.requirements.external import ExternalDocument
 from db.requirements.files import File
+from db.requirements.import_mappings import ImportMapping
 from db.requirements.numbering import NumberingRule
 from db.requirements.properties import Column, Property
 from db.requirements.requirements import Requirement
@@ -42,6 +43,7 @@ RULES: dict[type[Entity], Rule] = {
     File:                Rule(VIEWER, EDITOR, EDITOR, EDITOR, unplaced=MEMBER),
     Baseline:            Rule(VIEWER, EDITOR, NOBODY, ADMIN),
     NumberingRule:       Rule(VIEWER, ADMIN,  ADMIN,  ADMIN),
+    ImportMapping:       Rule(VIEWER, EDITOR, EDITOR, EDITOR, inside=True),
     ChangeSet:           Rule(VIEWER, EDITOR, EDITOR, NOBODY, inside=True),
     ChangeSetItem:       Rule(VIEWER, EDITOR, EDITOR, EDITOR, inside=True),
     CommentThread:       Rule(VIEWER, VIEWER, EDITOR, ADMIN, "created_by", ("update", "delete"),

@@ -31,6 +31,10 @@ from graph.requirements.exchange.fields import TARGETS
 from graph.requirements.exchange.jobs import EXPORT, IMPORT, KINDS
 from graph.requirements.exchange.kept import export_of
 from graph.requirements.exchange.source import format_of
+from graph.requirements.exchange.test_results import UnknownTests
+from graph.requirements.import_mappings import ColumnMappingInput, delimiter_of, saved_mapping
+from graph.requirements.printing.job import PRINTED
+from graph.requirements.printing.labels import ExportLanguage
 from graph.requirements.requirements import RequirementFilterInput
 
 MAX_RUNNING = 5
@@ -48,6 +52,10 @@ class ExchangeFormat(Enum):
     STRICTDOC = "sdoc"
     NEEDS = "needs"
     DOORSTOP = "doorstop"
+    JUNIT = "junit"
+    HTML = "html"
+    PDF = "pdf"
+    TEST_MATRIX = "matrix"
 
 
 describe_enum(
@@ -58,18 +66,16 @@ describe_enum(
         "XLSX": "A workbook (Office Open XML): a sheet for each document.",
         "STRICTDOC": "Documents of StrictDoc (`.sdoc`), several in a ZIP archive.",
         "DOORSTOP": "A ZIP archive of the folders of Doorstop, with a YAML file for each item.",
+        "JUNIT": "Test results in JUnit XML, which are not exported. Name the format for `.xml`.",
+        "HTML": "A document to read and print, with tests, coverage and a signature page. It is not"
+        " imported.",
+        "PDF": "As HTML, at most 10,000 requirements. It is not imported.",
+        "TEST_MATRIX": "A workbook with a row for each requirement and a column for each test. It"
+        " is not imported.",
         "NEEDS": "The `needs.json` of sphinx-needs.",
         "REQIF": "The Requirements Interchange Format of the OMG, 1.0 to 1.2.",
     },
 )
-
-
-@strawberry.input(description="The field that a column or an attribute of a file is read as.")
-class ColumnMappingInput:
-    column: str = strawberry.field(description="The name of the column or attribute.")
-    field: str = strawberry.field(
-        description="The field: " + ", ".join(f"`{target}`" for target in TARGETS) + "."
-    )
 
 
 @strawberry.input(description="A file to import into a project.")
@@ -93,6 +99,15 @@ class ImportStartInput:
         default=UNSET,
         description="The fields of columns that are not recognized, at most"
         f" {MAX_COLUMNS}. All other columns are mapped by their names.",
+    )
+    unknown_tests: UnknownTests = strawberry.field(
+        default=UnknownTests.REPORT,
+        description="The treatment of results whose test case is not in the project, for JUNIT.",
+    )
+    mapping_id: UUID | None = strawberry.field(
+        default=UNSET,
+        description="The ID of a saved mapping of the project. `columns`, `delimiter` and"
+        " `encoding` take precedence over it.",
     )
     delimiter: str | None = strawberry.field(
         default=UNSET, description="The delimiter of a CSV file. Detected by default."
@@ -120,6 +135,11 @@ class ExportStartInput:
         default=UNSET, description="The ID of a document; by default all documents are exported."
     )
     format: ExchangeFormat = strawberry.field(description="The format of the file.")
+    language: ExportLanguage = strawberry.field(
+        default=ExportLanguage.EN,
+        description="The language of the labels of HTML, PDF and TEST_MATRIX. Other formats have"
+        " the names of the format.",
+    )
     filter: RequirementFilterInput | None = strawberry.field(
         default=UNSET,
         description="Only requirements that match are exported, with the documents and headings"
@@ -170,15 +190,20 @@ async def import_start(info: Info, input: Input[ImportStartInput], dry_run: DryR
         place: Any = scopes_beneath(Project, project)
         transaction.require_create(Document(**place, name="Imported", slug="imported"))
         file = await transaction.find(File, input.file_id, lock=False, field=["file_id"])
+        mapping: Any = None
+        if input.mapping_id:
+            mapping = await saved_mapping(transaction, project, input.mapping_id)
+        saved = {each["column"]: each["field"] for each in mapping.columns} if mapping else {}
         payload = {
             "projectId": str(project.id),
             "fileId": str(file.id),
             "format": _require_importable(file, project, input),
             "documentId": await _document(transaction, project, input.document_id or None),
             "documentName": input.document_name or None,
-            "columns": _columns(input.columns or []),
-            "delimiter": _delimiter(input.delimiter or None),
-            "encoding": input.encoding or None,
+            "columns": saved | _columns(input.columns or []),
+            "delimiter": delimiter_of(input.delimiter or (mapping and mapping.delimiter) or None),
+            "encoding": input.encoding or (mapping and mapping.encoding) or None,
+            "unknownTests": input.unknown_tests.value,
             "exportId": await _export(info, project, input),
             "proposeDeletions": input.propose_deletions,
             "dryRun": dry_run,
@@ -198,6 +223,8 @@ def _require_importable(file: File, project: Project, input: ImportStartInput) -
     if file.size > Limits().size:
         raise Problem("INVALID", f"The file has more than {Limits().size:,} bytes.", field=at)
     given: Any = input.format.value if input.format else None
+    if given in PRINTED:
+        raise Problem("INVALID", "This format is only exported.", field=["format"])
     try:
         return format_of(file.name, given)
     except Problem as problem:
@@ -237,14 +264,10 @@ def _columns(columns: list[ColumnMappingInput]) -> dict[str, str]:
     return {each.column: each.field for each in columns}
 
 
-def _delimiter(text: str | None) -> str | None:
-    if text is not None and (len(text) != 1 or text in '"\r\n'):
-        raise Problem("INVALID", "A delimiter is one character.", field=["delimiter"])
-    return text
-
-
 async def export_start(info: Info, input: Input[ExportStartInput]) -> Any:
     async with writing(info) as transaction:
+        if input.format is ExchangeFormat.JUNIT:
+            raise Problem("INVALID", "This format is only imported.", field=["format"])
         await require_room(transaction, KINDS, MAX_RUNNING, ROOM, Document)
         if input.document_id:
             document = await transaction.find(
@@ -263,6 +286,7 @@ async def export_start(info: Info, input: Input[ExportStartInput]) -> Any:
             "projectId": str(project_id),
             "documentId": str(input.document_id) if input.document_id else None,
             "format": input.format.value,
+            "language": input.language.value,
             **await _selected(transaction, project_id, input),
         }
         job = await EXPORT.enqueue(transaction, organization, payload)

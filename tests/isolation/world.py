@@ -122,6 +122,7 @@ RESTORED |= {
     "comment_threads",
     "comments",
     "workflows",
+    "import_mappings",
 }
 """The tables that a mutation restores, besides organizations and memberships."""
 
@@ -130,8 +131,15 @@ WIDE = {"external_documents", "properties", "files", "comment_threads", "comment
 
 OF_THE_ORGANIZATION = {"project_members", "assignments", "change_sets", "change_set_items"}
 OF_THE_ORGANIZATION |= {"comment_threads", "comments"}
-OF_THE_ORGANIZATION |= {"workflows", "reviews", "review_items", "reviewers", "review_verdicts"}
-OF_THE_ORGANIZATION |= {"signatures"}
+OF_THE_ORGANIZATION |= {
+    "import_mappings",
+    "workflows",
+    "reviews",
+    "review_items",
+    "reviewers",
+    "review_verdicts",
+}
+OF_THE_ORGANIZATION |= {"signatures", "import_mappings"}
 """Tables beneath a project that are not its content: no public project shows them to strangers."""
 
 

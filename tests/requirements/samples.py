@@ -15,6 +15,7 @@ from db.requirements.diagrams import DiagramElementLink, ExcalidrawDiagram, Reac
 from db.requirements.documents import Block, Document
 from db.requirements.external import ExternalDocument
 from db.requirements.files import File
+from db.requirements.import_mappings import ImportMapping
 from db.requirements.numbering import NumberingRule
 from db.requirements.properties import Column, Property
 from db.requirements.requirements import Requirement
@@ -117,6 +118,11 @@ SAMPLES: dict[type[Entity], Sample] = {
         parent=Project,
         new=lambda house, _: {"projectId": house.project, "name": "New"},
         row=lambda house: in_project(house, name="All"),
+    ),
+    ImportMapping: Sample(
+        parent=Project,
+        new=lambda house, word: {"projectId": house.project, "name": f"New {word}"},
+        row=lambda house: in_project(house, name="Supplier"),
     ),
     NumberingRule: Sample(
         parent=Project,

@@ -7,7 +7,7 @@ from tests.requirements.transferring import Transfers
 from tests.storage.uploading import Uploading
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "exchange.md").read_text()
-EXPORT, EXPORTED, CHECK, REPORT, RETURN, RETURNED = re.findall(
+EXPORT, EXPORTED, CHECK, REPORT, RETURN, RETURNED, SAVE = re.findall(
     r"```graphql\n(.*?)```", DOCUMENT, re.DOTALL
 )
 CSV = b"ID,Name,Effort\nB1,Brake,8\n"
@@ -37,3 +37,4 @@ async def test_the_examples_work_one_after_the_other(world, client, app):
         "CREATE",
         "CREATE",
     ]
+    assert (await world.ask("editor", SAVE, project=world.project))["importMapping"]["version"] == 1

@@ -1,6 +1,7 @@
 """Rows of workflows, reviews and imported files, for the tests of row level security."""
 
 REVIEW_ROWS = {
+    "import_mappings": "(id, organization_id, project_id, name) VALUES ($1, $1, $1, 'CSV')",
     "workflows": "(id, organization_id, project_id) VALUES ($1, $1, $1)",
     "reviews": "(id, organization_id, project_id, name) VALUES ($1, $1, $1, 'Release')",
     "review_items": "(id, organization_id, project_id, review_id, entity_type, entity_id,"

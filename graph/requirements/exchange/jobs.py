@@ -24,8 +24,10 @@ from graph.requirements.exchange.importing import write as write_draft
 from graph.requirements.exchange.kept import export_of, imports_of, keep_export
 from graph.requirements.exchange.merging import Merge, compare, propose
 from graph.requirements.exchange.result import ImportResult
+from graph.requirements.exchange.result_job import import_junit
 from graph.requirements.exchange.selection import selection_of
 from graph.requirements.exchange.source import Source
+from graph.requirements.printing.job import PRINTED, printed
 
 TIMEOUT = 3600.0
 """Seconds that one attempt may take."""
@@ -47,18 +49,21 @@ async def _export(run: Run) -> Result:
         if document and not draft.documents:
             raise JobFailed("No requirement of the document matches the filter.")
         name = draft.documents[0].name if document else await _project_name(run, project)
-        is_proposal = bool(payload.get("changeSetId"))
-        kept = await imports_of(
-            run.session, project, payload["format"], draft, is_proposal=is_proposal
-        )
-        written = await asyncio.to_thread(write, draft, payload["format"], name, kept)
+        is_printed, is_proposal = payload["format"] in PRINTED, bool(payload.get("changeSetId"))
+        if is_printed:
+            written = await printed(run.session, draft, selection, payload, name)
+        else:
+            kept = await imports_of(
+                run.session, project, payload["format"], draft, is_proposal=is_proposal
+            )
+            written = await asyncio.to_thread(write, draft, payload["format"], name, kept)
     except Problem as problem:
         raise _final(problem) from None
     if len(written.data) > run.storage.largest:
         raise JobFailed(f"The file has {len(written.data):,} bytes, which is more than the limit.")
     digest = hashlib.sha256(written.data).digest()
     file = f"{name[:200]}{written.ending}"
-    if not is_proposal:  # whose values are those of no version
+    if not is_proposal and not is_printed:  # a proposal's values are those of no version
         async with run.session.transaction() as transaction:
             await keep_export(transaction, run.job.id, project, draft, payload["format"], file)
     await run.storage.put(Stored(run.job.id, digest, file, written.media_type), written.data)
@@ -95,6 +100,8 @@ async def _import(run: Run) -> Result:
     )
     try:
         source = await _source(run, UUID(payload["fileId"]), options.limits)
+        if options.format == "junit":
+            return await import_junit(run, project, source, payload)
         draft = await asyncio.to_thread(read, source, options)
         async with Progress(run, READ, 1.0) as shown:
             shown.show("rows", 0, 1)

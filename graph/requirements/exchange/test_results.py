@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -96,12 +97,14 @@ async def import_results(
     source: Source,
     options: ResultOptions,
     spend: Callable[[int], None] = lambda _: None,
+    begin: Callable[[], AbstractAsyncContextManager[Transaction]] | None = None,
+    done: Callable[[ResultsImport], None] = lambda _: None,
 ) -> ResultsImport:
     """Import the results of a file into a project, as the viewer of the session.
 
-    The file is read off the event loop; `spend` is told what its test cases cost. Raises INVALID
-    for a file that cannot be read; NOT_FOUND and FORBIDDEN as every write does. Nothing has changed
-    then.
+    The file is read off the event loop; `spend` is told what its test cases cost. `begin` opens the
+    transaction that writes, and `done` takes the outcome before it commits. Raises INVALID for a
+    file that cannot be read; NOT_FOUND and FORBIDDEN as every write does. Nothing has changed then.
     """
     async with session.transaction() as transaction:
         await transaction.find(Project, project, lock=False, to_create=TestExecution)
@@ -124,7 +127,7 @@ async def import_results(
         known |= await pairs.cases({id for case in some for id in case.ids})
         named |= await pairs.requirements({id for case in some for id in case.requirements})
     verified = await pairs.verified(set(known.values()))
-    async with session.transaction() as transaction:
+    async with (begin or session.transaction)() as transaction:
         target = await transaction.find(Project, project, lock=False, to_create=TestExecution)
         cases = await _cases(transaction, target, report, known, options, result)
         items = [
@@ -140,14 +143,20 @@ async def import_results(
             await derive(transaction, part)
             await transaction.flush()
         result.recorded = len(items)
+        _shorten(result)
+        done(result)
         if options.dry_run:
             await transaction.abandon()
+    return result
+
+
+def _shorten(result: ResultsImport) -> None:
+    """Cut the lists of names to what is shown."""
     for names in (result.unknown, result.unassigned, result.missing):
         names[:] = [*dict.fromkeys(names)]
         if len(names) > MAX_NAMES:
             result.notes.append(f"Of a list of {len(names):,} names {MAX_NAMES:,} are shown.")
         del names[MAX_NAMES:]
-    return result
 
 
 def batched(rows: Sequence[R]) -> Iterator[Sequence[R]]:

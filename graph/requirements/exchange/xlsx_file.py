@@ -49,7 +49,7 @@ def write_xlsx(draft: Draft) -> bytes:
     hidden = book.create_sheet(DOCUMENTS)
     hidden.sheet_state = "hidden"
     for row in (HEADER, *titles):
-        hidden.append([_cell(hidden, value) for value in row])
+        hidden.append([cell_of(hidden, value) for value in row])
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
@@ -61,15 +61,15 @@ def _write(sheet: Any, table: Table) -> None:
         wide = name in ("Name", "Description")
         sheet.column_dimensions[get_column_letter(index)].width = 50 if wide else 18
     bold = Font(bold=True)
-    header = [_cell(sheet, name) for name in table.columns]
+    header = [cell_of(sheet, name) for name in table.columns]
     for cell in header:
         cell.font = bold
     sheet.append(header)
     for row in table.rows:
-        sheet.append([_cell(sheet, value) for value in row])
+        sheet.append([cell_of(sheet, value) for value in row])
 
 
-def _cell(sheet: Any, value: Any) -> Any:
+def cell_of(sheet: Any, value: Any) -> Any:
     """Return a cell: a number or a boolean as such, any other value as a text, never a formula."""
     if value is None or value == "":
         return None

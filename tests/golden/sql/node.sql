@@ -111,75 +111,79 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   FROM numbering_rules
   WHERE numbering_rules.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT trace_links.id AS id, $30::INTEGER AS place
+  SELECT import_mappings.id AS id, $30::INTEGER AS place
+  FROM import_mappings
+  WHERE import_mappings.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT trace_links.id AS id, $31::INTEGER AS place
   FROM trace_links
   WHERE trace_links.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT properties.id AS id, $31::INTEGER AS place
+  SELECT properties.id AS id, $32::INTEGER AS place
   FROM properties
   WHERE properties.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT columns.id AS id, $32::INTEGER AS place
+  SELECT columns.id AS id, $33::INTEGER AS place
   FROM columns
   WHERE columns.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT external_documents.id AS id, $33::INTEGER AS place
+  SELECT external_documents.id AS id, $34::INTEGER AS place
   FROM external_documents
   WHERE external_documents.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT files.id AS id, $34::INTEGER AS place
+  SELECT files.id AS id, $35::INTEGER AS place
   FROM files
   WHERE files.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT excalidraw_diagrams.id AS id, $35::INTEGER AS place
+  SELECT excalidraw_diagrams.id AS id, $36::INTEGER AS place
   FROM excalidraw_diagrams
   WHERE excalidraw_diagrams.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT react_flow_diagrams.id AS id, $36::INTEGER AS place
+  SELECT react_flow_diagrams.id AS id, $37::INTEGER AS place
   FROM react_flow_diagrams
   WHERE react_flow_diagrams.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT diagram_element_links.id AS id, $37::INTEGER AS place
+  SELECT diagram_element_links.id AS id, $38::INTEGER AS place
   FROM diagram_element_links
   WHERE diagram_element_links.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT change_sets.id AS id, $38::INTEGER AS place
+  SELECT change_sets.id AS id, $39::INTEGER AS place
   FROM change_sets
   WHERE change_sets.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT change_set_items.id AS id, $39::INTEGER AS place
+  SELECT change_set_items.id AS id, $40::INTEGER AS place
   FROM change_set_items
   WHERE change_set_items.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT comment_threads.id AS id, $40::INTEGER AS place
+  SELECT comment_threads.id AS id, $41::INTEGER AS place
   FROM comment_threads
   WHERE comment_threads.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT comments.id AS id, $41::INTEGER AS place
+  SELECT comments.id AS id, $42::INTEGER AS place
   FROM comments
   WHERE comments.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT workflows.id AS id, $42::INTEGER AS place
+  SELECT workflows.id AS id, $43::INTEGER AS place
   FROM workflows
   WHERE workflows.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT reviews.id AS id, $43::INTEGER AS place
+  SELECT reviews.id AS id, $44::INTEGER AS place
   FROM reviews
   WHERE reviews.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT review_items.id AS id, $44::INTEGER AS place
+  SELECT review_items.id AS id, $45::INTEGER AS place
   FROM review_items
   WHERE review_items.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT reviewers.id AS id, $45::INTEGER AS place
+  SELECT reviewers.id AS id, $46::INTEGER AS place
   FROM reviewers
   WHERE reviewers.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT review_verdicts.id AS id, $46::INTEGER AS place
+  SELECT review_verdicts.id AS id, $47::INTEGER AS place
   FROM review_verdicts
   WHERE review_verdicts.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT signatures.id AS id, $47::INTEGER AS place
+  SELECT signatures.id AS id, $48::INTEGER AS place
   FROM signatures
   WHERE signatures.id = ANY ($2::UUID[])) AS anon_1;
 
