@@ -156,8 +156,8 @@ FORMS = {
     "event_type": "canary{code}",
     "locale": "de-AT",
     "time_zone": "canary{code}",
-    "import_mappings.delimiter": ";",
-    "import_mappings.encoding": "canary{code}",
+    "delimiter": ";",
+    "encoding": "canary{code}",
 }
 """Columns of text that take no word. A baseline holds no row of the type given here."""
 

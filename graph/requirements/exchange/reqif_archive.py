@@ -26,16 +26,20 @@ def is_archive(source: Source) -> bool:
     return source.data.startswith(MAGIC)
 
 
+def opened(source: Source, what: str = "a zip archive") -> zipfile.ZipFile:
+    """Return the archive, of which only the directory is read. Raises INVALID for what is none."""
+    try:
+        return zipfile.ZipFile(io.BytesIO(source.data))
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise refused(source.name, f"this is not {what}: {error}.") from None
+
+
 def unpacked(source: Source, limits: Limits, ending: str = ".reqif") -> tuple[list[Source], int]:
     """Return the archive's files of an ending, and the number of its other files. Raises INVALID.
 
     The files are in the order of the archive.
     """
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(source.data))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise refused(source.name, f"this is not a zip archive: {error}.") from None
-    with archive:
+    with opened(source) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) > MAX_MEMBERS:
             raise refused(source.name, f"the archive holds more than {MAX_MEMBERS:,} files.")

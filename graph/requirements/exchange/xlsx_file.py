@@ -6,7 +6,6 @@ documents, because the title of a sheet holds neither.
 
 import io
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
@@ -22,6 +21,7 @@ from graph.requirements.exchange.cells import cell_text, guarded
 from graph.requirements.exchange.csv_file import NoTable, read_sheet
 from graph.requirements.exchange.csv_table import CsvRow
 from graph.requirements.exchange.draft import Draft, DraftDocument, Limits, fitting_name, refused
+from graph.requirements.exchange.reqif_archive import opened
 from graph.requirements.exchange.source import Source
 from graph.requirements.exchange.table import Table, table_of
 
@@ -162,11 +162,8 @@ def _read(
 
 def _require_size(source: Source, limits: Limits) -> None:
     """Raise INVALID for what is no archive, or unpacks to more than the limit."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(source.data)) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        raise refused(source.name, "this is not an XLSX workbook that can be read.") from None
+    with opened(source, "an XLSX workbook that can be read") as archive:
+        size = sum(member.file_size for member in archive.infolist())
     if size > limits.size * 5:
         limit = f"{limits.size * 5:,} bytes"
         raise refused(source.name, f"it unpacks to more than the limit of {limit}.")
