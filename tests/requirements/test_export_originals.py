@@ -61,6 +61,12 @@ def test_an_edited_import_is_written_back_with_exactly_the_edits(file, seed, num
 RENAME = """mutation ($id: UUID!, $version: BigInt!) { requirementUpdate(
     id: $id, expectedVersion: $version, input: { name: "Load of the cabin" }) {
         requirement { id } } }"""
+BEGIN = """mutation ($project: UUID!) { changeSetCreate(
+    input: { projectId: $project, name: "Names" }) { changeSet { id } } }"""
+PROPOSE = """mutation ($id: UUID!, $requirement: UUID!, $version: BigInt!) { changeSetEdit(
+    id: $id, items: [{ requirementUpdate: {
+        id: $requirement, expectedVersion: $version, input: { name: "Proposed" } } }]) {
+            changeSet { id } } }"""
 OTHER = re.compile(r"\b(spec|h|r|l)-(\w)")
 PLAN = b"\x89PNG of the plan"
 
@@ -98,6 +104,17 @@ async def test_an_export_is_the_imported_file_with_what_was_edited(world, client
     whole = await transfers.exported("REQIF")
     again = await transfers.imported("again.reqifz", whole)
     assert (again["error"], again["importReport"]["objects"]) == (None, [])
+
+    begun = await world.ask("editor", BEGIN, project=world.project)
+    change_set = begun["changeSet"]["id"]
+    now = await world.superuser.fetchval(
+        "SELECT version FROM requirements WHERE id = $1", row["id"]
+    )
+    await world.ask("editor", PROPOSE, id=change_set, requirement=row["id"], version=now)
+    proposed = members(await transfers.exported("REQIF", by="editor", changeSetId=change_set))
+    assert b'THE-VALUE="Proposed"' in proposed["lift.reqif"]
+    assert b'THE-VALUE="Load of the cabin"' not in proposed["lift.reqif"]
+    assert proposed["other.reqif"] == before["other.reqif"]
 
     part = await transfers.exported("REQIF", documentId=row["document_id"])
     files = members(part)
