@@ -76,7 +76,7 @@ CODED = {
     *("response_body", "disabled_reason"),
     *("provider", "external_id", "event_type", "body", "state_order", "data"),
     *("field", "path", "locale", "time_zone", "avatar_type", "pin", "content"),
-    *("signer_name", "signer_email", "delimiter", "encoding"),
+    *("signer_name", "signer_email", "delimiter", "encoding", "object_type"),
 }
 """Texts of a format of their own, which is checked, or that the gateway writes itself."""
 NAMES = {(Property, "key"), (NumberCounter, "prefix"), (NumberingRule, "prefix")}
