@@ -19,15 +19,23 @@ from db.audit.checkpoint import Checkpoint
 from db.audit.verification import Chain, sealed
 from db.pool import Lent
 
+# Each event and seal is looked up by its key, whatever the planner knows of the tables.
 RECORDS = """
-SELECT s.seq, s.event_id, s.event_at, s.hash, before.hash AS previous, ctx.sealed_line(e) AS line
+SELECT s.seq, wanted.id AS event_id, wanted.at AS event_at, s.hash, before.hash AS previous, e.line
 FROM unnest($2::uuid[], $3::timestamptz[]) AS wanted (id, at)
-JOIN public.audit_seals AS s
-    ON s.organization_id = $1 AND s.event_id = wanted.id AND s.event_at = wanted.at
-JOIN public.audit_logs AS e ON e.id = s.event_id AND e.created_at = s.event_at
-LEFT JOIN public.audit_seals AS before
-    ON before.organization_id = $1 AND before.seq = s.seq - 1
-ORDER BY s.event_at, s.event_id
+CROSS JOIN LATERAL (
+    SELECT seq, hash FROM public.audit_seals
+    WHERE organization_id = $1 AND event_id = wanted.id AND event_at = wanted.at OFFSET 0
+) AS s
+CROSS JOIN LATERAL (
+    SELECT ctx.sealed_line(l) AS line FROM public.audit_logs AS l
+    WHERE l.id = wanted.id AND l.created_at = wanted.at OFFSET 0
+) AS e
+LEFT JOIN LATERAL (
+    SELECT hash FROM public.audit_seals
+    WHERE organization_id = $1 AND seq = s.seq - 1 OFFSET 0
+) AS before ON true
+ORDER BY wanted.at, wanted.id
 """
 
 
