@@ -74,7 +74,7 @@ describe_enum(
         "ORGANIZATION": "All members of the organization.",
         "PUBLIC": "All signed-in users.",
     },
-    deprecated={"RESTRICTED": "Use PRIVATE, which means the same."},
+    deprecated={"RESTRICTED": "Use `PRIVATE`. Removed after 2027-07-01."},
 )
 
 
