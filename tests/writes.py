@@ -15,7 +15,7 @@ SELECT relname::text AS name FROM pg_class
 WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace
     AND relname <> 'usage_logs'
     AND (has_table_privilege('gateway_app', oid, 'INSERT, UPDATE, DELETE')
-        OR relname IN ('jobs', 'webhook_deliveries', 'webhook_events'))
+        OR relname IN ('audit_alerts', 'jobs', 'webhook_deliveries', 'webhook_events'))
 ORDER BY relname
 """
 """The tables that requests write, and those that functions alone write.
