@@ -154,9 +154,7 @@ def _variables(given: Any) -> Mapping[str, Any]:
 async def _organization(transaction: Transaction, id: UUID) -> Organization:
     """Return an organization of the viewer that has room for a job. Raises LIMIT_REACHED."""
     field = ["organization_id"]
-    organization = await transaction.find(
-        Organization, id, lock=False, field=field, to_create=File
-    )
+    organization = await transaction.find(Organization, id, lock=False, field=field, to_create=File)
     if id not in transaction.viewer.organizations:
         message = "Only its members start bulk operations."
         raise Problem("FORBIDDEN", message, field=field)

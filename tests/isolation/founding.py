@@ -73,6 +73,16 @@ FROM diagram_element_links AS l WHERE l.diagram_id = d.id AND l.deleted_at IS NU
 """
 """Gives drawings the elements that are linked, which links show."""
 
+OF_THE_MEMBER = {
+    "change_sets": "created_by",
+    "reviews": "created_by",
+    "reviewers": "reviewer_id",
+    "comment_threads": "created_by",
+    "assignments": "assignee_id",
+}
+"""Columns of our private project that name the member, who has lost their role there: neither the
+author of a change set nor its reviewer keeps a way to it."""
+
 NEVER_WITHOUT = {"webhook_endpoints", "comment_threads", "access_reviews"}
 """Tables whose rows contain others that are never without one."""
 
@@ -189,6 +199,8 @@ class Founder:
             values["deleted_at"] = self.now if deleted else None
         if table.name == "files":
             values |= self._owner_of_file(tenant, zone, values)
+        if (tenant, zone) == ("ours", "private") and (column := OF_THE_MEMBER.get(table.name)):
+            values[column] = self.persons["member"].id
         person = "owner" if "user_id" in table.columns and tenant == "ours" else None
         if table.name == "project_members" and zone == "deleted":  # the owner has a live one there
             values["user_id"] = self.persons[MEMBERS[tenant]].id
