@@ -17,7 +17,7 @@ def upgrade() -> None:
     op.execute(LOCK_TIMEOUT)
     op.execute("ALTER TYPE resource_type ADD VALUE IF NOT EXISTS 'import_mapping'")
     op.create_table(
-        TABLE,
+        "import_mappings",
         identifier(),
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
@@ -45,18 +45,20 @@ def upgrade() -> None:
     )
     op.create_index(
         "uq_import_mappings_project_id_name",
-        TABLE,
+        "import_mappings",
         ["organization_id", "project_id", "name"],
         unique=True,
         postgresql_where=sa.text("deleted_at IS NULL"),
     )
     for scope in ("project_id", "organization_id"):
         op.create_index(
-            f"ix_import_mappings_{scope}_created_at_id", TABLE, [scope, "created_at", "id"]
+            f"ix_import_mappings_{scope}_created_at_id",
+            "import_mappings",
+            [scope, "created_at", "id"],
         )
     op.create_index(
         "ix_import_mappings_trash",
-        TABLE,
+        "import_mappings",
         ["organization_id", "deleted_at", "id"],
         postgresql_where=sa.text("deleted_at IS NOT NULL"),
     )

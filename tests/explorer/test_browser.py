@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from datetime import timedelta
+from operator import contains
 
 import pytest
 from playwright.async_api import expect
@@ -16,8 +17,10 @@ from tests.explorer.conftest import Visitor
 pytestmark = pytest.mark.processes
 
 EDITOR = "editor@demo.example"
-STORED = "() => localStorage.getItem('graphiql:tabState') ?? ''"
-"""The tabs as they are kept for the next visit, half a second after a change."""
+STORED = """() => ['tabState', 'query', 'variables'].map(
+    (key) => localStorage.getItem(`graphiql:${key}`) ?? '')"""
+"""The tabs, and the contents of the open one, as they are kept for the next visit: each half a
+second after a change. A visit whose contents are not those of a tab opens another."""
 
 
 async def test_a_signed_in_visitor_runs_an_example(visitor: Visitor):
@@ -152,7 +155,8 @@ async def test_tabs_are_there_again_after_a_reload(visitor: Visitor):
     tabs = visitor.page.locator(".graphiql-tab-button")
     await expect(tabs).to_have_text(["Me", "Search"])
     async with asyncio.timeout(20):
-        while "Search" not in await visitor.page.evaluate(STORED):
+        said = ("calm water", "query Search", "calm water")
+        while not all(map(contains, await visitor.page.evaluate(STORED), said)):
             await visitor.page.wait_for_timeout(50)
     await visitor.open()
     await expect(tabs).to_have_text(["Me", "Search"])

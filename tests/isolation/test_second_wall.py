@@ -256,6 +256,7 @@ async def test_no_function_reaches_another_tenant_whatever_it_is_given(
                 "interval": [timedelta(seconds=1)],
                 "boolean": [True],
                 "text": ["a"],
+                "bytea": [b"a"],
                 "tsquery": ["a"],
                 "jsonb": ["{}", dumps([dict.fromkeys(NAMING, str(id)) | JOB])],
                 "timestamp with time zone": [datetime(2020, 1, 1, tzinfo=UTC)],

@@ -67,8 +67,8 @@ async def test_requests_are_answered(world, other_world, database_dsn, settings,
             assert await connection.fetchval(WHO) == "gateway 0"
             await connection.close()
         findings = await asyncio.to_thread(examine, behind)
-    wrong = {one.subject for one in findings if one.advice} - {"Explorer", "Login", "Encryption"}
-    assert wrong == set()
+    of_other_tests = {"Explorer", "Login", "Encryption", "Personal data"}  # rows in this database
+    assert {one.subject for one in findings if one.advice} <= of_other_tests
 
 
 async def test_a_proxy_that_pools_by_transaction_is_found(database_dsn, settings):

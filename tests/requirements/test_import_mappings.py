@@ -12,6 +12,10 @@ CREATE = """mutation ($input: ImportMappingCreateInput!) { importMappingCreate(i
 UPDATE = """mutation ($id: UUID!, $input: ImportMappingUpdateInput!) {
     importMappingUpdate(id: $id, expectedVersion: 1, input: $input) {
         importMapping { version } } }"""
+DELETE = """mutation ($id: UUID!) { importMappingDelete(id: $id, expectedVersion: 1) {
+    importMapping { version } } }"""
+RESTORE = """mutation ($id: UUID!) { importMappingRestore(id: $id, expectedVersion: 2) {
+    importMapping { version } } }"""
 FILE = b"Kurz;Aufwand\nBremse;8\n"
 COLUMNS = [{"column": "Kurz", "field": "name"}, {"column": "Aufwand", "field": "property:number"}]
 
@@ -56,3 +60,16 @@ async def test_what_a_mapping_cannot_be_is_refused_with_its_path(transfers, othe
     assert await world.code("owner", IMPORT, input=elsewhere, dryRun=True) == "INVALID"
     assert await world.code("editor", UPDATE, id=mapping, input={"columns": wrong}) == "INVALID"
     assert await world.code("outsider", UPDATE, id=mapping, input={"name": "X"}) == "NOT_FOUND"
+
+
+async def test_a_deleted_mapping_is_not_used_until_it_is_restored(transfers):
+    world = transfers.world
+    input = {"projectId": world.project, "name": "Supplier", "columns": COLUMNS, "delimiter": ";"}
+    mapping = (await world.ask("editor", CREATE, input=input))["importMapping"]["id"]
+    file = await transfers.uploaded("parts.csv", FILE)
+    use = {"projectId": world.project, "fileId": file, "mappingId": mapping}
+    assert await world.code("viewer", DELETE, id=mapping) == "FORBIDDEN"
+    await world.ask("editor", DELETE, id=mapping)
+    assert await world.code("editor", IMPORT, input=use, dryRun=True) == "NOT_FOUND"
+    await world.ask("editor", RESTORE, id=mapping)
+    assert await world.code("editor", IMPORT, input=use, dryRun=True) is None

@@ -121,6 +121,6 @@ def test_a_spreadsheet_is_refused_with_what_to_do(tmp_path):
         "book.ods: a spreadsheet of this kind is not read; save it as XLSX, and import that."
     )
     assert refusal(source.data, "book.xlsx") == (
-        "book.xlsx: this is not an XLSX workbook that can be read."
+        "book.xlsx: this is not an XLSX workbook that can be read: File is not a zip file."
     )
     assert format_of("book.csv", None) == "csv"
