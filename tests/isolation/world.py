@@ -159,14 +159,21 @@ class Canaries(World):
 
     register: Register = field(default_factory=Register)
     persons: dict[str, Person] = field(default_factory=dict)
+    found: dict[tuple[tuple[str, Any], ...], list[CanaryRow]] = field(default_factory=dict)
+    """What was asked for before: the rows are always the same."""
 
     def email(self, person: str) -> str:
         return self.persons[person].email
 
     def rows(self, **where: Any) -> list[CanaryRow]:
         """Return the rows with these values of tenant, zone, table or person."""
-        found = self.register.rows
-        return [r for r in found if all(getattr(r, name) == is_ for name, is_ in where.items())]
+        wanted = tuple(where.items())
+        if wanted not in self.found:
+            rows = self.register.rows
+            self.found[wanted] = [
+                r for r in rows if all(getattr(r, name) == is_ for name, is_ in wanted)
+            ]
+        return self.found[wanted]
 
     def row(self, tenant: str, zone: str, table: str) -> CanaryRow:
         """Return the first row of a place."""
