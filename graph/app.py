@@ -27,6 +27,7 @@ from db.audit.sealing import keep_sealing
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from graph import explorer
+from graph.administration import routes as administration
 from graph.bulk import Bulk
 from graph.editor import billing, downloads, drawings, plots, shared_page
 from graph.editor import page as editor
@@ -212,6 +213,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             *plots.routes(database, settings, outbox),
             *drawings.routes(database, settings, outbox),
             *billing.routes(database, settings, outbox, payments),
+            *administration.routes(database, settings, outbox, operations, context_of),
             *files.routes(storage),
             *incoming.routes(providers_of(settings), database, settings.body_limit, tracing),
             *downloads.routes(database, settings, outbox),

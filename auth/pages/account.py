@@ -12,6 +12,7 @@ from auth.credentials.people import full_name
 from auth.pages import agents
 from auth.pages.owners import owned
 from auth.policy.scope_names import in_words
+from auth.viewer import Role
 from auth.web.site import Site, answering, see
 
 SESSIONS, APPLICATIONS = "/account/sessions", "/account/applications"
@@ -57,6 +58,7 @@ class AccountPages:
             second_factor=await second_factor.state(self._site.database, viewer.id),
             approves=may_approve(self._site.settings, viewer),
             owns=bool(owned(viewer)),
+            administers=bool(viewer.scopes_with(Role.ADMIN)),
         )
 
     async def sessions(self, request: Request) -> Response:

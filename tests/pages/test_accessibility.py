@@ -24,6 +24,7 @@ from auth.secret import digest
 from auth.web import page as making
 from db.core.people import LinkPurpose
 from db.pool import NOBODY, Database
+from tests.pages.administering import walk_administration
 from tests.pages.conftest import APPROVER, PHONE
 from tests.pages.looking import Looking
 from tests.pages.test_connecting import PASSWORD, address_of, client
@@ -34,7 +35,7 @@ __all__ = ["client"]
 
 LONG = "Gesellschaft-für-Anforderungsverwaltung-und-Nachverfolgbarkeit " * 2
 LONG_AGO = "UPDATE sessions SET proved_at = now() - interval '1 hour' WHERE user_id = $1"
-PARTS = {"layout.html", "fields.html"}
+PARTS = {"layout.html", "fields.html", "administration.html"}
 """Templates that are not pages."""
 
 
@@ -121,7 +122,8 @@ async def place(browser, approving, database, superuser):
     looking = Looking(await context.new_page(), approving)
     yield Place(looking, database, superuser, me, f"new+{suffix}@demo.example", waiting)
     await context.close()
-    await superuser.execute("DELETE FROM organization_members WHERE user_id = $1", me)
+    left = "UPDATE organization_members SET deleted_at = now() WHERE user_id = $1"
+    await superuser.execute(left, me)
 
 
 async def test_every_page_can_be_read_and_used_by_everybody(place, shown, client, settings):
@@ -139,6 +141,7 @@ async def test_every_page_can_be_read_and_used_by_everybody(place, shown, client
     await walk_keys(looking)
     await walk_webhooks(looking, place)
     await walk_billing(looking, place)
+    await walk_administration(looking, place.superuser, place.me, place.waiting, LONG)
     await walk_device(looking, place)
     planner = await client(looking.address, LONG[:90], "requirements:write organizations:read")
     asked, _ = address_of(planner)

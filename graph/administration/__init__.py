@@ -1,0 +1,1 @@
+"""Pages for administrators: members, access reviews and the audit log, without a script."""
