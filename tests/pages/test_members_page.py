@@ -1,5 +1,6 @@
 """The pages of members: what administrators do there, and what the rules of the API refuse."""
 
+import httpx
 import pytest
 
 from tests.pages.forms import Browser
@@ -158,3 +159,42 @@ async def test_there_are_no_pages_for_others(world, other_world, browser_of):
     assert (await state(world))[0] == []
     anonymous = await world.client.get("/members")
     assert anonymous.headers["location"] == "/sign-in?next=%2Fmembers"
+
+
+async def test_odd_forms_and_addresses_are_refused_and_change_nothing(world, browser_of):
+    admin = await browser_of("admin")
+    await admin.open("/members")
+    token = admin.form("/members/invite")["csrf_token"]
+    place = {"csrf_token": token, "organization": str(world.organization)}
+    member = place | {"id": str(world.members["viewer"]), "version": "1"}
+    odd = ("\0", "x" * 5000, "é", "<script>", "9" * 30, "2030-01-01T00:00", "OWNER\n")
+    for text in odd:
+        every = dict.fromkeys(("email", "role", "object", "user", "expiresAt", "reason"), text)
+        every |= dict.fromkeys(("grant", "name", "dueDate", "reviewer", "item", "verdict"), text)
+        every |= {"from": text, "action": text, "person": text, "risk": text}
+        for path, fields in (
+            ("/members/invite", place),
+            ("/members/member/role", member),
+            ("/members/member/role", member | {"version": text}),
+            ("/members/member/remove", member | {"id": text}),
+            ("/members/member/grant", member),
+            ("/members/member/change", member),
+            ("/members/member/revoke", member),
+            ("/access-reviews/new", place),
+            ("/access-reviews/review/decide", member),
+            ("/access-reviews/review/close", member),
+            ("/audit/export", place),
+        ):
+            answer = await admin.post(path, every | fields)
+            assert answer.status_code in (400, 404), (path, text)
+            assert "<script>" not in answer.text
+        for page in ("members", "members/member", "access-reviews/review", "audit", "audit/alerts"):
+            query = httpx.QueryParams(
+                {**place, "id": text, "after": text, "only": text, "to": text}
+            )
+            await admin.open(f"/{page}?{query}")
+            assert admin.page.status_code in (400, 404), (page, text)
+            assert "<script>" not in admin.page.text
+    invitations, viewer = await state(world)
+    assert (invitations, viewer["role"], viewer["version"]) == ([], "VIEWER", 1)
+    assert await world.records(world.members["viewer"]) == []
