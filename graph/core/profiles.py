@@ -23,6 +23,7 @@ from auth.viewer import Role
 from db.core.organizations import Organization as OrganizationRow
 from db.core.people import Profile as ProfileRow
 from db.problem import Problem
+from graph.core.image_metadata import DamagedImage, without_metadata
 from graph.core.organizations import Organization
 from graph.core.people import Profile, Viewer
 from graph.core.preferences import SCHEMA, require_preferences
@@ -194,12 +195,16 @@ async def avatar_update(
         str,
         strawberry.argument(
             description="The image in Base64: PNG, JPEG, GIF or WebP, at most"
-            f" {MAX_AVATAR} bytes. It is stored as it is, including metadata."
+            f" {MAX_AVATAR} bytes. Metadata such as the place of a photo is removed."
         ),
     ],
 ) -> Any:
     image, storage = _decoded(content), info.context.storage
     media_type = _image_type(image)
+    try:
+        image = without_metadata(image, media_type)
+    except DamagedImage:
+        raise Problem("INVALID", "The image is damaged.", field=["content"]) from None
     stored = Stored(uuid7(), sha256(image).digest(), "avatar", media_type)
     async with writing(info, None) as transaction:
         profile = await transaction.find(ProfileRow, transaction.person)

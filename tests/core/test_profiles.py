@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from db.audit.personal import digest_of
 from db.problem import Problem
 from graph.core.preferences import SCHEMA, require_preferences
+from tests.core.images import GIF, PNG
 from tests.core.keys import make_key
 from tests.world import Refused
 
@@ -31,7 +32,6 @@ VIEWER = """{ viewer { currentOrganization { id } personalOrganization { id type
     profile { currentOrganizationId personalOrganizationId } } }"""
 LEAVE = """mutation ($id: UUID!) { organizationMemberRemove(id: $id, expectedVersion: 1) {
     organizationMember { id } } }"""
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ async def test_an_avatar_is_stored_shown_to_colleagues_and_removed(world, me):
     answer = await world.client.get(url)
     assert (answer.content, answer.headers["content-type"]) == (PNG, "image/png")
     old = await world.superuser.fetchval("SELECT avatar_id FROM profiles WHERE id = $1", me)
-    second = await world.ask("editor", AVATAR, content=base64.b64encode(PNG + b"!").decode())
+    second = await world.ask("editor", AVATAR, content=base64.b64encode(GIF).decode())
     assert second["profile"]["version"] == first["profile"]["version"] + 1
     removals = "SELECT count(*) FROM file_removals WHERE file_id = $1"
     assert await world.superuser.fetchval(removals, old) == 1
