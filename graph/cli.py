@@ -198,7 +198,7 @@ def import_(
         str | None, typer.Option(help="The ID of an existing document, or the name of a new one.")
     ] = None,
     format: Annotated[
-        Literal["csv", "xlsx", "reqif", "sdoc", "needs", "doorstop", "junit"] | None,
+        Literal["csv", "xlsx", "reqif", "sdoc", "needs", "doorstop", "markdown", "junit"] | None,
         typer.Option(
             help="The format. The default follows from the file extension, and that of an XML file"
             " from its content."
@@ -288,7 +288,7 @@ def export(
         str | None, typer.Option(help="The ID of a document. The default is all documents.")
     ] = None,
     format: Annotated[
-        Literal["csv", "xlsx", "reqif", "sdoc", "needs", "doorstop"] | None,
+        Literal["csv", "xlsx", "reqif", "sdoc", "needs", "doorstop", "markdown"] | None,
         typer.Option(help="The format. The default follows from the file extension."),
     ] = None,
 ) -> None:

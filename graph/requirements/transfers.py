@@ -54,6 +54,7 @@ class ExchangeFormat(Enum):
     DOORSTOP = "doorstop"
     JUNIT = "junit"
     HTML = "html"
+    MARKDOWN = "markdown"
     PDF = "pdf"
     TEST_MATRIX = "matrix"
 
@@ -68,6 +69,8 @@ describe_enum(
         "DOORSTOP": "A ZIP archive of the folders of Doorstop, with a YAML file for each item.",
         "JUNIT": "Test results in JUnit XML, which are not exported. Name the format for `.xml`.",
         "HTML": "A document to read and print, with tests, coverage and a signature page. It is not"
+        "MARKDOWN": "Documents of Markdown (`.md`), several in a ZIP archive: a heading with an"
+        " identifier, a table of attributes and a text for each requirement.",
         " imported.",
         "PDF": "As HTML, at most 10,000 requirements. It is not imported.",
         "TEST_MATRIX": "A workbook with a row for each requirement and a column for each test. It"

@@ -17,9 +17,9 @@ from tests.storage.uploading import Uploading
 CREATE = """mutation ($input: RequirementCreateInput!) {
     requirementCreate(input: $input) { requirement { id } } }"""
 CSV = b"ID,Name,Description,Status,Effort\nB1,Brake,The car stops.,Accepted,8\nB2,Horn,=1+1,,\n"
-FORMATS = ["CSV", "XLSX", "REQIF", "STRICTDOC", "NEEDS", "DOORSTOP"]
+FORMATS = ["CSV", "XLSX", "REQIF", "STRICTDOC", "NEEDS", "DOORSTOP", "MARKDOWN"]
 ENDINGS = {"CSV": "csv", "XLSX": "xlsx", "REQIF": "reqif", "STRICTDOC": "zip", "NEEDS": "json"}
-ENDINGS |= {"DOORSTOP": "zip"}
+ENDINGS |= {"DOORSTOP": "zip", "MARKDOWN": "zip"}
 REQIF = "reqif/{}/sample.reqif"
 SAMPLES = [
     REQIF.format("Doors_02_example_from_a_user"),

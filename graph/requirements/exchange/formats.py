@@ -59,6 +59,13 @@ def _doorstop(draft: Draft, _: str) -> Written:
     return Written(write_doorstop(draft), ".zip", "application/zip")
 
 
+def _markdown(draft: Draft, _: str) -> Written:
+    from graph.requirements.exchange.markdown_writer import write_markdown  # noqa: PLC0415
+
+    data, ending = write_markdown(draft)
+    return Written(data, ending, "application/zip" if ending == ".zip" else "text/markdown")
+
+
 WRITERS: dict[str, Callable[[Draft, str], Written]] = {
     "csv": _csv,
     "xlsx": _xlsx,
@@ -66,6 +73,7 @@ WRITERS: dict[str, Callable[[Draft, str], Written]] = {
     "sdoc": _sdoc,
     "needs": _needs,
     "doorstop": _doorstop,
+    "markdown": _markdown,
 }
 """The writer of each format, given a draft and its title."""
 
@@ -101,6 +109,10 @@ def read_as(format: str, source: Source, chosen: Mapping[str, str], limits: Limi
             from graph.requirements.exchange.doorstop_file import (  # noqa: PLC0415
                 read_doorstop as read,
             )
+        case "markdown":
+            from graph.requirements.exchange.markdown_file import (  # noqa: PLC0415
+                read_markdown as read,
+            )
         case _:
             from graph.requirements.exchange.reqif_file import read_reqif as read  # noqa: PLC0415
     return read(source, chosen=chosen, limits=limits)
@@ -117,6 +129,8 @@ MEDIA_TYPES = {
     ".txt": "text/plain",
     ".sdoc": "text/plain",
     ".json": "application/json",
+    ".md": "text/markdown",
+    ".markdown": "text/markdown",
     ".reqif": "application/xml",
     ".xml": "application/xml",
     ".xlsx": XLSX,

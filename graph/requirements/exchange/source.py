@@ -7,7 +7,7 @@ from typing import Literal
 
 from graph.requirements.exchange.draft import Limits, refused
 
-Format = Literal["csv", "xlsx", "reqif", "sdoc", "needs", "doorstop", "junit"]
+Format = Literal["csv", "xlsx", "reqif", "sdoc", "needs", "doorstop", "markdown", "junit"]
 
 FORMATS: dict[str, Format] = {
     ".csv": "csv",
@@ -21,6 +21,8 @@ FORMATS: dict[str, Format] = {
     ".sdoc": "sdoc",
     ".zip": "sdoc",
     ".json": "needs",
+    ".md": "markdown",
+    ".markdown": "markdown",
 }
 """The format by the ending of a file."""
 
@@ -87,7 +89,7 @@ def format_of(name: str, given: Format | None) -> Format:
         raise refused(
             name,
             "the format cannot be told from the ending; the formats are csv (.csv, .tsv, .txt),"
-            " xlsx (.xlsx, .xlsm), reqif (.reqif, .reqifz, .xml), sdoc (.sdoc, .zip) and needs"
-            " (.json).",
+            " xlsx (.xlsx, .xlsm), reqif (.reqif, .reqifz, .xml), sdoc (.sdoc, .zip), needs"
+            " (.json) and markdown (.md, .markdown).",
         )
     return FORMATS[ending]
