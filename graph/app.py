@@ -29,7 +29,7 @@ from db.problem import Problem
 from graph import explorer
 from graph.administration import routes as administration
 from graph.bulk import Bulk
-from graph.editor import billing, downloads, drawings, plots, shared_page
+from graph.editor import billing, downloads, drawings, imports, plots, shared_page
 from graph.editor import page as editor
 from graph.explorer.browser_redirect import BrowserRedirect
 from graph.http.operation.metrics import Metrics, PoolUse
@@ -178,7 +178,12 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
                     tracing,
                     storage,
                     Services(
-                        language_model_of(settings), payments, outbox, usage=usage, operations=bulk
+                        language_model_of(settings),
+                        payments,
+                        outbox,
+                        usage=usage,
+                        operations=bulk,
+                        outbound=outbound_of(settings),
                     ),
                 )
             try:
@@ -212,6 +217,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             *editor.routes(database, settings, outbox),
             *plots.routes(database, settings, outbox),
             *drawings.routes(database, settings, outbox),
+            *imports.routes(database, settings, outbox, storage, bulk),
             *billing.routes(database, settings, outbox, payments),
             *administration.routes(database, settings, outbox, operations, context_of),
             *files.routes(storage),

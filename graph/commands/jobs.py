@@ -85,6 +85,7 @@ async def _work(
             outbox,
             usage=usage,
             operations=Bulk(operations, settings, context_of),
+            outbound=outbound_of(settings),
         )
         worker = worker_of(
             database,

@@ -153,7 +153,7 @@ def kinds_of(
 
 
 def outbound_of(settings: OutboundSettings) -> Outbound:
-    """Return the requests of checks, within the networks that the settings allow."""
+    """Return requests to URLs that users give, within the networks that the settings allow."""
     return Outbound(
         settings.allowed_networks,
         insecure=settings.outbound_http,

@@ -1,6 +1,7 @@
 """Files: attachments of objects, evidence of executions, thumbnails, and files to import."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import strawberry
 from strawberry import UNSET, Maybe
 
 from auth.policy.scopes import scopes_beneath
-from auth.session import Row
+from auth.session import Row, ViewerSession
 from db.base import Entity
 from db.core.files import FileState
 from db.core.projects import Project as ProjectRow
@@ -31,7 +32,7 @@ from graph.kit.mutations import Input, delete, given, mutation, restore, update,
 from graph.kit.node import Node
 from graph.kit.payloads import answer, payload_of
 from graph.kit.scalars import BigInt
-from graph.kit.storage import IMAGES
+from graph.kit.storage import ANY, IMAGES, UPLOAD_LIFETIME, Storage, Stored
 from graph.kit.uploads import FileUpload, begin, download, finish, resume, upload_of
 from graph.requirements.any_type import find_any
 from graph.requirements.documents import Document
@@ -197,6 +198,29 @@ async def file_create(info: Info, input: Input[FileCreateInput]) -> Any:
             _require_image(file)
         await begin(info, transaction, file)
     return FileUploadPayload(file=file, upload=await upload_of(info, file))  # type: ignore[arg-type]
+
+
+async def store(
+    session: ViewerSession, storage: Storage, project: UUID, name: str, content: bytes
+) -> UUID:
+    """Store a content that the gateway has received as a file of a project; return its ID.
+
+    Raises NOT_FOUND, FORBIDDEN, INVALID, and LIMIT_REACHED when the plan has no room for it.
+    """
+    async with session.transaction() as transaction:
+        owner = await transaction.find(ProjectRow, project, to_create=db.File, lock=False)
+        place: Any = scopes_beneath(ProjectRow, owner)
+        file = db.File(**place, name=name, media_type=ANY, size=len(content))
+        transaction.require_create(file)
+        file.expires_at = transaction.now + UPLOAD_LIFETIME
+        transaction.add(file)
+    digest = sha256(content).digest()
+    await storage.put(Stored(file.id, digest, name, ANY), content)
+    async with session.transaction() as transaction:
+        file = await transaction.find(db.File, file.id)
+        values: Any = {"state": FileState.STORED, "sha256": digest, "expires_at": None}
+        transaction.change(file, None, **values)
+    return file.id
 
 
 def _require_image(file: db.File) -> None:

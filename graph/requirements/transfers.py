@@ -22,11 +22,13 @@ from graph.kit.context import Info
 from graph.kit.enums import describe_enum
 from graph.kit.fields import described
 from graph.kit.filters import matches
+from graph.kit.json_items import web_url
 from graph.kit.mutations import Input, mutation, writing
 from graph.kit.stored_filter import stored
 from graph.platform.jobs.room import require_room
 from graph.platform.jobs.types import Job
 from graph.requirements.exchange.draft import Limits
+from graph.requirements.exchange.fetching import name_in
 from graph.requirements.exchange.fields import TARGETS
 from graph.requirements.exchange.jobs import EXPORT, IMPORT, KINDS
 from graph.requirements.exchange.kept import export_of
@@ -52,9 +54,9 @@ class ExchangeFormat(Enum):
     STRICTDOC = "sdoc"
     NEEDS = "needs"
     DOORSTOP = "doorstop"
+    MARKDOWN = "markdown"
     JUNIT = "junit"
     HTML = "html"
-    MARKDOWN = "markdown"
     PDF = "pdf"
     TEST_MATRIX = "matrix"
 
@@ -67,10 +69,10 @@ describe_enum(
         "XLSX": "A workbook (Office Open XML): a sheet for each document.",
         "STRICTDOC": "Documents of StrictDoc (`.sdoc`), several in a ZIP archive.",
         "DOORSTOP": "A ZIP archive of the folders of Doorstop, with a YAML file for each item.",
-        "JUNIT": "Test results in JUnit XML, which are not exported. Name the format for `.xml`.",
-        "HTML": "A document to read and print, with tests, coverage and a signature page. It is not"
         "MARKDOWN": "Documents of Markdown (`.md`), several in a ZIP archive: a heading with an"
         " identifier, a table of attributes and a text for each requirement.",
+        "JUNIT": "Test results in JUnit XML, which are not exported. Name the format for `.xml`.",
+        "HTML": "A document to read and print, with tests, coverage and a signature page. It is not"
         " imported.",
         "PDF": "As HTML, at most 10,000 requirements. It is not imported.",
         "TEST_MATRIX": "A workbook with a row for each requirement and a column for each test. It"
@@ -84,9 +86,15 @@ describe_enum(
 @strawberry.input(description="A file to import into a project.")
 class ImportStartInput:
     project_id: UUID = strawberry.field(description="The ID of the project.")
-    file_id: UUID = strawberry.field(
+    file_id: UUID | None = strawberry.field(
+        default=UNSET,
         description="The ID of the file, whose upload is finished. It belongs to the project or to"
-        " an object in it."
+        " an object in it. Give either a file or a URL.",
+    )
+    url: str | None = strawberry.field(
+        default=UNSET,
+        description="The URL of the file, which the job downloads from a public server: within two"
+        f" minutes, at most {Limits().size:,} bytes. Give either a file or a URL.",
     )
     format: ExchangeFormat | None = strawberry.field(
         default=UNSET, description="The format. By default, it follows from the name of the file."
@@ -192,15 +200,16 @@ async def import_start(info: Info, input: Input[ImportStartInput], dry_run: DryR
         )
         place: Any = scopes_beneath(Project, project)
         transaction.require_create(Document(**place, name="Imported", slug="imported"))
-        file = await transaction.find(File, input.file_id, lock=False, field=["file_id"])
+        url = _url(input)
         mapping: Any = None
         if input.mapping_id:
             mapping = await saved_mapping(transaction, project, input.mapping_id)
         saved = {each["column"]: each["field"] for each in mapping.columns} if mapping else {}
         payload = {
             "projectId": str(project.id),
-            "fileId": str(file.id),
-            "format": _require_importable(file, project, input),
+            "fileId": str(input.file_id) if input.file_id else None,
+            "url": url,
+            "format": await _require_importable(transaction, project, input, url),
             "documentId": await _document(transaction, project, input.document_id or None),
             "documentName": input.document_name or None,
             "columns": saved | _columns(input.columns or []),
@@ -216,22 +225,45 @@ async def import_start(info: Info, input: Input[ImportStartInput], dry_run: DryR
     return ImportStartPayload(job_id=job)
 
 
-def _require_importable(file: File, project: Project, input: ImportStartInput) -> str:
-    """Return the format that a file of a project is read as. Raises INVALID."""
+def _url(input: ImportStartInput) -> str | None:
+    """Return the URL of the file; None if a file is given. Raises INVALID unless one is."""
+    if bool(input.file_id) == bool(input.url):
+        raise Problem("INVALID", "Give either a file or a URL.", field=["url"])
+    if not input.url:
+        return None
+    try:
+        return web_url(input.url)
+    except ValueError as error:
+        raise Problem("INVALID", str(error), field=["url"]) from None
+
+
+async def _require_importable(
+    transaction: Transaction, project: Project, input: ImportStartInput, url: str | None
+) -> str:
+    """Return the format that the file is read as. Raises INVALID and NOT_FOUND."""
+    name = name_in(url) if url else await _stored_name(transaction, project, input)
+    given: Any = input.format.value if input.format else None
+    if given in PRINTED:
+        raise Problem("INVALID", "This format is only exported.", field=["format"])
+    try:
+        return format_of(name, given)
+    except Problem as problem:
+        raise Problem("INVALID", problem.message, field=["format"]) from None
+
+
+async def _stored_name(transaction: Transaction, project: Project, input: ImportStartInput) -> str:
+    """Return the name of a stored file of the project. Raises INVALID and NOT_FOUND."""
     at = ["file_id"]
+    assert input.file_id  # noqa: S101 (`_url` requires it)
+    file = await transaction.find(File, input.file_id, lock=False, field=at)
     if file.state is not FileState.STORED:
         raise Problem("INVALID", "The upload of the file is not finished.", field=at)
     if file.project_id != project.id:
         raise Problem("INVALID", "The file belongs to another project.", field=at)
     if file.size > Limits().size:
         raise Problem("INVALID", f"The file has more than {Limits().size:,} bytes.", field=at)
-    given: Any = input.format.value if input.format else None
-    if given in PRINTED:
-        raise Problem("INVALID", "This format is only exported.", field=["format"])
-    try:
-        return format_of(file.name, given)
-    except Problem as problem:
-        raise Problem("INVALID", problem.message, field=["format"]) from None
+    name: str = file.name
+    return name
 
 
 async def _document(transaction: Transaction, project: Project, id: UUID | None) -> str | None:

@@ -14,13 +14,13 @@ class OutboundSettings(BaseSettings):
     outbound_networks: Networks = Field(
         default="",
         description="The private networks that webhooks may be sent to, and that checks of external"
-        " documents may reach, separated by commas, such"
-        " as `10.1.0.0/16`. All other private addresses are refused.",
+        " documents and imports may reach, separated by commas, such as `10.1.0.0/16`. All"
+        " other private addresses are refused.",
     )
     outbound_http: bool = Field(
         default=False,
         description="Whether webhooks may be sent to `http:` URLs, without encryption, and checks"
-        " of external documents may reach them.",
+        " of external documents and imports may reach them.",
     )
     webhook_timeout: Seconds = Field(
         default=15.0,

@@ -26,6 +26,7 @@ from db.core.people import LinkPurpose
 from db.pool import NOBODY, Database
 from tests.pages.administering import walk_administration
 from tests.pages.conftest import APPROVER, PHONE
+from tests.pages.importing import walk_imports
 from tests.pages.looking import Looking
 from tests.pages.test_connecting import PASSWORD, address_of, client
 from tests.tenants import join, organization_of
@@ -142,6 +143,7 @@ async def test_every_page_can_be_read_and_used_by_everybody(place, shown, client
     await walk_webhooks(looking, place)
     await walk_billing(looking, place)
     await walk_administration(looking, place.superuser, place.me, place.waiting, LONG)
+    await walk_imports(looking, place.superuser, place.me, LONG)
     await walk_device(looking, place)
     planner = await client(looking.address, LONG[:90], "requirements:write organizations:read")
     asked, _ = address_of(planner)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from auth.outbound import Outbound
+from graph.platform.jobs.run import Services
 from graph.requirements.exchange.jobs import KINDS
 from tests.platform.jobs.kinds import worker
 from tests.storage.uploading import Uploading
@@ -26,9 +28,10 @@ class Transfers:
     def world(self) -> Any:
         return self.place.world
 
-    async def run(self) -> None:
-        """Run the jobs that are due."""
-        await worker(self.world.database, *KINDS, storage=self.place.storage).run_due()
+    async def run(self, outbound: Outbound | None = None) -> None:
+        """Run the jobs that are due, which reach public servers unless told otherwise."""
+        services = Services(storage=self.place.storage, outbound=outbound or Outbound())
+        await worker(self.world.database, *KINDS, services=services).run_due()
 
     async def job(self, id: str, by: str = "editor") -> Any:
         return await self.world.ask(by, JOB, id=id)

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from auth.credentials.grants import of_person
 from auth.origin import Origin
+from auth.outbound import Outbound
 from auth.session import Transaction, ViewerSession
 from db import job_queue
 from db.job_queue import Claimed
@@ -37,7 +38,10 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True)
 class Services:
-    """The services that jobs use besides the database; None where the gateway lacks one."""
+    """The services that jobs use besides the database; None where the gateway lacks one.
+
+    `outbound` are requests to URLs that users give, which jobs bound further.
+    """
 
     language_model: "LanguageModel | None" = None
     payments: "StripePayments | None" = None
@@ -45,6 +49,7 @@ class Services:
     storage: "Storage | None" = None
     usage: "UsageLog | None" = None
     operations: "BulkOperations | None" = None
+    outbound: Outbound = field(default_factory=Outbound)
 
 
 NO_SERVICES = Services()
@@ -63,7 +68,7 @@ class Run:
         self._storage, self._operations = services.storage, services.operations
         self.database, self.job, self._session = database, job, session
         self.language_model = services.language_model
-        self.payments = services.payments
+        self.payments, self.outbound = services.payments, services.outbound
         self.result: Mapping[str, Any] | None = None
         self.is_complete = False
         self._reported = 0.0

@@ -75,15 +75,11 @@ def read_sheet(source: Source, table: list[CsvRow], chosen: Mapping[str, str]) -
     if len(table) < 2:  # noqa: PLR2004 (a header and one row)
         raise refused(source.name, "there is no row below the header.")
     header, *rows = table
-    names = [unguarded(name.strip()) for name in header.cells]
-    columns = [name or f"Column {index + 1}" for index, name in enumerate(names)]
+    columns = _names(header)
     try:
-        targets = assign(columns, chosen)
+        targets = targets_of(columns, chosen)
     except Problem as problem:
         raise refused(source.name, problem.message) from None
-    for index, column in enumerate(columns):
-        if column in OURS and column not in chosen:
-            targets[index] = OURS[column]
     if not {"name", "description"} & set(targets.values()):
         message = f"no column can be the name or the description; there are {listed(columns)}."
         raise NoTable("INVALID", f"{source.name}: {message}", field=("file",))
@@ -98,6 +94,24 @@ def read_sheet(source: Source, table: list[CsvRow], chosen: Mapping[str, str]) -
             " --map COLUMN=external_id names one."
         )
     return draft
+
+
+def header_in(table: list[CsvRow]) -> tuple[list[str], list[CsvRow]]:
+    """Return the names of the columns of a table, and the rows below them."""
+    above = _rows_above_header(table)
+    return _names(table[above]), table[above + 1 :]
+
+
+def targets_of(columns: list[str], chosen: Mapping[str, str]) -> dict[int, str]:
+    """Return the fields of columns, as `assign` does; those of the gateway have their own."""
+    targets = assign(columns, chosen)
+    own = {i: OURS[name] for i, name in enumerate(columns) if name in OURS and name not in chosen}
+    return targets | own
+
+
+def _names(header: CsvRow) -> list[str]:
+    names = [unguarded(name.strip()) for name in header.cells]
+    return [name or f"Column {index + 1}" for index, name in enumerate(names)]
 
 
 def _rows_above_header(table: list[CsvRow]) -> int:

@@ -17,6 +17,7 @@ from graph.platform.jobs.progress import Progress
 from graph.platform.jobs.run import JobFailed, Run
 from graph.requirements.exchange.draft import Draft, Limits
 from graph.requirements.exchange.draft import Progress as Report
+from graph.requirements.exchange.fetching import fetched
 from graph.requirements.exchange.formats import write
 from graph.requirements.exchange.gather import gather
 from graph.requirements.exchange.importing import ImportOptions, explained, import_draft, read
@@ -99,7 +100,7 @@ async def _import(run: Run) -> Result:
         dry_run=payload["dryRun"],
     )
     try:
-        source = await _source(run, UUID(payload["fileId"]), options.limits)
+        source = await _source(run, options.limits)
         if options.format == "junit":
             return await import_junit(run, project, source, payload)
         draft = await asyncio.to_thread(read, source, options)
@@ -143,8 +144,11 @@ def _merge_report(merge: Merge) -> Mapping[str, Any]:
     return {**report(merge.result), "changeSetId": id, "conflicts": merge.conflicts}
 
 
-async def _source(run: Run, id: UUID, limits: Limits) -> Source:
-    """Return the stored file, as the user may read it. Raises JobFailed."""
+async def _source(run: Run, limits: Limits) -> Source:
+    """Return the file: from its URL, or stored, as the user may read it. Raises JobFailed."""
+    if run.payload.get("url"):
+        return await fetched(run.outbound, run.payload["url"], limits)
+    id = UUID(run.payload["fileId"])
     rows = await run.session.rows(File, File.id == id, limit=1)
     if not rows or FileState(rows[0].state) is not FileState.STORED:
         raise JobFailed("The file does not exist any more.")

@@ -104,7 +104,7 @@ def read_xlsx(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> D
 
     Cells with formulas have the value that was last computed. Raises INVALID, with one sentence.
     """
-    _require_size(source, limits)
+    require_size(source, limits)
     try:
         book = load_workbook(
             io.BytesIO(source.data), read_only=True, data_only=True, keep_links=False
@@ -117,7 +117,7 @@ def read_xlsx(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> D
         names = _names(source, sheets.pop(DOCUMENTS, None), limits)
         left = [MAX_CELLS]
         for title, sheet in sheets.items():
-            rows = [*_rows(source, sheet, limits.items - draft.counts["rows"], left)]
+            rows = [*rows_in(source, sheet, limits.items - draft.counts["rows"], left)]
             _read(Source(f"{source.name}, sheet {title!r}", b""), rows, chosen, draft, title)
             if title in names:
                 document = draft.documents[-1]
@@ -160,7 +160,7 @@ def _read(
     draft.counts["rows"] += found.counts["rows"]
 
 
-def _require_size(source: Source, limits: Limits) -> None:
+def require_size(source: Source, limits: Limits) -> None:
     """Raise INVALID for what is no archive, or unpacks to more than the limit."""
     with opened(source, "an XLSX workbook that can be read") as archive:
         size = sum(member.file_size for member in archive.infolist())
@@ -173,12 +173,12 @@ def _names(source: Source, sheet: Any, limits: Limits) -> dict[str, tuple[str | 
     """Return the identifier and the name of the document of each sheet, as the gateway wrote it."""
     if sheet is None:
         return {}
-    rows = _rows(source, sheet, limits.documents, [len(HEADER) * (limits.documents + 1)])
+    rows = rows_in(source, sheet, limits.documents, [len(HEADER) * (limits.documents + 1)])
     cells = [row.cells + [""] * len(HEADER) for row in rows]
     return {title: (id or None, name) for title, id, name, *_ in cells[1:] if name}
 
 
-def _rows(source: Source, sheet: Any, most: int, left: list[int]) -> Iterator[CsvRow]:
+def rows_in(source: Source, sheet: Any, most: int, left: list[int]) -> Iterator[CsvRow]:
     """Yield the rows that are not empty, as texts. `left` is how many cells may still be read."""
     sheet.reset_dimensions()
     found = 0
