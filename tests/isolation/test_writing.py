@@ -56,6 +56,8 @@ NAMED = {
 
 CHOSEN = {"clientId"}
 """IDs that clients choose, and that are no row's."""
+EITHER = {("importStart", "fileId")}
+"""Optional members of inputs of which one must be given."""
 FILTERS = {"filter"}
 """Arguments whose IDs select rows: one that is hidden selects none, and is no error."""
 
@@ -166,7 +168,9 @@ def call(canaries: Any, mutation: str, slot: Slot, id: UUID) -> dict[str, Any]:
             members = {
                 name: said((*place, name), field.type)
                 for name, field in kind.fields.items()
-                if is_required_input_field(field) or (*place, name) == slot[: len(place) + 1]
+                if is_required_input_field(field)
+                or (*place, name) == slot[: len(place) + 1]
+                or (mutation, name) in EITHER
             }
             if kind.is_one_of and not members:
                 enums = (item for item in kind.fields.items() if is_enum(item[1]))
