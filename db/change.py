@@ -153,7 +153,8 @@ class PersonalData(Base, kw_only=True):
 
     `data` is the JSON object with `old` and `new` values, as text. The event holds the SHA-256 of
     `salt` and `data`, so that these prove to be what was recorded, and can be deleted without
-    changing a sealed event. `subject_id` is the changed row.
+    changing a sealed event. `subject_id` is the changed row. `archived_digest` is the digest of an
+    event that is in an archive.
     """
 
     __tablename__ = "audit_personal_data"
@@ -165,6 +166,7 @@ class PersonalData(Base, kw_only=True):
     salt: Mapped[bytes]
     data: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+    archived_digest: Mapped[str | None] = mapped_column(init=False, default=None)
 
     __table_args__ = (
         check("salt", "length", "octet_length(salt) = 16", "A salt has 16 bytes."),

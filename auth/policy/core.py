@@ -8,7 +8,7 @@ from auth.viewer import Role
 from db.base import Entity, Part
 from db.change import AuditLog
 from db.core.access_reviews import AccessReview, AccessReviewItem
-from db.core.audit import AuditAlert, AuditVerification
+from db.core.audit import AuditAlert, AuditVerification, LegalHold
 from db.core.billing import BillingCache, StripeCustomer
 from db.core.clients import OrganizationClient
 from db.core.jobs import Job
@@ -62,6 +62,7 @@ RULES: dict[type[Entity], Rule] = {
 PARTS: dict[type[Part], Rule] = {
     AuditLog:                Rule(ADMIN,   NOBODY, NOBODY, NOBODY),
     AuditVerification:       Rule(ADMIN,   NOBODY, NOBODY, NOBODY),
+    LegalHold:               Rule(ADMIN,   NOBODY, NOBODY, NOBODY),
 }
 # fmt: on
 """The rules of parts that are not read by whoever reads the whole."""

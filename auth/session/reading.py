@@ -27,7 +27,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from auth.origin import Origin
 from auth.policy import require_signed_in, require_token_scope, require_writer
-from auth.session import beneath, product_query, trash
+from auth.session import beneath, product_query, time_travel, trash
 from auth.session.changes import changes_of_each, counts_of_changes
 from auth.session.row import Row, columns_of
 from auth.session.statement_reader import StatementReader
@@ -243,19 +243,22 @@ class ViewerSession(StatementReader):
     async def moment(self, at: datetime) -> PointInTime:
         """Return the state at this time, to read rows in.
 
-        Raises INVALID for a time in the future.
+        Raises INVALID for a time in the future, and for one whose later events are in archives.
         """
         row = await self._fetch_one(time_statement(), at)
         if row["is_future"]:
             raise Problem("INVALID", "The time must not be in the future.", field=["asOf"])
+        time_travel.require_events(row, "asOf")
         return PointInTime(at, tuple(row["straddling"]))
 
     async def moment_of(self, model: Readable, id: UUID, version: int) -> PointInTime | None:
         """Return the state when this row was at this version; None when it never was.
 
-        The caller must not disclose this to viewers who may not read the row.
+        The caller must not disclose this to viewers who may not read the row. Raises INVALID if
+        the version is not found and there are archives, whatever the row.
         """
         row = await self._fetch_one(version_statement(model), None, id, version)
+        time_travel.require_events(row, "atVersion")
         if row["at"] is None:
             return None
         return PointInTime(row["at"], tuple(row["straddling"]), id, version)

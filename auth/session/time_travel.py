@@ -29,6 +29,7 @@ from auth.session.ancestry import SCOPE_MODELS, nests, parents
 from db.base import SCOPES, Entity, Part, Readable
 from db.core.organizations import Organization
 from db.fields import GENERATED, PRESENT_ONLY, UNRECORDED
+from db.problem import Problem
 
 MOVABLE = frozenset(key for model in RULES for key in model.place_keys()) - {"position"}
 """Columns that name the parent of a row: see `ctx.moved_from_<column>`."""
@@ -235,7 +236,11 @@ SELECT at, at > clock_timestamp() AS is_future, ARRAY(
         WHERE e.xid = after.xid
             AND e.created_at <= (SELECT at FROM asked)
             AND e.created_at > (SELECT at FROM asked) - {longest})
-) AS straddling
+) AS straddling, (
+    SELECT max(a.until) FROM audit_archives AS a
+    WHERE a.organization_id = ANY ((SELECT ctx.organizations())::uuid[])
+        AND a.restored_at IS NULL AND a.until > coalesce(at, '-infinity') - {longest}
+) AS archived_until
 FROM asked
 """
 VERSION = """(
@@ -248,7 +253,10 @@ VERSION = """(
 
 
 def time_statement() -> str:
-    """Return the SQL of a `PointInTime` at the time $1, and whether it is in the future."""
+    """Return the SQL of a `PointInTime` at the time $1, and whether it is in the future.
+
+    `archived_until` is the time up to which events after it are in archives, null if none are.
+    """
     return TIME.format(otherwise="NULL", longest=MAX_TRANSACTION_TIME)
 
 
@@ -260,3 +268,13 @@ def version_statement(model: type[Entity]) -> str:
     """
     version = VERSION.format(table=model.__tablename__, longest=MAX_TRANSACTION_TIME)
     return TIME.format(otherwise=version, longest=MAX_TRANSACTION_TIME)
+
+
+def require_events(row: Mapping[str, Any], field: str) -> None:
+    """Raise INVALID if events after the moment of a row of these statements are in archives."""
+    if until := row["archived_until"]:
+        message = (
+            f"The audit log before {until.isoformat()} is archived. Choose a later"
+            " time, or ask the operator to restore it."
+        )
+        raise Problem("INVALID", message, field=[field], availableFrom=until.isoformat())

@@ -32,6 +32,7 @@ from auth.policy import (
 from auth.session.visibility import readable_criteria
 from auth.viewer import Viewer
 from db.base import SCOPES, Entity
+from db.core.audit import LegalHold
 from db.core.organizations import Organization
 from db.traits import Trash
 
@@ -51,15 +52,19 @@ def page(
     order: Criteria,
     limit: int | None,
 ) -> Select[tuple[Any, ...]]:
-    """Return a statement of the first rows of all models, with the time each may be purged."""
+    """Return a statement of the first rows of all models, with the time each may be purged.
+
+    The time is null while the organization is under a legal hold.
+    """
     arms: list[Select[tuple[Any, ...]]] = [
         _of_kind(model, places).where(*bounds(model)).order_by(*order(model)).limit(limit)
         for model in among
     ]
     found = union_all(*arms).subquery("found")
+    held = select(LegalHold.id).where(LegalHold.organization_id == found.c.organization_id)
     kept = case(
         (
-            found.c.purged,
+            found.c.purged & ~held.exists(),
             found.c.deleted_at + func.make_interval(0, 0, 0, Organization.trash_retention_days),
         )
     )

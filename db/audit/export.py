@@ -16,14 +16,20 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt, Validati
 
 from db.audit.chain import ChainBrokenError, clock, following, genesis
 from db.audit.checkpoint import Checkpoint, Witnesses
-from db.audit.verification import Chain, Connected, hash_at, proven, reading
+from db.audit.verification import Chain, Connected, archives_of, hash_at, proven, reading
 from db.problem import Problem
 
+# The seal at the end of an archive stays, without its event.
 SPAN = """
-SELECT min(seq) AS first, max(seq) AS last FROM public.audit_seals
+SELECT min(seq) AS first, max(seq) AS last FROM public.audit_seals AS s
 WHERE organization_id = $1
     AND event_at >= coalesce($2::timestamptz, '-infinity')
     AND event_at < coalesce($3::timestamptz, 'infinity')
+    AND NOT EXISTS (
+        SELECT FROM public.audit_archives AS a
+        WHERE a.organization_id = s.organization_id AND a.restored_at IS NULL
+            AND s.seq BETWEEN a.first_seq AND a.last_seq
+    )
 """
 
 
@@ -127,9 +133,21 @@ async def span_of(
     from_time: datetime | None,
     to_time: datetime | None,
 ) -> tuple[int, int] | None:
-    """Return the numbers of the first and the last event of a period; None if it has none."""
+    """Return the numbers of the first and the last event of a period; None if it has none.
+
+    Events in archives are left out. Raises INVALID if there are some in between.
+    """
     row = await connection.fetchrow(SPAN, chain.id, from_time, to_time)
-    return (row["first"], row["last"]) if row and row["first"] is not None else None
+    if row is None or row["first"] is None:
+        return None
+    for archive in await archives_of(connection, chain):
+        if row["first"] < archive.first_seq < row["last"]:
+            raise Problem(
+                "INVALID",
+                f"Numbers {archive.first_seq} to {archive.last_seq} of {chain} are in an archive."
+                " Restore it, or choose a later period.",
+            )
+    return row["first"], row["last"]
 
 
 @contextmanager

@@ -19,10 +19,11 @@ SALT = 16
 MAX_ALTERED = 1000
 """Events with other values that are returned, at most."""
 ALTERED = """
-SELECT coalesce(e.organization_id, p.organization_id, $1) AS chain, p.event_id, e.id IS NULL AS lost
+SELECT coalesce(e.organization_id, p.organization_id, $1) AS chain, p.event_id,
+    e.id IS NULL AND p.archived_digest IS NULL AS lost
 FROM public.audit_personal_data AS p LEFT JOIN public.audit_logs AS e ON e.id = p.event_id
 WHERE encode(sha256(p.salt || convert_to(p.data, 'UTF8')), 'hex')
-        IS DISTINCT FROM e.details ->> 'personal_data'
+        IS DISTINCT FROM coalesce(e.details ->> 'personal_data', p.archived_digest)
     AND ($2::uuid IS NULL OR coalesce(e.organization_id, p.organization_id, $1) = $2)
 ORDER BY p.event_id LIMIT $3
 """

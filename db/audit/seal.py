@@ -1,10 +1,10 @@
-"""Tables of the chain of hashes: seals, the cursor of sealing, and checkpoints of chain heads.
+"""Tables of the chain of hashes: seals, the cursor of sealing, checkpoints, and archived parts.
 
 Each organization has a chain of its own. Events outside of every organization form one more, under
 `NO_ORGANIZATION`: a null would be equal to nothing, in keys as well as in policies.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -105,5 +105,37 @@ class AuditCheckpoint(Base, kw_only=True):
             "key",
             "(signature IS NULL) = (key_id IS NULL)",
             "A signature comes with the id of its key.",
+        ),
+    )
+
+
+class AuditArchive(Base, kw_only=True):
+    """A part of a chain, of one month, whose events and seals have left for a file.
+
+    `until` is the end of the month, `previous_hash` and `head_hash` are those before the first and
+    of the last event, and `sha256` is that of their records in the file. The seal of the last
+    event stays. `restored_at` is null unless the events are back.
+    """
+
+    __tablename__ = "audit_archives"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    first_seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    last_seq: Mapped[int] = mapped_column(BigInteger)
+    month: Mapped[date]
+    until: Mapped[datetime]
+    previous_hash: Mapped[bytes]
+    head_hash: Mapped[bytes]
+    sha256: Mapped[bytes]
+    file: Mapped[str]
+    archived_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+    restored_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        positive("first_seq"),
+        check("last_seq", "order", "last_seq >= first_seq", "The last event is before the first."),
+        *(
+            check(name, "digest", f"octet_length({name}) = 32", "This is not a digest.")
+            for name in ("previous_hash", "head_hash", "sha256")
         ),
     )

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -14,6 +14,7 @@ from db.audit.checkpoint import CHAINS, Checkpoint, Witnesses, kept_checkpoints
 from db.audit.personal import altered
 from db.audit.seal import NO_ORGANIZATION
 from db.pool import Lent
+from db.problem import Problem
 
 Connected: TypeAlias = "asyncpg.Connection | Lent"
 
@@ -50,6 +51,10 @@ UNION SELECT organization_id FROM public.audit_checkpoints
 HEAD = (
     "SELECT seq, hash FROM public.audit_seals WHERE organization_id = $1 ORDER BY seq DESC LIMIT 1"
 )
+ARCHIVED = """
+SELECT first_seq, last_seq, previous_hash, head_hash, until FROM public.audit_archives
+WHERE organization_id = $1 AND restored_at IS NULL ORDER BY first_seq
+"""
 ELSEWHEN = "SELECT created_at FROM public.audit_logs WHERE id = $1 ORDER BY created_at LIMIT 1"
 
 # An event without a seal waits for the next second, unless its transaction was over before the
@@ -98,6 +103,16 @@ class Chain:
         return f"organization {self.slug or self.id}"
 
 
+class Archive(NamedTuple):
+    """A part of a chain that is in a file; `until` is the end of its month."""
+
+    first_seq: int
+    last_seq: int
+    previous_hash: bytes
+    head_hash: bytes
+    until: datetime
+
+
 @dataclass
 class Unsealed:
     """The events of a chain without a seal: their number, the oldest, and a fault of one if any."""
@@ -109,10 +124,15 @@ class Unsealed:
 
 @dataclass
 class Verdict:
-    """The result for one chain: the number of its verified events, and the first fault found."""
+    """The result for one chain: the number of its verified events, and the first fault found.
+
+    `archived` is the number of events in archives, which only fit the events beside them by their
+    hashes: the files prove them.
+    """
 
     chain: Chain
     verified: int = 0
+    archived: int = 0
     unsealed: Unsealed = field(default_factory=Unsealed)
     fault: str | None = None
 
@@ -139,6 +159,8 @@ async def verify(
             verdict = Verdict(chain, unsealed=unsealed.get(id, Unsealed()))
             known = await kept_checkpoints(connection, id)
             known += [one for one in witnesses if one.organization_id == id]
+            passed = await archives_of(connection, chain)
+            verdict.archived = sum(one.last_seq - one.first_seq + 1 for one in passed)
             try:
                 async for _ in proven(connection, chain, witnesses=known):
                     verdict.verified += 1
@@ -188,20 +210,24 @@ async def proven(
     """Yield the events of a chain after this number, each proved to be the one that was sealed.
 
     Raises ChainBrokenError at the first that is not. Without `until` the chain must also reach the
-    last checkpoint.
+    last checkpoint. Events in archives are passed over if their hashes fit, and are not yielded.
     """
     known = Witnesses(witnesses)
+    archives = {one.first_seq: one for one in await archives_of(connection, chain)}
+    ends = {one.last_seq: one.head_hash for one in archives.values()}
     seq, previous = after, await hash_at(connection, chain, after)
     while page := await connection.fetch(WALK, chain.id, seq, until):
         for row in page:
+            while archive := archives.get(seq + 1):
+                seq, previous = _passed(chain, archive, previous, known)
+            if row["seq"] <= seq:
+                if ends.get(row["seq"]) != row["hash"]:
+                    raise ChainBrokenError(f"Number {row['seq']} of {chain} ends no archive.")
+                continue
             seq += 1
             if row["seq"] != seq:
                 raise _missing(chain, seq, row)
-            if row["line"] is None:
-                raise await _gone(connection, chain, row)
-            line = sealed(previous, row)
-            if line is None:
-                raise await _altered(connection, chain, row)
+            line = await _line(connection, chain, previous, row)
             if fault := _contradicted(chain, row, known):
                 raise fault
             previous = row["hash"]
@@ -211,6 +237,16 @@ async def proven(
             f"The chain of {chain} was cut: it ends at number {seq}, but the checkpoint of"
             f" {clock(checkpoint.made_at)} knows number {checkpoint.seq}."
         )
+
+
+async def _line(connection: Connected, chain: Chain, previous: bytes, row: asyncpg.Record) -> bytes:
+    """Return the line of an event that follows this hash. Raises ChainBrokenError."""
+    if row["line"] is None:
+        raise await _gone(connection, chain, row)
+    line = sealed(previous, row)
+    if line is None:
+        raise await _altered(connection, chain, row)
+    return line
 
 
 def sealed(previous: bytes, row: asyncpg.Record) -> bytes | None:
@@ -227,6 +263,27 @@ def sealed(previous: bytes, row: asyncpg.Record) -> bytes | None:
     return None
 
 
+async def archives_of(connection: Connected, chain: Chain) -> list[Archive]:
+    """Return the parts of a chain that are in files, in its order."""
+    return [Archive(*row) for row in await connection.fetch(ARCHIVED, chain.id)]
+
+
+def _passed(chain: Chain, archive: Archive, previous: bytes, known: Witnesses) -> tuple[int, bytes]:
+    """Return the number and hash of the last event of an archive that follows this hash."""
+    last, head = archive.last_seq, archive.head_hash
+    if archive.previous_hash != previous:
+        raise ChainBrokenError(
+            f"In {chain}, the archive of numbers {archive.first_seq} to {last} does not follow the"
+            " event before it: the event or the archive was exchanged."
+        )
+    if checkpoint := known.contradict(last, head):
+        raise ChainBrokenError(
+            f"In {chain}, number {last}, the last of an archive, is not what the checkpoint of"
+            f" {clock(checkpoint.made_at)} says: the chain was re-hashed."
+        )
+    return last, head
+
+
 async def head_of(connection: Connected, chain: Chain) -> tuple[int, bytes]:
     """Return the number and the hash of the last event of a chain; 0 for one without events."""
     row = await connection.fetchrow(HEAD, chain.id)
@@ -234,12 +291,19 @@ async def head_of(connection: Connected, chain: Chain) -> tuple[int, bytes]:
 
 
 async def hash_at(connection: Connected, chain: Chain, seq: int) -> bytes:
-    """Return the chain's hash at this number; at 0, the hash before the first event."""
+    """Return the chain's hash at this number; at 0, the hash before the first event.
+
+    Raises INVALID if it is in an archive, and ChainBrokenError if it is missing.
+    """
     if seq == 0:
         return genesis(chain.id)
     stored = "SELECT hash FROM public.audit_seals WHERE organization_id = $1 AND seq = $2"
     hash: bytes | None = await connection.fetchval(stored, chain.id, seq)
     if hash is None:
+        if any(one.first_seq <= seq < one.last_seq for one in await archives_of(connection, chain)):
+            raise Problem(
+                "INVALID", f"In {chain}, number {seq} is in an archive: restore it first."
+            )
         raise ChainBrokenError(f"In {chain}, number {seq} of the chain is missing.")
     return hash
 

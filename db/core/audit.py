@@ -1,4 +1,4 @@
-"""What the gateway finds in the audit log: alerts, and the results of verifications."""
+"""What concerns the audit log of an organization: alerts, results of verifications, legal holds."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -86,4 +86,25 @@ class AuditVerification(Part, kw_only=True):
         check("fault", "length", "char_length(fault) <= 2000", "At most 2,000 characters."),
         Index(None, "organization_id", "created_at", "id"),
         Index(None, "created_at"),
+    )
+
+
+class LegalHold(Part, kw_only=True):
+    """A legal hold on an organization, until which its events and deleted objects are kept.
+
+    An organization may have several. Only the operator adds and deletes them, which is recorded.
+    """
+
+    __tablename__ = "legal_holds"
+    whole: ClassVar[type[Entity]] = Organization
+    whole_key: ClassVar[str] = "organization_id"
+
+    id: Mapped[UUID] = identity(sort_order=-10)
+    reason: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+
+    __table_args__ = (
+        ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE"),
+        *not_blank("reason"),
+        Index(None, "organization_id", "created_at", "id"),
     )

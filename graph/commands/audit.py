@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from graph.settings import Settings
 
-app = typer.Typer(help="Verify and export the audit log.", no_args_is_help=True)
+app = typer.Typer(help="Verify, export and archive the audit log.", no_args_is_help=True)
 
 NOBODYS = "00000000-0000-0000-0000-000000000000 stands for events without an organization."
 Checkpoints = Annotated[
@@ -27,7 +27,8 @@ def verify(
     ] = None,
     checkpoints: Checkpoints = None,
     file: Annotated[
-        Path | None, typer.Option(help="An export to verify. Needs no database.")
+        Path | None,
+        typer.Option(help="An export or an archived month to verify. Needs no database."),
     ] = None,
 ) -> None:
     """Verify the hash chain of the audit log. Prints the first event that does not match."""
@@ -82,6 +83,52 @@ def evidence_of_signatures(
     from graph.commands import signatures
 
     typer.echo(signatures.export(_settings(), organization, review, baseline, file))
+
+
+@app.command()
+def archive(
+    before: Annotated[str, typer.Option(help="The month up to which to archive, such as 2026-09.")],
+    to: Annotated[Path, typer.Option(help="The folder for the files, one for each month.")],
+) -> None:
+    """Move the months before another one to files. Organizations under a legal hold stay."""
+    from graph.commands import archives
+
+    for line in archives.archive(_settings(), before, to):
+        typer.echo(line)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="The file of an archived month.")],
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Remove the restored events of the file again.")
+    ] = False,
+) -> None:
+    """Add the events of an archived month to the audit log again, for reading."""
+    from graph.commands import archives
+
+    typer.echo(archives.restore(_settings(), file, undo=undo))
+
+
+@app.command()
+def hold(
+    organization: Annotated[str, typer.Argument(help="The slug or ID of the organization.")],
+    reason: Annotated[str, typer.Option(help="The reason, such as the name of the case.")],
+) -> None:
+    """Place a legal hold: events are not archived, and deleted objects are not purged."""
+    from graph.commands import archives
+
+    typer.echo(archives.hold(_settings(), organization, reason))
+
+
+@app.command()
+def release(
+    hold: Annotated[UUID, typer.Argument(help="The ID of the legal hold.")],
+) -> None:
+    """Release a legal hold. An organization may have others."""
+    from graph.commands import archives
+
+    typer.echo(archives.release(_settings(), hold))
 
 
 def _settings() -> "Settings":

@@ -23,6 +23,7 @@ from db.audit.archive_file import check_archive
 from db.audit.chain import ChainBrokenError, clock
 from db.audit.checkpoint import Checkpoint, make_checkpoints, read_checkpoints
 from db.audit.export import Manifest, check_export, drafted, manifest_of
+from db.audit.month_file import check_month_file, is_month_file
 from db.audit.seal import NO_ORGANIZATION
 from db.audit.sealing import seal_everything
 from db.change import AuditEventType, AuditSeverity
@@ -75,6 +76,12 @@ def verify_export(file: Path, checkpoints: Path | None) -> str:
     known = read_checkpoints(checkpoints) if checkpoints else []
     if file.suffix != ".zip":
         return f"{file} holds {_content(check_export(file, known))}."
+    if is_month_file(file):
+        month = check_month_file(file, known)
+        return (
+            f"{file} holds {_counted(month.count, 'event')} of {month.month} in"
+            f" {_counted(len(month.parts), 'chain')}, each with its seal."
+        )
     manifest = check_archive(file, known)
     chain = verification.Chain(manifest.organization_id, manifest.organization)
     which = "" if manifest.filter is None else " that match a filter"
@@ -199,6 +206,7 @@ def _verified(chain: UUID | None, verdicts: list[verification.Verdict]) -> Event
         details={
             "chains": len(verdicts),
             "events": sum(verdict.verified for verdict in verdicts),
+            "archived": sum(verdict.archived for verdict in verdicts),
             "faults": faults[:MAX_FAULTS],
             "account": psutil.Process().username(),
         },
@@ -223,8 +231,10 @@ def _counted(number: int, what: str) -> str:
 
 def _summary(verdicts: list[verification.Verdict]) -> str:
     verified = sum(verdict.verified for verdict in verdicts)
-    waiting = [verdict.unsealed for verdict in verdicts if verdict.unsealed.count]
     told = f"{_counted(verified, 'event')} verified in {_counted(len(verdicts), 'chain')}"
+    if archived := sum(verdict.archived for verdict in verdicts):
+        told += f" and {_counted(archived, 'event')} passed over, which archives have"
+    waiting = [verdict.unsealed for verdict in verdicts if verdict.unsealed.count]
     if not waiting:
         return f"{told}; all are sealed."
     count = sum(unsealed.count for unsealed in waiting)

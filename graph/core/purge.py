@@ -89,7 +89,10 @@ async def _named(transaction: Transaction, ids: Sequence[UUID]) -> list[Top]:
             raise Problem("NOT_FOUND", message, field=["ids", place])
         at = found[id].purgeable_at
         if at is None or at > transaction.now:
-            message = "The retention period of the object has not ended; see `purgeableAt`."
+            message = (
+                "The retention period of the object has not ended, or its organization is under a"
+                " legal hold; see `purgeableAt`."
+            )
             told = at.isoformat() if at else None
             raise Problem("INVALID", message, field=["ids", place], purgeableAt=told)
     return list(found.values())
@@ -120,5 +123,6 @@ class Mutation:
     purge = strawberry.mutation(
         purge,
         description="Permanently remove deleted objects with everything in them, after the"
-        " `trashRetentionDays` of their organization. Requires an owner. The audit log is kept.",
+        " `trashRetentionDays` of their organization. Requires an owner. The audit log is kept."
+        " Nothing is removed from an organization under a legal hold.",
     )

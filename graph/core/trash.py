@@ -33,7 +33,8 @@ class TrashItem:
     )
     purgeable_at: datetime | None = described(
         "The date and time from which the object can be purged: `trashRetentionDays` after its"
-        " deletion. Null if that is null, and for memberships, which are kept."
+        " deletion. Null if that is null, while the organization is under a legal hold, and for"
+        " memberships, which are kept."
     )
 
     @computed("type", "id", text="The deleted object. What was in it cannot be read.")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -200,10 +201,11 @@ class Context:
         """Return the row at a version, or None when the viewer may not read it; batched."""
         loader = self.loader((model, "versions"), partial(self._rows_at_versions, model))
         row: Row | None = await loader.load(version)  # type: ignore[arg-type]
-        if row is None and (
-            moment := await self.session.moment_of(model, version.id, version.number)
-        ):
-            row = await self.one(model, version.id, moment)
+        if row is None:
+            moment = None
+            with suppress(Problem):  # the events are in an archive
+                moment = await self.session.moment_of(model, version.id, version.number)
+            row = await self.one(model, version.id, moment) if moment else None
         return row
 
     async def _rows_at_versions(

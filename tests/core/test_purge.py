@@ -25,7 +25,7 @@ CHANGE = """mutation ($id: UUID!, $version: BigInt!) {{
 RETAIN = """mutation ($id: UUID!, $days: Int) { organizationUpdate(
     id: $id, expectedVersion: 1, input: {trashRetentionDays: $days}) { organization { id } } }"""
 KINDS = ("requirement", "block", "document", "project", "organization")
-RECORDS = {"audit_logs", "audit_personal_data", "audit_checkpoints"}
+RECORDS = {"audit_logs", "audit_personal_data", "audit_checkpoints", "audit_archives"}
 UNRECORDED = """
 SELECT count(*) FROM {} AS f WHERE f.organization_id = $1
     AND NOT EXISTS (SELECT FROM audit_logs AS e WHERE e.id = f.event_id)
@@ -321,6 +321,7 @@ async def test_of_an_organization_that_is_purged_the_record_alone_remains(
     await superuser.execute(
         "UPDATE organizations SET deleted_at = now() - interval '31 days' WHERE id = $1", gone
     )
+    await superuser.execute("DELETE FROM legal_holds WHERE organization_id = $1", gone)
     await superuser.execute(
         "UPDATE profiles SET personal_organization_id = $1, current_organization_id = $1"
         " WHERE id = $2",

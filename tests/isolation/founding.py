@@ -49,6 +49,7 @@ MEANT = {
 """Columns that name a row without a foreign key, and the table it is in."""
 
 FIXED: dict[str, dict[str, Any]] = {
+    "audit_archives": {"first_seq": 1, "last_seq": 2, "until": datetime(2020, 2, 1, tzinfo=UTC)},
     "baseline_items": {"version": 1, "entity_type": "TestCase"},
     "change_set_items": {"entity_type": "Requirement", "action": "update"},
     "comment_threads": {"entity_type": "Requirement"},

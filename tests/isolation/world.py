@@ -78,6 +78,7 @@ FOR_ADMINISTRATORS = {
     "audit_logs",
     "audit_alerts",
     "audit_verifications",
+    "legal_holds",
 }
 KEPT = {"audit_logs"}
 """Tables whose rows are shown after what they are in is deleted."""
@@ -101,6 +102,7 @@ FOR_NOBODY = {
     "audit_personal_data",
     "audit_seals",
     "audit_checkpoints",
+    "audit_archives",
     "usage_counters",
     "exchange_files",
 }

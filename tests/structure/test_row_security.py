@@ -14,6 +14,7 @@ from db.gin import VERBS, indexed_columns
 from db.row_security import ALLOWED, findings, lint, lint_login
 from db.tables import METADATA
 from tests import contexts
+from tests.structure.audit_rows import AUDIT_ROWS
 from tests.structure.review_rows import REVIEW_ROWS
 
 HOLES = {
@@ -68,13 +69,8 @@ ROWS = {
     " VALUES ($1, $1, now(), now() + interval '1 month')",
     "usage_logs": "(id, organization_id, user_id, feature, quantity, unit_type)"
     " VALUES ($1, $1, $1, 'export', 1, 'file')",
-    "audit_logs": "(id, organization_id, entity_id, entity_type, action)"
-    " VALUES ($1, $1, $1, 'project', 'create')",
-    "audit_personal_data": "(event_id, organization_id, subject_id, salt, data)"
-    " VALUES ($1, $1, $1, decode(repeat('00', 16), 'hex'), '{}')",
+    **AUDIT_ROWS,
     "idempotency_keys": "(user_id, client_id, key, request_hash) VALUES ($1, '', 'k', sha256(''))",
-    "audit_seals": "(organization_id, seq, event_at, event_id, hash)"
-    " VALUES ($1, 1, now(), $1, sha256(''))",
     "usage_counters": "(organization_id, month, share, maximum)"
     " VALUES ($1::uuid, '2020-01-01', 1, 1)",
     "usage_features": "(organization_id, day, feature, unit_type) VALUES ($1, now(), 'a', 'a')",
@@ -123,10 +119,13 @@ KEYS = {
     "audit_seals": "event_id",
     "idempotency_keys": "user_id",
     "baseline_items": "entity_id",
-    **dict.fromkeys(("usage_counters", "usage_features", "usage_people"), "organization_id"),
+    **dict.fromkeys(
+        ("audit_archives", "usage_counters", "usage_features", "usage_people"), "organization_id"
+    ),
 }
 """The column that identifies the row, where it is not `id`."""
-KEPT = {"audit_seals", "usage_counters", "usage_features", "usage_people"}
+KEPT = {"audit_archives", "audit_seals", "legal_holds"}
+KEPT |= {"usage_counters", "usage_features", "usage_people"}
 ADDED_ONLY = ("audit_logs", "audit_personal_data", "usage_logs", "baseline_items", "signatures")
 WRITTEN = sorted(ROWS.keys() - KEPT - {"stars", "visits", "exchange_files"})
 SCOPED = [table for table in WRITTEN if " organization_id" in ROWS[table]]

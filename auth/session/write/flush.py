@@ -352,7 +352,8 @@ def _keeping_personal() -> Any:
     """Return the part of the statement that adds the personal values of the events."""
     columns, of_event = columns_of(PersonalData), columns_of(AuditLog)
     source = {"event_id": of_event["id"], "subject_id": of_event["entity_id"]}
-    sent = {key: source.get(key, column) for key, column in columns.items() if key != "created_at"}
+    left = {"created_at", "archived_digest"}
+    sent = {key: source.get(key, column) for key, column in columns.items() if key not in left}
     events = recordset("events", list(sent.values()), name="personal_events")
     values = select(*(events.c[column.name] for column in sent.values()))
     keeping = insert(_table(PersonalData)).from_select(

@@ -1,4 +1,4 @@
-"""Alerts and verifications of the audit log in the API, for administrators of an organization."""
+"""Alerts, verifications and legal holds in the API, for administrators of an organization."""
 
 from datetime import datetime
 from typing import Any
@@ -54,7 +54,9 @@ class AuditVerification:
     id: UUID = described("The ID of the verification.")
     started_at: datetime = described("The date and time when the verification began.")
     created_at: datetime = described("The date and time when the verification ended.")
-    event_count: BigInt = described("The number of events that match their seals.")
+    event_count: BigInt = described(
+        "The number of events that match their seals, including those in archives."
+    )
     last_seq: BigInt = described("The number in the hash chain of the last event that matches.")
     fault: str | None = described(
         "The first fault, such as `Number 7 of the chain does not fit its seal.`; null if there is"
@@ -66,6 +68,16 @@ class AuditVerification:
         return bytes(root.head_hash).hex()
 
 
+@strawberry.type(
+    description="A legal hold on an organization. While it has any, its audit log is not archived,"
+    " and its deleted objects cannot be purged."
+)
+class LegalHold:
+    id: UUID = described("The ID of the legal hold.")
+    reason: str = described("The reason for the legal hold, such as the name of the case.")
+    created_at: datetime = described("The date and time when the legal hold began.")
+
+
 AuditAlertFilterInput = filter_input(
     AuditAlert, "id", "indicator", "level", "actor_id", "event_at", "created_at"
 )
@@ -74,6 +86,8 @@ AuditVerificationFilterInput = filter_input(
     AuditVerification, "id", "created_at", "fault", model=db.AuditVerification
 )
 AuditVerificationOrderInput = order_input(AuditVerification, "created_at")
+LegalHoldFilterInput = filter_input(LegalHold, "id", "reason", "created_at", model=db.LegalHold)
+LegalHoldOrderInput = order_input(LegalHold, "created_at")
 
 extend_type(
     Organization,
@@ -94,6 +108,16 @@ extend_type(
         AuditVerificationOrderInput,
         "The results of the daily verifications of the audit log, by default the newest first."
         " Only administrators of the organization see any.",
+        key="organization_id",
+        newest_first=True,
+    ),
+    legal_holds=connection(
+        db.LegalHold,
+        LegalHold,
+        LegalHoldFilterInput,
+        LegalHoldOrderInput,
+        "The legal holds on the organization, by default the newest first. The operator of the"
+        " gateway places and releases them. Only administrators of the organization see any.",
         key="organization_id",
         newest_first=True,
     ),

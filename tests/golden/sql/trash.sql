@@ -30,8 +30,11 @@ gone_comment_threads AS
   FROM comment_threads
   WHERE comment_threads.deleted_at IS NOT NULL
   AND comment_threads.organization_id = ANY ($6::UUID[]))
-SELECT found.(...), CASE WHEN found.purged THEN found.deleted_at + make_interval($1::INTEGER,
-    $2::INTEGER, $3::INTEGER, organizations.trash_retention_days) END AS purgeable_at
+SELECT found.(...), CASE WHEN (found.purged
+  AND NOT (EXISTS (SELECT legal_holds.id
+      FROM legal_holds
+      WHERE legal_holds.organization_id = found.organization_id))) THEN found.deleted_at + make_interval($1::INTEGER,
+          $2::INTEGER, $3::INTEGER, organizations.trash_retention_days) END AS purgeable_at
 FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOLEAN AS purged
     FROM documents
     WHERE documents.deleted_at IS NOT NULL
