@@ -6,6 +6,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from auth.credentials.people import address
 from auth.oauth.registry import Registration
+from db.audit.seal import AuditArchive
 from db.problem import Problem
 from db.requirements.documents import Block, Document
 from db.requirements.exchange import ExchangeFile
@@ -78,13 +79,13 @@ CODED = {
     *("provider", "external_id", "event_type", "body", "state_order", "data"),
     *("field", "path", "locale", "time_zone", "avatar_type", "pin", "content"),
     *("signer_name", "signer_email", "delimiter", "encoding", "object_type", "report"),
-    *("format", "fault", "indicator", "level"),
+    *("format", "fault", "indicator", "level", "archived_digest"),
 }
 """Texts of a format of their own, which is checked, or that the gateway writes itself."""
 NAMES = {(Property, "key"), (NumberCounter, "prefix"), (NumberingRule, "prefix")}
 NAMES |= {(model, "external_id") for model in (Document, Block, Requirement)}
 """Names whose column is called like one of those."""
-PLAIN = {(ExchangeFile, "name")}
+PLAIN = {(ExchangeFile, "name"), (AuditArchive, "file")}
 """Texts that are kept as they are, although their columns are called like names."""
 
 
