@@ -21,7 +21,7 @@ CALLS = 51
 SPREADS = ((1_000, 366), (1_000, 30), (100, 366), (100, 30))
 """People and days among which the rows of an organization are spread."""
 GROUPINGS, ASKED = ("FEATURE", "DAY", "PERSON"), (30, 366)
-"""What the questions sum by, and the days of which they ask, up to today."""
+"""Groupings of the questions, and the days up to today that they cover."""
 
 FILL_PEOPLE = """
 INSERT INTO profiles (id, email, full_name, is_approved)

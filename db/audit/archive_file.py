@@ -6,13 +6,14 @@ from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, cast
-from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from pydantic import BaseModel, ValidationError
 
 from db.audit.checkpoint import Checkpoint
 from db.audit.selection import RecordsManifest, check_records
 from db.problem import Problem
+from db.zip_errors import DAMAGED
 
 MANIFEST = ".manifest.json"
 
@@ -79,7 +80,7 @@ def _opened(file: Path) -> Iterator[tuple[ZipFile, str]]:
             yield archive, names[0]
     except OSError as error:
         raise Problem("INVALID", f"{file} cannot be read: {error.strerror}.") from error
-    except (BadZipFile, ValueError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise Problem("INVALID", f"{file} is not the archive of an export.") from error
 
 

@@ -5,20 +5,20 @@ A file is a ZIP archive with a member `<ID of the organization>.ndjson` for each
 """
 
 import json
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple, Self
 from uuid import UUID
-from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt
 
 from db.audit.chain import ChainBrokenError, following, genesis
 from db.audit.checkpoint import Checkpoint
 from db.problem import Problem
+from db.zip_errors import DAMAGED
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST = 256 * 2**20
@@ -139,7 +139,7 @@ def is_month_file(file: Path) -> bool:
     try:
         with ZipFile(file) as archive:
             return MANIFEST in archive.namelist()
-    except (OSError, BadZipFile):
+    except (*DAMAGED, OSError):
         return False
 
 
@@ -154,7 +154,7 @@ def opened(file: Path) -> "Iterator[tuple[ZipFile, MonthManifest]]":
             yield archive, manifest
     except OSError as error:
         raise Problem("INVALID", f"{file} cannot be read: {error.strerror}.") from error
-    except (BadZipFile, zlib.error, KeyError, NotImplementedError, ValidationError) as error:
+    except (*DAMAGED, KeyError) as error:
         raise Problem("INVALID", f"{file} is not an archived month.") from error
 
 

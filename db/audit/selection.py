@@ -40,7 +40,7 @@ ORDER BY wanted.at, wanted.id
 
 
 WITHHELD = b"null"
-"""What stands in the place of an event that the reader may not see."""
+"""The placeholder of an event that the reader may not see."""
 
 
 class Record(NamedTuple):

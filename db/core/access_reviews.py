@@ -41,7 +41,7 @@ class GrantKind(StrEnum):
 
 
 class AccessDecision(StrEnum):
-    """What was decided on a right, or became of it."""
+    """The decision on a grant, or its outcome without one."""
 
     PENDING = "pending"
     CONFIRMED = "confirmed"

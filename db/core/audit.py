@@ -1,4 +1,4 @@
-"""What concerns the audit log of an organization: alerts, results of verifications, legal holds."""
+"""Alerts, results of verifications and legal holds of the audit log of an organization."""
 
 from datetime import datetime
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""What the pages of administrators share: organizations, forms and dates."""
+"""Shared code of the pages for administrators: organizations, forms and dates."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, timedelta

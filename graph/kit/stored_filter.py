@@ -62,4 +62,4 @@ _CONVERTED: Mapping[Any, Callable[[Any], Any]] = {
     date: date.fromisoformat,
     UUID: UUID,
 }
-"""What makes a value of the type of a scalar from JSON."""
+"""The conversion from JSON of each scalar type."""

@@ -17,7 +17,7 @@ from graph.requirements.exchange.result import MAX_OBJECTS
 
 
 class ImportOutcome(Enum):
-    """What an import does to an object."""
+    """The effect of an import on an object."""
 
     CREATED = "created"
     UPDATED = "updated"

@@ -19,7 +19,7 @@ END $$
 # The content has the ID of the job. An export that failed may have written it as well.
 WITH_FILE = "kind LIKE '%.export' OR result ? 'file'"
 LINES = ("ctx.audit_line(audit_logs)", "ctx.sealed_line(audit_logs)")
-"""What renders an event that its reader can read anyway."""
+"""The function that renders an event that its reader can read anyway."""
 FORMER = "kind = 'requirements.export'"
 
 

@@ -9,9 +9,12 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
+from db.audit.archive_file import check_archive
+from db.audit.month_file import check_month_file
 from db.audit.personal import commit
 from db.audit.restoring import ensure_partition
 from db.change import PERSONAL_DATA
+from db.problem import Problem
 
 AUGUST, SEPTEMBER = date(2026, 8, 1), date(2026, 9, 1)
 INSERT = """
@@ -183,3 +186,25 @@ async def test_nothing_false_is_archived_restored_or_passed_over(ledger, old, tm
     assert "that are over" in run.sentence
     run = await ledger.run("hold", uuid4(), "--reason", "Case 8")
     assert "There is no organization" in run.sentence
+
+
+@pytest.mark.parametrize(
+    ("check", "told"),
+    [
+        (lambda file: check_archive(file, ()), "is not the archive of an export."),
+        (check_month_file, "is not an archived month."),
+    ],
+    ids=["export", "month"],
+)
+def test_a_damaged_archive_is_refused_in_one_sentence(tmp_path, check, told):
+    file = tmp_path / "damaged.zip"
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        for name in ("log.ndjson", "log.ndjson.manifest.json", "manifest.json"):
+            archive.writestr(name, "{}" * 100)
+    whole = file.read_bytes()
+    headless = whole.replace(b"PK\x03\x04", b"PK\x00\x00")
+    for data in (b"", b"text", whole[: len(whole) // 2], headless):
+        file.write_bytes(data)
+        with pytest.raises(Problem) as refused:
+            check(file)
+        assert refused.value.message.endswith(told)

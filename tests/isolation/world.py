@@ -162,7 +162,7 @@ class Canaries(World):
     register: Register = field(default_factory=Register)
     persons: dict[str, Person] = field(default_factory=dict)
     found: dict[tuple[tuple[str, Any], ...], list[CanaryRow]] = field(default_factory=dict)
-    """What was asked for before: the rows are always the same."""
+    """The cache of `rows`: they are always the same."""
 
     def email(self, person: str) -> str:
         return self.persons[person].email

@@ -1,4 +1,4 @@
-"""What is written in a format is read back equal, whatever it holds."""
+"""Drafts of any content are read back from each format as they were written."""
 
 from dataclasses import asdict
 

@@ -1,4 +1,4 @@
-"""What exports select: a filter, the state of a baseline, and that of a change set."""
+"""Exports of a filter, of the state of a baseline, and of that of a change set."""
 
 import csv
 import io

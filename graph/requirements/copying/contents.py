@@ -33,7 +33,7 @@ MAX_LINKS = 50_000
 
 @dataclass(frozen=True)
 class Options:
-    """What is copied, and how."""
+    """The contents to copy, and the options of the copy."""
 
     links: bool = True
     tests: bool = False

@@ -31,7 +31,7 @@ from graph.requirements.copying.making import copy_document, copy_project
 from graph.requirements.documents import Document
 
 ROOM, MAX_RUNNING = "copies", 3
-"""What the jobs are called, and the most of one user that wait or run at the same time."""
+"""The plural name of the jobs in errors, and the limit of a user's jobs that wait or run."""
 OPTIONS = ("links", "tests", "numbers", "keep_status")
 """The fields of an input that are no columns."""
 

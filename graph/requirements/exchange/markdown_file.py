@@ -16,6 +16,7 @@ from markdown_it.token import Token
 from db.requirements.collaboration import TraceLinkType
 from db.text import as_identifier
 from graph.requirements.exchange.csv_table import decoded
+from graph.requirements.exchange.document_files import read_documents
 from graph.requirements.exchange.draft import (
     MAX_NAME_LENGTH,
     Draft,
@@ -40,7 +41,6 @@ from graph.requirements.exchange.markdown_syntax import (
     rows_of,
     unquoted,
 )
-from graph.requirements.exchange.reqif_archive import is_archive, unpacked
 from graph.requirements.exchange.source import Source
 from graph.requirements.exchange.vocabulary import INVERSES, meant, relation_meant, words
 
@@ -82,18 +82,9 @@ def read_markdown(source: Source, *, chosen: Mapping[str, str], limits: Limits) 
 
     `chosen` maps attributes to fields. Raises INVALID, with one sentence.
     """
-    draft = Draft(structured=True, counts={"documents": 0, "requirements": 0})
-    files = unpacked(source, limits, ".md")[0] if is_archive(source) else [source]
-    if len(files) > limits.documents:
-        raise refused(source.name, f"there are more than {limits.documents:,} documents.")
-    reader = _Reader(draft, FIELDS | dict(chosen), limits)
-    for file in files:
-        reader.document(file)
-        if draft.counts["requirements"] > limits.items:
-            raise refused(source.name, f"there are more than {limits.items:,} requirements.")
-    reader.link()
-    draft.counts["documents"] = len(draft.documents)
-    return draft
+    return read_documents(
+        source, ".md", limits, lambda draft: _Reader(draft, FIELDS | dict(chosen), limits)
+    )
 
 
 class _Reader:

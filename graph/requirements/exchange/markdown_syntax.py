@@ -59,7 +59,7 @@ class Cell:
     codes: list[str] = field(default_factory=list)
     rest: str | None = None
     is_list: bool = False
-    """Whether it is a list of spans of code."""
+    """True for a list of code spans."""
 
 
 @cache

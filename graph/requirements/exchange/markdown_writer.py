@@ -1,12 +1,11 @@
 """The writer of Markdown: a file for each document, several in a ZIP archive."""
 
-import io
 import json
-import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from graph.requirements.exchange.document_files import write_documents
 from graph.requirements.exchange.draft import (
     Draft,
     DraftBlock,
@@ -28,24 +27,13 @@ from graph.requirements.exchange.markdown_syntax import (
     is_free,
     quoted,
 )
-from graph.requirements.exchange.slugs import slug_of
 
 TAKEN = frozenset(name.casefold() for name in FIELDS)
 
 
 def write_markdown(draft: Draft) -> tuple[bytes, str]:
     """Return the documents, and the ending of the file: .md for one, .zip for several."""
-    links: dict[str, list[DraftLink]] = defaultdict(list)
-    for link in draft.links:
-        links[link.source].append(link)
-    if len(draft.documents) == 1:
-        return _document(draft.documents[0], links).encode(), ".md"
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number, document in enumerate(draft.documents, start=1):
-            name = f"{number:03}-{slug_of(document.name)}.md"
-            archive.writestr(name, _document(document, links))
-    return file.getvalue(), ".zip"
+    return write_documents(draft, ".md", _document)
 
 
 def _document(document: DraftDocument, links: Mapping[str, list[DraftLink]]) -> str:

@@ -6,10 +6,10 @@ of it is refused, because no tool that exports requirements writes one.
 
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from db.zip_errors import DAMAGED
 from graph.requirements.exchange.draft import Limits, refused
 from graph.requirements.exchange.source import Source
 
@@ -30,7 +30,7 @@ def opened(source: Source, what: str = "a zip archive") -> zipfile.ZipFile:
     """Return the archive, of which only the directory is read. Raises INVALID for what is none."""
     try:
         return zipfile.ZipFile(io.BytesIO(source.data))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise refused(source.name, f"this is not {what}: {error}.") from None
 
 
@@ -93,7 +93,7 @@ def _read(
     try:
         with archive.open(member) as file:
             data = file.read(left + 1)  # the size in the directory may be a lie
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+    except (*DAMAGED, OSError) as error:
         raise refused(source.name, f"{member.filename!r} cannot be unpacked: {error}.") from None
     if len(data) > left:
         raise too_much

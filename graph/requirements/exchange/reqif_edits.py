@@ -77,7 +77,7 @@ class Parts:
 
 @dataclass
 class Edit:
-    """What is written of an object: values by the names of attributes; None clears one.
+    """The values to write to an object, by the names of attributes; None clears one.
 
     `own` is what the type has no attribute for; None where that stays as it is.
     """

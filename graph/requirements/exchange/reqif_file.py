@@ -115,7 +115,7 @@ class Reader:
         self.documents: list[tuple[str | None, DraftDocument]] = []
         """The documents, each with the IDENTIFIER of its specification."""
         self.places: dict[str, list[tuple[DraftDocument, DraftBlock | None, Requirement]]] = {}
-        """What was made of each object, in each of its documents."""
+        """The drafts of each object, one for each of its documents."""
         self.links: list[tuple[ReqIFSpecRelation, DraftLink | None]] = []
         """The relations, and what was made of them."""
         self.unknown: Counter[tuple[str, str]] = Counter()

@@ -25,7 +25,7 @@ from graph.requirements.exchange.written import Versions
 
 @dataclass
 class Original:
-    """What the files of one import have in common: their rows now, and what names these."""
+    """The current rows of the files of one import, and their names."""
 
     draft: Draft
     read: Draft
@@ -35,7 +35,7 @@ class Original:
     documents: Mapping[int, DraftDocument]
     """The documents of the export, by their places in the import."""
     is_compared: bool
-    """Whether rows are compared even if their versions are those of the import."""
+    """True to compare rows even if their versions are those of the import."""
     names: dict[UUID, str] = field(default_factory=dict)
     """The identifier of the object of each row."""
 

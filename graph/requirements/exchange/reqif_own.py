@@ -21,12 +21,12 @@ CONTENT = f"{PREFIX}Content"
 DESCRIPTION = f"{PREFIX}Description"
 """The description of a relation."""
 FIELDS = f"{PREFIX}Fields"
-"""What an object of another tool's type has no attribute for, as an object in JSON."""
+"""The attribute for values without an attribute in another tool's type, as an object in JSON."""
 
 
 @dataclass
 class Own:
-    """What the attributes of one object say; nothing for an object of another tool."""
+    """The values in the attributes of one object; empty for an object of another tool."""
 
     is_own: bool = False
     external_id: str | None = None

@@ -14,6 +14,7 @@ from typing import Any
 from db.requirements.collaboration import TraceLinkType
 from db.text import as_identifier
 from graph.requirements.exchange.csv_table import decoded
+from graph.requirements.exchange.document_files import read_documents
 from graph.requirements.exchange.draft import (
     MAX_NAME_LENGTH,
     Draft,
@@ -26,7 +27,6 @@ from graph.requirements.exchange.draft import (
     refused,
 )
 from graph.requirements.exchange.fields import CHOICES, IGNORE, PROPERTY
-from graph.requirements.exchange.reqif_archive import is_archive, unpacked
 from graph.requirements.exchange.source import Source
 from graph.requirements.exchange.vocabulary import meant, relation_meant
 
@@ -66,18 +66,9 @@ def read_sdoc(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> D
 
     `chosen` maps fields of elements to those of requirements. Raises INVALID, with one sentence.
     """
-    draft = Draft(structured=True, counts={"documents": 0, "requirements": 0})
-    files = unpacked(source, limits, ".sdoc")[0] if is_archive(source) else [source]
-    if len(files) > limits.documents:
-        raise refused(source.name, f"there are more than {limits.documents:,} documents.")
-    reader = _Reader(draft, FIELDS | dict(chosen))
-    for file in files:
-        reader.document(file)
-        if draft.counts["requirements"] > limits.items:
-            raise refused(source.name, f"there are more than {limits.items:,} requirements.")
-    reader.link()
-    draft.counts["documents"] = len(draft.documents)
-    return draft
+    return read_documents(
+        source, ".sdoc", limits, lambda draft: _Reader(draft, FIELDS | dict(chosen))
+    )
 
 
 class _Reader:

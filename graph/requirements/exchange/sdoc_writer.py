@@ -1,14 +1,13 @@
 """The writer of StrictDoc documents (.sdoc): one, or a ZIP archive of several."""
 
-import io
 import json
 import re
-import zipfile
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from db.requirements.collaboration import TraceLinkType
+from graph.requirements.exchange.document_files import write_documents
 from graph.requirements.exchange.draft import (
     Draft,
     DraftBlock,
@@ -18,7 +17,6 @@ from graph.requirements.exchange.draft import (
 )
 from graph.requirements.exchange.fields import CHOICES
 from graph.requirements.exchange.sdoc_file import CHILD, FIELDS, MORE, PARENT
-from graph.requirements.exchange.slugs import slug_of
 
 _KEY = re.compile(r"[A-Z][A-Z0-9_]*")
 _LINE = re.compile(r"[^\s\[>-](?:.*\S)?")
@@ -27,17 +25,7 @@ _SPECIAL = {*FIELDS, MORE, "RELATIONS", "ELEMENT", "MID", "LEVEL", "OPTIONS"}
 
 def write_sdoc(draft: Draft) -> tuple[bytes, str]:
     """Return the documents, and the ending of the file: .sdoc for one, .zip for several."""
-    links: dict[str, list[DraftLink]] = defaultdict(list)
-    for link in draft.links:
-        links[link.source].append(link)
-    if len(draft.documents) == 1:
-        return _document(draft.documents[0], links).encode(), ".sdoc"
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number, document in enumerate(draft.documents, start=1):
-            name = f"{number:03}-{slug_of(document.name)}.sdoc"
-            archive.writestr(name, _document(document, links))
-    return file.getvalue(), ".zip"
+    return write_documents(draft, ".sdoc", _document)
 
 
 def _document(document: DraftDocument, links: Mapping[str, list[DraftLink]]) -> str:

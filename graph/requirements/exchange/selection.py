@@ -1,4 +1,4 @@
-"""What an export contains: requirements that match a filter, now, in a baseline or a change set."""
+"""The selection of an export: a filter, applied now, to a baseline or to a change set."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ from graph.requirements.exchange.source import Source
 
 @dataclass(frozen=True)
 class Written:
-    """What an import wrote or found: documents in the order of the draft, others by external ID."""
+    """The rows of an import: documents in the order of the draft, others by external ID."""
 
     documents: Sequence[Document]
     blocks: Mapping[UUID, Mapping[str, Block]]

@@ -1,4 +1,4 @@
-"""What is due soon in all tenants, and who is reminded of it."""
+"""Work that is due soon in all tenants, and the people to remind of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
