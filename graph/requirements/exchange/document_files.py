@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from graph.requirements.exchange.archives import is_archive, unpacked
 from graph.requirements.exchange.draft import Draft, DraftDocument, DraftLink, Limits, refused
-from graph.requirements.exchange.reqif_archive import is_archive, unpacked
 from graph.requirements.exchange.slugs import slug_of
 from graph.requirements.exchange.source import Source
 

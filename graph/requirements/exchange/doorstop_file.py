@@ -13,6 +13,7 @@ import yaml
 
 from db.requirements.collaboration import TraceLinkType
 from db.text import as_identifier
+from graph.requirements.exchange.archives import unpacked
 from graph.requirements.exchange.csv_table import decoded
 from graph.requirements.exchange.draft import (
     Draft,
@@ -25,7 +26,6 @@ from graph.requirements.exchange.draft import (
     refused,
 )
 from graph.requirements.exchange.fields import CHOICES, IGNORE, PROPERTY
-from graph.requirements.exchange.reqif_archive import unpacked
 from graph.requirements.exchange.source import Source
 from graph.requirements.exchange.vocabulary import meant
 

@@ -17,6 +17,7 @@ from reqif.models.reqif_specification import ReqIFSpecification
 from db.problem import Problem
 from db.requirements.collaboration import TraceLinkType
 from graph.requirements.exchange import reqif_own as own
+from graph.requirements.exchange.archives import is_archive, unpacked
 from graph.requirements.exchange.draft import (
     MAX_NAME_LENGTH,
     MAX_TEXT_LENGTH,
@@ -31,7 +32,6 @@ from graph.requirements.exchange.draft import (
     refused,
 )
 from graph.requirements.exchange.fields import CHOICES, IGNORE, PROPERTY, assign
-from graph.requirements.exchange.reqif_archive import is_archive, unpacked
 from graph.requirements.exchange.reqif_own import Own
 from graph.requirements.exchange.reqif_values import Definitions
 from graph.requirements.exchange.reqif_writer import read_back, storable

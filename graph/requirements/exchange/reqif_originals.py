@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 from uuid import UUID
 
+from graph.requirements.exchange.archives import is_archive, members, unpacked
 from graph.requirements.exchange.draft import Draft, DraftDocument, DraftLink, Limits
-from graph.requirements.exchange.reqif_archive import is_archive, members, unpacked
 from graph.requirements.exchange.reqif_back import FileBack
 from graph.requirements.exchange.reqif_file import read_files
 from graph.requirements.exchange.reqif_nodes import encoding_of, in_encoding, in_utf8

@@ -17,11 +17,11 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
 from db.problem import Problem
+from graph.requirements.exchange.archives import opened
 from graph.requirements.exchange.cells import cell_text, guarded
 from graph.requirements.exchange.csv_file import NoTable, read_sheet
 from graph.requirements.exchange.csv_table import CsvRow
 from graph.requirements.exchange.draft import Draft, DraftDocument, Limits, fitting_name, refused
-from graph.requirements.exchange.reqif_archive import opened
 from graph.requirements.exchange.source import Source
 from graph.requirements.exchange.table import Table, table_of
 
