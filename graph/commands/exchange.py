@@ -30,10 +30,10 @@ from graph.requirements.exchange import (
     parse_map,
     read,
 )
+from graph.requirements.exchange.files.source import format_of
 from graph.requirements.exchange.formats import write
-from graph.requirements.exchange.gather import gather
-from graph.requirements.exchange.kept import imports_of
-from graph.requirements.exchange.source import format_of
+from graph.requirements.exchange.store.gather import gather
+from graph.requirements.exchange.store.kept import imports_of
 from graph.settings import Settings
 
 

@@ -10,15 +10,15 @@ from auth.session import Origin, ViewerSession
 from db.logins import Logins
 from graph.commands.database import opened, running
 from graph.commands.exchange import find_project
-from graph.requirements.exchange.draft import Limits
-from graph.requirements.exchange.junit_file import looks_like_junit
-from graph.requirements.exchange.source import load
-from graph.requirements.exchange.test_results import (
+from graph.requirements.exchange.files.source import load
+from graph.requirements.exchange.junit.reader import looks_like_junit
+from graph.requirements.exchange.junit.recording import (
     ResultOptions,
     ResultsImport,
     UnknownTests,
     import_results,
 )
+from graph.requirements.exchange.model.draft import Limits
 from graph.settings import Settings
 
 SHOWN = 20

@@ -25,11 +25,11 @@ from db.requirements.import_mappings import ImportMapping
 from graph.kit.scalars import uuid_of
 from graph.kit.storage import Storage, Stored
 from graph.platform.bulk.port import BulkOperations
-from graph.requirements.exchange.fields import TARGETS
+from graph.requirements.exchange.files.source import Source, format_of
 from graph.requirements.exchange.jobs import IMPORT
+from graph.requirements.exchange.junit.recording import UnknownTests
+from graph.requirements.exchange.model.fields import TARGETS
 from graph.requirements.exchange.preview import Column, columns_of
-from graph.requirements.exchange.source import Source, format_of
-from graph.requirements.exchange.test_results import UnknownTests
 from graph.requirements.files import store
 from graph.requirements.transfers import ExchangeFormat
 from graph.settings import Settings

@@ -18,7 +18,7 @@ from graph.kit.inputs import filter_input, input_for, order_input
 from graph.kit.json_items import CHECK, Place, json_items, shown_items, stored_as, text_field
 from graph.kit.mutations import create, delete, restore, update
 from graph.kit.node import Node
-from graph.requirements.exchange.fields import TARGETS
+from graph.requirements.exchange.model.fields import TARGETS
 
 MAX_COLUMNS = 500
 FIELDS = ", ".join(f"`{target}`" for target in TARGETS)

@@ -14,15 +14,15 @@ from graph.kit.context import Info
 from graph.kit.enums import describe_enum
 from graph.kit.fields import described
 from graph.kit.mutations import Input, given, mutation, name_fields
-from graph.requirements.exchange.draft import Limits
-from graph.requirements.exchange.source import Source
-from graph.requirements.exchange.test_results import (
+from graph.requirements.exchange.files.source import Source
+from graph.requirements.exchange.junit.recording import (
     MAX_NAMES,
     ResultOptions,
     ResultsImport,
     UnknownTests,
     import_results,
 )
+from graph.requirements.exchange.model.draft import Limits
 
 MAX_RESULTS = 1_000
 """The most results of one request, which has a deadline; the command takes more."""

@@ -27,13 +27,13 @@ from graph.kit.mutations import Input, mutation, writing
 from graph.kit.stored_filter import stored
 from graph.platform.jobs.room import require_room
 from graph.platform.jobs.types import Job
-from graph.requirements.exchange.draft import Limits
-from graph.requirements.exchange.fetching import name_in
-from graph.requirements.exchange.fields import TARGETS
+from graph.requirements.exchange.files.fetching import name_in
+from graph.requirements.exchange.files.source import format_of
 from graph.requirements.exchange.jobs import EXPORT, IMPORT, KINDS
-from graph.requirements.exchange.kept import export_of
-from graph.requirements.exchange.source import format_of
-from graph.requirements.exchange.test_results import UnknownTests
+from graph.requirements.exchange.junit.recording import UnknownTests
+from graph.requirements.exchange.model.draft import Limits
+from graph.requirements.exchange.model.fields import TARGETS
+from graph.requirements.exchange.store.kept import export_of
 from graph.requirements.import_mappings import ColumnMappingInput, delimiter_of, saved_mapping
 from graph.requirements.printing.job import PRINTED
 from graph.requirements.printing.labels import ExportLanguage

@@ -14,7 +14,7 @@ from db.requirements.requirements import (
     RequirementStatus,
 )
 from db.text import as_identifier, as_name
-from graph.requirements.exchange.draft import (
+from graph.requirements.exchange.model.draft import (
     Draft,
     DraftBlock,
     DraftDocument,

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from db.requirements.collaboration import TraceLinkType
 from db.requirements.requirements import RequirementStatus
-from graph.requirements.exchange.draft import (
+from graph.requirements.exchange.files.source import Source
+from graph.requirements.exchange.importing import ImportOptions, read
+from graph.requirements.exchange.model.draft import (
     Draft,
     DraftBlock,
     DraftLink,
@@ -16,11 +18,9 @@ from graph.requirements.exchange.draft import (
     own_id,
     own_identifier,
 )
-from graph.requirements.exchange.importing import ImportOptions, read
-from graph.requirements.exchange.reqif_edits import DEFAULTS
-from graph.requirements.exchange.reqif_originals import write_originals
-from graph.requirements.exchange.source import Source
-from graph.requirements.exchange.written import KeptImport, Versions
+from graph.requirements.exchange.model.versions import KeptImport, Versions
+from graph.requirements.exchange.reqif.back.edits import DEFAULTS
+from graph.requirements.exchange.reqif.back.originals import write_originals
 
 
 class Kept:

@@ -5,11 +5,11 @@ from dataclasses import asdict
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from graph.requirements.exchange.cells import as_stored
-from graph.requirements.exchange.draft import Draft, DraftDocument, DraftRequirement
+from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.formats import WRITERS, write
 from graph.requirements.exchange.importing import ImportOptions, read
-from graph.requirements.exchange.source import Source
+from graph.requirements.exchange.model.draft import Draft, DraftDocument, DraftRequirement
+from graph.requirements.exchange.tables.cells import as_stored
 from tests.requirements.drafts import drafts
 
 QUICK = settings(

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from auth.outbound import Outbound
-from graph.requirements.exchange.draft import Limits
+from graph.requirements.exchange.model.draft import Limits
 from tests.requirements.transferring import IMPORT, Transfers, counts
 from tests.serving import served
 from tests.storage.uploading import Uploading

@@ -13,8 +13,8 @@ from graph.requirements.exchange import (
     import_source,
     parse_map,
 )
-from graph.requirements.exchange.placing import placed
-from graph.requirements.exchange.slugs import slug_of
+from graph.requirements.exchange.store.placing import placed
+from graph.requirements.exchange.store.slugs import slug_of
 from tests.requirements.import_files import LIFT, sample
 from tests.requirements.importer import Importer
 

@@ -7,10 +7,10 @@ from datetime import date, datetime
 import pytest
 from openpyxl import Workbook
 
-from graph.requirements.exchange import xlsx_file
-from graph.requirements.exchange.draft import Limits
+from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.formats import write
-from graph.requirements.exchange.source import Source
+from graph.requirements.exchange.model.draft import Limits
+from graph.requirements.exchange.tables import xlsx as xlsx_file
 from tests.requirements.import_files import drafted_from, refusal
 from tests.requirements.test_exchange_formats import read_back
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from db.requirements.requirements import RequirementStatus
-from graph.requirements.exchange.draft import DraftRequirement
+from graph.requirements.exchange.model.draft import DraftRequirement
 from tests.requirements.import_files import lift
 from tests.requirements.originals import Kept
 from tests.requirements.transferring import EXPORT, IMPORT, Transfers

@@ -19,7 +19,7 @@ from graph.kit.items import Item, create_rows
 from graph.requirements.copying.contents import Copying, Options, no_progress
 from graph.requirements.copying.properties import PropertyCopies
 from graph.requirements.copying.tests import copy_tests
-from graph.requirements.exchange.slugs import free_slug
+from graph.requirements.exchange.store.slugs import free_slug
 from graph.requirements.nested import prepare_documents
 
 MAX_DOCUMENTS = 500

@@ -1,11 +1,10 @@
 """Requirements from other tools: files read into a neutral draft, and written by a viewer.
 
-`import_file` is the entry point. The readers (`csv_file`, `reqif_file`) use no database, `apply`
+`import_file` is the entry point. The readers and writers of formats use no database, `store`
 knows no format, and both serve commands and mutations alike.
 """
 
-from graph.requirements.exchange.draft import Draft, Limits, Progress
-from graph.requirements.exchange.fields import parse_map
+from graph.requirements.exchange.files.source import Format, Source, load
 from graph.requirements.exchange.importing import (
     ImportOptions,
     import_draft,
@@ -13,8 +12,9 @@ from graph.requirements.exchange.importing import (
     import_source,
     read,
 )
+from graph.requirements.exchange.model.draft import Draft, Limits, Progress
+from graph.requirements.exchange.model.fields import parse_map
 from graph.requirements.exchange.result import Counts, ImportResult
-from graph.requirements.exchange.source import Format, Source, load
 
 __all__ = [
     "Counts",

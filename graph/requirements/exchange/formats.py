@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from graph.requirements.exchange.draft import Draft, Limits
-from graph.requirements.exchange.kept import untouched
-from graph.requirements.exchange.source import Source
-from graph.requirements.exchange.written import KeptImport
+from graph.requirements.exchange.files.source import Source
+from graph.requirements.exchange.model.draft import Draft, Limits
+from graph.requirements.exchange.model.versions import KeptImport
+from graph.requirements.exchange.store.kept import untouched
 
 
 @dataclass(frozen=True)
@@ -23,44 +23,44 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def _csv(draft: Draft, _: str) -> Written:
-    from graph.requirements.exchange.csv_writer import write_csv  # noqa: PLC0415
+    from graph.requirements.exchange.tables.csv_writer import write_csv  # noqa: PLC0415
 
     return Written(write_csv(draft), ".csv", "text/csv")
 
 
 def _xlsx(draft: Draft, _: str) -> Written:
-    from graph.requirements.exchange.xlsx_file import write_xlsx  # noqa: PLC0415
+    from graph.requirements.exchange.tables.xlsx import write_xlsx  # noqa: PLC0415
 
     return Written(write_xlsx(draft), ".xlsx", XLSX)
 
 
 def _reqif(draft: Draft, title: str) -> Written:
-    from graph.requirements.exchange.reqif_writer import write_reqif  # noqa: PLC0415
+    from graph.requirements.exchange.reqif.writer import write_reqif  # noqa: PLC0415
 
     return Written(write_reqif(draft, title), ".reqif", "application/xml")
 
 
 def _sdoc(draft: Draft, _: str) -> Written:
-    from graph.requirements.exchange.sdoc_writer import write_sdoc  # noqa: PLC0415
+    from graph.requirements.exchange.strictdoc.writer import write_sdoc  # noqa: PLC0415
 
     data, ending = write_sdoc(draft)
     return Written(data, ending, "application/zip" if ending == ".zip" else "text/plain")
 
 
 def _needs(draft: Draft, title: str) -> Written:
-    from graph.requirements.exchange.needs_file import write_needs  # noqa: PLC0415
+    from graph.requirements.exchange.needs import write_needs  # noqa: PLC0415
 
     return Written(write_needs(draft, title), ".json", "application/json")
 
 
 def _doorstop(draft: Draft, _: str) -> Written:
-    from graph.requirements.exchange.doorstop_writer import write_doorstop  # noqa: PLC0415
+    from graph.requirements.exchange.doorstop.writer import write_doorstop  # noqa: PLC0415
 
     return Written(write_doorstop(draft), ".zip", "application/zip")
 
 
 def _markdown(draft: Draft, _: str) -> Written:
-    from graph.requirements.exchange.markdown_writer import write_markdown  # noqa: PLC0415
+    from graph.requirements.exchange.markdown.writer import write_markdown  # noqa: PLC0415
 
     data, ending = write_markdown(draft)
     return Written(data, ending, "application/zip" if ending == ".zip" else "text/markdown")
@@ -88,7 +88,7 @@ def write(draft: Draft, format: str, title: str, kept: Sequence[KeptImport] = ()
     if source is not None:
         return Written(source.data, Path(source.name).suffix, _media_type(source))
     if format == "reqif" and kept:
-        from graph.requirements.exchange.reqif_originals import write_originals  # noqa: PLC0415
+        from graph.requirements.exchange.reqif.back.originals import write_originals  # noqa: PLC0415
 
         data, ending = write_originals(draft, kept, title)
         is_archive = ending == ".reqifz"
@@ -100,21 +100,21 @@ def read_as(format: str, source: Source, chosen: Mapping[str, str], limits: Limi
     """Return the draft of a file of any format but CSV, which has options of its own."""
     match format:
         case "xlsx":
-            from graph.requirements.exchange.xlsx_file import read_xlsx as read  # noqa: PLC0415
+            from graph.requirements.exchange.tables.xlsx import read_xlsx as read  # noqa: PLC0415
         case "sdoc":
-            from graph.requirements.exchange.sdoc_file import read_sdoc as read  # noqa: PLC0415
+            from graph.requirements.exchange.strictdoc.reader import read_sdoc as read  # noqa: PLC0415
         case "needs":
-            from graph.requirements.exchange.needs_file import read_needs as read  # noqa: PLC0415
+            from graph.requirements.exchange.needs import read_needs as read  # noqa: PLC0415
         case "doorstop":
-            from graph.requirements.exchange.doorstop_file import (  # noqa: PLC0415
+            from graph.requirements.exchange.doorstop.reader import (  # noqa: PLC0415
                 read_doorstop as read,
             )
         case "markdown":
-            from graph.requirements.exchange.markdown_file import (  # noqa: PLC0415
+            from graph.requirements.exchange.markdown.reader import (  # noqa: PLC0415
                 read_markdown as read,
             )
         case _:
-            from graph.requirements.exchange.reqif_file import read_reqif as read  # noqa: PLC0415
+            from graph.requirements.exchange.reqif.reader import read_reqif as read  # noqa: PLC0415
     return read(source, chosen=chosen, limits=limits)
 
 

@@ -11,19 +11,19 @@ from auth.session import Transaction, ViewerSession
 from db.core.projects import Project
 from db.problem import Problem
 from db.requirements.documents import Document
-from graph.requirements.exchange.apply import apply
-from graph.requirements.exchange.csv_file import read_csv
-from graph.requirements.exchange.draft import (
+from graph.requirements.exchange.files.source import Format, Source, format_of, load
+from graph.requirements.exchange.formats import read_as
+from graph.requirements.exchange.model.draft import (
     Draft,
     Limits,
     Progress,
     fitting_name,
     refused,
 )
-from graph.requirements.exchange.formats import read_as
-from graph.requirements.exchange.kept import keep_import
 from graph.requirements.exchange.result import ImportResult
-from graph.requirements.exchange.source import Format, Source, format_of, load
+from graph.requirements.exchange.store.apply import apply
+from graph.requirements.exchange.store.kept import keep_import
+from graph.requirements.exchange.tables.csv_reader import read_csv
 
 
 @dataclass(frozen=True)

@@ -15,19 +15,19 @@ from graph.kit.storage import Stored
 from graph.platform.jobs.kinds import Kind, Result
 from graph.platform.jobs.progress import Progress
 from graph.platform.jobs.run import JobFailed, Run
-from graph.requirements.exchange.draft import Draft, Limits
-from graph.requirements.exchange.draft import Progress as Report
-from graph.requirements.exchange.fetching import fetched
+from graph.requirements.exchange.files.fetching import fetched
+from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.formats import write
-from graph.requirements.exchange.gather import gather
 from graph.requirements.exchange.importing import ImportOptions, explained, import_draft, read
 from graph.requirements.exchange.importing import write as write_draft
-from graph.requirements.exchange.kept import export_of, imports_of, keep_export
-from graph.requirements.exchange.merging import Merge, compare, propose
+from graph.requirements.exchange.junit.job import import_junit
+from graph.requirements.exchange.model.draft import Draft, Limits
+from graph.requirements.exchange.model.draft import Progress as Report
 from graph.requirements.exchange.result import ImportResult
-from graph.requirements.exchange.result_job import import_junit
-from graph.requirements.exchange.selection import selection_of
-from graph.requirements.exchange.source import Source
+from graph.requirements.exchange.returned.merging import Merge, compare, propose
+from graph.requirements.exchange.store.gather import gather
+from graph.requirements.exchange.store.kept import export_of, imports_of, keep_export
+from graph.requirements.exchange.store.selection import selection_of
 from graph.requirements.printing.job import PRINTED, printed
 
 TIMEOUT = 3600.0

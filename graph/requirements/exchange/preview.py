@@ -8,12 +8,12 @@ from itertools import islice
 from openpyxl import load_workbook
 
 from db.problem import Problem
-from graph.requirements.exchange.csv_file import header_in, targets_of
-from graph.requirements.exchange.csv_table import CsvRow, read_table
-from graph.requirements.exchange.draft import Limits, refused
-from graph.requirements.exchange.fields import PROPERTY
-from graph.requirements.exchange.source import Source, format_of
-from graph.requirements.exchange.xlsx_file import DOCUMENTS, MAX_CELLS, require_size, rows_in
+from graph.requirements.exchange.files.source import Source, format_of
+from graph.requirements.exchange.model.draft import Limits, refused
+from graph.requirements.exchange.model.fields import PROPERTY
+from graph.requirements.exchange.tables.csv_reader import header_in, targets_of
+from graph.requirements.exchange.tables.csv_rows import CsvRow, read_table
+from graph.requirements.exchange.tables.xlsx import DOCUMENTS, MAX_CELLS, require_size, rows_in
 
 ROWS = 30
 """Rows of a sheet that are read, the header among them."""

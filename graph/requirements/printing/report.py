@@ -13,8 +13,8 @@ from db.fields import among
 from db.requirements.collaboration import EntityType, TraceLink, TraceLinkType
 from db.requirements.signatures import Signature, SignatureMeaning
 from db.requirements.testing import ExecutionStatus, TestCase, TestExecution
-from graph.requirements.exchange.draft import Draft, DraftDocument, DraftRequirement
-from graph.requirements.exchange.selection import Selection
+from graph.requirements.exchange.model.draft import Draft, DraftDocument, DraftRequirement
+from graph.requirements.exchange.store.selection import Selection
 
 PASS, NOT_RUN = "pass", "not_run"
 BATCH = 2_000

@@ -9,9 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from openpyxl import Workbook
 from openpyxl.styles import Font
 
-from graph.requirements.exchange.draft import refused
 from graph.requirements.exchange.formats import XLSX, Written
-from graph.requirements.exchange.xlsx_file import cell_of
+from graph.requirements.exchange.model.draft import refused
+from graph.requirements.exchange.tables.xlsx import cell_of
 from graph.requirements.printing.report import PrintedRequirement, Report
 
 HERE = Path(__file__).parent

@@ -1,0 +1,1 @@
+"""Doorstop: the reader and the writer of folders with YAML files."""

@@ -1,0 +1,60 @@
+"""Formats in which each document is a file of text."""
+
+import io
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from graph.requirements.exchange.files.archives import is_archive, unpacked
+from graph.requirements.exchange.files.source import Source
+from graph.requirements.exchange.model.draft import Draft, DraftDocument, DraftLink, Limits, refused
+from graph.requirements.exchange.store.slugs import slug_of
+
+Links = Mapping[str, list[DraftLink]]
+"""The links of a draft by the external ID of their source."""
+
+
+class Reader(Protocol):
+    """The reader of a format, which adds to a draft."""
+
+    def document(self, source: Source) -> None:
+        """Add a document, and count its requirements. Raises INVALID."""
+
+    def link(self) -> None:
+        """Add the links, once all documents are known."""
+
+
+def read_documents(
+    source: Source, ending: str, limits: Limits, reader_of: Callable[[Draft], Reader]
+) -> Draft:
+    """Return the draft of a document, or of all in an archive. Raises INVALID, in one sentence."""
+    draft = Draft(structured=True, counts={"documents": 0, "requirements": 0})
+    files = unpacked(source, limits, ending)[0] if is_archive(source) else [source]
+    if len(files) > limits.documents:
+        raise refused(source.name, f"there are more than {limits.documents:,} documents.")
+    reader = reader_of(draft)
+    for file in files:
+        reader.document(file)
+        if draft.counts["requirements"] > limits.items:
+            raise refused(source.name, f"there are more than {limits.items:,} requirements.")
+    reader.link()
+    draft.counts["documents"] = len(draft.documents)
+    return draft
+
+
+def write_documents(
+    draft: Draft, ending: str, text_of: Callable[[DraftDocument, Links], str]
+) -> tuple[bytes, str]:
+    """Return the documents, and the ending of the file: `ending` for one, .zip for several."""
+    links: dict[str, list[DraftLink]] = defaultdict(list)
+    for link in draft.links:
+        links[link.source].append(link)
+    if len(draft.documents) == 1:
+        return text_of(draft.documents[0], links).encode(), ending
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, document in enumerate(draft.documents, start=1):
+            name = f"{number:03}-{slug_of(document.name)}{ending}"
+            archive.writestr(name, text_of(document, links))
+    return file.getvalue(), ".zip"

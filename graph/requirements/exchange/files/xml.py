@@ -1,0 +1,62 @@
+"""XML of a file, which is refused when it is hostile or malformed."""
+
+import io
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import defusedxml.ElementTree
+from defusedxml import DefusedXmlException
+from lxml import etree
+
+from graph.requirements.exchange.files.source import Source
+from graph.requirements.exchange.model.draft import refused
+
+
+def parsed_xml(source: Source, format: str) -> Any:
+    """Return the root element of a file. Raises INVALID with one sentence about the fault.
+
+    A document type is refused, because it can declare entities: the formats have none, attacks do.
+    `format` is the name of the expected format.
+    """
+    _refuse_declarations(source, format)
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        return etree.fromstring(source.data, parser)
+    except etree.XMLSyntaxError as error:
+        raise _malformed(source, error.position, error.msg or "it is empty") from None
+
+
+def strip_namespace(root: Any) -> None:
+    """Remove the namespace of the root from its elements, whatever prefix the file gives it."""
+    namespace = etree.QName(root).namespace
+    for element in root.iter(f"{{{namespace}}}*" if namespace else None):
+        element.tag = etree.QName(element).localname
+    etree.cleanup_namespaces(root)
+
+
+def _refuse_declarations(source: Source, format: str) -> None:
+    try:
+        start = defusedxml.ElementTree.iterparse(
+            io.BytesIO(source.data), events=("start",), forbid_dtd=True
+        )
+        next(start, None)
+    except DefusedXmlException:
+        message = f"the file declares a document type or entities, which {format} does not have."
+        raise refused(source.name, message) from None
+    except ParseError as error:
+        raise _malformed(source, error.position, str(error)) from None
+    except (ValueError, LookupError) as error:
+        raise refused(source.name, f"the file's encoding cannot be read: {error}.") from None
+
+
+def _malformed(source: Source, position: tuple[int, int], message: str) -> Exception:
+    line, column = position
+    what = message.partition(": line ")[0].partition(", line ")[0]
+    return refused(source.name, f"line {line}, column {column}: this is not XML: {what}.")

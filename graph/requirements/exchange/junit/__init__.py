@@ -1,0 +1,1 @@
+"""JUnit: the reader of test results, and their recording."""

@@ -1,0 +1,1 @@
+"""Markdown: the reader, the writer, and the syntax that both share."""

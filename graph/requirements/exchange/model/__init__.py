@@ -1,0 +1,1 @@
+"""The exchange model, which all formats read and write."""

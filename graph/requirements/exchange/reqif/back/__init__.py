@@ -1,0 +1,1 @@
+"""The writing of changes back into an imported ReqIF file, in which all else stays as it is."""

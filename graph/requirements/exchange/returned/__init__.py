@@ -1,0 +1,1 @@
+"""Exports that come back, and are merged with what was changed meanwhile."""

@@ -1,0 +1,1 @@
+"""The two ways between the exchange model and the database."""

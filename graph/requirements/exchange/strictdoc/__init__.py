@@ -1,0 +1,1 @@
+"""StrictDoc: the reader and the writer of .sdoc files."""

@@ -1,0 +1,1 @@
+"""CSV and XLSX: a row for each requirement."""
