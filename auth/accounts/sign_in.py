@@ -10,7 +10,7 @@ import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from ipaddress import ip_network
 from typing import NamedTuple
@@ -45,8 +45,18 @@ SELECT EXISTS (
     SELECT FROM sessions s JOIN profiles p ON p.id = s.user_id
     WHERE lower(p.email) = lower($1) AND p.deleted_at IS NULL AND s.ip_address <<= $2)
 """
+KNOWN_TO = """
+SELECT EXISTS (
+    SELECT FROM sessions WHERE user_id = $1 AND ip_address <<= $2
+    AND last_used_at > now() - $3::interval)
+"""
 SIGNED_IN = "UPDATE profile_credentials SET last_sign_in_at = now() WHERE user_id = $1"
 REHASH = "UPDATE profile_credentials SET password_hash = $2 WHERE user_id = $1"
+
+NETWORK_MEMORY = timedelta(days=30)
+"""The time after which a network that a person does not sign in from is new again."""
+NETWORK_BITS = 48
+"""The prefix of IPv6 that is one network: that of a site, within which devices change theirs."""
 
 SECOND_STEP_TIMEOUT = 600
 """Seconds between a password and the code that belongs to it, at most."""
@@ -226,6 +236,7 @@ async def _succeeded(
 ) -> Started:
     await _end(connection, browser_cookies.previous, origin)
     await connection.execute(SIGNED_IN, person.id)
+    new_network = person.has_signed_in and await _is_new_network(connection, person.id, origin)
     started = await browser_sessions.start(connection, person.id, origin, settings)
     is_known = known_browsers.name_for(settings, browser_cookies.known, person.email) is not None
     is_unexpected = person.has_signed_in and not is_known
@@ -239,7 +250,10 @@ async def _succeeded(
         actor_id=person.id,
         user_id=person.id,
         session_id=started.id,
-        details={"unknown_browser": True} if is_unexpected else {},
+        details={
+            **({"unknown_browser": True} if is_unexpected else {}),
+            **({"new_network": True} if new_network else {}),
+        },
     )
     await record(connection, event, origin)
     if is_unexpected:
@@ -247,6 +261,14 @@ async def _succeeded(
         outbox.tell(mail("signed_in", person.email, settings, **context))
     known = known_browsers.after_sign_in(settings, browser_cookies.known, person.email)
     return replace(started, known=known)
+
+
+async def _is_new_network(connection: Lent, person: UUID, origin: Origin) -> bool:
+    """Return whether the person has not used the network of this address for NETWORK_MEMORY."""
+    if origin.ip_address is None:
+        return False
+    network = ip_network(throttle.network_of(origin.ip_address, NETWORK_BITS))
+    return not await connection.fetchval(KNOWN_TO, person, network, NETWORK_MEMORY)
 
 
 async def _tell_of_attack(

@@ -192,14 +192,14 @@ def in_order(*counts: Count) -> list[Count]:
     return sorted(counts)
 
 
-def network_of(ip: str | None) -> str:
+def network_of(ip: str | None, ipv6_bits: int = 64) -> str:
     """Return the /24 or /64 of an address: about one household or office."""
     if ip is None:
         return "unknown"
     address = ip_address(ip)
     if isinstance(address, IPv6Address):
         address = address.ipv4_mapped or address
-    length = 24 if isinstance(address, IPv4Address) else 64
+    length = 24 if isinstance(address, IPv4Address) else ipv6_bits
     return str(ip_network((address, length), strict=False))
 
 

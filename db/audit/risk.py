@@ -63,6 +63,15 @@ def _counts(key: str, least: int) -> Callable[[Recorded], bool]:
     return holds
 
 
+def _tells(key: str) -> Callable[[Recorded], bool]:
+    """Return the condition that the details have something under a key."""
+
+    def holds(event: Recorded) -> bool:
+        return bool((event.get("details") or {}).get(key))
+
+    return holds
+
+
 def _raises_rights(event: Recorded) -> bool:
     """Return whether a role of at least ADMIN is given to somebody who had a lower one."""
     if event.get("action") not in ("create", "update", "restore"):
@@ -75,18 +84,8 @@ def _raises_rights(event: Recorded) -> bool:
     )
 
 
-def _is_from_unknown_browser(event: Recorded) -> bool:
-    """Return whether a person signed in with a browser that they had not used before."""
-    return bool((event.get("details") or {}).get("unknown_browser"))
-
-
 def _rank(role: object) -> int:
     return RANKS.index(role) if isinstance(role, str) and role in RANKS else -1
-
-
-def _has_fault(event: Recorded) -> bool:
-    """Return whether a verification of the chain has found a fault."""
-    return bool((event.get("details") or {}).get("fault"))
 
 
 _HIGH, _MEDIUM = AuditSeverity.HIGH, AuditSeverity.MEDIUM
@@ -95,8 +94,9 @@ INDICATORS = (
     Indicator("many_refusals", AuditEventType.ACCESS_DENIED, _HIGH, _counts("more", MANY_REFUSALS)),
     Indicator("large_export", AuditEventType.EXPORT, _HIGH, _counts("rows", LARGE_EXPORT)),
     Indicator("mass_deletion", AuditEventType.DELETE, _HIGH, _counts("deleted", MASS_DELETION)),
-    Indicator("chain_broken", AuditEventType.SYSTEM, AuditSeverity.CRITICAL, _has_fault),
-    Indicator("unknown_browser", AuditEventType.LOGIN, _MEDIUM, _is_from_unknown_browser),
+    Indicator("chain_broken", AuditEventType.SYSTEM, AuditSeverity.CRITICAL, _tells("fault")),
+    Indicator("unknown_browser", AuditEventType.LOGIN, _MEDIUM, _tells("unknown_browser")),
+    Indicator("new_network", AuditEventType.LOGIN, _MEDIUM, _tells("new_network")),
 )
 _BY_TYPE: dict[str, tuple[Indicator, ...]] = {
     type_.value: tuple(one for one in INDICATORS if one.type is type_) for type_ in AuditEventType

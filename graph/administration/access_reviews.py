@@ -18,7 +18,7 @@ from db.core.access_reviews import MAX_REVIEWERS
 from db.problem import Problem
 from graph.administration import access_review_operations as api
 from graph.administration.pages import (
-    AdministrationPages,
+    ObjectPages,
     Sent,
     back_to,
     day,
@@ -34,7 +34,7 @@ REVIEWER = "reviewer"
 """The field of the form for a new review that is sent once for each reviewer."""
 
 
-class AccessReviewPages(AdministrationPages):
+class AccessReviewPages(ObjectPages):
     """Access reviews; NOT_FOUND for those who administer no organization or project."""
 
     path, title = REVIEWS, "Access reviews"
@@ -134,15 +134,17 @@ class AccessReviewPages(AdministrationPages):
             )
         except Problem as problem:
             return await self._page(request, sent.viewer, sent.organization, sent.fields, problem)
-        return _there(sent, VERDICTS[decision["verdict"]])
+        return self._there(sent, VERDICTS[decision["verdict"]])
 
     async def close(self, request: Request) -> Response:
         """Close an access review."""
-        return await self._end(request, api.CLOSE, "closed")
+        sent = await self._sent(request, _one_of)
+        return await self._write(request, sent, "closed", api.CLOSE)
 
     async def cancel(self, request: Request) -> Response:
         """Cancel an access review."""
-        return await self._end(request, api.CANCEL, "cancelled")
+        sent = await self._sent(request, _one_of)
+        return await self._write(request, sent, "cancelled", api.CANCEL)
 
     async def report(self, request: Request) -> Response:
         """Return the report of a closed access review as a file."""
@@ -158,15 +160,6 @@ class AccessReviewPages(AdministrationPages):
             media_type="application/json",
             headers={**SECURE, "Content-Disposition": name},
         )
-
-    async def _end(self, request: Request, mutation: str, news: str) -> Response:
-        sent = await self._sent(request, _one_of)
-        try:
-            given = {"id": sent.id(), "version": sent.version()}
-            await self._client.run(request, sent.viewer, mutation, key=sent.key, **given)
-        except Problem as problem:
-            return await self._page(request, sent.viewer, sent.organization, sent.fields, problem)
-        return _there(sent, news)
 
     async def _page(
         self,
@@ -214,6 +207,18 @@ class AccessReviewPages(AdministrationPages):
             further=path_of(REVIEW, **place, only=only, after=info["endCursor"])
             if info["hasNextPage"]
             else None,
+        )
+
+    def _there(self, sent: Sent, news: str) -> Response:
+        """Redirect to the same part of the access review."""
+        only = "PENDING" if sent.fields.get("only") == "PENDING" else ""
+        return back_to(
+            REVIEW,
+            organization=sent.organization,
+            id=sent.id(),
+            only=only,
+            after=sent.fields.get("after", ""),
+            news=news,
         )
 
     async def _changed(
@@ -294,16 +299,3 @@ def _list_of(fields: Mapping[str, str]) -> str:
 def _one_of(fields: Mapping[str, str]) -> str:
     there = {name: safe_id(fields, name) for name in ("organization", "id")}
     return path_of(REVIEW, **there)
-
-
-def _there(sent: Sent, news: str) -> Response:
-    """Show the same part of the access review again."""
-    only = "PENDING" if sent.fields.get("only") == "PENDING" else ""
-    return back_to(
-        REVIEW,
-        organization=sent.organization,
-        id=sent.id(),
-        only=only,
-        after=sent.fields.get("after", ""),
-        news=news,
-    )

@@ -13,7 +13,7 @@ from auth.web.site import answering
 from db.problem import Problem
 from graph.administration.members import MEMBERS, ROLES
 from graph.administration.pages import (
-    AdministrationPages,
+    ObjectPages,
     Sent,
     back_to,
     day,
@@ -92,7 +92,7 @@ mutation RevokeRole($id: UUID!, $version: BigInt!) {
 """
 
 
-class MemberPages(AdministrationPages):
+class MemberPages(ObjectPages):
     """The page of each member; NOT_FOUND for all but administrators."""
 
     path, title = MEMBERS, "Members"
@@ -173,7 +173,7 @@ class MemberPages(AdministrationPages):
             return await self._page(
                 request, sent.viewer, sent.organization, sent.fields, problem, sent.fields
             )
-        return _there(sent, "granted")
+        return self._there(sent, "granted")
 
     async def change_grant(self, request: Request) -> Response:
         """Change a granted role, its end or its reason."""
@@ -193,23 +193,6 @@ class MemberPages(AdministrationPages):
         """Revoke a granted role."""
         sent = await self._sent(request, _back)
         return await self._write(request, sent, "revoked", REVOKE, "grant")
-
-    async def _write(
-        self,
-        request: Request,
-        sent: Sent,
-        news: str,
-        mutation: str,
-        object: str = "id",
-        **variables: Any,
-    ) -> Response:
-        """Run a mutation of the object that the form names, and show the member."""
-        try:
-            given = {"id": sent.id(object), "version": sent.version(), **variables}
-            await self._client.run(request, sent.viewer, mutation, key=sent.key, **given)
-        except Problem as problem:
-            return await self._page(request, sent.viewer, sent.organization, sent.fields, problem)
-        return _there(sent, news)
 
     async def _page(
         self,
@@ -251,11 +234,10 @@ class MemberPages(AdministrationPages):
             is_me=member["user"]["id"] == str(viewer.id),
         )
 
+    def _there(self, sent: Sent, news: str) -> Response:
+        return back_to(MEMBER, organization=sent.organization, id=sent.id(), news=news)
+
 
 def _back(fields: Mapping[str, str]) -> str:
     there = {name: safe_id(fields, name) for name in ("organization", "id", "project")}
     return path_of(MEMBER, **there)
-
-
-def _there(sent: Sent, news: str) -> Response:
-    return back_to(MEMBER, organization=sent.organization, id=sent.id(), news=news)

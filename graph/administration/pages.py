@@ -99,6 +99,42 @@ class AdministrationPages:
         )
 
 
+class ObjectPages(AdministrationPages):
+    """Pages of one object each, with forms that change it."""
+
+    async def _page(
+        self,
+        request: Request,
+        viewer: Viewer,
+        organization: UUID,
+        values: Mapping[str, str],
+        problem: Problem | None = None,
+    ) -> Response:
+        """Show the object that `values` name."""
+        raise NotImplementedError
+
+    def _there(self, sent: "Sent", news: str) -> Response:
+        """Redirect to the object after a change."""
+        raise NotImplementedError
+
+    async def _write(
+        self,
+        request: Request,
+        sent: "Sent",
+        news: str,
+        mutation: str,
+        object: str = "id",
+        **variables: Any,
+    ) -> Response:
+        """Run a mutation of the version of the object that a form names, and show it."""
+        try:
+            given = {"id": sent.id(object), "version": sent.version(), **variables}
+            await self._client.run(request, sent.viewer, mutation, key=sent.key, **given)
+        except Problem as problem:
+            return await self._page(request, sent.viewer, sent.organization, sent.fields, problem)
+        return self._there(sent, news)
+
+
 class Sent:
     """A form that was sent: by whom, in which organization, and its fields."""
 

@@ -147,3 +147,46 @@ async def test_after_signing_up_the_address_stands_in_the_form(browse, mailbox):
     form = await browser.get(answer.headers["location"])
     assert f'value="{email}"' in form.text
     assert email not in (await browser.get("/sign-in")).text
+
+
+async def indicators(superuser, person):
+    """Return the threat indicators of the last sign-in of a person."""
+    return await superuser.fetchval(
+        "SELECT threat_indicators FROM audit_logs WHERE user_id = $1 AND event_type = 'login'"
+        " ORDER BY created_at DESC, id DESC LIMIT 1",
+        person.id,
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "near", "far"),
+    [
+        ("198.51.100.7", "198.51.100.200", "198.51.101.7"),
+        ("2001:db8:7:1::1", "2001:db8:7:ffff::9", "2001:db8:8:1::1"),
+    ],
+)
+async def test_a_sign_in_from_a_network_not_used_lately_is_an_indicator(
+    browse, person, superuser, first, near, far
+):
+    """The first one is not, and the network is new again a month after its last use."""
+    browser = browse(ip=first)
+    await sign_in(browser, person.email)
+    assert await indicators(superuser, person) == []
+    cookies = browser.cookies
+
+    async def from_(address):
+        elsewhere = browse(ip=address)
+        elsewhere.cookies = cookies
+        await send(elsewhere, "/account", "/sign-out")
+        assert (await sign_in(elsewhere, person.email)).status_code == 303
+        return await indicators(superuser, person)
+
+    assert await from_(near) == []
+    assert await from_(far) == ["new_network"]
+    assert await from_(far) == []
+    await superuser.execute(
+        "UPDATE sessions SET last_used_at = now() - interval '31 days' WHERE user_id = $1",
+        person.id,
+    )
+    await sign_in(browse(ip=far), person.email)
+    assert await indicators(superuser, person) == ["unknown_browser", "new_network"]

@@ -26,6 +26,7 @@ TITLES = {
     "large_export": "Much data was read or exported at once.",
     "mass_deletion": "Many objects were deleted at once.",
     "unknown_browser": "A user signed in with a new browser.",
+    "new_network": "A user signed in from a new network.",
     "chain_broken": "The audit log was altered.",
 }
 """The title of the notification of an alert, by indicator."""

@@ -90,13 +90,9 @@ class StripePayments:
         api = self._api()
         success = self._return_url(organization_id, success_url, "successUrl")
         cancel = self._return_url(organization_id, cancel_url, "cancelUrl")
-        held = await self.find(organization_id)
-        if held.is_live:
-            message = "The organization has a subscription. Change it instead."
-            raise Problem("ALREADY_EXISTS", message)
-        customer = await self._customer(organization_id, held)
+        customer = await self._unsubscribed(organization_id, await self.find(organization_id))
         price = await self._price(plan, interval)
-        return await api.checkout_create(
+        page = await api.checkout_create(
             {
                 "mode": "subscription",
                 "customer": customer,
@@ -107,6 +103,8 @@ class StripePayments:
                 "subscription_data": {"metadata": {"organization": str(organization_id)}},
             }
         )
+        await self._close_pages(customer, kept=str(page["id"]))
+        return page
 
     async def portal(self, organization_id: UUID, return_url: str | None) -> str:
         api = self._api()
@@ -184,11 +182,9 @@ class StripePayments:
 
     async def start_trial(self, organization_id: UUID, plan: BillingPlan) -> None:
         api, held = self._api(), await self.find(organization_id)
-        if held.is_live:
-            raise Problem("ALREADY_EXISTS", "The organization has a subscription already.")
         if held.trial_used:
             raise Problem("ALREADY_EXISTS", "The organization has had its trial already.")
-        customer = await self._customer(organization_id, held)
+        customer = await self._unsubscribed(organization_id, held)
         params: dict[str, Any] = {
             "customer": customer,
             "items": [{"price": await self._price(plan, PricingPlanInterval.MONTHLY)}],
@@ -197,7 +193,12 @@ class StripePayments:
             "metadata": {"organization": str(organization_id)},
         }
         async with self._storing(customer):
-            await api.subscription_create(params, f"trial-{organization_id}")
+            trial = await api.subscription_create(params, f"trial-{organization_id}")
+            try:
+                await self._close_pages(customer)
+            except Problem:
+                await api.subscription_cancel(str(trial["id"]))
+                raise
 
     @asynccontextmanager
     async def _storing(self, customer: str) -> AsyncIterator[None]:
@@ -255,6 +256,49 @@ class StripePayments:
         if not held.is_live:
             raise Problem("INVALID", "The organization has no subscription. Start one by checkout.")
         return held
+
+    async def _unsubscribed(self, organization_id: UUID, held: Billing) -> str:
+        """Return the customer of an organization that has no subscription, also not in Stripe.
+
+        Pages of earlier checkouts are closed. Raises ALREADY_EXISTS.
+        """
+        if held.customer and not held.is_live:
+            await self._close_pages(held.customer)
+            await self.store(held.customer)  # the event of one may be on its way
+            held = await self.find(organization_id)
+        if held.is_live:
+            message = "The organization has a subscription. Change it instead."
+            raise Problem("ALREADY_EXISTS", message)
+        return await self._customer(organization_id, held)
+
+    async def _close_pages(self, customer: str, kept: str | None = None) -> None:
+        """Close the open pages of checkouts, but one: two are never paid for.
+
+        Requests at the same time keep the newest of their pages, and the others raise BUSY. Raises
+        ALREADY_EXISTS if a page was paid for before it could be closed; then none is kept.
+        """
+        api = self._api()
+        pages = await api.checkouts_open(customer)
+        newest = max(pages, key=lambda page: (int(page["created"]), str(page["id"])), default=None)
+        if kept and (newest is None or newest["id"] != kept):
+            await self._close_page(kept)
+            raise Problem("BUSY", "Another checkout was begun at the same time. Try again.")
+        for page in pages:
+            if page["id"] != kept and not await self._close_page(str(page["id"])):
+                if kept:
+                    await self._close_page(kept)
+                raise Problem("ALREADY_EXISTS", "The organization has just been subscribed.")
+
+    async def _close_page(self, id: str) -> bool:
+        """Close a page of a checkout; return False if it was paid for before."""
+        api = self._api()
+        try:
+            await api.checkout_expire(id)
+        except Problem as problem:
+            if problem.code != "INVALID":
+                raise
+            return str((await api.checkout(id))["status"]) != "complete"
+        return True
 
     async def _customer(self, organization_id: UUID, held: Billing) -> str:
         if held.customer:

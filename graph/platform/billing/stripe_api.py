@@ -165,6 +165,19 @@ class StripeApi:
         """Create a page on which a customer subscribes."""
         return await self._call("post", "/v1/checkout/sessions", params)
 
+    async def checkout(self, id: str) -> Object:
+        """Return a page of a checkout."""
+        return await self._call("get", f"/v1/checkout/sessions/{id}")
+
+    async def checkouts_open(self, customer: str) -> list[Object]:
+        """Return the pages of checkouts on which a customer can still subscribe."""
+        params = {"customer": customer, "status": "open"}
+        return await self._list("/v1/checkout/sessions", params, 100)
+
+    async def checkout_expire(self, id: str) -> Object:
+        """Close a page of a checkout."""
+        return await self._call("post", f"/v1/checkout/sessions/{id}/expire")
+
     async def portal_create(self, customer: str, return_url: str) -> Object:
         """Create a page on which a customer manages cards and invoices."""
         params = {"customer": customer, "return_url": return_url}

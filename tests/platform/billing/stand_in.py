@@ -53,6 +53,8 @@ class StandIn(Lifecycle):
     """The request and the answer of each idempotency key."""
     failures: list[int] = field(default_factory=list)
     """The statuses with which the next requests fail; what they ask for is done before."""
+    failing: str = ""
+    """The method and the beginning of the path of those that fail."""
 
     def app(self) -> Starlette:
         """Return the server."""
@@ -91,7 +93,7 @@ class StandIn(Lifecycle):
 
     def _sent(self, told: Any) -> Response:
         """Send an answer, unless it is to be lost."""
-        if self.failures:
+        if self.failures and " ".join(self.requests[-1]).startswith(self.failing):
             return _error(self.failures.pop(0), "api_error", "Something went wrong.")
         return JSONResponse(told)
 
@@ -101,6 +103,8 @@ class StandIn(Lifecycle):
                 return self._list(kind, params)
             case "GET", ["billing", "meters"]:
                 return self._list("meters", params)
+            case "GET", ["checkout", "sessions"]:
+                return self._list("sessions", params)
             case "GET", [kind, id]:
                 return expanded(self, self.find(kind, id), params.get("expand", []))
             case "POST", ["test_helpers", "test_clocks"]:
@@ -116,8 +120,14 @@ class StandIn(Lifecycle):
                 self.meter_events.setdefault(params["identifier"], params)
                 return {"object": "billing.meter_event", **params}
             case "POST", ["checkout", "sessions"]:
-                session = self.add("sessions", "cs", params)
+                session = self.add("sessions", "cs", {"status": "open", **params})
                 return {**session, "url": f"https://checkout.stripe.test/c/{session['id']}"}
+            case "GET", ["checkout", "sessions", id]:
+                return self.find("sessions", id)
+            case "POST", ["checkout", "sessions", id, "expire"]:
+                session = self._open(id)
+                session["status"] = "expired"
+                return session
             case "POST", ["checkout", "sessions", id, "complete"]:
                 return self.complete(id, params.get("card", "pm_card_visa"))
             case "POST", ["billing_portal", "sessions"]:
@@ -189,9 +199,17 @@ class StandIn(Lifecycle):
         page = [expanded(self, one, expand) for one in chosen[:most]]
         return {"object": "list", "data": page, "has_more": len(chosen) > most}
 
+    def _open(self, id: str) -> Any:
+        """Return a checkout session, which must be open."""
+        session = self.find("sessions", id)
+        if session["status"] != "open":
+            raise Invalid("checkout_session_not_open")
+        return session
+
     def complete(self, id: str, card: str) -> Any:
         """Do what a customer does on the page of a checkout session."""
-        session = self.find("sessions", id)
+        session = self._open(id)
+        session["status"] = "complete"
         method = self.attach(card, session["customer"])
         item = session["line_items"][0]
         params = {
