@@ -1,11 +1,9 @@
-"""Forms with a file (RFC 7578), read whole within a limit.
+"""Forms with a file (RFC 7578), read whole within limits."""
 
-A body of this size needs no parser that reads a stream: it is split at its boundary.
-"""
+from dataclasses import dataclass, field
 
-import re
-from dataclasses import dataclass
-
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from auth.web.forms import read_body
@@ -14,12 +12,9 @@ from db.problem import Problem
 FORM = "multipart/form-data"
 MAX_PARTS = 20
 MAX_HEAD = 2_000
-"""Bytes of the header of a part."""
+"""Bytes of a line in the header of a part."""
 MAX_FIELD = 10_000
 """Bytes of a field that is no file."""
-_BOUNDARY = re.compile(r"boundary=\"?([0-9A-Za-z'()+_,./:=?-]{1,70})\"?(?:;|$)")
-_NAME = re.compile(rb'[; ]name="([^"\r\n]*)"')
-_FILE = re.compile(rb'[; ]filename="([^"\r\n]*)"')
 NOT_READ = "The form is not multipart/form-data that can be read."
 
 
@@ -36,36 +31,90 @@ async def read_upload(request: Request, most: int) -> tuple[dict[str, str], Uplo
 
     Raises BAD_REQUEST when it is none, has several files, or more than `most` bytes.
     """
-    kind, _, parameters = request.headers.get("content-type", "").partition(";")
-    boundary = _BOUNDARY.search(parameters.strip())
-    if kind.strip().lower() != FORM or boundary is None:
+    kind, parameters = parse_options_header(request.headers.get("content-type"))
+    boundary = parameters.get(b"boundary")
+    if kind.lower() != FORM.encode() or not boundary:
         raise Problem("BAD_REQUEST", f"Forms with a file must be sent as {FORM}.")
-    return parsed(await read_body(request, most), boundary[1].encode())
+    return parsed(await read_body(request, most), boundary)
 
 
 def parsed(body: bytes, boundary: bytes) -> tuple[dict[str, str], Upload | None]:
     """Return the fields and the file of a body. Raises BAD_REQUEST."""
-    fields: dict[str, str] = {}
-    upload: Upload | None = None
-    parts = (b"\r\n" + body).split(b"\r\n--" + boundary, MAX_PARTS + 1)
-    if len(parts) > MAX_PARTS + 1 or parts[0] or not parts[-1].startswith(b"--"):
+    form = _Form()
+    try:
+        parser = MultipartParser(boundary, form.callbacks, max_header_size=MAX_HEAD)  # type: ignore[arg-type]
+        parser.write(body)
+    except FormParserError:
+        raise Problem("BAD_REQUEST", NOT_READ) from None
+    if not form.is_whole:
         raise Problem("BAD_REQUEST", NOT_READ)
-    for part in parts[1:-1]:
-        end = part.find(b"\r\n\r\n", 0, MAX_HEAD)
-        head = part[: max(end, 0)]
-        named, filed = _NAME.search(head), _FILE.search(head)
-        if not named or end < 0:
+    return form.fields, form.upload
+
+
+@dataclass
+class _Form:
+    """What was parsed of a form, and the part that is being parsed."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    upload: Upload | None = None
+    is_whole: bool = False
+    """True when the last boundary was there."""
+    parts: int = 0
+    header: bytes = b""
+    disposition: bytes = b""
+    value: bytes = b""
+    content: bytearray = field(default_factory=bytearray)
+
+    @property
+    def callbacks(self) -> dict[str, object]:
+        return {
+            "on_part_begin": self.begin,
+            "on_header_field": self.add_name,
+            "on_header_value": self.add_value,
+            "on_header_end": self.end_header,
+            "on_part_data": self.add_content,
+            "on_part_end": self.end_part,
+            "on_end": self.end,
+        }
+
+    def begin(self) -> None:
+        self.parts += 1
+        if self.parts > MAX_PARTS:
             raise Problem("BAD_REQUEST", NOT_READ)
-        name, content = _text(named[1]), part[end + 4 :]
-        if name in fields or (filed and upload):
+        self.header = self.disposition = self.value = b""
+        self.content = bytearray()
+
+    def add_name(self, data: bytes, start: int, end: int) -> None:
+        self.header += data[start:end]
+
+    def add_value(self, data: bytes, start: int, end: int) -> None:
+        self.value += data[start:end]
+
+    def end_header(self) -> None:
+        if self.header.lower() == b"content-disposition":
+            self.disposition = self.value
+        self.header = self.value = b""
+
+    def add_content(self, data: bytes, start: int, end: int) -> None:
+        self.content += data[start:end]
+
+    def end_part(self) -> None:
+        _, options = parse_options_header(self.disposition)
+        if b"name" not in options:
+            raise Problem("BAD_REQUEST", NOT_READ)
+        name = _text(options[b"name"])
+        is_file = b"filename" in options
+        if name in self.fields or (is_file and self.upload):
             raise Problem("BAD_REQUEST", "The form has a duplicate field.")
-        if filed:
-            upload = Upload(_text(filed[1]), content)
-        elif len(content) > MAX_FIELD:
+        if is_file:
+            self.upload = Upload(_text(options[b"filename"]), bytes(self.content))
+        elif len(self.content) > MAX_FIELD:
             raise Problem("BAD_REQUEST", f"A field has at most {MAX_FIELD} bytes.")
         else:
-            fields[name] = _text(content)
-    return fields, upload
+            self.fields[name] = _text(bytes(self.content))
+
+    def end(self) -> None:
+        self.is_whole = True
 
 
 def _text(encoded: bytes) -> str:

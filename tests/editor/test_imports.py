@@ -137,3 +137,37 @@ def test_a_file_in_a_form_is_read_as_it_was_sent_or_the_form_is_refused(content,
     with pytest.raises(Problem) as refused:
         parsed(body[: min(cut, len(body) - 4)], b"b")
     assert refused.value.code == "BAD_REQUEST"
+
+
+def form_of(*parts):
+    return b"".join(b"--b\r\n" + head + b"\r\n\r\n" + body + b"\r\n" for head, body in parts)
+
+
+NAMED = b'Content-Disposition: form-data; name="%s"'
+FILE = b'Content-Disposition: form-data; name="file"; filename="%s"'
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (form_of((NAMED % b"a", b"1")), "can be read"),
+        (form_of((NAMED % b"a", b"1")) * 2 + b"--b--", "duplicate"),
+        (form_of((FILE % b"a", b"1"), (FILE % b"b", b"1")) + b"--b--", "duplicate"),
+        (form_of(*((NAMED % str(n).encode(), b"") for n in range(21))) + b"--b--", "can be read"),
+        (form_of((NAMED % b"a", b"x" * 10_001)) + b"--b--", "at most 10000 bytes"),
+        (form_of((NAMED % (b"a" * 3_000), b"1")) + b"--b--", "can be read"),
+        (form_of((b"X: y", b"1")) + b"--b--", "can be read"),
+        (form_of((NAMED % b"a", b"\xff")) + b"--b--", "not UTF-8"),
+        (form_of((FILE % b"\xff", b"")) + b"--b--", "not UTF-8"),
+        (b"", "can be read"),
+    ],
+)
+def test_a_form_that_is_no_form_is_refused(body, message):
+    with pytest.raises(Problem, match=message):
+        parsed(body, b"b")
+
+
+def test_a_file_keeps_its_name_and_the_form_its_fields():
+    body = form_of((NAMED % b"a", "é".encode()), (FILE % "Ä b.csv".encode(), b"\r\n--x")) + b"--b--"
+    fields, upload = parsed(body, b"b")
+    assert (fields, upload.name, upload.content) == ({"a": "é"}, "Ä b.csv", b"\r\n--x")
