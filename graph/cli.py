@@ -288,16 +288,37 @@ def export(
         str | None, typer.Option(help="The ID of a document. The default is all documents.")
     ] = None,
     format: Annotated[
-        Literal["csv", "xlsx", "reqif", "sdoc", "needs", "doorstop", "markdown"] | None,
+        Literal[
+            "csv", "xlsx", "reqif", "sdoc", "needs", "doorstop", "markdown", "html", "pdf", "matrix"
+        ]
+        | None,
         typer.Option(help="The format. The default follows from the file extension."),
     ] = None,
+    filter: Annotated[
+        str | None,
+        typer.Option(
+            help="A RequirementFilterInput of the API in JSON, such as"
+            ' \'{"status": {"eq": "APPROVED"}}\'.'
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="The ID of a baseline, whose content is exported.")
+    ] = None,
+    change_set: Annotated[
+        str | None,
+        typer.Option(help="The ID of a change set: the state that it proposes is exported."),
+    ] = None,
+    language: Annotated[
+        Literal["en", "de", "fr"],
+        typer.Option(help="The language of the labels of html, pdf and matrix."),
+    ] = "en",
 ) -> None:
     """Export the requirements of a project, or of one document, to a file."""
     from graph.commands.exchange import export_requirements
+    from graph.commands.export_options import ExportOptions
 
-    export_requirements(
-        _settings(), file, email=email, project=project, document=document, format=format
-    )
+    options = ExportOptions(document, format, filter, baseline, change_set, language)
+    export_requirements(_settings(), file, email=email, project=project, options=options)
 
 
 @app.command()

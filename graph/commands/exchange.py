@@ -13,6 +13,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from uuid_utils.compat import uuid7
 
 from auth.credentials.identify import act_for, act_for_owner
 from auth.session import Origin, ViewerSession
@@ -20,6 +21,7 @@ from db.core.projects import Project
 from db.logins import Logins
 from db.problem import Problem
 from graph.commands.database import opened, running
+from graph.commands.export_options import ExportOptions
 from graph.requirements.exchange import (
     Draft,
     Format,
@@ -30,10 +32,7 @@ from graph.requirements.exchange import (
     parse_map,
     read,
 )
-from graph.requirements.exchange.files.source import format_of
-from graph.requirements.exchange.formats import write
-from graph.requirements.exchange.store.gather import gather
-from graph.requirements.exchange.store.kept import imports_of
+from graph.requirements.exchange.exporting import Exported, export
 from graph.settings import Settings
 
 
@@ -78,42 +77,38 @@ def import_requirements(
 
 
 def export_requirements(
-    settings: Settings,
-    file: Path,
-    *,
-    email: str | None,
-    project: str,
-    document: str | None,
-    format: Format | None,
+    settings: Settings, file: Path, *, email: str | None, project: str, options: ExportOptions
 ) -> None:
     """Write the file, and print the numbers of what is in it. Raises Problem."""
-    kind = format_of(file.name, format)
-    document_id = _uuid(document)
-    if document and document_id is None:
-        raise Problem("INVALID", "Name the document by its ID.")
+    arguments = options.arguments(file)
 
-    async def work(at: Logins) -> Draft:
+    async def work(at: Logins) -> tuple[Exported, UUID]:
         async with opened(at) as database:
             viewer = await (act_for(email, database) if email else act_for_owner(project, database))
             session = ViewerSession(database, viewer, Origin(source="cli"))
-            target = await find_project(session, project)
+            target = str(await find_project(session, project))
             with _Bar() as bar:
-                draft = await gather(session, target, document_id, progress=bar.show)
-            kept = await imports_of(session, target, kind, draft)
-            written = await asyncio.to_thread(write, draft, kind, file.stem, kept)
+                done = await export(session, {**arguments, "projectId": target}, bar.show)
             with file.open("xb") as opened_file:
-                opened_file.write(written.data)
-            return draft
+                opened_file.write(done.written.data)
+            id = uuid7()
+            async with session.transaction() as transaction:
+                await done.keep(transaction, id)
+            return done, id
 
     try:
         with running(settings) as at:
-            draft = asyncio.run(work(at))
+            done, id = asyncio.run(work(at))
     except FileExistsError:
         raise Problem("INVALID", f"{file}: the file exists already.") from None
     except OSError as error:
         raise Problem("INVALID", f"{file}: {error.strerror}.") from None
-    numbers = ", ".join(f"{count} {what}" for what, count in draft.counts.items())
+    numbers = ", ".join(f"{count} {what}" for what, count in done.draft.counts.items())
     Console().print(f"written: {numbers}", highlight=False)
+    for note in done.draft.notes:
+        Console().print(f"note: {note}", highlight=False, markup=False)
+    if done.is_returnable:
+        Console().print(f"export ID: {id}", highlight=False)
 
 
 LARGE_IMPORT = 2_000

@@ -36,7 +36,7 @@ async def test_an_import_reads_the_columns_as_the_saved_mapping_says(transfers):
         "SELECT name, properties FROM requirements WHERE organization_id = $1 AND name = 'Bremse'",
         world.organization,
     )
-    assert json.loads(row["properties"]) == {"Aufwand": "8"}
+    assert json.loads(row["properties"]) == {"Aufwand": 8}
     assert await world.code("editor", CREATE, input=input) == "ALREADY_EXISTS"
 
 

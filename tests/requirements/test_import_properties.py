@@ -68,9 +68,41 @@ async def test_values_of_a_table_get_the_types_of_their_properties_and_others_ar
     assert again.notes[-1] == f"Safe is not defined, {left}"
 
 
-async def test_who_does_not_administer_the_project_defines_nothing(importer):
-    columns = parse_map(["Effort=property:number"])
+async def test_who_does_not_administer_the_project_imports_typed_values_alone(
+    importer,
+):
+    columns = parse_map(["Effort=property:number", "Safe=property:boolean"])
     made = await importer.text(TABLE, columns=columns)
     assert await properties(importer) == {}
-    (note,) = made.notes
-    assert note.startswith("'Effort' could be defined as properties; administrators")
+    defined, unfit = made.notes
+    assert defined.startswith("'Effort', 'Safe' could be defined as properties; administrators")
+    assert unfit.startswith("Effort takes no such values: 'many'")
+    stored = await importer.requirements()
+    values = [json.loads(stored[id]["properties"]) for id in ("B1", "B2")]
+    assert [(each["Effort"], each["Safe"]) for each in values] == [(8, True), ("many", False)]
+    assert not (await importer.text(TABLE)).requirements.written
+    await importer.text(TABLE, person="admin", columns=columns)
+    assert (await properties(importer))["Effort"][0] == "number"
+
+
+NEEDS = """{"current_version": "1", "versions": {"1": {"needs": {"R1": {
+    "id": "R1", "title": "Stops", "effort": "8", "docname": "brakes"}}}}}"""
+SDOC = "[DOCUMENT]\nTITLE: Brakes\n\n[REQUIREMENT]\nUID: R1\nTITLE: Stops\nEFFORT: 8\n"
+MARKDOWN = "# Brakes\n\n## `R1` Stops\n\n| Attribute | Value |\n|---|---|\n| Effort | 8 |\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key"),
+    [
+        ("needs.json", NEEDS, "effort"),
+        ("brakes.sdoc", SDOC, "EFFORT"),
+        ("brakes.md", MARKDOWN, "Effort"),
+    ],
+)
+async def test_attributes_of_any_format_are_mapped_to_typed_properties(importer, name, text, key):
+    columns = parse_map([f"{key}=property:number"])
+    await importer.text(text, name, person="admin", columns=columns)
+    assert (await properties(importer))[key][0] == "number"
+    stored = await importer.requirements()
+    assert json.loads(stored["R1"]["properties"])[key] == 8
+    assert not (await importer.text(text, name, person="admin", columns=columns)).changed

@@ -1,12 +1,14 @@
 """Imports and exports through the API: jobs, reports, files, and what is refused."""
 
 import asyncio
+import csv
 from uuid import UUID, uuid4
 
 import pytest
 
 from db.problem import Problem
 from graph.commands.exchange import export_requirements
+from graph.commands.export_options import ExportOptions
 from graph.requirements.exchange import jobs
 from tests.loop import within
 from tests.platform.jobs.kinds import worker
@@ -188,23 +190,46 @@ async def test_a_cancelled_import_has_written_nothing(transfers, monkeypatch):
     assert await rows(world) == before
 
 
-async def test_the_command_exports_what_the_api_does(transfers, settings, tmp_path):
+async def test_the_command_exports_what_the_api_does(transfers, settings, tmp_path, capsys):
     world, file = transfers.world, tmp_path / "lift.reqif"
     await transfers.imported("lift.reqif", lift().encode())
+    document = await world.superuser.fetchval(
+        "UPDATE requirements SET status = 'approved' WHERE external_id = 'r-load'"
+        " AND organization_id = $1 RETURNING document_id",
+        world.organization,
+    )
     project = str(world.project)
 
-    async def export(**options):
-        given = {"email": world.email("viewer"), "document": None, "format": None} | options
+    async def export(file=file, **options):
+        given = {"email": world.email("viewer"), "options": ExportOptions(**options)}
         await asyncio.to_thread(export_requirements, settings, file, project=project, **given)
 
-    await export()
+    await export(document=str(document))
+    id = capsys.readouterr().out.partition("export ID: ")[2].strip()
     before = await rows(world)
     job = await transfers.imported("lift.reqif", file.read_bytes())
     assert (job["error"], await rows(world)) == (None, before)
+    edited = file.read_bytes().replace(b'THE-VALUE="Load"', b'THE-VALUE="Load of the cabin"')
+    returned = await transfers.imported("lift.reqif", edited, exportId=id)
+    assert counts(returned, "requirements")["updated"] == 1
+    wanted = '{"status": {"eq": "APPROVED"}}'
+    for ending, options in (("csv", {"format": None}), ("html", {"language": "de"}), ("pdf", {})):
+        await export(tmp_path / f"some.{ending}", filter=wanted, **options)
+    table = [*csv.DictReader((tmp_path / "some.csv").read_text("utf-8-sig").splitlines())]
+    assert [row["Requirement ID"] for row in table] == ["r-load"]
+    page = (tmp_path / "some.html").read_text()
+    assert "Anforderung" in page
+    assert "r-load" in page
+    assert (tmp_path / "some.pdf").read_bytes().startswith(b"%PDF-")
     for options, message in (
         ({}, "the file exists already"),
         ({"document": "Lift"}, "Name the document by its ID"),
         ({"document": str(uuid4())}, "There is no such Document"),
+        ({"baseline": str(uuid4())}, "There is no such Baseline"),
+        ({"change_set": str(uuid4())}, "There is no such ChangeSet"),
+        ({"baseline": str(uuid4()), "change_set": str(uuid4())}, "not both"),
+        ({"filter": "{"}, "The filter is not JSON"),
+        ({"filter": '{"colour": 1}'}, "The filter is not valid: .*unknown field 'colour'"),
     ):
         with pytest.raises(Problem, match=message):
             await export(**options)

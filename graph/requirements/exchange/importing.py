@@ -5,24 +5,30 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from auth.session import Transaction, ViewerSession
 from db.core.projects import Project
 from db.problem import Problem
 from db.requirements.documents import Document
+from db.requirements.properties import PropertyType
 from graph.requirements.exchange.files.source import Format, Source, format_of, load
 from graph.requirements.exchange.formats import read_as
 from graph.requirements.exchange.model.draft import (
     Draft,
+    DraftProperty,
     Limits,
     Progress,
     fitting_name,
     refused,
 )
+from graph.requirements.exchange.model.fields import TYPED, plain_name, untyped
 from graph.requirements.exchange.result import ImportResult
 from graph.requirements.exchange.store.apply import apply
 from graph.requirements.exchange.store.kept import keep_import
+from graph.requirements.exchange.store.typed import property_of
+from graph.requirements.exchange.tables.cells import parted
 from graph.requirements.exchange.tables.csv_reader import read_csv
 
 
@@ -143,7 +149,8 @@ def _explained(source: Source, problem: Problem) -> Problem:
 
 def read(source: Source, options: ImportOptions) -> Draft:
     """Return the draft of the file, without access to the store. Raises INVALID."""
-    chosen, limits = options.columns, options.limits
+    limits = options.limits
+    chosen = untyped(options.columns)
     format = format_of(source.name, options.format)
     if format == "csv":
         draft = read_csv(
@@ -159,6 +166,7 @@ def read(source: Source, options: ImportOptions) -> Draft:
     else:
         # In the thread that reads: the libraries for XML take 6 MB.
         draft = read_as(format, source, chosen, limits)
+    draft.properties |= {each.key: each for each in _typed(draft, options.columns)}
     if options.document is not None or options.document_id is not None:
         if len(draft.documents) != 1:
             message = f"one document cannot take all of the {len(draft.documents)} in the file."
@@ -167,3 +175,28 @@ def read(source: Source, options: ImportOptions) -> Draft:
         document.name = fitting_name(options.document or document.name)
         document.id = options.document_id
     return draft
+
+
+def _typed(draft: Draft, columns: Mapping[str, str]) -> Iterator[DraftProperty]:
+    """Yield the properties that columns are mapped to, with the choices that the file has."""
+    for column, target in columns.items():
+        if target not in TYPED:
+            continue
+        key, type_ = plain_name(column) if draft.textual else column, TYPED[target]
+        choices: list[str] = []
+        if type_ in (PropertyType.SELECT, PropertyType.MULTI_SELECT):
+            values = (
+                each.properties.get(key) for one in draft.documents for each in one.requirements
+            )
+            choices = [text for value in values for text in _choices(type_, value)]
+        if found := property_of(key, type_, choices):
+            yield found
+
+
+def _choices(type_: PropertyType, value: Any) -> list[str]:
+    """Return the choices that a value of a file names."""
+    if isinstance(value, list):
+        return [each for each in value if isinstance(each, str)]
+    if not isinstance(value, str):
+        return []
+    return parted(value) if type_ is PropertyType.MULTI_SELECT else [value]

@@ -8,16 +8,15 @@ from typing import Any
 from uuid import UUID
 
 from db.core.files import FileState
-from db.core.projects import Project
 from db.problem import Problem
 from db.requirements.files import File
 from graph.kit.storage import Stored
 from graph.platform.jobs.kinds import Kind, Result
 from graph.platform.jobs.progress import Progress
 from graph.platform.jobs.run import JobFailed, Run
+from graph.requirements.exchange.exporting import export
 from graph.requirements.exchange.files.fetching import fetched
 from graph.requirements.exchange.files.source import Source
-from graph.requirements.exchange.formats import write
 from graph.requirements.exchange.importing import ImportOptions, explained, import_draft, read
 from graph.requirements.exchange.importing import write as write_draft
 from graph.requirements.exchange.junit.job import import_junit
@@ -25,10 +24,7 @@ from graph.requirements.exchange.model.draft import Draft, Limits
 from graph.requirements.exchange.model.draft import Progress as Report
 from graph.requirements.exchange.result import ImportResult
 from graph.requirements.exchange.returned.merging import Merge, compare, propose
-from graph.requirements.exchange.store.gather import gather
-from graph.requirements.exchange.store.kept import export_of, imports_of, keep_export
-from graph.requirements.exchange.store.selection import selection_of
-from graph.requirements.printing.job import PRINTED, printed
+from graph.requirements.exchange.store.kept import export_of
 
 TIMEOUT = 3600.0
 """Seconds that one attempt may take."""
@@ -39,53 +35,28 @@ READ = 0.1
 
 
 async def _export(run: Run) -> Result:
-    payload = run.payload
-    project, document = UUID(payload["projectId"]), _uuid(payload.get("documentId"))
     try:
         async with Progress(run, 0.0, 0.7) as shown:
-            selection = await selection_of(run.session, payload)
-            draft = await gather(
-                run.session, project, document, progress=shown.show, selection=selection
-            )
-        if document and not draft.documents:
-            raise JobFailed("No requirement of the document matches the filter.")
-        name = draft.documents[0].name if document else await _project_name(run, project)
-        is_printed, is_proposal = payload["format"] in PRINTED, bool(payload.get("changeSetId"))
-        if is_printed:
-            written = await printed(run.session, draft, selection, payload, name)
-        else:
-            kept = await imports_of(
-                run.session, project, payload["format"], draft, is_proposal=is_proposal
-            )
-            written = await asyncio.to_thread(write, draft, payload["format"], name, kept)
+            done = await export(run.session, run.payload, shown.show)
     except Problem as problem:
         raise _final(problem) from None
-    if len(written.data) > run.storage.largest:
-        raise JobFailed(f"The file has {len(written.data):,} bytes, which is more than the limit.")
-    digest = hashlib.sha256(written.data).digest()
-    file = f"{name[:200]}{written.ending}"
-    if not is_proposal and not is_printed:  # a proposal's values are those of no version
-        async with run.session.transaction() as transaction:
-            await keep_export(transaction, run.job.id, project, draft, payload["format"], file)
-    await run.storage.put(Stored(run.job.id, digest, file, written.media_type), written.data)
+    data = done.written.data
+    if len(data) > run.storage.largest:
+        raise JobFailed(f"The file has {len(data):,} bytes, which is more than the limit.")
+    digest = hashlib.sha256(data).digest()
+    async with run.session.transaction() as transaction:
+        await done.keep(transaction, run.job.id)
+    await run.storage.put(Stored(run.job.id, digest, done.name, done.written.media_type), data)
     return {
         "file": {
-            "name": file,
-            "mediaType": written.media_type,
-            "size": len(written.data),
+            "name": done.name,
+            "mediaType": done.written.media_type,
+            "size": len(data),
             "sha256": digest.hex(),
         },
-        "counts": draft.counts,
-        "notes": draft.notes[:MAX_NOTES],
+        "counts": done.draft.counts,
+        "notes": done.draft.notes[:MAX_NOTES],
     }
-
-
-async def _project_name(run: Run, id: UUID) -> str:
-    rows = await run.session.rows(Project, Project.id == id, limit=1)
-    if not rows:
-        raise JobFailed("There is no such project.")
-    name: str = rows[0].name
-    return name
 
 
 async def _import(run: Run) -> Result:

@@ -146,6 +146,11 @@ def parse_map(pairs: Iterable[str]) -> dict[str, str]:
     return chosen
 
 
+def untyped(chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return a mapping for a reader, to which a property of any type is a property."""
+    return {name: PROPERTY if field in TYPED else field for name, field in chosen.items()}
+
+
 def assign(columns: list[str], chosen: Mapping[str, str]) -> dict[int, str]:
     """Return the field of each column, by its index; a column without one becomes a property.
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from auth.session import Past, Row, ViewerSession
 from db.problem import Problem
 from db.requirements.baselines import Baseline
+from db.requirements.change_sets import ChangeSet
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
 from graph.kit.context import Context
@@ -75,17 +76,30 @@ def _prune(document: DraftDocument) -> None:
     document.blocks = [block for block in document.blocks if block.external_id in needed]
 
 
-async def selection_of(session: ViewerSession, payload: Mapping[str, Any]) -> Selection:
-    """Return what the arguments of an export select. Raises NOT_FOUND and INVALID."""
+async def selection_of(
+    session: ViewerSession, project: UUID, options: Mapping[str, Any]
+) -> Selection:
+    """Return what the options of an export of a project select. Raises NOT_FOUND and INVALID."""
     where: tuple[Any, ...] = ()
-    if kept := payload.get("filter"):
+    if kept := options.get("filter"):
         where = (matches(Requirement, restored(RequirementFilterInput, kept)),)
-    past: Past | None = None
-    if id := payload.get("baselineId"):
-        rows = await session.rows(Baseline, Baseline.id == UUID(id), limit=1)
-        if not rows:
-            raise Problem("NOT_FOUND", "There is no such Baseline.", field=["baselineId"])
-        past = Frozen(rows[0].id)
-    elif id := payload.get("changeSetId"):
-        past = await in_change_set(Context(session), UUID(id))
-    return Selection(where, past)
+    baseline, change_set = options.get("baselineId"), options.get("changeSetId")
+    if baseline and change_set:
+        raise Problem("INVALID", "Give a baseline or a change set, not both.")
+    if baseline:
+        id = await _of_project(session, Baseline, UUID(baseline), project)
+        return Selection(where, Frozen(id))
+    if change_set:
+        id = await _of_project(session, ChangeSet, UUID(change_set), project)
+        return Selection(where, await in_change_set(Context(session), id))
+    return Selection(where)
+
+
+async def _of_project(
+    session: ViewerSession, model: type[Baseline] | type[ChangeSet], id: UUID, project: UUID
+) -> UUID:
+    """Return the ID of a state of a project. Raises NOT_FOUND."""
+    rows = await session.rows(model, model.id == id, model.project_id == project, limit=1)
+    if not rows:
+        raise Problem("NOT_FOUND", f"There is no such {model.__name__} of the project.")
+    return id

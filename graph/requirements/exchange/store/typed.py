@@ -18,7 +18,7 @@ from graph.requirements.definitions import MAX_CHOICES, Definition, require_opti
 from graph.requirements.exchange.model.draft import Draft, DraftProperty
 from graph.requirements.exchange.model.fields import listed
 from graph.requirements.exchange.result import ImportResult
-from graph.requirements.exchange.tables.cells import parted
+from graph.requirements.exchange.tables.cells import BOOLEANS, parted
 from graph.requirements.property_limits import MAX_PROPERTIES, room
 from graph.requirements.property_values import Applying, Definitions, members_among
 
@@ -26,14 +26,19 @@ MAX_NOTED = 10
 """Values of one property that a note lists."""
 MAX_SHOWN_LENGTH = 80
 """Characters of a value in a note."""
-BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 class TypedProperties:
     """The definitions that apply to the documents of an import, and the values that do not fit."""
 
-    def __init__(self, applying: Mapping[UUID, Applying], members: Iterable[UUID]) -> None:
+    def __init__(
+        self,
+        applying: Mapping[UUID, Applying],
+        members: Iterable[UUID],
+        declared: Mapping[str, Definition],
+    ) -> None:
         self._applying, self._members = applying, frozenset(members)
+        self._declared = declared
         self._unfit: dict[str, Counter[str]] = {}
         self._undefined: Counter[str] = Counter()
 
@@ -51,7 +56,7 @@ class TypedProperties:
         A file without properties costs no statement.
         """
         if not any(each.properties for one in draft.documents for each in one.requirements):
-            return cls({}, ())
+            return cls({}, (), {})
         places = [
             SimpleNamespace(project_id=project.id, document_id=document.id, block_id=None)
             for document in documents
@@ -65,7 +70,7 @@ class TypedProperties:
         users = set(_users(draft, applying.values()))
         members = await members_among(transaction, users)
         ours = (user for organization, user in members if organization == project.organization_id)
-        return cls(applying, ours)
+        return cls(applying, ours, {k: definition_of(v) for k, v in draft.properties.items()})
 
     def fitted(self, document: Document, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of a requirement in the types of their properties.
@@ -78,11 +83,13 @@ class TypedProperties:
         found: dict[str, Any] = {}
         for key, value in values.items():
             definition = applying.by_key.get(key)
+            if definition is None and applying.strict and value is not None:
+                self._undefined[key] += 1
+                continue
+            # Who may not define properties imports values of the same types.
+            definition = definition or self._declared.get(key)
             if definition is None:
-                if applying.strict and value is not None:
-                    self._undefined[key] += 1
-                else:
-                    found[key] = value
+                found[key] = value
                 continue
             found[key] = typed = converted(definition, value)
             if definition.fault_in(typed) or not self._is_known(definition, typed):
@@ -177,6 +184,14 @@ def property_of(key: str, type_: PropertyType, choices: Iterable[str] = ()) -> D
     except Problem:
         return None
     return DraftProperty(key, type_, labels)
+
+
+def definition_of(property: DraftProperty) -> Definition:
+    """Return a property of a file as its definition will be; labels are the IDs of choices."""
+    is_choice = property.type in (PropertyType.SELECT, PropertyType.MULTI_SELECT)
+    choices = [{"id": label, "label": label} for label in property.choices]
+    options: Mapping[str, Any] = {"choices": choices} if is_choice else {}
+    return Definition(property.key, property.key, property.type, options, is_base=False)
 
 
 def converted(definition: Definition, value: Any) -> Any:

@@ -9,6 +9,8 @@ from graph.requirements.exchange.model.fields import LIST_SEPARATORS
 
 FORMULA = tuple("=+-@\t\r\n")
 """The first characters of what spreadsheets take for a formula."""
+BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+"""The words of cells for what is true and false."""
 QUOTE = "'"
 """The character before a text that would be a formula."""
 
@@ -66,7 +68,9 @@ def _says(given: Any, stored: Any) -> bool:
         return isinstance(stored, str) and not stored.strip()
     if not isinstance(given, str) or isinstance(stored, str):
         return False
-    if isinstance(stored, int | float) and not isinstance(stored, bool):
+    if isinstance(stored, bool):
+        return BOOLEANS.get(given.strip().lower()) is stored
+    if isinstance(stored, int | float):
         try:
             return float(given) == stored
         except ValueError:

@@ -2,20 +2,18 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from db.problem import Problem
-from db.requirements.properties import PropertyType
 from db.text import as_identifier
 from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.model.draft import (
     MAX_NAME_LENGTH,
     Draft,
     DraftDocument,
-    DraftProperty,
     DraftRequirement,
     Limits,
     fitting_name,
@@ -25,13 +23,11 @@ from graph.requirements.exchange.model.fields import (
     CHOICES,
     IGNORE,
     PROPERTY,
-    TYPED,
     assign,
     listed,
     plain_name,
 )
 from graph.requirements.exchange.model.vocabulary import meant
-from graph.requirements.exchange.store.typed import property_of
 from graph.requirements.exchange.tables.cells import parted, unguarded
 from graph.requirements.exchange.tables.csv_rows import CsvRow, read_table
 from graph.requirements.exchange.tables.table import MORE, PATH
@@ -148,25 +144,8 @@ class _Table:
                 raise refused(self.source.name, f"{both} have the same id {id!r}.")
             places[id] = row
         drafted = DraftDocument(fitting_name(self.source.stem), requirements=requirements)
-        draft = Draft(
-            [drafted], textual=True, counts={"rows": len(requirements)}, notes=self.notes()
-        )
-        draft.properties = {each.key: each for each in self.properties(requirements)}
-        return draft
-
-    def properties(self, requirements: list[DraftRequirement]) -> Iterator[DraftProperty]:
-        """Yield the properties that columns are mapped to, with the choices that they hold."""
-        for index, target in self.targets.items():
-            if target not in TYPED:
-                continue
-            key, type_ = plain_name(self.columns[index]), TYPED[target]
-            cells = [each.properties.get(key) or "" for each in requirements]
-            if type_ is PropertyType.MULTI_SELECT:
-                cells = [part for cell in cells for part in parted(cell)]
-            elif type_ is not PropertyType.SELECT:
-                cells = []
-            if found := property_of(key, type_, cells):
-                yield found
+        counts = {"rows": len(requirements)}
+        return Draft([drafted], textual=True, counts=counts, notes=self.notes())
 
     def requirement(self, row: CsvRow) -> DraftRequirement | None:
         """Return the requirement of this row, or None when the row is empty."""
@@ -179,8 +158,6 @@ class _Table:
             target = self.targets.get(index, PROPERTY)
             if target == PROPERTY:
                 _gather(properties, plain_name(column), cell)
-            elif target in TYPED:
-                properties[plain_name(column)] = cell.strip() or None
             elif target == "tags":
                 values["tags"] = list(dict.fromkeys([*values.get("tags", ()), *parted(cell)]))
             elif target == JSON:

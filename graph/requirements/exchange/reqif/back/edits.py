@@ -1,12 +1,10 @@
 """Differences between an object of a ReqIF file and the rows that it is now, as values to write."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from db.requirements.properties import PropertyType
 from db.requirements.requirements import (
     RequirementFormat,
     RequirementLevel,
@@ -17,7 +15,6 @@ from graph.requirements.definitions import Definition as Typed
 from graph.requirements.exchange.model.draft import (
     Draft,
     DraftBlock,
-    DraftProperty,
     DraftRequirement,
     fitting_name,
 )
@@ -27,7 +24,7 @@ from graph.requirements.exchange.reqif.attributes import CHAPTER, ILLEGAL, is_ex
 from graph.requirements.exchange.reqif.reader import HEADING_TYPE, Reader
 from graph.requirements.exchange.reqif.values import Definition
 from graph.requirements.exchange.reqif.writer import read_back, storable
-from graph.requirements.exchange.store.typed import converted
+from graph.requirements.exchange.store.typed import converted, definition_of
 
 DEFAULTS: dict[str, StrEnum] = {
     "status": RequirementStatus.DRAFT,
@@ -277,7 +274,7 @@ class Differ:
         if property_ is None or was is None:
             return False
         if key not in self._typed:
-            self._typed[key] = _typed(property_)
+            self._typed[key] = definition_of(property_)
         return bool(converted(self._typed[key], was) == now)
 
     def holds(self, attribute: Definition, key: str, value: Any) -> bool:
@@ -321,10 +318,3 @@ def _date(text: str) -> str | None:
         return datetime.fromisoformat(text).isoformat()
     except ValueError:
         return None
-
-
-def _typed(property_: DraftProperty) -> Typed:
-    is_choice = property_.type in (PropertyType.SELECT, PropertyType.MULTI_SELECT)
-    choices = [{"id": label, "label": label} for label in property_.choices]
-    options: Mapping[str, Any] = {"choices": choices} if is_choice else {}
-    return Typed(property_.key, property_.key, property_.type, options, is_base=False)

@@ -12,6 +12,7 @@ from uuid import UUID
 from graph.requirements.exchange.files.archives import is_archive, members, unpacked
 from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.model.draft import Draft, DraftDocument, DraftLink, Limits
+from graph.requirements.exchange.model.fields import untyped
 from graph.requirements.exchange.model.versions import KeptImport
 from graph.requirements.exchange.reqif.back.file import FileBack
 from graph.requirements.exchange.reqif.back.nodes import encoding_of, in_encoding, in_utf8
@@ -65,7 +66,7 @@ def write_originals(
 def _open(found: _Import, draft: Draft, at: str) -> bool:
     """Read the files of an import; return whether they are as they were when imported."""
     source, versions = found.kept.source, found.kept.versions
-    read, readers = read_files(source, chosen=found.kept.columns, limits=Limits())
+    read, readers = read_files(source, chosen=untyped(found.kept.columns), limits=Limits())
     if len(read.documents) != len(versions.documents):
         return False
     places = {id(document): place for place, document in enumerate(read.documents)}
