@@ -47,6 +47,9 @@ class ResourceType(StrEnum):
     ACCESS_REVIEW = "access_review"
     AUDIT_ALERT = "audit_alert"
     IMPORT_MAPPING = "import_mapping"
+    COMPLIANCE_DOCUMENT = "compliance_document"
+    FRAMEWORK = "framework"
+    ASSESSMENT = "assessment"
 
 
 class Trash(Enum):

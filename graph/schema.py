@@ -1,12 +1,13 @@
 """The schema, merged from the types and fields of each product."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from db.problem import Problem
+from graph.compliance import schema as compliance
 from graph.core import schema as core
 from graph.kit.context import Info
 from graph.kit.node import NODES, Node
@@ -16,7 +17,15 @@ from graph.kit.scopes import require_scopes
 from graph.platform import schema as platform
 from graph.requirements import schema as requirements
 
-NODES.update({type_.model: type_ for type_ in (*core.NODES, *platform.NODES, *requirements.NODES)})
+PRODUCTS: tuple[Any, ...] = (core, platform, requirements, compliance)
+"""What products add to the schema; the tenant core and the platform are the first of them."""
+
+NODES.update({type_.model: type_ for product in PRODUCTS for type_ in product.NODES})
+
+
+def _merged(root: str) -> tuple[type, ...]:
+    """Return the fields of a root that products have, as base classes of it."""
+    return tuple(getattr(product, root) for product in PRODUCTS if hasattr(product, root))
 
 
 ObjectId = Annotated[strawberry.ID, strawberry.argument(description="The ID of the object.")]
@@ -33,7 +42,7 @@ def _uuid(id: strawberry.ID, *place: str | int) -> UUID:
 
 
 @strawberry.type(description="The operations that read data.")
-class Query(core.Query, platform.Query, requirements.Query):
+class Query(*_merged("Query")):  # type: ignore[misc] # the bases are not known to mypy
     @strawberry.field(description="Look up an object of any type by its ID.")
     async def node(self, info: Info, id: ObjectId) -> Node | None:
         return await info.context.node(_uuid(id, "id"), list(NODES))  # type: ignore[return-value]
@@ -47,12 +56,12 @@ class Query(core.Query, platform.Query, requirements.Query):
 
 
 @strawberry.type(description="The operations that change data.")
-class Mutation(core.Mutation, platform.Mutation, requirements.Mutation):
+class Mutation(*_merged("Mutation")):  # type: ignore[misc] # the bases are not known to mypy
     pass
 
 
 @strawberry.type(description="The operations that deliver changes as they happen.")
-class Subscription(core.Subscription, platform.Subscription, requirements.Subscription):
+class Subscription(*_merged("Subscription")):  # type: ignore[misc] # the bases are not known to mypy
     pass
 
 

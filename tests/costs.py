@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 BUDGETS = {
     "audit": 30,
     "auth": 150,
+    "compliance": 25,
     "core": 120,
     "editor": 40,
     "engine": 40,
@@ -38,8 +39,8 @@ BUDGETS = {
 }
 """CPU seconds, about twice what was measured where REFERENCE was. A new product adds a line; a
 commit that raises one gives the reason."""
-TOTAL = 1920
-"""CPU seconds that all folders may have together, with any number of products."""
+TOTAL = 2020
+"""CPU seconds that all folders may have together: 25 for each product besides the first."""
 MORE = {"engine": 0.04 * int(os.environ.get("GATEWAY_DOCUMENTS", "0"))}
 """CPU seconds besides, for random documents of which more than usual are asked for."""
 REFERENCE = 0.009

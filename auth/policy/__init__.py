@@ -13,19 +13,23 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Integer, Text, Uuid, and_, any_, bindparam, exists, false, or_
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from auth.policy import core, requirements, shaped
+from auth.policy import compliance, core, requirements, shaped
 from auth.policy.grant_lists import PUBLIC, TOKEN_SCOPES, GrantLists
-from auth.policy.rule import ACTIONS, Action, Rule
+from auth.policy.rule import ACTIONS, Action, Product, Rule
 from auth.policy.shaped import PUBLIC_PROJECTS, WORKING, Columns, Shape, Way, project_key
 from auth.viewer import Role, Viewer
 from db.base import SCOPES, Entity, Part, Readable
 from db.problem import Problem
 
-PRODUCTS = {"organizations": core.RULES, "requirements": requirements.RULES}
-"""The rules of each product, by the prefix of its token scopes."""
+PRODUCTS: dict[str, Product] = {
+    "organizations": core.PRODUCT,
+    "requirements": requirements.PRODUCT,
+    "compliance": compliance.PRODUCT,
+}
+"""Every product, by the prefix of its token scopes."""
 
 RULES: dict[type[Entity], Rule] = {
-    model: rule for rules in PRODUCTS.values() for model, rule in rules.items()
+    model: rule for product in PRODUCTS.values() for model, rule in product.rules.items()
 }
 ENTITIES = {model.__name__: model for model in RULES}
 """Every entity, by its name in the record and the feed."""
@@ -33,7 +37,7 @@ ENTITIES = {model.__name__: model for model in RULES}
 PURGE = Role.OWNER
 """The role at the organization that may purge the trash, for every entity."""
 
-PRODUCT_OF = {model: product for product, rules in PRODUCTS.items() for model in rules}
+PRODUCT_OF = {model: name for name, product in PRODUCTS.items() for model in product.rules}
 
 
 def allows(viewer: Viewer, action: Action, model: Readable, row: Any) -> bool:

@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, Uuid, and_, any_, bindparam, or_
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from auth.policy.rule import Rule
+from auth.policy.rule import Product, Rule
 from auth.viewer import Role
 from db.base import Entity, Part
 from db.change import AuditLog
@@ -66,6 +66,10 @@ PARTS: dict[type[Part], Rule] = {
 }
 # fmt: on
 """The rules of parts that are not read by whoever reads the whole."""
+PRODUCT = Product(
+    RULES,
+    "organizations, their projects and the people in them",
+)
 
 _AT_MOST_ADMIN = and_(
     OrganizationMember.organization_id == any_(bindparam(Role.ADMIN.name, type_=ARRAY(Uuid))),

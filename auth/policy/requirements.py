@@ -1,6 +1,6 @@
 """The policy of requirements management: documents, blocks, requirements and their parts."""
 
-from auth.policy.rule import Rule
+from auth.policy.rule import Product, Rule
 from auth.viewer import Role
 from db.base import Entity
 from db.requirements.baselines import Baseline
@@ -58,3 +58,5 @@ RULES: dict[type[Entity], Rule] = {
     Signature:           Rule(VIEWER, VIEWER, NOBODY, NOBODY, inside=True),
 }
 # fmt: on
+
+PRODUCT = Product(RULES, "documents, requirements, assignments and baselines")

@@ -1,7 +1,8 @@
-"""One line of the policy: the least role for each action on one entity."""
+"""One line of the policy, the least role for each action on one entity, and products of lines."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from auth.viewer import Role
 from db.base import Entity
@@ -55,3 +56,13 @@ class Rule:
         if self.inside:
             text += "inside the organization"
         return text
+
+
+class Product(NamedTuple):
+    """A product: its lines of the policy, and the words for the scopes of its tokens."""
+
+    rules: Mapping[type[Entity], Rule]
+    subject: str
+    """What the scopes for reading and writing open, in words."""
+    work: str | None = None
+    """What its workers outside of the gateway do, after "Run"; None if it has none."""

@@ -4,24 +4,22 @@ from collections.abc import Mapping
 
 from auth.policy import PRODUCTS
 
-SUBJECTS = {
-    "organizations": "organizations, their projects and the people in them",
-    "requirements": "documents, requirements, assignments and baselines",
-}
-"""The subject of each product's scopes, in words."""
-
 WORK = "jobs:work"
-"""The scope of workers outside of the gateway, which no other scope but `admin` includes."""
+"""The scope of workers outside of the gateway that run jobs of any product."""
+WORKERS = frozenset({WORK} | {f"{name}:work" for name, each in PRODUCTS.items() if each.work})
+"""The scopes of workers, which no other scope but `admin` includes."""
 
 
 def _worded(whose: str, everything: str) -> dict[str, str]:
     return {
         scope: words
-        for product in PRODUCTS
+        for name, product in PRODUCTS.items()
         for scope, words in {
-            f"{product}:read": f"See {whose} {SUBJECTS[product]}",
-            f"{product}:write": f"See, create, change and delete {whose} {SUBJECTS[product]}",
+            f"{name}:read": f"See {whose} {product.subject}",
+            f"{name}:write": f"See, create, change and delete {whose} {product.subject}",
+            f"{name}:work": product.work and f"Run {product.work.format(whose)}",
         }.items()
+        if words
     } | {
         WORK: f"Run background jobs of {whose} organizations, and see their arguments",
         "admin": everything,
@@ -39,7 +37,7 @@ OPENID_SCOPES = {
 Introspection shows the `sub` of every token, and refresh tokens are issued to every application
 that is registered for them: neither adds anything, and there is no ID token.
 """
-OPEN_SCOPES = tuple(scope for scope in SCOPES if scope not in (WORK, "admin"))
+OPEN_SCOPES = tuple(scope for scope in SCOPES if scope not in {*WORKERS, "admin"})
 """The scopes that are requested by default: all but `admin` and that of workers."""
 OF_SERVICE = _worded("its", "Do everything that its role allows")
 """The rights of each scope for a service account, in words."""

@@ -1,6 +1,8 @@
 """Files of requirements management: attachments, evidence and thumbnails."""
 
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index, text
@@ -11,6 +13,13 @@ from db.constraints import check, trash_index, unique_live
 from db.core.files import StoredFile, stored_content
 from db.fields import choice
 from db.traits import ResourceType, Traits, Trash
+
+
+class FileState(StrEnum):
+    """The state of a file."""
+
+    STORED = "stored"
+    PENDING = "pending"
 
 
 class FilePurpose(StrEnum):
@@ -24,7 +33,8 @@ class File(StoredFile, kw_only=True):
     """A file of one object: a test case, an execution, a document or an external document.
 
     It is where its object is, so that the roles there hold for it, and it is hidden, moved and
-    purged with it. A file of a document is in the document; the other keys name its object.
+    purged with it. A file of a document is in the document; the other keys name its object. A
+    `pending` file whose content has not arrived by `expires_at` is removed.
     """
 
     __tablename__ = "files"
@@ -40,7 +50,12 @@ class File(StoredFile, kw_only=True):
     test_id: Mapped[UUID | None] = mapped_column(default=None)
     execution_id: Mapped[UUID | None] = mapped_column(default=None)
     external_document_id: Mapped[UUID | None] = mapped_column(default=None)
+    state: Mapped[FileState] = choice(FileState.PENDING)
     purpose: Mapped[FilePurpose] = choice(FilePurpose.ATTACHMENT)
+
+    def when_stored(self, now: datetime) -> dict[str, Any]:  # noqa: ARG002 (others tell the time)
+        """Return the state of a file that is stored."""
+        return {"state": FileState.STORED}
 
     __table_args__ = (
         organization_key(),
@@ -50,6 +65,12 @@ class File(StoredFile, kw_only=True):
         tenant_key("requirement_tests", "project_id", "execution_id", onupdate="CASCADE"),
         tenant_key("external_documents", "external_document_id"),
         *stored_content(),
+        check(
+            "sha256",
+            "stored",
+            "(state = 'stored') = (sha256 IS NOT NULL)",
+            "A stored file has a digest of its content.",
+        ),
         check(
             "document_id",
             "owner",

@@ -6,9 +6,8 @@ from hashlib import sha256
 
 from auth.policy.scopes import scopes_beneath
 from auth.session import ViewerSession
-from db.core.files import FileState
 from db.requirements.documents import Document
-from db.requirements.files import File, FilePurpose
+from db.requirements.files import File, FilePurpose, FileState
 from graph.kit.storage import Storage, Stored
 
 SIDE = 48

@@ -16,11 +16,10 @@ from auth.session import ViewerSession
 from auth.web.forms import fields_of, read_pairs
 from auth.web.multipart import Upload, read_upload
 from auth.web.site import Site, answering, see
-from db.core.files import FileState
 from db.core.projects import Project
 from db.pool import Database
 from db.problem import Problem
-from db.requirements.files import File
+from db.requirements.files import File, FileState
 from db.requirements.import_mappings import ImportMapping
 from graph.kit.scalars import uuid_of
 from graph.kit.storage import Storage, Stored

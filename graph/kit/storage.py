@@ -11,8 +11,6 @@ from uuid import UUID
 
 from db.problem import Problem
 
-ADDRESS_LIFETIME = timedelta(hours=1)
-"""The time for which an address for uploading is valid."""
 MAX_DOWNLOAD_TIME = timedelta(hours=1)
 """The longest time for which an address for downloading is valid."""
 UPLOAD_LIFETIME = timedelta(days=1)
@@ -24,11 +22,15 @@ HEAD = 4096
 
 @dataclass(frozen=True)
 class Upload:
-    """A content that is expected: exactly so many bytes, of this type."""
+    """A content that is expected: exactly so many bytes, of this type.
+
+    Addresses for uploading it are valid for `address_lifetime`.
+    """
 
     file_id: UUID
     media_type: str
     size: int
+    address_lifetime: timedelta
 
     def part_size(self, least: int) -> int:
         """Return the bytes of each part but the last: at least so many, a multiple of 1 MiB."""
@@ -130,6 +132,10 @@ def prefix_of(file_id: UUID) -> str:
     return f"files/{file_id}/"
 
 
+class WrongType(Problem):
+    """The error of a content that is not of the type that was announced."""
+
+
 def incomplete(message: str) -> Problem:
     """Return the error of an upload that is not complete."""
     return Problem("INVALID", message, field=["id"])
@@ -177,7 +183,7 @@ def served_type(media_type: str) -> str:
 
 
 def require_type(media_type: str, head: bytes) -> None:
-    """Raise INVALID unless a content that begins so can be of this type."""
+    """Raise WrongType unless a content that begins so can be of this type."""
     found = next(
         (type_ for mark, at, type_ in SIGNATURES if head[at : at + len(mark)] == mark), None
     )
@@ -190,4 +196,5 @@ def require_type(media_type: str, head: bytes) -> None:
     else:
         fits = not (media_type.startswith("text/") and b"\0" in head)
     if not fits:
-        raise incomplete(f"The content is not {media_type}" + (f", but {found}." if found else "."))
+        message = f"The content is not {media_type}" + (f", but {found}." if found else ".")
+        raise WrongType("INVALID", message, field=["id"])

@@ -5,7 +5,6 @@ from `begin`, `targets` and `finish`.
 """
 
 import asyncio
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,15 +12,13 @@ from uuid import UUID
 import strawberry
 
 from auth.session import Transaction
-from db.core.files import FileState, StoredFile
+from db.core.files import StoredFile
 from db.problem import Problem
 from graph.kit.context import Info
-from graph.kit.enums import describe_enum
 from graph.kit.fields import described
 from graph.kit.mutations import writing
 from graph.kit.scalars import BigInt
 from graph.kit.storage import (
-    ADDRESS_LIFETIME,
     MAX_DOWNLOAD_TIME,
     MAX_PARTS,
     UPLOAD_LIFETIME,
@@ -30,6 +27,7 @@ from graph.kit.storage import (
     Stored,
     Target,
     Upload,
+    WrongType,
     incomplete,
     require_type,
 )
@@ -40,15 +38,6 @@ DIGESTING = asyncio.Semaphore(MAX_CONCURRENT)
 MINUTE = 60
 
 F = TypeVar("F", bound=StoredFile)
-
-describe_enum(
-    FileState,
-    "The state of a file.",
-    {
-        "PENDING": "The content has not been uploaded, or the upload is not finished.",
-        "STORED": "The content is stored, and never changes.",
-    },
-)
 
 
 @strawberry.type(description="A header of an HTTP request.")
@@ -73,11 +62,9 @@ class FileUpload:
         metadata={"largest_page": MAX_PARTS},
     )
     url_expires_at: datetime = described(
-        "The date and time when the URLs expire. `fileResume` returns new ones."
+        "The date and time when the URLs expire. Resuming the upload returns new ones."
     )
-    expires_at: datetime = described(
-        "The date and time until which the upload must be finished. The file is removed then."
-    )
+    expires_at: datetime = described("The date and time until which the upload must be finished.")
 
 
 async def begin(info: Info, transaction: Transaction, file: StoredFile) -> None:
@@ -100,7 +87,7 @@ async def upload_of(info: Info, file: Any) -> FileUpload | None:
         return None
     return FileUpload(
         parts=[_part(target) for target in found],
-        url_expires_at=datetime.now(UTC) + ADDRESS_LIFETIME,
+        url_expires_at=datetime.now(UTC) + file.address_lifetime,
         expires_at=file.expires_at,
     )
 
@@ -108,13 +95,13 @@ async def upload_of(info: Info, file: Any) -> FileUpload | None:
 async def finish(info: Info, model: type[F], id: UUID) -> F:
     """Verify the content that was uploaded, and store it for good.
 
-    No transaction is open while the content is read. Raises INVALID where it is not complete, or
-    not of the size, the type or the digest that the file was created with.
+    No transaction is open while the content is read. Raises INVALID where it is not complete or not
+    of the size, and WrongType where it is not of the type, that the file was created with.
     """
     storage = info.context.storage
     async with writing(info, None) as transaction:
         file = await _pending(transaction, model, id)
-    if file.state is FileState.STORED:
+    if file.sha256 is not None:
         return file
     upload = expected(file)
     async with DIGESTING:
@@ -123,13 +110,9 @@ async def finish(info: Info, model: type[F], id: UUID) -> F:
     await storage.keep(upload, content)
     async with writing(info, None) as transaction:
         file = await _pending(transaction, model, id)
-        if file.state is FileState.PENDING:
-            values: Mapping[str, Any] = {
-                "state": FileState.STORED,
-                "sha256": content.sha256,
-                "expires_at": None,
-            }
-            transaction.change(file, None, **values)
+        if file.sha256 is None:
+            values = file.when_stored(transaction.now) | {"expires_at": None}
+            transaction.change(file, None, sha256=content.sha256, **values)
     await storage.discard_upload(id)
     return file
 
@@ -138,7 +121,7 @@ async def resume(info: Info, model: type[F], id: UUID) -> F:
     """Return a file whose upload goes on. Raises INVALID where it is finished."""
     async with writing(info, None) as transaction:
         file = await _pending(transaction, model, id)
-    if file.state is FileState.STORED:
+    if file.sha256 is not None:
         raise incomplete("The upload is finished.")
     return file
 
@@ -149,7 +132,7 @@ def download(info: Info, file: Any, minutes: int) -> str | None:
     if not timedelta(minutes=1) <= life <= MAX_DOWNLOAD_TIME:
         most = int(MAX_DOWNLOAD_TIME.total_seconds()) // MINUTE
         raise Problem("INVALID", f"Must be from 1 to {most} minutes.", field=["minutes"])
-    if FileState(file.state) is not FileState.STORED:
+    if file.sha256 is None:
         return None
     stored = Stored(file.id, file.sha256, file.name, file.media_type)
     return info.context.storage.address(stored, life)
@@ -157,12 +140,14 @@ def download(info: Info, file: Any, minutes: int) -> str | None:
 
 def expected(file: StoredFile) -> Upload:
     """Return the content that a file expects."""
-    return Upload(file.id, file.media_type, file.size)
+    return Upload(file.id, file.media_type, file.size, file.address_lifetime)
 
 
 async def _pending(transaction: Transaction, model: type[F], id: UUID) -> F:
     file: F = await transaction.find(model, id)
     transaction.require_update(file, {})
+    if failure := file.failure:
+        raise Problem("INVALID", failure, field=["id"])
     if file.expires_at and file.expires_at <= transaction.now:
         raise Problem("INVALID", "The upload has expired.", field=["id"])
     return file
@@ -171,7 +156,7 @@ async def _pending(transaction: Transaction, model: type[F], id: UUID) -> F:
 async def _verify(storage: Storage, file: StoredFile, content: Content) -> None:
     try:
         require_type(file.media_type, content.head)
-    except Problem:
+    except WrongType:
         await storage.discard_upload(file.id)
         raise
 

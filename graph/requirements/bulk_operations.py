@@ -9,12 +9,11 @@ from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from auth.session import Transaction
-from db.core.files import FileState
 from db.core.jobs import Job as JobRow
 from db.core.organizations import Organization
 from db.job_queue import live_jobs
 from db.problem import Problem
-from db.requirements.files import File
+from db.requirements.files import File, FileState
 from graph.kit.bulk import MAX_ITEMS
 from graph.kit.context import Info
 from graph.kit.fields import computed, described, extend_type

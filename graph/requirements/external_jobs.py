@@ -8,10 +8,9 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from auth.outbound import AnswerTooLongError, Network, Outbound, UnreachableError
-from db.core.files import FileState
 from db.problem import Problem
 from db.requirements.external import ExternalDocument
-from db.requirements.files import File
+from db.requirements.files import File, FileState
 from graph.kit.storage import Storage, Stored
 from graph.platform.document_processing import (
     DocumentProcessor,

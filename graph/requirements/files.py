@@ -11,13 +11,12 @@ from strawberry import UNSET, Maybe
 from auth.policy.scopes import scopes_beneath
 from auth.session import Row, ViewerSession
 from db.base import Entity
-from db.core.files import FileState
 from db.core.projects import Project as ProjectRow
 from db.problem import Problem
 from db.requirements import files as db
 from db.requirements.documents import Document as DocumentRow
 from db.requirements.external import ExternalDocument as ExternalDocumentRow
-from db.requirements.files import FilePurpose
+from db.requirements.files import FilePurpose, FileState
 from db.requirements.testing import TestCase as TestCaseRow
 from db.requirements.testing import TestExecution as TestExecutionRow
 from graph.core.people import Authored
@@ -58,6 +57,14 @@ Minutes = Annotated[
 ]
 
 describe_enum(
+    FileState,
+    "The state of a file.",
+    {
+        "PENDING": "The content has not been uploaded, or the upload is not finished.",
+        "STORED": "The content is stored, and never changes.",
+    },
+)
+describe_enum(
     FilePurpose,
     "The use of a file by the object that it belongs to.",
     {
@@ -77,7 +84,8 @@ class File(Authored, Node):
     state: FileState = described("The state of the file.")
     purpose: FilePurpose = described("The use of the file.")
     expires_at: datetime | None = described(
-        "The date and time until which the upload must be finished; null once it is."
+        "The date and time until which the upload must be finished, or the file is removed; null"
+        " once it is finished."
     )
     organization_id: UUID = described("The ID of the organization of the file.")
     project_id: UUID | None = described(

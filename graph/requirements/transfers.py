@@ -9,14 +9,13 @@ from strawberry import UNSET
 
 from auth.policy.scopes import scopes_beneath
 from auth.session import Transaction
-from db.core.files import FileState
 from db.core.jobs import Job as JobRow
 from db.core.projects import Project
 from db.problem import Problem
 from db.requirements.baselines import Baseline
 from db.requirements.change_sets import ChangeSet as ChangeSetRow
 from db.requirements.documents import Document
-from db.requirements.files import File
+from db.requirements.files import File, FileState
 from db.requirements.requirements import Requirement
 from graph.kit.context import Info
 from graph.kit.enums import describe_enum

@@ -55,6 +55,7 @@ FIXED: dict[str, dict[str, Any]] = {
     "comment_threads": {"entity_type": "Requirement"},
     "review_items": {"entity_type": "Requirement"},
     "signatures": {"entity_type": "Requirement"},
+    "compliance_documents": {"status": "error"},
 }
 """Values that depend on each other, or that the API interprets."""
 

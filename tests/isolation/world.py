@@ -125,10 +125,12 @@ RESTORED |= {
     "comments",
     "workflows",
     "import_mappings",
+    "compliance_documents",
 }
 """The tables that a mutation restores, besides organizations and memberships."""
 
 WIDE = {"external_documents", "properties", "files", "comment_threads", "comments"}
+WIDE |= {"compliance_documents"}
 """Tables whose rows in no project are for all members of their organization."""
 
 OF_THE_ORGANIZATION = {"project_members", "assignments", "change_sets", "change_set_items"}

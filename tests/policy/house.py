@@ -17,6 +17,7 @@ from db.base import Entity
 from db.core.organizations import Organization, OrganizationMember
 from db.core.people import Profile
 from db.pool import Database
+from tests.compliance import samples as compliance
 from tests.core import samples as core
 from tests.requirements import samples as requirements
 from tests.samples import Sample
@@ -25,7 +26,11 @@ from tests.world import OTHERS, ROLES, World, found
 PEOPLE = (*ROLES, *OTHERS, None)
 """The people who try everything; None is not signed in."""
 
-SAMPLES: dict[type[Entity], Sample] = {**core.SAMPLES, **requirements.SAMPLES}
+SAMPLES: dict[type[Entity], Sample] = {
+    **core.SAMPLES,
+    **requirements.SAMPLES,
+    **compliance.SAMPLES,
+}
 ENTITIES = tuple(SAMPLES)
 PARENTS = {model: sample.parent for model, sample in SAMPLES.items() if sample.parent}
 """The parent of a new row, by model."""

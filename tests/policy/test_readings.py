@@ -19,6 +19,7 @@ from auth.session.row import STATEMENTS
 from auth.viewer import Place, Role, Viewer
 from db.problem import Problem
 from tests.conftest import dsn_of
+from tests.isolation.founding import FIXED
 from tests.isolation.rows import Register, filled
 
 GRANTED = [role for role in Role if role not in (Role.ANYONE, Role.NOBODY)]
@@ -103,7 +104,12 @@ async def insert(connection, model):
         if row is None or row.get("id") in ids:
             continue
         unused = {c.name: None for c in table.columns if isinstance(c.type, Uuid) and c.nullable}
-        values = filled(register, table, f"{register.world}{len(ids):04x}", unused | row)
+        values = filled(
+            register,
+            table,
+            f"{register.world}{len(ids):04x}",
+            unused | FIXED.get(table.name, {}) | row,
+        )
         if table.name == "trace_links":
             values["target_id"] = uuid4()
         ids.add(values["id"])

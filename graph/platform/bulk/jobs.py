@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from db.core.files import FileState, StoredFile
+from db.core.files import StoredFile
 from db.problem import Problem
 from graph.kit.bulk import MAX_ITEMS
 from graph.kit.storage import Stored
@@ -107,7 +107,7 @@ def mutation_kind(model: type[StoredFile]) -> Kind:
         payload = run.payload
         id = UUID(payload["fileId"])
         rows = await run.session.rows(model, model.id == id, limit=1)
-        if not rows or FileState(rows[0].state) is not FileState.STORED:
+        if not rows or rows[0].sha256 is None:
             raise JobFailed("The file does not exist any more.")
         (row,) = rows
         stored = Stored(row.id, row.sha256, row.name, row.media_type)

@@ -17,7 +17,6 @@ from uuid import UUID, uuid4
 import structlog
 
 from graph.kit.storage import (
-    ADDRESS_LIFETIME,
     HEAD,
     Content,
     Stored,
@@ -59,7 +58,7 @@ class Folder:
                 self.signed.url(
                     "PUT",
                     f"/files/uploads/{upload.file_id}/{number}",
-                    ADDRESS_LIFETIME,
+                    upload.address_lifetime,
                     size=str(size),
                     type=upload.media_type,
                 ),

@@ -18,7 +18,6 @@ import httpx2
 from defusedxml.ElementTree import fromstring
 
 from graph.kit.storage import (
-    ADDRESS_LIFETIME,
     HEAD,
     Content,
     Stored,
@@ -204,7 +203,7 @@ class S3:
         sent = {} if query else {"Content-Type": upload.media_type}
         signed = {**sent, "Content-Length": str(size)}
         url = self._url(_upload_key(upload.file_id))
-        address = self._signer.presign("PUT", url, ADDRESS_LIFETIME, query, signed)
+        address = self._signer.presign("PUT", url, upload.address_lifetime, query, signed)
         return Target(number, size, address, tuple(sent.items()), uploaded)
 
     def _url(self, key: str) -> str:

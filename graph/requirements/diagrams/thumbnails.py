@@ -5,9 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from auth.session import Row, Transaction
-from db.core.files import FileState
 from db.problem import Problem
-from db.requirements.files import File
+from db.requirements.files import File, FileState
 from graph.kit.context import Info
 from graph.kit.items import Found, Item, unrefused
 from graph.kit.json_items import web_url

@@ -7,9 +7,8 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from db.core.files import FileState
 from db.problem import Problem
-from db.requirements.files import File
+from db.requirements.files import File, FileState
 from graph.kit.storage import Stored
 from graph.platform.jobs.kinds import Kind, Result
 from graph.platform.jobs.progress import Progress

@@ -185,7 +185,11 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   UNION ALL
   SELECT signatures.id AS id, $48::INTEGER AS place
   FROM signatures
-  WHERE signatures.id = ANY ($2::UUID[])) AS anon_1;
+  WHERE signatures.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT compliance_documents.id AS id, $49::INTEGER AS place
+  FROM compliance_documents
+  WHERE compliance_documents.id = ANY ($2::UUID[])) AS anon_1;
 
 WITH RECURSIVE gone_blocks_by_requirements_id(id) AS
 (SELECT blocks.id AS id
