@@ -69,7 +69,11 @@ def worker_of(
     with what they reach. With an `outbox`, it mails notifications.
     """
     outbox = services.outbox
-    of_mail = () if outbox is None else mailing.kinds_of(outbox)
+    of_mail = (
+        ()
+        if outbox is None
+        else (*mailing.kinds_of(outbox), upkeep.signing_keys_of(outbox.settings))
+    )
     of_files = (
         () if storage is None else (sweep.kind_of(storage), exporting.EXPORT, *exchange.KINDS)
     )

@@ -71,6 +71,17 @@ CLOSED = {
 }
 
 
+class Methods(NamedTuple):
+    """The methods of a sign-in: in words, and by their names in RFC 8176."""
+
+    words: str
+    methods: tuple[str, ...]
+
+
+PASSWORD = Methods("a password", ("pwd",))
+PASSWORD_AND_CODE = Methods("a password and a code", ("pwd", "otp"))
+
+
 class Person(NamedTuple):
     """The columns of a person that signing in reads."""
 
@@ -175,8 +186,8 @@ async def sign_in(
                 hash = better
             if person.has_second_factor:
                 return HalfSignedIn(_state(settings, person.id, hash, browser_cookies.form))
-            what = "a password"
-            return await _succeeded(lent, settings, outbox, person, what, origin, browser_cookies)
+            by = PASSWORD
+            return await _succeeded(lent, settings, outbox, person, by, origin, browser_cookies)
         await _failed(lent, person, "closed account" if hash else "wrong password", origin)
     if hash is None or obstacle is None:
         raise Problem("UNAUTHENTICATED", WRONG)
@@ -215,8 +226,8 @@ async def second_step(
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         if await lock_password_unless_changed(lent, person.id, person.password_changed_at) is None:
             raise Problem("UNAUTHENTICATED", TOO_LATE)
-        what = "a password and a code"
-        return await _succeeded(lent, settings, outbox, person, what, origin, browser_cookies)
+        by = PASSWORD_AND_CODE
+        return await _succeeded(lent, settings, outbox, person, by, origin, browser_cookies)
 
 
 async def sign_out(database: Database, secret: str, origin: Origin) -> None:
@@ -230,14 +241,14 @@ async def _succeeded(
     settings: AuthSettings,
     outbox: Outbox,
     person: Person,
-    what: str,
+    by: Methods,
     origin: Origin,
     browser_cookies: Held,
 ) -> Started:
     await _end(connection, browser_cookies.previous, origin)
     await connection.execute(SIGNED_IN, person.id)
     new_network = person.has_signed_in and await _is_new_network(connection, person.id, origin)
-    started = await browser_sessions.start(connection, person.id, origin, settings)
+    started = await browser_sessions.start(connection, person.id, origin, settings, by.methods)
     is_known = known_browsers.name_for(settings, browser_cookies.known, person.email) is not None
     is_unexpected = person.has_signed_in and not is_known
     event = Event(
@@ -245,7 +256,7 @@ async def _succeeded(
         entity_id=started.id,
         action="sign_in",
         type=AuditEventType.LOGIN,
-        description=f"Signed in with {what}.",
+        description=f"Signed in with {by.words}.",
         resource=ResourceType.SESSION,
         actor_id=person.id,
         user_id=person.id,

@@ -1,14 +1,17 @@
 """Step-up authentication: a fresh proof of password and code before sensitive changes."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session as OrmSession
 
 from auth.accounts import second_factor
 from auth.accounts.mail import Outbox
 from auth.accounts.password_change import prove_password
+from auth.accounts.sign_in import PASSWORD, PASSWORD_AND_CODE
 from auth.credentials.credential_lock import CredentialEnded
 from auth.events import Event, record
 from auth.origin import Origin
@@ -26,7 +29,7 @@ FRESH = """
 SELECT proved_at > now() - $2::interval FROM sessions WHERE id = $1 AND ended_at IS NULL
 """
 PROVED = """
-UPDATE sessions SET proved_at = now() WHERE id = $1 AND ended_at IS NULL RETURNING id
+UPDATE sessions SET proved_at = now(), methods = $2 WHERE id = $1 AND ended_at IS NULL RETURNING id
 """
 
 
@@ -38,17 +41,29 @@ async def is_fresh(database: Database, viewer: Viewer) -> bool:
         return bool(await lent.fetchval(FRESH, UUID(viewer.session_id), PROOF_LIFETIME))
 
 
-def last_proof(session: OrmSession, viewer: Viewer) -> tuple[datetime | None, datetime]:
-    """Return the time of the last proof in this session, None without one, and the current time.
+class LastProof(NamedTuple):
+    """The last proof in a session: its time, None without one, the current time, and its methods.
 
-    Both are by the clock of the database.
+    Both times are by the clock of the database.
     """
+
+    at: datetime | None
+    now: datetime
+    methods: Sequence[str] = ()
+
+
+def last_proof(session: OrmSession, viewer: Viewer) -> LastProof:
+    """Return the last proof in this session."""
     if viewer.session_id is None or viewer.client_id is not None:
-        return None, session.scalars(select(func.now())).one()
+        return LastProof(None, session.scalars(select(func.now())).one())
     mine = (Session.id == UUID(viewer.session_id), Session.ended_at.is_(None))
-    proved = select(Session.proved_at).where(*mine).scalar_subquery()
-    proved_at, now = session.execute(select(proved, func.now())).one()
-    return proved_at, now
+    proof = select(Session.proved_at, Session.methods).where(*mine).subquery()
+    now = select(func.now().label("now")).subquery()
+    statement = select(proof.c.proved_at, now.c.now, proof.c.methods).join_from(
+        now, proof, true(), isouter=True
+    )
+    proved_at, moment, methods = session.execute(statement).one()
+    return LastProof(proved_at, moment, methods or ())
 
 
 async def prove(
@@ -68,7 +83,9 @@ async def prove(
     assert viewer.id  # noqa: S101 (the page asks who it is first)
     assert viewer.session_id  # noqa: S101
     await prove_password(database, settings, viewer, password, origin)
+    methods = PASSWORD.methods
     if await second_factor.state(database, viewer.id):
+        methods = PASSWORD_AND_CODE.methods
         await second_factor.prove(database, settings, outbox, viewer.id, code, origin)
     session_id = UUID(viewer.session_id)
     event = Event(
@@ -83,6 +100,6 @@ async def prove(
         session_id=session_id,
     )
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
-        if await lent.fetchval(PROVED, session_id) is None:
+        if await lent.fetchval(PROVED, session_id, list(methods)) is None:
             raise CredentialEnded
         await record(lent, event, origin)

@@ -4,6 +4,7 @@
 secret is stored.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address
@@ -18,8 +19,8 @@ from auth.settings import AuthSettings
 from db.pool import Lent
 
 START = """
-INSERT INTO sessions (id, token_hash, user_id, expires_at, ip_address, user_agent)
-VALUES ($1, $2, $3, now() + $4::interval, $5, $6)
+INSERT INTO sessions (id, token_hash, user_id, expires_at, ip_address, user_agent, methods)
+VALUES ($1, $2, $3, now() + $4::interval, $5, $6, $7)
 """
 END = """
 UPDATE sessions SET ended_at = now() WHERE token_hash = $1 AND ended_at IS NULL
@@ -56,8 +57,17 @@ class Ended(NamedTuple):
     user_id: UUID
 
 
-async def start(connection: Lent, user_id: UUID, origin: Origin, settings: AuthSettings) -> Started:
-    """Begin a session of this person with a new secret, and return it."""
+async def start(
+    connection: Lent,
+    user_id: UUID,
+    origin: Origin,
+    settings: AuthSettings,
+    methods: Sequence[str] = (),
+) -> Started:
+    """Begin a session of this person with a new secret, and return it.
+
+    `methods` are those by which they have proved who they are (RFC 8176).
+    """
     lifetime = timedelta(days=settings.session_days)
     started = Started(uuid7(), fresh(), int(lifetime.total_seconds()))
     await connection.execute(
@@ -68,6 +78,7 @@ async def start(connection: Lent, user_id: UUID, origin: Origin, settings: AuthS
         lifetime,
         ip_address(origin.ip_address) if origin.ip_address else None,
         origin.user_agent,
+        list(methods),
     )
     await connection.execute(CLEAN)
     return started

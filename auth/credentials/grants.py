@@ -29,6 +29,7 @@ from uuid import UUID
 import asyncpg
 
 from auth.credentials.tokens import API_KEY, PERSONAL
+from auth.policy.scope_names import OPENID_SCOPES
 from auth.viewer import PROJECT, Place, Role, Viewer
 from db.pool import Lent
 
@@ -324,7 +325,7 @@ def _viewer(row: Mapping[str, Any] | None) -> Viewer | None:
         return None
     scopes = None if row["scope"] is None else frozenset(row["scope"].split())
     if scopes is not None and row["most"]:  # what its application is registered for by now
-        scopes &= frozenset(row["most"].split())
+        scopes &= {*row["most"].split(), *OPENID_SCOPES}
     if row["id"] is None:  # an application that acts for itself: known, but nobody
         return Viewer(
             None,

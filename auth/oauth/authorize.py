@@ -195,6 +195,7 @@ class Authorize:
             name=pending.client.row.client_name,
             email=viewer.email,
             hint=pending.hint,
+            is_for_another=pending.is_for_another,
             scopes=in_words(pending.scope or ""),
             place=_place(pending.redirect_uri),
             kept=consents.is_kept(pending.redirect_uri),

@@ -16,7 +16,14 @@ from pydantic import (
     field_validator,
 )
 
-from auth.oauth.clients import DEVICE_CODE, GRANT_TYPES, is_app, is_loopback, is_redirect_uri
+from auth.oauth.clients import (
+    DEVICE_CODE,
+    GRANT_TYPES,
+    POST_LOGOUT,
+    is_app,
+    is_loopback,
+    is_redirect_uri,
+)
 from auth.oauth.registry import Registration, is_client_name
 from auth.policy.scope_names import OPEN_SCOPES, OPENID_SCOPES
 
@@ -62,7 +69,9 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "authorization_details_types": ([],),
     "default_acr_values": ([],),
     "default_max_age": (),
-    "require_auth_time": (False,),
+    "id_token_encrypted_response_alg": (),
+    "userinfo_encrypted_response_alg": (),
+    "userinfo_signed_response_alg": (),
     "require_signed_request_object": (False,),
     "software_statement": (),
     "subject_type": ("public",),
@@ -88,6 +97,9 @@ class ClientMetadata(BaseModel):
     scope: str = " ".join(OPEN_SCOPES)
     require_pushed_authorization_requests: bool = False
     dpop_bound_access_tokens: bool = False
+    post_logout_redirect_uris: list[RedirectUri] | None = Field(default=None, max_length=MAX_URIS)
+    id_token_signed_response_alg: Literal["RS256"] | None = None
+    require_auth_time: bool | None = None
     client_uri: Page | None = None
     logo_uri: Page | None = None
     policy_uri: Page | None = None
@@ -149,6 +161,9 @@ class ClientMetadata(BaseModel):
 
 WITHOUT_COLUMN = (
     "application_type",
+    POST_LOGOUT,
+    "id_token_signed_response_alg",
+    "require_auth_time",
     "client_uri",
     "logo_uri",
     "policy_uri",

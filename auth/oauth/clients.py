@@ -17,6 +17,9 @@ LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::\d{1,5})?(/.*
 FORMER_SECRET_LIFETIME = timedelta(hours=24)
 """The lifetime of the former secret of an application after a rotation."""
 
+POST_LOGOUT = "post_logout_redirect_uris"
+"""The member of the metadata for returning from signing out (RP-Initiated Logout, section 3.1)."""
+
 EXPLORER = "gateway-explorer"
 """The explorer's name; a migration registers it."""
 
@@ -33,6 +36,12 @@ class Client:
         """Return the redirect URIs; one that is a path is at this gateway, whatever its address."""
         uris: list[str] = self.row.redirect_uris
         return [self.issuer + uri if uri.startswith("/") else uri for uri in uris]
+
+    @property
+    def post_logout_redirect_uris(self) -> list[str]:
+        """Return the addresses to which people may return when it has signed them out."""
+        uris: list[str] = self.row.metadata_.get(POST_LOGOUT, [])
+        return uris
 
     @property
     def client_id(self) -> str:

@@ -39,8 +39,9 @@ WHERE d.user_code = $1 AND d.allowed IS NULL AND d.expires_at > now()
 FOR NO KEY UPDATE OF d
 """
 DECIDE = """
-UPDATE oauth_device_codes SET user_id = $2, allowed = $3, decided_at = now(),
-    confined_to = $4
+UPDATE oauth_device_codes SET user_id = $2, allowed = $3, decided_at = now(), confined_to = $4,
+    (authenticated_at, methods) = (
+        SELECT max(proved_at), coalesce(max(methods), '{}') FROM sessions WHERE id = $5)
 WHERE id = $1
 """
 FIRST = """
@@ -147,7 +148,7 @@ async def decide(
         confined_to = next((id for id in viewer.organizations if str(id) == organization), None)
         if allowed and organization and confined_to is None:
             raise Problem("FORBIDDEN", "You do not belong to this organization.")
-        await lent.execute(DECIDE, row["id"], viewer.id, allowed, confined_to)
+        await lent.execute(DECIDE, row["id"], viewer.id, allowed, confined_to, viewer.session_id)
         if allowed:
             await lent.execute(FIRST, row["client_id"])
         event = Event(

@@ -11,6 +11,7 @@ from auth.credentials.tokens import PREFIX, REFRESH, is_token
 from auth.oauth.base_server import BaseServer
 from auth.oauth.clients import Client
 from auth.oauth.credentials import METHODS, WITH_SECRET
+from auth.oauth.id_tokens import authentication
 from auth.oauth.requests import OAuthRequest
 from auth.oauth.token_families import Held, end, in_good_standing, locked, seen
 from db.core.oauth import OAuthAccessToken, OAuthRefreshToken
@@ -80,7 +81,10 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc] # Authlib has 
         return client.row.is_resource_server or token.check_client(client)
 
     def introspect_token(self, token: Held[Any]) -> dict[str, Any]:
-        """Return the members of the answer (RFC 7662, section 2.2; RFC 9449, section 6.2)."""
+        """Return the members of the answer.
+
+        RFC 7662, section 2.2; RFC 9449, section 6.2; RFC 9470, section 6.2.
+        """
         row = token.row
         answer = {
             "active": True,
@@ -90,6 +94,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc] # Authlib has 
             "aud": row.resource or [self.server.api],
             "iat": int(row.created_at.timestamp()),
             "exp": int(row.expires_at.timestamp()),
+            **authentication(row.authenticated_at, row.methods),
         }
         if row.scope is not None:
             answer["scope"] = token.get_scope()

@@ -9,6 +9,7 @@ time stands, signed, in the address that the person returns to after the proof.
 
 import hmac
 from base64 import urlsafe_b64encode
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from unicodedata import normalize
@@ -17,6 +18,7 @@ from urllib.parse import urlencode
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 
 from auth.accounts.step_up import PROOF_LIFETIME
+from auth.oauth.id_tokens import LEVELS, MULTI_FACTOR, SINGLE_FACTOR, level
 from auth.oauth.requests import OAuthRequest, Pairs
 from auth.secret import keyed_digest
 from auth.settings import AuthSettings
@@ -38,16 +40,14 @@ ONE_OF = {"response_mode": RESPONSE_MODES, "display": DISPLAYS}
 REFUSED = {
     "request": "request_not_supported",
     "registration": "registration_not_supported",
-    "acr_values": "unmet_authentication_requirements",
     DETAILS: "invalid_authorization_details",
     "claims": "invalid_request",
-    "id_token_hint": "invalid_request",
     "grant_id": "invalid_request",
     "grant_management_action": "invalid_request",
 }
 """Parameters that would change the question or the granted rights, with the error of each.
 
-OpenID Connect Core, sections 3.1.2.6 and 5.5; RFC 9396, section 5; RFC 9470, section 5.
+OpenID Connect Core, sections 3.1.2.6 and 5.5; RFC 9396, section 5.
 """
 
 
@@ -71,12 +71,21 @@ class ConsentRequired(OAuth2Error):  # type: ignore[misc] # Authlib has no types
     error = "consent_required"
 
 
+class UnmetAuthenticationRequirements(OAuth2Error):  # type: ignore[misc] # Authlib has no types
+    """The person has not signed in by what `acr_values` requests (RFC 9470, section 5)."""
+
+    error = "unmet_authentication_requirements"
+    description = "acr_values: the person has not signed in by any of these."
+
+
 class Interaction(NamedTuple):
-    """The requested interaction: which pages, whose account, and how fresh a proof."""
+    """The requested interaction: which pages, whose account, and how fresh and strong a proof."""
 
     prompts: frozenset[str]
     max_age: int | None
     login_hint: str | None
+    levels: frozenset[str] = frozenset()
+    """The values of `acr` of which one must be reached; none allows any."""
 
     @property
     def is_silent(self) -> bool:
@@ -96,6 +105,15 @@ class Interaction(NamedTuple):
     def is_for(self, email: str | None) -> bool:
         """Return whether the account of this address fits `login_hint`."""
         return self.login_hint is None or _folded(self.login_hint) == _folded(email or "")
+
+    def is_reached(self, methods: Collection[str]) -> bool:
+        """Return whether these methods are one of the levels; two factors include one."""
+        reached = level(methods)
+        return (
+            not self.levels
+            or reached in self.levels
+            or (reached == MULTI_FACTOR and SINGLE_FACTOR in self.levels)
+        )
 
     @staticmethod
     def is_recent(began: datetime, now: datetime) -> bool:
@@ -129,7 +147,10 @@ def read(oauth_request: OAuthRequest) -> Interaction:
     prompts = frozenset(form.get("prompt", "").split())
     if not prompts <= frozenset(PROMPTS) or ("none" in prompts and len(prompts) > 1):
         raise InvalidRequestError(f"prompt must be none, or some of {' '.join(PROMPTS[1:])}.")
-    return Interaction(prompts, _seconds(form.get("max_age")), form.get("login_hint"))
+    levels = frozenset(form.get("acr_values", "").split())
+    if levels and not levels & frozenset(LEVELS):
+        raise UnmetAuthenticationRequirements
+    return Interaction(prompts, _seconds(form.get("max_age")), form.get("login_hint"), levels)
 
 
 def refuse_details(oauth_request: OAuthRequest) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from auth.credentials.dpop import ALGORITHMS
 from auth.credentials.identify import METADATA_OF_API, api_of
+from auth.oauth import id_tokens, signing_keys, userinfo
 from auth.oauth.clients import GRANT_TYPES
 from auth.oauth.credentials import METHODS, WITH_SECRET
 from auth.oauth.interaction import DISPLAYS, PROMPTS, RESPONSE_MODES
@@ -11,16 +12,21 @@ from auth.policy.scope_names import OPENID_SCOPES, SCOPES
 from auth.settings import AuthSettings
 
 SERVER = "/.well-known/oauth-authorization-server"
+OPENID = "/.well-known/openid-configuration"
 API = METADATA_OF_API
 
 AUTHORIZE, TOKEN = "/oauth/authorize", "/oauth/token"
 REVOKE, INTROSPECT = "/oauth/revoke", "/oauth/introspect"
 PUSH, DEVICE = "/oauth/par", "/oauth/device"
 REGISTER = "/oauth/register"
+JWKS, USERINFO, LOGOUT = "/oauth/jwks", "/oauth/userinfo", "/oauth/logout"
 
 
 def of_server(settings: AuthSettings) -> dict[str, Any]:
-    """Return the metadata of the authorization server."""
+    """Return the metadata of the authorization server and OpenID provider.
+
+    RFC 8414, section 2; OpenID Connect Discovery, section 3; RP-Initiated Logout, section 2.1.
+    """
     issuer = settings.url
     is_open = settings.registering_clients == "open"
     return {
@@ -46,6 +52,13 @@ def of_server(settings: AuthSettings) -> dict[str, Any]:
         "protected_resources": [api_of(settings)],
         "prompt_values_supported": list(PROMPTS),
         "display_values_supported": list(DISPLAYS),
+        "userinfo_endpoint": issuer + USERINFO,
+        "end_session_endpoint": issuer + LOGOUT,
+        "jwks_uri": issuer + JWKS,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [signing_keys.ALGORITHM],
+        "acr_values_supported": list(id_tokens.LEVELS),
+        "claims_supported": list(dict.fromkeys([*id_tokens.CLAIMS, *userinfo.CLAIMS])),
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,

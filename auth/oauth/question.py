@@ -13,7 +13,12 @@ from auth.accounts.step_up import last_proof
 from auth.credentials.credential_lock import CredentialEnded
 from auth.oauth import consents, interaction
 from auth.oauth.clients import Client
-from auth.oauth.interaction import ConsentRequired, Interaction, LoginRequired
+from auth.oauth.interaction import (
+    ConsentRequired,
+    Interaction,
+    LoginRequired,
+    UnmetAuthenticationRequirements,
+)
 from auth.oauth.reach import Registrant, choices, chosen, registrant, require_within
 from auth.oauth.requests import OAuthRequest
 from auth.oauth.server import Server
@@ -38,6 +43,8 @@ class Question(NamedTuple):
     registrant: Registrant | None = None
     organizations: Sequence[Organization] = ()
     """Organizations of which the person may choose one."""
+    is_for_another: bool = False
+    """True when the application asks for the account of an ID token, and another is signed in."""
 
 
 def question(
@@ -65,7 +72,8 @@ def question(
     wanted = interaction.read(oauth_request)
     found = _obstacle(server, oauth_request, grant.redirect_uri, viewer, wanted, began)
     if found and wanted.is_silent:
-        asks = found.scope is not None and not found.unproved and not found.hint
+        is_them = not (found.hint or found.is_for_another)
+        asks = found.scope is not None and not found.unproved and is_them
         refusal = ConsentRequired() if asks else LoginRequired()
         server.refuse(oauth_request, refusal, grant.redirect_uri)
     if found:
@@ -99,21 +107,24 @@ def _obstacle(
 ) -> Question | None:
     """Return the question that blocks a code, or None: sign-in, account, proof or consent."""
     client, scope = oauth_request.client, oauth_request.scope
-    proved_at, now = last_proof(server.session, viewer)
+    proved_at, now, methods = last_proof(server.session, viewer)
     if not wanted.needs_proof:
         began = None
     elif began is None or not wanted.is_recent(began, now):
         began = now
     if viewer.id is None:
         return Question(client, uri, None, wanted.login_hint, began=began)
+    if not wanted.is_reached(methods):
+        server.refuse(oauth_request, UnmetAuthenticationRequirements(), uri)
     hint = None if wanted.is_for(viewer.email) else wanted.login_hint
+    is_another = oauth_request.hinted not in (None, viewer.id)
     must_ask = wanted.must_ask or consents.is_asked(
         server.session, client, viewer.id, scope, uri, server.issuer
     )
     proved = wanted.is_proved(proved_at, now, began, fully=allows_everything(scope))
     if not proved and not (must_ask and wanted.is_silent):  # where both are due, one is told
         return Question(client, uri, scope, hint, unproved=True, began=began)
-    if not (must_ask or hint):
+    if not (must_ask or hint or is_another):
         return None
     return Question(
         client,
@@ -122,6 +133,7 @@ def _obstacle(
         hint,
         registrant=registrant(server.session, client, viewer),
         organizations=choices(server.session, client, scope, viewer),
+        is_for_another=is_another,
     )
 
 

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from auth.credentials.tokens import REGISTRATION, SECRET_OF_CLIENT, new_token
 from auth.events import Event, record
-from auth.oauth.clients import FORMER_SECRET_LIFETIME, GRANT_TYPES, is_redirect_uri
+from auth.oauth.clients import FORMER_SECRET_LIFETIME, GRANT_TYPES, POST_LOGOUT, is_redirect_uri
 from auth.origin import Origin
 from auth.policy.scope_names import OPENID_SCOPES, SCOPES
 from auth.secret import digest
@@ -111,7 +111,8 @@ class Registration:
         """Raise INVALID with the field at fault."""
         if not is_client_name(self.name):
             raise Problem("INVALID", "The name must have 1 to 200 characters.", field=("name",))
-        if wrong := [uri for uri in self.redirect_uris if not is_redirect_uri(uri)]:
+        uris = (*self.redirect_uris, *self.metadata.get(POST_LOGOUT, ()))
+        if wrong := [uri for uri in uris if not is_redirect_uri(uri)]:
             raise Problem(
                 "INVALID", f"{wrong[0]!r} is not a valid redirect URI.", field=("redirectUris",)
             )
@@ -152,6 +153,7 @@ async def register(
     resource_server: bool = False,
     require_pushed: bool = False,
     dpop: bool = False,
+    post_logout_redirect_uris: tuple[str, ...] = (),
     origin: Origin | None = None,
 ) -> Registered:
     """Register an application for the operator of the gateway. Raises INVALID."""
@@ -163,6 +165,9 @@ async def register(
         auth_method="none" if public else "client_secret_basic",
         require_pushed=require_pushed,
         dpop=dpop,
+        metadata={POST_LOGOUT: list(post_logout_redirect_uris)}
+        if post_logout_redirect_uris
+        else {},
     )
     return await add(
         database,

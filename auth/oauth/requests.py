@@ -8,6 +8,7 @@ from uuid import UUID
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, OAuth2Payload, OAuth2Request
 from starlette.requests import Request
 
+from auth.accounts.step_up import LastProof
 from auth.credentials.dpop import Proof
 from auth.web.forms import BodyTooLarge, pairs_of, read_pairs
 from db.core.oauth import OAuthPushedRequest
@@ -74,6 +75,10 @@ class OAuthRequest(OAuth2Request):  # type: ignore[misc] # Authlib has no types
     """The session whose end ends the tokens issued for the request."""
     confined_to: UUID | None = None
     """The only organization that its person lets the application reach."""
+    hinted: UUID | None = None
+    """The person for whom alone the application asks, by an ID token of theirs."""
+    proof_of_person: LastProof | None = None
+    """The last proof by which the person who grants it has shown who they are."""
 
     def __init__(self, method: str, url: str, headers: Mapping[str, str], pairs: Pairs) -> None:
         super().__init__(method, url, headers=headers)

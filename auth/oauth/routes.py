@@ -13,14 +13,17 @@ from auth.accounts.mail import Outbox
 from auth.credentials import dpop
 from auth.credentials.dpop import InvalidProof, Proof
 from auth.credentials.identify import NONCE, origin_of
-from auth.oauth import credentials, metadata
+from auth.oauth import credentials, metadata, signing_keys
 from auth.oauth.authorize import Authorize
 from auth.oauth.base_server import NO_STORE
 from auth.oauth.bridge import Bridge
 from auth.oauth.limits import Limits
+from auth.oauth.logout import Logout
 from auth.oauth.registration import Registrations
 from auth.oauth.requests import OAuthRequest, form_of
 from auth.oauth.server import Server
+from auth.oauth.signing_keys import NoSigningKeyError
+from auth.oauth.userinfo import UserInfo
 from auth.settings import AuthSettings
 from auth.web.page import SECURE
 from db.pool import NOBODY, Database
@@ -52,6 +55,12 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
             return JSONResponse(content, headers={"Cache-Control": METADATA_AGE})
 
         return Route(path, Endpoint(["GET", "HEAD"], show))
+
+    async def show_keys(_: Request) -> Response:
+        await signing_keys.require(database, settings)
+        async with database.auth.lend(NOBODY) as lent:
+            keys = await signing_keys.published(lent)
+        return JSONResponse(keys, headers={"Cache-Control": METADATA_AGE})
 
     return [
         Route(metadata.REGISTER, Endpoint(["POST"], _telling(registrations.create))),
@@ -88,7 +97,14 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
                 "introspection", oauth_request
             ),
         ),
+        Route(metadata.JWKS, Endpoint(["GET", "HEAD"], show_keys)),
+        Route(
+            metadata.USERINFO,
+            Endpoint(["GET", "POST"], _telling(UserInfo(database, settings).__call__)),
+        ),
+        Route(metadata.LOGOUT, Logout(bridge).__call__, methods=["GET", "POST"]),
         document(metadata.SERVER, metadata.of_server(settings)),
+        document(metadata.OPENID, metadata.of_server(settings)),
         document(metadata.API, metadata.of_api(settings)),
     ]
 
@@ -140,7 +156,11 @@ def _answering(bridge: Bridge, path: str, work: Work) -> Handler:
             await limits.admit()
             if path in PROVED:
                 oauth_request.proof = await _proof(bridge, request, oauth_request)
-            response = await bridge.run(lambda server: work(server, oauth_request), origin)
+            try:
+                response = await bridge.run(lambda server: work(server, oauth_request), origin)
+            except NoSigningKeyError:  # nothing is committed
+                await signing_keys.require(bridge.database, bridge.settings)
+                response = await bridge.run(lambda server: work(server, oauth_request), origin)
             if response.status_code == CODES["UNAUTHENTICATED"].status:
                 await limits.failed()
         if oauth_request.proof and oauth_request.proof.nonce:

@@ -10,15 +10,16 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oauth2.rfc6749.errors import UnsupportedGrantTypeError
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
+from auth.accounts.step_up import last_proof
 from auth.credentials.credential_lock import lock_statement
 from auth.credentials.identify import DPOP
 from auth.credentials.tokens import REFRESH, new_token
 from auth.events import Event
-from auth.oauth import consents, credentials, interaction, token_families
+from auth.oauth import consents, credentials, id_tokens, interaction, token_families
 from auth.oauth.base_server import BaseServer
 from auth.oauth.clients import Client
 from auth.oauth.devices import DeviceAuthorization, DeviceGrant
@@ -31,14 +32,15 @@ from auth.oauth.grants import (
     require_code_allowed,
     require_thumbprint,
 )
+from auth.oauth.id_tokens import InvalidIdTokenError, authentication
 from auth.oauth.pushed import PushedRequests
 from auth.oauth.requests import InvalidDpopProof, OAuthRequest, audience
 from auth.origin import Origin
-from auth.policy.scope_names import in_words
+from auth.policy.scope_names import IDENTITY, in_words
 from auth.settings import AuthSettings
 from auth.viewer import Viewer
 from db.change import AuditEventType
-from db.core.oauth import OAuthAccessToken, OAuthRefreshToken
+from db.core.oauth import Issued, OAuthAccessToken, OAuthRefreshToken
 from db.traits import ResourceType
 
 
@@ -122,6 +124,8 @@ class Server(BaseServer):
             expires_at=func.now() + timedelta(seconds=token["expires_in"]),
             session_id=source.session_id if source else None,
             confined_to=source.confined_to if source else None,
+            authenticated_at=source.authenticated_at if source else None,
+            methods=source.methods if source else [],
             **({"grant_id": source.grant_id} if source else {}),
         )
         self.session.add(access)
@@ -146,12 +150,28 @@ class Server(BaseServer):
                     expires_at=func.least(func.now() + idle, began + longest),
                     session_id=access.session_id,
                     confined_to=access.confined_to,
+                    authenticated_at=access.authenticated_at,
+                    methods=access.methods,
                     grant_id=access.grant_id,
                     parent_id=old.id if old else None,
                     access_token_id=access.id,
                 )
             )
+        if source is not None and IDENTITY in token["scope"].split():
+            token["id_token"] = self._id_token(access, token["access_token"], source)
         self.note("issue", access, f"Access token: {request.payload.grant_type}.")
+
+    def _id_token(self, access: OAuthAccessToken, access_token: str, source: Issued) -> str:
+        """Return the ID token of a grant; a refreshed one has no nonce (Core, section 12.2)."""
+        nonce = getattr(source, "nonce", None)
+        claims = {
+            "sub": str(access.user_id),
+            "aud": access.client_id,
+            **authentication(access.authenticated_at, access.methods),
+            **({"nonce": nonce} if nonce else {}),
+        }
+        now = self.session.scalars(select(func.now())).one()
+        return id_tokens.issue(self.session, self.settings, claims, access_token, now)
 
     # The authorization endpoint
 
@@ -177,11 +197,25 @@ class Server(BaseServer):
             if client.row.require_pushed_authorization_requests and request.pushed is None:
                 raise InvalidRequestError("This client pushes its requests.")
             interaction.read(request)
+            self._read_hint(request, client)
             audience(request, self.api)
             require_thumbprint(request)
             return self.get_consent_grant(request, person)
         except OAuth2Error as error:
             self.refuse(request, error, redirect_uri)
+
+    def _read_hint(self, request: OAuthRequest, client: Client) -> None:
+        """Set the person whom `id_token_hint` names. Raises InvalidRequestError."""
+        hint = request.form.get("id_token_hint")
+        if hint is None:
+            return
+        try:
+            request.hinted, _ = id_tokens.subject_of(
+                self.session, self.settings, hint, client.client_id
+            )
+        except InvalidIdTokenError:
+            message = "id_token_hint is no ID token that was issued to this client."
+            raise InvalidRequestError(message) from None
 
     def refuse(self, request: OAuthRequest, error: OAuth2Error, redirect_uri: str) -> NoReturn:
         """Raise the error, to be sent to the application at this address."""
@@ -202,6 +236,7 @@ class Server(BaseServer):
         """
         code = grant.generate_authorization_code()
         request.user = viewer.id
+        request.proof_of_person = last_proof(self.session, viewer)
         if request.client.row.is_first_party and viewer.session_id:
             request.session_id = UUID(viewer.session_id)
         grant.save_authorization_code(code, request)

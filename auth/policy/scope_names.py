@@ -28,14 +28,19 @@ def _worded(whose: str, everything: str) -> dict[str, str]:
 
 SCOPES = _worded("your", "Do everything that you may do, in your name")
 """The rights of each scope, in words. Scopes only narrow the rights of the person."""
+IDENTITY = "openid"
+"""The scope of OpenID Connect: it brings an ID token and the user information, and no data."""
+PROFILE, EMAIL = "profile", "email"
 OPENID_SCOPES = {
-    "openid": "Recognize you by the id of your account",
+    IDENTITY: "Recognize you by the ID of your account",
+    PROFILE: "See your name, language and time zone",
+    EMAIL: "See your email address",
     "offline_access": "Go on while you are not there",
 }
-"""Scopes of OpenID Connect that any application may ask for, since many always do.
+"""Scopes of OpenID Connect, which any application may request. None of them reaches the API.
 
-Introspection shows the `sub` of every token, and refresh tokens are issued to every application
-that is registered for them: neither adds anything, and there is no ID token.
+Refresh tokens are issued to every application that is registered for them: `offline_access` adds
+nothing.
 """
 OPEN_SCOPES = tuple(scope for scope in SCOPES if scope not in {*WORKERS, "admin"})
 """The scopes that are requested by default: all but `admin` and that of workers."""

@@ -60,7 +60,9 @@ def _beyond(next: str, application: str) -> str:
     request does not name its address; but without a page in between, only https is allowed.
     """
     parts = urlsplit(next)
-    if parts.path != "/oauth/authorize":
+    if parts.path not in ("/oauth/authorize", "/oauth/logout"):
+        return ""
+    if parts.path == "/oauth/logout" and not application:
         return ""
     address = application or parse_qs(parts.query).get("redirect_uri", [""])[0]
     scheme = "http" if address.startswith("http:") else app_scheme(address)

@@ -30,7 +30,7 @@ from db.constraints import (
     thumbprint,
     unique,
 )
-from db.fields import flag, identity, json_list, json_object, word, words
+from db.fields import flag, identity, json_list, json_object, secret, word, words
 from db.text import StrictName
 
 
@@ -140,6 +140,10 @@ class Issued(Identified, kw_only=True):
     """The session with which it ends, perhaps deleted before; null if it outlives sessions."""
     confined_to: Mapped[UUID | None] = mapped_column(default=None)
     """The only organization that it reaches, if its person has chosen one."""
+    authenticated_at: Mapped[datetime | None] = mapped_column(default=None)
+    """The time at which its person had last proved who they are, when they granted it."""
+    methods: Mapped[list[str]] = words()
+    """The methods of that proof (RFC 8176)."""
     expires_at: Mapped[datetime]
 
 
@@ -155,6 +159,8 @@ class OAuthAuthorizationCode(Issued, kw_only=True):
     code_challenge: Mapped[str]
     code_challenge_method: Mapped[str] = word("S256")
     state: Mapped[str | None] = mapped_column(default=None)
+    nonce: Mapped[str | None] = mapped_column(default=None)
+    """The value that the ID token repeats (OpenID Connect Core, section 3.1.2.1)."""
     used_at: Mapped[datetime | None] = mapped_column(default=None)
 
     __table_args__ = (
@@ -339,4 +345,28 @@ class OAuthProof(Base, kw_only=True):
         check("proof", "digest", "octet_length(proof) = 32", "This is not a digest."),
         Index(None, "expires_at"),
         {"prefixes": ["UNLOGGED"]},
+    )
+
+
+class OAuthSigningKey(Identified, kw_only=True):
+    """A key pair that signs ID tokens, published before its first signature and after its last."""
+
+    __tablename__ = "oauth_signing_keys"
+
+    public_key: Mapped[dict[str, Any]] = json_object()
+    """The JWK that clients verify signatures with; its `kid` is the ID of the row."""
+    private_key: Mapped[bytes] = secret()
+    """The private key in PKCS #8, encrypted with a key of the gateway."""
+    signs_from: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None] = mapped_column(default=None)
+    """The time at which it is published no more; null while no other key follows it."""
+
+    __table_args__ = (
+        *json_objects("public_key"),
+        check(
+            "private_key",
+            "encrypted",
+            "octet_length(private_key) BETWEEN 28 AND 8192",
+            "This is not encrypted.",
+        ),
     )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
 from db.constraints import check, later, not_negative, unique
-from db.fields import identity
+from db.fields import identity, words
 
 
 class Session(Base, kw_only=True):
@@ -25,6 +25,8 @@ class Session(Base, kw_only=True):
     last_used_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
     proved_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
     """The time at which the person last gave their password, and code if they use one."""
+    methods: Mapped[list[str]] = words()
+    """The methods of that proof (RFC 8176): `pwd`, `otp`; empty where they are not known."""
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     ip_address: Mapped[IPv4Address | IPv6Address | None] = mapped_column(INET, default=None)

@@ -47,6 +47,10 @@ def add(
         bool, typer.Option("--require-pushed", help="Accept pushed authorization requests only.")
     ] = False,
     dpop: Annotated[bool, typer.Option("--dpop", help="Bind its tokens to a key (DPoP).")] = False,
+    post_logout: Annotated[
+        list[str] | None,
+        typer.Option(help="A URI to return to after signing out (OpenID Connect). Repeatable."),
+    ] = None,
 ) -> None:
     """Register a client, and print its client_id and secret. The secret cannot be shown again."""
     from auth.oauth.clients import DEVICE_CODE
@@ -82,6 +86,7 @@ def add(
                 resource_server=resource_server,
                 require_pushed=require_pushed,
                 dpop=dpop,
+                post_logout_redirect_uris=tuple(post_logout or ()),
             )
 
     with running(settings) as at:

@@ -83,10 +83,10 @@ WHO = {"query": "{ viewer { profile { email } } projects { totalCount } }"}
 async def test_a_client_that_asks_for_openid_is_told_what_it_gets(planner, person, http):
     scope = "openid offline_access organizations:read"
     page = await planner.open(person.browser, scope=scope)
-    assert "Recognize you by the id of your account" in page.text
+    assert "Recognize you by the ID of your account" in page.text
     tokens = (await planner.redeem(told(await press(person.browser, page))["code"])).json()
     assert tokens["scope"] == scope
-    assert "id_token" not in tokens
+    assert "id_token" in tokens
     tokens = (await planner.refresh(tokens["refresh_token"])).json()
     assert tokens["scope"] == scope
     answer = await http.post("/graphql", json=WHO, headers=bearer(tokens["access_token"]))
@@ -110,7 +110,7 @@ async def test_openid_alone_tells_whose_account_it_is_and_reaches_nothing(
         assert "insufficient_scope" in answer.headers["www-authenticate"]
 
 
-@pytest.mark.parametrize("scope", ["openid profile", "openid nonsense", "offline"])
+@pytest.mark.parametrize("scope", ["openid address", "openid nonsense", "offline"])
 async def test_other_scopes_of_openid_are_unknown(planner, person, scope):
     assert told(await planner.open(person.browser, scope=scope))["error"] == "invalid_scope"
 
@@ -122,5 +122,5 @@ async def test_openid_is_registered_and_asked_for_everywhere(announce, applicati
     assert (await device(screen, scope="openid requirements:read")).user_code
     answer = await robot.token(grant_type="client_credentials", scope="openid")
     assert answer.json()["scope"] == "openid"
-    answer = await robot.token(grant_type="client_credentials", scope="email")
+    answer = await robot.token(grant_type="client_credentials", scope="phone")
     assert error(answer) == "invalid_scope"

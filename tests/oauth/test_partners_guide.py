@@ -19,7 +19,7 @@ from graph.app import create_app
 from tests.conftest import SECRET
 from tests.live.test_hub import DELETE, UPDATE, create
 from tests.nodejs import NODE, installed
-from tests.oauth.conftest import Person, arrive, told
+from tests.oauth.conftest import Person, arrive
 from tests.programs import converse
 from tests.serving import served
 from tests.tenants import join
@@ -123,6 +123,7 @@ def test_every_program_of_the_page_is_run_here():
         ("Keep a copy in sync", "python"),
         ("Run without a user", "sh"),
         ("Run without a user", "python"),
+        ("Sign in with the gateway", "python"),
         ("Pushed requests and DPoP", "js"),
     }
     blocks = re.findall(r"^```(?:sh|python|js|json)$", GUIDE, re.MULTILINE)
@@ -175,10 +176,9 @@ async def test_writing_once(run: Run, world):
     assert replayed == "true"
 
 
-@pytest.mark.parametrize("scope", ["profile", "email"])
-async def test_openid_connect_is_not_spoken(planner, member: Person, scope):
-    ends = await planner.open(member.browser, scope=f"requirements:read {scope}")
-    assert told(ends)["error"] == "invalid_scope"
+async def test_signing_in_with_the_gateway(run: Run, visitor: Person, registered):
+    said = await run("python", PROGRAMS["Sign in with the gateway"]["python"], **registered)
+    assert said.endswith(f"Signed in: {visitor.email}\n")
 
 
 async def test_a_refresh_token_is_given_without_being_asked_for(planner, member: Person):

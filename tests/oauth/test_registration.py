@@ -296,10 +296,11 @@ PROTECTIONS = {
     "authorization_details_types": ["payment"],
     "default_acr_values": ["urn:mace:incommon:iap:silver"],
     "default_max_age": 60,
-    "require_auth_time": True,
     "require_signed_request_object": True,
     "software_statement": "eyJhbGciOiJub25lIn0.e30.",
     "subject_type": "pairwise",
+    "userinfo_signed_response_alg": "RS256",
+    "id_token_encrypted_response_alg": "RSA-OAEP",
     "tls_client_certificate_bound_access_tokens": True,
 }
 

@@ -6,7 +6,9 @@ What they do are functions of PostgreSQL and statements on tables of no tenant.
 from datetime import timedelta
 
 from auth.credentials import share_views
+from auth.oauth import signing_keys
 from auth.oauth.cleanup import clean
+from auth.settings import AuthSettings
 from db import job_queue
 from db.feed.sequencing import trim
 from db.pool import NOBODY
@@ -64,6 +66,16 @@ async def _prune_jobs(run: Run) -> Result:
 async def _prune_share_views(run: Run) -> Result:
     """Delete the views of shares that are past their retention."""
     return {"deleted": await share_views.prune(run.database)}
+
+
+def signing_keys_of(settings: AuthSettings) -> Kind:
+    """Return the job that rotates the keys of ID tokens, which these settings encrypt."""
+
+    async def rotate(run: Run) -> Result:
+        await signing_keys.upkeep(run.database, settings)
+        return None
+
+    return Kind("upkeep.signing_keys", rotate, every=timedelta(hours=12))
 
 
 KINDS = (
