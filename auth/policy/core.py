@@ -57,7 +57,7 @@ RULES: dict[type[Entity], Rule] = {
     Share:                   Rule(ADMIN,  ADMIN,  ADMIN,  ADMIN),
     WebhookEndpoint:         Rule(ADMIN,  ADMIN,  ADMIN,  ADMIN),
     WebhookDelivery:         Rule(ADMIN,  NOBODY, ADMIN,  NOBODY),
-    AuditAlert:              Rule(ADMIN,  NOBODY, NOBODY, NOBODY),
+    AuditAlert:              Rule(ADMIN,  NOBODY, ADMIN,  NOBODY),
 }
 PARTS: dict[type[Part], Rule] = {
     AuditLog:                Rule(ADMIN,   NOBODY, NOBODY, NOBODY),

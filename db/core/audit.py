@@ -11,14 +11,16 @@ from db.base import Base, Entity, InOrganization, Part, organization_key
 from db.constraints import check, not_blank, not_negative
 from db.core.organizations import Organization
 from db.fields import identity, number
+from db.text import Lines
 from db.traits import ResourceType, Traits
 
 
 class AuditAlert(InOrganization, kw_only=True):
     """An alert: events of the audit log have met a rule of risk (`db.audit.risk`).
 
-    It names the first of these events; `event_count` are those that were found together. Only a
-    function of the database writes alerts (`db.audit.alerts`), which records them.
+    It names the first of these events; `event_count` are those that were found together. A
+    function of the database raises alerts (`db.audit.alerts`) and records them. Only their
+    acknowledgement is written later, once.
     """
 
     __tablename__ = "audit_alerts"
@@ -30,12 +32,22 @@ class AuditAlert(InOrganization, kw_only=True):
     event_id: Mapped[UUID]
     event_at: Mapped[datetime]
     event_count: Mapped[int] = number(1)
+    acknowledged_at: Mapped[datetime | None] = mapped_column(default=None)
+    acknowledged_by: Mapped[UUID | None] = mapped_column(default=None)
+    note: Mapped[Lines | None] = mapped_column(default=None)
 
     __table_args__ = (
         organization_key(),
         *not_blank("indicator"),
         *not_blank("level"),
         not_negative("event_count"),
+        *not_blank("note"),
+        check(
+            "acknowledged_by",
+            "acknowledged",
+            "acknowledged_at IS NOT NULL OR num_nonnulls(acknowledged_by, note) = 0",
+            "Only an acknowledged alert has a note.",
+        ),
         Index(None, "organization_id", "created_at", "id"),
         Index(None, "organization_id", "indicator", "created_at"),
     )

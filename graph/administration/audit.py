@@ -1,4 +1,4 @@
-"""The pages of the audit log: events with filters, exports, and alerts."""
+"""The page of the audit log: events with filters, and exports."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,6 @@ from graph.administration.pages import AdministrationPages, back_to, day, path_o
 from graph.kit.words import spoken
 
 AUDIT = "/audit"
-ALERTS = f"{AUDIT}/alerts"
 FILTERS = ("from", "to", "person", "action", "risk", "kind", "object", "event")
 """The parameters of the address by which events are filtered."""
 RISKS = ("critical", "high", "medium", "low")
@@ -48,17 +47,6 @@ query AuditLog($id: UUID!, $after: String, $filter: AuditEventFilterInput) {
   }
 }
 """
-READ_ALERTS = """
-query AuditAlerts($id: UUID!, $after: String) {
-  organization(id: $id) {
-    id name
-    auditAlerts(first: 25, after: $after) {
-      pageInfo { hasNextPage endCursor }
-      nodes { id indicator level eventId eventAt eventCount createdAt actor { fullName email } }
-    }
-  }
-}
-"""
 EXPORT = """
 mutation ExportAuditLog($input: AuditExportStartInput!) {
   auditExportStart(input: $input) { jobId }
@@ -78,7 +66,6 @@ class AuditPages(AdministrationPages):
         """Return their routes."""
         return [
             Route(AUDIT, answering(self.show)),
-            Route(ALERTS, answering(self.alerts)),
             Route(f"{AUDIT}/export", answering(self.export), methods=["POST"]),
         ]
 
@@ -94,26 +81,6 @@ class AuditPages(AdministrationPages):
             if problem.code != "INVALID":
                 raise
             return await self._page(request, viewer, chosen, {}, problem)
-
-    async def alerts(self, request: Request) -> Response:
-        """Show the alerts of an organization, newest first."""
-        viewer = await self._site.signed_in(request)
-        organization = self._organization(viewer, request.query_params)
-        after = request.query_params.get("after") or None
-        data = await self._client.run(
-            request, viewer, READ_ALERTS, id=str(organization), after=after
-        )
-        found = data["organization"]
-        info = found["auditAlerts"]["pageInfo"]
-        return self._form(
-            request,
-            "audit_alerts.html",
-            organization=found,
-            alerts=found["auditAlerts"]["nodes"],
-            further=path_of(ALERTS, organization=organization, after=info["endCursor"])
-            if info["hasNextPage"]
-            else None,
-        )
 
     async def export(self, request: Request) -> Response:
         """Start an export of the events that match the filters."""

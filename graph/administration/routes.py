@@ -6,6 +6,7 @@ from auth.accounts.mail import Outbox
 from auth.web.site import Site
 from db.pool import Database
 from graph.administration.access_reviews import AccessReviewPages
+from graph.administration.alerts import AlertPages
 from graph.administration.audit import AuditPages
 from graph.administration.client import ApiClient, MakeContext
 from graph.administration.member import MemberPages
@@ -28,4 +29,5 @@ def routes(
         *MemberPages(site, client).routes(),
         *AccessReviewPages(site, client).routes(),
         *AuditPages(site, client).routes(),
+        *AlertPages(site, client).routes(),
     ]

@@ -2,8 +2,8 @@
 
 import strawberry
 
+from graph.platform.audit import acknowledging, soc2
 from graph.platform.audit import exports as audit_exports
-from graph.platform.audit import soc2
 from graph.platform.audit import types as audit
 from graph.platform.billing import mutations as billing
 from graph.platform.billing import types as billing_types  # noqa: F401 (it extends types)
@@ -40,6 +40,7 @@ class Query(
 @strawberry.type
 class Mutation(
     types.Mutation,
+    acknowledging.Mutation,
     audit_exports.Mutation,
     billing.Mutation,
     outside.Mutation,

@@ -217,7 +217,13 @@ SAMPLES: dict[type[Entity], Sample] = {
             "event_id": uuid7(),
             "event_at": datetime.now(UTC),
         },
-        mutations={"create": None, "update": None, "delete": None, "restore": None},
+        mutations={
+            "create": None,
+            "update": "auditAlertAcknowledge",
+            "delete": None,
+            "restore": None,
+        },
+        reset="acknowledged_at = NULL, acknowledged_by = NULL, note = NULL",
     ),
     WebhookEvent: Sample(
         parent=Organization,

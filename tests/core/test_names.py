@@ -44,7 +44,7 @@ FREE = {
     *("description", "original_requirement", "enhanced_requirement", "comment", "default_value"),
     *("message", "result", "result_notes", "expected_results", "preconditions", "error"),
     *("reason", "quote", "anchored_text", "prefix", "suffix", "check_error", "extracted_text"),
-    "error_message",
+    *("error_message", "note"),
 }
 """Texts of any length and form."""
 CODED = {

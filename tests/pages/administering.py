@@ -53,4 +53,9 @@ async def walk_administration(
         owner,
     )
     await looking.at(f"/audit/alerts?organization={organization}", "audit-alerts")
+    await page.get_by_text("Acknowledge", exact=True).first.press("Enter")
+    await page.get_by_label("Note").fill(long)
+    await page.get_by_label("Note").press("Enter")
+    await page.get_by_role("status").wait_for()
+    await looking.here("audit-alerts-acknowledged")
     await page.set_viewport_size(PHONE)

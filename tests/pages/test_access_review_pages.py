@@ -146,3 +146,13 @@ async def test_administrators_filter_and_export_the_audit_log(world, app, browse
     text = await admin.open(base.replace("/audit?", "/audit/alerts?"))
     event = text.split("&amp;event=")[1][:36]
     assert "rights_raised" in await admin.open(f"{base}&event={event}")
+    alerts = base.replace("/audit?", "/audit/alerts?")
+    await admin.open(f"{alerts}&only=open")
+    form = admin.form("/audit/alerts/acknowledge")
+    text = await admin.send("/audit/alerts/acknowledge", note="<b>Agreed</b>")
+    assert "The alert has been acknowledged." in text
+    assert "There are no alerts" in text, "the page still shows only those that are not"
+    assert "&lt;b&gt;Agreed&lt;/b&gt;" in await admin.open(alerts)
+    assert "/audit/alerts/acknowledge" not in admin.page.text
+    await admin.post("/audit/alerts/acknowledge", form | {"version": "2", "note": "Again"})
+    assert admin.refusal == "The alert has been acknowledged already."

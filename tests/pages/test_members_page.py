@@ -184,6 +184,7 @@ async def test_odd_forms_and_addresses_are_refused_and_change_nothing(world, bro
             ("/access-reviews/review/decide", member),
             ("/access-reviews/review/close", member),
             ("/audit/export", place),
+            ("/audit/alerts/acknowledge", member),
         ):
             answer = await admin.post(path, every | fields)
             assert answer.status_code in (400, 404), (path, text)

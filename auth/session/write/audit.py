@@ -23,6 +23,9 @@ from db.traits import ResourceType
 SOC2 = {"create": "PI1.3", "update": "PI1.3", "delete": "C1.2", "restore": "PI1.3"}
 """Trust services criteria (AICPA TSC 2017) that a change of content is evidence for."""
 
+WATCHED = "CC7.2"
+"""The criterion that changes of alerts are evidence for."""
+
 ABOUT_ACCESS = frozenset(
     {
         ResourceType.MEMBER,
@@ -97,9 +100,15 @@ def shared(viewer: Viewer, origin: Origin, action: str, model: type[Entity]) -> 
             AuditEventType.PERMISSION_CHANGE if resource in ROLES else AuditEventType(action)
         ).value,
         "severity": (AuditSeverity.MEDIUM if about_access else AuditSeverity.LOW).value,
-        "soc2_control": "CC6.3" if about_access else SOC2[action],
+        "soc2_control": _control(resource, action),
         **circumstances(viewer, origin),
     }
+
+
+def _control(resource: ResourceType, action: str) -> str:
+    if resource is ResourceType.AUDIT_ALERT:
+        return WATCHED
+    return "CC6.3" if resource in ABOUT_ACCESS else SOC2[action]
 
 
 def moved(

@@ -45,6 +45,13 @@ class AuditAlert(Node):
     organization: Organization | None = to_one(
         "organization_id", OrganizationRow, Organization, "The organization of the alert."
     )
+    acknowledged_at: datetime | None = described(
+        "The date and time when an administrator acknowledged the alert; null until then."
+    )
+    acknowledged_by: Profile | None = to_one(
+        "acknowledged_by", ProfileRow, Profile, "The user who acknowledged the alert."
+    )
+    note: str | None = described("What was found or done, by the user who acknowledged the alert.")
 
 
 @strawberry.type(
@@ -79,7 +86,8 @@ class LegalHold:
 
 
 AuditAlertFilterInput = filter_input(
-    AuditAlert, "id", "indicator", "level", "actor_id", "event_at", "created_at"
+    AuditAlert,
+    *("id", "indicator", "level", "actor_id", "event_at", "acknowledged_at", "created_at"),
 )
 AuditAlertOrderInput = order_input(AuditAlert, "level", "event_at", "created_at")
 AuditVerificationFilterInput = filter_input(
