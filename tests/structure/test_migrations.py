@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.command import downgrade as down
+from alembic.command import upgrade as up
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.dialects.postgresql.base import ischema_names
@@ -128,16 +130,26 @@ async def test_alembic_finds_nothing_to_migrate(make_database, monkeypatch):
     assert differences == []
 
 
-async def test_every_migration_can_be_undone_and_done_again(make_database):
-    dsn = await make_database()
+async def test_every_migration_can_be_undone_and_done_again(make_database, monkeypatch):
+    dsn, done = await make_database(), []
     script = ScriptDirectory.from_config(run._config())
+    # Each command would read all migrations again.
+    monkeypatch.setattr(ScriptDirectory, "from_config", lambda _: script)
     revisions = [revision.revision for revision in script.walk_revisions()][::-1]
-    for before, revision in zip(["base", *revisions], revisions, strict=False):
-        await upgrade(dsn, revision)
-        await downgrade(dsn, before)
-        await upgrade(dsn, revision)
-        assert await asyncio.to_thread(run.current, dsn) == revision
-    assert revisions[-1] == run.head()
+
+    def walk(connection):
+        config = run._config(connection)
+        for before, revision in zip(["base", *revisions], revisions, strict=False):
+            for command, target in ((up, revision), (down, before), (up, revision)):
+                command(config, target)
+                version = connection.exec_driver_sql("SELECT version_num FROM ctx.alembic_version")
+                assert version.scalar() == (None if target == "base" else target)
+                connection.commit()
+            done.append(revision)
+
+    await asyncio.to_thread(run.on_connection, dsn, walk)
+    assert done == revisions
+    assert await asyncio.to_thread(run.current, dsn) == run.head()
 
 
 async def test_going_all_the_way_down_leaves_nothing(make_database):
