@@ -2,11 +2,18 @@
 
 import asyncio
 import json
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
+from uuid_utils.compat import uuid7
 
+from db import webhook_queue as queue
+from db.pool import NOBODY
+from db.webhook_queue import NewDelivery
 from graph.platform.jobs.worker import Worker
 from graph.platform.webhooks.upkeep import DISABLED
+from tests.loop import within
 from tests.platform.webhooks.endpoints import UPDATE, service_account
 from tests.platform.webhooks.receiver import PATIENCE
 
@@ -254,6 +261,28 @@ async def test_a_worker_that_is_gone_leaves_its_endpoints_to_others(
     async with sending():
         await endpoints.write("One")
         await receiver.until(1)
+
+
+async def test_what_a_worker_that_was_killed_had_queued_is_sent_without_a_new_event(
+    world, endpoints, receiver, sending, database
+):
+    endpoint = UUID((await endpoints.create(eventTypes=["requirement.*"]))["id"])
+    await endpoints.write("One")
+    killed, head, held = uuid7(), 2**40, []
+    async with within(PATIENCE), database.auth.lend(NOBODY) as connection:
+        await queue.register(connection, killed, timedelta(hours=1), locks=False)
+        while endpoint not in (one.endpoint_id for one in held):  # once the event has its number
+            held = await queue.claim(connection, killed, head, 200, 200)
+            await asyncio.sleep(0.02)
+    row = await world.superuser.fetchrow("SELECT epoch, position FROM feed_cursor")
+    about = {"event_type": "webhook.resync", "order_key": endpoint, "position": row["position"]}
+    message = NewDelivery(webhook_id="msg_queued", **about)
+    async with database.auth.lend(NOBODY, in_transaction=True) as connection:
+        await queue.add(connection, killed, endpoint, [message], row["position"], row["epoch"])
+    await world.superuser.execute("DELETE FROM webhook_workers WHERE id = $1", killed)
+    async with sending():
+        await receiver.until(1)
+    assert receiver.requests[0].id == "msg_queued"
 
 
 async def test_an_endpoint_that_is_paused_is_sent_nothing_more_that_was_queued(
