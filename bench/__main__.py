@@ -18,6 +18,7 @@ from bench import (
     counting,
     editing,
     edits,
+    exchanging,
     granting,
     jobs,
     large,
@@ -82,6 +83,7 @@ PARTS: dict[str, Part] = {
     "jobs": on_stand("Background jobs", jobs.measure),
     "webhooks": on_stand("Webhooks", webhooks.measure),
     "usage": on_stand("Usage of a million rows", usage.measure),
+    "exchanging": on_stand("Imports and exports", exchanging.measure),
     "tracing": on_stand("Trace links among 22,000 requirements", tracing.measure),
 }
 

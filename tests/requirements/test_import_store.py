@@ -51,7 +51,7 @@ async def test_the_number_of_rows_hardly_matters_to_the_number_of_statements(imp
     with statements() as second:
         await importer.text(table)
     assert len(first) <= 12
-    assert len(second) <= 5
+    assert len(second) <= 6
 
 
 async def test_flight_software_is_imported(importer):

@@ -170,14 +170,15 @@ async def test_a_returned_reqif_file_proposes_its_structure_and_what_was_deleted
         ("r-overload", {"block": "h-doors"}),
         ("r-load", {"properties": parts["r-load"].properties | {"Persons": "many"}}),
     ):
-        vars(parts[name]).update(change)
+        for field, value in change.items():
+            setattr(parts[name], field, value)
         parts[name].stored = replace(parts[name].stored, version=2)
     document.requirements.remove(parts["r-close"])
     new = DraftRequirement("New", "r-new", "h-cabin", "Theirs", stored=theirs.row())
     new.status = RequirementStatus.APPROVED
     document.requirements.append(new)
     theirs.draft.links = [
-        link for link in theirs.draft.links if "r-close" not in vars(link).values()
+        link for link in theirs.draft.links if "r-close" not in (link.source, link.target)
     ]
     before = await stored(world, gone["document_id"])
     written = theirs.written(theirs.draft)

@@ -117,6 +117,19 @@ class LockingReader(ABC):
         self._require_scope(model, to_create)
         return self._seen(model, await self._raw(statement), lock=lock)
 
+    async def lock_all(self, model: type[E], *where: ColumnElement[bool]) -> None:
+        """Lock readable rows as `find_all` does, without reading more of them than their ids."""
+        self._require_scope(model, None)
+        statement = _readable(model, deleted=False, lock=True).with_only_columns(model.id)
+        await self._raw(statement.where(*where).order_by(model.id))
+
+    def release(self, rows: Iterable[Entity]) -> None:
+        """Forget rows in which nothing is pending, so that reading many takes little memory.
+
+        A row that is read again is another object.
+        """
+        self._work.release(rows)
+
     async def find_by_id(
         self,
         model: type[E],

@@ -7,7 +7,7 @@ edit takes.
 
 import asyncio
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -115,6 +115,12 @@ class UnitOfWork:
         for row in self.pending():
             state = state_of(row)
             state._commit_all(state.dict)  # noqa: SLF001
+
+    def release(self, rows: Iterable[Entity]) -> None:
+        """Forget rows in which nothing is pending."""
+        for row in rows:
+            if not state_of(row).modified:
+                self._rows.pop((type(row), row.id), None)
 
     def forget(self) -> None:
         """Forget all rows, which keep their values."""

@@ -1,6 +1,7 @@
 """XML of a file, which is refused when it is hostile or malformed."""
 
 import io
+from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -11,6 +12,15 @@ from lxml import etree
 from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.model.draft import refused
 
+OPTIONS: dict[str, Any] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "huge_tree": False,
+    "remove_comments": True,
+    "remove_pis": True,
+}
+
 
 def parsed_xml(source: Source, format: str) -> Any:
     """Return the root element of a file. Raises INVALID with one sentence about the fault.
@@ -19,23 +29,31 @@ def parsed_xml(source: Source, format: str) -> Any:
     `format` is the name of the expected format.
     """
     _refuse_declarations(source, format)
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
     try:
-        return etree.fromstring(source.data, parser)
+        return etree.fromstring(source.data, etree.XMLParser(**OPTIONS))
     except etree.XMLSyntaxError as error:
         raise _malformed(source, error.position, error.msg or "it is empty") from None
 
 
-def strip_namespace(root: Any) -> None:
-    """Remove the namespace of the root from its elements, whatever prefix the file gives it."""
-    namespace = etree.QName(root).namespace
+def stream_xml(source: Source, format: str) -> Iterator[tuple[str, Any]]:
+    """Yield the elements of a file as they begin (`start`) and end (`end`), as `parsed_xml` does.
+
+    Whoever takes them empties those that are not needed any more.
+    """
+    _refuse_declarations(source, format)
+    events = etree.iterparse(io.BytesIO(source.data), ("start", "end"), **OPTIONS)
+    try:
+        yield from events
+    except etree.XMLSyntaxError as error:
+        raise _malformed(source, error.position, error.msg or "it is empty") from None
+
+
+def strip_namespace(root: Any, namespace: str | None = None) -> None:
+    """Remove the namespace of the root from its elements, whatever prefix the file gives it.
+
+    `namespace` is that of a root which was stripped before in part.
+    """
+    namespace = namespace or etree.QName(root).namespace
     for element in root.iter(f"{{{namespace}}}*" if namespace else None):
         element.tag = etree.QName(element).localname
     etree.cleanup_namespaces(root)

@@ -85,7 +85,7 @@ class DraftBlock:
         self.external_id, self.parent = as_identifier(self.external_id), _id(self.parent)
 
 
-@dataclass
+@dataclass(slots=True)
 class DraftRequirement:
     """A requirement of a document, in the order of the file.
 
@@ -136,7 +136,7 @@ class DraftDocument:
         return [*self.blocks, *self.requirements]
 
 
-@dataclass
+@dataclass(slots=True)
 class DraftLink:
     """A relation between two objects of the file, by their external ids."""
 

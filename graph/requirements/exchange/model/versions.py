@@ -8,10 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from db.base import Entity
-from db.requirements.collaboration import TraceLink
-from db.requirements.documents import Block, Document
-from db.requirements.requirements import Requirement
+from db.requirements.documents import Document
 from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.model.draft import Draft, DraftLink, StoredAs
 
@@ -21,9 +18,9 @@ class Written:
     """The rows of an import: documents in the order of the draft, others by external ID."""
 
     documents: Sequence[Document]
-    blocks: Mapping[UUID, Mapping[str, Block]]
-    requirements: Mapping[UUID, Mapping[str, Requirement]]
-    links: Sequence[tuple[DraftLink, TraceLink]]
+    blocks: Mapping[UUID, Mapping[str, StoredAs]]
+    requirements: Mapping[UUID, Mapping[str, StoredAs]]
+    links: Sequence[tuple[DraftLink, StoredAs]]
 
 
 @dataclass
@@ -42,10 +39,10 @@ class Versions:
     def of_import(cls, written: Written) -> "Versions":
         """Return the versions of the rows after an import."""
         return cls(
-            [_stored(row) for row in written.documents],
-            [_all(written.blocks.get(row.id)) for row in written.documents],
-            [_all(written.requirements.get(row.id)) for row in written.documents],
-            {_name(link): _stored(row) for link, row in written.links},
+            [StoredAs(row.id, row.version) for row in written.documents],
+            [dict(written.blocks.get(row.id, {})) for row in written.documents],
+            [dict(written.requirements.get(row.id, {})) for row in written.documents],
+            {_name(link): one for link, one in written.links},
         )
 
     @classmethod
@@ -89,14 +86,6 @@ class Versions:
 
 def _name(link: DraftLink) -> tuple[str, str, str]:
     return link.source, link.target, link.type.value
-
-
-def _stored(row: Entity) -> StoredAs:
-    return StoredAs(row.id, row.version)
-
-
-def _all(rows: Mapping[str, Entity] | None) -> dict[str, StoredAs]:
-    return {name: _stored(row) for name, row in (rows or {}).items()}
 
 
 def _known(parts: Sequence[Any]) -> dict[str, StoredAs]:

@@ -11,36 +11,45 @@ from lxml import etree
 from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.model.draft import Limits, refused
 
-HOLDERS = ("SPEC-OBJECT", "SPECIFICATION", "SPEC-RELATION", "RELATION-GROUP")
-"""Elements that hold values, each of a type that defines attributes."""
+HOLDERS = ("SPECIFICATION", "RELATION-GROUP")
+"""Elements with values of which a file has few; those of objects are filled as they are read."""
 
 
-def fill_defaults(source: Source, root: Any, limits: Limits) -> dict[str, list[Any]]:
-    """Give each object (of lxml) the default values of the attributes that it leaves out.
+class Defaults:
+    """The default values that the types of a file (the root of lxml) give."""
 
-    Returns the default values by type. Raises INVALID where that would exceed the size limit of a
-    file.
-    """
-    defaults = _defaults(root)
-    found = {type_: [value for value, _ in each.values()] for type_, each in defaults.items()}
-    if not found:
-        return found
-    left = limits.size
-    for holder in root.iter(*HOLDERS):
-        missing = defaults.get(_type_of(holder), {})
+    def __init__(self, source: Source, root: Any, limits: Limits) -> None:
+        self._source, self._most = source, limits.size
+        self._left = limits.size
+        self._by_type = _defaults(root)
+        for holder in root.iter(*HOLDERS):
+            self.fill(holder)
+
+    def of_type(self, type_: str) -> list[Any]:
+        """Return copies of the default values of a type."""
+        return [copy.deepcopy(value) for value, _ in self._by_type.get(type_, {}).values()]
+
+    def fill(self, holder: Any, *, is_counted: bool = False) -> None:
+        """Give an object the default values of the attributes that it leaves out.
+
+        Raises INVALID where all of them exceed the size limit of a file, unless those of the object
+        were counted before.
+        """
+        missing = self._by_type.get(_type_of(holder))
+        if not missing:
+            return
         given = {_definition_of(value) for value in holder.iterfind("VALUES/*")}
         for definition, (value, size) in missing.items():
             if definition in given:
                 continue
-            left -= size
-            if left < 0:
-                message = f"its default values make more than the limit of {limits.size:,} bytes."
-                raise refused(source.name, message)
+            self._left -= 0 if is_counted else size
+            if self._left < 0:
+                message = f"its default values make more than the limit of {self._most:,} bytes."
+                raise refused(self._source.name, message)
             values = holder.find("VALUES")
             if values is None:
                 values = etree.SubElement(holder, "VALUES")
             values.append(copy.deepcopy(value))
-    return found
 
 
 def _defaults(root: Any) -> dict[str, dict[str, tuple[Any, int]]]:

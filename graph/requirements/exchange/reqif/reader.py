@@ -6,12 +6,9 @@ does not distinguish headings from requirements; `Reader.is_heading` does.
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from reqif.models.reqif_spec_hierarchy import ReqIFSpecHierarchy
-from reqif.models.reqif_spec_object import ReqIFSpecObject
-from reqif.models.reqif_spec_relation import ReqIFSpecRelation
 from reqif.models.reqif_specification import ReqIFSpecification
 
 from db.problem import Problem
@@ -35,7 +32,7 @@ from graph.requirements.exchange.model.fields import CHOICES, IGNORE, PROPERTY, 
 from graph.requirements.exchange.model.vocabulary import meant, relation_meant
 from graph.requirements.exchange.reqif import own
 from graph.requirements.exchange.reqif.own import Own
-from graph.requirements.exchange.reqif.parsing import Parsed, parse_reqif
+from graph.requirements.exchange.reqif.parsing import Item, Parsed, parse_reqif
 from graph.requirements.exchange.reqif.values import Definitions
 from graph.requirements.exchange.reqif.writer import read_back, storable
 
@@ -102,9 +99,7 @@ class Reader:
         if self.content is None:
             raise refused(source.name, "the file has no <CORE-CONTENT> with a <REQ-IF-CONTENT>.")
         self.definitions = Definitions(self.content)
-        self.objects: dict[str, ReqIFSpecObject] = {
-            object_.identifier: object_ for object_ in self.content.spec_objects or []
-        }
+        self.objects: dict[str, Item] = {each.identifier: each for each in parsed.objects}
         self.external = {id: id for id in self.objects}
         """The external IDs of the objects."""
         self.owners: Mapping[str, Reader] = dict.fromkeys(self.objects, self)
@@ -116,7 +111,7 @@ class Reader:
         """The documents, each with the IDENTIFIER of its specification."""
         self.places: dict[str, list[tuple[DraftDocument, DraftBlock | None, Requirement]]] = {}
         """The drafts of each object, one for each of its documents."""
-        self.links: list[tuple[ReqIFSpecRelation, DraftLink | None]] = []
+        self.links: list[tuple[Item, DraftLink | None]] = []
         """The relations, and what was made of them."""
         self.unknown: Counter[tuple[str, str]] = Counter()
         self.notes: list[str] = []
@@ -124,7 +119,10 @@ class Reader:
     def read_specifications(self, draft: Draft) -> None:
         assert self.content is not None  # noqa: S101 (as checked when the reader was made)
         self.specifications = specifications = self.content.specifications or []
-        self.documents += [(each.identifier, self.document(each)) for each in specifications]
+        self.documents += [
+            (each.identifier, self.document(each, nodes))
+            for each, nodes in zip(specifications, self.parsed.nodes, strict=True)
+        ]
         draft.documents += [document for _, document in self.documents]
         draft.counts["specifications"] += len(specifications)
 
@@ -134,7 +132,7 @@ class Reader:
         if loose := [o for id, o in self.objects.items() if id not in placed]:
             self.documents.append((None, self.document_of(loose)))
             draft.documents.append(self.documents[-1][1])
-        relations = self.content.spec_relations or []
+        relations = self.parsed.relations
         self.links = [(each, self.link(each)) for each in relations]
         draft.links += _joined([link for _, link in self.links if link])
         draft.counts["objects"] += len(self.objects)
@@ -163,7 +161,9 @@ class Reader:
             if property is not None:
                 draft.properties.setdefault(key, property)
 
-    def document(self, specification: ReqIFSpecification) -> DraftDocument:
+    def document(
+        self, specification: ReqIFSpecification, nodes: Sequence[tuple[int, str]]
+    ) -> DraftDocument:
         values = self.definitions.values(specification.specification_type, specification.values)
         said = Own.taken(values)
         title = _text(values.pop("ReqIF.Name", None))
@@ -176,27 +176,25 @@ class Reader:
         external_id = said.external_id or specification.identifier
         document = DraftDocument(fitting_name(name), external_id, description)
         here: set[str] = set()
-        pending: list[tuple[ReqIFSpecHierarchy, str | None]] = [
-            (child, None) for child in reversed(specification.children or [])
-        ]
-        while pending:  # depth first, in the order of the file
-            node, block = pending.pop()
-            owner = self if node.spec_object in self.objects else self.owners.get(node.spec_object)
-            object_ = owner.objects[node.spec_object] if owner else None
-            if owner is None or object_ is None:
-                self.notes.append(f"{name} refers to {node.spec_object!r}, which is not there.")
-            elif object_.identifier in here:
-                self.notes.append(f"{name} holds {object_.identifier!r} twice; the first counts.")
-                object_ = None
-            children = node.children or []
-            if owner is not None and object_ is not None:
-                here.add(object_.identifier)
-                block = owner.place(object_, document, block, has_children=bool(children))
-            pending += [(child, block) for child in reversed(children)]
+        blocks: list[str | None] = [None]
+        """The block at each depth above a node."""
+        depths = [*(depth for depth, _ in nodes[1:]), 0][: len(nodes)]
+        for (depth, object_id), following in zip(nodes, depths, strict=True):
+            block = blocks[depth - 1]
+            owner = self if object_id in self.objects else self.owners.get(object_id)
+            if owner is None:
+                self.notes.append(f"{name} refers to {object_id!r}, which is not there.")
+            elif object_id in here:
+                self.notes.append(f"{name} holds {object_id!r} twice; the first counts.")
+            else:
+                here.add(object_id)
+                object_, has_children = owner.objects[object_id], following > depth
+                block = owner.place(object_, document, block, has_children=has_children)
+            blocks[depth:] = [block]
         self.placed |= here
         return document
 
-    def document_of(self, objects: list[ReqIFSpecObject]) -> DraftDocument:
+    def document_of(self, objects: list[Item]) -> DraftDocument:
         """Return a document for the objects that are in no specification."""
         # Found again by its name: the header's identifier is a new one in every export.
         document = DraftDocument(fitting_name(f"{self.title} (outside of specifications)"))
@@ -206,7 +204,7 @@ class Reader:
 
     def place(
         self,
-        object_: ReqIFSpecObject,
+        object_: Item,
         document: DraftDocument,
         block: str | None,
         *,
@@ -245,9 +243,7 @@ class Reader:
         self.places.setdefault(object_.identifier, []).append(made)
         return block
 
-    def is_heading(
-        self, object_: ReqIFSpecObject, drafted: DraftRequirement, *, has_children: bool
-    ) -> bool:
+    def is_heading(self, object_: Item, drafted: DraftRequirement, *, has_children: bool) -> bool:
         """Return whether the object is a heading.
 
         It is one by the name of its type, or when it has no text but either the name of a chapter
@@ -257,12 +253,12 @@ class Reader:
             return True
         return not drafted.description and bool(has_children or drafted.properties.get(CHAPTER))
 
-    def has_heading_type(self, object_: ReqIFSpecObject) -> bool:
-        return bool(HEADING_TYPE.search(self.definitions.type_name(object_.spec_object_type)))
+    def has_heading_type(self, object_: Item) -> bool:
+        return bool(HEADING_TYPE.search(self.definitions.type_name(object_.type)))
 
-    def values_of(self, object_: ReqIFSpecObject) -> dict[str, Any]:
+    def values_of(self, object_: Item) -> dict[str, Any]:
         """Return the values of an object. Raises INVALID for a text that is too long."""
-        values = self.definitions.values(object_.spec_object_type, object_.attributes)
+        values = self.definitions.values(object_.type, self.parsed.attributes(object_))
         for name, value in values.items():
             if isinstance(value, str) and len(value) > MAX_TEXT_LENGTH:
                 limit = f"{MAX_TEXT_LENGTH:,} characters"
@@ -272,10 +268,10 @@ class Reader:
 
     def defaults_of(self, type_: str | None) -> dict[str, Any]:
         """Return the default values of a type, by the names of the attributes."""
-        values = self.definitions.values(None, list(self.parsed.defaults.get(type_ or "", ())))
+        values = self.definitions.values(None, self.parsed.default_attributes(type_))
         return {name: value for name, value in values.items() if value is not None}
 
-    def requirement(self, object_: ReqIFSpecObject) -> tuple[DraftRequirement, Own]:
+    def requirement(self, object_: Item) -> tuple[DraftRequirement, Own]:
         values = self.values_of(object_)
         said = Own.taken(values)
         targets = self.targets(object_, tuple(values))
@@ -310,7 +306,7 @@ class Reader:
         self.external[object_.identifier] = external_id = said.external_id or object_.identifier
         return DraftRequirement(**fields, external_id=external_id, properties=properties), said
 
-    def targets(self, object_: ReqIFSpecObject, names: tuple[str, ...]) -> dict[int, str]:
+    def targets(self, object_: Item, names: tuple[str, ...]) -> dict[int, str]:
         """Return the field of each attribute, by its index; cached by the attributes' names."""
         if names not in self.assigned:
             chosen = {name: field for name, field in self.chosen.items() if name in names}
@@ -328,23 +324,23 @@ class Reader:
             self.assigned[names] = {i: t for i, t in targets.items() if t != "external_id"}
         return self.assigned[names]
 
-    def link(self, relation: ReqIFSpecRelation) -> DraftLink | None:
-        name = self.definitions.type_name(relation.relation_type_ref)
+    def link(self, relation: Item) -> DraftLink | None:
+        name = self.definitions.type_name(relation.type)
         type_, inverse = relation_meant(name)
-        ends = (relation.source, relation.target)
+        ends = relation.ends or ("", "")
         for end in ends:
             if end not in self.owners:
                 message = f"Relation {relation.identifier!r} refers to {end!r}, which is not there."
                 self.notes.append(message)
                 return None
-        if relation.source == relation.target:
+        if ends[0] == ends[1]:
             self.notes.append(f"Relation {relation.identifier!r} joins an object with itself.")
             return None
         source, target = [self.owners[end].external[end] for end in ends]
         if inverse:
             source, target = target, source
         said = [name, relation.long_name or "", relation.description or ""]
-        values = self.definitions.values(relation.relation_type_ref, relation.values)
+        values = self.definitions.values(relation.type, self.parsed.attributes(relation))
         if (told := own.described_by(values)) is not None:
             return DraftLink(source, target, type_, told)
         if own.DESCRIPTION in values:
@@ -359,9 +355,7 @@ class Reader:
         return (header.title if header else None) or self.source.stem
 
 
-def _name_from(
-    object_: ReqIFSpecObject, fields: Mapping[str, Any], properties: Mapping[str, Any]
-) -> str:
+def _name_from(object_: Item, fields: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
     """Return a name for an object without one: chapter, first line, foreign ID or IDENTIFIER."""
     first_line = next(iter(fields.get("description", "").splitlines()), "")
     names = (_text(properties.get(CHAPTER)), first_line, _text(properties.get(FOREIGN_ID)))

@@ -19,8 +19,9 @@ from graph.requirements.change_sets.proposing import Edit
 from graph.requirements.exchange.model.draft import Draft, Progress, StoredAs
 from graph.requirements.exchange.model.versions import Versions
 from graph.requirements.exchange.result import Counts, ImportResult
-from graph.requirements.exchange.store.apply import Import, document_for
-from graph.requirements.exchange.store.finding import Key, R, Stored
+from graph.requirements.exchange.store.apply import Import
+from graph.requirements.exchange.store.finding import Key, Placed, R, Stored
+from graph.requirements.exchange.store.rows import document_for
 
 COLUMNS: Mapping[type[Entity], tuple[str, ...]] = {
     Document: ("name", "slug", "description", "external_id"),
@@ -89,7 +90,7 @@ class Returned(Import):
         links = self.draft.links
         self.draft.links = [one for one in links if {one.source, one.target} <= held]
 
-    async def find(self, model: type[R], wanted: Collection[Key]) -> Stored[R]:
+    async def find(self, model: type[R], wanted: Collection[Key]) -> Stored:
         """Return the rows of the export, deleted ones too, and others with these identifiers."""
         known = self.versions.blocks if model is Block else self.versions.requirements
         names: dict[UUID, Key] = {}
@@ -102,8 +103,9 @@ class Returned(Import):
             model, [id for id in names if id not in rows], deleted=True, lock=False
         )
         self.deleted |= gone
-        found: Stored[R] = Stored([*rows.values(), *gone.values()], names=names)
-        new = {key for key in wanted if key not in found.by_key()}
+        found = Stored([*rows.values(), *gone.values()], names=names)
+        find = found.finder()
+        new = {key for key in wanted if find(key) is None}
         if new and self.old:
             documents = {document.id for document in self.old}
             identifiers = [name for _, name in new]
@@ -118,6 +120,11 @@ class Returned(Import):
             ]
         await self._bases_of(found.rows)
         return found
+
+    async def load(self, model: type[R], found: Sequence[Placed]) -> Mapping[UUID, Any]:
+        """Return the rows, which are whole."""
+        del model
+        return {row.id: row for row in found}
 
     def current(self, row: Any) -> Any:
         """Return the row as it was exported."""

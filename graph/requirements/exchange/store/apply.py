@@ -7,6 +7,7 @@ nothing.
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -15,35 +16,41 @@ from auth.session import Transaction
 from db.base import Entity
 from db.core.projects import Project
 from db.fields import among
-from db.problem import Problem
 from db.requirements.collaboration import EntityType, TraceLink
 from db.requirements.documents import Block, Document
 from db.requirements.requirements import Requirement
 from db.values import same
 from graph.requirements.exchange.model.draft import (
-    HEADING,
     Draft,
-    DraftBlock,
     DraftDocument,
     DraftLink,
     DraftRequirement,
     Progress,
+    StoredAs,
     own_id,
     own_identifier,
 )
 from graph.requirements.exchange.model.versions import Written
 from graph.requirements.exchange.result import Counts, ImportResult
-from graph.requirements.exchange.store.finding import Key, R, Stored, stored
+from graph.requirements.exchange.store.finding import Key, Placed, R, Stored, stored
 from graph.requirements.exchange.store.placing import placed
+from graph.requirements.exchange.store.rows import (
+    document_for,
+    filled,
+    first,
+    new_block,
+    new_requirement,
+    said,
+)
 from graph.requirements.exchange.store.slugs import free_slug
 from graph.requirements.exchange.store.typed import TypedProperties
 from graph.requirements.exchange.tables.cells import as_stored
 from graph.requirements.workflows.enforcement import IMPORT
 
 BATCH = 500
-"""The number of rows sent together, and between two reports of progress."""
+"""The number of rows sent together, forgotten, and between two reports of progress."""
 
-End = tuple[EntityType, Block | Requirement]
+End = tuple[EntityType, StoredAs]
 
 
 async def apply(
@@ -90,9 +97,10 @@ class Import:
         self.old: list[Document] = []
         self.block_ids: dict[tuple[UUID, str], UUID] = {}
         self.ends: dict[str, dict[UUID, End]] = defaultdict(dict)
-        self.block_rows: dict[UUID, dict[str, Block]] = defaultdict(dict)
-        self.requirement_rows: dict[UUID, dict[str, Requirement]] = defaultdict(dict)
-        self.link_rows: list[tuple[DraftLink, TraceLink]] = []
+        self.linked = {end for link in draft.links for end in (link.source, link.target)}
+        self.block_rows: dict[UUID, dict[str, StoredAs]] = defaultdict(dict)
+        self.requirement_rows: dict[UUID, dict[str, StoredAs]] = defaultdict(dict)
+        self.link_rows: list[tuple[DraftLink, StoredAs]] = []
 
     def written(self) -> Written:
         """Return the rows, by what the draft names them with."""
@@ -135,8 +143,8 @@ class Import:
                 self.old.append(row)
                 values = {"name": each.name} if each.id is None else {}
                 if each.external_id != own_identifier(row.id):
-                    values |= _said(external_id=row.external_id or each.external_id)
-                values |= _said(description=each.description)
+                    values |= said(external_id=row.external_id or each.external_id)
+                values |= said(description=each.description)
                 self.change(row, self.result.documents, values)
             self.pairs.append((each, row))
             self.result.names.append(row.name)
@@ -150,26 +158,28 @@ class Import:
         counts = self.result.blocks
         wanted = {(row.id, block.external_id) for each, row in self.pairs for block in each.blocks}
         known = await self.find(Block, wanted)
-        found = known.by_key()
+        find = known.finder()
+        loaded = await self.load(Block, known.rows)
         for each, document in self.pairs:
-            rows = [found.get((document.id, block.external_id)) for block in each.blocks]
+            rows = [find((document.id, block.external_id)) for block in each.blocks]
             taken = known.positions(document.id)
             positions = placed([row.position if row else None for row in rows], taken)
+            made: list[tuple[str, Any]] = []
             for block, kept, position in zip(each.blocks, rows, positions, strict=True):
                 values: dict[str, Any] = {"name": block.name, "parent_id": None}
                 if block.parent:
                     values["parent_id"] = self.block_ids[document.id, block.parent]
                 if kept:
-                    row = kept
+                    row = loaded[kept.id]
                     values["content"] = self.current(row).content | block.content
                     values |= {"type": block.type} if block.type else {}
                     self.change(row, counts, values, restored=row.id in known.restored)
                 else:
-                    row = _new_block(document, block, position, values)
+                    row = new_block(document, block, position, values)
                     self.add(row, counts)
                 self.block_ids[document.id, block.external_id] = row.id
-                self.ends[block.external_id][document.id] = (EntityType.BLOCK, row)
-                self.block_rows[document.id][block.external_id] = row
+                made.append((block.external_id, row))
+            await self.sent(EntityType.BLOCK, document, made)
         counts.absent = len(known.rows) - counts.updated - counts.restored - counts.unchanged
         await self.transaction.flush()
         total = len(wanted)
@@ -180,7 +190,7 @@ class Import:
         drafted = [(row.id, each) for draft, row in self.pairs for each in draft.requirements]
         wanted = {(document, each.external_id) for document, each in drafted if each.external_id}
         known = await self.find(Requirement, wanted)
-        found, nameless = known.by_key(), known.nameless()
+        find, nameless = known.finder(), known.nameless()
         documents = [document for _, document in self.pairs]
         typed = await TypedProperties.of(
             self.transaction, self.project, self.draft, documents, self.result
@@ -188,38 +198,71 @@ class Import:
         done = 0
         for draft, document in self.pairs:
             rows = [
-                found.get((document.id, each.external_id))
+                find((document.id, each.external_id))
                 if each.external_id
-                else _first(nameless.get((document.id, each.name)))
+                else first(nameless.get((document.id, each.name)))
                 for each in draft.requirements
             ]
             taken = known.positions(document.id)
             positions = placed([row.position if row else None for row in rows], taken)
-            for each, kept, position in zip(draft.requirements, rows, positions, strict=True):
-                values = self.values(document, each)
-                properties = typed.fitted(document, each.properties)
-                if kept:
-                    row = kept
-                    before = self.current(row).properties
-                    if self.draft.textual:
-                        properties = as_stored(before, properties)
-                    values["properties"] = _filled(before | properties)
-                    self.change(row, counts, values, restored=row.id in known.restored)
-                else:
-                    values["properties"] = _filled(properties)
-                    row = _new_requirement(document, each, position, values)
-                    self.add(row, counts)
-                if each.external_id:
-                    self.ends[each.external_id][document.id] = (EntityType.REQUIREMENT, row)
-                    self.requirement_rows[document.id][each.external_id] = row
-                done += 1
-                if done % BATCH == 0:
-                    await self.transaction.flush()
-                    self.progress("requirements", done, len(drafted))
+            every = zip(draft.requirements, rows, positions, strict=True)
+            while part := [*islice(every, BATCH)]:
+                loaded = await self.load(Requirement, [kept for _, kept, _ in part if kept])
+                made = [
+                    (
+                        each.external_id,
+                        self.requirement(document, each, position, typed, known, kept, loaded),
+                    )
+                    for each, kept, position in part
+                ]
+                await self.sent(EntityType.REQUIREMENT, document, made)
+                done += len(part)
+                self.progress("requirements", done, len(drafted))
         counts.absent = len(known.rows) - counts.updated - counts.restored - counts.unchanged
         self.result.notes += typed.notes()
+        if not drafted:
+            self.progress("requirements", 0, 0)
+
+    def requirement(
+        self,
+        document: Document,
+        draft: DraftRequirement,
+        position: float,
+        typed: TypedProperties,
+        known: Stored,
+        kept: Placed | None,
+        loaded: Mapping[UUID, Any],
+    ) -> Requirement:
+        """Change the row of a requirement, or create it."""
+        counts = self.result.requirements
+        values = self.values(document, draft)
+        properties = typed.fitted(document, draft.properties)
+        if kept is None:
+            values["properties"] = filled(properties)
+            new = new_requirement(document, draft, position, values)
+            self.add(new, counts)
+            return new
+        row: Requirement = loaded[kept.id]
+        before = self.current(row).properties
+        if self.draft.textual:
+            properties = as_stored(before, properties)
+        values["properties"] = filled(before | properties)
+        self.change(row, counts, values, restored=row.id in known.restored)
+        return row
+
+    async def sent(
+        self, kind: EntityType, document: Document, made: Sequence[tuple[str | None, Any]]
+    ) -> None:
+        """Send rows, note what they are by their external IDs, and forget them."""
         await self.transaction.flush()
-        self.progress("requirements", done, len(drafted))
+        rows = self.block_rows if kind is EntityType.BLOCK else self.requirement_rows
+        for external_id, row in made:
+            if external_id:
+                one = StoredAs(row.id, row.version)
+                rows[document.id][external_id] = one
+                if external_id in self.linked:
+                    self.ends[external_id][document.id] = (kind, one)
+        self.transaction.release(row for _, row in made)
 
     def values(self, document: Document, draft: DraftRequirement) -> dict[str, Any]:
         """Return the columns that the file gives, except the properties."""
@@ -227,7 +270,7 @@ class Import:
         if self.draft.structured:
             block = self.block_ids[document.id, draft.block] if draft.block else None
             values["block_id"] = block
-        return values | _said(
+        return values | said(
             description=draft.description,
             status=draft.status,
             priority=draft.priority,
@@ -238,35 +281,52 @@ class Import:
 
     async def links(self) -> None:
         counts, links = self.result.links, self.draft.links
-        known = await self.transaction.find_all(
-            TraceLink, TraceLink.project_id == self.project.id, lock=False
+        columns = ("id", "source_id", "link_type", "target_id")
+        known = await self.transaction.values(
+            TraceLink, columns, TraceLink.project_id == self.project.id
         )
-        found = {(row.source_id, row.link_type, row.target_id): row for row in known}
-        for link in links:
-            (source_type, source), (target_type, target) = self.ends_of(link)
-            row = found.get((source.id, link.type, target.id))
-            if row is None:
-                new = TraceLink(
-                    **self.in_project,
-                    source_id=source.id,
-                    source_type=source_type,
-                    source_version=source.version,
-                    target_id=target.id,
-                    target_type=target_type,
-                    target_version=target.version,
-                    link_type=link.type,
-                    description=link.description,
-                )
-                self.add(new, counts)
-                row = new
-            else:
-                self.change(row, counts, _said(description=link.description))
-            self.link_rows.append((link, row))
+        found = {(row.source_id, row.link_type, row.target_id): row.id for row in known}
+        for start in range(0, len(links), BATCH):
+            part = [(link, *self.ends_of(link)) for link in links[start : start + BATCH]]
+            ids = [
+                found.get((source.id, link.type, target.id))
+                for link, (_, source), (_, target) in part
+            ]
+            wanted = [id for id in ids if id]
+            loaded = await self.transaction.find_by_id(TraceLink, wanted, lock=False)
+            made = [
+                self.link(*each, loaded[id] if id else None)
+                for each, id in zip(part, ids, strict=True)
+            ]
+            await self.transaction.flush()
+            rows = zip(part, made, strict=True)
+            self.link_rows += [(link, StoredAs(row.id, row.version)) for (link, _, _), row in rows]
+            self.transaction.release(made)
         ours = {end.id for places in self.ends.values() for _, end in places.values()}
         within = [row for row in known if row.source_id in ours and row.target_id in ours]
         counts.absent = len(within) - counts.updated - counts.unchanged
-        await self.transaction.flush()
         self.progress("trace links", len(links), len(links))
+
+    def link(self, link: DraftLink, source: End, target: End, row: TraceLink | None) -> TraceLink:
+        """Change the row of a link, or create it."""
+        counts = self.result.links
+        if row is not None:
+            self.change(row, counts, said(description=link.description))
+            return row
+        (source_type, source_row), (target_type, target_row) = source, target
+        new = TraceLink(
+            **self.in_project,
+            source_id=source_row.id,
+            source_type=source_type,
+            source_version=source_row.version,
+            target_id=target_row.id,
+            target_type=target_type,
+            target_version=target_row.version,
+            link_type=link.type,
+            description=link.description,
+        )
+        self.add(new, counts)
+        return new
 
     def ends_of(self, link: DraftLink) -> tuple[End, End]:
         """Return the rows of both ends: in one document if possible, else the first of each."""
@@ -276,9 +336,14 @@ class Import:
                 return source, targets[document]
         return next(iter(sources.values())), next(iter(targets.values()))
 
-    async def find(self, model: type[R], wanted: Collection[Key]) -> Stored[R]:
+    async def find(self, model: type[R], wanted: Collection[Key]) -> Stored:
         """Return the rows of the documents that were there before."""
         return await stored(self.transaction, model, self.old, wanted)
+
+    async def load(self, model: type[R], found: Sequence[Placed]) -> Mapping[UUID, Any]:
+        """Return the whole rows, which are locked already."""
+        ids = [row.id for row in found]
+        return await self.transaction.find_by_id(model, ids, lock=False) if ids else {}
 
     def current(self, row: Any) -> Any:
         """Return the row that the values of the file are compared with."""
@@ -306,67 +371,3 @@ class Import:
     def kind_of(self, counts: Counts) -> str:
         """Return the kind of row that is counted."""
         return next(kind for kind, each in self.result.by_kind.items() if each is counts)
-
-
-def document_for(draft: DraftDocument, known: list[Document]) -> Document | None:
-    """Return the document by ID, or by external ID, or by name if one of them has no external ID.
-
-    Raises NOT_FOUND for an unknown ID, and INVALID for an ambiguous name.
-    """
-    if draft.id is not None:
-        meant = [row for row in known if row.id == draft.id]
-        if not meant:
-            raise Problem("NOT_FOUND", "There is no such Document.", field=("document",))
-        return meant[0]
-    for row in known:
-        if draft.external_id and draft.external_id in (row.external_id, own_identifier(row.id)):
-            return row
-    named = [
-        row
-        for row in known
-        if row.name == draft.name and not (draft.external_id and row.external_id)
-    ]
-    if len(named) > 1:
-        message = f"{len(named)} documents of the project are called {draft.name!r}."
-        raise Problem("INVALID", message, field=("document",))
-    return named[0] if named else None
-
-
-def _said(**values: Any) -> dict[str, Any]:
-    """Return the values that the file gives; an empty text becomes None."""
-    given = {name: value for name, value in values.items() if value is not None}
-    return {name: None if value == "" else value for name, value in given.items()}
-
-
-def _filled(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the properties that have a value."""
-    return {name: value for name, value in properties.items() if value is not None}
-
-
-def _first(rows: list[Requirement] | None) -> Requirement | None:
-    """Remove and return the first of the rows, if there is one."""
-    return rows.pop(0) if rows else None
-
-
-def _new_block(
-    document: Document, draft: DraftBlock, position: float, values: dict[str, Any]
-) -> Block:
-    values |= scopes_beneath(Document, document)
-    return Block(
-        **values,
-        type=draft.type or HEADING,
-        position=position,
-        content=draft.content,
-        external_id=draft.external_id,
-    )
-
-
-def _new_requirement(
-    document: Document, draft: DraftRequirement, position: float, values: dict[str, Any]
-) -> Requirement:
-    values |= scopes_beneath(Document, document)
-    return Requirement(
-        **values,
-        position=position,
-        external_id=draft.external_id,
-    )

@@ -1,7 +1,7 @@
 """The export's view of the store: documents with everything in them, gathered into a draft."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -73,16 +73,20 @@ async def gather(
     here = await session.rows(Project, Project.id == project, limit=1)
     draft.strict = bool(here and here[0].strict_properties)
     gathering = _Gathering(draft)
-    blocks = await _pages(session, Block, ids, selection)
+    blocks: dict[UUID, list[Row]] = defaultdict(list)
+    async for page in _pages(session, Block, ids, selection):
+        for row in page:
+            blocks[row.document_id].append(row)
     done = 0
     for row in rows:
-        gathering.document(row, blocks[row.id])
+        gathering.document(row, blocks.pop(row.id, []))
     for part in _parts(ids, counts):
-        found = await _pages(session, Requirement, part, selection)
-        for id in part:
-            gathering.requirements(id, found[id], definitions[id])
-            done += len(found[id])
+        async for page in _pages(session, Requirement, part, selection):
+            for row in page:
+                gathering.requirement(row, definitions[row.document_id])
+            done += len(page)
             progress("requirements", done, total)
+    gathering.order()
     await _links(session, gathering, selection)
     selection.prune(draft)
     draft.counts = {
@@ -113,25 +117,25 @@ async def _pages(
     model: type[Block] | type[Requirement],
     documents: Sequence[UUID],
     selection: Selection,
-) -> dict[UUID, list[Row]]:
-    """Return the rows of some documents in their order, a statement for each PAGE of them.
+) -> AsyncIterator[list[Row]]:
+    """Yield the rows of some documents in their order, PAGE at a time.
 
     Another state than the present one is read by one statement.
     """
     if selection.past is not None:
-        return await selection.then(session, model, "document_id", documents)
+        for rows in (await selection.then(session, model, "document_id", documents)).values():
+            yield rows
+        return
     where = selection.where if model is Requirement else ()
-    found: dict[UUID, list[Row]] = defaultdict(list)
     order = (model.document_id, model.position, model.id)
     beyond: list[Any] = []
     while True:
         page = await session.rows(
             model, among(model.document_id, documents), *where, *beyond, order=order, limit=PAGE
         )
-        for row in page:
-            found[row.document_id].append(row)
+        yield page
         if len(page) < PAGE:
-            return found
+            return
         last = page[-1]
         here = (model.position > last.position) | (
             (model.position == last.position) & (model.id > last.id)
@@ -216,32 +220,36 @@ class _Gathering:
         self.documents[row.id], self.places[row.id] = document, places
         self.draft.documents.append(document)
 
-    def requirements(
-        self, id: UUID, rows: Sequence[Row], definitions: Mapping[str, Definition]
-    ) -> None:
-        places, document = self.places[id], self.documents[id]
-        ordered = sorted(rows, key=lambda row: places.get(row.block_id, 0))  # stable
-        for row in ordered:
-            self.names[row.id] = name = row.external_id or own_identifier(row.id)
-            document.requirements.append(
-                DraftRequirement(
-                    row.name,
-                    name,
-                    self.names[row.block_id] if row.block_id in places else None,
-                    row.description,
-                    RequirementStatus(row.status),
-                    RequirementPriority(row.priority),
-                    RequirementLevel(row.level),
-                    RequirementFormat(row.format),
-                    [*row.tags],
-                    {
-                        key: labelled(definitions.get(key), value)
-                        for key, value in row.properties.items()
-                        if value is not None
-                    },
-                    StoredAs(row.id, row.version),
-                )
+    def requirement(self, row: Row, definitions: Mapping[str, Definition]) -> None:
+        self.names[row.id] = name = row.external_id or own_identifier(row.id)
+        is_inside = row.block_id in self.places[row.document_id]
+        self.documents[row.document_id].requirements.append(
+            DraftRequirement(
+                row.name,
+                name,
+                self.names[row.block_id] if is_inside else None,
+                row.description,
+                RequirementStatus(row.status),
+                RequirementPriority(row.priority),
+                RequirementLevel(row.level),
+                RequirementFormat(row.format),
+                [*row.tags],
+                {
+                    key: labelled(definitions.get(key), value)
+                    for key, value in row.properties.items()
+                    if value is not None
+                },
+                StoredAs(row.id, row.version),
             )
+        )
+
+    def order(self) -> None:
+        """Put the requirements in the reading order of their blocks; those of one keep theirs."""
+        for document in self.draft.documents:
+            places: dict[str | None, int] = {None: 0}
+            for number, block in enumerate(document.blocks, start=1):
+                places.setdefault(block.external_id, number)
+            document.requirements.sort(key=lambda each: places[each.block])
 
 
 def labelled(definition: Definition | None, value: Any) -> Any:

@@ -35,7 +35,7 @@ DEFAULTS: dict[str, StrEnum] = {
 """The values of new rows, which a file that names none need not name later either."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Parts:
     """The rows of one object: a heading, a requirement, or both."""
 

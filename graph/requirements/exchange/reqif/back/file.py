@@ -20,9 +20,9 @@ TYPES = ("SPEC-OBJECT-TYPE", "SPEC-RELATION-TYPE", "SPECIFICATION-TYPE")
 NAMES = frozenset(
     {
         *("REQ-IF-CONTENT", "TOOL-EXTENSIONS", *CONTAINERS, *TYPES),
-        *("SPEC-OBJECT", "SPEC-RELATION", "SPECIFICATION", "SPEC-HIERARCHY", "CHILDREN"),
+        *("SPEC-OBJECT", "SPEC-RELATION", "SPECIFICATION"),
         *("SPEC-RELATION-GROUPS", "RELATION-GROUP", "SPEC-RELATION-REF", "SPECIFICATION-REF"),
-        *("SPEC-OBJECT-REF", "SPEC-ATTRIBUTES", "SPECIFIED-VALUES"),
+        *("SPEC-ATTRIBUTES", "SPECIFIED-VALUES"),
         *("ENUM-VALUE", "EMBEDDED-VALUE", "DATATYPE-DEFINITION-STRING"),
         "DATATYPE-DEFINITION-ENUMERATION",
     }
@@ -82,7 +82,7 @@ class FileBack:
         said = own.parsed_fields(values)
         own.Own.taken(values)
         targets = self.reader.targets(object_, tuple(values))
-        type_, long_name = object_.spec_object_type, object_.long_name or ""
+        type_, long_name = object_.type, object_.long_name or ""
         return Seen(type_, values, targets, said, long_name, identifier)
 
     def unseen(self, type_: str, identifier: str) -> Seen:

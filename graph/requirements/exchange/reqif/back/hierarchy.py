@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from graph.requirements.exchange.reqif.back.markup import Markup
-from graph.requirements.exchange.reqif.back.nodes import Element, Splices
+from graph.requirements.exchange.reqif.back.nodes import Element, Splices, elements
+
+NODES = frozenset({"SPEC-HIERARCHY", "CHILDREN", "SPEC-OBJECT-REF"})
 
 
 @dataclass
@@ -49,6 +51,9 @@ class Hierarchy:
         self, splices: Splices, markup: Markup, specification: Element, new_ids: Iterable[str]
     ) -> None:
         self.splices, self.markup = splices, markup
+        if specification.end:
+            start, end = specification.start, specification.end
+            specification = elements(splices.data, NODES, start, end)
         self.specification, self._new_ids = specification, iter(new_ids)
         self.nodes: dict[str, Element] = {}
         """The first place of each object."""

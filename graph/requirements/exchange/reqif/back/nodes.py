@@ -10,6 +10,8 @@ from xml.parsers import expat
 _TAG = re.compile(rb"<(?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _SPACE = b" \t\r\n"
+NAMING = ("IDENTIFIER", "KEY")
+"""The attributes of elements beneath the root that are kept."""
 
 
 @dataclass(slots=True)
@@ -85,6 +87,8 @@ def elements(
             return
         at = start + parser.CurrentByteIndex
         found = _TAG.match(data, at)
+        if root is not None:  # of many elements, what names them is enough
+            attributes = {name: attributes[name] for name in NAMING if name in attributes}
         element = Element(tag, attributes, at, found.end() if found else at)
         if root is None:
             root = element

@@ -123,7 +123,7 @@ class OriginalFile:
         used: dict[tuple[int, bool], Counter[str]] = defaultdict(Counter)
         for name, old in self.old.items():
             holder = self.original.rows[self.new[name].main.stored.id][0]
-            type_ = self.reader.objects[name].spec_object_type
+            type_ = self.reader.objects[name].type
             if type_ in self.back.types and old.main:
                 used[id(holder), old.requirement is None][type_] += 1
         for name, parts in self.new.items():
@@ -266,7 +266,7 @@ class OriginalFile:
         here = {*self.new, *known}
         for element, (relation, link) in zip(self.back.relations, self.reader.links, strict=True):
             kept = self.original.versions.links.get(_key(link)) if link else None
-            ends = [relation.source, relation.target]
+            ends = relation.ends or ()
             if any(end in self.reader.owners and end not in here for end in ends):
                 now = None
             elif link is None:
@@ -282,7 +282,7 @@ class OriginalFile:
             is_compared = self.original.is_compared or versions_differ(now.stored, kept)
             if is_compared and now.description != told:
                 more = {"description": now.description}
-                self.back.write_values(element, relation.relation_type_ref, {}, more)
+                self.back.write_values(element, relation.type, {}, more)
         for reference in self.back.root.all("SPEC-RELATION-REF"):
             if reference.text.strip() in gone:
                 self.back.splices.remove(reference)

@@ -1,0 +1,154 @@
+"""Imports and exports of 10,000 and 100,000 requirements in each format: speed and memory.
+
+A command imports a file that another process has written, and exports it again: as it is, and after
+one requirement in a hundred was changed. The memory is the most that the process has held, less
+that of an import of one requirement; PostgreSQL runs beside it.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+from uuid_utils.compat import uuid7
+
+from bench.stand import TEXT, Stand
+from db.requirements.collaboration import TraceLinkType
+from db.requirements.requirements import (
+    RequirementFormat,
+    RequirementLevel,
+    RequirementPriority,
+    RequirementStatus,
+)
+from graph.requirements.exchange.formats import write
+from graph.requirements.exchange.model.draft import (
+    Draft,
+    DraftBlock,
+    DraftDocument,
+    DraftLink,
+    DraftRequirement,
+)
+
+SIZES = (10_000, 100_000)
+FORMATS = ("csv", "xlsx", "reqif", "sdoc", "needs", "doorstop", "markdown")
+BENEATH = 100
+"""Requirements beneath a heading; one of ten has a trace link."""
+EDIT = """UPDATE requirements SET name = name || ' (changed)', version = version + 1
+    WHERE project_id = $1 AND substr(external_id, 3)::int % 100 = 0"""
+
+
+MEASURED = """
+import atexit, sys
+from pathlib import Path
+from graph.cli import app
+atexit.register(lambda: sys.stderr.write(Path("/proc/self/status").read_text()))
+app()
+"""
+"""The command, which tells at its end the most memory that it has held (Linux)."""
+
+
+class Cost(NamedTuple):
+    """What a command took: seconds, and megabytes at most."""
+
+    seconds: float
+    memory: float
+
+
+@dataclass
+class Commands:
+    """The commands of the gateway on the database of a stand."""
+
+    stand: Stand
+    idle: float = 0.0
+
+    def run(self, *arguments: str) -> Cost:
+        """Run a command. Raises CalledProcessError if it fails."""
+        start = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED, *arguments],
+            env={**os.environ, "DATABASE_URL": self.stand.dsn},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        peak = int(done.stderr.rpartition("VmHWM:")[2].split()[0]) / 1024
+        return Cost(time.monotonic() - start, peak - self.idle)
+
+
+async def measure(stand: Stand) -> None:
+    """Print a line for each format and size."""
+    commands = Commands(stand)
+    with tempfile.TemporaryDirectory() as folder:
+        first = _made("csv", 1, Path(folder))
+        commands.idle = commands.run("import", str(first), "--project", await _project(stand))[1]
+        print(f"an import of one requirement: {commands.idle:.0f} MB; more than that:")
+        for size in SIZES:
+            for format in FORMATS:
+                print(await _measured(commands, format, size, Path(folder)), flush=True)
+
+
+async def _measured(commands: Commands, format: str, size: int, folder: Path) -> str:
+    file = _made(format, size, folder)
+    project = await _project(commands.stand)
+    here = ("--project", project, "--format", format)
+    done = [commands.run("import", str(file), *here)]
+    for number in range(2):
+        target = folder / f"out-{format}-{size}-{number}{file.suffix}"
+        done.append(commands.run("export", str(target), *here))
+        target.unlink()
+        await commands.stand.superuser.execute(EDIT, project)
+    names = ("import", "export unchanged", "export changed")
+    parts = [
+        f"{name} {each.seconds:.0f} s ({size / each.seconds:,.0f}/s) {each.memory:.0f} MB"
+        for name, each in zip(names, done, strict=True)
+    ]
+    megabytes = file.stat().st_size / 1e6
+    return f"{size:>7,} {format:9} {megabytes:5.1f} MB: " + "; ".join(parts)
+
+
+async def _project(stand: Stand) -> str:
+    return str(await stand.project(0, 0, 0))
+
+
+def _made(format: str, size: int, folder: Path) -> Path:
+    """Write a file in another process, so that this one stays small; return its path."""
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(_write, (format, size, folder))
+
+
+def _write(format: str, size: int, folder: Path) -> Path:
+    written = write(_draft(size, with_details=format != "reqif"), format, "Bench")
+    path = folder / f"{uuid7().hex}{written.ending}"
+    path.write_bytes(written.data)
+    return path
+
+
+def _draft(size: int, *, with_details: bool = True) -> Draft:
+    document = DraftDocument("Document", "document")
+    draft = Draft([document], structured=True)
+    for number in range(size):
+        if number % BENEATH == 0:
+            block = DraftBlock(f"B-{number}", f"Heading {number}")
+            document.blocks.append(block)
+        requirement = DraftRequirement(
+            f"Requirement {number}", f"R-{number}", block.external_id, f"{TEXT}{number}"
+        )
+        if with_details:
+            requirement.status, requirement.priority = (
+                RequirementStatus.APPROVED,
+                RequirementPriority.HIGH,
+            )
+            requirement.level = RequirementLevel.SYSTEM
+            requirement.format = RequirementFormat.NATURAL_LANGUAGE
+            requirement.tags = ["brakes", "safety"]
+            requirement.properties = {"Effort": number, "Note": f"Note {number}"}
+        document.requirements.append(requirement)
+        if number % 10 == 1:
+            ends = (f"R-{number}", f"R-{number - 1}")
+            draft.links.append(DraftLink(*ends, TraceLinkType.DERIVED_FROM))
+    return draft
