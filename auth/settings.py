@@ -62,8 +62,11 @@ class AuthSettings(Protocol):
         """Return the requests a minute to the OAuth endpoints, for one application and network."""
 
     @property
-    def registering_clients(self) -> Literal["open", "closed"]:
-        """Return who may register an application over the network: anybody, nobody."""
+    def registering_clients(self) -> Literal["open", "documents", "closed"]:
+        """Return how applications may register themselves.
+
+        By a request or by a document at their client ID, by such a document alone, not at all.
+        """
 
     @property
     def require_dpop_nonce(self) -> bool:

@@ -225,7 +225,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             *downloads.routes(database, settings, outbox),
             *shared_page.routes(database, settings, outbox, operations.rates, views),
             *pages.routes(database, settings, outbox),
-            *oauth.routes(database, settings, outbox),
+            *oauth.routes(database, settings, outbox, outbound_of(settings)),
         ],
         middleware=[*middleware(settings), Middleware(AfterWrites, work=viewers.clear)],
         exception_handlers={404: pages.missing, 405: pages.missing},

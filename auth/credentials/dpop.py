@@ -19,8 +19,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from joserfc import jws
-from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from joserfc.jwk import Key
 
+from auth.credentials.public_keys import InvalidKeyError, public_key
 from auth.secret import digest
 from auth.settings import AuthSettings
 from db.pool import Lent
@@ -28,12 +29,6 @@ from db.pool import Lent
 ALGORITHMS = ("ES256", "Ed25519", "PS256")
 """The signature algorithms of proofs: with a private key that the server never sees."""
 TYPE = "dpop+jwt"
-PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-"""Members of a JWK that only its owner may know (RFC 7518, section 6)."""
-RSA_BITS = range(2048, 4097)
-RSA_EXPONENT = 65537
-"""The only public exponent accepted: a large one would make verification slow."""
-
 BACK, AHEAD = 60, 10
 """Seconds that a proof may be old, for its transit, and early, for a clock that is fast."""
 NONCE_LIFETIME = 300
@@ -51,8 +46,6 @@ NONCE = re.compile(r"([0-9a-f]{1,12})\.([A-Za-z0-9_-]{43})")
 ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 PORTS = {"http": 80, "https": 443}
-
-KINDS: dict[str, type[ECKey | OKPKey | RSAKey]] = {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
 
 REGISTRY = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
 REGISTRY.max_header_length = REGISTRY.max_payload_length = MAX_PROOF_LENGTH
@@ -157,24 +150,15 @@ def _signed(text: str) -> tuple[Key, Any]:
     header = opened.protected
     if header["typ"] != TYPE or header["alg"] not in ALGORITHMS or "crit" in header:
         raise InvalidProof(f"A proof is a {TYPE}, signed by {', '.join(ALGORITHMS)}.")
-    key = _public(header["jwk"])
+    try:
+        key = public_key(header["jwk"])
+    except InvalidKeyError as refused:
+        raise InvalidProof(str(refused)) from None
     if not jws.validate_compact(opened, key, registry=REGISTRY):
         raise InvalidProof("The signature does not fit the key.")
     claims = json.loads(opened.payload)
     json.dumps(claims, ensure_ascii=False).encode()  # an escape may stand for half a character
     return key, claims
-
-
-def _public(jwk: dict[str, Any]) -> Key:
-    """Return the key; raise InvalidProof unless it is public and of an accepted size."""
-    if PRIVATE & jwk.keys():
-        raise InvalidProof("jwk holds a private key. Keep it to yourself, and make another.")
-    key = KINDS[jwk["kty"]].import_key(jwk)
-    if isinstance(key, RSAKey):
-        numbers = key.public_key.public_numbers()
-        if numbers.n.bit_length() not in RSA_BITS or numbers.e != RSA_EXPONENT:
-            raise InvalidProof("RSA keys have 2048 to 4096 bits, and the exponent 65537.")
-    return key
 
 
 def _lasts(claims: dict[str, Any], settings: AuthSettings) -> int:

@@ -22,6 +22,7 @@ from auth.credentials.credential_lock import CredentialEnded
 from auth.credentials.identify import identify_session, origin_of
 from auth.oauth import consents, pushed
 from auth.oauth.bridge import Bridge
+from auth.oauth.client_documents import ClientDocuments
 from auth.oauth.clients import is_app
 from auth.oauth.interaction import BEGAN, sign_began, take_began
 from auth.oauth.limits import admit_visit
@@ -58,8 +59,8 @@ T = TypeVar("T")
 class Authorize:
     """The endpoint, for one database and one set of settings."""
 
-    def __init__(self, bridge: Bridge) -> None:
-        self._bridge, self._database = bridge, bridge.database
+    def __init__(self, bridge: Bridge, clients: ClientDocuments) -> None:
+        self._bridge, self._database, self._clients = bridge, bridge.database, clients
         self._settings = bridge.settings
 
     async def __call__(self, request: Request) -> Response:
@@ -210,6 +211,7 @@ class Authorize:
     async def _admit(self, request: Request, pairs: Pairs) -> None:
         client_id, ip = dict(pairs).get("client_id", ""), origin_of(request).ip_address
         await admit_visit(self._database, self._settings, client_id, ip)
+        await self._clients.require(client_id, origin_of(request))
 
     def _oauth_request(self, pairs: Pairs) -> OAuthRequest:
         return OAuthRequest("GET", self._settings.url + AUTHORIZE, {}, pairs)

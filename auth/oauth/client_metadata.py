@@ -16,20 +16,25 @@ from pydantic import (
     field_validator,
 )
 
+from auth.credentials.public_keys import public_key
 from auth.oauth.clients import (
     DEVICE_CODE,
     GRANT_TYPES,
+    JWKS,
+    JWKS_URI,
     POST_LOGOUT,
+    PRIVATE_KEY,
     is_app,
     is_loopback,
     is_redirect_uri,
 )
 from auth.oauth.registry import Registration, is_client_name
 from auth.policy.scope_names import OPEN_SCOPES, OPENID_SCOPES
+from db.problem import Problem
 
 MAX_BYTES = 64 * 1024
 MAX_URIS = 20
-MAX_CONTACTS = 10
+MAX_CONTACTS = MAX_KEYS = 10
 MAX_TEXT_LENGTH = 200
 MAX_URI_LENGTH = 2000
 
@@ -59,9 +64,29 @@ def _redirect_uri(value: str) -> str:
     return value
 
 
+def _https(value: str) -> str:
+    if not _web_page(value).startswith("https://"):
+        raise ValueError("an https address")
+    return value
+
+
+def _public_keys(value: dict[str, Any]) -> dict[str, Any]:
+    keys = value.get("keys")
+    if not isinstance(keys, list) or not 0 < len(keys) <= MAX_KEYS:
+        raise ValueError(f"a JSON Web Key Set of 1 to {MAX_KEYS} keys")
+    try:
+        for key in keys:
+            public_key(key)
+    except Exception:  # noqa: BLE001 (a stranger has made it, to whatever end)
+        raise ValueError("public keys of the types EC, OKP and RSA (2048 to 4096 bits)") from None
+    return {"keys": keys}
+
+
+Https = Annotated[str, AfterValidator(_https)]
+Keys = Annotated[dict[str, Any], AfterValidator(_public_keys)]
 Line = Annotated[str, AfterValidator(_one_line)]
 Page = Annotated[str, AfterValidator(_web_page)]
-Method = Literal["client_secret_basic", "client_secret_post", "none"]
+Method = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 RedirectUri = Annotated[str, AfterValidator(_redirect_uri)]
 
 
@@ -81,7 +106,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
 
 
 class ClientMetadata(BaseModel):
-    """The members that are stored. Pages that it names are never fetched.
+    """The members that are stored. Of the addresses in it, only `jwks_uri` is ever fetched.
 
     Others are ignored (RFC 7591, section 2), but for those in REFUSED.
     """
@@ -100,6 +125,9 @@ class ClientMetadata(BaseModel):
     post_logout_redirect_uris: list[RedirectUri] | None = Field(default=None, max_length=MAX_URIS)
     id_token_signed_response_alg: Literal["RS256"] | None = None
     require_auth_time: bool | None = None
+    jwks: Keys | None = None
+    jwks_uri: Https | None = Field(default=None, validate_default=True)
+    token_endpoint_auth_signing_alg: Literal["ES256", "Ed25519", "PS256", "RS256"] | None = None
     client_uri: Page | None = None
     logo_uri: Page | None = None
     policy_uri: Page | None = None
@@ -135,6 +163,14 @@ class ClientMetadata(BaseModel):
             raise ValueError("an application of the type web has https addresses")
         return list(dict.fromkeys(value))
 
+    @field_validator("jwks_uri")
+    @classmethod
+    def _is_needed(cls, value: str | None, info: ValidationInfo) -> str | None:
+        method, keys = info.data.get("token_endpoint_auth_method"), info.data.get("jwks")
+        if method == PRIVATE_KEY and (value is None) == (keys is None):
+            raise ValueError(f"token_endpoint_auth_method {PRIVATE_KEY} needs it, or else jwks")
+        return value
+
     @field_validator("scope")
     @classmethod
     def _are_known(cls, value: str) -> str:
@@ -146,7 +182,8 @@ class ClientMetadata(BaseModel):
     def registration(self) -> Registration:
         """Return the registration that is stored."""
         kind = "native" if any(map(_is_native, self.redirect_uris)) else "web"
-        rest = self.model_dump(include={*WITHOUT_COLUMN}, exclude_none=True)
+        ignored = () if self.token_endpoint_auth_method == PRIVATE_KEY else (JWKS, JWKS_URI)
+        rest = self.model_dump(include={*WITHOUT_COLUMN} - {*ignored}, exclude_none=True)
         return Registration(
             name=self.client_name or UNNAMED,
             redirect_uris=tuple(self.redirect_uris),
@@ -164,6 +201,9 @@ WITHOUT_COLUMN = (
     POST_LOGOUT,
     "id_token_signed_response_alg",
     "require_auth_time",
+    JWKS,
+    JWKS_URI,
+    "token_endpoint_auth_signing_alg",
     "client_uri",
     "logo_uri",
     "policy_uri",
@@ -202,6 +242,16 @@ def checked(members: dict[str, Any]) -> ClientMetadata:
         if "redirect_uris" in at:
             raise InvalidRedirectURIError(_wrong(error, "redirect_uris")) from None
         raise InvalidClientMetadataError(_wrong(error, at[0])) from None
+
+
+def keys_of(jwks: bytes | None, jwks_uri: str | None) -> dict[str, Any]:
+    """Return the members of these keys; none for neither. Raises INVALID."""
+    try:
+        if jwks is not None:
+            return {JWKS: _public_keys(members_of(jwks))}
+        return {JWKS_URI: _https(jwks_uri)} if jwks_uri is not None else {}
+    except (InvalidClientMetadataError, ValueError) as error:
+        raise Problem("INVALID", f"The keys are not valid: {error}.", field=("jwks",)) from None
 
 
 def _wrong(error: ValidationError, member: str) -> str:

@@ -17,6 +17,11 @@ LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::\d{1,5})?(/.*
 FORMER_SECRET_LIFETIME = timedelta(hours=24)
 """The lifetime of the former secret of an application after a rotation."""
 
+PRIVATE_KEY = "private_key_jwt"
+"""The authentication method of applications that sign assertions (`auth.oauth.assertions`)."""
+JWKS, JWKS_URI = "jwks", "jwks_uri"
+"""Members of the metadata: the public keys, or the address where they are published."""
+
 POST_LOGOUT = "post_logout_redirect_uris"
 """The member of the metadata for returning from signing out (RP-Initiated Logout, section 3.1)."""
 
@@ -36,6 +41,11 @@ class Client:
         """Return the redirect URIs; one that is a path is at this gateway, whatever its address."""
         uris: list[str] = self.row.redirect_uris
         return [self.issuer + uri if uri.startswith("/") else uri for uri in uris]
+
+    @property
+    def is_document(self) -> bool:
+        """Return whether it is named by the address of its metadata (`client_documents`)."""
+        return self.row.document_expires_at is not None
 
     @property
     def post_logout_redirect_uris(self) -> list[str]:
@@ -58,9 +68,14 @@ class Client:
         return uris[0] if len(uris) == 1 else None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Return whether it is registered: the same exactly, or on loopback with any port."""
+        """Return whether it is registered: the same exactly, or on loopback with any port.
+
+        One of a metadata document is the same exactly.
+        """
         if not is_redirect_uri(redirect_uri):
             return False
+        if self.is_document:
+            return redirect_uri in self.redirect_uris
         wanted = without_port(redirect_uri)
         return any(
             uri == redirect_uri or (wanted is not None and wanted == without_port(uri))
@@ -79,7 +94,10 @@ class Client:
         return is_present or (is_former and until is not None and until > datetime.now(UTC))
 
     def check_endpoint_auth_method(self, method: str, _: str) -> bool:
-        """Return whether it authenticates in this way: by any with a secret, or by none without."""
+        """Return whether it authenticates in this way: by its key, any with a secret, or none."""
+        registered = self.row.token_endpoint_auth_method
+        if PRIVATE_KEY in (method, registered):
+            return method == registered
         return (method == "none") is self.row.is_public
 
     def check_response_type(self, response_type: str) -> bool:

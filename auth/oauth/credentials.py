@@ -1,4 +1,4 @@
-"""Client authentication: a secret in the header or in the form or, for public clients, none.
+"""Client authentication: a secret, a signed assertion or, for public clients, none.
 
 Every failure has the same answer, so that nobody learns which applications exist.
 """
@@ -10,12 +10,14 @@ from urllib.parse import unquote_plus
 
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 
-from auth.oauth.clients import Client
+from auth.oauth import assertions
+from auth.oauth.clients import PRIVATE_KEY, Client
 from auth.oauth.requests import OAuthRequest, is_clean
 
 BASIC, POST, NONE = "client_secret_basic", "client_secret_post", "none"
-WITH_SECRET = [BASIC, POST]
-METHODS = [*WITH_SECRET, NONE]
+CONFIDENTIAL = [BASIC, POST, PRIVATE_KEY]
+METHODS = [*CONFIDENTIAL, NONE]
+ASSERTION = "client_assertion"
 
 Find = Callable[[str | None], Client | None]
 
@@ -38,7 +40,9 @@ def claimed(oauth_request: OAuthRequest) -> str:
         pair = _basic(oauth_request)
     except Unauthenticated:
         return ""
-    return pair[0] if pair else oauth_request.form.get("client_id", "")
+    if pair:
+        return pair[0]
+    return oauth_request.form.get("client_id", "") or assertions.claimed(oauth_request)
 
 
 def presented_secret(oauth_request: OAuthRequest) -> str:
@@ -53,7 +57,8 @@ def presented_secret(oauth_request: OAuthRequest) -> str:
 def require_one_way(oauth_request: OAuthRequest) -> None:
     """Refuse credentials in two places, or for two applications (RFC 6749, section 2.3)."""
     pair, form = _basic(oauth_request), oauth_request.form
-    if pair and ("client_secret" in form or form.get("client_id", pair[0]) != pair[0]):
+    ways = (pair is not None, "client_secret" in form, ASSERTION in form)
+    if sum(ways) > 1 or (pair and form.get("client_id", pair[0]) != pair[0]):
         raise InvalidRequestError("The client authenticates in more than one way.")
 
 
@@ -73,10 +78,16 @@ def by_form(find: Find, oauth_request: OAuthRequest) -> Client | None:
 
 def by_name(find: Find, oauth_request: OAuthRequest) -> Client | None:
     """Identify a public application by its name alone."""
-    if "client_secret" in oauth_request.form or "authorization" in oauth_request.headers:
+    form = oauth_request.form
+    if {"client_secret", ASSERTION} & form.keys() or "authorization" in oauth_request.headers:
         return None
-    client = find(oauth_request.form.get("client_id"))
+    client = find(form.get("client_id"))
     return client if client and client.row.is_public else None
+
+
+def by_assertion(find: Find, oauth_request: OAuthRequest) -> Client | None:
+    """Authenticate by an assertion, which has been verified before (`auth.oauth.assertions`)."""
+    return find(oauth_request.asserted) if oauth_request.asserted else None
 
 
 def _with_secret(find: Find, client_id: str, secret: str) -> Client | None:

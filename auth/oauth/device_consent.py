@@ -11,7 +11,7 @@ from auth.accounts.mail import Outbox, mail, now
 from auth.credentials import throttle
 from auth.credentials.credential_lock import lock_credential
 from auth.events import Event, record
-from auth.oauth.reach import Registrant, closed_to
+from auth.oauth.reach import Registrant, closed_to, document_host
 from auth.oauth.user_codes import kept_user_code, read_user_code
 from auth.origin import Origin
 from auth.policy.scope_names import allows_everything, in_words
@@ -94,6 +94,7 @@ async def find(
                     row["is_self_registered"],
                     row["organization"],
                     mine,
+                    document_host(row["client_id"]),
                     await closed_to(lent, row["client_id"], viewer),
                 ),
                 row["scope"],

@@ -10,7 +10,7 @@ from auth.credentials.identify import BEARER, DPOP
 from auth.credentials.tokens import PREFIX, REFRESH, is_token
 from auth.oauth.base_server import BaseServer
 from auth.oauth.clients import Client
-from auth.oauth.credentials import METHODS, WITH_SECRET
+from auth.oauth.credentials import CONFIDENTIAL, METHODS
 from auth.oauth.id_tokens import authentication
 from auth.oauth.requests import OAuthRequest
 from auth.oauth.token_families import Held, end, in_good_standing, locked, seen
@@ -56,7 +56,7 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc] # Authlib has no typ
 class Introspection(IntrospectionEndpoint):  # type: ignore[misc] # Authlib has no types
     """Introspection of a token, for its own application and for resource servers."""
 
-    CLIENT_AUTH_METHODS = WITH_SECRET
+    CLIENT_AUTH_METHODS = CONFIDENTIAL
 
     server: BaseServer
 

@@ -25,7 +25,7 @@ from auth.credentials.tokens import CODE, is_token, new_token
 from auth.credentials.tokens import REFRESH as REFRESH_PREFIX
 from auth.oauth.base_server import BaseServer
 from auth.oauth.clients import Client
-from auth.oauth.credentials import METHODS, WITH_SECRET
+from auth.oauth.credentials import CONFIDENTIAL, METHODS
 from auth.oauth.requests import InvalidDpopProof, OAuthRequest, audience
 from auth.oauth.token_families import (
     Held,
@@ -191,7 +191,7 @@ class ClientCredentialsGrant(
 ):
     """An application that acts for itself: as its service account, if it has one."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = WITH_SECRET
+    TOKEN_ENDPOINT_AUTH_METHODS = CONFIDENTIAL
 
     request: OAuthRequest
     server: BaseServer

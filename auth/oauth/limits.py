@@ -34,7 +34,7 @@ class Limits:
 
     A secret of 256 bits cannot be guessed: a request with the right one never waits for others, be
     they wrong or many in the same network. `secret` is the one in the request, a registration token
-    included; empty for none.
+    included; empty for none. `asserted` says whether a signed assertion is right; None without one.
     """
 
     def __init__(
@@ -44,8 +44,11 @@ class Limits:
         client_id: str,
         ip: str | None,
         secret: str = "",
+        *,
+        asserted: bool | None = None,
     ) -> None:
         self._database, self._client_id, self._secret = database, client_id, secret
+        self._asserted = asserted
         named, wrong = (settings, client_id, ip), settings.sign_in_attempts
         self._calls = _counts("calls", *named, settings.client_requests, MINUTE)
         self._proved = _counts("proved calls", *named, settings.client_requests, MINUTE, alone=True)
@@ -55,10 +58,10 @@ class Limits:
         """Count a call. Raises RATE_LIMITED with `retryAfter` seconds."""
         async with self._database.auth.lend(NOBODY) as lent:
             row = await lent.fetchrow(KEPT, self._client_id) if self._is_name else None
-            if row and self._secret and _holds(row, self._secret):
+            if self._asserted or (row and self._secret and _holds(row, self._secret)):
                 await throttle.admit(lent, self._proved, "requests")
                 return
-            if self._secret or not (row and row["is_public"]):
+            if self._secret or self._asserted is False or not (row and row["is_public"]):
                 await throttle.require_no_wait(lent, self._failures, "failed authentications")
             await throttle.admit(lent, self._calls, "requests")
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from auth.credentials.dpop import ALGORITHMS
 from auth.credentials.identify import METADATA_OF_API, api_of
-from auth.oauth import id_tokens, signing_keys, userinfo
+from auth.oauth import assertions, id_tokens, signing_keys, userinfo
 from auth.oauth.clients import GRANT_TYPES
-from auth.oauth.credentials import METHODS, WITH_SECRET
+from auth.oauth.credentials import CONFIDENTIAL, METHODS
 from auth.oauth.interaction import DISPLAYS, PROMPTS, RESPONSE_MODES
 from auth.policy.scope_names import OPENID_SCOPES, SCOPES
 from auth.settings import AuthSettings
@@ -45,7 +45,12 @@ def of_server(settings: AuthSettings) -> dict[str, Any]:
         "grant_types_supported": list(GRANT_TYPES),
         "token_endpoint_auth_methods_supported": METHODS,
         "revocation_endpoint_auth_methods_supported": METHODS,
-        "introspection_endpoint_auth_methods_supported": WITH_SECRET,
+        "introspection_endpoint_auth_methods_supported": CONFIDENTIAL,
+        **{
+            f"{endpoint}_endpoint_auth_signing_alg_values_supported": list(assertions.ALGORITHMS)
+            for endpoint in ("token", "revocation", "introspection")
+        },
+        "client_id_metadata_document_supported": settings.registering_clients != "closed",
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "dpop_signing_alg_values_supported": list(ALGORITHMS),

@@ -8,12 +8,14 @@ registered by the operator.
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from authlib.oauth2.rfc6749 import AccessDeniedError
 from sqlalchemy import ColumnElement, func, not_, or_, select
 from sqlalchemy.orm import Session
 
+from auth.oauth.client_documents import is_document_id
 from auth.oauth.clients import Client
 from auth.policy.scope_names import allows_everything
 from auth.viewer import Viewer
@@ -38,6 +40,8 @@ class Registrant(NamedTuple):
     organization: str | None
     is_mine: bool
     """True when the viewer is a member of that organization."""
+    document: str | None
+    """The host of the address that names it, if one does."""
     closed: Mapping[UUID, str] = MappingProxyType({})
     """The viewer's organizations whose owners do not allow it, by id, with their names."""
 
@@ -54,7 +58,18 @@ def registrant(session: Session, client: Client, viewer: Viewer) -> Registrant:
         .order_by(Organization.name)
     )
     is_mine = row.managed_by in viewer.organizations
-    return Registrant(row.is_self_registered, name, is_mine, {row.id: row.name for row in closed})
+    return Registrant(
+        row.is_self_registered,
+        name,
+        is_mine,
+        document_host(row.client_id),
+        {row.id: row.name for row in closed},
+    )
+
+
+def document_host(client_id: str) -> str | None:
+    """Return the host of a client ID that is an address; None for others."""
+    return urlsplit(client_id).netloc if is_document_id(client_id) else None
 
 
 async def closed_to(connection: Lent, client_id: str, viewer: Viewer) -> dict[UUID, str]:

@@ -79,7 +79,7 @@ class Registrations:
 
     async def create(self, request: Request) -> Response:
         """Register the application that the body describes, where registration is open."""
-        if self._settings.registering_clients == "closed":
+        if self._settings.registering_clients != "open":
             raise AccessDeniedError("An operator registers applications.", status_code=403)
         origin = origin_of(request)
         await self._limits(REGISTERING, origin).admit()
@@ -131,7 +131,10 @@ class Registrations:
             raise InvalidRequestError("client_secret is another.")
         requested = checked({"token_endpoint_auth_method": method, **members})
         registration = requested.registration()
-        if registration.is_public != (method == "none"):
+        if (registration.is_public, registration.has_secret) != (
+            method == "none",
+            row["client_secret"] is not None,
+        ):
             raise InvalidClientMetadataError("token_endpoint_auth_method: register anew.")
         async with self._database.auth.lend(NOBODY) as lent, lent.transaction():
             await registry.change(lent, row["id"], row["client_id"], registration, origin)

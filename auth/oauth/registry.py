@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,15 @@ from uuid_utils.compat import uuid7
 
 from auth.credentials.tokens import REGISTRATION, SECRET_OF_CLIENT, new_token
 from auth.events import Event, record
-from auth.oauth.clients import FORMER_SECRET_LIFETIME, GRANT_TYPES, POST_LOGOUT, is_redirect_uri
+from auth.oauth.clients import (
+    FORMER_SECRET_LIFETIME,
+    GRANT_TYPES,
+    JWKS,
+    JWKS_URI,
+    POST_LOGOUT,
+    PRIVATE_KEY,
+    is_redirect_uri,
+)
 from auth.origin import Origin
 from auth.policy.scope_names import OPENID_SCOPES, SCOPES
 from auth.secret import digest
@@ -61,7 +70,7 @@ ROTATE = f"""
 UPDATE oauth_clients SET client_secret = $2,
     former_secret = CASE WHEN $3::interval > '0' THEN client_secret END,
     former_secret_expires_at = CASE WHEN $3::interval > '0' THEN now() + $3::interval END
-WHERE client_id = $1 AND disabled_at IS NULL AND NOT is_public AND {OF_OPERATOR}
+WHERE client_id = $1 AND disabled_at IS NULL AND client_secret IS NOT NULL AND {OF_OPERATOR}
 RETURNING id, former_secret_expires_at
 """  # noqa: S608 (ours)
 REVOKE_FORMER = f"""
@@ -99,8 +108,13 @@ class Registration:
 
     @property
     def is_public(self) -> bool:
-        """Return whether it keeps no secret."""
+        """Return whether it keeps neither a secret nor a key."""
         return self.auth_method == "none"
+
+    @property
+    def has_secret(self) -> bool:
+        """Return whether it shares a secret with the gateway."""
+        return not self.is_public and self.auth_method != PRIVATE_KEY
 
     @property
     def response_types(self) -> list[str]:
@@ -124,6 +138,10 @@ class Registration:
             raise Problem(
                 "INVALID", "The application cannot use these grant types.", field=("grantTypes",)
             )
+        keys = [name for name in (JWKS, JWKS_URI) if name in self.metadata]
+        if len(keys) != (self.auth_method == PRIVATE_KEY):
+            message = f"{PRIVATE_KEY} needs either {JWKS} or {JWKS_URI}, and nothing else does."
+            raise Problem("INVALID", message, field=("jwks",))
         if self.response_types and not self.redirect_uris:
             raise Problem("INVALID", "A redirect URI is required.", field=("redirectUris",))
 
@@ -154,20 +172,23 @@ async def register(
     require_pushed: bool = False,
     dpop: bool = False,
     post_logout_redirect_uris: tuple[str, ...] = (),
+    keys: Mapping[str, Any] = MappingProxyType({}),
     origin: Origin | None = None,
 ) -> Registered:
-    """Register an application for the operator of the gateway. Raises INVALID."""
+    """Register an application for the operator of the gateway. Raises INVALID.
+
+    `keys` has its public keys as `jwks`, or their address as `jwks_uri`, in place of a secret.
+    """
+    after = {POST_LOGOUT: [*post_logout_redirect_uris]} if post_logout_redirect_uris else {}
     registration = Registration(
         name=name,
         redirect_uris=redirect_uris,
         scope=scope,
         grant_types=grant_types,
-        auth_method="none" if public else "client_secret_basic",
+        auth_method="none" if public else PRIVATE_KEY if keys else "client_secret_basic",
         require_pushed=require_pushed,
         dpop=dpop,
-        metadata={POST_LOGOUT: list(post_logout_redirect_uris)}
-        if post_logout_redirect_uris
-        else {},
+        metadata={**keys, **after},
     )
     return await add(
         database,
@@ -188,33 +209,60 @@ async def add(
     origin: Origin,
 ) -> Registered:
     """Register an application. Raises INVALID with the field at fault."""
-    registration.require_valid()
-    id, client_id = uuid7(), f"rqc-{uuid7().hex}"
-    secret = None if registration.is_public else new_token(SECRET_OF_CLIENT)
-    token = new_token(REGISTRATION) if self_registered else None
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
-        issued_at = await lent.fetchval(
-            REGISTER,
-            id,
-            client_id,
-            registration.name,
-            digest(secret).hex() if secret else None,
-            list(registration.redirect_uris),
-            list(registration.grant_types),
-            registration.response_types,
-            registration.scope,
-            registration.is_public,
-            registration.auth_method,
-            first_party,
-            resource_server,
-            registration.require_pushed,
-            json.dumps(dict(registration.metadata)),
-            self_registered,
-            digest(token).hex() if token else None,
-            registration.dpop,
+        return await insert(
+            lent,
+            f"rqc-{uuid7().hex}",
+            registration,
+            first_party=first_party,
+            resource_server=resource_server,
+            self_registered=self_registered,
+            origin=origin,
         )
-        what = "Application registered itself." if self_registered else "Application registered."
-        await note(lent, "register", id, client_id, what, origin, _details(registration))
+
+
+async def insert(
+    connection: Lent,
+    client_id: str,
+    registration: Registration,
+    *,
+    first_party: bool = False,
+    resource_server: bool = False,
+    self_registered: bool = False,
+    origin: Origin,
+) -> Registered:
+    """Register an application of this name, in the caller's transaction. Raises INVALID.
+
+    One that is named otherwise than by the gateway manages its registration elsewhere: it has no
+    registration token.
+    """
+    registration.require_valid()
+    id = uuid7()
+    secret = new_token(SECRET_OF_CLIENT) if registration.has_secret else None
+    is_ours = client_id.startswith("rqc-")
+    token = new_token(REGISTRATION) if self_registered and is_ours else None
+    issued_at = await connection.fetchval(
+        REGISTER,
+        id,
+        client_id,
+        registration.name,
+        digest(secret).hex() if secret else None,
+        list(registration.redirect_uris),
+        list(registration.grant_types),
+        registration.response_types,
+        registration.scope,
+        registration.is_public,
+        registration.auth_method,
+        first_party,
+        resource_server,
+        registration.require_pushed,
+        json.dumps(dict(registration.metadata)),
+        self_registered,
+        digest(token).hex() if token else None,
+        registration.dpop,
+    )
+    what = "Application registered itself." if self_registered else "Application registered."
+    await note(connection, "register", id, client_id, what, origin, _details(registration))
     return Registered(client_id, secret, token, issued_at)
 
 

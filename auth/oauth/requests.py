@@ -69,6 +69,8 @@ class OAuthRequest(OAuth2Request):  # type: ignore[misc] # Authlib has no types
     payload: Parameters
     proof: Proof | None = None
     """The proof of the application's key, to which its codes and tokens are bound."""
+    asserted: str | None = None
+    """The application whose assertion came with it, verified."""
     pushed: OAuthPushedRequest | None = None
     """The stored request, when the application has pushed it."""
     session_id: UUID | None = None

@@ -14,9 +14,13 @@ from auth.credentials import dpop
 from auth.credentials.dpop import InvalidProof, Proof
 from auth.credentials.identify import NONCE, origin_of
 from auth.oauth import credentials, metadata, signing_keys
+from auth.oauth.assertions import Assertions
 from auth.oauth.authorize import Authorize
 from auth.oauth.base_server import NO_STORE
 from auth.oauth.bridge import Bridge
+from auth.oauth.client_documents import ClientDocuments
+from auth.oauth.credentials import ASSERTION
+from auth.oauth.fetched import Documents
 from auth.oauth.limits import Limits
 from auth.oauth.logout import Logout
 from auth.oauth.registration import Registrations
@@ -24,6 +28,7 @@ from auth.oauth.requests import OAuthRequest, form_of
 from auth.oauth.server import Server
 from auth.oauth.signing_keys import NoSigningKeyError
 from auth.oauth.userinfo import UserInfo
+from auth.outbound import Outbound
 from auth.settings import AuthSettings
 from auth.web.page import SECURE
 from db.pool import NOBODY, Database
@@ -37,18 +42,30 @@ OPEN = {"Access-Control-Allow-Origin": "*"}
 EXPOSED = "DPoP-Nonce, Retry-After, WWW-Authenticate"
 PROVED = (metadata.PUSH, metadata.DEVICE, metadata.TOKEN)
 """Endpoints whose codes and tokens are bound to the key of a proof."""
+ASKING = (metadata.PUSH, metadata.DEVICE)
+"""Endpoints of applications that lead to a page for consent."""
 
 Work = Callable[[Server, OAuthRequest], Response]
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[Route]:
-    """Return every endpoint, to be served at the root of the site."""
-    bridge = Bridge(database, settings, outbox)
+def routes(
+    database: Database,
+    settings: AuthSettings,
+    outbox: Outbox,
+    outbound: Outbound | None = None,
+) -> list[Route]:
+    """Return every endpoint, to be served at the root of the site.
+
+    `outbound` are the requests to addresses that applications name, by default on public servers.
+    """
+    bridge, documents = Bridge(database, settings, outbox), Documents(outbound or Outbound())
+    clients = ClientDocuments(database, settings, documents)
+    assertions = Assertions(database, settings, documents)
     registrations = Registrations(database, settings)
 
     def endpoint(path: str, work: Work) -> Route:
-        return Route(path, Endpoint(["POST"], _answering(bridge, path, work)))
+        return Route(path, Endpoint(["POST"], _answering(bridge, clients, assertions, path, work)))
 
     def document(path: str, content: dict[str, Any]) -> Route:
         async def show(_: Request) -> Response:
@@ -68,7 +85,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
             f"{metadata.REGISTER}/{{client_id}}",
             Endpoint(["GET", "PUT", "DELETE"], _telling(registrations.manage)),
         ),
-        Route(metadata.AUTHORIZE, Authorize(bridge).__call__, methods=["GET", "POST"]),
+        Route(metadata.AUTHORIZE, Authorize(bridge, clients).__call__, methods=["GET", "POST"]),
         endpoint(
             metadata.PUSH,
             lambda server, oauth_request: server.create_endpoint_response(
@@ -139,7 +156,9 @@ class Endpoint:
         return await self._handler(request)
 
 
-def _answering(bridge: Bridge, path: str, work: Work) -> Handler:
+def _answering(
+    bridge: Bridge, clients: ClientDocuments, assertions: Assertions, path: str, work: Work
+) -> Handler:
     """Return the handler of an endpoint that applications send forms to."""
 
     async def answer(request: Request) -> Response:
@@ -151,7 +170,19 @@ def _answering(bridge: Bridge, path: str, work: Work) -> Handler:
         origin = origin_of(request)
         client_id = credentials.claimed(oauth_request)
         secret = credentials.presented_secret(oauth_request)
-        limits = Limits(bridge.database, bridge.settings, client_id, origin.ip_address, secret)
+        if path in ASKING:
+            await clients.require(client_id, origin)
+        # Before the turn: it may wait for a server of the application.
+        oauth_request.asserted = await assertions.authenticated(oauth_request)
+        asserted = ASSERTION in oauth_request.form or None
+        limits = Limits(
+            bridge.database,
+            bridge.settings,
+            client_id,
+            origin.ip_address,
+            secret,
+            asserted=asserted and oauth_request.asserted is not None,
+        )
         async with bridge.turn():
             await limits.admit()
             if path in PROVED:

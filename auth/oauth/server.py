@@ -21,7 +21,7 @@ from auth.credentials.tokens import REFRESH, new_token
 from auth.events import Event
 from auth.oauth import consents, credentials, id_tokens, interaction, token_families
 from auth.oauth.base_server import BaseServer
-from auth.oauth.clients import Client
+from auth.oauth.clients import PRIVATE_KEY, Client
 from auth.oauth.devices import DeviceAuthorization, DeviceGrant
 from auth.oauth.endpoints import Introspection, Revocation
 from auth.oauth.grants import (
@@ -66,6 +66,7 @@ class Server(BaseServer):
         super().__init__(session, settings, origin)
         self.register_client_auth_method(credentials.BASIC, credentials.by_header)
         self.register_client_auth_method(credentials.POST, credentials.by_form)
+        self.register_client_auth_method(PRIVATE_KEY, credentials.by_assertion)
         self.register_client_auth_method(credentials.NONE, credentials.by_name)
         seconds = settings.access_token_minutes * 60
         self.register_token_generator(

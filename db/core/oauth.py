@@ -46,7 +46,7 @@ class Identified(Base, kw_only=True):
 
 
 class OAuthClient(Identified, kw_only=True):
-    """An application that may ask people for access. A public one has no secret."""
+    """An application that may ask people for access. A public one has neither secret nor key."""
 
     __tablename__ = "oauth_clients"
 
@@ -83,6 +83,8 @@ class OAuthClient(Identified, kw_only=True):
     """The account as which it acts for itself; null if it may not."""
     is_self_registered: Mapped[bool] = flag(default=False)
     """True if it registered itself (RFC 7591): its name is unverified."""
+    document_expires_at: Mapped[datetime | None] = mapped_column(default=None)
+    """The time until which the document at its client ID is fresh; null if it is no address."""
     registration_token: Mapped[str | None] = mapped_column(default=None)
     """With it the client reads and changes its registration (RFC 7592)."""
     consented_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -97,8 +99,10 @@ class OAuthClient(Identified, kw_only=True):
         check(
             "client_secret",
             "fits_type",
-            "is_public = (client_secret IS NULL)",
-            "Confidential clients have a secret, public ones have none.",
+            "(client_secret IS NULL)"
+            " = (is_public OR token_endpoint_auth_method = 'private_key_jwt')"
+            " AND NOT (is_public AND token_endpoint_auth_method = 'private_key_jwt')",
+            "Confidential clients have a secret or a key, public ones have none.",
         ),
         digest("former_secret"),
         check(

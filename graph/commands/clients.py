@@ -1,6 +1,7 @@
 """Applications that act for people (OAuth clients), from the command line."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,12 +48,21 @@ def add(
         bool, typer.Option("--require-pushed", help="Accept pushed authorization requests only.")
     ] = False,
     dpop: Annotated[bool, typer.Option("--dpop", help="Bind its tokens to a key (DPoP).")] = False,
+    jwks: Annotated[
+        Path | None,
+        typer.Option(help="A file with its public keys (JWK Set), in place of a secret."),
+    ] = None,
+    jwks_uri: Annotated[
+        str | None,
+        typer.Option(help="The https address of its public keys, in place of a secret."),
+    ] = None,
     post_logout: Annotated[
         list[str] | None,
         typer.Option(help="A URI to return to after signing out (OpenID Connect). Repeatable."),
     ] = None,
 ) -> None:
     """Register a client, and print its client_id and secret. The secret cannot be shown again."""
+    from auth.oauth import client_metadata
     from auth.oauth.clients import DEVICE_CODE
     from auth.oauth.registry import Registered, register
     from auth.policy.scope_names import OPEN_SCOPES
@@ -62,6 +72,10 @@ def add(
     from graph.settings import Settings
 
     settings = Settings()
+    if jwks or jwks_uri:
+        with_keys = {"--public": public, "--jwks-uri": jwks and jwks_uri}
+        refuse_options(with_keys, "--jwks" if jwks else "--jwks-uri")
+    keys = client_metadata.keys_of(jwks.read_bytes() if jwks else None, jwks_uri)
     grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
     for_people = {"--redirect": redirect, "--device": device, "--first-party": first_party}
     if itself:
@@ -86,6 +100,7 @@ def add(
                 resource_server=resource_server,
                 require_pushed=require_pushed,
                 dpop=dpop,
+                keys=keys,
                 post_logout_redirect_uris=tuple(post_logout or ()),
             )
 

@@ -82,7 +82,7 @@ class Settings(
         return self.sign_up or ("closed" if self.in_production else "open")
 
     @property
-    def registering_clients(self) -> Literal["open", "closed"]:
+    def registering_clients(self) -> Literal["open", "documents", "closed"]:
         """Return the policy of client registration; by default closed in production, else open."""
         return self.client_registration or ("closed" if self.in_production else "open")
 

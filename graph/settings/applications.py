@@ -39,10 +39,10 @@ class ApplicationSettings(BaseSettings):
         description="Whether DPoP proofs must contain a nonce of the gateway, so that they cannot"
         " be prepared in advance. By default only clients with a wrong clock need one.",
     )
-    client_registration: Literal["", "open", "closed"] = Field(
+    client_registration: Literal["", "open", "documents", "closed"] = Field(
         default="",
-        description="Whether applications can register themselves (`open`) or are registered by an"
-        " operator (`closed`). Defaults to `open` in development and to `closed` in"
-        " production, because whoever registers an application chooses the name that"
-        " people see.",
+        description="Whether applications can register themselves (`open`), can only be named by"
+        " the address of their metadata (`documents`), or are registered by an operator"
+        " (`closed`). Defaults to `open` in development and to `closed` in production, because"
+        " whoever registers an application chooses the name that people see.",
     )

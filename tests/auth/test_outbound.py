@@ -3,22 +3,18 @@
 import asyncio
 import json
 import ssl
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_address, ip_network
 
 import pytest
 import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from auth.outbound import Outbound, UnreachableError, is_public
 from db.problem import Problem
+from tests.certificates import certificate_of
 from tests.serving import served
 
 HERE = (ip_network("127.0.0.0/8"),)
@@ -141,27 +137,7 @@ async def test_answers_are_bounded_and_redirects_are_checked():
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """Return the paths of a certificate of hooks.example, and of its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hooks.example")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("hooks.example")]), False)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    pem, encoding = folder / "certificate.pem", serialization.Encoding.PEM
-    pem.write_bytes(certificate.public_bytes(encoding))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return str(pem), str(folder / "key.pem")
+    return certificate_of(tmp_path_factory.mktemp("tls"), "hooks.example")
 
 
 async def test_the_certificate_is_that_of_the_name_although_the_connection_is_pinned(certificate):

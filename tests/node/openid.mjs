@@ -80,6 +80,21 @@ await travel({
     return { nonce: nonce.code, unexpected: unexpected.code };
   },
 
+  /** An application that proves itself by a key of its own. */
+  async keyed(told) {
+    const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
+    const key = await crypto.subtle.importKey('jwk', told.key, algorithm, false, ['sign']);
+    const config = await configured(told, client.PrivateKeyJwt({ key, kid: told.key.kid }));
+    const { address, checks } = await question(config, told);
+    const callback = await visit(address);
+    const tokens = await client.authorizationCodeGrant(config, callback, checks);
+    const active = await client.tokenIntrospection(config, tokens.access_token);
+    const stranger = await crypto.subtle.generateKey(algorithm, false, ['sign', 'verify']);
+    const impostor = await configured(told, client.PrivateKeyJwt(stranger.privateKey));
+    const refused = await failure(client.refreshTokenGrant(impostor, tokens.refresh_token));
+    return { sub: tokens.claims().sub, active: active.active, refused: refused.status };
+  },
+
   /** The same with the calls of oauth4webapi, one by one. */
   async stepwise(told) {
     const issuer = new URL(told.issuer);

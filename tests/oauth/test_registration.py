@@ -39,7 +39,12 @@ async def test_d01_a_registration_is_answered_with_everything_that_is_kept(http)
         "software_id": "4NRB1-0XZABZI9E6-5SM3R",
         "software_version": "2.1",
     }
-    unknown = {"client_name#de": "Leinwand", "jwks_uri": 5, "x": [None, 1.5, {}], "scope": None}
+    unknown = {
+        "client_name#de": "Leinwand",
+        "initiate_login_uri": 5,
+        "x": [None, 1.5, {}],
+        "scope": None,
+    }
     answer = await http.post(REGISTER, json=members | unknown)
     assert answer.status_code == 201
     assert answer.headers["cache-control"] == "no-store"

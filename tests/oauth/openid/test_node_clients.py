@@ -1,6 +1,7 @@
 """Third-party clients of OpenID Connect: openid-client and oauth4webapi of npm, in Node.js."""
 
 import pytest
+from joserfc.jwk import ECKey
 
 from tests.nodejs import journey
 from tests.oauth.conftest import arrive
@@ -55,3 +56,12 @@ async def test_oauth4webapi_verifies_every_part_of_the_id_token(travel, portal, 
     seen = await travel("stepwise", portal)
     assert seen["claims"]["sub"] == seen["info"]["sub"] == str(visitor.id)
     assert seen["claims"]["aud"] == portal.client_id
+
+
+async def test_openid_client_proves_itself_by_its_key(travel, applications, visitor):
+    key = ECKey.generate_key("P-256", {"kid": "one"})
+    keys = {"jwks": {"keys": [key.as_dict(private=False)]}}
+    portal = await applications(name="Portal", keys=keys)
+    seen = await travel("keyed", portal, key=key.as_dict(private=True))
+    expected = {"sub": str(visitor.id), "active": True, "refused": 401}
+    assert seen == expected
