@@ -27,10 +27,10 @@ INSERT INTO audit_logs (
     id, entity_type, entity_id, action, event_type, severity, resource_type, resource_id,
     actor_id, user_id, session_id, client_id, version, changed_fields, new_data, details,
     description, soc2_control, request_id, correlation_id, ip_address, user_agent, source_system,
-    organization_id, compliance_category, risk_level, threat_indicators
+    organization_id, compliance_category, risk_level, threat_indicators, old_data
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26
+    $21, $22, $23, $24, $25, $26, $27
 )
 """
 
@@ -45,7 +45,7 @@ class Event:
     """An event of a person, a session, a token or an organization's data.
 
     `actor_id` is the person who caused it, `user_id` the one it concerns; `values` are those of a
-    new row.
+    new row, or the changed ones, with the `former` ones, of a row that the gateway itself changes.
     """
 
     entity_type: str
@@ -63,6 +63,7 @@ class Event:
     organization_id: UUID | None = None
     version: int | None = None
     values: dict[str, Any] = field(default_factory=dict)
+    former: dict[str, Any] = field(default_factory=dict)
     personal: dict[str, Any] = field(default_factory=dict)
     """Values of columns with personal data, which are kept beside the event (`PersonalData`)."""
     details: dict[str, Any] = field(default_factory=dict)
@@ -120,4 +121,5 @@ def as_row(event: Event, origin: Origin) -> tuple[Any, ...]:
         assessment["compliance_category"],
         assessment["risk_level"],
         assessment["threat_indicators"],
+        json.dumps(event.former) if event.former else None,
     )

@@ -32,6 +32,7 @@ ALLOWED = {
         "uq_personal_tokens_key_hash": "the digest of 256 random bits: it cannot be guessed",
         "uq_shares_key_hash": "the digest of 256 random bits: it cannot be guessed",
         "uq_webhook_events_provider_external_id": "requests insert none",
+        "uq_organization_domains_verified": "only the DNS of a domain lets it be verified",
         "uq_stripe_customers_stripe_customer_id": "random, given by Stripe",
         "uq_stripe_customers_stripe_subscription_id": "random, given by Stripe",
     },

@@ -11,6 +11,7 @@ from db.core import (
     billing,
     clients,
     credits,
+    domains,
     idempotency,
     jobs,
     keys,

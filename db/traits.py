@@ -50,6 +50,7 @@ class ResourceType(StrEnum):
     COMPLIANCE_DOCUMENT = "compliance_document"
     FRAMEWORK = "framework"
     ASSESSMENT = "assessment"
+    ORGANIZATION_DOMAIN = "organization_domain"
 
 
 class Trash(Enum):

@@ -22,6 +22,7 @@ from auth.credentials.viewer_cache import ViewerCache
 from auth.origin import Origin
 from auth.refusals import Refusals
 from auth.session import ViewerSession
+from auth.text_records import TextRecords
 from auth.viewer import Viewer
 from db.audit.sealing import keep_sealing
 from db.pool import NOBODY, Database
@@ -111,7 +112,11 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
         StripePayments(database, settings),
     )
     usage, activity = UsageLog.of(database, operations), Activity(database)
-    cursors, terms = Cursors(settings), model_terms_of(settings)
+    cursors, terms, text_records = (
+        Cursors(settings),
+        model_terms_of(settings),
+        TextRecords(settings.name_servers),
+    )
     presence, *waking = _buses(settings) or [
         PostgresBus(database, channel_of(settings, "presence"))
     ]
@@ -144,6 +149,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             payments,
             processes_documents=bool(settings.document_processor_url),
             bulk=bulk,
+            text_records=text_records,
         )
 
     async def make_context(connection: HTTPConnection, origin: Origin) -> Context:
@@ -184,6 +190,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
                         usage=usage,
                         operations=bulk,
                         outbound=outbound_of(settings),
+                        text_records=text_records,
                     ),
                 )
             try:

@@ -12,6 +12,7 @@ from graph.platform import incoming
 from graph.platform.access_reviews import jobs as access_reviews
 from graph.platform.audit import alerting, exporting, verifying
 from graph.platform.billing import jobs as billing
+from graph.platform.domains import jobs as domains
 from graph.platform.files import sweep
 from graph.platform.jobs import upkeep
 from graph.platform.jobs.kinds import Kind
@@ -37,6 +38,7 @@ KINDS = (
     *notification_upkeep.KINDS,
     *incoming.KINDS,
     *access_reviews.KINDS,
+    *domains.KINDS,
     *reminders.KINDS,
     *review_reminders.KINDS,
     *quality.KINDS,

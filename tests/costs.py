@@ -25,6 +25,7 @@ BUDGETS = {
     "engine": 40,
     "explorer": 40,
     "http": 150,
+    "identity": 60,
     "isolation": 300,
     "kit": 80,
     "live": 150,
@@ -39,7 +40,7 @@ BUDGETS = {
 }
 """CPU seconds, about twice what was measured where REFERENCE was. A new product adds a line; a
 commit that raises one gives the reason."""
-TOTAL = 2020
+TOTAL = 2080
 """CPU seconds that all folders may have together: 25 for each product besides the first."""
 MORE = {"engine": 0.04 * int(os.environ.get("GATEWAY_DOCUMENTS", "0"))}
 """CPU seconds besides, for random documents of which more than usual are asked for."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from auth.accounts import personal_organization
+from auth.accounts import admission
 from auth.accounts.mail import Outbox, mail
 from auth.credentials import throttle
 from auth.credentials.people import let_in, person_event
@@ -88,7 +88,7 @@ async def approve(
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         email = await let_in(lent, _id(id), origin, actor_id=viewer.id)
     if email is not None:
-        await personal_organization.make_for(database, _id(id), email, origin)
+        await admission.admit(database, _id(id), email, origin)
         outbox.tell(mail("approved", email, outbox.settings))
     return email is not None
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from asyncpg import UniqueViolationError
 
-from auth.accounts import mailed_links
+from auth.accounts import domain_joining, mailed_links
 from auth.accounts.mail import Outbox, mail
 from auth.accounts.mailed_links import LIVES
 from auth.accounts.password_change import require_mail
@@ -83,6 +83,7 @@ async def confirm(
 ) -> None:
     """Give the account the address of this link, and cancel every other link of the person.
 
+    They join the organization of its domain, if there is one (`auth.accounts.domain_joining`).
     Raises as `opened` does, ALREADY_EXISTS when the address got an account meanwhile, and
     CredentialEnded.
     """
@@ -108,6 +109,7 @@ async def confirm(
             session_id=_session(viewer),
         )
         await record(lent, event, origin)
+    await domain_joining.join(database, viewer.id, email, origin)
     outbox.tell(mail("email_changed", viewer.email or "", outbox.settings))
 
 

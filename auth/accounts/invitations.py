@@ -222,9 +222,13 @@ async def join(transaction: Transaction, invitation: Invitation) -> Organization
         OrganizationMember.organization_id == invitation.organization_id,
         OrganizationMember.user_id == transaction.person,
     )
-    if await transaction.find_all(OrganizationMember, *mine):
+    present = await transaction.find_all(OrganizationMember, *mine)
+    if any(member.status is not UserStatus.PENDING for member in present):
         raise Problem("ALREADY_EXISTS", "You are a member of this organization already.")
     _tell_inviter(transaction, invitation, row)
+    for waiting in present:  # who asked to join by their domain
+        transaction.change(waiting, None, role=row.role, status=UserStatus.ACTIVE)
+        return waiting
     for former in await transaction.find_all(OrganizationMember, *mine, deleted=True):
         await transaction.edits.restore(former, None)
         transaction.change(former, None, role=row.role, status=UserStatus.ACTIVE)

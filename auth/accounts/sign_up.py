@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from uuid import UUID
 
-from auth.accounts import mailed_links, personal_organization
+from auth.accounts import admission, mailed_links
 from auth.accounts.approval import tell_approvers
 from auth.accounts.mail import Outbox, mail
 from auth.accounts.mailed_links import LIVES
@@ -104,7 +104,7 @@ async def open_account(
         await confirmed(lent)
         person = await add_person(lent, email, name, hash, approved, origin)
     if approved:
-        await personal_organization.make_for(database, person, email, origin)
+        await admission.admit(database, person, email, origin)
     else:
         with suppress(Problem):  # the page lists them all the same
             outbox.start(tell_approvers(database, outbox, email, name))

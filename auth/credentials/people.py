@@ -81,10 +81,14 @@ async def add_person(
     return id
 
 
-async def approve(database: Database, email: str) -> bool:
-    """Approve a person who has signed up; return False when they were already. Raises NOT_FOUND."""
+async def approve(database: Database, email: str) -> UUID | None:
+    """Approve a person who has signed up; return their id, None when they were already.
+
+    Raises NOT_FOUND.
+    """
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
-        return await let_in(lent, await id_of(lent, email), FROM_HERE) is not None
+        id = await id_of(lent, email)
+        return None if await let_in(lent, id, FROM_HERE) is None else id
 
 
 async def let_in(

@@ -11,6 +11,7 @@ from db.core.access_reviews import AccessReview, AccessReviewItem
 from db.core.audit import AuditAlert, AuditVerification, LegalHold
 from db.core.billing import BillingCache, StripeCustomer
 from db.core.clients import OrganizationClient
+from db.core.domains import OrganizationDomain
 from db.core.jobs import Job
 from db.core.keys import ApiKey, PersonalToken
 from db.core.notifications import Notification
@@ -38,6 +39,7 @@ RULES: dict[type[Entity], Rule] = {
     OrganizationMember:      Rule(MEMBER,  ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete")),
     OrganizationInvitation:  Rule(ADMIN,   ADMIN,  ADMIN,  ADMIN),
     OrganizationClient:      Rule(OWNER,   OWNER,  OWNER,  OWNER),
+    OrganizationDomain:      Rule(ADMIN,   OWNER,  OWNER,  OWNER),
     Project:                 Rule(VIEWER,  ADMIN,  ADMIN,  ADMIN),
     ProjectMember:           Rule(VIEWER,  ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete"),
                                   inside=True),

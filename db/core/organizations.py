@@ -167,6 +167,8 @@ class OrganizationMember(InOrganization, kw_only=True):
     role: Mapped[UserRoleType] = choice(UserRoleType.MEMBER)
     status: Mapped[UserStatus] = choice(UserStatus.ACTIVE)
     last_active_at: Mapped[datetime | None] = mapped_column(default=None)
+    joined_domain: Mapped[str | None] = mapped_column(default=None)
+    """The domain of the address by which the person joined; None for all others."""
 
     @hybrid_property
     def person_name(self) -> str:
@@ -182,6 +184,12 @@ class OrganizationMember(InOrganization, kw_only=True):
     __table_args__ = (
         organization_key(),
         unique("organization_id", "user_id", message="This person is a member already."),
+        check(
+            "joined_domain",
+            "length",
+            "char_length(joined_domain) <= 253",
+            "A domain has at most 253 characters.",
+        ),
         Index(None, "user_id"),
         Index(None, "organization_id", "created_at"),
         trash_index("organization_members"),

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from auth.accounts.mail import Outbox
 from auth.session import ViewerSession
+from auth.text_records import TextRecords
 from db import job_queue
 from db.logins import Logins
 from db.pool import NOBODY
@@ -86,6 +87,7 @@ async def _work(
             usage=usage,
             operations=Bulk(operations, settings, context_of),
             outbound=outbound_of(settings),
+            text_records=TextRecords(settings.name_servers),
         )
         worker = worker_of(
             database,

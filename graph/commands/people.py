@@ -3,9 +3,10 @@
 import asyncio
 from datetime import timedelta
 
+from auth.accounts.admission import admit
 from auth.accounts.mail import Outbox, mail
 from auth.accounts.second_factor import turn_off_for
-from auth.credentials.people import address, approve, create_person, set_password
+from auth.credentials.people import FROM_HERE, address, approve, create_person, set_password
 from auth.credentials.tokens import issue
 from auth.policy.scope_names import SCOPES
 from db.logins import Logins
@@ -42,7 +43,8 @@ def let_in(settings: Settings, email: str) -> None:
     async def work(at: Logins) -> None:
         outbox = Outbox(settings)
         async with opened(at) as database:
-            if await approve(database, email):
+            if person := await approve(database, email):
+                await admit(database, person, address(email), FROM_HERE)
                 outbox.post(mail("approved", address(email), settings))
             await outbox.settle(within=60)
 

@@ -163,6 +163,7 @@ async def organization_member_update(
     async with writing(info) as transaction:
         organization, member = await memberships.locked(transaction, id)
         before, new = member.role, values.get("role", member.role)
+        waited = member.status is UserStatus.PENDING
         require_rank(transaction, member.organization_id, role_of(member.role), role_of(new))
         status = values.get("status", member.status)
         resumes = status is UserStatus.ACTIVE and member.status is not status
@@ -179,7 +180,17 @@ async def organization_member_update(
         active = member.status is UserStatus.ACTIVE
         rank = role_of(member.role) if active else Role.ANYONE
         await invitations.withdraw_those_of(transaction, member, rank)
-        if member.role is not before:
+        if waited and active:
+            tell(
+                transaction,
+                member.user_id,
+                NotificationType.INVITATION,
+                "domain_join_approved",
+                f"You have joined {organization.name}.",
+                member,
+                organization_id=organization.id,
+            )
+        elif member.role is not before:
             tell(
                 transaction,
                 member.user_id,

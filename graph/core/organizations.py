@@ -120,6 +120,10 @@ class OrganizationMember(Authored, Node):
         "The date and time when the member last used the API in the organization, exact to an"
         " hour; null if the member has not."
     )
+    joined_domain: str | None = described(
+        "The domain of the email address by which the member joined; null for members who were"
+        " invited or created the organization."
+    )
     organization: Organization | None = to_one(
         "organization_id", db.Organization, Organization, "The organization of the membership."
     )
@@ -156,7 +160,7 @@ OrganizationFilterInput = filter_input(
 )
 OrganizationOrderInput = order_input(Organization, "name", "slug", "created_at", "updated_at")
 OrganizationMemberFilterInput = filter_input(
-    OrganizationMember, "id", "user_id", "role", "status", "created_at"
+    OrganizationMember, "id", "user_id", "role", "status", "joined_domain", "created_at"
 )
 OrganizationMemberOrderInput = order_input(OrganizationMember, "role", "created_at", "updated_at")
 OrganizationInvitationFilterInput = filter_input(

@@ -9,6 +9,7 @@ from graph.core import (
     changes,
     clients,
     closing,
+    domains,
     feed,  # noqa: F401 (it extends types)
     membership,
     notification_preferences,
@@ -37,6 +38,7 @@ NODES = (
     organizations.OrganizationMember,
     organizations.OrganizationInvitation,
     clients.OAuthClient,
+    domains.OrganizationDomain,
     projects.ProjectMember,
     roles.UserRole,
     access_reviews.AccessReview,
@@ -68,6 +70,7 @@ class Mutation(
     ownership.Mutation,
     service_accounts.Mutation,
     clients.Mutation,
+    domains.Mutation,
     api_keys.Mutation,
     personal_tokens.Mutation,
     notifications.Mutation,

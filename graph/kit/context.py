@@ -19,6 +19,7 @@ from auth.accounts.mail import Outbox
 from auth.session import Past, Row, ViewerSession
 from auth.session.versions import Version
 from auth.session.write.db_errors import missing
+from auth.text_records import TextRecords
 from auth.viewer import Viewer
 from db.base import Entity
 from db.problem import Problem
@@ -62,10 +63,13 @@ class Context:
         *,
         processes_documents: bool = False,
         bulk: Bulk | None = None,
+        text_records: TextRecords | None = None,
     ) -> None:
         self.session, self.outbox, self.presence = session, outbox, presence
         self._feed, self._storage, self._webhooks = feed, storage, webhooks
         self._payments, self._bulk = payments, bulk
+        self.text_records = text_records or TextRecords()
+        """The TXT records of the DNS."""
         self.model_terms = model_terms
         """The terms of the language model; None if the gateway has none."""
         self.processes_documents = processes_documents

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from graph.settings.types import Networks, Number, Seconds
+from graph.settings.types import NameServers, Networks, Number, Seconds, name_server
 
 
 class OutboundSettings(BaseSettings):
@@ -21,6 +21,11 @@ class OutboundSettings(BaseSettings):
         default=False,
         description="Whether webhooks may be sent to `http:` URLs, without encryption, and checks"
         " of external documents and imports may reach them.",
+    )
+    dns_servers: NameServers = Field(
+        default=(),
+        description="The name servers, separated by commas, that verify domains of organizations,"
+        " such as `10.0.0.2` or `127.0.0.1:5353`. Defaults to those of the machine.",
     )
     webhook_timeout: Seconds = Field(
         default=15.0,
@@ -41,6 +46,11 @@ class OutboundSettings(BaseSettings):
         description="The time in days after which a webhook endpoint that has only failed is"
         " disabled.",
     )
+
+    @property
+    def name_servers(self) -> tuple[tuple[str, int], ...]:
+        """Return the IP addresses and ports of `dns_servers`."""
+        return tuple(map(name_server, self.dns_servers))
 
     @property
     def allowed_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -31,6 +31,7 @@ NAMED_SECRET = re.compile(
     r"[a-z][a-z0-9-]{0,49}=whsec_(?:[A-Za-z0-9+/]{4}){5,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
 )
 """A name, and a secret of at least 120 bits."""
+DNS_PORT = 53
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -159,6 +160,28 @@ def _networks(value: str) -> str:
     return value
 
 
+def name_server(text: str) -> tuple[str, int]:
+    """Return the IP address and port of a name server; the port is 53 by default.
+
+    Raises ValueError.
+    """
+    host, _, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        return str(ip_address(host[1:-1])), int(port)
+    if host and ":" not in host:
+        return str(ip_address(host)), int(port)
+    return str(ip_address(text.strip("[]"))), DNS_PORT
+
+
+def _name_servers(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        try:
+            name_server(value)
+        except ValueError:
+            raise ValueError("they are IP addresses, perhaps with a port") from None
+    return values
+
+
 def _host(value: str) -> str:
     try:
         ip_address(value)
@@ -205,5 +228,6 @@ Token = Annotated[SecretStr | None, AfterValidator(_token)]
 Origins = Annotated[Several, AfterValidator(_origins)]
 Hosts = Annotated[Several, AfterValidator(_hosts)]
 Networks = Annotated[str, AfterValidator(_networks)]
+NameServers = Annotated[Several, AfterValidator(_name_servers)]
 Host = Annotated[str, AfterValidator(_host)]
 Programs = Annotated[Path | None, AfterValidator(_folder)]

@@ -9,6 +9,7 @@ from db.base import Entity
 from db.core.access_reviews import AccessReview, AccessReviewItem
 from db.core.audit import AuditAlert
 from db.core.clients import OrganizationClient
+from db.core.domains import OrganizationDomain
 from db.core.jobs import Job
 from db.core.keys import ApiKey, PersonalToken
 from db.core.notifications import Notification
@@ -106,6 +107,20 @@ SAMPLES: dict[type[Entity], Sample] = {
             "redirect_uris": [REDIRECT],
             "scopes": ["requirements:read"],
         },
+        mutations={"restore": None},
+    ),
+    OrganizationDomain: Sample(
+        parent=Organization,
+        new=lambda house, word: {
+            "organizationId": house.organization,
+            "domain": f"{word}.test.example",
+        },
+        row=lambda house: {
+            "organization_id": house.organization,
+            "domain": f"{house.organization}.test.example",
+            "verification_token": "0" * 32,
+        },
+        changes={"autoJoin": False},
         mutations={"restore": None},
     ),
     ApiKey: Sample(

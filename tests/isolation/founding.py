@@ -56,6 +56,7 @@ FIXED: dict[str, dict[str, Any]] = {
     "review_items": {"entity_type": "Requirement"},
     "signatures": {"entity_type": "Requirement"},
     "compliance_documents": {"status": "error"},
+    "organization_domains": {"auto_join_role": "viewer"},
 }
 """Values that depend on each other, or that the API interprets."""
 

@@ -142,6 +142,7 @@ lease of a job that runs."""
 FORMS = {
     "slug": "canary-{code}",
     "email": "canary{code}@test.example",
+    "domain": "canary{code}.example",
     "url": "https://canary{code}.test.example/",
     "payment_method_last4": "4242",
     "hint": "4242",

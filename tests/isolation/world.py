@@ -62,6 +62,7 @@ ABOUT_PEOPLE = {"organizations", "organization_members"}
 FOR_ADMINISTRATORS = {
     "organization_invitations",
     "organization_clients",
+    "organization_domains",
     "api_keys",
     "user_roles",
     "access_reviews",

@@ -1,6 +1,8 @@
-"""Rows of workflows, reviews and imported files, for the tests of row level security."""
+"""Rows of reviews, imported files and domains, for the tests of row level security."""
 
 REVIEW_ROWS = {
+    "organization_domains": "(id, organization_id, domain, verification_token)"
+    " VALUES ($1, $1, 'demo.example', 'token')",
     "import_mappings": "(id, organization_id, project_id, name) VALUES ($1, $1, $1, 'CSV')",
     "workflows": "(id, organization_id, project_id) VALUES ($1, $1, $1)",
     "reviews": "(id, organization_id, project_id, name) VALUES ($1, $1, $1, 'Release')",

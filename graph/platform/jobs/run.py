@@ -10,6 +10,7 @@ from auth.credentials.grants import of_person
 from auth.origin import Origin
 from auth.outbound import Outbound
 from auth.session import Transaction, ViewerSession
+from auth.text_records import TextRecords
 from db import job_queue
 from db.job_queue import Claimed
 from db.pool import NOBODY, Database
@@ -40,7 +41,8 @@ class LeaseLost(Exception):
 class Services:
     """The services that jobs use besides the database; None where the gateway lacks one.
 
-    `outbound` are requests to URLs that users give, which jobs bound further.
+    `outbound` are requests to URLs that users give, which jobs bound further; `text_records` are
+    look-ups in the DNS.
     """
 
     language_model: "LanguageModel | None" = None
@@ -50,6 +52,7 @@ class Services:
     usage: "UsageLog | None" = None
     operations: "BulkOperations | None" = None
     outbound: Outbound = field(default_factory=Outbound)
+    text_records: TextRecords = field(default_factory=TextRecords)
 
 
 NO_SERVICES = Services()
@@ -69,6 +72,7 @@ class Run:
         self.database, self.job, self._session = database, job, session
         self.language_model = services.language_model
         self.payments, self.outbound = services.payments, services.outbound
+        self.text_records = services.text_records
         self.result: Mapping[str, Any] | None = None
         self.is_complete = False
         self._reported = 0.0

@@ -1,0 +1,1 @@
+"""The recurring verification of domains of organizations."""
