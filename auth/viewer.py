@@ -85,6 +85,8 @@ class Viewer:
     """True for a service account: a server, which does not sign in."""
     confined_to: UUID | None = None
     """The only organization that the token reaches, of those that its person belongs to."""
+    actors: tuple[str, ...] = ()
+    """The client IDs of agents that act for the person by an exchanged token, the current first."""
     key: str | None = None
     expires_at: datetime | None = None
     """The time at which the session or the token expires, if known."""

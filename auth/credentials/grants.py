@@ -51,7 +51,7 @@ used AS (
 ),
 credential AS (
     SELECT id, user_id, NULL AS client_id, NULL AS scope, NULL AS most, NULL AS jkt,
-        NULL::uuid AS confined_to,
+        NULL::uuid AS confined_to, NULL::text[] AS actors,
         least(expires_at, last_used_at + $2) AS expires_at
     FROM sessions
     WHERE token_hash = $1 AND ended_at IS NULL AND expires_at > now()
@@ -62,11 +62,16 @@ GOOD_CLIENT = """
     c.disabled_at IS NULL AND NOT EXISTS (
         SELECT FROM organizations o WHERE o.id = c.managed_by AND o.deleted_at IS NOT NULL)
 """
-IN_SESSION = """
-    (t.session_id IS NULL OR EXISTS (SELECT FROM sessions s
+UNBROKEN = """
+    (t.ancestors = '{}' OR ctx.delegation_holds(t.ancestors, t.actors))
+    AND (t.session_id IS NULL OR EXISTS (SELECT FROM sessions s
         WHERE s.id = t.session_id AND s.ended_at IS NULL AND s.expires_at > now()))
 """
-"""Condition: the session in which a first-party application was given its token is still open."""
+"""Condition: what a token depends on still holds.
+
+That is the session in which a first-party application was given it, and the tokens and applications
+through which an agent has it.
+"""
 CONFINED = """
     coalesce(t.confined_to, CASE WHEN t.user_id IS NOT NULL
         AND 'admin' = ANY (string_to_array(t.scope, ' ')) THEN c.managed_by END)
@@ -84,29 +89,29 @@ used AS (
 ),
 credential AS (
     SELECT t.id, t.user_id, t.client_id, t.scope, c.scope AS most, t.jkt, {CONFINED} AS confined_to,
-        t.expires_at
+        t.actors, t.expires_at
     FROM oauth_access_tokens t JOIN oauth_clients c USING (client_id)
     WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND t.expires_at > now()
-        AND {GOOD_CLIENT} AND {IN_SESSION}
+        AND {GOOD_CLIENT} AND {UNBROKEN}
         AND (t.resource = '{{}}' OR $2 = ANY (t.resource))
 )
 """  # noqa: S608 (ours)
 SHOWN_BEFORE = f"""
     SELECT id, user_id, NULL AS client_id, NULL AS scope, NULL AS most, NULL AS jkt,
-        NULL::uuid AS confined_to,
+        NULL::uuid AS confined_to, NULL::text[] AS actors,
         least(expires_at, last_used_at + $2::interval) AS expires_at
     FROM sessions
     WHERE id = $1 AND ended_at IS NULL AND expires_at > now()
         AND last_used_at > now() - $2::interval
     UNION ALL
-    SELECT t.id, t.user_id, t.client_id, t.scope, c.scope, t.jkt, {CONFINED}, t.expires_at
+    SELECT t.id, t.user_id, t.client_id, t.scope, c.scope, t.jkt, {CONFINED}, t.actors, t.expires_at
     FROM oauth_access_tokens t JOIN oauth_clients c USING (client_id)
     WHERE t.id = $1 AND t.revoked_at IS NULL AND t.expires_at > now() AND {GOOD_CLIENT}
-        AND {IN_SESSION}
+        AND {UNBROKEN}
 """  # noqa: S608 (ours)
 KEY = """
     SELECT id, {person} AS user_id, NULL AS client_id, array_to_string(scopes, ' ') AS scope,
-        NULL AS most, NULL AS jkt, NULL::uuid AS confined_to, expires_at
+        NULL AS most, NULL AS jkt, NULL::uuid AS confined_to, NULL::text[] AS actors, expires_at
     FROM {table}
     WHERE {by} = $1 AND revoked_at IS NULL AND deleted_at IS NULL AND expires_at > now()
 """
@@ -122,7 +127,8 @@ KEYS = {
 BY_ADDRESS = """
 credential AS (
     SELECT NULL::uuid AS id, id AS user_id, NULL AS client_id, NULL AS scope, NULL AS most,
-        NULL AS jkt, NULL::uuid AS confined_to, NULL::timestamptz AS expires_at
+        NULL AS jkt, NULL::uuid AS confined_to, NULL::text[] AS actors,
+        NULL::timestamptz AS expires_at
     FROM profiles
     WHERE lower(email) = lower($1) AND deleted_at IS NULL AND service_of IS NULL
 )
@@ -131,13 +137,14 @@ BY_PERSON = """
 credential AS (
     SELECT NULL::uuid AS id, $1::uuid AS user_id, NULL AS client_id,
         array_to_string($2::text[], ' ') AS scope, NULL AS most, NULL AS jkt,
-        $3::uuid AS confined_to, NULL::timestamptz AS expires_at
+        $3::uuid AS confined_to, NULL::text[] AS actors, NULL::timestamptz AS expires_at
 )
 """
 ROLES_OF_PERSON = """
 person AS (
     SELECT p.id, p.email, p.service_of IS NOT NULL AS is_service,
-        c.id AS credential_id, c.client_id, c.scope, c.most, c.jkt, c.confined_to, c.expires_at
+        c.id AS credential_id, c.client_id, c.scope, c.most, c.jkt, c.confined_to, c.actors,
+        c.expires_at
     FROM credential c LEFT JOIN profiles p ON p.id = c.user_id
     WHERE c.user_id IS NULL
         OR (p.deleted_at IS NULL AND p.status = 'active' AND p.is_approved
@@ -151,8 +158,10 @@ membership AS (
         AND (o.deleted_at IS NULL OR m.role = 'owner')
         AND m.organization_id = coalesce(
             (SELECT confined_to FROM person), m.organization_id)
-        AND (o.allowed_clients IS NULL OR ctx.allows_client(
-            (SELECT client_id FROM person), o.id, o.allowed_clients))
+        AND (o.allowed_clients IS NULL
+            OR (ctx.allows_client((SELECT client_id FROM person), o.id, o.allowed_clients)
+                AND ctx.allows_origin(
+                    (SELECT credential_id FROM person), o.id, o.allowed_clients)))
 ),
 further AS (
     SELECT r.organization_id, r.project_id, r.document_id, r.expires_at,
@@ -202,7 +211,7 @@ arrays AS (
     FROM granted
 )
 SELECT id, email, is_service, credential_id, client_id, scope, most, jkt, confined_to,
-    expires_at, scopes,
+    actors, expires_at, scopes,
     roles, in_organizations, in_projects,
     (SELECT min(f.expires_at) FROM further AS f) AS until,
     ARRAY(SELECT organization_id FROM membership) AS organizations,
@@ -235,7 +244,8 @@ SELECT viewer.* FROM unnest($1::uuid[]) AS asked (id)
 CROSS JOIN LATERAL (
     WITH credential AS (
         SELECT NULL::uuid AS id, asked.id AS user_id, NULL AS client_id, NULL AS scope,
-            NULL AS most, NULL AS jkt, $2::uuid AS confined_to, NULL::timestamptz AS expires_at
+            NULL AS most, NULL AS jkt, $2::uuid AS confined_to, NULL::text[] AS actors,
+            NULL::timestamptz AS expires_at
     ), {ROLES_OF_PERSON}
 ) AS viewer
 """  # noqa: S608 (ours)
@@ -346,6 +356,7 @@ def _viewer(row: Mapping[str, Any] | None) -> Viewer | None:
         client_id=row["client_id"],
         is_service=row["is_service"],
         confined_to=row["confined_to"],
+        actors=tuple(row["actors"] or ()),
         key=row["jkt"],
         expires_at=row["expires_at"],
         until=row["until"],

@@ -19,6 +19,7 @@ from pydantic import (
 from auth.credentials.public_keys import public_key
 from auth.oauth.clients import (
     DEVICE_CODE,
+    FOR_OPERATORS,
     GRANT_TYPES,
     JWKS,
     JWKS_URI,
@@ -38,7 +39,7 @@ MAX_CONTACTS = MAX_KEYS = 10
 MAX_TEXT_LENGTH = 200
 MAX_URI_LENGTH = 2000
 
-OPEN_GRANT_TYPES = tuple(name for name in GRANT_TYPES if name != "client_credentials")
+OPEN_GRANT_TYPES = tuple(name for name in GRANT_TYPES if name not in FOR_OPERATORS)
 """Grants of self-registered applications: for people who consent, never for themselves."""
 REFRESHABLE_GRANTS = ("authorization_code", DEVICE_CODE)
 """The grant types that a refresh token can come from."""

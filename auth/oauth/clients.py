@@ -12,7 +12,16 @@ from auth.web.app_schemes import app_scheme
 from db.core.oauth import OAuthClient
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
-GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", DEVICE_CODE)
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+GRANT_TYPES = (
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    DEVICE_CODE,
+    EXCHANGE,
+)
+FOR_OPERATORS = frozenset({"client_credentials", EXCHANGE})
+"""Grant types of applications with a secret or a key, which do not register themselves."""
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::\d{1,5})?(/.*)?")
 FORMER_SECRET_LIFETIME = timedelta(hours=24)
 """The lifetime of the former secret of an application after a rotation."""

@@ -1,5 +1,6 @@
 """Revoke a token (RFC 7009), and introspect a token (RFC 7662)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from authlib.oauth2.rfc6749 import InvalidRequestError
@@ -100,9 +101,17 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc] # Authlib has 
             answer["scope"] = token.get_scope()
         if isinstance(row, OAuthAccessToken):
             answer["token_type"] = DPOP if row.jkt else BEARER
+            if row.actors:
+                answer["act"] = _chain(row.actors)
         if row.jkt is not None:
             answer["cnf"] = {"jkt": row.jkt}
         return answer
+
+
+def _chain(actors: Sequence[str]) -> dict[str, Any]:
+    """Return who acts, and for whom they act in turn (RFC 8693, section 4.1)."""
+    current, *before = actors
+    return {"sub": current, **({"act": _chain(before)} if before else {})}
 
 
 def _require_token(request: OAuthRequest) -> None:

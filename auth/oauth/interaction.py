@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 
 from auth.accounts.step_up import PROOF_LIFETIME
+from auth.oauth.clients import EXCHANGE
 from auth.oauth.id_tokens import LEVELS, MULTI_FACTOR, SINGLE_FACTOR, level
 from auth.oauth.requests import OAuthRequest, Pairs
 from auth.secret import keyed_digest
@@ -154,8 +155,8 @@ def read(oauth_request: OAuthRequest) -> Interaction:
 
 
 def refuse_details(oauth_request: OAuthRequest) -> None:
-    """Raise Unsupported for `authorization_details`, wherever they are sent (RFC 9396)."""
-    if DETAILS in oauth_request.form:
+    """Raise Unsupported for `authorization_details` (RFC 9396) anywhere but in an exchange."""
+    if DETAILS in oauth_request.form and oauth_request.form.get("grant_type") != EXCHANGE:
         raise Unsupported(REFUSED[DETAILS], DETAILS)
 
 

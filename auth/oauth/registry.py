@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from auth.credentials.tokens import REGISTRATION, SECRET_OF_CLIENT, new_token
 from auth.events import Event, record
 from auth.oauth.clients import (
+    FOR_OPERATORS,
     FORMER_SECRET_LIFETIME,
     GRANT_TYPES,
     JWKS,
@@ -133,7 +134,7 @@ class Registration:
         if not set(self.scope.split()) <= SCOPES.keys() | OPENID_SCOPES.keys():
             raise Problem("INVALID", f"The scopes are {', '.join(SCOPES)}.", field=("scope",))
         if not set(self.grant_types) <= set(GRANT_TYPES) or (
-            self.is_public and "client_credentials" in self.grant_types
+            self.is_public and FOR_OPERATORS & {*self.grant_types}
         ):
             raise Problem(
                 "INVALID", "The application cannot use these grant types.", field=("grantTypes",)

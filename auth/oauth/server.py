@@ -24,6 +24,7 @@ from auth.oauth.base_server import BaseServer
 from auth.oauth.clients import PRIVATE_KEY, Client
 from auth.oauth.devices import DeviceAuthorization, DeviceGrant
 from auth.oauth.endpoints import Introspection, Revocation
+from auth.oauth.exchange import ExchangeGrant
 from auth.oauth.grants import (
     ClientCredentialsGrant,
     CodeGrant,
@@ -79,6 +80,7 @@ class Server(BaseServer):
         self.register_grant(RefreshGrant)
         self.register_grant(ClientCredentialsGrant)
         self.register_grant(DeviceGrant)
+        self.register_grant(ExchangeGrant)
         self.register_endpoint(Revocation)
         self.register_endpoint(Introspection)
         self.register_endpoint(PushedRequests)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, String, cast, exists, func, literal, select, update
+from sqlalchemy import DateTime, String, cast, exists, func, literal, select, true, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from auth.oauth.clients import Client
@@ -107,7 +107,11 @@ def seen(
     """Return the row of this secret as it is now; None when there is none."""
     ended_with_session = model.session_id.is_not(None) & ~_session_goes_on(model)
     statement = (
-        select(model, (model.expires_at > func.now()) & ~ended_with_session, OAuthClient.scope)
+        select(
+            model,
+            (model.expires_at > func.now()) & ~ended_with_session & _delegation_holds(model),
+            OAuthClient.scope,
+        )
         .join(OAuthClient, OAuthClient.client_id == model.client_id)
         .where(KEYS[model] == digest_of(secret))
     )
@@ -169,12 +173,28 @@ def in_good_standing(session: Session, user_id: UUID) -> UUID | None:
     return session.scalar(statement)
 
 
+def is_person(session: Session, user_id: UUID | None) -> bool:
+    """Return whether this is a person, and no service account, whose account is open."""
+    person = select(Profile.id).where(Profile.id == user_id, Profile.service_of.is_(None))
+    return bool(
+        user_id and session.scalar(person) is not None and in_good_standing(session, user_id)
+    )
+
+
 def _session_goes_on(model: type[Issued]) -> Any:
     return exists().where(
         SignedIn.id == model.session_id,
         SignedIn.ended_at.is_(None),
         SignedIn.expires_at > func.now(),
     )
+
+
+def _delegation_holds(model: type[Issued]) -> Any:
+    """Return whether all that an exchanged token comes from still works."""
+    if model is not OAuthAccessToken:
+        return true()
+    of = OAuthAccessToken
+    return (of.ancestors == []) | func.ctx.delegation_holds(of.ancestors, of.actors)
 
 
 def _lock(grant_id: Any) -> Any:

@@ -13,8 +13,8 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, func, text
-from sqlalchemy.dialects.postgresql import INET
+from sqlalchemy import ForeignKey, Index, Uuid, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, INET
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -245,6 +245,12 @@ class OAuthAccessToken(Issued, kw_only=True):
     )
     last_used_at: Mapped[datetime | None] = mapped_column(default=None)
     revoked_at: Mapped[datetime | None] = mapped_column(default=None)
+    ancestors: Mapped[list[UUID]] = mapped_column(
+        ARRAY(Uuid), default_factory=list, server_default=text("'{}'::uuid[]")
+    )
+    """The tokens that it was exchanged for (RFC 8693), the nearest first: it ends with any."""
+    actors: Mapped[list[str]] = words()
+    """The client IDs of the applications that act for the person, the current one first."""
 
     __table_args__ = (
         unique("token_hash"),

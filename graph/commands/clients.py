@@ -40,6 +40,12 @@ def add(
             "--resource-server", help="Allow it to introspect the tokens of other clients."
         ),
     ] = False,
+    exchange: Annotated[
+        bool,
+        typer.Option(
+            "--exchange", help="Allow token exchange: the client acts for users of other clients."
+        ),
+    ] = False,
     device: Annotated[
         bool,
         typer.Option("--device", help="Allow the device authorization grant."),
@@ -63,7 +69,7 @@ def add(
 ) -> None:
     """Register a client, and print its client_id and secret. The secret cannot be shown again."""
     from auth.oauth import client_metadata
-    from auth.oauth.clients import DEVICE_CODE
+    from auth.oauth.clients import DEVICE_CODE, EXCHANGE
     from auth.oauth.registry import Registered, register
     from auth.policy.scope_names import OPEN_SCOPES
     from db.logins import Logins
@@ -86,6 +92,8 @@ def add(
         grant_types = ("client_credentials",)
     elif device:
         grant_types = (DEVICE_CODE, "refresh_token", *grant_types[: bool(redirect)])
+    if exchange:
+        grant_types = (EXCHANGE, *(grant_types if itself or device or redirect else ()))
 
     async def work(at: Logins) -> Registered:
         async with opened(at) as database:

@@ -53,6 +53,7 @@ def marks_of(viewer: Viewer) -> set[AccessKey]:
     that belong to the actor of an event.
     """
     own = {viewer.id, viewer.session_id, viewer.client_id, viewer.client_id and APPLICATIONS}
+    own.update(viewer.actors)
     if viewer.shared is not None:
         own.add(viewer.shared.organization_id)
     return {mark for mark in own if mark} | viewer.organizations

@@ -28,7 +28,8 @@ async def test_m02_codes_with_s256_are_all_there_is(metadata):
     assert metadata["code_challenge_methods_supported"] == ["S256"]
     assert metadata["response_types_supported"] == ["code"]
     device = "urn:ietf:params:oauth:grant-type:device_code"
-    grants = {"authorization_code", "refresh_token", "client_credentials", device}
+    exchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+    grants = {"authorization_code", "refresh_token", "client_credentials", device, exchange}
     assert set(metadata["grant_types_supported"]) == grants
     assert "none" in metadata["token_endpoint_auth_methods_supported"]
 

@@ -69,6 +69,7 @@ async def test_i01_a_resource_server_learns_what_a_token_stands_for(planner, gua
     about = answer.json()
     assert about.pop("exp") - about["iat"] == 3600
     assert abs(about.pop("iat") - time.time()) < 60
+    assert abs(about.pop("auth_time") - time.time()) < 60
     assert set(about.pop("scope").split()) == set(SCOPE.split())
     assert about == {
         "active": True,

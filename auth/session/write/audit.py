@@ -61,7 +61,7 @@ def record(
     kept = personal(type(row)) & new.keys()
     hidden = secrets(type(row)) | kept
     beside: dict[str, Any] = {}
-    details: dict[str, Any] = {}
+    details = acting(viewer)
     if kept:
         both = ({name: values[name] for name in kept & values.keys()} for values in (old, new))
         committed = commit(*map(recorded, both))
@@ -95,7 +95,7 @@ def shared(viewer: Viewer, origin: Origin, action: str, model: type[Entity]) -> 
         "entity_type": model.__name__,
         "resource_type": resource.value,
         "action": action,
-        "details": {},
+        "details": acting(viewer),
         "event_type": (
             AuditEventType.PERMISSION_CHANGE if resource in ROLES else AuditEventType(action)
         ).value,
@@ -134,6 +134,11 @@ def note_mass_deletion(events: Sequence[dict[str, Any]]) -> None:
         for event in deletions:
             event["details"]["deleted"] = len(deletions)
             event.update(assess(event))
+
+
+def acting(viewer: Viewer) -> dict[str, Any]:
+    """Return the agents that act for the viewer, for the details of an event; none without any."""
+    return {"actors": list(viewer.actors)} if viewer.actors else {}
 
 
 def circumstances(viewer: Viewer, origin: Origin) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from auth.origin import Origin
 from auth.policy import ENTITIES, RULES
 from auth.session import trash
-from auth.session.write.audit import SOC2, circumstances
+from auth.session.write.audit import SOC2, acting, circumstances
 from auth.viewer import Viewer
 from db.audit.risk import CATEGORIES
 from db.base import Entity
@@ -150,6 +150,7 @@ def removal(
         "soc2_control": SOC2["delete"],
         "compliance_category": CATEGORIES["C1"],
         "risk_level": AuditSeverity.MEDIUM.value,
+        "details": acting(viewer),
         **circumstances(viewer, origin),
     }
     columns = {
