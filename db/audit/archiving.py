@@ -7,33 +7,24 @@ the next month. Everything here needs the owner of the tables.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import asyncpg
 
+from db.archives.month_file import MonthFile, PartFile
+from db.archives.months import month_of, next_month, partition_of, start_of
 from db.audit.chain import ChainBrokenError, clock, genesis
 from db.audit.checkpoint import CHAINS
-from db.audit.month_file import (
-    ArchivedPart,
-    ArchivedRecord,
-    MonthFile,
-    MonthManifest,
-    PartFile,
-)
+from db.audit.month_file import ArchivedPart, ArchivedRecord, MonthManifest
 from db.audit.verification import PAGE, Chain, named, reading, sealed
 from db.problem import Problem
 
+TABLE = "audit_logs"
 ARCHIVING = 7_310_942_026_112_006
-"""The key of the advisory lock for archival: one process archives or restores at a time."""
+"""The key of the advisory lock for archival: one process archives or restores at a time,
+the audit log or usage."""
 
-MONTHS = r"""
-SELECT to_date(substr(c.relname, 12), 'YYYY_MM') AS month
-FROM pg_inherits JOIN pg_class AS c ON c.oid = inhrelid
-WHERE inhparent = 'public.audit_logs'::regclass AND c.relname ~ '^audit_logs_\d{4}_\d{2}$'
-    AND to_date(substr(c.relname, 12), 'YYYY_MM') < $1
-ORDER BY month
-"""
 DUE = f"""
 {CHAINS}
 SELECT chain.id, past.seq, past.hash, coalesce(later.seq - 1, head.seq) AS last FROM chain
@@ -99,35 +90,17 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 HELD = """
 SELECT organization_id FROM public.legal_holds WHERE organization_id = ANY ($1) LIMIT 1
 """
-IN_MONTH = (
-    "SELECT EXISTS (SELECT FROM public.audit_logs WHERE created_at >= $1 AND created_at < $2)"
-)
-
-
-def month_of(text: str) -> date:
-    """Return the first day of a month such as 2026-09. Raises INVALID."""
-    try:
-        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
-    except ValueError as error:
-        raise Problem("INVALID", f"{text} is not a month, such as 2026-09.") from error
 
 
 @asynccontextmanager
 async def alone(connection: asyncpg.Connection) -> AsyncIterator[None]:
     """Keep other processes from archiving and restoring. Raises BUSY while one does."""
     if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", ARCHIVING):
-        raise Problem("BUSY", "Another process is archiving or restoring the audit log.")
+        raise Problem("BUSY", "Another process is archiving or restoring.")
     try:
         yield
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", ARCHIVING)
-
-
-async def months_before(connection: asyncpg.Connection, before: date) -> list[date]:
-    """Return the months of the audit log before this one. Raises INVALID after this month."""
-    if before > datetime.now(UTC).date().replace(day=1):
-        raise Problem("INVALID", "Only months that are over can be archived.")
-    return [row["month"] for row in await connection.fetch(MONTHS, before)]
 
 
 async def write_month(
@@ -185,7 +158,7 @@ async def _write_part(
             page.append(ArchivedRecord(seq, head, row["xid"], *times, line))
         if not page:
             raise ChainBrokenError(f"In {chain}, number {seq + 1} of the chain is missing.")
-        lines.add(page)
+        lines.add([record.as_line() for record in page])
     return ArchivedPart(
         organization_id=chain.id,
         organization=chain.slug,
@@ -208,7 +181,7 @@ async def remove(connection: asyncpg.Connection, parts: Sequence[ArchivedPart]) 
     if held := await connection.fetchval(HELD, ids):
         raise Problem("CONFLICT", f"Organization {held} is under a legal hold.")
     spans = (ids, [part.first_seq for part in parts], [part.last_seq for part in parts])
-    partitions = [partition_of(row[0]) for row in await connection.fetch(MONTHS_OF, *spans)]
+    partitions = [partition_of(TABLE, row[0]) for row in await connection.fetch(MONTHS_OF, *spans)]
     await connection.execute(KEEP_DIGESTS, *spans)
     async with writable(connection, partitions, "refuse_change"):
         removed = await connection.execute(REMOVE_EVENTS, *spans)
@@ -241,34 +214,6 @@ async def note_archive(connection: asyncpg.Connection, manifest: MonthManifest, 
     )
 
 
-async def drop_empty(connection: asyncpg.Connection, months: Sequence[date]) -> list[date]:
-    """Drop the partitions of these months that are empty, and return their months.
-
-    Those since the previous month stay. A partition that readers do not let go of within two
-    seconds stays until the next time.
-    """
-    this_month = datetime.now(UTC).date().replace(day=1)
-    dropped = []
-    for month in months:
-        if next_month(month) >= this_month or await _has_events(connection, month):
-            continue
-        try:
-            async with connection.transaction():
-                await connection.execute("SET LOCAL lock_timeout = '2s'")
-                await connection.execute("LOCK TABLE public.audit_logs IN ACCESS EXCLUSIVE MODE")
-                if not await _has_events(connection, month):
-                    await connection.execute(f"DROP TABLE public.{partition_of(month)}")
-                    dropped.append(month)
-        except asyncpg.LockNotAvailableError:
-            continue
-    return dropped
-
-
-async def _has_events(connection: asyncpg.Connection, month: date) -> bool:
-    found: bool = await connection.fetchval(IN_MONTH, start_of(month), start_of(next_month(month)))
-    return found
-
-
 @asynccontextmanager
 async def writable(
     connection: asyncpg.Connection, tables: Sequence[str], trigger: str
@@ -279,18 +224,3 @@ async def writable(
     yield
     for table in tables:
         await connection.execute(f"ALTER TABLE public.{table} ENABLE TRIGGER {trigger}")
-
-
-def partition_of(month: date) -> str:
-    """Return the name of the partition of a month."""
-    return f"audit_logs_{month:%Y_%m}"
-
-
-def next_month(month: date) -> date:
-    """Return the first day of the month after this one."""
-    return (month.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-def start_of(day: date) -> datetime:
-    """Return the time at which a day begins, in UTC."""
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,30 +1,20 @@
-"""Files of archived months: the records of each chain, with a manifest that proves them.
-
-A file is a ZIP archive with a member `<ID of the organization>.ndjson` for each chain, and
-`manifest.json`. A record has an event as it was hashed, and the values of its seal.
-"""
+"""Months of the audit log in files: a record has an event as it was hashed, and its seal."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZipFile
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt
 
+from db.archives.month_file import MANIFEST, lines_of, member, opened
 from db.audit.chain import ChainBrokenError, following, genesis
 from db.audit.checkpoint import Checkpoint
-from db.problem import Problem
 from db.zip_errors import DAMAGED
 
-MANIFEST = "manifest.json"
-MAX_MANIFEST = 256 * 2**20
-"""Bytes of a manifest that is read: that of about 400,000 chains."""
-MAX_LINE = 64 * 2**20
-"""Bytes of a record that is read. An event has at most a few megabytes."""
 PAGE = 1000
 """Records in memory at a time."""
 
@@ -93,47 +83,6 @@ class ArchivedRecord(NamedTuple):
         )
 
 
-class MonthFile:
-    """A file that is being written."""
-
-    def __init__(self, path: Path) -> None:
-        self._zip = ZipFile(path, "w", ZIP_DEFLATED, compresslevel=6)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._zip.close()
-
-    @contextmanager
-    def part(self, organization_id: UUID) -> "Iterator[PartFile]":
-        """Yield the member for the records of a chain."""
-        with self._zip.open(_member(organization_id), "w", force_zip64=True) as lines:
-            yield PartFile(lines)
-
-    def describe(self, manifest: MonthManifest) -> None:
-        """Write the manifest, at the end."""
-        self._zip.writestr(MANIFEST, manifest.model_dump_json(indent=1) + "\n")
-
-
-class PartFile:
-    """The records of a chain that are being written."""
-
-    def __init__(self, lines: IO[bytes]) -> None:
-        self._lines, self._digest = lines, sha256()
-
-    def add(self, records: Sequence[ArchivedRecord]) -> None:
-        """Write these records."""
-        content = b"".join(record.as_line() + b"\n" for record in records)
-        self._digest.update(content)
-        self._lines.write(content)
-
-    @property
-    def digest(self) -> bytes:
-        """Return the SHA-256 of the records so far."""
-        return self._digest.digest()
-
-
 def is_month_file(file: Path) -> bool:
     """Return whether this is a file of a month, and not the archive of an export."""
     try:
@@ -141,21 +90,6 @@ def is_month_file(file: Path) -> bool:
             return MANIFEST in archive.namelist()
     except (*DAMAGED, OSError):
         return False
-
-
-@contextmanager
-def opened(file: Path) -> "Iterator[tuple[ZipFile, MonthManifest]]":
-    """Yield an archive with its manifest. Raises INVALID when it cannot be read."""
-    try:
-        with ZipFile(file) as archive:
-            if archive.getinfo(MANIFEST).file_size > MAX_MANIFEST:
-                raise Problem("INVALID", f"{file} has a manifest that is too large.")
-            manifest = MonthManifest.model_validate_json(archive.read(MANIFEST))
-            yield archive, manifest
-    except OSError as error:
-        raise Problem("INVALID", f"{file} cannot be read: {error.strerror}.") from error
-    except (*DAMAGED, KeyError) as error:
-        raise Problem("INVALID", f"{file} is not an archived month.") from error
 
 
 def pages(
@@ -166,7 +100,7 @@ def pages(
     Raises ChainBrokenError at the first that does not hold, and at the end if some are missing:
     nothing is proved before the end.
     """
-    name = _member(part.organization_id)
+    name = member(part.organization_id)
     known = {
         one.seq: one.hash for one in checkpoints if one.organization_id == part.organization_id
     }
@@ -174,20 +108,19 @@ def pages(
     if seq == 0 and hash != genesis(part.organization_id):
         raise ChainBrokenError(f"{name} does not begin where the chain of its organization does.")
     page: list[ArchivedRecord] = []
-    with archive.open(name) as lines:
-        while line := lines.readline(MAX_LINE):
-            digest.update(line)
-            seq += 1
-            record = _record(name, seq, line)
-            hash = following(hash, seq, record.line)
-            if record.seq != seq or record.hash != hash or known.get(seq, hash) != hash:
-                raise ChainBrokenError(
-                    f"Number {seq} of {name} does not fit its seal or a checkpoint: it was changed."
-                )
-            page.append(record)
-            if len(page) == PAGE:
-                yield page
-                page = []
+    for line in lines_of(archive, part.organization_id):
+        digest.update(line)
+        seq += 1
+        record = _record(name, seq, line)
+        hash = following(hash, seq, record.line)
+        if record.seq != seq or record.hash != hash or known.get(seq, hash) != hash:
+            raise ChainBrokenError(
+                f"Number {seq} of {name} does not fit its seal or a checkpoint: it was changed."
+            )
+        page.append(record)
+        if len(page) == PAGE:
+            yield page
+            page = []
     if (seq, hash, digest.digest()) != (part.last_seq, part.head_hash, part.sha256):
         raise ChainBrokenError(f"{name} is not what its manifest says: events are missing.")
     if page:
@@ -196,15 +129,11 @@ def pages(
 
 def check_month_file(file: Path, checkpoints: Sequence[Checkpoint] = ()) -> MonthManifest:
     """Prove all parts of a file, without a database. Raises ChainBrokenError and INVALID."""
-    with opened(file) as (archive, manifest):
+    with opened(file, MonthManifest) as (archive, manifest):
         for part in manifest.parts:
             for _ in pages(archive, part, checkpoints):
                 pass
     return manifest
-
-
-def _member(organization_id: UUID) -> str:
-    return f"{organization_id}.ndjson"
 
 
 def _record(name: str, seq: int, line: bytes) -> ArchivedRecord:

@@ -2,21 +2,18 @@
 
 import json
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from uuid import UUID
 from zipfile import ZipFile
 
 import asyncpg
 
-from db.audit.archiving import month_of, next_month, partition_of, start_of, writable
+from db.archives.months import ensure_partition, month_of, partition_of
+from db.audit.archiving import TABLE, writable
 from db.audit.chain import ChainBrokenError
 from db.audit.month_file import ArchivedPart, ArchivedRecord, MonthManifest, pages
 from db.audit.verification import named, proven
 from db.problem import Problem
-
-PARTITIONING = 7_310_942_026_112_002
-"""The key of the advisory lock of `ctx.ensure_partitions`."""
 
 MARK = """
 UPDATE public.audit_archives AS a SET restored_at = CASE WHEN $3 THEN now() END
@@ -102,8 +99,10 @@ async def _restore_page(
     lines = [record.line.decode() for record in page]
     months = {month_of(json.loads(line)["created_at"][:7]) for line in lines}
     for month in sorted(months):
-        await ensure_partition(connection, month)
-    async with writable(connection, [partition_of(month) for month in sorted(months)], "USER"):
+        await ensure_partition(connection, TABLE, month)
+    async with writable(
+        connection, [partition_of(TABLE, month) for month in sorted(months)], "USER"
+    ):
         await connection.execute(RESTORE_EVENTS, lines, [record.xid for record in page])
     await connection.execute(
         RESTORE_SEALS,
@@ -113,25 +112,4 @@ async def _restore_page(
         [record.not_before for record in page],
         [record.sealed_at for record in page],
         lines,
-    )
-
-
-async def ensure_partition(connection: asyncpg.Connection, month: date) -> None:
-    """Create the partition of a month, as `ctx.ensure_partitions` does, unless there is one."""
-    name = partition_of(month)
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", PARTITIONING)
-    if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", f"public.{name}"):
-        return
-    first, after = start_of(month).isoformat(), start_of(next_month(month)).isoformat()
-    await connection.execute(
-        f"""
-        CREATE TABLE public.{name}
-            (LIKE public.audit_logs INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
-        ALTER TABLE public.{name} ENABLE ROW LEVEL SECURITY;
-        ALTER TABLE public.{name} FORCE ROW LEVEL SECURITY;
-        ALTER TABLE public.audit_logs ATTACH PARTITION public.{name}
-            FOR VALUES FROM ('{first}') TO ('{after}');
-        CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.{name}
-            EXECUTE FUNCTION ctx.refuse_change();
-        """
     )

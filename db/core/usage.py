@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, organization_key
-from db.constraints import not_negative
+from db.constraints import check, not_negative, positive
 from db.fields import identity, number
 
 
@@ -83,6 +83,29 @@ class UsageWarning(Base, kw_only=True):
     created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
 
     __table_args__ = (organization_key(),)
+
+
+class UsageArchive(Base, kw_only=True):
+    """A month of an organization's `usage_logs` that has left for a file.
+
+    `sha256` is that of its lines in the file. `restored_at` is null unless the rows are back.
+    """
+
+    __tablename__ = "usage_archives"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    row_count: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[bytes]
+    file: Mapped[str]
+    archived_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+    restored_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        organization_key(),
+        positive("row_count"),
+        check("sha256", "digest", "octet_length(sha256) = 32", "This is not a digest."),
+    )
 
 
 class MeterReport(Base, kw_only=True):

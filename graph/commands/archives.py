@@ -13,17 +13,11 @@ import psutil
 
 from auth.events import Event, record
 from auth.session import Origin
-from db.audit.archiving import (
-    alone,
-    drop_empty,
-    month_of,
-    months_before,
-    note_archive,
-    remove,
-    write_month,
-)
+from db.archives.month_file import opened
+from db.archives.months import drop_empty, month_of, months_before, this_month
+from db.audit.archiving import TABLE, alone, note_archive, remove, write_month
 from db.audit.export import beside
-from db.audit.month_file import ArchivedPart, MonthManifest, check_month_file, opened
+from db.audit.month_file import ArchivedPart, MonthManifest, check_month_file
 from db.audit.restoring import known_parts, mark
 from db.audit.restoring import restore as restore_parts
 from db.audit.seal import NO_ORGANIZATION
@@ -53,14 +47,16 @@ def archive(settings: Settings, before: str, folder: Path) -> list[str]:
     if not folder.is_dir():
         raise Problem("INVALID", f"{folder} is not a folder.")
     until = month_of(before)
+    if until > this_month():
+        raise Problem("INVALID", "Only months that are over can be archived.")
 
     async def work() -> list[str]:
         async with writing(at) as connection:
             await seal_everything(connection)
             async with alone(connection):
-                months = await months_before(connection, until)
+                months = await months_before(connection, TABLE, until)
                 lines = [await _archive_month(connection, month, folder) for month in months]
-                await drop_empty(connection, months)
+                await drop_empty(connection, TABLE, months)
             return [line for line in lines if line]
 
     with running(settings) as at:
@@ -69,7 +65,7 @@ def archive(settings: Settings, before: str, folder: Path) -> list[str]:
 
 
 async def _archive_month(connection: asyncpg.Connection, month: date, folder: Path) -> str | None:
-    target = _free(folder, month)
+    target = free(folder, f"audit-{month:%Y-%m}")
     with beside(target) as path:
         manifest = await write_month(connection, month, path, VERSION)
         if manifest is None:
@@ -80,7 +76,7 @@ async def _archive_month(connection: asyncpg.Connection, month: date, folder: Pa
             await remove(connection, manifest.parts)
             await note_archive(connection, manifest, target.name)
             await _note(connection, "archive", manifest, manifest.parts, target.name)
-            _publish(path, target)
+            publish(path, target)
     return f"{target} holds {_content(manifest.parts)} of {manifest.month}."
 
 
@@ -99,12 +95,12 @@ def restore(settings: Settings, file: Path, *, undo: bool) -> str:
                     await remove(connection, parts)
                     await mark(connection, parts, restored=False)
                 else:
-                    with opened(file) as (archived, _):
+                    with opened(file, MonthManifest) as (archived, _):
                         await restore_parts(connection, archived, parts)
                 action = "unrestore" if undo else "restore"
                 await _note(connection, action, manifest, parts, file.name)
             if undo:
-                await drop_empty(connection, [month_of(manifest.month)])
+                await drop_empty(connection, TABLE, [month_of(manifest.month)])
             return parts
 
     with running(settings) as at:
@@ -128,7 +124,7 @@ def hold(settings: Settings, organization: str, reason: str) -> str:
                 raise Problem("NOT_FOUND", f"There is no organization {organization}.")
             placed: UUID = await connection.fetchval(HOLD, id, reason)
             facts = {"hold": str(placed), "reason": reason}
-            await record(connection, _event(id, "hold", "A legal hold was placed.", facts), CLI)
+            await record(connection, event(id, "hold", "A legal hold was placed.", facts), CLI)
             return placed
 
     with running(settings) as at:
@@ -145,8 +141,8 @@ def release(settings: Settings, id: UUID) -> str:
             if row is None:
                 raise Problem("NOT_FOUND", f"There is no legal hold {id}.")
             facts = {"hold": str(id), "reason": row["reason"]}
-            event = _event(row["organization_id"], "release", "A legal hold was released.", facts)
-            await record(connection, event, CLI)
+            released = event(row["organization_id"], "release", RELEASED, facts)
+            await record(connection, released, CLI)
 
     with running(settings) as at:
         require_migrated(at)
@@ -155,6 +151,7 @@ def release(settings: Settings, id: UUID) -> str:
 
 
 CLI = Origin(source="cli")
+RELEASED = "A legal hold was released."
 DESCRIPTIONS = {
     "archive": "A month of the audit log was archived.",
     "restore": "An archived month of the audit log was restored.",
@@ -169,14 +166,14 @@ async def _note(
     parts: Sequence[ArchivedPart],
     file: str,
 ) -> None:
+    text = DESCRIPTIONS[action]
     for part in parts:
         facts = part.model_dump(mode="json", exclude={"organization_id", "organization"})
         facts |= {"month": manifest.month, "file": file}
-        event = _event(part.organization_id, action, DESCRIPTIONS[action], facts)
-        await record(connection, event, CLI)
+        await record(connection, event(part.organization_id, action, text, facts), CLI)
 
 
-def _event(id: UUID, action: str, description: str, facts: Mapping[str, Any]) -> Event:
+def event(id: UUID, action: str, description: str, facts: Mapping[str, Any]) -> Event:
     return Event(
         entity_type="Organization",
         entity_id=id,
@@ -191,7 +188,7 @@ def _event(id: UUID, action: str, description: str, facts: Mapping[str, Any]) ->
     )
 
 
-def _publish(path: Path, target: Path) -> None:
+def publish(path: Path, target: Path) -> None:
     """Give the file its name, and sync both to disk."""
     path.replace(target)
     for place in (target, target.parent):
@@ -202,9 +199,8 @@ def _publish(path: Path, target: Path) -> None:
             os.close(descriptor)
 
 
-def _free(folder: Path, month: date) -> Path:
+def free(folder: Path, name: str) -> Path:
     """Return a path that no file has: a month has several files if holds have delayed parts."""
-    name = f"audit-{month:%Y-%m}"
     number, path = 1, folder / f"{name}.zip"
     while path.exists():
         number += 1

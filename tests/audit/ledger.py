@@ -85,11 +85,13 @@ class Ledger:
                 changed = await self.superuser.execute(statement)
                 assert not changed.endswith(" 0"), statement
 
-    async def run(self, *arguments: str | Path | UUID, options: str = "") -> Run:
-        """Run `gateway audit` on this database; `options` are added to its address."""
+    async def run(
+        self, *arguments: str | Path | UUID, options: str = "", group: str = "audit"
+    ) -> Run:
+        """Run a command of a group on this database; `options` are added to its address."""
         variables = {"DATABASE_URL": self.dsn + options, "GATEWAY_SECRET": SECRET}
         result = await asyncio.to_thread(
-            CliRunner().invoke, app, ["audit", *map(str, arguments)], env=variables
+            CliRunner().invoke, app, [group, *map(str, arguments)], env=variables
         )
         error = result.exception
         told = sentence(error) if isinstance(error, Exception) else None

@@ -9,10 +9,10 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
+from db.archives.months import ensure_partition
 from db.audit.archive_file import check_archive
 from db.audit.month_file import check_month_file
 from db.audit.personal import commit
-from db.audit.restoring import ensure_partition
 from db.change import PERSONAL_DATA
 from db.problem import Problem
 
@@ -43,7 +43,7 @@ async def old(ledger):
         async with ledger.superuser.transaction():
             await ledger.superuser.execute("SET LOCAL ROLE gateway_owner")
             for month in (AUGUST, SEPTEMBER):
-                await ensure_partition(ledger.superuser, month)
+                await ensure_partition(ledger.superuser, "audit_logs", month)
         kept = commit({}, {"email": "a@demo.example"})
         for month in (8, 9, 9, 9):
             at = datetime(2026, month, 30, 23, 59, 59, 123456, tzinfo=UTC)
@@ -87,6 +87,7 @@ async def gateway_verifies(ledger, organization):
 async def test_archived_months_leave_verification_whole_and_come_back(ledger, old, tmp_path):
     organization, held = await old(), await old()
     hold = await ledger.run("hold", await ledger.slug(held), "--reason", "Case 7")
+    assert hold.exit_code == 0, hold
     before = await ledger.superuser.fetch(ROWS, organization)
     seals = await ledger.seals(organization)
     checkpoints = tmp_path / "checkpoints"

@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from auth.credentials.people import address
 from auth.oauth.registry import Registration
 from db.audit.seal import AuditArchive
+from db.core.usage import UsageArchive
 from db.problem import Problem
 from db.requirements.documents import Block, Document
 from db.requirements.exchange import ExchangeFile
@@ -87,7 +88,7 @@ CODED = {
 NAMES = {(Property, "key"), (NumberCounter, "prefix"), (NumberingRule, "prefix")}
 NAMES |= {(model, "external_id") for model in (Document, Block, Requirement)}
 """Names whose column is called like one of those."""
-PLAIN = {(ExchangeFile, "name"), (AuditArchive, "file")}
+PLAIN = {(ExchangeFile, "name"), (AuditArchive, "file"), (UsageArchive, "file")}
 """Texts that are kept as they are, although their columns are called like names."""
 
 
