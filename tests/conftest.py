@@ -7,6 +7,7 @@ in each run.
 """
 
 import asyncio
+import gc
 import os
 import shutil
 import tempfile
@@ -106,6 +107,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     markers = ("storm", "exhaustive", "processes")
     of = [{item.path for item in items if item.get_closest_marker(name)} for name in markers]
     items.sort(key=lambda item: [item.path not in paths for paths in of])
+
+
+def pytest_collection_finish() -> None:
+    """Leave all tests out of collections of garbage, of which pytest makes some at the end."""
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -23,8 +23,8 @@ MAX_COMPILED = 1_000
 """Compiled statements in the cache, at most: 480 microseconds to compile, 2 to look up."""
 MAX_COMPILED_BYTES = 64_000_000
 """Bytes of memory that the cache may take."""
-MAX_COMPILED_LENGTH = 30_000
-"""Characters of SQL, at most, that are cached; longer statements are rarely repeated."""
+MAX_COMPILED_LENGTH = 120_000
+"""Characters of SQL, at most, that are cached: twice as many as the trash of all types has."""
 BYTES_PER_CHARACTER = 60
 """Bytes of memory of a character of SQL with its cache key, compiler and clauses, as measured."""
 

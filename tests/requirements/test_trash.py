@@ -6,6 +6,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from auth.credentials import tokens
+from auth.session.row import DIALECT, STATEMENTS
 from tests.kit.asking import run, session_of
 
 TRASH = """query ($organization: UUID, $project: UUID, $document: UUID, $types: [EntityType!],
@@ -220,3 +221,16 @@ async def test_a_token_sees_what_it_could_restore(world, five):
     assert await code_with("requirements:read") == "FORBIDDEN"
     assert await code_with("organizations:write") is None
     assert await trashed(world, "narrowed") == []
+
+
+async def test_the_statement_of_all_types_is_compiled_once(world, five, monkeypatch):
+    made = []
+
+    def compiler(*arguments, **options):
+        made.append(arguments)
+        return DIALECT.statement_compiler(*arguments, **options)
+
+    await trashed(world, "owner")
+    monkeypatch.setattr(STATEMENTS, "_compiler", compiler)
+    assert set(await trashed(world, "owner")) == set(five)
+    assert made == []
