@@ -32,6 +32,7 @@ from graph.settings import Settings
 from migrations.run import upgrade
 from tests.browsing import browser
 from tests.costs import Costs
+from tests.forked import warm_up
 from tests.world import World, found
 
 __all__ = ["browser"]
@@ -109,9 +110,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: [item.path not in paths for paths in of])
 
 
-def pytest_collection_finish() -> None:
-    """Leave all tests out of collections of garbage, of which pytest makes some at the end."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Leave all tests out of collections of garbage, of which pytest makes some at the end.
+
+    If some start servers, what these are forked from is started.
+    """
     gc.freeze()
+    if any(item.get_closest_marker("processes") for item in session.items):
+        warm_up()
 
 
 @pytest.hookimpl(optionalhook=True)

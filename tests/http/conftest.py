@@ -1,9 +1,6 @@
 """A toy schema in this process, and behind a server process of its own."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -16,8 +13,9 @@ import pytest
 
 from graph.app import create_app
 from graph.settings import Settings
+from tests.forked import Forked
 from tests.http.keyed import Keyed
-from tests.http.toy import create_toy, seen
+from tests.http.toy import create_toy, seen, serve
 from tests.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -29,13 +27,12 @@ NEWER = {"accept": "application/graphql-response+json"}
 class Served:
     """A server process, and its log so far."""
 
-    process: "subprocess.Popen[str]"
+    process: Forked
     log: Path
 
     @cached_property
     def port(self) -> int:
         """Return the port, once the process listens."""
-        assert self.process.stdout is not None
         port = self.process.stdout.readline()
         assert port, self.log.read_text()
         return int(port)
@@ -50,17 +47,8 @@ def serving(folder: Path, **settings: object) -> Iterator[Served]:
     """Yield the toy behind uvicorn, with these settings."""
     log = folder / "log"
     variables = {name.upper(): str(value) for name, value in settings.items()}
-    with (
-        log.open("w") as stderr,
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.http.toy"],
-            cwd=ROOT,
-            env=os.environ | variables,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        ) as process,
-    ):
+    log.touch()
+    with Forked(serve, log=log, **variables) as process:
         try:
             yield Served(process, log)
         finally:

@@ -2,45 +2,31 @@
 
 import asyncio
 import json
-import os
-import socket
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.conftest import SECRET
+from graph.settings import Settings
+from tests.forked import Forked, serving
 from tests.nodejs import NODE, installed
 from tests.world import World
 
 pytestmark = pytest.mark.processes
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture
-def gateway(database_dsn: str) -> Iterator[str]:
+def gateway(settings: Settings) -> Iterator[str]:
     """Yield the address of `gateway serve`, in a process of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    own = {"DATABASE_URL": database_dsn, "PORT": str(port), "GATEWAY_SECRET": SECRET}
-    command = [sys.executable, "-m", "graph.cli", "serve"]
-    with subprocess.Popen(command, cwd=ROOT, env=os.environ | own) as process:
-        url = f"http://127.0.0.1:{port}"
-        try:
-            until_ready(url, process)
-            yield url
-        finally:
-            process.terminate()
+    with serving(settings) as (process, url):
+        until_ready(url, process)
+        yield url
 
 
-def until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
+def until_ready(url: str, process: Forked) -> None:
     """Wait for the first answer of a server that starts."""
     for _ in range(300):
         assert process.poll() is None, "the gateway has ended"

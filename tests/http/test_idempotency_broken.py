@@ -1,13 +1,8 @@
 """Connections and processes that break at each step of a request with a key: one effect, still."""
 
 import asyncio
-import os
-import socket
-import subprocess
-import sys
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -16,8 +11,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from db.lending import Loan
-from graph.settings import Settings
-from tests.http.conftest import ROOT
+from tests.forked import serving
 from tests.http.keyed import (
     CREATE,
     STEPS,
@@ -150,28 +144,6 @@ async def test_any_order_of_repeats_and_failures_has_one_effect_a_key(world, sup
 
 
 # A whole process
-
-
-@contextmanager
-def serving(settings: Settings) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
-    """Yield a gateway in a process of its own, and its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    assert settings.database_url
-    variables = {
-        "DATABASE_URL": settings.database_url.get_secret_value(),
-        "GATEWAY_SECRET": settings.gateway_secret.get_secret_value(),
-        "PORT": str(port),
-    }
-    command = [sys.executable, "-m", "graph.cli", "serve"]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | variables, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            yield process, f"http://127.0.0.1:{port}"
-        finally:
-            process.kill()
 
 
 async def answering(client: httpx.AsyncClient) -> None:

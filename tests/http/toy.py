@@ -347,14 +347,11 @@ def create_toy(settings: Settings, ready: Any = None, contexts: Any = make_conte
     )
 
 
-def serve(settings: Settings) -> None:
-    """Serve the toy on a free port of this machine, and print the port."""
+def serve() -> None:
+    """Serve the toy, with the settings of the environment, on a free port, and print the port."""
+    settings = Settings()
     set_up(settings)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         sys.stdout.write(f"{listener.getsockname()[1]}\n")
         sys.stdout.flush()
         uvicorn.Server(Config(create_toy(settings), settings)).run(sockets=[listener])
-
-
-if __name__ == "__main__":
-    serve(Settings())

@@ -4,9 +4,6 @@ import asyncio
 import os
 import random
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,6 +22,7 @@ from db.embedded.cluster import Embedded
 from db.pool import Database
 from migrations.run import upgrade
 from tests.conftest import SECRET, SHARED_MEMORY
+from tests.forked import Forked, free_port, gateway
 from tests.http.connected import Socket
 from tests.http.connected import socket as connected
 from tests.world import World, found
@@ -63,11 +61,10 @@ class Node:
     dsn: str
     folder: Path
     port: int = 0
-    process: "subprocess.Popen[bytes] | None" = None
+    process: Forked | None = None
 
     def __post_init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port = listener.getsockname()[1]
+        self.port = free_port()
 
     @property
     def url(self) -> str:
@@ -77,20 +74,14 @@ class Node:
         """Start it, or restart it."""
         variables = {
             "DATABASE_URL": self.dsn,
-            "PORT": str(self.port),
             "PUBLIC_URL": self.url,
             "GATEWAY_SECRET": SECRET,
             "GATEWAY_DATA_DIR": str(self.folder),
             "LOG_LEVEL": "WARNING",
             "DRAIN_DELAY": "0",
         }
-        with (self.folder / f"log-{self.port}").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "graph.cli", "serve"],
-                env=os.environ | variables,
-                stdout=log,
-                stderr=log,
-            )
+        log = self.folder / f"log-{self.port}"
+        self.process = gateway(self.port, log, **variables)
 
     def kill(self) -> None:
         """Kill the process with SIGKILL."""

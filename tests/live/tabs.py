@@ -1,18 +1,13 @@
 """Tabs of people who are present in a document, each with a WebSocket of its own."""
 
 import asyncio
-import os
-import socket as sockets
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from uuid import UUID, uuid4
 
 import httpx
 
 from tests.http.connected import Socket, socket
-from tests.http.test_audits import ROOT
 from tests.loop import within
 
 FOLLOW = """
@@ -129,28 +124,6 @@ async def tab(url: str, world, person: str, client: UUID | None = None) -> Async
         yield opened
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
-
-
-@contextmanager
-def process(settings, **variables: str) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
-    """Yield a node in a process of its own, and its address."""
-    with sockets.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    own = {
-        "DATABASE_URL": settings.database_url.get_secret_value(),
-        "GATEWAY_SECRET": settings.gateway_secret.get_secret_value(),
-        "PORT": str(port),
-        "DRAIN_DELAY": "0",
-    }
-    command = [sys.executable, "-m", "graph.cli", "serve"]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | own | variables, stderr=subprocess.DEVNULL
-    ) as running:
-        try:
-            yield running, f"http://127.0.0.1:{port}"
-        finally:
-            running.kill()
 
 
 async def answering(url: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from graph.app import create_app
 from graph.http.server.config import Config
-from tests.live.tabs import PATIENCE, POINT, RELEASE, TAKE, answering, process, tab
+from tests.forked import serving
+from tests.live.tabs import PATIENCE, POINT, RELEASE, TAKE, answering, tab
 from tests.serving import served
 
 
@@ -152,7 +153,7 @@ async def test_what_is_no_message_is_passed_over(nodes, world, superuser):
 async def test_people_at_a_node_that_dies_are_gone_within_ten_seconds(nodes, world, settings):
     """A node that is stopped with SIGTERM removes its people at once."""
     async with tab(nodes[0], world, "editor") as staying:
-        with process(settings) as (running, url):
+        with serving(settings) as (running, url):
             await answering(url)
             async with tab(url, world, "owner") as dying:
                 await staying.sees(staying, dying)
@@ -160,7 +161,7 @@ async def test_people_at_a_node_that_dies_are_gone_within_ten_seconds(nodes, wor
                 killed = time.monotonic()
                 await staying.sees(staying, patience=10)
                 assert time.monotonic() - killed > 3
-        with process(settings) as (running, url):
+        with serving(settings) as (running, url):
             await answering(url)
             async with tab(url, world, "owner") as leaving:
                 await staying.sees(staying, leaving)

@@ -1,10 +1,6 @@
 """Several processes at once: one use of a code, one branch of a family (A17, T05, T21, R04)."""
 
 import asyncio
-import os
-import socket
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
@@ -13,8 +9,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.conftest import SECRET
-from tests.http.test_audits import ROOT, until_ready
+from graph.settings import Settings
+from tests.forked import serving
+from tests.http.test_audits import until_ready
 from tests.oauth.conftest import ISSUER, VERIFIER, works
 from tests.oauth.test_refresh import AGO
 from tests.oauth.waiting import DEVICE_CODE, allow, device
@@ -22,33 +19,23 @@ from tests.oauth.waiting import DEVICE_CODE, allow, device
 pytestmark = pytest.mark.processes
 
 
-def started(stack: ExitStack, database_dsn: str) -> list[str]:
+def started(stack: ExitStack, settings: Settings) -> list[str]:
     """Return the addresses of two server processes on one database, which end with the stack."""
-    own = {"DATABASE_URL": database_dsn, "GATEWAY_SECRET": SECRET, "PUBLIC_URL": ISSUER}
-    command = [sys.executable, "-m", "graph.cli", "serve"]
-    urls = []
-    for _ in range(2):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        environment = os.environ | own | {"PORT": str(port), "DRAIN_DELAY": "0"}
-        process = stack.enter_context(subprocess.Popen(command, cwd=ROOT, env=environment))
-        stack.callback(process.terminate)
-        urls.append((f"http://127.0.0.1:{port}", process))
-    for url, process in urls:
+    running = [stack.enter_context(serving(settings, PUBLIC_URL=ISSUER)) for _ in range(2)]
+    for process, url in running:
         until_ready(url, process)
-    return [url for url, _ in urls]
+    return [url for _, url in running]
 
 
 @pytest.fixture(scope="module")
-async def gateways(database_dsn: str) -> AsyncIterator[list[str]]:
+async def gateways(settings: Settings) -> AsyncIterator[list[str]]:
     """Yield two server processes, started and ended in a thread.
 
     The application of this process has connections of its own to look after, which would take a
     loop that stands still for a database that is away.
     """
     with ExitStack() as stack:
-        yield await asyncio.to_thread(started, stack, database_dsn)
+        yield await asyncio.to_thread(started, stack, settings)
         await asyncio.to_thread(stack.pop_all().close)
 
 

@@ -1,7 +1,6 @@
 """A worker process for the storm: its jobs note each time that they are begun and done."""
 
 import asyncio
-import sys
 from datetime import timedelta
 
 from db.core.notifications import Notification
@@ -37,10 +36,11 @@ async def write(run):
 KINDS = (Kind(AT_LEAST_ONCE, note, max_attempts=100), Kind(ONCE, write, max_attempts=100))
 
 
+def work(dsn):
+    """Run jobs until the process is killed."""
+    asyncio.run(main(dsn))
+
+
 async def main(dsn):
     async with Database(dsn, app_connections=2, orm_connections=2, auth_connections=2) as database:
         await Worker(database, KINDS, slots=4, lease=LEASE, poll=0.05).run()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))

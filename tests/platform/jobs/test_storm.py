@@ -2,15 +2,14 @@
 
 import asyncio
 import random
-import sys
-from contextlib import suppress
 
 import pytest
 
 from db import job_queue
 from db.job_queue import NewJob
 from db.pool import NOBODY
-from tests.platform.jobs.storm import AT_LEAST_ONCE, ONCE
+from tests.forked import Forked
+from tests.platform.jobs.storm import AT_LEAST_ONCE, ONCE, work
 
 pytestmark = [pytest.mark.storm, pytest.mark.processes]
 
@@ -53,18 +52,13 @@ async def test_no_job_is_lost_and_none_done_twice_where_it_says_once(world, data
     async with world.database.auth.lend(NOBODY) as lent:
         assert len(await job_queue.enqueue(lent, new)) == jobs
 
-    async def start():
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.platform.jobs.storm", database_dsn
-        )
-
     async def done():
         return await superuser.fetchval(
             "SELECT count(*) FROM jobs WHERE organization_id = $1 AND status = 'succeeded'",
             world.organization,
         )
 
-    running = [await start() for _ in range(workers)]
+    running = [Forked(work, database_dsn) for _ in range(workers)]
     killed = 0
     try:
         async with asyncio.timeout(LIMIT):
@@ -73,19 +67,17 @@ async def test_no_job_is_lost_and_none_done_twice_where_it_says_once(world, data
                 # The kills are spread over the jobs, whatever the speed of the machine.
                 if killed < kills and ended >= jobs * killed // (kills + 1):
                     victim = chance.randrange(workers)
-                    with suppress(ProcessLookupError):
-                        running[victim].kill()
-                    await running[victim].wait()
-                    running[victim] = await start()
+                    running[victim].kill()
+                    running[victim].wait()
+                    running[victim] = Forked(work, database_dsn)
                     theirs = await superuser.fetchval(BACKENDS, ours)
                     await superuser.fetchval(END_BACKENDS, theirs or [])
                     killed += 1
                 await asyncio.sleep(0.02)
     finally:
         for process in running:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            process.kill()
+            process.wait()
         noted = await superuser.fetchval("SELECT count(DISTINCT job) FROM storm_notes")
         await superuser.execute("DROP TABLE storm_notes")
     states = await superuser.fetch(

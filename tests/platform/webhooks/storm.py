@@ -1,7 +1,6 @@
 """A process that sends webhooks for the storm, with short timeouts and delays."""
 
 import asyncio
-import sys
 
 from db.pool import Database
 from graph.http.operation.operations import Operations
@@ -12,6 +11,11 @@ from graph.webhooks import Webhooks, dispatcher_of
 DELAYS = (0.5, 2.0, *(5.0,) * 500)
 """Seconds before each further attempt: so many that no message fails for good."""
 TIMEOUT = 1.0
+
+
+def send(dsn: str, secret: str) -> None:
+    """Send webhooks until the process is killed."""
+    asyncio.run(main(dsn, secret))
 
 
 async def main(dsn: str, secret: str) -> None:
@@ -27,7 +31,3 @@ async def main(dsn: str, secret: str) -> None:
         dispatcher = dispatcher_of(webhooks, database, settings)
         dispatcher._shared.retry_delays = DELAYS
         await dispatcher.run()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import sys
 import time
 from collections import defaultdict
 from contextlib import suppress
@@ -14,9 +13,11 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from tests.conftest import SECRET
+from tests.forked import Forked
 from tests.loop import within
 from tests.platform.webhooks.endpoints import service_account
 from tests.platform.webhooks.receiver import receiving
+from tests.platform.webhooks.storm import send
 
 pytestmark = [pytest.mark.storm, pytest.mark.processes]
 
@@ -144,15 +145,13 @@ async def test_no_event_is_lost_and_none_overtakes_another(
     storm, killed = Storm(world, events, count, rate), 0
     account = await service_account(world, "VIEWER")
 
-    async def start():
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.platform.webhooks.storm", database_dsn, SECRET
-        )
+    def start():
+        return Forked(send, database_dsn, SECRET)
 
     async with receiving() as receiver, within(LIMIT_FULL if full else LIMIT):
         receiver.answer, receiver.is_kept = storm.answer, False
         await storm.create_endpoints(receiver.url, account, webhooks)
-        running = [await start() for _ in range(workers)]
+        running = [start() for _ in range(workers)]
         await storm.until_there_are(workers)
         writing = asyncio.create_task(storm.write())
         try:
@@ -162,8 +161,8 @@ async def test_no_event_is_lost_and_none_overtakes_another(
                 if killed < kills and done > share * (killed + 1) // (kills + 2):
                     victim = storm.chance.randrange(workers)
                     running[victim].kill()
-                    await running[victim].wait()
-                    running[victim] = await start()
+                    running[victim].wait()
+                    running[victim] = start()
                     killed += 1
                 if done >= share and killed == kills:
                     storm.healed.set()
@@ -172,9 +171,8 @@ async def test_no_event_is_lost_and_none_overtakes_another(
         finally:
             writing.cancel()
             for process in running:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+                process.kill()
+                process.wait()
     await world.superuser.execute(
         "UPDATE webhook_endpoints SET status = 'paused' WHERE organization_id = $1",
         world.organization,
