@@ -136,7 +136,7 @@ def _draft(size: int, *, with_details: bool = True) -> Draft:
             block = DraftBlock(f"B-{number}", f"Heading {number}")
             document.blocks.append(block)
         requirement = DraftRequirement(
-            f"Requirement {number}", f"R-{number}", block.external_id, f"{TEXT}{number}"
+            f"Requirement {number}", f"R-{number}", block.external_id, f"{TEXT[:62]}{number}"
         )
         if with_details:
             requirement.status, requirement.priority = (

@@ -10,6 +10,7 @@ from db.requirements.requirements import RequirementStatus
 from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.importing import ImportOptions, read
 from graph.requirements.exchange.model.draft import (
+    DEFAULTS,
     Draft,
     DraftBlock,
     DraftLink,
@@ -19,7 +20,6 @@ from graph.requirements.exchange.model.draft import (
     own_identifier,
 )
 from graph.requirements.exchange.model.versions import KeptImport, Versions
-from graph.requirements.exchange.reqif.back.edits import DEFAULTS
 from graph.requirements.exchange.reqif.back.originals import write_originals
 
 

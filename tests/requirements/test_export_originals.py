@@ -8,9 +8,9 @@ from random import Random
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from graph.requirements.exchange.files.nodes import elements, in_utf8
 from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.importing import ImportOptions, read
-from graph.requirements.exchange.reqif.back.nodes import elements, in_utf8
 from tests.requirements.foreign import foreign_files
 from tests.requirements.import_files import archive, lift
 from tests.requirements.originals import Edits, Kept, plain

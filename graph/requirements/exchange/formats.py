@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
+from graph.requirements.exchange.back.edits import Edits
+from graph.requirements.exchange.back.writing import Back, written_back
 from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.model.draft import Draft, Limits
+from graph.requirements.exchange.model.fields import untyped
 from graph.requirements.exchange.model.versions import KeptImport
 from graph.requirements.exchange.store.kept import untouched
 
@@ -48,7 +52,7 @@ def _sdoc(draft: Draft, _: str) -> Written:
 
 
 def _needs(draft: Draft, title: str) -> Written:
-    from graph.requirements.exchange.needs import write_needs  # noqa: PLC0415
+    from graph.requirements.exchange.sphinx_needs.format import write_needs  # noqa: PLC0415
 
     return Written(write_needs(draft, title), ".json", "application/json")
 
@@ -93,7 +97,48 @@ def write(draft: Draft, format: str, title: str, kept: Sequence[KeptImport] = ()
         data, ending = write_originals(draft, kept, title)
         is_archive = ending == ".reqifz"
         return Written(data, ending, "application/zip" if is_archive else "application/xml")
-    return WRITERS[format](draft, title)
+    edited = _edited(draft, format, kept)
+    return edited or WRITERS[format](draft, title)
+
+
+def _edited(draft: Draft, format: str, kept: Sequence[KeptImport]) -> Written | None:
+    """Return the one file that a draft was imported from with its edits, if it can hold them."""
+    if len(kept) != 1 or format not in BACKS:
+        return None
+    (only,) = kept
+    data = written_back(draft, only, _read_again, BACKS[format])
+    if data is None:
+        return None
+    return Written(data, Path(only.source.name).suffix, _media_type(only.source))
+
+
+def _read_again(source: Source, kept: KeptImport) -> Draft:
+    chosen = untyped(kept.columns)
+    if kept.format != "csv":
+        return read_as(kept.format, source, chosen, Limits())
+    from graph.requirements.exchange.tables.csv_reader import read_csv  # noqa: PLC0415
+
+    given = {"delimiter": kept.delimiter, "encoding": kept.encoding}
+    return read_csv(source, chosen=chosen, limits=Limits(), **given)
+
+
+def _back(module: str, name: str) -> Back:
+    """Return a writer of edits, whose module is imported when it is used."""
+
+    def write(kept: KeptImport, edits: Edits) -> bytes | None:
+        found: Back = getattr(import_module(f"{__package__}.{module}"), name)
+        return found(kept, edits)
+
+    return write
+
+
+BACKS: dict[str, Back] = {
+    "csv": _back("tables.csv_back", "write_csv_back"),
+    "xlsx": _back("tables.xlsx_back", "write_xlsx_back"),
+    "needs": _back("sphinx_needs.back", "write_needs_back"),
+    "doorstop": _back("doorstop.back", "write_doorstop_back"),
+}
+"""The writers of edits into an imported file, of the formats that have one besides ReqIF."""
 
 
 def read_as(format: str, source: Source, chosen: Mapping[str, str], limits: Limits) -> Draft:
@@ -104,7 +149,7 @@ def read_as(format: str, source: Source, chosen: Mapping[str, str], limits: Limi
         case "sdoc":
             from graph.requirements.exchange.strictdoc.reader import read_sdoc as read  # noqa: PLC0415
         case "needs":
-            from graph.requirements.exchange.needs import read_needs as read  # noqa: PLC0415
+            from graph.requirements.exchange.sphinx_needs.format import read_needs as read  # noqa: PLC0415
         case "doorstop":
             from graph.requirements.exchange.doorstop.reader import (  # noqa: PLC0415
                 read_doorstop as read,

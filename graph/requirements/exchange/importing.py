@@ -119,8 +119,10 @@ async def write(
     target = await transaction.find(Project, project, to_create=Document)
     written = await apply(transaction, target, draft, result, progress)
     if not options.dry_run:
-        format, columns = format_of(source.name, options.format), dict(options.columns)
-        await keep_import(transaction, project, source, format, columns, written)
+        format = format_of(source.name, options.format)
+        kept = {name: getattr(options, name) for name in ("columns", "delimiter", "encoding")}
+        kept["columns"] = dict(options.columns)
+        await keep_import(transaction, project, source, format, kept, written)
     return result
 
 

@@ -41,6 +41,17 @@ Level = tuple[int, ...]
 
 def read_doorstop(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> Draft:
     """Return the draft of an archive. `chosen` maps attributes to fields. Raises INVALID."""
+    return _read(source, chosen, limits).draft
+
+
+def items_of(
+    source: Source, chosen: Mapping[str, str], limits: Limits
+) -> dict[tuple[int, str | None], str]:
+    """Return the names of the files of items, by their document's place and their external IDs."""
+    return _read(source, chosen, limits).files
+
+
+def _read(source: Source, chosen: Mapping[str, str], limits: Limits) -> "_Reader":
     files, others = unpacked(source, limits, ".yml")
     folders: dict[str, list[tuple[str, Source]]] = {}
     for file in files:
@@ -60,7 +71,7 @@ def read_doorstop(source: Source, *, chosen: Mapping[str, str], limits: Limits) 
     if others:
         draft.notes.append(f"{others} other files of the archive are not imported.")
     reader.finish()
-    return draft
+    return reader
 
 
 class _Reader:
@@ -71,9 +82,10 @@ class _Reader:
         self.links: list[tuple[str, str]] = []
         self.own: list[list[Any]] = []
         self.inactive = 0
+        self.files: dict[tuple[int, str | None], str] = {}
 
     def document(self, folder: str, configuration: Source, items: list[tuple[str, Source]]) -> None:
-        settings = _parsed(configuration).get("settings")
+        settings = parsed(configuration).get("settings")
         about = _more(configuration, settings if isinstance(settings, dict) else {})
         prefix = str(settings.get("prefix") or folder) if isinstance(settings, dict) else folder
         document = DraftDocument(
@@ -84,7 +96,7 @@ class _Reader:
         self.own += about.get("links", [])
         found: list[tuple[Level, str, Source, dict[str, Any]]] = []
         for file, item in items:
-            values = _parsed(item)
+            values = parsed(item)
             if values.get("active") == "false":
                 self.inactive += 1
                 continue
@@ -109,11 +121,12 @@ class _Reader:
                 above.append((trimmed, external_id))
             else:
                 row = self.requirement(external_id, values, more, parent)
-                document.requirements.append(row)
+                self.files[len(self.draft.documents), row.external_id] = item.name
                 if more.get("opens"):
                     document.blocks.append(DraftBlock(external_id, row.name, parent))
                     row.block = external_id
                     above.append((trimmed, external_id))
+                document.requirements.append(row)
             links = values.get("links")
             for link in links if isinstance(links, list) else ():
                 target = next(iter(link)) if isinstance(link, dict) and link else link
@@ -174,7 +187,7 @@ class _Reader:
         self.draft.notes += [f"{text} (places: {count})." for count, text in notes if count]
 
 
-def _parsed(source: Source) -> dict[str, Any]:
+def parsed(source: Source) -> dict[str, Any]:
     """Return a file of YAML, all scalars as texts. Raises INVALID with the line at fault."""
     text = decoded(source)
     try:

@@ -16,7 +16,7 @@ from graph.requirements.exchange.model.fields import CHOICES
 from graph.requirements.exchange.reqif.tree import Node, tree_of
 from graph.requirements.exchange.store.slugs import slug_of
 
-_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]*")
+KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]*")
 _UID = re.compile(r"([A-Za-z][A-Za-z-]*?)[-_.]?[0-9]+")
 
 Links = dict[str, dict[str, list[tuple[str, str | None]]]]
@@ -144,7 +144,7 @@ def _values(node: Node, more: dict[str, Any]) -> dict[str, Any]:
     more |= {"tags": requirement.tags} if requirement.tags else {}
     left = {}
     for key, value in requirement.properties.items():
-        is_key = _KEY.fullmatch(key) and key not in INTERNAL and key not in FIELDS
+        is_key = KEY.fullmatch(key) and key not in INTERNAL and key not in FIELDS
         if is_key and isinstance(value, str) and value not in ("", "null"):
             item[key] = value
         elif value is not None:

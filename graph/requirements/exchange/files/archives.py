@@ -16,7 +16,7 @@ from graph.requirements.exchange.model.draft import Limits, refused
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 """The first bytes of an archive, and those of an empty one."""
 
-MAX_MEMBERS = 10_000
+MAX_MEMBERS = 250_000
 ENCRYPTED = 0x1
 """The flag of an encrypted member (PKWARE's APPNOTE, section 4.4.4)."""
 

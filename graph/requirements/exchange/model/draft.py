@@ -6,6 +6,7 @@ Identifiers and names are normalized as in the store (`db.text`), so that they a
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +42,14 @@ class Limits:
     items: int = 100_000
     documents: int = 1_000
 
+
+DEFAULTS: dict[str, StrEnum] = {
+    "status": RequirementStatus.DRAFT,
+    "priority": RequirementPriority.MEDIUM,
+    "level": RequirementLevel.SYSTEM,
+    "format": RequirementFormat.NATURAL_LANGUAGE,
+}
+"""The values of new rows, which a file that names none need not name later either."""
 
 HEADING = "heading"
 """The type of a block that is a heading."""

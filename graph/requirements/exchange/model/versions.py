@@ -121,3 +121,5 @@ class KeptImport:
     columns: Mapping[str, str]
     versions: Versions
     is_compared: bool = False
+    delimiter: str | None = None
+    encoding: str | None = None

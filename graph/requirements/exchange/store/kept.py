@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -23,10 +23,13 @@ async def keep_import(
     project: UUID,
     source: Source,
     format: str,
-    columns: dict[str, str],
+    options: Mapping[str, Any],
     written: Written,
 ) -> None:
-    """Keep a file that was imported, in the transaction of the import."""
+    """Keep a file that was imported, in the transaction of the import.
+
+    `options` are those with which it was read: columns, delimiter and encoding.
+    """
     versions = Versions.of_import(written)
     packed, content = await asyncio.to_thread(_packed, versions, source)
     call = keep_exchange_file(
@@ -37,7 +40,7 @@ async def keep_import(
         format=format,
         name=source.name,
         sha256=sha256(source.data).digest(),
-        options={"columns": columns},
+        options=dict(options),
         versions=packed,
         content=content,
     )
@@ -118,4 +121,6 @@ def _import(record: Any, defined_at: datetime | None, *, is_compared: bool) -> K
         record["options"].get("columns") or {},
         Versions.unpacked(record["versions"]),
         is_compared=is_compared or (defined_at is not None and defined_at > record["created_at"]),
+        delimiter=record["options"].get("delimiter"),
+        encoding=record["options"].get("encoding"),
     )

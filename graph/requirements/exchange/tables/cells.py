@@ -58,12 +58,13 @@ def as_stored(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
     A cell has no type, so the text `8` is not a change of the number 8.
     """
     return {
-        key: stored[key] if key in stored and _says(value, stored[key]) else value
+        key: stored[key] if key in stored and says(value, stored[key]) else value
         for key, value in given.items()
     }
 
 
-def _says(given: Any, stored: Any) -> bool:
+def says(given: Any, stored: Any) -> bool:
+    """Return whether a text of a cell, or None, says what is stored."""
     if given is None:
         return isinstance(stored, str) and not stored.strip()
     if not isinstance(given, str) or isinstance(stored, str):

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -98,6 +98,17 @@ def header_in(table: list[CsvRow]) -> tuple[list[str], list[CsvRow]]:
     return _names(table[above]), table[above + 1 :]
 
 
+def header_of(table: Sequence[CsvRow]) -> tuple[CsvRow, list[str]]:
+    """Return the row that names the columns, and their names."""
+    header = table[_rows_above_header(table)]
+    return header, _names(header)
+
+
+def cell_as_read(cell: str) -> str:
+    """Return the text of a cell, without what spreadsheets add to it."""
+    return unguarded(_without_formula(cell))
+
+
 def targets_of(columns: list[str], chosen: Mapping[str, str]) -> dict[int, str]:
     """Return the fields of columns, as `assign` does; those of the gateway have their own."""
     targets = assign(columns, chosen)
@@ -110,7 +121,7 @@ def _names(header: CsvRow) -> list[str]:
     return [name or f"Column {index + 1}" for index, name in enumerate(names)]
 
 
-def _rows_above_header(table: list[CsvRow]) -> int:
+def _rows_above_header(table: Sequence[CsvRow]) -> int:
     """Count the rows above the one that names columns; none when no row does."""
     for index, row in enumerate(table[: TITLE_ROWS + 1]):
         filled = [name.strip() for name in row.cells if name.strip()]
@@ -203,7 +214,7 @@ class _Table:
                 self.source.name,
                 f"{row.place} has {len(row.cells)} cells, but the header has {len(self.columns)}.",
             )
-        cells = [unguarded(_without_formula(cell)) for cell in row.cells[: len(self.columns)]]
+        cells = [cell_as_read(cell) for cell in row.cells[: len(self.columns)]]
         return cells + [""] * missing
 
     def more(self, row: CsvRow, cell: str) -> dict[str, Any]:

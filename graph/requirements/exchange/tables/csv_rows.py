@@ -41,18 +41,43 @@ class CsvRow:
         return f"row {self.number} (line {self.line})"
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """The text of a file, and how its cells are parted.
+
+    `head` is the line before it that names the delimiter, `tail` what ends the file; `spaced` is
+    whether quoted cells have spaces before them.
+    """
+
+    text: str
+    delimiter: str
+    spaced: bool
+    head: str
+    tail: str
+
+
+def dialect_of(source: Source, delimiter: str | None, encoding: str | None) -> Dialect:
+    """Return the dialect of a file. Raises INVALID for what is no text."""
+    text, head = decoded(source, encoding), ""
+    tail = END_OF_FILE if text.endswith(END_OF_FILE) else ""
+    text = text.removesuffix(END_OF_FILE)
+    if separator := SEPARATOR.match(text):
+        delimiter, head, text = delimiter or separator[1], separator[0], text[separator.end() :]
+    delimiter = delimiter or likely_delimiter(text)
+    return Dialect(text, delimiter, has_spaces_before_quotes(text, delimiter), head, tail)
+
+
 def read_table(
     source: Source, limits: Limits, delimiter: str | None = None, encoding: str | None = None
 ) -> list[CsvRow]:
     """Return all rows that are not empty, the header among them. Raises INVALID."""
-    text = decoded(source, encoding).removesuffix(END_OF_FILE)
-    first_line = 1
-    if separator := SEPARATOR.match(text):
-        delimiter, text, first_line = delimiter or separator[1], text[separator.end() :], 2
-    delimiter = delimiter or likely_delimiter(text)
-    spaced = has_spaces_before_quotes(text, delimiter)
+    dialect = dialect_of(source, delimiter, encoding)
+    first_line = 2 if dialect.head else 1
     reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=spaced
+        io.StringIO(dialect.text, newline=""),
+        delimiter=dialect.delimiter,
+        strict=True,
+        skipinitialspace=dialect.spaced,
     )
     rows: list[CsvRow] = []
     number, line = 0, first_line

@@ -77,7 +77,12 @@ def _row(
 def _value(key: str, properties: dict[str, Any], lists: set[str]) -> Any:
     value = properties.get(key)
     is_list = isinstance(value, list) and all(isinstance(one, str) for one in value)
-    if isinstance(value, list) and key in lists and is_list:
+    return shown(value, is_list=key in lists and is_list)
+
+
+def shown(value: Any, *, is_list: bool) -> Any:
+    """Return the value of a property as a cell has it; `is_list` for one of several texts."""
+    if is_list:
         return list_text(value)
     if isinstance(value, dict | list):
         return orjson.dumps(value).decode()

@@ -33,6 +33,7 @@ from graph.requirements.exchange.tables.table import Table, table_of
 
 DOCUMENTS = "gateway documents"
 """The title of the hidden sheet."""
+NOTHING = {"sheets": 0, "rows": 0}
 HEADER = ("Sheet", "Document ID", "Document")
 MAX_CELL = 32_767
 """Characters of a cell (ECMA-376); a longer text goes on in the hidden sheet of long texts."""
@@ -84,13 +85,18 @@ def cell_of(sheet: Any, value: Any) -> Any:
         if isinstance(value, float):  # of which the library writes 16 digits; some have 17
             cell.value, cell.data_type = repr(value), "n"
         return cell
-    text = _CONTROL.sub(lambda found: f"_x{ord(found[0]):04X}_", cell_text(value))
+    text = escaped_controls(cell_text(value))
     if len(text) > MAX_CELL:
         raise refused("XLSX", f"a text has more than {MAX_CELL:,} characters; use CSV or ReqIF.")
     cell = WriteOnlyCell(sheet, "")
     cell.value = text
     cell.data_type = "s"
     return cell
+
+
+def escaped_controls(text: str) -> str:
+    """Return a text with the characters that XML cannot hold as workbooks have them."""
+    return _CONTROL.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
 
 
 def _title(name: str, taken: list[str]) -> str:
@@ -117,7 +123,7 @@ def read_xlsx(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> D
         )
     except Exception as error:
         raise refused(source.name, "this is not an XLSX workbook that can be read.") from error
-    draft = Draft(textual=True, counts={"sheets": 0, "rows": 0})
+    draft = Draft(textual=True, counts=dict(NOTHING))
     try:
         sheets = {sheet.title: sheet for sheet in book.worksheets}
         names = _names(source, sheets.pop(DOCUMENTS, None), limits)
@@ -139,6 +145,21 @@ def read_xlsx(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> D
         message = "no sheet has a column that can be the name or the description."
         raise refused(source.name, message)
     return draft
+
+
+def sheets_in(
+    source: Source, book: Any, chosen: Mapping[str, str], limits: Limits
+) -> Iterator[tuple[Any, list[CsvRow]]]:
+    """Yield the sheets of an opened workbook that are documents, with their rows."""
+    left = [MAX_CELLS]
+    for sheet in book.worksheets:
+        if sheet.title == DOCUMENTS:
+            continue
+        rows = [*rows_in(source, sheet, limits.items, left)]
+        found = Draft(counts=dict(NOTHING))
+        _read(source, rows, chosen, found, sheet.title)
+        if found.documents:
+            yield sheet, rows
 
 
 def _read(

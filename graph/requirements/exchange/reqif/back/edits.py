@@ -2,17 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from db.requirements.requirements import (
-    RequirementFormat,
-    RequirementLevel,
-    RequirementPriority,
-    RequirementStatus,
-)
 from graph.requirements.definitions import Definition as Typed
 from graph.requirements.exchange.model.draft import (
+    DEFAULTS,
     Draft,
     DraftBlock,
     DraftRequirement,
@@ -25,14 +19,6 @@ from graph.requirements.exchange.reqif.reader import HEADING_TYPE, Reader
 from graph.requirements.exchange.reqif.values import Definition
 from graph.requirements.exchange.reqif.writer import read_back, storable
 from graph.requirements.exchange.store.typed import converted, definition_of
-
-DEFAULTS: dict[str, StrEnum] = {
-    "status": RequirementStatus.DRAFT,
-    "priority": RequirementPriority.MEDIUM,
-    "level": RequirementLevel.SYSTEM,
-    "format": RequirementFormat.NATURAL_LANGUAGE,
-}
-"""The values of new rows, which a file that names none need not name later either."""
 
 
 @dataclass(slots=True)

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from graph.requirements.exchange.files.nodes import Element, Splices, elements
 from graph.requirements.exchange.model.draft import Draft, DraftDocument, DraftRequirement, StoredAs
 from graph.requirements.exchange.reqif import own
 from graph.requirements.exchange.reqif.back.edits import Differ, Edit, Parts, Seen
 from graph.requirements.exchange.reqif.back.markup import Markup
-from graph.requirements.exchange.reqif.back.nodes import Element, Splices, elements
 from graph.requirements.exchange.reqif.own import as_json
 from graph.requirements.exchange.reqif.reader import HEADING_TYPE, Reader
 from graph.requirements.exchange.reqif.values import Definition

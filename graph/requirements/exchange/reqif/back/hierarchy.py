@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from graph.requirements.exchange.files.nodes import Element, Splices, elements
 from graph.requirements.exchange.reqif.back.markup import Markup
-from graph.requirements.exchange.reqif.back.nodes import Element, Splices, elements
 
 NODES = frozenset({"SPEC-HIERARCHY", "CHILDREN", "SPEC-OBJECT-REF"})
 

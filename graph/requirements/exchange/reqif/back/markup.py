@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+from graph.requirements.exchange.files.nodes import Element, escaped
 from graph.requirements.exchange.reqif.attributes import ILLEGAL
 from graph.requirements.exchange.reqif.back.edits import text_of
-from graph.requirements.exchange.reqif.back.nodes import Element, escaped
 from graph.requirements.exchange.reqif.values import Definition
 
 XHTML = "http://www.w3.org/1999/xhtml"

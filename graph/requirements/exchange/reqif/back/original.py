@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from db.requirements.collaboration import TraceLinkType
+from graph.requirements.exchange.files.nodes import Element
 from graph.requirements.exchange.model.draft import Draft, DraftDocument, DraftLink
 from graph.requirements.exchange.model.versions import Versions
 from graph.requirements.exchange.model.vocabulary import relation_meant
@@ -19,7 +20,6 @@ from graph.requirements.exchange.reqif.attributes import is_identifier
 from graph.requirements.exchange.reqif.back.edits import Parts
 from graph.requirements.exchange.reqif.back.file import FileBack, parts_of, versions_differ
 from graph.requirements.exchange.reqif.back.hierarchy import Hierarchy, Outline, outline_of
-from graph.requirements.exchange.reqif.back.nodes import Element
 from graph.requirements.exchange.reqif.values import Definition
 
 

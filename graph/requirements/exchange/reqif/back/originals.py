@@ -10,12 +10,12 @@ from urllib.parse import quote
 from uuid import UUID
 
 from graph.requirements.exchange.files.archives import is_archive, members, unpacked
+from graph.requirements.exchange.files.nodes import encoding_of, in_encoding, in_utf8
 from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.model.draft import Draft, DraftDocument, DraftLink, Limits
 from graph.requirements.exchange.model.fields import untyped
 from graph.requirements.exchange.model.versions import KeptImport
 from graph.requirements.exchange.reqif.back.file import FileBack
-from graph.requirements.exchange.reqif.back.nodes import encoding_of, in_encoding, in_utf8
 from graph.requirements.exchange.reqif.back.original import Original, OriginalFile
 from graph.requirements.exchange.reqif.reader import read_files
 from graph.requirements.exchange.reqif.writer import write_reqif

@@ -10,8 +10,8 @@ from xml.parsers import expat
 _TAG = re.compile(rb"<(?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _SPACE = b" \t\r\n"
-NAMING = ("IDENTIFIER", "KEY")
-"""The attributes of elements beneath the root that are kept."""
+NAMING = ("IDENTIFIER", "KEY", "r", "s")
+"""The attributes of elements beneath the root that are kept: of ReqIF, and of cells."""
 
 
 @dataclass(slots=True)

@@ -55,7 +55,7 @@ INTERNAL = frozenset(
 
 def read_needs(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> Draft:
     """Return the draft of a `needs.json`. `chosen` maps members to fields. Raises INVALID."""
-    version = _version(source)
+    _, version = parsed_needs(source)
     needs = version.get("needs")
     if not isinstance(needs, dict):
         raise refused(source.name, "the current version has no object `needs`.")
@@ -74,7 +74,8 @@ def read_needs(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> 
     return reader.draft
 
 
-def _version(source: Source) -> dict[str, Any]:
+def parsed_needs(source: Source) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the content of a file, and its current version. Raises INVALID."""
     try:
         whole = json.loads(decoded(source))
     except (ValueError, RecursionError) as error:
@@ -86,7 +87,7 @@ def _version(source: Source) -> dict[str, Any]:
     version = versions.get(whole.get("current_version"), [*versions.values()][-1])
     if not isinstance(version, dict):
         raise refused(source.name, "the current version is no object.")
-    return version
+    return whole, version
 
 
 class _Reader:

@@ -1,0 +1,1 @@
+"""sphinx-needs: `needs.json`, read and written, and the edits of an imported one."""
