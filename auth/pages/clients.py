@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from auth.credentials import cookies
-from auth.oauth import managed
+from auth.oauth import connected, managed
 from auth.pages.owners import SERVING, id_in, organization_of, organizations_of, owner
 from auth.pages.scope_fields import boxes, ticked
 from auth.session import Transaction
@@ -82,8 +82,16 @@ class ClientPages:
                 lock=False,
             )
         clients = [Client(row, organizations[row.organization_id].name) for row in rows]
+        others = {
+            organization.name: await connected.of_organization(self._site.database, organization.id)
+            for organization in organizations.values()
+        }
         return self._form(
-            request, "clients.html", clients=clients, organizations=organizations.values()
+            request,
+            "clients.html",
+            clients=clients,
+            organizations=organizations.values(),
+            others={name: found for name, found in others.items() if found},
         )
 
     async def offer(self, request: Request) -> Response:

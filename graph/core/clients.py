@@ -1,6 +1,9 @@
 """Applications that an organization manages (OAuth clients)."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,7 +11,8 @@ import strawberry
 from strawberry import UNSET, Maybe
 
 from auth.accounts import keys, owner_mail
-from auth.oauth import managed, reach
+from auth.accounts.access import require_everything
+from auth.oauth import connected, managed, reach
 from auth.viewer import Role
 from db.core import organizations as db
 from db.core.clients import OrganizationClient
@@ -18,9 +22,10 @@ from db.core.people import Profile as ProfileRow
 from db.problem import Problem
 from graph.core.organizations import Organization
 from graph.core.people import Authored, Profile
-from graph.kit.connection import connection
+from graph.kit.connection import After, Before, Connection, First, Last, connection
 from graph.kit.context import Info
 from graph.kit.fields import Id, computed, described, extend_type, to_one
+from graph.kit.in_memory import keys_of, page_of
 from graph.kit.inputs import filter_input, input_for, order_input
 from graph.kit.mutations import (
     ExpectedVersion,
@@ -33,6 +38,8 @@ from graph.kit.mutations import (
 )
 from graph.kit.node import Node
 from graph.kit.payloads import answer, payload_of
+
+BY_CLIENT = keys_of(client_id=str)
 
 
 @strawberry.type(description="An OAuth client that an organization manages.")
@@ -76,6 +83,73 @@ extend_type(
         "The OAuth clients of the organization; empty for viewers who are not owners.",
         key="organization_id",
     ),
+)
+
+
+@strawberry.type(description="An application that members of an organization have connected.")
+class OrganizationApplication:
+    client_id: str = described("The client ID of the application.")
+    name: str = described("The name of the application.")
+    is_unverified: bool = described(
+        "Whether the application registered itself: nobody has verified who runs it."
+    )
+    is_allowed: bool = described(
+        "Whether the application reaches the organization: the owners allow it."
+    )
+    user_count: int = described("The number of members who have connected it.")
+    scopes: list[str] | None = described(
+        "The scopes that members have granted it; null if it can do everything that they can."
+    )
+    connected_at: datetime = described(
+        "The date and time of the oldest consent or token that is still valid."
+    )
+    last_used_at: datetime | None = described(
+        "The date and time when it last used a token, to the minute."
+    )
+
+
+async def _connected(
+    root: strawberry.Parent[Any],
+    info: Info,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+) -> Connection[OrganizationApplication] | None:
+    session = info.context.session
+    require_everything(session.viewer)
+    found: Sequence[connected.ConnectedApplication] = ()
+    if session.viewer.grants.get(root.id, Role.ANYONE) >= Role.OWNER:
+        found = sorted(
+            await connected.of_organization(session.database, root.id),
+            key=attrgetter("client_id"),
+        )
+    page = page_of(found, BY_CLIENT, first, after, last, before)
+    rows: list[Any] = [_shown_application(one) for one in page.rows]
+    return Connection[OrganizationApplication](page=replace(page, rows=rows))
+
+
+def _shown_application(one: Any) -> OrganizationApplication:
+    return OrganizationApplication(
+        client_id=one.client_id,
+        name=one.name,
+        is_unverified=one.is_unverified,
+        is_allowed=one.is_allowed,
+        user_count=one.people,
+        scopes=None if one.scopes is None else sorted(one.scopes),
+        connected_at=one.since,
+        last_used_at=one.last_used_at,
+    )
+
+
+extend_type(
+    Organization,
+    connected_applications=computed(
+        "id",
+        text="The applications that members have connected and that act for them, by client ID, at"
+        f" most {connected.MAX_LISTED}. Applications that only identify people are left out. Empty"
+        " for viewers who are not owners. A token needs the scope `admin`.",
+    )(_connected),
 )
 
 

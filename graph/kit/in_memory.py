@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Float, Integer, Uuid
+from sqlalchemy import Column, Float, Integer, Text, Uuid
 
 from graph.kit.connection import Page, asked_for
 from graph.kit.context import MAX_PAGE_SIZE
 from graph.kit.cursor import Key, decode
 
-TYPES: dict[type, Any] = {int: Integer, float: Float, UUID: Uuid}
+TYPES: dict[type, Any] = {int: Integer, float: Float, str: Text, UUID: Uuid}
 
 
 def keys_of(**types: type) -> tuple[Key, ...]:
