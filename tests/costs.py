@@ -22,25 +22,25 @@ BUDGETS = {
     "compliance": 25,
     "core": 120,
     "editor": 40,
-    "engine": 40,
+    "engine": 25,
     "explorer": 40,
     "http": 150,
     "identity": 60,
-    "isolation": 300,
+    "isolation": 270,
     "kit": 80,
     "live": 150,
     "oauth": 220,
     "pages": 60,
-    "platform": 80,
+    "platform": 60,
     "policy": 120,
     "requirements": 220,
     "session": 30,
     "storage": 12,
-    "structure": 60,
+    "structure": 45,
 }
 """CPU seconds, about twice what was measured where REFERENCE was. A new product adds a line; a
 commit that raises one gives the reason."""
-TOTAL = 2080
+TOTAL = 2000
 """CPU seconds that all folders may have together: 25 for each product besides the first."""
 MORE = {"engine": 0.04 * int(os.environ.get("GATEWAY_DOCUMENTS", "0"))}
 """CPU seconds besides, for random documents of which more than usual are asked for."""

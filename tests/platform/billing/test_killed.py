@@ -7,11 +7,10 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from tests.conftest import SECRET
+from tests.forked import serving
 from tests.http.test_audits import until_ready
 from tests.loop import within
 from tests.platform.billing.asking import CREATE
-from tests.platform.test_cli import free_port, serving
 
 pytestmark = pytest.mark.processes
 
@@ -21,18 +20,13 @@ COUNTED = "SELECT sum(used) FROM usage_counters WHERE organization_id = $1"
 
 
 @pytest.fixture
-async def gateways(database_dsn, tmp_path):
-    """Yield two gateways: the address and the process of each."""
+async def gateways(settings, tmp_path):
+    """Yield two gateways: the process and the address of each."""
 
     def start(stack):
-        started = []
-        for _ in range(2):
-            port = free_port()
-            own = {"DATABASE_URL": database_dsn, "GATEWAY_SECRET": SECRET, "JOB_SLOTS": 0}
-            place = {"PORT": port, "DRAIN_DELAY": 0, "GATEWAY_DATA_DIR": tmp_path}
-            process = stack.enter_context(serving("serve", **own, **place))
-            started.append((f"http://127.0.0.1:{port}", process))
-        for url, process in started:
+        own = {"JOB_SLOTS": "0", "GATEWAY_DATA_DIR": str(tmp_path)}
+        started = [stack.enter_context(serving(settings, **own)) for _ in range(2)]
+        for process, url in started:
             until_ready(url, process)
         return started
 
@@ -51,7 +45,7 @@ async def test_a_gateway_that_is_ended_loses_no_usage_and_a_killed_one_that_of_s
         for _ in range(number):
             await world.ask("owner", "{ requirements { totalCount } }")
 
-    (ended_url, ended), (killed_url, killed) = gateways
+    (ended, ended_url), (killed, killed_url) = gateways
     async with httpx.AsyncClient(base_url=ended_url) as world.client:
         await ask(20)
         await world.ask("editor", CREATE, document=world.document)
