@@ -149,8 +149,11 @@ def test_one_name_cannot_do_for_two_documents():
 
 
 def test_more_objects_than_the_limit_are_refused():
-    assert refusal(lift(), "x.reqif", limits=Limits(items=6)) == (
+    assert refusal(lift(), "x.reqif", limits=Limits(items=3)) == (
         "x.reqif: there are more than 6 objects."
+    )
+    assert refusal(lift(), "x.reqif", limits=Limits(items=4)) == (
+        "x.reqif: there are more than 4 requirements."
     )
 
 

@@ -136,6 +136,7 @@ BACKS: dict[str, Back] = {
     "csv": _back("tables.csv_back", "write_csv_back"),
     "xlsx": _back("tables.xlsx_back", "write_xlsx_back"),
     "needs": _back("sphinx_needs.back", "write_needs_back"),
+    "sdoc": _back("strictdoc.back", "write_sdoc_back"),
     "doorstop": _back("doorstop.back", "write_doorstop_back"),
 }
 """The writers of edits into an imported file, of the formats that have one besides ReqIF."""

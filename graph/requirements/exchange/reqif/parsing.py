@@ -198,8 +198,8 @@ class _Stream:
         element.tail = None
         place = self.spill.add(etree.tostring(element))
         self.items[name].append(Item(identifier, type_, *named, ends, place))
-        if len(self.items["SPEC-OBJECT"]) > self.limits.items:
-            message = f"there are more than {self.limits.items:,} objects."
+        if len(self.items["SPEC-OBJECT"]) > 2 * self.limits.items:  # with headings
+            message = f"there are more than {2 * self.limits.items:,} objects."
             raise refused(self.source.name, message)
         _empty(element)
 

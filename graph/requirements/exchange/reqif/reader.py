@@ -67,6 +67,8 @@ def read_files(
         draft.notes.append(f"{others} attached files of the archive are not imported.")
     readers = [Reader(file, parse_reqif(file, limits), chosen) for file in files]
     _read_together(readers, draft)
+    if sum(len(each.requirements) for each in draft.documents) > limits.items:
+        raise refused(source.name, f"there are more than {limits.items:,} requirements.")
     missing = set(chosen)
     for reader in readers:
         missing -= {attribute.name for attribute in reader.definitions.attributes.values()}

@@ -59,6 +59,25 @@ class Element:
     fields: dict[str, Any] = field(default_factory=dict)
     relations: list[dict[str, str]] = field(default_factory=list)
     is_end: bool = False
+    places: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """The first line of each field, counted from 0, and the line after its last."""
+
+
+def elements_of(
+    source: Source, limits: Limits
+) -> dict[tuple[int, str | None], tuple[str, Element]]:
+    """Return the elements of requirements with the names of their files.
+
+    They are named by the places of their documents and their external IDs.
+    """
+    readers: list[_Reader] = []
+
+    def reader_of(draft: Draft) -> _Reader:
+        readers.append(_Reader(draft, FIELDS))
+        return readers[-1]
+
+    read_documents(source, ".sdoc", limits, reader_of)
+    return readers[0].elements
 
 
 def read_sdoc(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> Draft:
@@ -79,6 +98,7 @@ class _Reader:
         """The place of each external ID."""
         self.unknown: Counter[str] = Counter()
         self.blocks: set[str] = set()
+        self.elements: dict[tuple[int, str | None], tuple[str, Element]] = {}
         self.own: list[list[Any]] = []
         """Links as the gateway has written them, with what relations cannot hold."""
 
@@ -188,6 +208,7 @@ class _Reader:
             self.place(source, element, row.external_id)
             self.relations += [(row.external_id, each) for each in element.relations]
         document.requirements.append(row)
+        self.elements[len(self.draft.documents), row.external_id] = (source.name, element)
 
     def place(self, source: Source, element: Element, identifier: str) -> None:
         here = f"{source.name}, line {element.line}"
@@ -261,10 +282,10 @@ def _read_line(source: Source, lines: list[str], index: int, element: Element) -
         if end is None:
             message = f"line {index}: the text that begins here is never closed by <<<."
             raise refused(source.name, message)
-        _add(element, named["name"], "\n".join(lines[index:end]))
+        _add(element, named["name"], "\n".join(lines[index:end]), (index - 1, end + 1))
         return end + 1
     if named and named["value"]:
-        _add(element, named["name"], named["value"].strip())
+        _add(element, named["name"], named["value"].strip(), (index - 1, index))
     elif listed := _LIST.fullmatch(line):
         if line.startswith("- "):
             element.relations.append({})
@@ -283,11 +304,11 @@ def _until(source: Source, lines: list[str], index: int, end: str, element: Elem
     raise refused(source.name, f"line {element.line}: [{element.tag}] is never closed.")
 
 
-def _add(element: Element, name: str, value: str) -> None:
+def _add(element: Element, name: str, value: str, place: tuple[int, int]) -> None:
     """Add a field; one that is there more than once, such as COMMENT, is a list."""
     held = element.fields.get(name)
     if held is None:
-        element.fields[name] = value
+        element.fields[name], element.places[name] = value, place
     else:
         element.fields[name] = [*(held if isinstance(held, list) else [held]), value]
 

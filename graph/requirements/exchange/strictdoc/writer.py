@@ -141,11 +141,14 @@ def _relations(links: list[DraftLink]) -> str:
 
 
 def _fields(start: str, values: Mapping[str, str]) -> str:
-    lines = [start]
-    for name, value in values.items():
-        is_line = _LINE.fullmatch(value) or (name in ("TITLE", MORE) and "\n" not in value)
-        lines.append(f"{name}: {value}" if is_line else f"{name}: >>>\n{value}\n<<<")
+    lines = [start, *(field_of(name, value) for name, value in values.items())]
     return "\n".join(lines) + "\n"
+
+
+def field_of(name: str, value: str) -> str:
+    """Return a field, on one line where that is possible."""
+    is_line = _LINE.fullmatch(value) or (name in ("TITLE", MORE) and "\n" not in value)
+    return f"{name}: {value}" if is_line else f"{name}: >>>\n{value}\n<<<"
 
 
 def _is_field(key: str, value: Any) -> bool:
