@@ -11,6 +11,7 @@ from graph.administration.audit import AuditPages
 from graph.administration.client import ApiClient, MakeContext
 from graph.administration.member import MemberPages
 from graph.administration.members import MembersPages
+from graph.administration.soc2 import Soc2Pages
 from graph.http.operation.operations import Operations
 from graph.settings import Settings
 
@@ -30,4 +31,5 @@ def routes(
         *AccessReviewPages(site, client).routes(),
         *AuditPages(site, client).routes(),
         *AlertPages(site, client).routes(),
+        *Soc2Pages(site, client).routes(),
     ]

@@ -12,6 +12,7 @@ from auth.reencryption import count
 from db.audit.personal import altered
 from db.logins import APPLICATION, AUTHENTICATION, OWNER, Login, Logins, find, refused_login
 from db.problem import Problem
+from db.retention import overdue
 from db.row_security import lint, lint_login
 from db.server import (
     UnreachableError,
@@ -218,6 +219,7 @@ def _migrations(settings: Settings, at: Logins) -> list[Finding]:
     findings.append(asyncio.run(_jobs(at)))
     findings.append(asyncio.run(_secrets(settings, at)))
     findings.append(asyncio.run(_personal(at)))
+    findings.append(asyncio.run(_retention(at)))
     return [Finding("Tables", f"at {found}"), *findings]
 
 
@@ -277,6 +279,21 @@ async def _personal(at: Logins) -> Finding:
         advice = "Run `gateway audit verify`, and compare with a backup who has changed them."
         return Finding("Personal data", next(iter(found.values())), advice)
     return Finding("Personal data", "in order")
+
+
+async def _retention(at: Logins) -> Finding:
+    """Return a finding on rows that are kept for longer than docs/recovery.md says."""
+    try:
+        async with connected(at, OWNER) as connection:
+            found = await overdue(connection)
+    except UnreachableError:
+        return Finding("Retention", "not checked, as the login does not own the tables")
+    if found:
+        one = found[0]
+        state = f"{one.table} has rows of more than {one.longest.days} days"
+        advice = f"Run `gateway worker`, and look in its log for {one.job}, which deletes them."
+        return Finding("Retention", state, advice)
+    return Finding("Retention", "in order")
 
 
 async def _tables(at: Logins) -> list[Finding]:

@@ -38,6 +38,7 @@ from db.requirements.requirements import (
     RequirementPriority,
     RequirementStatus,
 )
+from graph.demo.access import add_access
 from graph.demo.billing import add_usage
 from graph.demo.change_sets import add_change_set
 from graph.demo.comments import add_comments
@@ -100,6 +101,8 @@ async def create_demo(
         await add_files(session, storage)
         (organization,) = await session.rows(Organization, Organization.slug == "harbour-works")
         await add_webhook(session, settings, organization.id)
+        assert asks.viewer.id is not None  # noqa: S101 (a person has one)
+        await add_access(session, organization.id, asks.viewer.id)
         assert owner.id is not None  # noqa: S101 (a person has one)
         await add_usage(database, organization.id, owner.id)
         for document in await session.rows(Document):

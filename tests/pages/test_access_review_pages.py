@@ -1,7 +1,10 @@
 """The pages of access reviews, and those of the audit log."""
 
+import csv
 import json
+from base64 import b64encode
 from hashlib import sha256
+from io import StringIO
 
 import pytest
 
@@ -156,3 +159,29 @@ async def test_administrators_filter_and_export_the_audit_log(world, app, browse
     assert "/audit/alerts/acknowledge" not in admin.page.text
     await admin.post("/audit/alerts/acknowledge", form | {"version": "2", "note": "Again"})
     assert admin.refusal == "The alert has been acknowledged already."
+
+
+async def test_the_soc2_report_is_downloaded_with_its_digest(world, other_world, browser_of):
+    admin = await browser_of("admin")
+    base = f"/audit/soc2?organization={world.organization}&from=2026-06-01&to=2027-05-31"
+    content = await admin.open(base)
+    assert "attachment" in admin.page.headers["content-disposition"]
+    digest = b64encode(sha256(admin.page.content).digest()).decode()
+    assert admin.page.headers["repr-digest"] == f"sha-256=:{digest}:"
+    report = json.loads(content)
+    assert report["organization"]["id"] == str(world.organization)
+    assert report["report"]["from"].startswith("2026-06-01T00:00:00")
+    assert report["report"]["to"].startswith("2027-06-01T00:00:00"), "the last day is in it"
+    controls = {one["control"]: one for one in report["report"]["controls"]}
+    rows = list(csv.DictReader(StringIO(await admin.open(f"{base}&format=csv"))))
+    assert {row["control"]: row["eventCount"] for row in rows} == {
+        name: str(one["eventCount"]) for name, one in controls.items()
+    }
+    for wrong in (f"{base}&format=exe", f"/audit/soc2?organization={world.organization}"):
+        await admin.open(wrong)
+        assert admin.page.status_code == 400
+    for person in ("editor", "billing", "project_admin"):
+        await (browser := await browser_of(person)).open(base)
+        assert browser.page.status_code == 404
+    await admin.open(base.replace(str(world.organization), str(other_world.organization)))
+    assert admin.page.status_code == 404

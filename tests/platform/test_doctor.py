@@ -1,12 +1,16 @@
 """The findings of `doctor` on the settings, and on who signed in."""
 
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from db import retention
 from db.logins import Logins
+from db.retention import RETENTIONS
 from graph.commands import doctor
+from graph.jobs import KINDS
 from tests.conftest import SECRET
 
 
@@ -63,3 +67,33 @@ async def test_jobs_that_nobody_runs_are_found(database_dsn, superuser):
     await superuser.execute("DELETE FROM jobs WHERE id = $1", id)
     assert "tests.late has been due since" in found.state
     assert "gateway worker" in found.advice
+
+
+async def test_rows_that_are_kept_for_too_long_are_found(
+    world, database_dsn, superuser, monkeypatch
+):
+    """Of verifications alone: other tests leave old rows of other tables."""
+    at = Logins(database_dsn)
+    (verifications,) = [one for one in RETENTIONS if one.table == "audit_verifications"]
+    monkeypatch.setattr(retention, "RETENTIONS", (verifications,))
+    old = "DELETE FROM audit_verifications WHERE created_at < now() - interval '400 days'"
+    await superuser.execute(old)
+    assert (await doctor._retention(at)).state == "in order"
+    await superuser.execute(
+        "INSERT INTO audit_verifications (organization_id, started_at, created_at, event_count,"
+        " last_seq, head_hash) VALUES ($1, now(), now() - interval '403 days', 0, 0, sha256(''))",
+        world.organization,
+    )
+    finding = await doctor._retention(at)
+    assert finding.state == "audit_verifications has rows of more than 400 days"
+    assert "audit.verify" in finding.advice
+    await superuser.execute(old)
+    assert (await doctor._retention(at)).state == "in order"
+
+
+def test_each_retention_has_a_job_and_is_documented():
+    kinds = {kind.name for kind in KINDS}
+    text = (Path(doctor.__file__).parents[2] / "docs" / "recovery.md").read_text()
+    for one in RETENTIONS:
+        assert one.job in kinds
+        assert f"`{one.job}`" in text
