@@ -28,6 +28,7 @@ COLUMNS = (
     Encrypted("second_factors", "user_id", "secret", "second factor"),
     Encrypted("profiles", "id", "contact", "profile contact"),
     Encrypted("oauth_signing_keys", "id", "private_key", "signing key"),
+    Encrypted("identity_providers", "id", "client_secret", "identity provider secret"),
     Encrypted("webhook_endpoints", "id", "secret", "webhook secret"),
     Encrypted("webhook_endpoints", "id", "former_secret", "webhook secret"),
 )

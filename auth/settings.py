@@ -1,6 +1,7 @@
 """The settings that authentication reads; the application's settings class provides them."""
 
 from collections.abc import Collection
+from ipaddress import IPv4Network, IPv6Network
 from typing import Literal, Protocol
 
 from pydantic import SecretStr
@@ -83,6 +84,14 @@ class AuthSettings(Protocol):
     @property
     def sign_in_attempts(self) -> int:
         """Return the failed sign-ins, to one account from one network, without a delay."""
+
+    @property
+    def allowed_networks(self) -> Collection[IPv4Network | IPv6Network]:
+        """Return the private networks that requests to URLs of users may lead to."""
+
+    @property
+    def outbound_http(self) -> bool:
+        """Return whether such requests may go without encryption."""
 
     @property
     def share_max_days(self) -> int:

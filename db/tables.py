@@ -13,6 +13,7 @@ from db.core import (
     credits,
     domains,
     idempotency,
+    identity_providers,
     jobs,
     keys,
     notifications,

@@ -51,6 +51,7 @@ class ResourceType(StrEnum):
     FRAMEWORK = "framework"
     ASSESSMENT = "assessment"
     ORGANIZATION_DOMAIN = "organization_domain"
+    IDENTITY_PROVIDER = "identity_provider"
 
 
 class Trash(Enum):

@@ -15,6 +15,8 @@ from starlette.routing import Route, WebSocketRoute
 
 from auth import oauth, pages
 from auth.accounts.mail import Outbox
+from auth.accounts.sso.flow import SingleSignOn
+from auth.accounts.sso.provider import Providers
 from auth.credentials.activity import Activity
 from auth.credentials.identify import api_of, identify, identify_again, recall
 from auth.credentials.share_views import ShareViews
@@ -112,10 +114,11 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
         StripePayments(database, settings),
     )
     usage, activity = UsageLog.of(database, operations), Activity(database)
-    cursors, terms, text_records = (
+    cursors, terms, text_records, sso = (
         Cursors(settings),
         model_terms_of(settings),
         TextRecords(settings.name_servers),
+        SingleSignOn(database, settings, outbox, Providers.of(settings)),
     )
     presence, *waking = _buses(settings) or [
         PostgresBus(database, channel_of(settings, "presence"))
@@ -150,6 +153,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             processes_documents=bool(settings.document_processor_url),
             bulk=bulk,
             text_records=text_records,
+            sso=sso,
         )
 
     async def make_context(connection: HTTPConnection, origin: Origin) -> Context:

@@ -18,8 +18,9 @@ from uuid import UUID
 
 from auth.accounts import second_factor
 from auth.accounts.mail import Outbox, mail, now
+from auth.accounts.sso.connections import elsewhere
 from auth.credentials import browser_sessions, known_browsers, passwords, throttle
-from auth.credentials.browser_sessions import Started
+from auth.credentials.browser_sessions import Started, Via
 from auth.credentials.credential_lock import lock_password_unless_changed
 from auth.credentials.people import address
 from auth.events import NOBODY_KNOWN, Event, record
@@ -177,7 +178,7 @@ async def sign_in(
             better = await passwords.hashed(candidate or "")
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         hash = await lock_password_unless_changed(lent, person.id, person.password_changed_at)
-        obstacle = person.obstacle
+        obstacle = person.obstacle or await elsewhere(lent, person.id, person.email)
         if hash is not None:
             await throttle.forgive(lent, counts)
         if hash is not None and obstacle is None:
@@ -187,7 +188,7 @@ async def sign_in(
             if person.has_second_factor:
                 return HalfSignedIn(_state(settings, person.id, hash, browser_cookies.form))
             by = PASSWORD
-            return await _succeeded(lent, settings, outbox, person, by, origin, browser_cookies)
+            return await begin_session(lent, settings, outbox, person, by, origin, browser_cookies)
         await _failed(lent, person, "closed account" if hash else "wrong password", origin)
     if hash is None or obstacle is None:
         raise Problem("UNAUTHENTICATED", WRONG)
@@ -220,14 +221,16 @@ async def second_step(
         )
     ):
         raise Problem("UNAUTHENTICATED", TOO_LATE)
-    if person.obstacle:
-        raise Problem("FORBIDDEN", person.obstacle)
+    async with database.auth.lend(NOBODY) as lent:
+        obstacle = person.obstacle or await elsewhere(lent, person.id, person.email)
+    if obstacle:
+        raise Problem("FORBIDDEN", obstacle)
     await second_factor.prove(database, settings, outbox, person.id, code, origin)
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         if await lock_password_unless_changed(lent, person.id, person.password_changed_at) is None:
             raise Problem("UNAUTHENTICATED", TOO_LATE)
         by = PASSWORD_AND_CODE
-        return await _succeeded(lent, settings, outbox, person, by, origin, browser_cookies)
+        return await begin_session(lent, settings, outbox, person, by, origin, browser_cookies)
 
 
 async def sign_out(database: Database, secret: str, origin: Origin) -> None:
@@ -236,7 +239,7 @@ async def sign_out(database: Database, secret: str, origin: Origin) -> None:
         await _end(lent, secret, origin)
 
 
-async def _succeeded(
+async def begin_session(
     connection: Lent,
     settings: AuthSettings,
     outbox: Outbox,
@@ -244,11 +247,13 @@ async def _succeeded(
     by: Methods,
     origin: Origin,
     browser_cookies: Held,
+    via: Via | None = None,
 ) -> Started:
+    """Begin a session of a person who has just proved who they are, in place of the former one."""
     await _end(connection, browser_cookies.previous, origin)
     await connection.execute(SIGNED_IN, person.id)
     new_network = person.has_signed_in and await _is_new_network(connection, person.id, origin)
-    started = await browser_sessions.start(connection, person.id, origin, settings, by.methods)
+    started = await browser_sessions.start(connection, person.id, origin, settings, by.methods, via)
     is_known = known_browsers.name_for(settings, browser_cookies.known, person.email) is not None
     is_unexpected = person.has_signed_in and not is_known
     event = Event(

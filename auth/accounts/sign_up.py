@@ -13,6 +13,7 @@ from auth.accounts import admission, mailed_links
 from auth.accounts.approval import tell_approvers
 from auth.accounts.mail import Outbox, mail
 from auth.accounts.mailed_links import LIVES
+from auth.accounts.sso.connections import require_sign_up_allowed
 from auth.credentials import passwords, throttle
 from auth.credentials.people import add_person, address, person_name
 from auth.events import NOBODY_KNOWN, Event, record
@@ -97,6 +98,7 @@ async def open_account(
     Return whether its person may sign in at once. Raises as `confirm` does.
     """
     require_open(settings, outbox)
+    await require_sign_up_allowed(database, settings, email)
     name = person_name(full_name)
     hash = await passwords.hashed(passwords.acceptable(password, email))
     approved = settings.signing_up == "open"

@@ -81,12 +81,22 @@ async def prove(
     and BUSY.
     """
     assert viewer.id  # noqa: S101 (the page asks who it is first)
-    assert viewer.session_id  # noqa: S101
     await prove_password(database, settings, viewer, password, origin)
     methods = PASSWORD.methods
     if await second_factor.state(database, viewer.id):
         methods = PASSWORD_AND_CODE.methods
         await second_factor.prove(database, settings, outbox, viewer.id, code, origin)
+    await note_proof(database, viewer, methods, origin)
+
+
+async def note_proof(
+    database: Database, viewer: Viewer, methods: Sequence[str], origin: Origin
+) -> None:
+    """Note that the person has just proved by these methods who they are.
+
+    Raises CredentialEnded.
+    """
+    assert viewer.session_id  # noqa: S101 (the page asks who it is first)
     session_id = UUID(viewer.session_id)
     event = Event(
         entity_type="Session",

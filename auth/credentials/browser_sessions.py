@@ -19,8 +19,9 @@ from auth.settings import AuthSettings
 from db.pool import Lent
 
 START = """
-INSERT INTO sessions (id, token_hash, user_id, expires_at, ip_address, user_agent, methods)
-VALUES ($1, $2, $3, now() + $4::interval, $5, $6, $7)
+INSERT INTO sessions (id, token_hash, user_id, expires_at, ip_address, user_agent, methods,
+    identity_id, provider_session)
+VALUES ($1, $2, $3, now() + $4::interval, $5, $6, $7, $8, $9)
 """
 END = """
 UPDATE sessions SET ended_at = now() WHERE token_hash = $1 AND ended_at IS NULL
@@ -50,6 +51,13 @@ class Started:
     known: str = field(default="", repr=False)
 
 
+class Via(NamedTuple):
+    """The identity by which a session begins, and the session of its provider, if it has a name."""
+
+    identity_id: UUID
+    provider_session: str | None = None
+
+
 class Ended(NamedTuple):
     """A session that has just ended, and its person."""
 
@@ -63,6 +71,7 @@ async def start(
     origin: Origin,
     settings: AuthSettings,
     methods: Sequence[str] = (),
+    via: Via | None = None,
 ) -> Started:
     """Begin a session of this person with a new secret, and return it.
 
@@ -79,6 +88,8 @@ async def start(
         ip_address(origin.ip_address) if origin.ip_address else None,
         origin.user_agent,
         list(methods),
+        via.identity_id if via else None,
+        via.provider_session if via else None,
     )
     await connection.execute(CLEAN)
     return started

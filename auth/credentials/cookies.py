@@ -11,6 +11,8 @@ from starlette.responses import Response
 from auth.settings import AuthSettings
 
 SESSION, FORM, KNOWN = "gateway", "gateway-form", "gateway-known"
+SSO = "gateway-sso"
+"""An attempt to sign in at an identity provider."""
 SHARE = "gateway-share"
 """The pass of a share, which is sent to its own path alone, and so cannot have the prefix."""
 

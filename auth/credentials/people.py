@@ -59,9 +59,14 @@ async def create_person(
 
 
 async def add_person(
-    connection: Lent, email: str, full_name: str | None, hash: str, approved: bool, origin: Origin
+    connection: Lent,
+    email: str,
+    full_name: str | None,
+    hash: str | None,
+    approved: bool,
+    origin: Origin,
 ) -> UUID:
-    """Create a person with this address, name and password hash, in this transaction.
+    """Create a person with this address, name and password hash, if any, in this transaction.
 
     Return their id. Raises ALREADY_EXISTS when the address is taken, which aborts the transaction.
     """
@@ -72,7 +77,8 @@ async def add_person(
     except UniqueViolationError:
         message = "This e-mail address is already in use."
         raise Problem("ALREADY_EXISTS", message, field=("email",)) from None
-    await connection.execute(SET_CREDENTIAL, id, hash)
+    if hash is not None:
+        await connection.execute(SET_CREDENTIAL, id, hash)
     await record(
         connection,
         person_event("create", id, type=AuditEventType.CREATE, version=1, values=values),

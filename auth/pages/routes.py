@@ -21,6 +21,7 @@ from auth.pages.profile import ProfilePages
 from auth.pages.second_factor import SecondFactorPages
 from auth.pages.sign_in import SignInPages
 from auth.pages.sign_up import SignUpPages
+from auth.pages.single_sign_on import SingleSignOnPages
 from auth.pages.webhooks import WebhookPages
 from auth.settings import AuthSettings
 from auth.web import csrf
@@ -40,6 +41,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         Route("/session", answering(start.session)),
         *SignInPages(site).routes(),
         *SignUpPages(site).routes(),
+        *SingleSignOnPages(site).routes(),
         *InvitationPages(site).routes(),
         *PasswordPages(site).routes(),
         *SecondFactorPages(site).routes(),

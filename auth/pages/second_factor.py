@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from auth.accounts import second_factor, step_up, totp
+from auth.accounts.sso.connections import of_person
 from auth.credentials import cookies
 from auth.credentials.identify import origin_of
 from auth.viewer import Viewer
@@ -123,8 +124,15 @@ class SecondFactorPages:
     ) -> Response:
         assert viewer.id  # noqa: S101
         state = await second_factor.state(self._site.database, viewer.id)
+        site = self._site
         return self._form(
-            request, "prove.html", problem, next=next, email=viewer.email, with_code=bool(state)
+            request,
+            "prove.html",
+            problem,
+            next=next,
+            email=viewer.email,
+            with_code=bool(state),
+            connections=await of_person(site.database, site.settings, viewer.id),
         )
 
     def _offer(

@@ -1,5 +1,6 @@
 """The pages for signing in and out."""
 
+from contextlib import suppress
 from functools import partial
 
 from starlette.requests import Request
@@ -8,9 +9,12 @@ from starlette.routing import Route
 
 from auth.accounts.mailed_links import not_found
 from auth.accounts.sign_in import HalfSignedIn, Held, second_step, sign_in, sign_out
+from auth.accounts.sso.connections import Connection, of_address
 from auth.credentials import cookies, known_browsers
 from auth.credentials.browser_sessions import Started
 from auth.credentials.identify import origin_of
+from auth.credentials.people import address
+from auth.pages.single_sign_on import way_to
 from auth.web.forms import local_path, read_form
 from auth.web.site import Site, answering, see
 from db.problem import Problem
@@ -62,6 +66,8 @@ class SignInPages:
         next, email = local_path(fields.get("next")), fields.get("email", "")
         try:
             self._site.require_ours(request, fields, cookies.FORM)
+            if not fields.get("owner") and (enforced := await self._enforced(email)):
+                return way_to(self._site, request, enforced, next, email)
             step = await sign_in(
                 self._site.database,
                 self._site.settings,
@@ -111,6 +117,14 @@ class SignInPages:
         cookies.clear(response, request, self._site.settings, cookies.SESSION)
         return response
 
+    async def _enforced(self, email: str) -> Connection | None:
+        """Return the identity provider at which people with this address have to sign in."""
+        with suppress(Problem):  # what is no address belongs to nobody
+            site = self._site
+            found = await of_address(site.database, site.settings, address(email))
+            return found if found and found.is_enforced else None
+        return None
+
     def _begin(self, request: Request, next: str, started: Started) -> Response:
         response = see(next)
         settings = self._site.settings
@@ -147,4 +161,5 @@ class SignInPages:
             email=email,
             news=news,
             closed=self._site.settings.signing_up == "closed",
+            owner="owner" in request.query_params or request.method == "POST",
         )

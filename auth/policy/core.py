@@ -12,6 +12,7 @@ from db.core.audit import AuditAlert, AuditVerification, LegalHold
 from db.core.billing import BillingCache, StripeCustomer
 from db.core.clients import OrganizationClient
 from db.core.domains import OrganizationDomain
+from db.core.identity_providers import IdentityProvider
 from db.core.jobs import Job
 from db.core.keys import ApiKey, PersonalToken
 from db.core.notifications import Notification
@@ -40,6 +41,7 @@ RULES: dict[type[Entity], Rule] = {
     OrganizationInvitation:  Rule(ADMIN,   ADMIN,  ADMIN,  ADMIN),
     OrganizationClient:      Rule(OWNER,   OWNER,  OWNER,  OWNER),
     OrganizationDomain:      Rule(ADMIN,   OWNER,  OWNER,  OWNER),
+    IdentityProvider:        Rule(ADMIN,   OWNER,  OWNER,  OWNER),
     Project:                 Rule(VIEWER,  ADMIN,  ADMIN,  ADMIN),
     ProjectMember:           Rule(VIEWER,  ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete"),
                                   inside=True),

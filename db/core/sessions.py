@@ -27,6 +27,10 @@ class Session(Base, kw_only=True):
     """The time at which the person last gave their password, and code if they use one."""
     methods: Mapped[list[str]] = words()
     """The methods of that proof (RFC 8176): `pwd`, `otp`; empty where they are not known."""
+    identity_id: Mapped[UUID | None] = mapped_column(default=None)
+    """The identity at an organization's provider by which it began (`ProfileIdentity`), if any."""
+    provider_session: Mapped[str | None] = mapped_column(default=None)
+    """The name of the provider's own session (`sid`)."""
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     ip_address: Mapped[IPv4Address | IPv6Address | None] = mapped_column(INET, default=None)

@@ -11,6 +11,7 @@ from graph.administration.audit import AuditPages
 from graph.administration.client import ApiClient, MakeContext
 from graph.administration.member import MemberPages
 from graph.administration.members import MembersPages
+from graph.administration.single_sign_on import SingleSignOnAdministration
 from graph.administration.soc2 import Soc2Pages
 from graph.http.operation.operations import Operations
 from graph.settings import Settings
@@ -23,13 +24,14 @@ def routes(
     operations: Operations,
     make_context: MakeContext,
 ) -> list[BaseRoute]:
-    """Return the routes beneath /members, /access-reviews and /audit."""
+    """Return the routes beneath /members, /access-reviews, /audit and /single-sign-on."""
     site, client = Site(database, settings, outbox), ApiClient(operations, make_context)
     return [
         *MembersPages(site, client).routes(),
         *MemberPages(site, client).routes(),
         *AccessReviewPages(site, client).routes(),
         *AuditPages(site, client).routes(),
+        *SingleSignOnAdministration(site, client).routes(),
         *AlertPages(site, client).routes(),
         *Soc2Pages(site, client).routes(),
     ]

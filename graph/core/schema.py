@@ -11,6 +11,7 @@ from graph.core import (
     closing,
     domains,
     feed,  # noqa: F401 (it extends types)
+    identity_providers,
     membership,
     notification_preferences,
     notifications,
@@ -39,6 +40,7 @@ NODES = (
     organizations.OrganizationInvitation,
     clients.OAuthClient,
     domains.OrganizationDomain,
+    identity_providers.IdentityProvider,
     projects.ProjectMember,
     roles.UserRole,
     access_reviews.AccessReview,
@@ -71,6 +73,7 @@ class Mutation(
     service_accounts.Mutation,
     clients.Mutation,
     domains.Mutation,
+    identity_providers.Mutation,
     api_keys.Mutation,
     personal_tokens.Mutation,
     notifications.Mutation,

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from uuid_utils.compat import uuid7
 
 from auth.accounts.mail import Outbox
+from auth.accounts.sso.flow import SingleSignOn
 from auth.session import Past, Row, ViewerSession
 from auth.session.versions import Version
 from auth.session.write.db_errors import missing
@@ -64,10 +65,12 @@ class Context:
         processes_documents: bool = False,
         bulk: Bulk | None = None,
         text_records: TextRecords | None = None,
+        sso: SingleSignOn | None = None,
     ) -> None:
         self.session, self.outbox, self.presence = session, outbox, presence
         self._feed, self._storage, self._webhooks = feed, storage, webhooks
         self._payments, self._bulk = payments, bulk
+        self._sso = sso
         self.text_records = text_records or TextRecords()
         """The TXT records of the DNS."""
         self.model_terms = model_terms
@@ -109,6 +112,13 @@ class Context:
         if self._webhooks is None:
             raise Problem("BUSY", "The gateway does not send webhooks here.")
         return self._webhooks
+
+    @property
+    def sso(self) -> SingleSignOn:
+        """Return the single sign-on of organizations. Raises BUSY without it."""
+        if self._sso is None:
+            raise Problem("BUSY", "The gateway does not reach identity providers here.")
+        return self._sso
 
     @property
     def bulk(self) -> Bulk:

@@ -10,6 +10,7 @@ from db.core.access_reviews import AccessReview, AccessReviewItem
 from db.core.audit import AuditAlert
 from db.core.clients import OrganizationClient
 from db.core.domains import OrganizationDomain
+from db.core.identity_providers import IdentityProvider
 from db.core.jobs import Job
 from db.core.keys import ApiKey, PersonalToken
 from db.core.notifications import Notification
@@ -122,6 +123,23 @@ SAMPLES: dict[type[Entity], Sample] = {
         },
         changes={"autoJoin": False},
         mutations={"restore": None},
+    ),
+    IdentityProvider: Sample(
+        parent=Organization,
+        new=lambda house, _: {
+            "organizationId": house.organization,
+            "name": "New",
+            "issuer": "https://login.example",
+            "clientId": "gateway",
+        },
+        row=lambda house: {
+            "organization_id": house.organization,
+            "name": "Directory",
+            "issuer": "https://login.example",
+            "client_id": "gateway",
+        },
+        mutations={"restore": None},
+        for_browsers=frozenset({"create"}),  # it reads a document: tests/identity tries the roles
     ),
     ApiKey: Sample(
         parent=Profile,

@@ -82,7 +82,7 @@ CODED = {
     *("field", "path", "locale", "time_zone", "avatar_type", "pin", "content"),
     *("signer_name", "signer_email", "delimiter", "encoding", "object_type", "report"),
     *("format", "fault", "indicator", "level", "archived_digest"),
-    *("verification_token", "joined_domain"),
+    *("verification_token", "joined_domain", "issuer", "subject", "provider_session"),
 }
 """Texts of a format of their own, which is checked, or that the gateway writes itself."""
 NAMES = {(Property, "key"), (NumberCounter, "prefix"), (NumberingRule, "prefix")}

@@ -8,6 +8,7 @@ from sqlalchemy import LargeBinary
 
 from auth import reencryption
 from auth.accounts import contact, second_factor
+from auth.accounts.sso import connections
 from auth.encryption import decrypt, encrypt, is_current
 from auth.oauth import signing_keys
 from db.base import Base
@@ -111,4 +112,5 @@ def test_every_encrypted_column_is_renewed():
     imported = {("exchange_files", "content"), ("exchange_files", "versions")}  # no secrets
     assert found - answers - imported == listed
     purposes = {second_factor.KEPT, contact.PURPOSE, signing.PURPOSE, signing_keys.PURPOSE}
+    purposes |= {connections.PURPOSE}
     assert {column.purpose for column in reencryption.COLUMNS} == purposes

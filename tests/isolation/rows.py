@@ -143,6 +143,7 @@ FORMS = {
     "slug": "canary-{code}",
     "email": "canary{code}@test.example",
     "domain": "canary{code}.example",
+    "issuer": "https://canary{code}.test.example/",
     "url": "https://canary{code}.test.example/",
     "payment_method_last4": "4242",
     "hint": "4242",

@@ -63,6 +63,7 @@ FOR_ADMINISTRATORS = {
     "organization_invitations",
     "organization_clients",
     "organization_domains",
+    "identity_providers",
     "api_keys",
     "user_roles",
     "access_reviews",
@@ -100,6 +101,7 @@ OF_ONE_PERSON = {
     "visits",
 }
 FOR_NOBODY = {
+    "profile_identities",
     "audit_personal_data",
     "audit_seals",
     "audit_checkpoints",

@@ -27,171 +27,175 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   FROM organization_domains
   WHERE organization_domains.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT project_members.id AS id, $9::INTEGER AS place
+  SELECT identity_providers.id AS id, $9::INTEGER AS place
+  FROM identity_providers
+  WHERE identity_providers.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT project_members.id AS id, $10::INTEGER AS place
   FROM project_members
   WHERE project_members.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT user_roles.id AS id, $10::INTEGER AS place
+  SELECT user_roles.id AS id, $11::INTEGER AS place
   FROM user_roles
   WHERE user_roles.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT access_reviews.id AS id, $11::INTEGER AS place
+  SELECT access_reviews.id AS id, $12::INTEGER AS place
   FROM access_reviews
   WHERE access_reviews.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT access_review_items.id AS id, $12::INTEGER AS place
+  SELECT access_review_items.id AS id, $13::INTEGER AS place
   FROM access_review_items
   WHERE access_review_items.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT api_keys.id AS id, $13::INTEGER AS place
+  SELECT api_keys.id AS id, $14::INTEGER AS place
   FROM api_keys
   WHERE api_keys.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT personal_tokens.id AS id, $14::INTEGER AS place
+  SELECT personal_tokens.id AS id, $15::INTEGER AS place
   FROM personal_tokens
   WHERE personal_tokens.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT notifications.id AS id, $15::INTEGER AS place
+  SELECT notifications.id AS id, $16::INTEGER AS place
   FROM notifications
   WHERE notifications.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT jobs.id AS id, $16::INTEGER AS place
+  SELECT jobs.id AS id, $17::INTEGER AS place
   FROM jobs
   WHERE jobs.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT audit_alerts.id AS id, $17::INTEGER AS place
+  SELECT audit_alerts.id AS id, $18::INTEGER AS place
   FROM audit_alerts
   WHERE audit_alerts.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT webhook_events.id AS id, $18::INTEGER AS place
+  SELECT webhook_events.id AS id, $19::INTEGER AS place
   FROM webhook_events
   WHERE webhook_events.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT shares.id AS id, $19::INTEGER AS place
+  SELECT shares.id AS id, $20::INTEGER AS place
   FROM shares
   WHERE shares.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT webhook_endpoints.id AS id, $20::INTEGER AS place
+  SELECT webhook_endpoints.id AS id, $21::INTEGER AS place
   FROM webhook_endpoints
   WHERE webhook_endpoints.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT webhook_deliveries.id AS id, $21::INTEGER AS place
+  SELECT webhook_deliveries.id AS id, $22::INTEGER AS place
   FROM webhook_deliveries
   WHERE webhook_deliveries.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT documents.id AS id, $22::INTEGER AS place
+  SELECT documents.id AS id, $23::INTEGER AS place
   FROM documents
   WHERE documents.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT blocks.id AS id, $23::INTEGER AS place
+  SELECT blocks.id AS id, $24::INTEGER AS place
   FROM blocks
   WHERE blocks.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT requirements.id AS id, $24::INTEGER AS place
+  SELECT requirements.id AS id, $25::INTEGER AS place
   FROM requirements
   WHERE requirements.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT baselines.id AS id, $25::INTEGER AS place
+  SELECT baselines.id AS id, $26::INTEGER AS place
   FROM baselines
   WHERE baselines.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT assignments.id AS id, $26::INTEGER AS place
+  SELECT assignments.id AS id, $27::INTEGER AS place
   FROM assignments
   WHERE assignments.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT test_req.id AS id, $27::INTEGER AS place
+  SELECT test_req.id AS id, $28::INTEGER AS place
   FROM test_req
   WHERE test_req.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT requirement_tests.id AS id, $28::INTEGER AS place
+  SELECT requirement_tests.id AS id, $29::INTEGER AS place
   FROM requirement_tests
   WHERE requirement_tests.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT test_matrix_views.id AS id, $29::INTEGER AS place
+  SELECT test_matrix_views.id AS id, $30::INTEGER AS place
   FROM test_matrix_views
   WHERE test_matrix_views.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT numbering_rules.id AS id, $30::INTEGER AS place
+  SELECT numbering_rules.id AS id, $31::INTEGER AS place
   FROM numbering_rules
   WHERE numbering_rules.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT import_mappings.id AS id, $31::INTEGER AS place
+  SELECT import_mappings.id AS id, $32::INTEGER AS place
   FROM import_mappings
   WHERE import_mappings.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT trace_links.id AS id, $32::INTEGER AS place
+  SELECT trace_links.id AS id, $33::INTEGER AS place
   FROM trace_links
   WHERE trace_links.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT properties.id AS id, $33::INTEGER AS place
+  SELECT properties.id AS id, $34::INTEGER AS place
   FROM properties
   WHERE properties.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT columns.id AS id, $34::INTEGER AS place
+  SELECT columns.id AS id, $35::INTEGER AS place
   FROM columns
   WHERE columns.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT external_documents.id AS id, $35::INTEGER AS place
+  SELECT external_documents.id AS id, $36::INTEGER AS place
   FROM external_documents
   WHERE external_documents.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT files.id AS id, $36::INTEGER AS place
+  SELECT files.id AS id, $37::INTEGER AS place
   FROM files
   WHERE files.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT excalidraw_diagrams.id AS id, $37::INTEGER AS place
+  SELECT excalidraw_diagrams.id AS id, $38::INTEGER AS place
   FROM excalidraw_diagrams
   WHERE excalidraw_diagrams.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT react_flow_diagrams.id AS id, $38::INTEGER AS place
+  SELECT react_flow_diagrams.id AS id, $39::INTEGER AS place
   FROM react_flow_diagrams
   WHERE react_flow_diagrams.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT diagram_element_links.id AS id, $39::INTEGER AS place
+  SELECT diagram_element_links.id AS id, $40::INTEGER AS place
   FROM diagram_element_links
   WHERE diagram_element_links.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT change_sets.id AS id, $40::INTEGER AS place
+  SELECT change_sets.id AS id, $41::INTEGER AS place
   FROM change_sets
   WHERE change_sets.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT change_set_items.id AS id, $41::INTEGER AS place
+  SELECT change_set_items.id AS id, $42::INTEGER AS place
   FROM change_set_items
   WHERE change_set_items.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT comment_threads.id AS id, $42::INTEGER AS place
+  SELECT comment_threads.id AS id, $43::INTEGER AS place
   FROM comment_threads
   WHERE comment_threads.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT comments.id AS id, $43::INTEGER AS place
+  SELECT comments.id AS id, $44::INTEGER AS place
   FROM comments
   WHERE comments.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT workflows.id AS id, $44::INTEGER AS place
+  SELECT workflows.id AS id, $45::INTEGER AS place
   FROM workflows
   WHERE workflows.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT reviews.id AS id, $45::INTEGER AS place
+  SELECT reviews.id AS id, $46::INTEGER AS place
   FROM reviews
   WHERE reviews.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT review_items.id AS id, $46::INTEGER AS place
+  SELECT review_items.id AS id, $47::INTEGER AS place
   FROM review_items
   WHERE review_items.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT reviewers.id AS id, $47::INTEGER AS place
+  SELECT reviewers.id AS id, $48::INTEGER AS place
   FROM reviewers
   WHERE reviewers.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT review_verdicts.id AS id, $48::INTEGER AS place
+  SELECT review_verdicts.id AS id, $49::INTEGER AS place
   FROM review_verdicts
   WHERE review_verdicts.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT signatures.id AS id, $49::INTEGER AS place
+  SELECT signatures.id AS id, $50::INTEGER AS place
   FROM signatures
   WHERE signatures.id = ANY ($2::UUID[])
   UNION ALL
-  SELECT compliance_documents.id AS id, $50::INTEGER AS place
+  SELECT compliance_documents.id AS id, $51::INTEGER AS place
   FROM compliance_documents
   WHERE compliance_documents.id = ANY ($2::UUID[])) AS anon_1;
 

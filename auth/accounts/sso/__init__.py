@@ -1,0 +1,1 @@
+"""Single sign-on by the OpenID Connect providers of organizations."""
