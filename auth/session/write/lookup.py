@@ -123,6 +123,14 @@ class LockingReader(ABC):
         statement = _readable(model, deleted=False, lock=True).with_only_columns(model.id)
         await self._raw(statement.where(*where).order_by(model.id))
 
+    async def run_deferred(self, seconds: float) -> None:
+        """Run what is deferred to the commit: of many rows, it takes longer than a statement may.
+
+        To be called when little is left to be written. Raises the errors of a commit.
+        """
+        await self.flush()
+        await self._work.run_deferred(seconds)
+
     def release(self, rows: Iterable[Entity]) -> None:
         """Forget rows in which nothing is pending, so that reading many takes little memory.
 

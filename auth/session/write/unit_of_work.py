@@ -63,6 +63,12 @@ class UnitOfWork:
         async with self._mutex:
             await self.connection.execute(text)
 
+    async def run_deferred(self, seconds: float) -> None:
+        """Run the triggers and checks that are deferred to the commit, for at most so long."""
+        async with self._mutex:
+            await self.connection.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+            await self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE", timeout=seconds + 1)
+
     async def enter_locally(self, settings: Settings) -> None:
         """Set the context of a viewer for the rest of the transaction."""
         async with self._mutex:

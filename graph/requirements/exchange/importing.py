@@ -31,6 +31,11 @@ from graph.requirements.exchange.store.typed import property_of
 from graph.requirements.exchange.tables.cells import parted
 from graph.requirements.exchange.tables.csv_reader import read_csv
 
+MANY = 1_000
+"""Rows of which the events take too long to enter the feed within the time of a statement."""
+PATIENCE = 900.0
+"""Seconds that they may take."""
+
 
 @dataclass(frozen=True)
 class ImportOptions:
@@ -123,6 +128,8 @@ async def write(
         kept = {name: getattr(options, name) for name in ("columns", "delimiter", "encoding")}
         kept["columns"] = dict(options.columns)
         await keep_import(transaction, project, source, format, kept, written)
+        if sum(counts.written for counts in result.by_kind.values()) > MANY:
+            await transaction.run_deferred(PATIENCE)
     return result
 
 
