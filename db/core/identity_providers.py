@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.base import Base, InOrganization, organization_key
 from db.constraints import check, not_blank, unique, unique_live
 from db.fields import flag, identity, secret
-from db.text import StrictName
+from db.text import Identifier, StrictName
 from db.traits import ResourceType, Traits
 
 MAX_ISSUER, MAX_CLIENT_ID, MAX_SUBJECT = 500, 500, 255
@@ -76,7 +76,7 @@ class ProfileIdentity(Base, kw_only=True):
     )
     issuer: Mapped[str]
     subject: Mapped[str]
-    email: Mapped[str | None] = mapped_column(default=None)
+    email: Mapped[Identifier | None] = mapped_column(default=None)
     created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
     last_used_at: Mapped[datetime | None] = mapped_column(default=None)
 
