@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench import (
     baselines,
+    compliance,
     counting,
     editing,
     edits,
@@ -79,6 +80,7 @@ PARTS: dict[str, Part] = {
     "moving": on_stand("Moves", moving.measure),
     "matrix": on_stand("The test matrix", matrix.measure),
     "baselines": on_stand("Baselines", baselines.measure),
+    "compliance": on_stand("Compliance at 120,000 assessments", compliance.measure),
     "counting": on_stand("Statistics of 10,000 requirements, and numbers", counting.measure),
     "jobs": on_stand("Background jobs", jobs.measure),
     "webhooks": on_stand("Webhooks", webhooks.measure),

@@ -152,7 +152,7 @@ GENERATED = frozenset(
 """Columns that PostgreSQL makes of others, or a job, and that Python never loads."""
 PRESENT_ONLY = frozenset({"search", "content_version", "finding_keys"})
 """Columns among them that rows of the past do not have."""
-UNRECORDED = frozenset({"ai_analysis"})
+UNRECORDED = frozenset({"ai_analysis", "results"})
 """JSON objects that a job writes apart from the versions of a row: empty in every past row."""
 
 

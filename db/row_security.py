@@ -22,6 +22,8 @@ ALLOWED = {
         "idempotency_keys": "a person's own requests, seen by nobody else",
         "personal_tokens": "a person's own, seen by nobody else",
         "webhook_events": "those of no organization yet are shown to nobody",
+        "frameworks": "kept by the operator, for everybody who is signed in",
+        "framework_revisions": "kept by the operator, for everybody who is signed in",
         "jobs": "those of the gateway itself have none, and are shown to nobody",
     },
     UNIQUE_ACROSS: {  # who tries a value learns whether it is taken
@@ -31,6 +33,8 @@ ALLOWED = {
         "uq_api_keys_key_hash": "the digest of 256 random bits: it cannot be guessed",
         "uq_personal_tokens_key_hash": "the digest of 256 random bits: it cannot be guessed",
         "uq_shares_key_hash": "the digest of 256 random bits: it cannot be guessed",
+        "uq_frameworks_code": "the codes of frameworks are public",
+        "uq_framework_revisions_framework_id_revision": "frameworks are public",
         "uq_webhook_events_provider_external_id": "requests insert none",
         "uq_organization_domains_verified": "only the DNS of a domain lets it be verified",
         "uq_stripe_customers_stripe_customer_id": "random, given by Stripe",
@@ -43,6 +47,9 @@ ALLOWED = {
         "fk_notifications_user_id": "people are told before they join; ids are random",
         "fk_stars_user_id": "readers of a public project star it; ctx.star writes",
         "fk_visits_user_id": "readers of a public project visit it; ctx.visit writes",
+        "fk_framework_revisions_framework_id": "frameworks are public",
+        "fk_assessment_frameworks_framework_id": "frameworks are public",
+        "fk_assessment_frameworks_revision_id": "frameworks are public",
         "fk_usage_logs_user_id": "readers of public projects use them from outside",
     },
     OWNER_S_ROWS: {

@@ -4,6 +4,7 @@
 from db import change
 from db.audit import seal
 from db.base import Base
+from db.compliance import assessments, frameworks
 from db.compliance import documents as compliance_documents
 from db.core import (
     access_reviews,

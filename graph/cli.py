@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from graph.commands import accounts, audit, billing, clients, secrets, signing_keys, usage, webhooks
+from graph.commands import (
+    accounts,
+    audit,
+    billing,
+    clients,
+    frameworks,
+    secrets,
+    signing_keys,
+    usage,
+    webhooks,
+)
 
 if TYPE_CHECKING:
     from graph.settings import Settings
@@ -32,6 +42,7 @@ app.add_typer(billing.app, name="billing")
 app.add_typer(clients.app, name="client")
 app.add_typer(signing_keys.app, name="signing-key")
 app.add_typer(usage.app, name="usage")
+app.add_typer(frameworks.app, name="framework")
 app.add_typer(webhooks.app, name="webhooks")
 
 # What a command imports stays: looking through it again and again takes a quarter of the start, and

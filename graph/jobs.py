@@ -77,7 +77,14 @@ def worker_of(
         else (*mailing.kinds_of(outbox), upkeep.signing_keys_of(outbox.settings))
     )
     of_files = (
-        () if storage is None else (sweep.kind_of(storage), exporting.EXPORT, *exchange.KINDS)
+        ()
+        if storage is None
+        else (
+            sweep.kind_of(storage),
+            exporting.EXPORT,
+            *exchange.KINDS,
+            *compliance.FILE_KINDS,
+        )
     )
     of_bulk = () if storage is None or services.operations is None else bulk_operations.KINDS
     return Worker(

@@ -10,7 +10,19 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Text, Uuid, and_, any_, bindparam, exists, false, or_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    exists,
+    false,
+    or_,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from auth.policy import compliance, core, requirements, shaped
@@ -77,6 +89,8 @@ def permitted(action: Action, model: Readable) -> ColumnElement[bool]:
     """
     rule = rule_of(model)
     least = rule.least(action)
+    if rule.is_open and action == "read":
+        return true()
     ways: list[ColumnElement[bool]] = []
     if rule.own and action in rule.own_actions:
         ways.append(getattr(model, rule.own) == bindparam("viewer_id", type_=Uuid))
@@ -143,7 +157,7 @@ def lists_of(model: Readable) -> tuple[str, ...]:
 def ways_to(model: Readable) -> tuple[Way, ...] | None:
     """Return the ways by which roles open rows of the model; None where others open some, too."""
     rule = rule_of(model)
-    others = rule.own or rule.seen_with or rule.inside or rule.unplaced
+    others = rule.own or rule.seen_with or rule.inside or rule.unplaced or rule.is_open
     return None if others else shaped.ways(model, rule)
 
 

@@ -36,6 +36,11 @@ class Rule:
     unplaced: Role | None = None
 
     @property
+    def is_open(self) -> bool:
+        """Return whether everybody who is signed in reads the rows, which are of no tenant."""
+        return self.read is Role.ANYONE
+
+    @property
     def reads_own(self) -> bool:
         """Return whether the person a row belongs to reads it whatever their role."""
         return "read" in self.own_actions

@@ -21,6 +21,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -123,6 +124,8 @@ def permitted_to(
 
 
 def _own(rule: Rule, columns: Columns, shape: Shape) -> Iterator[ColumnElement[bool]]:
+    if rule.is_open:
+        yield true()
     if rule.own and "read" in rule.own_actions:
         yield columns[rule.own] == bindparam("viewer_id", type_=Uuid)
     if rule.unplaced:

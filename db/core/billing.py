@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, func
+from sqlalchemy import ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, InOrganization, organization_key
@@ -103,6 +103,9 @@ class UsageLog(Base, kw_only=True):
     created_at: Mapped[datetime] = mapped_column(
         primary_key=True, init=False, server_default=func.clock_timestamp()
     )
+    billable: Mapped[bool] = flag(default=True)
+    subject_id: Mapped[UUID | None] = mapped_column(default=None)
+    """What was used, which may be gone: there is no foreign key."""
 
     __table_args__ = (
         organization_key(),
@@ -113,5 +116,11 @@ class UsageLog(Base, kw_only=True):
         Index(None, "organization_id", "created_at"),
         Index(None, "organization_id", "feature", "created_at"),
         Index(None, "user_id"),
+        Index(
+            "ix_usage_logs_billable",
+            "organization_id",
+            "created_at",
+            postgresql_where=text("billable"),
+        ),
         {"postgresql_partition_by": "RANGE (created_at)"},
     )

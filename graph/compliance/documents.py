@@ -13,6 +13,7 @@ from db.compliance.documents import UploadStatus
 from db.core.organizations import Organization as OrganizationRow
 from db.core.people import Profile as ProfileRow
 from db.problem import Problem
+from graph.compliance.jobs import EXTRACT
 from graph.core.organizations import Organization
 from graph.core.people import Authored, Profile
 from graph.kit.connection import connection
@@ -181,6 +182,15 @@ async def upload_finish(info: Info, id: Id) -> Any:
             document = await transaction.find(db.ComplianceDocument, id)
             failed: Any = {"status": UploadStatus.ERROR, "error_message": refused.message}
             transaction.change(document, None, **failed, expires_at=None)
+        return answer(payload, document)
+    if document.page_count is None:
+        async with writing(info, None) as transaction:
+            await EXTRACT.enqueue(
+                transaction,
+                document.organization_id,
+                {"documentId": str(id)},
+                key=f"{id}",
+            )
     return answer(payload, document)
 
 

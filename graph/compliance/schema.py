@@ -2,16 +2,34 @@
 
 import strawberry
 
-from graph.compliance import documents
+from graph.compliance import assessments, documents, frameworks, tasks, working
+from graph.compliance.reports import starting
 
-NODES = (documents.ComplianceDocument,)
+NODES = (
+    documents.ComplianceDocument,
+    frameworks.Framework,
+    frameworks.FrameworkRevision,
+    assessments.Assessment,
+    tasks.FindingTask,
+)
 
 
 @strawberry.type
-class Query(documents.Query):
+class Query(documents.Query, frameworks.Query, assessments.Query, tasks.Query):
     pass
 
 
 @strawberry.type
-class Mutation(documents.Mutation):
+class Mutation(
+    documents.Mutation,
+    assessments.Mutation,
+    working.Mutation,
+    tasks.Mutation,
+    starting.Mutation,
+):
+    pass
+
+
+@strawberry.type
+class Subscription(assessments.Subscription):
     pass

@@ -3,6 +3,7 @@
 import pytest
 from starlette.applications import Starlette
 
+from tests.compliance.assessing import Assessing
 from tests.compliance.uploading import Compliance
 from tests.world import World
 
@@ -11,3 +12,9 @@ from tests.world import World
 def compliance(world: World, app: Starlette) -> Compliance:
     """Return the tenant, with the storage of its gateway."""
     return Compliance(world, app.state.storage, world.client)
+
+
+@pytest.fixture
+def assessing(compliance: Compliance) -> Assessing:
+    """Return the tenant with frameworks and workers."""
+    return Assessing(compliance)

@@ -6,7 +6,9 @@ from uuid import UUID
 
 import httpx
 
+from graph.compliance.jobs import EXTRACT
 from graph.kit.storage import Storage
+from tests.platform.jobs.kinds import worker
 from tests.world import World
 
 DOCUMENT = """id version name mediaType size status errorMessage pageCount sha256 url expiresAt
@@ -70,6 +72,10 @@ class Compliance:
             assert (await self.send(part, rest[:size])).is_success
             rest = rest[size:]
         return await self.finish(made["complianceDocument"]["id"], by)
+
+    async def extracted(self) -> None:
+        """Extract the texts of the documents that were uploaded."""
+        await worker(self.world.database, EXTRACT, storage=self.storage).run_due()
 
     async def show(self, id: str | UUID, by: str = "member") -> dict[str, Any]:
         """Return a document as a person sees it."""

@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from auth.credentials.people import address
 from auth.oauth.registry import Registration
 from db.audit.seal import AuditArchive
+from db.compliance.frameworks import Framework
 from db.core.usage import UsageArchive
 from db.problem import Problem
 from db.requirements.documents import Block, Document
@@ -45,7 +46,7 @@ FREE = {
     *("description", "original_requirement", "enhanced_requirement", "comment", "default_value"),
     *("message", "result", "result_notes", "expected_results", "preconditions", "error"),
     *("reason", "quote", "anchored_text", "prefix", "suffix", "check_error", "extracted_text"),
-    *("error_message", "note"),
+    *("error_message", "note", "content"),
 }
 """Texts of any length and form."""
 CODED = {
@@ -81,11 +82,13 @@ CODED = {
     *("provider", "external_id", "event_type", "body", "state_order", "data"),
     *("field", "path", "locale", "time_zone", "avatar_type", "pin", "content"),
     *("signer_name", "signer_email", "delimiter", "encoding", "object_type", "report"),
+    *("model_name", "framework", "requirement", "results_key"),
     *("format", "fault", "indicator", "level", "archived_digest"),
     *("verification_token", "joined_domain", "issuer", "subject", "provider_session"),
 }
 """Texts of a format of their own, which is checked, or that the gateway writes itself."""
 NAMES = {(Property, "key"), (NumberCounter, "prefix"), (NumberingRule, "prefix")}
+NAMES |= {(Framework, "code")}
 NAMES |= {(model, "external_id") for model in (Document, Block, Requirement)}
 """Names whose column is called like one of those."""
 PLAIN = {(ExchangeFile, "name"), (AuditArchive, "file"), (UsageArchive, "file")}

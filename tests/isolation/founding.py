@@ -21,6 +21,7 @@ from graph.settings import Settings
 from tests.conftest import SECRET
 from tests.isolation.rows import CanaryRow, Register, filled, word
 from tests.isolation.world import (
+    OF_EVERYBODY,
     PEOPLE,
     PROJECTS,
     SERVERS,
@@ -48,6 +49,7 @@ MEANT = {
 }
 """Columns that name a row without a foreign key, and the table it is in."""
 
+DEFINITION = '{"requirements": [{"id": "A", "title": "Access", "text": "Access is reviewed."}]}'
 FIXED: dict[str, dict[str, Any]] = {
     "audit_archives": {"first_seq": 1, "last_seq": 2, "until": datetime(2020, 2, 1, tzinfo=UTC)},
     "baseline_items": {"version": 1, "entity_type": "TestCase"},
@@ -57,6 +59,9 @@ FIXED: dict[str, dict[str, Any]] = {
     "signatures": {"entity_type": "Requirement"},
     "compliance_documents": {"status": "error"},
     "organization_domains": {"auto_join_role": "viewer"},
+    "assessments": {"status": "failed", "claimed_until": None},
+    "frameworks": {"definition": DEFINITION},
+    "framework_revisions": {"definition": DEFINITION},
 }
 """Values that depend on each other, or that the API interprets."""
 
@@ -88,6 +93,9 @@ author of a change set nor its reviewer keeps a way to it."""
 
 NEVER_WITHOUT = {"webhook_endpoints", "comment_threads", "access_reviews"}
 """Tables whose rows contain others that are never without one."""
+
+OF_ORGANIZATIONS = {"compliance_documents", "assessments"}
+"""Tables in no project whose rows contain others, deleted ones too."""
 
 FED = {"feed_entries", "feed_positions"}
 """Tables that the record fills by itself, with ids and no text."""
@@ -132,6 +140,9 @@ class Founder:
         """Create all rows."""
         for name, roles in PEOPLE.items():
             self._person(name, roles)
+        framework = self._add("frameworks", "", "people", **FIXED["frameworks"])
+        revision = FIXED["framework_revisions"] | {"framework_id": framework.id}
+        self._add("framework_revisions", "", "people", **revision)
         for tenant in TENANTS:
             owner = self._owner(tenant)
             deleted = self.now if tenant == "dissolved" else None
@@ -254,6 +265,10 @@ class Founder:
         in_document = "document_id" in METADATA.tables[table].columns
         match zone:
             case _ if table == "organizations":
+                places = ["organization"]
+            case _ if table in OF_EVERYBODY:
+                tenant, places = "", ["people"]
+            case "organization" | "deleted" if table in OF_ORGANIZATIONS:
                 places = ["organization"]
             case "organization" if table in NEVER_WITHOUT:
                 places = ["organization"]

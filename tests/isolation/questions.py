@@ -42,8 +42,8 @@ NAMES = {"projectId": "projects", "viewId": "test_matrix_views"}
 FIRST = 20
 """The size of the page of a root connection."""
 
-FOLLOWED = "changes"
-"""The field that continues from a cursor, as subscriptions do, which tests/live covers."""
+FOLLOWED = {"changes", "comparison"}
+"""Fields that continue from a cursor, or compare with another row, which other tests cover."""
 
 HOPS = 2
 PAGES = {2: 10, 1: 2}
@@ -87,7 +87,7 @@ def selection(type_: GraphQLNamedType, hops: int) -> str:
     assert isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)
     parts = ["__typename"]
     for name, field in type_.fields.items():
-        if name == FOLLOWED and any(map(is_required_argument, field.args.values())):
+        if name in FOLLOWED and any(map(is_required_argument, field.args.values())):
             continue
         target = get_named_type(field.type)
         asked = name + _arguments(name, field, hops)

@@ -167,7 +167,7 @@ FORMS = {
 BYTES = {"salt": 16}
 """Columns of bytes that do not take 32."""
 NUMBERS = {"width": 7, "max_attempts": 7, "progress": 0.5}
-NUMBERS |= {"quorum": 7, "min_approvals": 7}
+NUMBERS |= {"quorum": 7, "min_approvals": 7, "score": 0.5}
 """Columns of numbers that take no large one."""
 
 

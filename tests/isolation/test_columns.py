@@ -76,6 +76,7 @@ SAME = {"created_at", "expires_at", "period_start", "current_period_start", "is_
 TOGETHER = {"admin_role", "project_role", "document_role"}
 TOGETHER |= {"test_id", "execution_id", "external_document_id", "state", "sha256", "purpose"}
 TOGETHER |= {"closed_at", "diagram_id", "flow_id"}
+TOGETHER |= {"assessments.status", "assessments.error_message", "assessments.claimed_until"}
 TOGETHER |= {"compliance_documents.status", "compliance_documents.error_message"}
 TOGETHER |= {"reviewers.role", "reviewers.reviewer_id"}
 """Columns of which only one is set, or whose values depend on each other."""

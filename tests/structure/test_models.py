@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.pool import NullPool
 
 from db.base import Entity
+from db.compliance.assessments import Assessment
 from db.constraints import explain
 from db.core.organizations import Organization
 from db.core.projects import Project
@@ -61,6 +62,8 @@ SPECIFIED = {
     "notifications",
     "audit_logs",
 }
+SHARED = {Baseline, Assessment}
+"""What a share opens itself, although no roles are granted at it."""
 CHECKS = [
     check
     for table in METADATA.tables.values()
@@ -138,7 +141,7 @@ def test_roles_are_granted_at_organizations_projects_and_documents():
     assert Document.scope_keys() == ("organization_id", "project_id", "id")
     assert Requirement.scope_keys() == ("organization_id", "project_id", "document_id")
     scopes = {model for model in MODELS if issubclass(model, Entity) and model.traits.scope_key}
-    assert scopes == {Organization, Project, Document, Baseline}  # a share opens a baseline itself
+    assert scopes == {Organization, Project, Document, *SHARED}
 
 
 def test_the_diagram_is_that_of_the_tables():

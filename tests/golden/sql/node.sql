@@ -197,7 +197,23 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   UNION ALL
   SELECT compliance_documents.id AS id, $51::INTEGER AS place
   FROM compliance_documents
-  WHERE compliance_documents.id = ANY ($2::UUID[])) AS anon_1;
+  WHERE compliance_documents.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT frameworks.id AS id, $52::INTEGER AS place
+  FROM frameworks
+  WHERE frameworks.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT framework_revisions.id AS id, $53::INTEGER AS place
+  FROM framework_revisions
+  WHERE framework_revisions.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT assessments.id AS id, $54::INTEGER AS place
+  FROM assessments
+  WHERE assessments.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT finding_tasks.id AS id, $55::INTEGER AS place
+  FROM finding_tasks
+  WHERE finding_tasks.id = ANY ($2::UUID[])) AS anon_1;
 
 WITH RECURSIVE gone_blocks_by_requirements_id(id) AS
 (SELECT blocks.id AS id

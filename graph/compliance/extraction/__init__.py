@@ -1,0 +1,1 @@
+"""The extraction of the text of documents, in processes of their own with limits."""

@@ -1,0 +1,1 @@
+"""The judgement of a document by the requirements of frameworks."""

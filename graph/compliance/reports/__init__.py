@@ -1,0 +1,1 @@
+"""Reports of assessments as files: JSON, CSV and PDF, written by a job."""

@@ -1,0 +1,1 @@
+"""The SQL of compliance: calls of the functions of the database."""
