@@ -55,9 +55,12 @@ SELECT d.organization_id, d.user_id, d.id, d.name,
     CASE WHEN n % 1000 = 0 THEN '{}' ELSE jsonb_build_object('summary', 'S', 'findings',
         jsonb_build_array((SELECT string_agg(md5(n::text || i::text), '') FROM
             generate_series(1, 125) AS i))) END,
-    0.5, d.created_at + n % 6 * interval '1 minute', d.created_at, d.created_at, 1000
+    0.5, d.created_at + n % 6 * interval '1 minute', finished, finished, 1000
 FROM (SELECT *, row_number() OVER () AS r FROM compliance_documents) AS d
-JOIN LATERAL (SELECT d.r * 6 + j AS n FROM generate_series(0, 5) AS j) AS each ON true
+JOIN LATERAL (
+    SELECT d.r * 6 + j AS n, CASE WHEN (d.r * 6 + j) % 1000 <> 0 THEN d.created_at END AS finished
+    FROM generate_series(0, 5) AS j
+) AS each ON true
 """
 LINKS = """
 INSERT INTO assessment_frameworks (organization_id, assessment_id, framework_id, revision_id,
