@@ -138,6 +138,36 @@ def not_negative(column: str) -> CheckConstraint:
     )
 
 
+def bounded(column: str, longest: int) -> CheckConstraint:
+    """Return a check that a text, which may be blank, has at most `longest` characters."""
+    return check(
+        column,
+        "length",
+        f"char_length({column}) <= {longest}",
+        f"{_words(column)} must not be longer than {longest} characters.",
+    )
+
+
+def within(column: str, least: float, most: float) -> CheckConstraint:
+    """Return a check that a number is in a range, which includes both ends."""
+    return check(
+        column,
+        "range",
+        f"{column} BETWEEN {least} AND {most}",
+        f"{_words(column)} must be from {least} to {most}.",
+    )
+
+
+def web_address(column: str, schemes: str = "https?", longest: int = 512) -> CheckConstraint:
+    """Return a check for a URL with one of these schemes, a regular expression."""
+    return check(
+        column,
+        "url",
+        f"{column} ~ '^({schemes})://[^[:space:]]+$' AND char_length({column}) <= {longest}",
+        f"{_words(column)} must be a URL of at most {longest} characters.",
+    )
+
+
 def later(column: str, than: str = "created_at") -> CheckConstraint:
     """Return a check that a time is after that of another column."""
     return check(

@@ -29,6 +29,8 @@ from db.core import (
     webhook_events,
     webhooks,
 )
+from db.delivery import builds, defects, deployments, features, planning, security, teams
+from db.delivery import testing as feature_tests
 from db.feed import tables
 from db.requirements import (
     baselines,

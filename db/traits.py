@@ -52,6 +52,15 @@ class ResourceType(StrEnum):
     ASSESSMENT = "assessment"
     ORGANIZATION_DOMAIN = "organization_domain"
     IDENTITY_PROVIDER = "identity_provider"
+    TEAM = "team"
+    FEATURE = "feature"
+    FEATURE_TEST = "feature_test"
+    BUILD = "build"
+    ENVIRONMENT = "environment"
+    DEPLOYMENT = "deployment"
+    DEFECT = "defect"
+    VULNERABILITY = "vulnerability"
+    SECURITY_EVENT = "security_event"
 
 
 class Trash(Enum):

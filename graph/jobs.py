@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from db.pool import Database
 from graph import schema  # noqa: F401 (types are extended in the order of its imports)
 from graph.compliance import jobs as compliance
+from graph.delivery import jobs as delivery
 from graph.kit.storage import Storage
 from graph.platform import incoming
 from graph.platform.access_reviews import jobs as access_reviews
@@ -50,6 +51,7 @@ KINDS = (
     *enhancement.KINDS,
     *copying.KINDS,
     *compliance.KINDS,
+    *delivery.KINDS,
     DISABLED,
 )
 

@@ -9,6 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 from db.problem import Problem
 from graph.compliance import schema as compliance
 from graph.core import schema as core
+from graph.delivery import schema as delivery
 from graph.kit.context import Info
 from graph.kit.node import NODES, Node
 from graph.kit.one_of import check_one_of
@@ -17,7 +18,7 @@ from graph.kit.scopes import require_scopes
 from graph.platform import schema as platform
 from graph.requirements import schema as requirements
 
-PRODUCTS: tuple[Any, ...] = (core, platform, requirements, compliance)
+PRODUCTS: tuple[Any, ...] = (core, platform, requirements, compliance, delivery)
 """What products add to the schema; the tenant core and the platform are the first of them."""
 
 NODES.update({type_.model: type_ for product in PRODUCTS for type_ in product.NODES})

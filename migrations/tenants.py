@@ -53,3 +53,16 @@ def wall(table: str, read: str = OWN_TENANT, write: str = OWN_TENANT) -> None:
     rights = [*(["SELECT"] if read != NONE else []), *(["INSERT, UPDATE"] if write != NONE else [])]
     if rights:
         op.execute(f"GRANT {', '.join(rights)} ON {table} TO gateway_app")
+
+
+def project_row_key(
+    table: str, target: str, column: str, *, ondelete: str | None = None
+) -> sa.ForeignKeyConstraint:
+    """Return a foreign key to a row of the same project, named as `db.base` names it."""
+    scopes = ["organization_id", "project_id"]
+    return sa.ForeignKeyConstraint(
+        [*scopes, column],
+        [f"{target}.{key}" for key in (*scopes, "id")],
+        name=f"fk_{table}_{column}",
+        ondelete=ondelete,
+    )

@@ -21,6 +21,7 @@ BUDGETS = {
     "auth": 150,
     "compliance": 25,
     "core": 120,
+    "delivery": 50,
     "editor": 40,
     "engine": 25,
     "explorer": 40,

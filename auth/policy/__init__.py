@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from auth.policy import compliance, core, requirements, shaped
+from auth.policy import compliance, core, delivery, requirements, shaped
 from auth.policy.grant_lists import PUBLIC, TOKEN_SCOPES, GrantLists
 from auth.policy.rule import ACTIONS, Action, Product, Rule
 from auth.policy.shaped import PUBLIC_PROJECTS, WORKING, Columns, Shape, Way, project_key
@@ -37,6 +37,7 @@ PRODUCTS: dict[str, Product] = {
     "organizations": core.PRODUCT,
     "requirements": requirements.PRODUCT,
     "compliance": compliance.PRODUCT,
+    "delivery": delivery.PRODUCT,
 }
 """Every product, by the prefix of its token scopes."""
 

@@ -138,6 +138,7 @@ class ConditionInput:
 
 UUIDFilterInput = FilterInput[UUID]
 FloatFilterInput = FilterInput[float]
+IntFilterInput = FilterInput[int]
 
 
 @strawberry.input(description="Compares dates.")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, dataclass_transform
 
 import strawberry
-from sqlalchemy import ARRAY, JSON, Boolean, DateTime, Float, String, Uuid, inspect
+from sqlalchemy import ARRAY, JSON, Boolean, Date, DateTime, Float, Integer, String, Uuid, inspect
 from sqlalchemy import Enum as EnumType
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.base import get_object_definition
@@ -21,9 +21,11 @@ from graph.kit.enums import enum_of
 from graph.kit.filters import (
     EXPRESSIONS,
     BooleanFilterInput,
+    DateFilterInput,
     DateTimeFilterInput,
     FilterInput,
     FloatFilterInput,
+    IntFilterInput,
     PathFilterInput,
     StringFilterInput,
     TagsFilterInput,
@@ -44,8 +46,10 @@ COMPARISONS: tuple[tuple[type, Any], ...] = (
     (Uuid, UUIDFilterInput),
     (String, StringFilterInput),
     (DateTime, DateTimeFilterInput),
+    (Date, DateFilterInput),
     (Boolean, BooleanFilterInput),
     (Float, FloatFilterInput),
+    (Integer, IntFilterInput),
     (ARRAY, TagsFilterInput),
     (JSON, list[PathFilterInput]),
 )

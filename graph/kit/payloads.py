@@ -86,10 +86,13 @@ def payload_of(type_: Any, *, merges: bool = False, name: str = "") -> Any:
 
 @cache
 def bulk_payload_of(type_: Any, *, merges: bool = False) -> Any:
-    """Return the payload of a bulk mutation of rows of `type_`, with a result for each item."""
+    """Return the payload of a bulk mutation of rows of `type_`, with a result for each item.
+
+    The type of results is called after `item_of` of the type, if its own name is taken with them.
+    """
     name, suffix = type_.__name__, "Update" if merges else ""
     result = _type(
-        f"{name}{suffix}Result",
+        f"{getattr(type_, 'item_of', name)}{suffix}Result",
         "The result of one item of a bulk mutation.",
         {
             "index": (int, "The position of the item in the request, starting at 0."),

@@ -35,8 +35,8 @@ from graph.requirements.testing import TestCase
 from graph.requirements.testing_shapes import (
     MAX_DEFECTS,
     MAX_FILES,
-    Defect,
-    DefectInput,
+    DefectLink,
+    DefectLinkInput,
     FileLink,
     FileLinkInput,
 )
@@ -115,8 +115,8 @@ class TestExecution(Authored, Node):
         return root.executed_at is not None and version > (root.requirement_version or version)
 
     @computed("defects", text=f"The defects that were found, at most {MAX_DEFECTS}.")
-    def defects(root: strawberry.Parent[Any]) -> list[Defect]:  # noqa: N805
-        return shown_items(Defect, root.defects)
+    def defects(root: strawberry.Parent[Any]) -> list[DefectLink]:  # noqa: N805
+        return shown_items(DefectLink, root.defects)
 
     @computed(
         "evidence_artifacts", text=f"Links to files that prove the result, at most {MAX_FILES}."
@@ -166,7 +166,7 @@ class ExecutionRecordInput:
     )
     execution_environment: str | None = UNSET
     execution_version: str | None = UNSET
-    defects: list[DefectInput] | None = json_items(MAX_DEFECTS, default=UNSET)
+    defects: list[DefectLinkInput] | None = json_items(MAX_DEFECTS, default=UNSET)
     evidence_artifacts: list[FileLinkInput] | None = json_items(MAX_FILES, default=UNSET)
     external_test_id: str | None = UNSET
     external_req_id: str | None = UNSET
@@ -184,7 +184,7 @@ class TestExecutionUpdateInput:
     result_notes: Maybe[str | None]
     execution_environment: Maybe[str | None]
     execution_version: Maybe[str | None]
-    defects: Maybe[list[DefectInput]] = json_items(MAX_DEFECTS)
+    defects: Maybe[list[DefectLinkInput]] = json_items(MAX_DEFECTS)
     evidence_artifacts: Maybe[list[FileLinkInput]] = json_items(MAX_FILES)
     external_test_id: Maybe[str | None]
     external_req_id: Maybe[str | None]

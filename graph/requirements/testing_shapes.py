@@ -55,7 +55,7 @@ class FileLinkInput:
 
 
 @strawberry.type(description="A defect that an execution has found.")
-class Defect:
+class DefectLink:
     key: str = described(KEY)
     title: str | None = described(TITLE)
     url: str | None = described(DEFECT_URL)
@@ -63,7 +63,7 @@ class Defect:
 
 
 @strawberry.input(description="A defect that an execution has found.")
-class DefectInput:
+class DefectLinkInput:
     key: str = text_field(KEY, longest=100, required=True)
     title: str | None = text_field(TITLE)
     url: str | None = url_field(DEFECT_URL, required=False)

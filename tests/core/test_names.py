@@ -9,6 +9,9 @@ from auth.oauth.registry import Registration
 from db.audit.seal import AuditArchive
 from db.compliance.frameworks import Framework
 from db.core.usage import UsageArchive
+from db.delivery.features import Feature
+from db.delivery.security import SecurityEvent, Vulnerability
+from db.delivery.testing import FeatureTest
 from db.problem import Problem
 from db.requirements.documents import Block, Document
 from db.requirements.exchange import ExchangeFile
@@ -47,6 +50,10 @@ FREE = {
     *("message", "result", "result_notes", "expected_results", "preconditions", "error"),
     *("reason", "quote", "anchored_text", "prefix", "suffix", "check_error", "extracted_text"),
     *("error_message", "note", "content"),
+    *("blocked_reason", "error_stacktrace", "text", "approval_notes", "deployment_log"),
+    *("deployment_errors", "rollback_reason", "reproduction_steps", "root_cause"),
+    *("fix_description", "remediation_notes", "risk_reason", "resolution_notes"),
+    *("investigation_notes", "expected_result"),
 }
 """Texts of any length and form."""
 CODED = {
@@ -90,6 +97,8 @@ CODED = {
 NAMES = {(Property, "key"), (NumberCounter, "prefix"), (NumberingRule, "prefix")}
 NAMES |= {(Framework, "code")}
 NAMES |= {(model, "external_id") for model in (Document, Block, Requirement)}
+NAMES |= {(model, "external_id") for model in (Feature, FeatureTest, Vulnerability)}
+NAMES |= {(SecurityEvent, "event_type"), (SecurityEvent, "user_agent")}
 """Names whose column is called like one of those."""
 PLAIN = {(ExchangeFile, "name"), (AuditArchive, "file"), (UsageArchive, "file")}
 """Texts that are kept as they are, although their columns are called like names."""

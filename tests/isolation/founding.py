@@ -62,11 +62,17 @@ FIXED: dict[str, dict[str, Any]] = {
     "assessments": {"status": "failed", "claimed_until": None},
     "frameworks": {"definition": DEFINITION},
     "framework_revisions": {"definition": DEFINITION},
+    "deployments": {"deployment_strategy": "canary", "status": "rolled_back"},
+    "vulnerabilities": {"status": "accepted_risk"},
+    "security_events": {"resolved": True},
 }
 """Values that depend on each other, or that the API interprets."""
 
 MEMBERS = {"ours": "admin", "theirs": "their member", "dissolved": "dissolved member"}
 """Another person than the owner in each tenant."""
+
+BY_ANOTHER = {"deployments": "approved_by", "defects": "verified_by"}
+"""Columns of a person who is not the one of another column."""
 
 SHARE_OF = {"restricted": {"document_id": None}}
 """The column of a share that is null in a zone: it is of the baseline. Others are of documents."""
@@ -91,7 +97,7 @@ OF_THE_MEMBER = {
 """Columns of our private project that name the member, who has lost their role there: neither the
 author of a change set nor its reviewer keeps a way to it."""
 
-NEVER_WITHOUT = {"webhook_endpoints", "comment_threads", "access_reviews"}
+NEVER_WITHOUT = {"webhook_endpoints", "comment_threads", "access_reviews", "teams"}
 """Tables whose rows contain others that are never without one."""
 
 OF_ORGANIZATIONS = {"compliance_documents", "assessments"}
@@ -209,6 +215,8 @@ class Founder:
             values["service_account_id"] = self.persons[SERVERS[tenant]].id
         values |= FIXED.get(table.name, {})
         values |= _one_of(table, zone, values)
+        if column := BY_ANOTHER.get(table.name):
+            values[column] = self.persons[MEMBERS[tenant]].id
         if "deleted_at" in table.columns:
             values["deleted_at"] = self.now if deleted else None
         if table.name == "files":
@@ -275,7 +283,7 @@ class Founder:
             case "organization":
                 places = []
             case "deleted":
-                places = ["shared"]
+                places = ["organization" if table == "teams" else "shared"]
             case "deleted block":
                 places = [zone, "shared"]
             case "deleted document" if not in_document:

@@ -6,7 +6,7 @@ the neighbours of these; longer paths are such paths, joined. So the queries gro
 edges, and not with its square.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from graphql import (
@@ -52,6 +52,9 @@ PAGES = {2: 10, 1: 2}
 COMPARED, CHANGES = ("history", "changes"), 4
 """Fields with differences of texts, and the size of their pages: each item is expensive."""
 
+FIELDS = 40
+"""The number of fields of a type in one query, whose tokens the gateway bounds, too."""
+
 ALIASES = 10
 """The number of root fields in one query: the gateway bounds the cost of all together."""
 
@@ -82,11 +85,16 @@ def leaves(type_name: str) -> list[str]:
     return [name for name, field in fields if is_leaf_type(get_named_type(field.type))]
 
 
-def selection(type_: GraphQLNamedType, hops: int) -> str:
-    """Return the selection of all plain fields of a type, and of neighbours within these hops."""
+def selection(type_: GraphQLNamedType, hops: int, names: Sequence[str] = ()) -> str:
+    """Return the selection of all plain fields of a type, and of neighbours within these hops.
+
+    With `names`, of these fields alone.
+    """
     assert isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)
     parts = ["__typename"]
     for name, field in type_.fields.items():
+        if names and name not in names:
+            continue
         if name in FOLLOWED and any(map(is_required_argument, field.args.values())):
             continue
         target = get_named_type(field.type)
@@ -154,9 +162,19 @@ def _arguments(name: str, field: GraphQLField, hops: int) -> str:
 
 def _by_ids(canaries: Canaries) -> Iterator[Question]:
     for table, name in TYPES.items():
-        fields = selection(SCHEMA.type_map[name], HOPS)
-        query = f"query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {name} {{ {fields} }} }} }}"
-        yield query, {"ids": [str(row.id) for row in canaries.rows(table=table)]}
+        type_, ids = SCHEMA.type_map[name], [str(row.id) for row in canaries.rows(table=table)]
+        for names in batched(type_.fields, FIELDS):
+            fields = selection(type_, HOPS, names)
+            asked = f"nodes(ids: $ids) {{ ... on {name} {{ {fields} }} }}"
+            yield f"query ($ids: [ID!]!) {{ {asked} }}", {"ids": ids}
+
+
+def batched(names: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Yield lists of at most `size` names."""
+    rest = list(names)
+    while rest:
+        yield rest[:size]
+        rest = rest[size:]
 
 
 def _values(canaries: Canaries, target: GraphQLNamedType, argument: str) -> list[str]:

@@ -133,7 +133,9 @@ def filled(register: Register, table: Table, code: str, fixed: Mapping[str, Any]
 
 
 LEFT = {"version", "xid", "created_at", "updated_at", "deleted_at", "deleted_by", "member_count"}
-LEFT |= {"star_count"}
+LEFT |= {"star_count", "run_count", "pass_count", "fail_count"}
+LEFT |= {"assertions_run", "assertions_passed", "assertions_failed"}
+LEFT |= {"tests_run", "tests_passed", "tests_failed"}
 LEFT |= {"start_at", "end_at"}
 LEFT |= {"trash_retention_days", "slot", "lease_id", "lease_expires_at"}
 """Columns that PostgreSQL fills, those that hide the row, small numbers, places in a text, and the
@@ -164,16 +166,25 @@ FORMS = {
 """Columns of text that take no word. A baseline holds no row of the type given here."""
 
 
+FORMS |= {
+    "repository_url": "https://canary{code}.test.example/",
+    "pull_request_url": "https://canary{code}.test.example/",
+    "remediation_url": "https://canary{code}.test.example/",
+    "git_commit_hash": "{code}",
+    "cve_id": "CVE-2026-1{number}",
+}
 BYTES = {"salt": 16}
 """Columns of bytes that do not take 32."""
 NUMBERS = {"width": 7, "max_attempts": 7, "progress": 0.5}
 NUMBERS |= {"quorum": 7, "min_approvals": 7, "score": 0.5}
+NUMBERS |= {"complexity_points": 7, "code_coverage_percent": 7, "canary_percentage": 7}
+NUMBERS |= {"error_rate_percent": 7, "cvss_score": 7}
 """Columns of numbers that take no large one."""
 
 
 def _text(register: Register, column: Column[Any], code: str) -> str:
     form = FORMS.get(str(column)) or FORMS.get(column.name, "A canary: canary{code}")
-    return form.format(code=code)
+    return form.format(code=code, number=int(code, 16))
 
 
 def _json(register: Register, column: Column[Any], code: str) -> str:

@@ -1,6 +1,7 @@
 """Rows sent set-based are stored as the ORM stores them, for every type of column."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import ip_address
 from struct import pack
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -9,6 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import (
     Boolean,
+    Date,
     DateTime,
     Enum,
     Float,
@@ -20,7 +22,7 @@ from sqlalchemy import (
     inspect,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, INET, JSONB
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
@@ -65,6 +67,8 @@ OTHER: dict[type, Any] = {
     Float: lambda *_: 0.1 + 0.2,
     Integer: lambda _, value: (value or 0) + 1,
     DateTime: lambda *_: datetime(2031, 2, 3, 4, 5, 6, 789012, UTC),
+    Date: lambda *_: date(2031, 2, 3),
+    INET: lambda *_: ip_address("2001:db8::1"),
     Interval: lambda *_: timedelta(days=400, seconds=5, microseconds=7),
     Boolean: lambda _, value: not value,
     LargeBinary: lambda *_: bytes(range(32)),
@@ -73,11 +77,22 @@ OTHER: dict[type, Any] = {
 
 LEFT = {"id", "version"}
 SAME = {"created_at", "expires_at", "period_start", "current_period_start", "is_public"}
+SAME |= {"environments.name", "template_type", "version_tag", "affected_version", "fixed_version"}
 TOGETHER = {"admin_role", "project_role", "document_role"}
 TOGETHER |= {"test_id", "execution_id", "external_document_id", "state", "sha256", "purpose"}
 TOGETHER |= {"closed_at", "diagram_id", "flow_id"}
 TOGETHER |= {"assessments.status", "assessments.error_message", "assessments.claimed_until"}
 TOGETHER |= {"compliance_documents.status", "compliance_documents.error_message"}
+ROLLBACK = ("rollback_reason", "rolled_back_at", "rolled_back_to_build_id")
+TOGETHER |= {f"deployments.{name}" for name in ("status", "approved_at", *ROLLBACK)}
+TOGETHER |= {"deployments.canary_percentage", "deployments.deployment_strategy"}
+TOGETHER |= {"vulnerabilities.status", "vulnerabilities.risk_reason", "defects.status"}
+TOGETHER |= {"vulnerabilities.risk_accepted_until", "security_events.resolved"}
+TOGETHER |= {"security_events.resolved_at", "security_events.resolution_notes"}
+TOGETHER |= {"deployments.approved_by", "vulnerabilities.risk_accepted_by"}
+TOGETHER |= {"security_events.resolved_by"}
+TOGETHER |= {"features.implementation_status", "test_cases.run_count"}
+TOGETHER |= {"test_cases.pass_count", "test_cases.fail_count"}
 TOGETHER |= {"reviewers.role", "reviewers.reviewer_id"}
 """Columns of which only one is set, or whose values depend on each other."""
 

@@ -25,6 +25,7 @@ OPERATORS = {
     "StringFilterInput": ("eq", "in", "contains", "startsWith"),
     "UUIDFilterInput": ("eq", "in"),
     "FloatFilterInput": ("eq", "in", "gte"),
+    "IntFilterInput": ("eq", "in"),
     "TagsFilterInput": ("hasAny", "hasAll"),
     "PathFilterInput": ("",),
 }

@@ -81,6 +81,7 @@ FOR_ADMINISTRATORS = {
     "audit_alerts",
     "audit_verifications",
     "legal_holds",
+    *("security_events", "project_budgets"),
 }
 KEPT = {"audit_logs"}
 """Tables whose rows are shown after what they are in is deleted."""
@@ -134,11 +135,14 @@ RESTORED |= {
     "compliance_documents",
     "assessments",
     "finding_tasks",
+    *("teams", "project_deliveries", "project_budgets", "requirement_plans", "features"),
+    *("test_cases", "builds", "environments", "defects", "vulnerabilities"),
 }
 """The tables that a mutation restores, besides organizations and memberships."""
 
 WIDE = {"external_documents", "properties", "files", "comment_threads", "comments"}
 WIDE |= {"compliance_documents", "assessments", "assessment_frameworks", "finding_tasks"}
+WIDE |= {"teams", "team_members"}
 """Tables whose rows in no project are for all members of their organization."""
 
 OF_THE_ORGANIZATION = {"project_members", "assignments", "change_sets", "change_set_items"}
@@ -151,7 +155,7 @@ OF_THE_ORGANIZATION |= {
     "reviewers",
     "review_verdicts",
 }
-OF_THE_ORGANIZATION |= {"signatures", "import_mappings"}
+OF_THE_ORGANIZATION |= {"signatures", "import_mappings", "vulnerabilities"}
 """Tables beneath a project that are not its content: no public project shows them to strangers."""
 
 

@@ -19,6 +19,7 @@ from db.core.people import Profile
 from db.pool import Database
 from tests.compliance import samples as compliance
 from tests.core import samples as core
+from tests.delivery import samples as delivery
 from tests.requirements import samples as requirements
 from tests.samples import Sample
 from tests.world import OTHERS, ROLES, World, found
@@ -30,6 +31,7 @@ SAMPLES: dict[type[Entity], Sample] = {
     **core.SAMPLES,
     **requirements.SAMPLES,
     **compliance.SAMPLES,
+    **delivery.SAMPLES,
 }
 ENTITIES = tuple(SAMPLES)
 PARENTS = {model: sample.parent for model, sample in SAMPLES.items() if sample.parent}

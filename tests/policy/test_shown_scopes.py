@@ -52,7 +52,8 @@ def value_of(type_):
     if hasattr(type_, "values"):
         return next(iter(type_.values))
     known = {"UUID": f'"{UUID}"', "Boolean": "false", "BigInt": "1", "Int": "1"}
-    return (known | {"DateTime": '"2020-01-01T00:00:00Z"'}).get(type_.name, '"x"')
+    known |= {"Float": "1.0", "Date": '"2020-01-01"', "DateTime": '"2020-01-01T00:00:00Z"'}
+    return known.get(type_.name, '"x"')
 
 
 def question(root, name):

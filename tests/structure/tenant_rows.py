@@ -1,6 +1,7 @@
 """One row in each table that requests reach, for the tests of row level security."""
 
 from tests.compliance import samples as compliance
+from tests.delivery import samples as delivery
 from tests.structure.audit_rows import AUDIT_ROWS
 from tests.structure.review_rows import REVIEW_ROWS
 
@@ -58,6 +59,7 @@ ROWS = {
     " VALUES ($1, $1, $1, 'Requirement', $1)",
     **REVIEW_ROWS,
     **compliance.ROWS,
+    **delivery.ROWS,
     "comments": "(id, organization_id, project_id, thread_id, body) VALUES ($1, $1, $1, $1, 'Hi')",
     "stars": "(id, organization_id, project_id, user_id) VALUES ($1, $1, $1, $1)",
     "visits": "(id, organization_id, project_id, user_id) VALUES ($1, $1, $1, $1)",

@@ -66,6 +66,7 @@ KEPT = {"audit_archives", "audit_seals", "legal_holds"}
 KEPT |= {"frameworks", "framework_revisions", "assessment_frameworks"}
 KEPT |= {"usage_counters", "usage_features", "usage_people"}
 ADDED_ONLY = ("audit_logs", "audit_personal_data", "usage_logs", "baseline_items", "signatures")
+ADDED_ONLY += ("build_outputs", "test_results")
 WRITTEN = sorted(ROWS.keys() - KEPT - {"stars", "visits", "exchange_files"})
 SCOPED = [table for table in WRITTEN if " organization_id" in ROWS[table]]
 PUBLIC = [t for t, row in ROWS.items() if "project_id" in row] + ["projects"]
@@ -146,7 +147,8 @@ async def test_without_a_context_nothing_is_seen(tenants, table):
 @pytest.mark.parametrize("table", WRITTEN)
 async def test_rows_of_another_tenant_cannot_be_changed(tenants, table):
     await tenants.enter(user=tenants.ours, organizations=[tenants.ours], projects=[tenants.theirs])
-    column = "version = 2" if table == "baseline_items" else "created_at = now()"
+    other = {"baseline_items": "version = 2", "build_outputs": "place = 1"}
+    column = other.get(table, "created_at = now()")
     update = f"UPDATE {table} SET {column} WHERE {KEYS.get(table, 'id')} = $1"
     if table in ADDED_ONLY:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -189,6 +191,7 @@ async def test_a_public_project_shows_its_contents_and_no_more(tenants, table):
     await tenants.enter(user=tenants.ours, projects=[tenants.theirs])
     inside = {"project_members", "user_roles", "notifications", "assignments", "stars", "visits"}
     inside |= {"change_sets", "change_set_items", "comment_threads", "comments", *REVIEW_ROWS}
+    inside |= {"vulnerabilities", "project_budgets"}
     is_shown = (table in PUBLIC and table not in inside) or table in OF_NO_TENANT
     assert await tenants.sees(table, tenants.theirs) == is_shown
 

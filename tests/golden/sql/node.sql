@@ -213,7 +213,59 @@ FROM (SELECT organizations.id AS id, $1::INTEGER AS place
   UNION ALL
   SELECT finding_tasks.id AS id, $55::INTEGER AS place
   FROM finding_tasks
-  WHERE finding_tasks.id = ANY ($2::UUID[])) AS anon_1;
+  WHERE finding_tasks.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT teams.id AS id, $56::INTEGER AS place
+  FROM teams
+  WHERE teams.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT team_members.id AS id, $57::INTEGER AS place
+  FROM team_members
+  WHERE team_members.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT project_deliveries.id AS id, $58::INTEGER AS place
+  FROM project_deliveries
+  WHERE project_deliveries.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT project_budgets.id AS id, $59::INTEGER AS place
+  FROM project_budgets
+  WHERE project_budgets.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT requirement_plans.id AS id, $60::INTEGER AS place
+  FROM requirement_plans
+  WHERE requirement_plans.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT features.id AS id, $61::INTEGER AS place
+  FROM features
+  WHERE features.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT test_cases.id AS id, $62::INTEGER AS place
+  FROM test_cases
+  WHERE test_cases.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT builds.id AS id, $63::INTEGER AS place
+  FROM builds
+  WHERE builds.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT environments.id AS id, $64::INTEGER AS place
+  FROM environments
+  WHERE environments.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT deployments.id AS id, $65::INTEGER AS place
+  FROM deployments
+  WHERE deployments.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT defects.id AS id, $66::INTEGER AS place
+  FROM defects
+  WHERE defects.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT vulnerabilities.id AS id, $67::INTEGER AS place
+  FROM vulnerabilities
+  WHERE vulnerabilities.id = ANY ($2::UUID[])
+  UNION ALL
+  SELECT security_events.id AS id, $68::INTEGER AS place
+  FROM security_events
+  WHERE security_events.id = ANY ($2::UUID[])) AS anon_1;
 
 WITH RECURSIVE gone_blocks_by_requirements_id(id) AS
 (SELECT blocks.id AS id

@@ -381,8 +381,36 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
         OR comments.document_id = ANY ($10::UUID[])))
     AND comments.document_id = $64::UUID
     ORDER BY comments.deleted_at DESC, comments.id DESC
-    LIMIT $65::INTEGER)) AS found
+    LIMIT $65::INTEGER)
+  UNION ALL (SELECT requirement_plans.id AS id, $66::VARCHAR AS type, $67::VARCHAR AS name,
+      requirement_plans.deleted_at AS deleted_at, requirement_plans.deleted_by AS deleted_by,
+      requirement_plans.organization_id AS organization_id, $68::BOOLEAN AS purged
+    FROM requirement_plans
+    WHERE requirement_plans.deleted_at IS NOT NULL
+    AND (requirement_plans.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
+              FROM organizations
+              WHERE organizations.deleted_at IS NOT NULL
+              AND organizations.id = ANY ($6::UUID[])))) AS unnest_37))
+    AND (requirement_plans.project_id NOT IN (SELECT unnest(array((SELECT projects.id
+              FROM projects
+              WHERE projects.deleted_at IS NOT NULL
+              AND projects.organization_id = ANY ($6::UUID[])))) AS unnest_38))
+    AND (requirement_plans.document_id NOT IN (SELECT unnest(array((SELECT documents.id
+              FROM documents
+              WHERE documents.deleted_at IS NOT NULL
+              AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_39))
+    AND (requirement_plans.organization_id = ANY ($37::UUID[])
+      OR requirement_plans.project_id = ANY ($37::UUID[])
+      OR requirement_plans.document_id = ANY ($37::UUID[])
+      OR $8::INTEGER > $69::INTEGER
+      AND requirement_plans.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
+    AND (requirement_plans.organization_id = ANY ($16::UUID[])
+      OR requirement_plans.project_id = ANY ($16::UUID[])
+      OR requirement_plans.document_id = ANY ($16::UUID[]))
+    AND requirement_plans.document_id = $70::UUID
+    ORDER BY requirement_plans.deleted_at DESC, requirement_plans.id DESC
+    LIMIT $71::INTEGER)) AS found
 LEFT OUTER
 JOIN organizations ON organizations.id = found.organization_id
 ORDER BY found.deleted_at DESC, found.id DESC
-LIMIT $66::INTEGER;
+LIMIT $72::INTEGER;

@@ -1,0 +1,62 @@
+"""The types, fields and mutations that delivery adds to the schema."""
+
+import strawberry
+
+from graph.delivery import (
+    builds,
+    defects,
+    deployments,
+    feature_tests,
+    features,
+    planning,
+    results,  # noqa: F401 (it extends types)
+    security_events,
+    teams,
+    vulnerabilities,
+)
+
+NODES = (
+    teams.Team,
+    teams.TeamMember,
+    planning.ProjectDelivery,
+    planning.ProjectBudget,
+    planning.RequirementPlan,
+    features.Feature,
+    feature_tests.FeatureTest,
+    builds.Build,
+    deployments.Environment,
+    deployments.Deployment,
+    defects.Defect,
+    vulnerabilities.Vulnerability,
+    security_events.SecurityEvent,
+)
+
+
+@strawberry.type
+class Query(
+    teams.Query,
+    planning.Query,
+    features.Query,
+    feature_tests.Query,
+    builds.Query,
+    deployments.Query,
+    defects.Query,
+    vulnerabilities.Query,
+    security_events.Query,
+):
+    pass
+
+
+@strawberry.type
+class Mutation(
+    teams.Mutation,
+    planning.Mutation,
+    features.Mutation,
+    feature_tests.Mutation,
+    builds.Mutation,
+    deployments.Mutation,
+    defects.Mutation,
+    vulnerabilities.Mutation,
+    security_events.Mutation,
+):
+    pass
