@@ -22,6 +22,7 @@ from db.core import (
     organizations,
     people,
     projects,
+    provisioning,
     sessions,
     shares,
     stars,

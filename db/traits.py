@@ -61,6 +61,7 @@ class ResourceType(StrEnum):
     DEFECT = "defect"
     VULNERABILITY = "vulnerability"
     SECURITY_EVENT = "security_event"
+    PROVISIONED_GROUP = "provisioned_group"
 
 
 class Trash(Enum):

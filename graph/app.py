@@ -73,6 +73,7 @@ from graph.platform.language_models.port import language_model_of, model_terms_o
 from graph.platform.webhooks.metrics import WebhookMetrics
 from graph.requirements.external_jobs import kinds_of, outbound_of
 from graph.schema import schema
+from graph.scim.endpoint import Endpoint as ScimEndpoint
 from graph.settings import Settings, SettingsError
 from graph.webhooks import Webhooks, dispatcher_of
 
@@ -231,6 +232,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             *imports.routes(database, settings, outbox, storage, bulk),
             *billing.routes(database, settings, outbox, payments),
             *administration.routes(database, settings, outbox, operations, context_of),
+            *ScimEndpoint(database, settings, viewers, operations.rates).routes(),
             *files.routes(storage),
             *incoming.routes(providers_of(settings), database, settings.body_limit, tracing),
             *downloads.routes(database, settings, outbox),

@@ -35,13 +35,14 @@ BUDGETS = {
     "platform": 60,
     "policy": 120,
     "requirements": 220,
+    "scim": 30,
     "session": 30,
     "storage": 12,
     "structure": 45,
 }
 """CPU seconds, about twice what was measured where REFERENCE was. A new product adds a line; a
 commit that raises one gives the reason."""
-TOTAL = 2000
+TOTAL = 2030
 """CPU seconds that all folders may have together: 25 for each product besides the first."""
 MORE = {"engine": 0.04 * int(os.environ.get("GATEWAY_DOCUMENTS", "0"))}
 """CPU seconds besides, for random documents of which more than usual are asked for."""

@@ -22,6 +22,7 @@ KINDS = {
     "review_asked": NotificationKind.REVIEWS,
     "review_due": NotificationKind.REVIEWS,
     "review_verdicts": NotificationKind.REVIEWS,
+    "member_added": NotificationKind.ROLES,
     "role_granted": NotificationKind.ROLES,
     "role_changed": NotificationKind.ROLES,
     "role_revoked": NotificationKind.ROLES,

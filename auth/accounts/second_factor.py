@@ -52,6 +52,14 @@ SELECT f.created_at, (
 ) AS codes
 FROM second_factors f WHERE f.user_id = $1
 """
+DEMANDED = """
+SELECT EXISTS (
+    SELECT FROM sessions s JOIN organization_members m ON m.user_id = s.user_id
+    JOIN organizations o ON o.id = m.organization_id
+    WHERE s.id = $1 AND m.deleted_at IS NULL AND m.status = 'active'
+        AND o.deleted_at IS NULL AND o.second_factor_required
+        AND NOT EXISTS (SELECT FROM second_factors f WHERE f.user_id = s.user_id))
+"""
 SECRET = "SELECT secret FROM second_factors WHERE user_id = $1"  # noqa: S105 (a statement)
 TURN_ON = """
 INSERT INTO second_factors (user_id, secret, last_step) VALUES ($1, $2, $3)
@@ -106,6 +114,12 @@ async def state(database: Database, user_id: UUID) -> State | None:
     async with database.auth.lend(NOBODY) as lent:
         row = await lent.fetchrow(STATE, user_id)
     return State(row["created_at"], row["codes"]) if row else None
+
+
+async def is_demanded(database: Database, session_id: UUID) -> bool:
+    """Return whether the person of this session lacks a second factor that they need."""
+    async with database.auth.lend(NOBODY) as lent:
+        return bool(await lent.fetchval(DEMANDED, session_id))
 
 
 def offer(settings: AuthSettings, viewer: Viewer) -> tuple[bytes, str]:

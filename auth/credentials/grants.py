@@ -14,7 +14,8 @@ its `expires_at`. A deleted project keeps its roles, and a deleted organization 
 they can be restored: every read hides them and what is beneath. Roles that visibility gives are
 left out where a role at the organization includes them: it holds for everything beneath.
 
-An application holds no role at an organization that does not allow it (`allowed_clients`).
+An application holds no role at an organization that does not allow it (`allowed_clients`), and a
+person without a second factor none at one that demands it (`second_factor_required`).
 
 A service account is nobody while its membership is not active, or its organization is deleted.
 """
@@ -158,6 +159,8 @@ membership AS (
         AND (o.deleted_at IS NULL OR m.role = 'owner')
         AND m.organization_id = coalesce(
             (SELECT confined_to FROM person), m.organization_id)
+        AND (NOT o.second_factor_required OR (SELECT is_service FROM person)
+            OR EXISTS (SELECT FROM second_factors f WHERE f.user_id = m.user_id))
         AND (o.allowed_clients IS NULL
             OR (ctx.allows_client((SELECT client_id FROM person), o.id, o.allowed_clients)
                 AND ctx.allows_origin(

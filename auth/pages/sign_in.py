@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from auth.accounts import second_factor
 from auth.accounts.mailed_links import not_found
 from auth.accounts.sign_in import HalfSignedIn, Held, second_step, sign_in, sign_out
 from auth.accounts.sso.connections import Connection, of_address
@@ -19,6 +20,7 @@ from auth.web.forms import local_path, read_form
 from auth.web.site import Site, answering, see
 from db.problem import Problem
 
+SECOND_FACTOR = "/account/second-factor"
 NEWS = {
     "signed-up": "Your account is ready. Sign in with your new password.",
     "known": "Sign in with your password. Attempts of others do not delay you in this browser.",
@@ -81,7 +83,7 @@ class SignInPages:
             return self._form(request, next, problem, email)
         if isinstance(step, HalfSignedIn):
             return self._site.form(request, "second_step.html", next=next, state=step.state)
-        return self._begin(request, next, step)
+        return await self._begin(request, next, step)
 
     async def begin_again(self, _: Request) -> Response:
         """Redirect to the first step: the page of the second step was opened without it."""
@@ -106,7 +108,7 @@ class SignInPages:
             if problem.code in ("UNAUTHENTICATED", "FORBIDDEN"):
                 return self._form(request, next, problem)
             return self._site.form(request, "second_step.html", problem, next=next, state=state)
-        return self._begin(request, next, started)
+        return await self._begin(request, next, started)
 
     async def sign_out(self, request: Request) -> Response:
         """End the session of the browser."""
@@ -125,8 +127,10 @@ class SignInPages:
             return found if found and found.is_enforced else None
         return None
 
-    def _begin(self, request: Request, next: str, started: Started) -> Response:
-        response = see(next)
+    async def _begin(self, request: Request, next: str, started: Started) -> Response:
+        """Start the session; whoever needs a second factor is led to set it up first."""
+        demanded = await second_factor.is_demanded(self._site.database, started.id)
+        response = see(SECOND_FACTOR if demanded else next)
         settings = self._site.settings
         cookies.write(response, request, settings, cookies.SESSION, started.secret, started.seconds)
         self._site.keep_known(response, request, started.known)

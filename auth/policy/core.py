@@ -24,6 +24,7 @@ from db.core.organizations import (
 )
 from db.core.people import Profile
 from db.core.projects import Project, ProjectMember, UserRole
+from db.core.provisioning import ProvisionedGroup, ProvisionedGroupMember
 from db.core.shares import Share
 from db.core.webhook_events import WebhookEvent
 from db.core.webhooks import WebhookDelivery, WebhookEndpoint
@@ -46,6 +47,8 @@ RULES: dict[type[Entity], Rule] = {
     ProjectMember:           Rule(VIEWER,  ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete"),
                                   inside=True),
     UserRole:                Rule(ADMIN,   ADMIN,  ADMIN,  ADMIN, "user_id", ("read", "delete")),
+    ProvisionedGroup:        Rule(ADMIN,  ADMIN,  ADMIN,  ADMIN),
+    ProvisionedGroupMember:  Rule(ADMIN,  ADMIN,  ADMIN,  ADMIN),
     AccessReview:            Rule(ADMIN,  ADMIN,  ADMIN,  NOBODY),
     AccessReviewItem:        Rule(ADMIN,  ADMIN,  ADMIN,  NOBODY),
     ApiKey:                  Rule(OWNER,  OWNER,  OWNER,  OWNER),

@@ -8,6 +8,8 @@ WORK = "jobs:work"
 """The scope of workers outside of the gateway that run jobs of any product."""
 WORKERS = frozenset({WORK} | {f"{name}:work" for name, each in PRODUCTS.items() if each.work})
 """The scopes of workers, which no other scope but `admin` includes."""
+SCIM = "scim"
+"""The scope of identity providers that provision users and groups, likewise."""
 
 
 def _worded(whose: str, everything: str) -> dict[str, str]:
@@ -22,6 +24,7 @@ def _worded(whose: str, everything: str) -> dict[str, str]:
         if words
     } | {
         WORK: f"Run background jobs of {whose} organizations, and see their arguments",
+        SCIM: f"Provision users and groups of {whose} organization by SCIM",
         "admin": everything,
     }
 
@@ -42,8 +45,8 @@ OPENID_SCOPES = {
 Refresh tokens are issued to every application that is registered for them: `offline_access` adds
 nothing.
 """
-OPEN_SCOPES = tuple(scope for scope in SCOPES if scope not in {*WORKERS, "admin"})
-"""The scopes that are requested by default: all but `admin` and that of workers."""
+OPEN_SCOPES = tuple(scope for scope in SCOPES if scope not in {*WORKERS, SCIM, "admin"})
+"""The scopes that are requested by default: all but `admin`, that of workers and that of SCIM."""
 OF_SERVICE = _worded("its", "Do everything that its role allows")
 """The rights of each scope for a service account, in words."""
 

@@ -82,6 +82,8 @@ MAX_RETENTION = 36_500
 """The longest retention in days, a century; null keeps rows for ever."""
 
 
+MAX_EXTERNAL = 255
+"""Characters of a name or an identifier that an identity provider gives, at most."""
 MAX_ALLOWED_CLIENTS = 200
 """Applications that an organization may name as those that reach it."""
 
@@ -113,6 +115,8 @@ class Organization(Entity, kw_only=True):
     trash_retention_days: Mapped[int | None] = mapped_column(default=30, server_default="30")
     allowed_clients: Mapped[list[str] | None] = mapped_column(default=None)
     sharing_allowed: Mapped[bool] = flag(default=True)
+    second_factor_required: Mapped[bool] = flag(default=False)
+    """True if people without a second factor have no role here."""
     settings: Mapped[dict[str, Any]] = json_object()
     member_count: Mapped[int] = mapped_column(init=False, default=0, server_default="0")
     storage_used: Mapped[int] = number(0, BigInteger)
@@ -169,6 +173,9 @@ class OrganizationMember(InOrganization, kw_only=True):
     last_active_at: Mapped[datetime | None] = mapped_column(default=None)
     joined_domain: Mapped[str | None] = mapped_column(default=None)
     """The domain of the address by which the person joined; None for all others."""
+    user_name: Mapped[Identifier | None] = mapped_column(info=PERSONAL, default=None)
+    external_id: Mapped[Identifier | None] = mapped_column(info=PERSONAL, default=None)
+    """The name and the identifier of the member at the identity provider that provisions them."""
 
     @hybrid_property
     def person_name(self) -> str:
@@ -191,6 +198,22 @@ class OrganizationMember(InOrganization, kw_only=True):
             "A domain has at most 253 characters.",
         ),
         Index(None, "user_id"),
+        *not_blank("user_name", MAX_EXTERNAL),
+        *not_blank("external_id", MAX_EXTERNAL),
+        unique_live(
+            "organization_members",
+            "organization_id",
+            "lower(user_name)",
+            where="user_name IS NOT NULL",
+            message="Another member has this user name.",
+        ),
+        unique_live(
+            "organization_members",
+            "organization_id",
+            "external_id",
+            where="external_id IS NOT NULL",
+            message="Another member has this external ID.",
+        ),
         Index(None, "organization_id", "created_at"),
         trash_index("organization_members"),
     )

@@ -84,6 +84,9 @@ class Profile(Entity, kw_only=True):
     status: Mapped[UserStatus] = choice(UserStatus.ACTIVE)
     is_approved: Mapped[bool] = flag(default=False)
     service_of: Mapped[UUID | None] = mapped_column(default=None)
+    managed_by: Mapped[UUID | None] = mapped_column(default=None)
+    """The organization that has created the account by provisioning, and manages it until its
+    person sets a password."""
     erased_at: Mapped[datetime | None] = mapped_column(default=None)
     """The time at which everything that tells who it was has been removed."""
 
@@ -102,6 +105,12 @@ class Profile(Entity, kw_only=True):
             "of_service",
             "service_of IS NULL OR full_name IS NOT NULL",
             "A service account must have a name.",
+        ),
+        check(
+            "managed_by",
+            "of_person",
+            "managed_by IS NULL OR service_of IS NULL",
+            "A service account is not provisioned.",
         ),
         *not_blank("full_name"),
         *not_blank("first_name"),

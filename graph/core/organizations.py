@@ -104,6 +104,9 @@ class Organization(Authored, Node):
     sharing_allowed: bool = described(
         "Whether shares can be created in the organization. Without it, existing ones open nothing."
     )
+    second_factor_required: bool = described(
+        "Whether members need a second factor. Those without one cannot use the organization."
+    )
     settings: JSON = described("The settings of the organization.")
     owner: Profile | None = to_one(
         "owner_id", ProfileRow, Profile, "The primary owner of the organization."
@@ -123,6 +126,12 @@ class OrganizationMember(Authored, Node):
     joined_domain: str | None = described(
         "The domain of the email address by which the member joined; null for members who were"
         " invited or created the organization."
+    )
+    user_name: str | None = described(
+        "The name of the member at the identity provider that provisions the organization."
+    )
+    external_id: str | None = described(
+        "The ID of the member at the identity provider that provisions the organization."
     )
     organization: Organization | None = to_one(
         "organization_id", db.Organization, Organization, "The organization of the membership."

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 GRANTS_OF_A_PERSON = frozenset({"OrganizationMember", "ProjectMember", "UserRole", "Profile"})
 """Entities whose rows give rights to one person."""
 OF_PLACE = {
-    "Organization": {"deleted_at", "allowed_clients", "sharing_allowed"},
+    "Organization": {"deleted_at", "allowed_clients", "sharing_allowed", "second_factor_required"},
     "Project": {"deleted_at", "visibility"},
     "Document": {"deleted_at", "project_id"},
 }

@@ -12,6 +12,7 @@ from auth.accounts.second_factor import RECOVERY_CODES, turn_off_for
 from auth.encryption import decrypt, encrypt
 from db.problem import Problem
 from tests.auth.conftest import PASSWORD, form_of, hidden, send, sign_in
+from tests.tenants import organization_of
 
 HERE = "/account/second-factor"
 
@@ -383,3 +384,17 @@ async def test_no_code_or_secret_reaches_the_record_or_the_logs(
     for secret in (app.codes[0], app.codes[0].replace("-", ""), PASSWORD):
         assert secret not in record
         assert secret not in caplog.text
+
+
+async def test_who_needs_a_second_factor_is_led_to_set_it_up(browse, person, superuser):
+    place = await organization_of(superuser, person.id, "Careful")
+    await superuser.execute(
+        "UPDATE organizations SET second_factor_required = true WHERE id = $1", place
+    )
+    led = await sign_in(browse(), person.email, next="/account")
+    assert led.headers["location"] == "/account/second-factor"
+    await superuser.execute(
+        "UPDATE organizations SET second_factor_required = false WHERE id = $1", place
+    )
+    free = await sign_in(browse(), person.email, next="/account")
+    assert free.headers["location"] == "/account"

@@ -17,6 +17,7 @@ from db.core.notifications import Notification
 from db.core.organizations import Organization, OrganizationInvitation, OrganizationMember
 from db.core.people import Profile
 from db.core.projects import Project, ProjectMember, UserRole
+from db.core.provisioning import ProvisionedGroup, ProvisionedGroupMember
 from db.core.shares import Share
 from db.core.webhook_events import WebhookEvent
 from db.core.webhooks import WebhookDelivery, WebhookEndpoint
@@ -348,5 +349,21 @@ SAMPLES: dict[type[Entity], Sample] = {
             "granted_at": SOON,
         },
         mutations={"create": None, "update": None, "delete": None, "restore": None},
+    ),
+    ProvisionedGroup: Sample(  # an identity provider makes, changes and ends them
+        parent=Organization,
+        new=None,
+        row=lambda house: {"organization_id": house.organization, "display_name": "Group"},
+        mutations=dict.fromkeys(("create", "update", "delete", "restore")),
+    ),
+    ProvisionedGroupMember: Sample(
+        parent=ProvisionedGroup,
+        new=None,
+        row=lambda house: {
+            "organization_id": house.organization,
+            "group_id": house.rows[ProvisionedGroup].id,
+            "user_id": house.people["viewer"],
+        },
+        mutations=dict.fromkeys(("create", "update", "delete", "restore")),
     ),
 }

@@ -53,6 +53,7 @@ DEFINITION = '{"requirements": [{"id": "A", "title": "Access", "text": "Access i
 FIXED: dict[str, dict[str, Any]] = {
     "audit_archives": {"first_seq": 1, "last_seq": 2, "until": datetime(2020, 2, 1, tzinfo=UTC)},
     "baseline_items": {"version": 1, "entity_type": "TestCase"},
+    "provisioned_groups": {"role": "viewer"},
     "change_set_items": {"entity_type": "Requirement", "action": "update"},
     "comment_threads": {"entity_type": "Requirement"},
     "review_items": {"entity_type": "Requirement"},
@@ -100,7 +101,7 @@ author of a change set nor its reviewer keeps a way to it."""
 NEVER_WITHOUT = {"webhook_endpoints", "comment_threads", "access_reviews", "teams"}
 """Tables whose rows contain others that are never without one."""
 
-OF_ORGANIZATIONS = {"compliance_documents", "assessments"}
+OF_ORGANIZATIONS = {"assessments", "compliance_documents", "provisioned_groups"}
 """Tables in no project whose rows contain others, deleted ones too."""
 
 FED = {"feed_entries", "feed_positions"}
@@ -179,6 +180,7 @@ class Founder:
             preferences=json.dumps({"canary": word(secret)}),
             personal_organization_id=None,
             current_organization_id=None,
+            managed_by=None,
             service_of=place.id if place else None,
             is_approved=True,
             **address,
@@ -270,7 +272,8 @@ class Founder:
 
     def _stands_above(self, table: str, tenant: str, zone: str) -> Any:
         """Return the row of this table that a row of the zone refers to."""
-        in_document = "document_id" in METADATA.tables[table].columns
+        columns = METADATA.tables[table].columns
+        in_document = "document_id" in columns
         match zone:
             case _ if table == "organizations":
                 places = ["organization"]

@@ -92,6 +92,7 @@ SAID = {
     "url": "http://127.0.0.1:9999/",
     "since": "2026-01-01T00:00:00Z",
     "dueDate": "2099-01-01T00:00:00Z",
+    "required": True,
     **dict.fromkeys(("kind", "kinds"), "external.text"),
     "results": {"findings": []},
 }

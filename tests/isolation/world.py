@@ -67,6 +67,8 @@ FOR_ADMINISTRATORS = {
     "api_keys",
     "user_roles",
     "access_reviews",
+    "provisioned_groups",
+    "provisioned_group_members",
     "access_review_items",
     "stripe_customers",
     "billing_cache",

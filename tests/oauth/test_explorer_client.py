@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from auth.oauth.clients import EXPLORER
-from auth.policy.scope_names import SCOPES, WORKERS
+from auth.policy.scope_names import SCIM, SCOPES, WORKERS
 from graph.app import create_app
 from tests.oauth.conftest import ISSUER, Application, told
 from tests.oauth.test_authorize import refused
@@ -62,7 +62,7 @@ async def test_each_gateway_on_a_database_has_its_explorer_at_its_own_address(se
 
 
 async def test_it_may_ask_for_every_scope_of_people(explorer, person):
-    scopes = [scope for scope in SCOPES if scope not in WORKERS]  # they have their own
+    scopes = [scope for scope in SCOPES if scope not in {*WORKERS, SCIM}]  # of programs
     answer = await explorer.open(person.browser, scope=" ".join(scopes))
     assert "code" in told(answer)
 

@@ -15,6 +15,8 @@ ROWS = {
     " VALUES ($1, $1, 'viewer@demo.example', $1, now() + interval '1 day')",
     "organization_clients": "(id, organization_id, name, redirect_uris)"
     " VALUES ($1, $1, 'Planner', '{https://planner.example/}')",
+    "provisioned_groups": "(id, organization_id, display_name) VALUES ($1, $1, 'Pilots')",
+    "provisioned_group_members": "(id, organization_id, group_id, user_id) VALUES ($1, $1, $1, $1)",
     "projects": "(id, organization_id, name, slug) VALUES ($1, $1, 'Rover', 'rover')",
     "project_members": "(id, organization_id, project_id, user_id) VALUES ($1, $1, $1, $1)",
     "user_roles": "(id, organization_id, user_id, admin_role) VALUES ($1, $1, $1, 'admin')",

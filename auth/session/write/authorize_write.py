@@ -43,8 +43,9 @@ class Remarks:
     touched: dict[UUID, str] = field(default_factory=dict)
     """The column by which a row notes a write to what belongs to it: that needs no right of the
     viewer."""
-    notices: set[UUID] = field(default_factory=set)
-    """Notifications of the gateway, which need no right of the viewer."""
+    entitled: set[UUID] = field(default_factory=set)
+    """Rows whose writing needs no right of the viewer at them: notifications of the gateway, and
+    accounts that an organization provisions."""
     unprompted: set[UUID] = field(default_factory=set)
     """Notifications without an author, such as reminders, which do not count as requests."""
     exceptions: dict[UUID, str] = field(default_factory=dict)
@@ -74,7 +75,7 @@ def checked(rows: Iterable[Entity], writer: Writer) -> Iterator[PendingWrite]:
 
 def _created(row: Entity, writer: Writer) -> PendingWrite:
     viewer = writer.viewer
-    if row.id not in writer.remarks.notices:  # which is not the viewer's act, but follows from it
+    if row.id not in writer.remarks.entitled:
         writer.rights.require("create", row)
     unprompted = row.id in writer.remarks.unprompted
     row.created_by = row.updated_by = None if unprompted else viewer.id
@@ -95,7 +96,7 @@ def _changed(row: Entity, writer: Writer) -> PendingWrite | None:
         action = "restore" if new["deleted_at"] is None else "delete"
     needed: Action = "update" if action == "update" else "delete"
     is_touched = new.keys() == {writer.remarks.touched.pop(row.id, None)}
-    if not is_touched:
+    if not is_touched and row.id not in writer.remarks.entitled:
         writer.rights.require(needed, row)
     if any(key in old for key in row.scope_keys()):
         before = {key: old.get(key, getattr(row, key)) for key in deciding_columns(type(row))}

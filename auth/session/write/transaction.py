@@ -175,7 +175,7 @@ class Transaction(LockingReader):
 
         An `unprompted` one, such as a reminder, follows from no act of the viewer.
         """
-        self.remarks.notices.add(notice.id)
+        self.remarks.entitled.add(notice.id)
         if unprompted:
             self.remarks.unprompted.add(notice.id)
         self.add(notice)
@@ -226,7 +226,8 @@ class Transaction(LockingReader):
             raise stale(row)
         values = normalised(type(row), values)
         changed = [name for name, value in values.items() if not same(getattr(row, name), value)]
-        if not changed:  # nothing will be flushed, and who may change nothing must hear of it still
+        if not changed and row.id not in self.remarks.entitled:
+            # Nothing will be flushed, and who may change nothing must hear of it still.
             self.rights.require("update", row)
         for name in changed:
             setattr(row, name, values[name])
