@@ -21,6 +21,7 @@ from graph.commands import (
     secrets,
     signing_keys,
     usage,
+    users,
     webhooks,
 )
 
@@ -33,8 +34,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-users = typer.Typer(help="Manage user accounts.", no_args_is_help=True)
-app.add_typer(users, name="user")
+app.add_typer(users.app, name="user")
 app.add_typer(accounts.app, name="account")
 app.add_typer(secrets.app, name="secret")
 app.add_typer(audit.app, name="audit")
@@ -51,9 +51,6 @@ gc.set_threshold(200_000)
 atexit.register(gc.freeze)
 
 Email = Annotated[str, typer.Argument(help="The email address of the user.")]
-PasswordFromInput = Annotated[
-    bool, typer.Option("--password-stdin", help="Read the password from standard input.")
-]
 
 
 @app.command()
@@ -123,42 +120,6 @@ def demo() -> None:
     with database.running(settings) as at:
         for account in create(at, settings):
             typer.echo(f"{account.email}  {account.password}  {account.who}")
-
-
-@users.command("create")
-def create_user(
-    email: Email,
-    name: Annotated[str | None, typer.Option(help="The full name of the user.")] = None,
-    password_stdin: PasswordFromInput = False,
-) -> None:
-    """Create a user. Prompts for the password unless --password-stdin is given."""
-    from graph.commands import people
-
-    people.create(_settings(), email, name, _password(from_input=password_stdin))
-
-
-@users.command("password")
-def change_password(email: Email, password_stdin: PasswordFromInput = False) -> None:
-    """Change the password of a user, and end all their sessions."""
-    from graph.commands import people
-
-    people.change_password(_settings(), email, _password(from_input=password_stdin))
-
-
-@users.command("approve")
-def approve_user(email: Email) -> None:
-    """Approve a user who has signed up, and notify them by email."""
-    from graph.commands import people
-
-    people.let_in(_settings(), email)
-
-
-@users.command("second-factor-off")
-def turn_second_factor_off(email: Email) -> None:
-    """Turn off the second factor of a user who has lost the app and the recovery codes."""
-    from graph.commands import people
-
-    people.turn_second_factor_off(_settings(), email)
 
 
 @app.command()
@@ -398,13 +359,6 @@ def _settings() -> "Settings":
     from graph.settings import Settings
 
     return Settings()
-
-
-def _password(*, from_input: bool) -> str:
-    if from_input:
-        return sys.stdin.readline().rstrip("\r\n")
-    password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    return password
 
 
 if __name__ == "__main__":
