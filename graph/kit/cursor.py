@@ -2,9 +2,9 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import orjson
@@ -133,6 +133,10 @@ def _decoded(keys: Sequence[Key], cursor: str, argument: str) -> list[Any]:
         raise wrong from error
 
 
+READ: Mapping[type, Callable[[str], Any]] = {datetime: moment, date: date.fromisoformat}
+"""Functions that read a value, where its type does not."""
+
+
 def _typed(key: Key, value: Any) -> Any:
     """Return the value in the type of the sort key. Raises ValueError if it does not fit."""
     type_ = key.column.type
@@ -147,4 +151,4 @@ def _typed(key: Key, value: Any) -> Any:
         raise ValueError(value)
     if is_text(key.column):
         return sort_key_of(value)
-    return literal(moment(value) if python is datetime else python(value), type_)
+    return literal(READ.get(python, python)(value), type_)

@@ -238,3 +238,20 @@ async def test_numbers_of_tests_and_builds_follow_from_results_without_a_new_ver
     answer = await world.answer("viewer", COUNTS, **document)
     assert answer["data"]["featureTest"]["lastRunStatus"] == "PASSED"
     assert answer["data"]["build"]["testsRun"] == 2
+
+
+DUE = """query ($after: String) { defects(first: 1, after: $after,
+    orderBy: [{by: DUE_DATE}]) { nodes { dueDate } pageInfo { endCursor } } }"""
+
+
+async def test_a_list_that_is_sorted_by_a_date_is_read_page_by_page(world):
+    new, _ = inputs(world, {})["defect"]
+    days = ["2026-01-01", "2026-01-02", None]
+    for day in days:
+        await call(world, "defectCreate", "defect", input=new | {"dueDate": day})
+    after, found = None, []
+    for _ in days:
+        page = await world.ask("viewer", DUE, after=after)
+        found += [node["dueDate"] for node in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+    assert found == days

@@ -31,7 +31,7 @@ OPERATORS = {
 }
 """The operators that find a row by its own value, of the filters whose values are canaries."""
 
-FOUND_BY_ID = {"assignments", "commentThreads"}
+FOUND_BY_ID = {"assignments", "commentThreads", "deployments", "requirementPlans"}
 """Lists of which no filter compares a text or a number of the rows."""
 
 PLACES = [

@@ -56,6 +56,17 @@ def placed(model: Any) -> list[dict[str, Any]]:
     return [dict(zip(choices, combination, strict=True)) for combination in combinations]
 
 
+UNDECIDED = {
+    "deployments": {
+        "status": "pending",
+        **dict.fromkeys(("approved_at", "rollback_reason", "rolled_back_at")),
+    },
+    "vulnerabilities": {"status": "open", "risk_accepted_until": None, "risk_reason": None},
+    "security_events": {"resolved": False, "resolved_at": None, "resolution_notes": None},
+}
+"""Values of columns that depend on people, which these rows do not name."""
+
+
 def acceptable(table: str, row: dict[str, Any]) -> dict[str, Any] | None:
     """Return the row as the table's constraints require, or None when they allow none."""
     if (
@@ -68,6 +79,7 @@ def acceptable(table: str, row: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if table == "diagram_element_links":
         return row | {"diagram_id": uuid4()}
+    row |= UNDECIDED.get(table, {})
     if table == "profiles":
         row |= {"avatar_type": None, "avatar_sha256": None}
         if row["service_of"]:  # of a service account, and none of the people
