@@ -8,10 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth.credentials import cookies
 from auth.pages.owners import id_in
 from auth.viewer import Role, Viewer
-from auth.web.forms import fields_of, read_pairs
 from auth.web.page import SECURE
 from auth.web.site import answering
 from db.core.access_reviews import MAX_REVIEWERS
@@ -96,11 +94,7 @@ class AccessReviewPages(ObjectPages):
 
     async def create(self, request: Request) -> Response:
         """Create an access review."""
-        pairs = await read_pairs(request, MAX_REVIEWERS + 20)
-        reviewers = [value for name, value in pairs if name == REVIEWER]
-        fields = fields_of([pair for pair in pairs if pair[0] != REVIEWER])
-        self._site.require_ours(request, fields, cookies.SESSION)
-        sent = await self._signed(request, fields | {REVIEWER: ",".join(reviewers)}, _list_of)
+        sent, reviewers = await self._sent_several(request, REVIEWER, MAX_REVIEWERS + 20, _list_of)
         try:
             input = _review_of(sent, reviewers)
             data = await self._client.run(
@@ -108,7 +102,7 @@ class AccessReviewPages(ObjectPages):
             )
         except Problem as problem:
             return await self._ask(
-                request, sent.viewer, sent.organization, fields, reviewers, problem
+                request, sent.viewer, sent.organization, sent.fields, reviewers, problem
             )
         made = data["accessReviewCreate"]["accessReview"]["id"]
         return back_to(REVIEW, organization=sent.organization, id=made, news="created")

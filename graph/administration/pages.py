@@ -1,4 +1,4 @@
-"""Shared code of the pages for administrators: organizations, forms and dates."""
+"""Shared code of pages for an organization: the choice of one, forms and dates."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, timedelta
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from auth.credentials import cookies
 from auth.pages.owners import id_in
 from auth.viewer import Role, Viewer
+from auth.web.forms import fields_of, read_pairs
 from auth.web.site import Site, see
 from db.problem import Problem
 from graph.administration.client import ApiClient
@@ -78,6 +79,19 @@ class AdministrationPages:
         `back` returns the path to which they return from signing in. Raises NOT_FOUND.
         """
         return await self._signed(request, await self._site.fields(request, cookies.SESSION), back)
+
+    async def _sent_several(
+        self, request: Request, name: str, most: int, back: Callable[[Mapping[str, str]], str]
+    ) -> tuple["Sent", list[str]]:
+        """Return a form as `_sent` does, with the values of a field that is sent for each of them.
+
+        `most` is the number of fields that the form has at most. Raises BAD_REQUEST for more.
+        """
+        pairs = await read_pairs(request, most)
+        values = [value for field, value in pairs if field == name]
+        fields = fields_of([pair for pair in pairs if pair[0] != name])
+        self._site.require_ours(request, fields, cookies.SESSION)
+        return await self._signed(request, fields | {name: ",".join(values)}, back), values
 
     async def _signed(
         self, request: Request, fields: dict[str, str], back: Callable[[Mapping[str, str]], str]

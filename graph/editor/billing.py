@@ -26,10 +26,10 @@ from graph import schema  # noqa: F401 (types are extended in the order of its i
 from graph.core.usage import usage_of
 from graph.kit.billing import Payments
 from graph.kit.context import Context
+from graph.kit.plots import Plot, Series, svg, table
 from graph.kit.scalars import uuid_of
 from graph.platform.billing.payments import PAGE
 from graph.platform.billing.types import billing_of, may_pay, sees_billing
-from graph.requirements.plots import Plot, Series, svg, table
 from graph.settings import Settings
 
 DAYS = 30

@@ -21,7 +21,7 @@ from db.pool import Database
 from db.problem import Problem
 from graph.editor.parameters import require_known
 from graph.kit.context import Context
-from graph.requirements.plots import Plot, Series, svg, table
+from graph.kit.plots import Plot, Series, svg, table
 from graph.requirements.testing_days import DEFAULT_DAYS, MAX_DAYS, TestingDay, history
 from graph.settings import Settings
 

@@ -87,6 +87,10 @@ class Storage(Protocol):
     def largest(self) -> int:
         """Return the bytes that a file may have."""
 
+    @property
+    def origin(self) -> str:
+        """Return the origin to which browsers upload; empty where it is the gateway's own."""
+
     async def targets(self, upload: Upload) -> Sequence[Target]:
         """Return the requests that upload a content, with what has arrived of it."""
 

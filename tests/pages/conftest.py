@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from auth.web import page as making
 from graph.app import create_app
 from graph.settings import Settings
 from tests.browsing import Complaints, keep_picture
@@ -130,3 +131,17 @@ async def callback() -> AsyncIterator[str]:
 
     async with served(make) as url:
         yield f"{url}/cb"
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Return the templates of the pages that were shown."""
+    shown = set()
+    get = making._templates.get_template
+
+    def note(template, *others):
+        shown.add(template)
+        return get(template, *others)
+
+    monkeypatch.setattr(making._templates, "get_template", note)
+    return shown

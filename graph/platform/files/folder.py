@@ -42,6 +42,8 @@ CHUNK = 2**20
 class Folder:
     """The folder: `uploads/` with what has arrived, `files/` with what is stored."""
 
+    origin = ""
+
     def __init__(self, settings: Settings) -> None:
         self.root = settings.gateway_data_dir.resolve()
         self.signed = SignedAddress(settings)

@@ -47,11 +47,8 @@ class S3:
     def __init__(self, settings: Settings) -> None:
         bucket, endpoint = settings.s3_bucket, settings.s3_endpoint
         self._bucket = bucket
-        self._base = (
-            f"{endpoint}/{bucket}"
-            if endpoint
-            else f"https://{bucket}.s3.{settings.s3_region}.amazonaws.com"
-        )
+        self.origin = endpoint or f"https://{bucket}.s3.{settings.s3_region}.amazonaws.com"
+        self._base = f"{endpoint}/{bucket}" if endpoint else self.origin
         secret_key = settings.s3_secret_key.get_secret_value() if settings.s3_secret_key else ""
         self._signer = Signer(settings.s3_region, settings.s3_access_key, secret_key)
         self.largest = settings.max_file_bytes

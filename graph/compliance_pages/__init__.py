@@ -1,0 +1,1 @@
+"""Pages for people who assess documents for compliance, beneath /compliance."""
