@@ -16,7 +16,6 @@ from starlette.routing import Route, WebSocketRoute
 from auth import oauth, pages
 from auth.accounts.mail import Outbox
 from auth.accounts.sso.flow import SingleSignOn
-from auth.accounts.sso.provider import Providers
 from auth.credentials.activity import Activity
 from auth.credentials.identify import api_of, identify, identify_again, recall
 from auth.credentials.share_views import ShareViews
@@ -120,7 +119,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
         Cursors(settings),
         model_terms_of(settings),
         TextRecords(settings.name_servers),
-        SingleSignOn(database, settings, outbox, Providers.of(settings)),
+        SingleSignOn.of(database, settings, outbox),
     )
     presence, *waking = _buses(settings) or [
         PostgresBus(database, channel_of(settings, "presence"))

@@ -12,7 +12,7 @@ from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth.accounts.sign_in import sign_out
+from auth.accounts.sso.flow import SingleSignOn
 from auth.credentials import cookies
 from auth.credentials.identify import identify_session, origin_of
 from auth.oauth import id_tokens
@@ -25,6 +25,7 @@ from auth.oauth.server import Server
 from auth.web import csrf
 from auth.web.forms import fields_of, read_pairs
 from auth.web.page import SECURE, page
+from auth.web.sign_out import sign_out
 
 OF_THE_PAGE = {"csrf_token", "decision"}
 
@@ -42,6 +43,7 @@ class Logout:
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge, self._settings = bridge, bridge.settings
+        self._sso = SingleSignOn.of(bridge.database, bridge.settings, bridge.outbox)
 
     async def __call__(self, request: Request) -> Response:
         """Sign out and return to the application, or ask; an invalid request is a page."""
@@ -66,7 +68,7 @@ class Logout:
         secret = cookies.read(request, self._settings, cookies.SESSION)
         viewer = await identify_session(secret, self._bridge.database, self._settings)
         if viewer.id is None or viewer.id == wanted.subject:
-            return await self._sign_out(request, wanted, secret)
+            return await self._sign_out(request, wanted)
         query = urlencode(pairs)
         return page(
             "oauth_logout.html",
@@ -89,18 +91,16 @@ class Logout:
         wanted = await self._wanted(request, query_of(query.encode()))
         if form.get("decision") != "sign_out":
             return Response(status_code=303, headers={**SECURE, "Location": "/"})
-        return await self._sign_out(request, wanted._replace(subject=UUID(int=0)), secret)
+        return await self._sign_out(request, wanted._replace(subject=UUID(int=0)))
 
-    async def _sign_out(self, request: Request, wanted: Wanted, secret: str) -> Response:
+    async def _sign_out(self, request: Request, wanted: Wanted) -> Response:
         """End the session, if there is one; return to an address that somebody has asked for."""
-        await sign_out(self._bridge.database, secret, origin_of(request))
         if wanted.target and wanted.subject:
             response = Response(status_code=303, headers={**HEADERS, "Location": wanted.target})
         else:
             place = urlsplit(wanted.target).netloc if wanted.target else None
             response = page("oauth_logged_out.html", target=wanted.target, place=place)
-        cookies.clear(response, request, self._settings, cookies.SESSION)
-        return response
+        return await sign_out(self._sso, request, wanted.target or "/", response)
 
     async def _wanted(self, request: Request, pairs: Pairs) -> Wanted:
         oauth_request = OAuthRequest("GET", self._settings.url + LOGOUT, {}, pairs)

@@ -9,14 +9,16 @@ from starlette.routing import Route
 
 from auth.accounts import second_factor
 from auth.accounts.mailed_links import not_found
-from auth.accounts.sign_in import HalfSignedIn, Held, second_step, sign_in, sign_out
+from auth.accounts.sign_in import HalfSignedIn, Held, second_step, sign_in
 from auth.accounts.sso.connections import Connection, of_address
+from auth.accounts.sso.flow import SingleSignOn
 from auth.credentials import cookies, known_browsers
 from auth.credentials.browser_sessions import Started
 from auth.credentials.identify import origin_of
 from auth.credentials.people import address
 from auth.pages.single_sign_on import way_to
 from auth.web.forms import local_path, read_form
+from auth.web.sign_out import sign_out
 from auth.web.site import Site, answering, see
 from db.problem import Problem
 
@@ -36,6 +38,7 @@ class SignInPages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._sso = SingleSignOn.of(site.database, site.settings, site.outbox)
 
     def routes(self) -> list[Route]:
         """Return their routes."""
@@ -111,13 +114,10 @@ class SignInPages:
         return await self._begin(request, next, started)
 
     async def sign_out(self, request: Request) -> Response:
-        """End the session of the browser."""
+        """End the session of the browser, and that of the provider where it began."""
         fields = await self._site.fields(request, cookies.SESSION)
-        secret = self._site.read(request, cookies.SESSION)
-        await sign_out(self._site.database, secret, origin_of(request))
-        response = see(local_path(fields.get("next")))
-        cookies.clear(response, request, self._site.settings, cookies.SESSION)
-        return response
+        next = local_path(fields.get("next"))
+        return await sign_out(self._sso, request, next, see(next))
 
     async def _enforced(self, email: str) -> Connection | None:
         """Return the identity provider at which people with this address have to sign in."""

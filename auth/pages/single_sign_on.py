@@ -1,5 +1,6 @@
 """The pages of single sign-on: the address, the way to the provider and back, and its logout."""
 
+from contextlib import suppress
 from functools import partial
 from urllib.parse import quote
 
@@ -12,7 +13,6 @@ from auth.accounts.sso import attempts, connections, identities
 from auth.accounts.sso.attempts import Attempt, Purpose
 from auth.accounts.sso.connections import Connection
 from auth.accounts.sso.flow import Answer, Halfway, SingleSignOn
-from auth.accounts.sso.provider import Providers
 from auth.credentials import cookies
 from auth.credentials.browser_sessions import Started
 from auth.credentials.identify import origin_of
@@ -34,11 +34,9 @@ NEWS = {
 class SingleSignOnPages:
     """Signing in at the identity provider of an organization."""
 
-    def __init__(self, site: Site, providers: Providers | None = None) -> None:
+    def __init__(self, site: Site) -> None:
         self._site = site
-        self._sso = SingleSignOn(
-            site.database, site.settings, site.outbox, providers or Providers.of(site.settings)
-        )
+        self._sso = SingleSignOn.of(site.database, site.settings, site.outbox)
 
     def routes(self) -> list[Route]:
         """Return their routes."""
@@ -49,6 +47,7 @@ class SingleSignOnPages:
             Route("/sso/{id}/callback", answering(self.come_back)),
             Route("/sso/code", answering(self.second_step), methods=["POST"]),
             Route("/sso/{id}/logout", self.log_out, methods=["POST"]),
+            Route("/sso/{id}/signed-out", answering(self.signed_out)),
             Route(IDENTITIES, answering(self.identities)),
             Route(f"{IDENTITIES}/connect", answering(self.connect), methods=["POST"]),
             Route(f"{IDENTITIES}/remove", answering(self.remove), methods=["POST"]),
@@ -146,6 +145,18 @@ class SingleSignOnPages:
             told = {"error": "invalid_request", "error_description": problem.message}
             return JSONResponse(told, status, headers=SECURE)
         return Response(status_code=200, headers=SECURE)
+
+    async def signed_out(self, request: Request) -> Response:
+        """Lead a browser on that has signed out at a provider; another one to the first page."""
+        site, next = self._site, "/"
+        with suppress(Problem):
+            attempt = attempts.opened(site.settings, site.read(request, cookies.SSO))
+            given = (request.path_params["id"], request.query_params.get("state"))
+            if attempt.purpose == Purpose.SIGN_OUT and given == (attempt.provider, attempt.state):
+                next = attempt.next
+        response = see(next)
+        cookies.clear(response, request, site.settings, cookies.SSO)
+        return response
 
     async def identities(self, request: Request) -> Response:
         """Show the providers at which the person can sign in, and those to connect."""

@@ -34,7 +34,10 @@ query SingleSignOn($id: UUID!) {
       }
     }
     identityProviders(first: 1) {
-      nodes { id version name issuer clientId isEnforced testedAt redirectUri logoutUri }
+      nodes {
+        id version name issuer clientId isEnforced testedAt
+        redirectUri postLogoutRedirectUri logoutUri
+      }
     }
   }
 }

@@ -74,6 +74,14 @@ class IdentityProvider(Authored, Node):
     def logout_uri(root: strawberry.Parent[Any], info: Info) -> str:  # noqa: N805
         return info.context.sso.logout_uri(root.id)
 
+    @computed(
+        "id",
+        text="The post-logout redirect URI of the gateway, to be registered there. Users who sign"
+        " out of the gateway are signed out of the provider, if it has an end session endpoint.",
+    )
+    def post_logout_redirect_uri(root: strawberry.Parent[Any], info: Info) -> str:  # noqa: N805
+        return info.context.sso.post_logout_redirect_uri(root.id)
+
 
 extend_type(
     Organization,

@@ -13,6 +13,7 @@ server.listen(0, "127.0.0.1", () => {
         client_id: told.client,
         client_secret: told.secret,
         redirect_uris: [told.redirect],
+        post_logout_redirect_uris: told.signedOut ? [told.signedOut] : [],
         backchannel_logout_uri: told.logout,
         backchannel_logout_session_required: true,
       },

@@ -30,11 +30,15 @@ class Purpose(StrEnum):
     PROVE = "prove"
     LINK = "link"
     TEST = "test"
+    SIGN_OUT = "sign_out"
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt. `session_id` is that of the person who proves, links or tests."""
+    """One attempt. `session_id` is that of the person who proves, links or tests.
+
+    A sign-out at a provider is an attempt as well, of which only `state` is sent there.
+    """
 
     provider: str
     purpose: str

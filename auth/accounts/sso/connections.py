@@ -7,6 +7,7 @@ from uuid import UUID
 
 from auth.accounts.domains import domain_of
 from auth.encryption import decrypt, encrypt
+from auth.secret import digest, is_secret
 from auth.settings import AuthSettings
 from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
@@ -33,6 +34,11 @@ ORDER BY p.name, p.id
 OF_ORGANIZATIONS = f"""{SELECT}
 WHERE p.organization_id = ANY ($1) AND p.tested_at IS NOT NULL AND p.deleted_at IS NULL
 ORDER BY p.name, p.id LIMIT 100
+"""
+OF_SESSION = f"""{SELECT}
+JOIN profile_identities AS i ON i.organization_id = p.organization_id AND i.issuer = p.issuer
+JOIN sessions AS s ON s.identity_id = i.id AND s.user_id = i.user_id
+WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > now() AND p.deleted_at IS NULL
 """
 OWNS_WITH_SECOND_FACTOR = """
 SELECT EXISTS (
@@ -95,6 +101,15 @@ async def of_organizations(
     async with database.auth.lend(NOBODY) as lent:
         rows = await lent.fetch(OF_ORGANIZATIONS, list(ids))
     return [_read(settings, row) for row in rows]
+
+
+async def of_session(database: Database, settings: AuthSettings, secret: str) -> Connection | None:
+    """Return the identity provider at which the session of this secret began, if it did at one."""
+    if not is_secret(secret):
+        return None
+    async with database.auth.lend(NOBODY) as lent:
+        row = await lent.fetchrow(OF_SESSION, digest(secret))
+    return _read(settings, row) if row else None
 
 
 async def elsewhere(connection: Lent, person: UUID, email: str) -> str | None:

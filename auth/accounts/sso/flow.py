@@ -1,13 +1,15 @@
 """Single sign-on: begin at an identity provider, come back, and end with its session."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from auth.accounts import second_factor, step_up
 from auth.accounts.mail import Outbox
 from auth.accounts.sign_in import Held, Methods, begin_session
-from auth.accounts.sso import attempts, identities
+from auth.accounts.sso import attempts, connections, identities
 from auth.accounts.sso.attempts import Attempt, PendingLink, Purpose
 from auth.accounts.sso.connections import Connection, sealed
 from auth.accounts.sso.identities import Claims, Identified
@@ -62,6 +64,14 @@ class Halfway:
     state: str = field(repr=False)
 
 
+class SignOut(NamedTuple):
+    """A sign-out at a provider: the URL that asks for it, the provider's name, and the attempt."""
+
+    url: str
+    provider: str
+    attempt: Attempt
+
+
 @dataclass(frozen=True)
 class SingleSignOn:
     """Signing in at identity providers, with what that needs."""
@@ -71,6 +81,10 @@ class SingleSignOn:
     outbox: Outbox
     providers: Providers
 
+    @classmethod
+    def of(cls, database: Database, settings: AuthSettings, outbox: Outbox) -> "SingleSignOn":
+        return cls(database, settings, outbox, Providers.of(settings))
+
     def redirect_uri(self, id: UUID) -> str:
         """Return the URI to which a provider sends browsers back: one for each provider."""
         return f"{self.settings.url}/sso/{id}/callback"
@@ -78,6 +92,10 @@ class SingleSignOn:
     def logout_uri(self, id: UUID) -> str:
         """Return the URI to which a provider sends logout tokens."""
         return f"{self.settings.url}/sso/{id}/logout"
+
+    def post_logout_redirect_uri(self, id: UUID) -> str:
+        """Return the URI to which a provider sends browsers back that have signed out there."""
+        return f"{self.settings.url}/sso/{id}/signed-out"
 
     def sealed(self, id: UUID, secret: str) -> bytes:
         """Return the secret of a client, encrypted for its identity provider."""
@@ -207,6 +225,22 @@ class SingleSignOn:
         if not await identities.is_known(self.database, connection, claims, viewer.id):
             raise Problem("FORBIDDEN", NOT_YOURS)
         await step_up.note_proof(self.database, viewer, (), origin)
+
+    async def sign_out(self, secret: str, next: str) -> SignOut | None:
+        """Return the sign-out at the provider at which the session of this secret began.
+
+        `next` is where the person then goes. None for a session that began here, and for a provider
+        that offers no sign-out or does not answer.
+        """
+        with suppress(Problem):
+            connection = await connections.of_session(self.database, self.settings, secret)
+            if connection is None:
+                return None
+            attempt = Attempt.new(str(connection.id), Purpose.SIGN_OUT, next)
+            back = self.post_logout_redirect_uri(connection.id)
+            url = await self.providers.end_session_url(connection, back, attempt.state)
+            return SignOut(url, connection.name, attempt) if url else None
+        return None
 
     async def log_out(self, connection: Connection, token: str, origin: Origin) -> int:
         """End the sessions that a logout token names; return their number.

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from authlib.common.encoding import to_bytes
+from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.claims import JWTClaims
 from authlib.oauth2.client import OAuth2Client
 from authlib.oidc.core import CodeIDToken
@@ -192,9 +193,22 @@ class Providers:
             raise Problem("UNAUTHENTICATED", NOT_PROVED)
         return claims
 
-    async def end_session_url(self, connection: Connection) -> str | None:
-        """Return the URL at which a person signs out of the provider, if it has one."""
-        return (await self.discover(connection.issuer)).end_session_endpoint
+    async def end_session_url(
+        self, connection: Connection, redirect_uri: str, state: str
+    ) -> str | None:
+        """Return the URL at which a person signs out of the provider, if it has one.
+
+        RP-Initiated Logout 1.0, section 2, with the client ID in place of an ID token.
+        """
+        endpoint = (await self.discover(connection.issuer)).end_session_endpoint
+        if endpoint is None:
+            return None
+        asked = {
+            "client_id": connection.client_id,
+            "post_logout_redirect_uri": redirect_uri,
+            "state": state,
+        }
+        return str(add_params_to_uri(endpoint, asked.items()))
 
     def _client(self, connection: Connection, metadata: Metadata, redirect_uri: str) -> _Client:
         method = "none"
