@@ -1,12 +1,7 @@
 """Single sign-on with a provider that others wrote: oidc-provider, over HTTP."""
 
-import asyncio
-import json
-import os
 import re
-import signal
 from html import unescape
-from subprocess import PIPE
 from urllib.parse import urljoin
 from uuid import uuid4
 
@@ -14,12 +9,12 @@ import httpx
 import pytest
 
 from graph.app import create_app
+from tests.identity.oidc_provider import start
 from tests.identity.provider import CLIENT, SECRET
 from tests.identity.signing_on import connect, person_at
-from tests.nodejs import NODE, installed
 from tests.serving import served
 
-__all__ = ["connect"]
+__all__ = ["connect", "start"]
 
 pytestmark = pytest.mark.processes
 
@@ -33,29 +28,6 @@ async def site(settings):
 
     async with served(make) as url:
         yield url
-
-
-@pytest.fixture
-async def start():
-    """Yield a function that starts oidc-provider, and returns its issuer."""
-    processes = []
-
-    async def start(**told) -> str:
-        process = await asyncio.create_subprocess_exec(
-            *(installed(), "provider.mjs", json.dumps(told)),
-            cwd=NODE,
-            stdout=PIPE,
-            stderr=PIPE,
-            start_new_session=True,
-        )
-        processes.append(process)
-        async with asyncio.timeout(60):
-            return json.loads(await process.stdout.readline())["issuer"]
-
-    yield start
-    for process in processes:
-        os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
 
 
 async def submit(browser, page, **fields):

@@ -30,7 +30,7 @@ class Looking:
     async def here(self, name: str) -> None:
         """Check the current page in light and in dark, and save screenshots of it."""
         self.number += 1
-        passwords = await self.page.locator("input[type=password]").count()
+        passwords = await self.page.locator("input[type=password]:visible").count()
         if await self.page.get_by_role("button", name="Show password: ").count() != passwords:
             self.faults.append(f"{name}: a password cannot be shown")
         if wide := await overflow(self.page):

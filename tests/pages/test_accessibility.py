@@ -13,27 +13,26 @@ from auth.accounts import mailed_links, totp
 from auth.accounts.mailed_links import PATHS
 from auth.credentials import tokens
 from auth.credentials.browser_sessions import start
-from auth.credentials.passwords import HASHER
 from auth.credentials.people import create_person
-from auth.credentials.shares import PREFIX
-from auth.credentials.tokens import new_token
 from auth.oauth.clients import DEVICE_CODE
 from auth.oauth.registry import register
 from auth.origin import Origin
-from auth.secret import digest
 from auth.web import page as making
 from db.core.people import LinkPurpose
 from db.pool import NOBODY, Database
+from tests.identity.signing_on import provide, provider
 from tests.pages.administering import walk_administration
 from tests.pages.conftest import APPROVER, PHONE
 from tests.pages.importing import walk_imports
 from tests.pages.looking import Looking
+from tests.pages.sharing import walk_shares
+from tests.pages.signing_on import walk_sign_in_elsewhere, walk_single_sign_on
 from tests.pages.test_compliance_journey import PAGES as COMPLIANCE
 from tests.pages.test_connecting import PASSWORD, address_of, client
 from tests.tenants import join, organization_of
 
 pytestmark = pytest.mark.processes
-__all__ = ["client"]
+__all__ = ["client", "provide", "provider"]
 
 LONG = "Gesellschaft-für-Anforderungsverwaltung-und-Nachverfolgbarkeit " * 2
 LONG_AGO = "UPDATE sessions SET proved_at = now() - interval '1 hour' WHERE user_id = $1"
@@ -114,7 +113,9 @@ async def place(browser, approving, database, superuser):
     await superuser.execute(left, me)
 
 
-async def test_every_page_can_be_read_and_used_by_everybody(place, shown, client, settings):
+async def test_every_page_can_be_read_and_used_by_everybody(
+    place, shown, client, settings, provider
+):
     looking = place.looking
     await walk_signed_out(looking, place)
     await looking.at("/sign-in?news=signed-up", "sign-in")
@@ -123,7 +124,7 @@ async def test_every_page_can_be_read_and_used_by_everybody(place, shown, client
     await looking.here("sign-in-refused")
     await looking.send("Sign in", email=APPROVER, password=PASSWORD)
     await walk_account(looking, place)
-    await walk_shares(looking, place)
+    await walk_shares(looking, place.superuser, LONG)
     await walk_access(looking, place, settings)
     await walk_clients(looking, place)
     await walk_keys(looking)
@@ -131,6 +132,7 @@ async def test_every_page_can_be_read_and_used_by_everybody(place, shown, client
     await walk_billing(looking, place)
     await walk_administration(looking, place.superuser, place.me, place.waiting, LONG)
     await walk_imports(looking, place.superuser, place.me, LONG)
+    domain = await walk_single_sign_on(looking, place.superuser, place.me, LONG, provider)
     await walk_device(looking, place)
     planner = await client(looking.address, LONG[:90], "requirements:write organizations:read")
     asked, _ = address_of(planner)
@@ -148,6 +150,7 @@ async def test_every_page_can_be_read_and_used_by_everybody(place, shown, client
     await looking.here("second-step")
     await looking.send("Sign in", code="000000")
     await looking.here("second-step-refused")
+    await walk_sign_in_elsewhere(looking, place.superuser, place.me, domain, provider)
     assert looking.faults == []
     assert set(making._templates.list_templates()) - PARTS - COMPLIANCE - shown == set()
 
@@ -235,45 +238,6 @@ async def walk_clients(looking: Looking, place: Place) -> None:
     await looking.page.get_by_role("link", name=LONG.strip(), exact=True).click()
     await looking.page.get_by_text("Delete", exact=True).click()
     await looking.here("client-change")
-
-
-async def walk_shares(looking: Looking, place: Place) -> None:
-    """Visit the page of a shared document, and the form for its password."""
-    at, key = [uuid4() for _ in range(4)], new_token(PREFIX)
-    for table, columns, values in (
-        ("organizations", "id, name, slug", "$1, 'O', $1::uuid::text"),
-        ("projects", "organization_id, id, name, slug", "$1, $2, 'P', 'p'"),
-        (
-            "documents",
-            "organization_id, project_id, id, name, slug, description",
-            f"$1, $2, $3, '{LONG}', 'd', '{LONG * 9}'",
-        ),
-        (
-            "blocks",
-            "organization_id, project_id, document_id, id, name",
-            f"$1, $2, $3, $4, '{LONG}'",
-        ),
-        (
-            "requirements",
-            "organization_id, project_id, document_id, block_id, position, name, description",
-            f"$1, $2, $3, $4, generate_series(1, 201), '{LONG}', '{LONG}'",
-        ),
-    ):
-        used = values.count("$") if table != "organizations" else 1
-        statement = f"INSERT INTO {table} ({columns}) SELECT {values}"
-        await place.superuser.execute(statement, *at[:used])
-    await place.superuser.execute(
-        "INSERT INTO shares (organization_id, project_id, document_id, name, key_hash, hint,"
-        " password_hash, expires_at) VALUES ($1, $2, $3, 'S', $4, 'hint', $5, now() + '1 day')",
-        *(*at[:3], digest(key), HASHER.hash(PASSWORD)),
-    )
-    await looking.at(f"/s/{key}", "shared-password")
-    await looking.send("Open", password="wrong")
-    await looking.here("shared-password-refused")
-    await looking.send("Open", password=PASSWORD)
-    await looking.here("shared")
-    await looking.page.get_by_role("link", name="Next page").click()
-    await looking.here("shared-2")
 
 
 async def walk_keys(looking: Looking) -> None:
