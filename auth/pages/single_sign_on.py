@@ -3,6 +3,7 @@
 from contextlib import suppress
 from functools import partial
 from urllib.parse import quote
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -163,11 +164,11 @@ class SingleSignOnPages:
         viewer = await self._site.signed_in(request)
         assert viewer.id  # noqa: S101
         site = self._site
-        connected = await connections.of_person(site.database, site.settings, viewer.id)
+        connected = await identities.of_person(site.database, viewer.id)
         others = await connections.of_organizations(
             site.database, site.settings, viewer.organizations
         )
-        known = {one.id for one in connected}
+        known = {one.provider_id for one in connected}
         return site.form(
             request,
             "identities.html",
@@ -194,8 +195,11 @@ class SingleSignOnPages:
         viewer = await self._site.proved(request, IDENTITIES)
         assert viewer.id  # noqa: S101
         site = self._site
-        connection = await connections.find(site.database, site.settings, fields.get("id", ""))
-        await identities.remove(site.database, connection, viewer.id, origin_of(request))
+        try:
+            id = UUID(fields.get("id", ""))
+        except ValueError:
+            raise Problem("NOT_FOUND", identities.NO_SUCH) from None
+        await identities.remove(site.database, id, viewer.id, origin_of(request))
         return see(f"{IDENTITIES}?news=removed")
 
     async def away(

@@ -11,6 +11,7 @@ from graph.core import (
     closing,
     domains,
     feed,  # noqa: F401 (it extends types)
+    identities,
     identity_providers,
     membership,
     notification_preferences,
@@ -71,6 +72,7 @@ class Query(
 class Mutation(
     profiles.Mutation,
     sessions.Mutation,
+    identities.Mutation,
     closing.Mutation,
     membership.Mutation,
     ownership.Mutation,

@@ -12,6 +12,8 @@ An address alone never names an account, and an identity is never replaced by an
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -46,10 +48,21 @@ VALUES ($1, $2, $3, $4, $5) RETURNING id
 USED = """
 UPDATE profile_identities SET last_used_at = now(), email = coalesce($2, email) WHERE id = $1
 """
-REMOVE = """
-DELETE FROM profile_identities WHERE organization_id = $1 AND issuer = $2 AND user_id = $3
-RETURNING id
+LISTED = """
+SELECT i.id, p.id AS provider_id, p.name AS provider, o.name AS organization, i.issuer, i.email,
+    i.created_at, i.last_used_at
+FROM profile_identities AS i
+JOIN organizations AS o ON o.id = i.organization_id AND o.deleted_at IS NULL
+LEFT JOIN identity_providers AS p ON p.organization_id = i.organization_id
+    AND p.issuer = i.issuer AND p.deleted_at IS NULL
+WHERE i.user_id = $1
+ORDER BY i.created_at DESC, i.id LIMIT $2
 """
+REMOVE = """
+DELETE FROM profile_identities WHERE id = $1 AND user_id = $2 RETURNING organization_id, issuer
+"""
+MAX_LISTED = 100
+"""The number of identities listed, at most, the latest connected first."""
 PERSON = """
 SELECT p.id, lower(p.email) AS email, coalesce(c.password_hash, '') AS password_hash,
     coalesce(c.password_changed_at, p.created_at) AS password_changed_at, p.status::text,
@@ -86,6 +99,7 @@ NOT_INVITED = "Ask an administrator of {} to invite you."
 SIGN_UP_CLOSED = "Sign-up is closed. Ask an administrator for an account."
 ANOTHER = "Your account is connected to another identity at {}. Ask an administrator."
 NO_ACCOUNT = "The account of this identity is closed."
+NO_SUCH = "There is no such identity."
 TAKEN = "This identity is connected to another account."
 LINKED = "Your account can be used by {}"
 LINKED_TEXT = (
@@ -99,6 +113,20 @@ class Identified(NamedTuple):
 
     person: Person
     identity_id: UUID | None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """An identity of a person; `provider_id` and `provider` are None if it signs nobody in now."""
+
+    id: UUID
+    provider_id: UUID | None
+    provider: str | None
+    organization: str
+    issuer: str
+    email: str | None
+    created_at: datetime
+    last_used_at: datetime | None
 
 
 class Claims(NamedTuple):
@@ -228,20 +256,27 @@ async def is_known(
     return known is not None and known["user_id"] == person
 
 
-async def remove(database: Database, connection: Connection, person: UUID, origin: Origin) -> None:
-    """Remove the identity of a person at this provider, if there is one."""
+async def of_person(database: Database, person: UUID) -> list[Identity]:
+    """Return the identities of a person, the latest connected first."""
+    async with database.auth.lend(NOBODY) as lent:
+        return [Identity(**row) for row in await lent.fetch(LISTED, person, MAX_LISTED)]
+
+
+async def remove(database: Database, id: UUID, person: UUID, origin: Origin) -> None:
+    """Remove an identity of this person. Raises NOT_FOUND."""
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
-        id = await lent.fetchval(REMOVE, connection.organization_id, connection.issuer, person)
-        if id is not None:
-            event = person_event(
-                "identity_remove",
-                person,
-                actor_id=person,
-                organization_id=connection.organization_id,
-                severity=AuditSeverity.MEDIUM,
-                details={"issuer": connection.issuer, "identity_id": str(id)},
-            )
-            await record(lent, event, origin)
+        row = await lent.fetchrow(REMOVE, id, person)
+        if row is None:
+            raise Problem("NOT_FOUND", NO_SUCH)
+        event = person_event(
+            "identity_remove",
+            person,
+            actor_id=person,
+            organization_id=row["organization_id"],
+            severity=AuditSeverity.MEDIUM,
+            details={"issuer": row["issuer"], "identity_id": str(id)},
+        )
+        await record(lent, event, origin)
 
 
 async def _admitted(
