@@ -79,8 +79,10 @@ mutation ChangeIdentityProvider(
 }
 """
 REMOVE_PROVIDER = """
-mutation RemoveIdentityProvider($id: UUID!, $version: BigInt!) {
-  identityProviderDelete(id: $id, expectedVersion: $version) { identityProvider { id } }
+mutation RemoveIdentityProvider($id: UUID!, $version: BigInt!, $force: Boolean!) {
+  identityProviderDelete(id: $id, expectedVersion: $version, force: $force) {
+    identityProvider { id }
+  }
 }
 """
 
@@ -190,7 +192,7 @@ class SingleSignOnAdministration(AdministrationPages):
     async def remove_provider(self, request: Request) -> Response:
         """Remove the identity provider."""
         sent = await self._sent(request, _back)
-        given = {"id": sent.id(), "version": sent.version()}
+        given = {"id": sent.id(), "version": sent.version(), "force": "force" in sent.fields}
         return await self._run(request, sent, REMOVE_PROVIDER, "removed", **given)
 
     async def try_out(self, request: Request) -> Response:

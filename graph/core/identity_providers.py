@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
@@ -37,10 +37,15 @@ SECRET = (
     "The secret of the client, which is stored encrypted and never returned; null for a public"  # noqa: S105 (a description)
     " client."
 )
+DESPITE = "Whether to remove the provider although it is enforced."
 NO_DOMAIN = "Verify a domain of the organization before single sign-on is enforced."
 NO_SECOND_FACTOR = (
     "Turn on a second factor first: owners with one can still sign in when the identity provider"
     " does not work."
+)
+ENFORCED = (
+    "Users are required to sign in at this identity provider. Allow passwords first, or set"
+    " `force`."
 )
 NOT_TESTED = "Sign in at the identity provider once, on the page /single-sign-on."
 
@@ -145,7 +150,7 @@ async def identity_provider_update(
         transaction.require_update(row, {})
         has_secret = "client_secret" in values
         secret = values.pop("client_secret", None)
-        moves = any(
+        moves = has_secret or any(  # no one can tell whether a secret is another one
             name in values and values[name] != getattr(row, name)
             for name in ("issuer", "client_id")
         )
@@ -164,11 +169,18 @@ async def identity_provider_update(
     return answer(payload_of(IdentityProvider, merges=True), row, versions)
 
 
-async def identity_provider_delete(info: Info, id: Id, expected_version: ExpectedVersion) -> Any:
+async def identity_provider_delete(
+    info: Info,
+    id: Id,
+    expected_version: ExpectedVersion,
+    force: Annotated[bool, strawberry.argument(description=DESPITE)] = False,
+) -> Any:
     async with writing(info, None) as transaction:
         await keys.require_may_issue(info.context.session, transaction)
         row = await transaction.find(ProviderRow, id)
         await transaction.edits.delete(row, expected_version)
+        if row.is_enforced and not force:
+            raise Problem("INVALID", ENFORCED, field=["force"])
     _tell(info, row, "removed")
     return answer(payload_of(IdentityProvider), row)
 
@@ -216,14 +228,15 @@ class Mutation:
     identity_provider_update = mutation(
         identity_provider_update,
         payload_of(IdentityProvider, merges=True),
-        "Update an identity provider. Another issuer or client has to be tested again, and is not"
-        f" enforced until then. {PROOF}",
+        "Update an identity provider. Another issuer, client or secret has to be tested again;"
+        f" until then, the provider is neither offered to users nor enforced. {PROOF}",
         scope="admin",
     )
     identity_provider_delete = mutation(
         identity_provider_delete,
         payload_of(IdentityProvider),
         "Remove an identity provider permanently. Users sign in with their passwords again; those"
-        f" without one set it by mail. {PROOF}",
+        " without one set it by mail. A provider that is enforced is removed only with `force`."
+        f" {PROOF}",
         scope="admin",
     )

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.auth.conftest import hidden
+from auth.credentials.people import create_person
+from tests.auth.conftest import PASSWORD, hidden, sign_in
 from tests.identity.provider import CLIENT, SECRET
 from tests.identity.signing_on import browse, connect, person_at, provide, provider, second_factor
 from tests.world import Refused
@@ -14,8 +15,9 @@ CREATE = f"""mutation ($input: IdentityProviderCreateInput!) {{
     identityProviderCreate(input: $input) {{ {FIELDS} }} }}"""
 UPDATE = f"""mutation ($id: UUID!, $version: BigInt!, $input: IdentityProviderUpdateInput!) {{
     identityProviderUpdate(id: $id, expectedVersion: $version, input: $input) {{ {FIELDS} }} }}"""
-DELETE = f"""mutation ($id: UUID!, $version: BigInt!) {{
-    identityProviderDelete(id: $id, expectedVersion: $version) {{ {FIELDS} }} }}"""
+DELETE = f"""mutation ($id: UUID!, $version: BigInt!, $force: Boolean! = false) {{
+    identityProviderDelete(id: $id, expectedVersion: $version, force: $force) {{
+        {FIELDS} }} }}"""
 READ = """query ($id: UUID!) { organization(id: $id) { identityProviders(first: 5) {
     nodes { id name issuer } } } }"""
 
@@ -141,6 +143,57 @@ async def test_a_provider_is_tried_then_enforced_and_tried_again_after_a_change(
     moved = await world.ask("owner", UPDATE, **one, input={"clientId": "another"})
     assert moved["identityProvider"]["testedAt"] is None
     assert moved["identityProvider"]["isEnforced"] is False
+
+
+@pytest.mark.parametrize("change", [{"clientSecret": "another"}, {"clientSecret": None}])
+async def test_another_secret_has_to_be_tried_again_before_it_is_enforced(
+    world, browse, provider, connect, domains, database, change
+):
+    domain = await domains.verified(world, verificationRequired=False)
+    id = await connect(world, provider, enforced=True)
+    email = person_at(domain)["email"]
+    await create_person(database, email, "Somebody", PASSWORD)
+    assert "Continue with Directory" in (await sign_in(await browse(), email)).text
+    both = {"id": id, "version": 1, "input": change | {"isEnforced": True}}
+    with pytest.raises(Refused) as refused:
+        await world.ask("owner", UPDATE, **both)
+    assert refused.value.field == ["input", "isEnforced"]
+    changed = await world.ask("owner", UPDATE, id=id, version=1, input=change)
+    assert changed["identityProvider"]["testedAt"] is None
+    assert changed["identityProvider"]["isEnforced"] is False
+    browser = await browse()
+    assert (await browser.get(f"/sso/{id}")).status_code == 403
+    await sign_in(browser, email)
+    assert await browser.email() == email  # nobody is locked out meanwhile
+
+
+async def test_another_name_keeps_a_provider_enforced(world, provider, connect):
+    id = await connect(world, provider, enforced=True)
+    named = await world.ask("owner", UPDATE, id=id, version=1, input={"name": "Staff"})
+    assert named["identityProvider"]["isEnforced"] is True
+
+
+async def test_a_provider_that_is_enforced_is_removed_by_force_alone(
+    world, provider, connect, browse
+):
+    one = {"id": await connect(world, provider, enforced=True), "version": 1}
+    with pytest.raises(Refused) as refused:
+        await world.ask("owner", DELETE, **one)
+    assert (refused.value.code, refused.value.field) == ("INVALID", ["force"])
+    assert await world.code("admin", DELETE, **one, force=True) == "FORBIDDEN"
+    assert await world.code("viewer", DELETE, **one) == "NOT_FOUND"
+    owner = await browse(world.email("owner"))
+    form = _form((await owner.get("/single-sign-on")).text, "/single-sign-on/provider/remove")
+    refusal = await owner.post("/single-sign-on/provider/remove", data=form)
+    assert "Allow passwords first" in refusal.text
+    form = _form((await owner.get("/single-sign-on")).text, "/single-sign-on/provider/remove")
+    answer = await owner.post("/single-sign-on/provider/remove", data=form | {"force": "on"})
+    assert answer.headers["location"].endswith("news=removed")
+    assert (await owner.get(f"/sso/{one['id']}")).status_code == 404
+
+
+async def test_a_provider_that_is_not_enforced_is_removed_without_force(world, made):
+    await world.ask("owner", DELETE, id=made["id"], version=made["version"])
 
 
 async def test_a_removed_provider_signs_nobody_in(world, browse, provider, connect, made):
