@@ -66,6 +66,7 @@ FILTERS = {"filter"}
 
 ANY_TYPE = {
     ("purge", ("ids",)): "requirements",
+    ("identityRemove", ("id",)): "profile_identities",
     **{(name, ("id",)): "jobs" for name in ("jobExtend", "jobComplete", "jobFail")},
     **{
         (name, ("id",)): "assessments"
@@ -88,6 +89,7 @@ does not show."""
 
 SAID = {
     "slug": "a-slug",
+    "domain": "harbour.example",
     "email": "somebody@test.example",
     "url": "http://127.0.0.1:9999/",
     "since": "2026-01-01T00:00:00Z",
@@ -221,7 +223,7 @@ def hidden_ids(canaries: Any, person: str, mutation: str, slot: Slot) -> Iterato
     if table == "profiles":
         yield canaries.persons["their owner"].id
         yield canaries.persons["outsider"].id
-    if table == "personal_tokens":
+    if table in ("personal_tokens", "profile_identities"):
         yield from (row.id for row in canaries.rows(table=table) if row.person != person)
 
 

@@ -100,11 +100,11 @@ OF_ONE_PERSON = {
     "profiles.current_organization_id",
     "profiles.personal_organization_id",
     "personal_tokens",
+    "profile_identities",
     "stars",
     "visits",
 }
 FOR_NOBODY = {
-    "profile_identities",
     "audit_personal_data",
     "audit_seals",
     "audit_checkpoints",
