@@ -30,7 +30,13 @@ HERE = ["/", "/explorer", "/explorer?a=//b&c=%2F#d", "/projekte/größe", "/a//b
 
 SETTINGS = Settings(gateway_secret="a secret that the tests of forms use alone")
 ROUTES = routes(Database(""), SETTINGS, Outbox(SETTINGS))
-FORMS = [route.path for route in ROUTES if "POST" in (route.methods or ())]
+FOR_PROVIDERS = {"/sso/{id}/logout"}
+"""The path to which identity providers send logout tokens: its answers are no pages."""
+FORMS = [
+    route.path
+    for route in ROUTES
+    if "POST" in (route.methods or ()) and route.path not in FOR_PROVIDERS
+]
 PAGES = [route.path for route in ROUTES if "GET" in (route.methods or ())]
 
 
