@@ -50,12 +50,13 @@ class Shared:
 
     A past that the object holds, such as that of a baseline, opens with `past_grants`; there the
     present opens the object itself alone. `password` is the digest of its password's hash. Row
-    level security opens the project to reading, as it opens a public one.
+    level security opens `wall` to reading, as it opens a public project: the project of the object,
+    or the object itself if it is in none.
     """
 
     object_id: UUID
     organization_id: UUID
-    project_id: UUID
+    wall: UUID
     name: str = field(compare=False)
     past_grants: Mapping[UUID, Role] = field(default_factory=lambda: MappingProxyType({}))
     password: str = ""
@@ -139,7 +140,7 @@ class Viewer:
     def context(self) -> Context:
         """Return the context of row level security for this viewer."""
         if self.shared is not None:
-            return Context(self.id, frozenset(), frozenset({self.shared.project_id}))
+            return Context(self.id, frozenset(), frozenset({self.shared.wall}))
         return Context(self.id, self.organizations, self.public_projects)
 
 

@@ -138,6 +138,16 @@ class Part(Base, kw_only=True):
     organization_id: Mapped[UUID] = mapped_column(sort_order=-9)
     id: Any
 
+    @classmethod
+    def scope_keys(cls) -> tuple[str, ...]:
+        """Return the columns at which roles may be granted, widest scope first.
+
+        The key of the whole is one of them where roles are granted at the whole, and the part has
+        no place of its own beneath the organization.
+        """
+        above, key = super().scope_keys(), cls.whole.traits.scope_key
+        return (*above, key) if key == cls.whole_key and above == SCOPES[:1] else above
+
 
 Readable = type[Entity | Part]
 """A model whose rows a viewer may read."""

@@ -237,7 +237,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             *files.routes(storage),
             *incoming.routes(providers_of(settings), database, settings.body_limit, tracing),
             *downloads.routes(database, settings, outbox),
-            *shared_page.routes(database, settings, outbox, operations.rates, views),
+            *shared_page.routes(database, settings, outbox, operations.rates, views, storage),
             *pages.routes(database, settings, outbox),
             *oauth.routes(database, settings, outbox, outbound_of(settings)),
         ],

@@ -33,6 +33,8 @@ class Sample:
     """By action: the mutation, where it is not the type's name and the action, or None."""
     reset: str = ""
     """Columns to reset, besides `deleted_at`, before another attempt with the row."""
+    creator_owns: bool = True
+    """Whether a new row belongs to whoever creates it; otherwise to nobody."""
     before_create: str = ""
     """A statement that makes room for the new row; $1 is the person `newcomer`."""
     is_replaced: bool = False

@@ -44,12 +44,13 @@ counted AS (
         FROM seen GROUP BY share_id ORDER BY share_id
     ) AS n
     WHERE s.id = n.share_id
-    RETURNING s.id, s.organization_id, s.project_id, s.document_id
+    RETURNING s.id, s.organization_id, s.project_id, s.document_id, s.user_id
 )
 INSERT INTO share_views
-    (id, organization_id, project_id, document_id, share_id, created_at, ip_address, user_agent)
-SELECT v.id, c.organization_id, c.project_id, c.document_id, c.id, v.created_at, v.ip_address,
-    v.user_agent
+    (id, organization_id, project_id, document_id, user_id, share_id, created_at, ip_address,
+    user_agent)
+SELECT v.id, c.organization_id, c.project_id, c.document_id, c.user_id, c.id, v.created_at,
+    v.ip_address, v.user_agent
 FROM seen AS v JOIN counted AS c ON c.id = v.share_id
 """
 PRUNE = f"""

@@ -30,11 +30,11 @@ SEPARATOR = "."
 SIGNED = "pass of a share"
 
 OPEN = """
-SELECT s.id, s.organization_id, s.project_id, s.document_id, s.baseline_id, s.name,
-    s.password_hash, s.expires_at
+SELECT s.id, s.organization_id, s.project_id, s.document_id, s.baseline_id,
+    s.assessment_id, s.name, s.password_hash, s.expires_at
 FROM shares s
 JOIN organizations o ON o.id = s.organization_id
-JOIN projects p ON p.id = s.project_id
+LEFT JOIN projects p ON p.id = s.project_id
 WHERE s.{by} = $1 AND s.expires_at > now() AND s.revoked_at IS NULL AND s.deleted_at IS NULL
     AND o.sharing_allowed AND o.deleted_at IS NULL AND p.deleted_at IS NULL
 """
@@ -56,6 +56,7 @@ OPENINGS = {
     "document_id": Opening("document_id", Role.GUEST),
     # Beneath a baseline's own ID there is nothing; its rows are open to guests in its past.
     "baseline_id": Opening("baseline_id", Role.VIEWER, held=True),
+    "assessment_id": Opening("assessment_id", Role.GUEST),
 }
 """The way in which each kind of object is opened, by the column of the share that names it."""
 
@@ -140,7 +141,7 @@ def _viewer(row: Mapping[str, Any]) -> Viewer:
         shared=Shared(
             id,
             row["organization_id"],
-            row["project_id"],
+            row["project_id"] or id,
             row["name"],
             MappingProxyType(past),
             password,

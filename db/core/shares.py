@@ -11,9 +11,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import (
     Entity,
-    InProject,
+    InOrganization,
     Part,
     document_key,
+    member_key,
     organization_key,
     project_key,
     tenant_key,
@@ -23,23 +24,27 @@ from db.fields import identity, secret
 from db.text import Name
 from db.traits import ResourceType, Traits
 
-OBJECTS = ("document_id", "baseline_id")
+OBJECTS = ("document_id", "baseline_id", "assessment_id")
 """The columns that name the object of a share, one of which is set."""
 
 
-class Share(InProject, kw_only=True):
+class Share(InOrganization, kw_only=True):
     """A secret address of one object. It opens nothing when it has expired or is revoked.
 
     `key_hash` is the SHA-256 of a secret of 256 random bits, of which `hint` is the end. The role
     that serves requests writes it and never reads it. `password_hash` is an Argon2id hash.
-    Views are counted within seconds, which is no change of the row.
+    Views are counted within seconds, which is no change of the row. `project_id` is null for an
+    object of an organization, and `user_id` is the member whom an object belongs to, if any.
     """
 
     __tablename__ = "shares"
     traits = Traits(ResourceType.SHARE, node="Share", opens=True)
 
+    project_id: Mapped[UUID | None] = mapped_column(default=None, sort_order=-8)
     document_id: Mapped[UUID | None] = mapped_column(default=None, sort_order=-7)
     baseline_id: Mapped[UUID | None] = mapped_column(default=None)
+    assessment_id: Mapped[UUID | None] = mapped_column(default=None)
+    user_id: Mapped[UUID | None] = mapped_column(default=None)
     name: Mapped[Name]
     key_hash: Mapped[bytes] = secret(deferred=True)
     hint: Mapped[str]
@@ -56,8 +61,11 @@ class Share(InProject, kw_only=True):
         project_key(),
         document_key(),
         tenant_key("baselines", "project_id", "baseline_id", onupdate="CASCADE"),
+        tenant_key("assessments", "assessment_id"),
+        member_key("user_id"),
         *not_blank(),
         unique("key_hash"),
+        unique("organization_id", "id"),
         unique("organization_id", "project_id", "id"),
         not_negative("view_count"),
         check("key_hash", "digest", "octet_length(key_hash) = 32", "This is not a digest."),
@@ -65,12 +73,20 @@ class Share(InProject, kw_only=True):
         check(
             "document_id",
             "object",
-            "num_nonnulls(document_id, baseline_id) = 1",
+            "num_nonnulls(document_id, baseline_id, assessment_id) = 1",
             "A share opens one object.",
+        ),
+        check(
+            "project_id",
+            "object",
+            "(project_id IS NULL) = (assessment_id IS NOT NULL)",
+            "A share is in the project of its object.",
         ),
         later("expires_at"),
         Index(None, "document_id", "created_at", "id"),
         Index(None, "baseline_id", "created_at", "id"),
+        Index(None, "assessment_id", "created_at", "id"),
+        Index(None, "user_id"),
         Index(None, "project_id", "created_at", "id"),
         Index(None, "organization_id", "created_at", "id"),
     )
@@ -84,8 +100,9 @@ class ShareView(Part, kw_only=True):
     whole_key: ClassVar[str] = "share_id"
 
     id: Mapped[UUID] = identity(sort_order=-10)
-    project_id: Mapped[UUID]
+    project_id: Mapped[UUID | None] = mapped_column(default=None)
     document_id: Mapped[UUID | None] = mapped_column(default=None)
+    user_id: Mapped[UUID | None] = mapped_column(default=None)
     share_id: Mapped[UUID]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ip_address: Mapped[IPv4Address | IPv6Address | None] = mapped_column(INET, default=None)
@@ -98,6 +115,8 @@ class ShareView(Part, kw_only=True):
             onupdate="CASCADE",
             ondelete="CASCADE",
         ),
+        # The key above leaves out the views of shares that are in no project.
+        tenant_key("shares", "share_id", name="fk_share_views_whole", ondelete="CASCADE"),
         Index(None, "share_id", "created_at", "id"),
         Index(None, "created_at"),
     )

@@ -1,12 +1,16 @@
 """The archive of results: old ones of free plans are moved to the storage of files."""
 
+from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
+
+import orjson
 
 from db.core.organizations import BillingPlan
 from db.core.plans import PLANS
 from db.pool import NOBODY
-from graph.kit.storage import Stored
+from graph.kit.storage import Storage, Stored
 from graph.platform.jobs.kinds import Result
 from graph.platform.jobs.run import Run
 
@@ -21,6 +25,21 @@ ARCHIVE = "SELECT ctx.archive_results($1, $2)"
 def archived(id: UUID, digest: bytes) -> Stored:
     """Return the content of archived results."""
     return Stored(id, digest, "results.json", "application/json")
+
+
+async def stored_results(storage: Storage, row: Any) -> Mapping[str, Any]:
+    """Return the results of an assessment, from the archive if they are there.
+
+    Raises BUSY where the storage does not answer.
+    """
+    stored: Mapping[str, Any] = row.results
+    if "archive" not in stored:
+        return stored
+    digest = bytes.fromhex(stored["archive"]["sha256"])
+    found: Mapping[str, Any] = orjson.loads(
+        await storage.read(archived(row.id, digest), MAX_ARCHIVED)
+    )
+    return found
 
 
 async def archive(run: Run) -> Result:

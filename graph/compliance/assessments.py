@@ -1,11 +1,10 @@
 """Assessments of documents against frameworks: created by members, run by workers."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-import orjson
 import strawberry
 from strawberry.scalars import JSON
 
@@ -22,7 +21,7 @@ from db.core.organizations import Organization as OrganizationRow
 from db.core.people import Profile as ProfileRow
 from db.core.plans import limits_of
 from db.problem import Problem
-from graph.compliance.archive import MAX_ARCHIVED, archived
+from graph.compliance.archive import stored_results
 from graph.compliance.documents import ComplianceDocument
 from graph.compliance.frameworks import Framework, FrameworkRevision
 from graph.compliance.jobs import ASSESS
@@ -40,7 +39,7 @@ from graph.core.organizations import Organization
 from graph.core.people import Authored, Profile
 from graph.core.usage import UsageLimit
 from graph.kit.connection import connection
-from graph.kit.context import Context, Info
+from graph.kit.context import Info
 from graph.kit.enums import describe_enum
 from graph.kit.fields import Id, by_id, computed, described, extend_type, to_one
 from graph.kit.inputs import filter_input, input_for, order_input
@@ -52,7 +51,7 @@ from graph.kit.scalars import BigInt
 
 MAX_FRAMEWORKS = 20
 FREED = "The assessment was deleted before it was run."
-RESULTS = ("id", "status", "results", "results_archived_at")
+RESULTS = ("id", "status", "results")
 
 describe_enum(
     AssessmentStatus,
@@ -134,7 +133,7 @@ class Assessment(Authored, Node):
         info: Info,
         filter: FindingFilter = None,
     ) -> AssessmentResults | None:
-        stored = await stored_results(info.context, root)
+        stored = await stored_results(info.context.storage, root)
         partial = AssessmentStatus(root.status) is not AssessmentStatus.COMPLETED
         return shown(stored, filter, partial=partial) if stored else None
 
@@ -159,7 +158,7 @@ class Assessment(Authored, Node):
         for side in (earlier, root):
             if AssessmentStatus(side.status) is not AssessmentStatus.COMPLETED:
                 raise Problem("INVALID", "Both assessments must be completed.", field=["with"])
-            stored = await stored_results(info.context, side)
+            stored = await stored_results(info.context.storage, side)
             sides.append(shown(stored, None, partial=False))
         return compared(*sides)
 
@@ -183,22 +182,6 @@ AssessmentFrameworkFilterInput = filter_input(
     AssessmentFramework, "framework_id", model=db.AssessmentFramework
 )
 AssessmentFrameworkOrderInput = order_input(AssessmentFramework, "framework_id")
-
-
-async def stored_results(context: Context, row: Any) -> Mapping[str, Any]:
-    """Return the results of an assessment, from the archive if they are there."""
-    stored: Mapping[str, Any] = row.results
-    if "archive" not in stored:
-        return stored
-    return await from_archive(context, row.id, stored)
-
-
-async def from_archive(context: Context, id: UUID, kept: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return results that are in the storage of files. Raises BUSY where it does not answer."""
-    digest = bytes.fromhex(kept["archive"]["sha256"])
-    content = await context.storage.read(archived(id, digest), MAX_ARCHIVED)
-    found: Mapping[str, Any] = orjson.loads(content)
-    return found
 
 
 @input_for(Assessment, "An assessment to create.")

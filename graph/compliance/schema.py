@@ -2,7 +2,14 @@
 
 import strawberry
 
-from graph.compliance import assessments, documents, frameworks, tasks, working
+from graph.compliance import (
+    assessments,
+    documents,
+    frameworks,
+    sharing,  # noqa: F401 (it extends types)
+    tasks,
+    working,
+)
 from graph.compliance.reports import starting
 
 NODES = (

@@ -1,12 +1,11 @@
-"""The pages of shares at /s: a document, or a baseline as it was, without script.
+"""The pages of shares at /s, without script: a document, a baseline as it was, or a report.
 
 Whatever is wrong with an address, the answer is that there is no such page: it does not tell an
 unknown address from one that has expired, is revoked, or whose object is deleted.
 """
 
 import asyncio
-import re
-from typing import Any
+from collections.abc import Mapping
 from uuid import UUID
 
 from starlette.requests import Request
@@ -19,37 +18,50 @@ from auth.credentials.identify import origin_of
 from auth.credentials.share_views import ShareViews
 from auth.credentials.shares import PASS_LIFETIME, PATH, SEPARATOR, OpenShare
 from auth.events import Event, record
-from auth.session import Past, Row, ViewerSession
+from auth.session import Row, ViewerSession
 from auth.viewer import Viewer
 from auth.web.forms import read_form
 from auth.web.page import SECURE, page
 from auth.web.site import Site, answering, see
+from db.base import Entity
 from db.change import AuditEventType, AuditSeverity
+from db.compliance.assessments import Assessment
 from db.pool import NOBODY, Database
 from db.problem import Problem
 from db.requirements.baselines import Baseline
 from db.requirements.documents import Document
 from db.traits import ResourceType
-from graph.editor.shared_content import MAX_BLOCKS, MAX_REQUIREMENTS, part, sections
+from graph.editor.shared_content import MAX_BLOCKS, MAX_REQUIREMENTS
+from graph.editor.shared_document import show_baseline, show_document
+from graph.editor.shared_object import Asked, Show, Shown
+from graph.editor.shared_report import show_report
 from graph.http.operation.rate_limits import RateLimits
-from graph.kit.scalars import uuid_of
-from graph.requirements.sql.baseline_past import Frozen
+from graph.kit.storage import Storage
 from graph.settings import Settings
 
 COST = MAX_BLOCKS + MAX_REQUIREMENTS
 """The cost of a page, of which is given back what it does not read."""
-MAX_DOCUMENTS = 500
-"""Documents that the page of a baseline lists, at most."""
+SHOW: Mapping[type[Entity], Show] = {
+    Document: show_document,
+    Baseline: show_baseline,
+    Assessment: show_report,
+}
+"""What the page shows, by the model of the object."""
 PRIVATE = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
 """Headers of pages that tell no other site their address, and are in no search engine."""
 WRONG = "The password is wrong."
 
 
 def routes(
-    database: Database, settings: Settings, outbox: Outbox, rates: RateLimits, views: ShareViews
+    database: Database,
+    settings: Settings,
+    outbox: Outbox,
+    rates: RateLimits,
+    views: ShareViews,
+    storage: Storage,
 ) -> list[BaseRoute]:
     """Return the routes beneath /s."""
-    pages = SharedPages(Site(database, settings, outbox), rates, views)
+    pages = SharedPages(Site(database, settings, outbox), rates, views, storage)
     address = f"{PATH}{{key}}"
     return [
         Route(address, answering(pages.show)),
@@ -60,8 +72,8 @@ def routes(
 class SharedPages:
     """The page of a share, and the form for its password."""
 
-    def __init__(self, site: Site, rates: RateLimits, views: ShareViews) -> None:
-        self._site, self._rates, self._views = site, rates, views
+    def __init__(self, site: Site, rates: RateLimits, views: ShareViews, storage: Storage) -> None:
+        self._site, self._rates, self._views, self._storage = site, rates, views, storage
 
     async def show(self, request: Request) -> Response:
         """Show the object of the share, or ask for the password."""
@@ -75,14 +87,14 @@ class SharedPages:
         charge = self._rates.spend(viewer, origin_of(request).ip_address, COST)
         session = self._site.session(request, viewer)
         try:
-            values = await self._values(request, session)
+            shown = await self._shown(request, session)
         except Problem as problem:
             if problem.code == "NOT_FOUND":
                 return _missing()
             raise
         finally:
             charge.give_back(max(COST - session.rows_read, 0))
-        response = await asyncio.to_thread(page, "shared.html", **values)
+        response = await asyncio.to_thread(page, shown.template, **shown.values)
         response.headers.update(PRIVATE)
         self._views.viewed(viewer, origin_of(request))
         return response
@@ -151,65 +163,21 @@ class SharedPages:
         response.headers["X-Robots-Tag"] = PRIVATE["X-Robots-Tag"]
         return response
 
-    async def _values(self, request: Request, session: ViewerSession) -> dict[str, Any]:
-        """Return the values of the template. Raises NOT_FOUND, and QUERY_TOO_COMPLEX."""
+    async def _shown(self, request: Request, session: ViewerSession) -> Shown:
+        """Return what the page shows. Raises NOT_FOUND, and QUERY_TOO_COMPLEX."""
         found = await _object(session)
         if found is None:
             raise Problem("NOT_FOUND", "It was deleted a moment ago.")
         model, row = found
-        here = request.url.path
-        values = {"here": here, "name": row.name, "description": row.description or ""}
-        values |= {"frozen_at": None, "documents": [], "sections": [], "number": 1, "pages": 1}
-        values |= {"beneath": here, "above": None}
-        past: Past | None = None
-        document: Row | None = row
-        if model is Baseline:
-            past = Frozen(row.id)
-            values["frozen_at"] = row.created_at
-            document = await _of_baseline(request, session, row, past, values)
-        if document is not None:
-            whole = await sections(session, document.id, past)
-            number = _number(request.query_params.get("page", "1"))
-            values["sections"], values["pages"] = part(whole, number)
-            values["number"] = number
-        return values
+        return await SHOW[model](Asked(request, session, self._storage, row))
 
 
-async def _of_baseline(
-    request: Request, session: ViewerSession, row: Row, past: Past, values: dict[str, Any]
-) -> Row | None:
-    """Return the document of a baseline that the page shows; None where it lists documents."""
-    asked = uuid_of(request.query_params.get("document", ""))
-    id = row.document_id or asked
-    if id is None:
-        pages = await session.pages(
-            Document,
-            "project_id",
-            [row.project_id],
-            order=(Document.position, Document.id),
-            limit=MAX_DOCUMENTS,
-            past=past,
-        )
-        values["documents"] = pages.get(row.project_id, [])
-        return None
-    pages = await session.pages(Document, "id", [id], past=past)
-    if id not in pages:
-        raise Problem("NOT_FOUND", "There is no such document.")
-    (document,) = pages[id]
-    values |= {"baseline": row.name, "name": document.name}
-    values["description"] = document.description or ""
-    if row.document_id is None:
-        values["above"] = request.url.path
-        values["beneath"] = f"{request.url.path}?document={id}"
-    return document
-
-
-async def _object(session: ViewerSession) -> tuple[type[Any], Row] | None:
+async def _object(session: ViewerSession) -> tuple[type[Entity], Row] | None:
     """Return the object of the viewer's share, and its model; None when it is deleted."""
     viewer: Viewer = session.viewer
     assert viewer.shared is not None  # noqa: S101 (it is the viewer of a share)
     id: UUID = viewer.shared.object_id
-    for model in (Document, Baseline):
+    for model in SHOW:
         if pages := await session.pages(model, "id", [id]):
             return model, pages[id][0]
     return None
@@ -230,11 +198,6 @@ def _refused(share: OpenShare) -> Event:
         organization_id=share.viewer.shared.organization_id,
         details={"reason": "password"},
     )
-
-
-def _number(text: str) -> int:
-    """Return the number of a page, and 0 for what is none."""
-    return int(text) if re.fullmatch("[0-9]{1,5}", text) else 0
 
 
 def _missing() -> Response:

@@ -192,6 +192,7 @@ SAMPLES: dict[type[Entity], Sample] = {
     Share: Sample(
         parent=Document,
         new=lambda house, _: {"objectId": house.document, "name": "New"},
+        creator_owns=False,
         row=lambda house: {
             "organization_id": house.organization,
             "project_id": house.project,

@@ -75,8 +75,9 @@ MEMBERS = {"ours": "admin", "theirs": "their member", "dissolved": "dissolved me
 BY_ANOTHER = {"deployments": "approved_by", "defects": "verified_by"}
 """Columns of a person who is not the one of another column."""
 
-SHARE_OF = {"restricted": {"document_id": None}}
-"""The column of a share that is null in a zone: it is of the baseline. Others are of documents."""
+OBJECTS = ("document_id", "baseline_id", "assessment_id")
+SHARE_OF = {"restricted": "baseline_id", "organization": "assessment_id"}
+"""The column of a share that names its object, by zone; others are of documents."""
 
 TWICE = {"blocks", "change_sets"}
 """Tables whose rows name another one of theirs: the second names the first."""
@@ -98,7 +99,7 @@ OF_THE_MEMBER = {
 """Columns of our private project that name the member, who has lost their role there: neither the
 author of a change set nor its reviewer keeps a way to it."""
 
-NEVER_WITHOUT = {"webhook_endpoints", "comment_threads", "access_reviews", "teams"}
+NEVER_WITHOUT = {"webhook_endpoints", "comment_threads", "access_reviews", "shares", "teams"}
 """Tables whose rows contain others that are never without one."""
 
 OF_ORGANIZATIONS = {"assessments", "compliance_documents", "provisioned_groups"}
@@ -208,7 +209,9 @@ class Founder:
         first = not self._rows(table.name, tenant, zone)
         deleted = zone == "deleted" or (TOP.get(zone) == table.name and first)
         values = self._names(table, tenant, zone)
-        values |= SHARE_OF.get(zone, {"baseline_id": None}) if table.name == "shares" else {}
+        if table.name == "shares":
+            object_ = SHARE_OF.get(zone, "document_id")
+            values |= dict.fromkeys({*OBJECTS} - {object_})
         if table.name == "projects":
             values["visibility"] = PROJECTS.get(zone, "organization")
         if table.name == "project_members":

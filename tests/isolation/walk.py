@@ -11,7 +11,8 @@ from tests.isolation.rows import CanaryRow
 from tests.isolation.world import SHARES, Canaries
 
 UUID_FORM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-SCOPE_FIELDS = {re.sub("_(.)", lambda match: match[1].upper(), column): column for column in SCOPES}
+PLACES = (*SCOPES, "compliance_document_id")
+SCOPE_FIELDS = {re.sub("_(.)", lambda match: match[1].upper(), column): column for column in PLACES}
 EXPECTED_CODES = {"NOT_FOUND"}
 
 

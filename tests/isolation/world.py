@@ -49,12 +49,17 @@ every role in ours, and has left it."""
 SERVERS = {"ours": "our server", "theirs": "their server", "dissolved": "dissolved server"}
 """The service account of each tenant, which is a member there."""
 
-SHARES = {"share of a document": "private", "share of a baseline": "restricted"}
-"""The viewer who has the address of a share of the world, and the project of the share."""
+SHARES = {
+    "share of a document": "private",
+    "share of a baseline": "restricted",
+    "share of a report": "organization",
+}
+"""The viewer who has the address of a share of the world, and the zone of the share."""
 
 OPENED = {
     "private": {"documents", "blocks", "requirements", "columns", "properties"},
     "restricted": {"baselines"},
+    "organization": {"assessments", "assessment_frameworks"},
 }
 """The tables whose rows a share opens. The baseline holds no row that the API would show."""
 

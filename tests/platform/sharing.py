@@ -1,9 +1,14 @@
 """Shares of a tenant's objects, for the tests of shares and of their pages."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import httpx
+
+from tests import networks
 from tests.world import World
 
 CREATE = """mutation ($input: ShareCreateInput!) { shareCreate(input: $input) { address
@@ -54,3 +59,20 @@ async def expire(world: World, made: Made) -> None:
         " expires_at = now() - interval '1 second' WHERE id = $1",
         made.id,
     )
+
+
+@asynccontextmanager
+async def visitors(app: Any) -> AsyncIterator[Callable[[], httpx.AsyncClient]]:
+    """Yield a function that makes browsers, each in a network of its own."""
+    headers = {"accept": "text/html", "origin": "http://localhost"}
+    async with AsyncExitStack() as opened:
+
+        def visit() -> httpx.AsyncClient:
+            transport = httpx.ASGITransport(app, client=(networks.address(), 50000))
+            browser = httpx.AsyncClient(
+                transport=transport, base_url="http://localhost", headers=headers
+            )
+            opened.push_async_callback(browser.aclose)
+            return browser
+
+        yield visit

@@ -2,12 +2,19 @@
 
 import re
 
-import httpx
 import pytest
 
 from graph.logs import remove_secrets
-from tests import networks
-from tests.platform.sharing import BASELINE, DELETE, PASSWORD, REVOKE, UPDATE, expire, share
+from tests.platform.sharing import (
+    BASELINE,
+    DELETE,
+    PASSWORD,
+    REVOKE,
+    UPDATE,
+    expire,
+    share,
+    visitors,
+)
 
 ROW = "SELECT * FROM shares WHERE id = $1"
 
@@ -15,19 +22,8 @@ ROW = "SELECT * FROM shares WHERE id = $1"
 @pytest.fixture
 async def visit(app):
     """Yield a function that makes browsers, each in a network of its own."""
-    opened = []
-
-    def visit() -> httpx.AsyncClient:
-        transport = httpx.ASGITransport(app, client=(networks.address(), 50000))
-        headers = {"accept": "text/html", "origin": "http://localhost"}
-        opened.append(
-            httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers)
-        )
-        return opened[-1]
-
-    yield visit
-    for browser in opened:
-        await browser.aclose()
+    async with visitors(app) as visit:
+        yield visit
 
 
 @pytest.fixture

@@ -75,8 +75,10 @@ def acceptable(table: str, row: dict[str, Any]) -> dict[str, Any] | None:
         and not row["project_id"]
     ):
         return None
-    if table == "shares" and (row["document_id"] is None) == (row["baseline_id"] is None):
-        return None
+    if table == "shares":
+        of_project = [row[key] is not None for key in ("document_id", "baseline_id")]
+        of_one = sum(of_project) + (row["assessment_id"] is not None) == 1
+        return row if of_one and any(of_project) == (row["project_id"] is not None) else None
     if table == "diagram_element_links":
         return row | {"diagram_id": uuid4()}
     row |= UNDECIDED.get(table, {})

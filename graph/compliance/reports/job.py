@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from db.compliance.assessments import Assessment, AssessmentFramework, AssessmentStatus
 from db.compliance.frameworks import Framework, FrameworkRevision
 from db.core.organizations import Organization
 from db.fields import among
-from graph.compliance.archive import MAX_ARCHIVED, archived
+from graph.compliance.archive import stored_results
 from graph.compliance.reports.write import WRITERS, Written
 from graph.platform.jobs.files import keep_file
 from graph.platform.jobs.kinds import Kind, Result
@@ -47,10 +45,7 @@ async def report_of(run: Run, row: Any) -> Mapping[str, Any]:
     of = [revision.framework_id for revision in revisions]
     codes = {f.id: f.code for f in await session.rows(Framework, among(Framework.id, of))}
     organizations = await session.rows(Organization, Organization.id == row.organization_id)
-    results = row.results
-    if row.results_archived_at is not None:
-        digest = bytes.fromhex(results["archive"]["sha256"])
-        results = orjson.loads(await run.storage.read(archived(row.id, digest), MAX_ARCHIVED))
+    results = await stored_results(run.storage, row)
     findings = [
         finding
         | {

@@ -23,7 +23,7 @@ from graph.kit.fields import Id, described
 from graph.kit.inputs import input_for
 from graph.kit.mutations import ExpectedVersion, Force, Input, given, mutation, writing
 from graph.kit.payloads import answer, payload_of
-from graph.platform.shares.types import MODELS, Share
+from graph.platform.shares.types import MODELS, OWNERS, Share
 
 DEFAULT_LIFETIME = timedelta(days=30)
 MAX_SHARES = 100
@@ -43,7 +43,7 @@ class ShareCreatePayload:
 @input_for(Share, "A share to create.")
 class ShareCreateInput:
     object_id: UUID = strawberry.field(
-        description="The ID of the object to share: a document or a baseline."
+        description="The ID of the object to share: a document, a baseline or an assessment."
     )
     name: str
     expires_at: datetime | None = strawberry.field(
@@ -74,6 +74,8 @@ async def share_create(info: Info, input: Input[ShareCreateInput]) -> ShareCreat
             for key, value in scopes_beneath(type(object_), object_).items()
             if key not in db.OBJECTS
         }
+        if owner := OWNERS.get(type(object_)):
+            place["user_id"] = getattr(object_, owner)
         text = new_token(PREFIX)
         lifetime = min(DEFAULT_LIFETIME, timedelta(days=settings.share_max_days))
         values["expires_at"] = _checked_expiry(
@@ -171,7 +173,8 @@ class Mutation:
     share_create = mutation(
         share_create,
         ShareCreatePayload,
-        "Create a share of an object. Requires an administrator of the project or the document.",
+        "Create a share of an object. Requires an administrator of the project or the document;"
+        " for an assessment, an administrator of the organization or the user who asked for it.",
     )
     share_update = mutation(
         share_update,

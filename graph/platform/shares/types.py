@@ -22,6 +22,8 @@ from graph.kit.scalars import BigInt
 
 MODELS: dict[str, type[Entity]] = {}
 """The models of the objects that can be shared, by the column of the share that names one."""
+OWNERS: dict[type[Entity], str] = {}
+"""The columns of such objects that name the member who shares them, beside administrators."""
 
 
 @strawberry.type(
@@ -44,11 +46,18 @@ class Share(Authored, Node):
         "The date and time of the last view; null if there was none."
     )
     organization_id: UUID = described("The ID of the organization of the share.")
-    project_id: UUID = described("The ID of the project of the share.")
+    project_id: UUID | None = described(
+        "The ID of the project of the share; null for the report of an assessment."
+    )
     organization: Organization | None = to_one(
         "organization_id", OrganizationRow, Organization, "The organization of the share."
     )
-    project: Project | None = to_one("project_id", ProjectRow, Project, "The project of the share.")
+    project: Project | None = to_one(
+        "project_id",
+        ProjectRow,
+        Project,
+        "The project of the share; null for the report of an assessment.",
+    )
 
     @computed("password_hash", text="Whether the address asks for a password.")
     def has_password(root: strawberry.Parent[Any]) -> bool:  # noqa: N805
@@ -91,10 +100,16 @@ def shares(key: str, text: str) -> Any:
     return connection(db.Share, Share, ShareFilterInput, ShareOrderInput, text, key=key)
 
 
-def shareable(type_: type[Node], key: str, noun: str) -> None:
-    """Let objects of this type be shared; `key` is the column of the share that names one."""
+def shareable(type_: type[Node], key: str, noun: str, owner: str | None = None) -> None:
+    """Let objects of this type be shared; `key` is the column of the share that names one.
+
+    `owner` is the column of an object that names the member who may share it, whatever their role.
+    """
     MODELS[key] = type_.model
-    text = f"The shares of the {noun}; empty for viewers who are not administrators."
+    if owner:
+        OWNERS[type_.model] = owner
+    whose = "are not administrators" if owner is None else f"neither own the {noun} nor administer"
+    text = f"The shares of the {noun}; empty for viewers who {whose}."
     extend_type(type_, shares=shares(key, text))
 
 
