@@ -126,6 +126,7 @@ class Assessment(InOrganization, kw_only=True):
             "An assessment is leased while it is processed.",
         ),
         Index(None, "user_id", "created_at", "id"),
+        Index(None, "organization_id", "user_id", "created_at", "id"),
         Index(None, "compliance_document_id", "created_at", "id"),
         Index(None, "organization_id", "created_at", "id"),
         Index(None, "user_id", "status"),
