@@ -19,6 +19,10 @@ def finding(framework, requirement="CC6.1", status="met", quote=QUOTE, page=1, *
     } | more
 
 
+FOUND = """mutation ($slug: String!) { organizationCreate(input: {name: "Other", slug: $slug}) {
+    organization { id } } }"""
+
+
 @pytest.fixture
 async def pending(assessing):
     """Return an assessment that is pending, and its framework; no other one is."""
@@ -159,3 +163,18 @@ async def test_a_key_of_workers_runs_assessments_of_its_organization_alone(asses
     assert await world.code("robot", "{ assessments { nodes { id } } }") == "FORBIDDEN"
     for person in ("editor", "outsider", "billing"):
         assert await world.code(person, CLAIM, input={}) == "FORBIDDEN"
+
+
+async def test_an_administrator_of_another_organization_reaches_no_assessment(assessing, pending):
+    world, (made, _) = assessing.world, pending
+    await world.ask("outsider", FOUND, slug=f"other-{world.name}".lower())
+    assert await assessing.claim("outsider", first=20) == []
+    (claimed,) = await assessing.claim()
+    held = {"id": made["id"], "lease": claimed["leaseId"]}
+    for mutation, more in (
+        (EXTEND, {"seconds": 60}),
+        (COMPLETE, {"results": {"findings": []}}),
+        (FAIL, {"final": True}),
+    ):
+        assert await world.code("outsider", mutation, **held, **more) == "NOT_FOUND"
+    assert (await assessing.show(made["id"]))["status"] == "PROCESSING"
