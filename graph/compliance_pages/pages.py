@@ -9,6 +9,7 @@ from graph.administration.pages import ObjectPages
 
 HOME = "/compliance"
 NEW, REPORT = f"{HOME}/new", f"{HOME}/assessment"
+SHARES = f"{REPORT}/shares"
 ASSETS = f"{HOME}/assets"
 
 

@@ -14,7 +14,7 @@ from auth.web.site import answering
 from db.problem import Problem
 from graph.administration.pages import Sent, back_to, day, end_of, path_of, safe_id
 from graph.compliance_pages import operations as api
-from graph.compliance_pages.pages import HOME, REPORT, CompliancePages
+from graph.compliance_pages.pages import HOME, REPORT, SHARES, CompliancePages
 
 FILTERS = {"missing": ["MISSING"], "open": ["MISSING", "PARTIAL"]}
 """The statuses of the findings that the page shows, by the value of `only` in its address."""
@@ -117,6 +117,7 @@ class ReportPages(CompliancePages):
                 (words, path_of(REPORT, **place, only=name), name == only)
                 for words, name in (("All", ""), ("Open", "open"), ("Missing", "missing"))
             ],
+            shares=path_of(SHARES, **place),
             home=path_of(HOME, organization=organization),
         )
 

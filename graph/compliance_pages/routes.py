@@ -11,6 +11,7 @@ from graph.administration.client import ApiClient, MakeContext
 from graph.compliance_pages.dashboard import DashboardPages
 from graph.compliance_pages.pages import ASSETS
 from graph.compliance_pages.report import ReportPages
+from graph.compliance_pages.sharing import SharingPages
 from graph.compliance_pages.starting import StartingPages
 from graph.editor.page import Assets
 from graph.http.operation.operations import Operations
@@ -34,5 +35,6 @@ def routes(
         *DashboardPages(site, client, storage.origin).routes(),
         *StartingPages(site, client).routes(),
         *ReportPages(site, client).routes(),
+        *SharingPages(site, client).routes(),
         Mount(ASSETS, Assets(directory=STATIC)),
     ]

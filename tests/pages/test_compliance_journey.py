@@ -20,7 +20,13 @@ from tests.platform.jobs.kinds import worker
 
 pytestmark = pytest.mark.processes
 
-PAGES = {"compliance.html", "compliance_new.html", "compliance_report.html"}
+PAGES = {
+    "compliance.html",
+    "compliance_new.html",
+    "compliance_report.html",
+    "compliance_shares.html",
+    "compliance_address.html",
+}
 """The templates that are checked here."""
 LONG = "Informationssicherheitsrichtlinie-der-Gesellschaft-für-Anforderungsverwaltung-" * 2
 PART = 4 * 2**20
@@ -71,6 +77,18 @@ async def upload(page: Page, file: object) -> None:
     """Choose a file, and send it by the keyboard."""
     await page.get_by_label("File", exact=True).set_input_files(file)  # type: ignore[arg-type]
     await page.get_by_role("button", name="Upload", exact=True).press("Enter")
+
+
+async def share(looking: Looking) -> None:
+    """Share the report that is shown, and look at its shares."""
+    page = looking.page
+    await page.get_by_role("link", name="Share the report").press("Enter")
+    await page.get_by_label("Name", exact=True).fill(LONG)
+    await page.get_by_role("button", name="Create the share").press("Enter")
+    await looking.here("compliance-address")
+    await page.get_by_role("link", name="I have copied it").press("Enter")
+    await page.get_by_text("Revoke", exact=True).press("Enter")
+    await looking.here("compliance-shares")
 
 
 async def test_an_upload_goes_on_after_a_broken_line_and_is_refused_with_a_reason(
@@ -157,6 +175,7 @@ async def test_an_assessment_is_started_followed_and_read_without_reloading(
     await page.get_by_role("button", name="Compare", exact=True).press("Enter")
     await expect(page.get_by_role("region", name="Comparison")).to_contain_text("unchanged")
     await looking.here("compliance-compared")
+    await share(looking)
     await looking.at(home, "compliance-tasks")
     assert looking.faults == []
     assert PAGES - shown == set()

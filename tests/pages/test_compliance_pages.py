@@ -1,6 +1,8 @@
 """The pages of compliance, without a script."""
 
+import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import httpx
@@ -97,6 +99,37 @@ async def test_a_report_is_written_as_a_file(assessing, world, browser_of):
     there = str(browser.page.url)
     await worker(world.database, REPORT, storage=assessing.compliance.storage).run_due()
     assert "Policy report.json" in await browser.open(there)
+
+
+async def test_a_report_is_shared_until_it_is_revoked(assessing, world, browser_of, app):
+    found = await assessing.assessed()
+    path = f"{PAGE}/shares?organization={world.organization}&id={found['id']}"
+    owner, viewer = await browser_of("owner"), await browser_of("viewer")
+    assert unescape(await owner.open(place(world, found))).count(path) == 1
+    await owner.open(path)
+    create = f"{PAGE}/shares/create"
+    await owner.send(create, name="<i>Auditor</i>", expiresAt="2000-01-31", password="")
+    assert (owner.page.status_code, "<i>" in owner.page.text) == (400, False)
+    soon = (datetime.now(UTC) + timedelta(days=7)).date().isoformat()
+    await owner.send(create, name="<i>Auditor</i>", expiresAt=soon, password="short")
+    assert owner.page.status_code == 400
+    text = await owner.send(create, name="<i>Auditor</i>", expiresAt=soon, password="")
+    address = re.search("<code>[^<]*(/s/[^<]+)</code>", text)[1]
+    assert f"{soon} 23:59 UTC" in text
+    report = await world.client.get(address)
+    assert report.status_code == 200
+    assert found["results"]["findings"][0]["title"] in unescape(report.text)
+    text = await owner.open(path)
+    assert address not in text
+    assert address[-4:] in text
+    await app.state.views.write()
+    assert "Views: 1, the last" in await owner.open(path)
+    assert "Auditor" not in await viewer.open(path)  # of those who administer or own it alone
+    await viewer.send(create, name="Mine", expiresAt=soon, password="")
+    assert viewer.page.status_code in (403, 404)
+    await owner.open(path)
+    assert "has been revoked" in await owner.send(f"{PAGE}/shares/revoke")
+    assert (await world.client.get(address)).status_code == 404
 
 
 async def test_two_runs_of_a_document_are_compared(assessing, world, browser_of):
