@@ -1,6 +1,7 @@
 """Objects of delivery are created, changed, deleted and restored, one by one and in bulk."""
 
 from strawberry.utils.str_converters import to_camel_case
+from uuid_utils.compat import uuid7
 
 from graph.schema import schema
 from tests.delivery.samples import BUILD
@@ -184,6 +185,21 @@ async def test_an_administrator_resolves_an_event_of_security_once(world):
     resolved = (await world.ask("admin", RESOLVE, **resolve))["securityEvent"]
     assert resolved == {"resolved": True, "resolutionNotes": "A typing error."}
     assert await world.code("admin", RESOLVE, id=row["id"], version="2") == "INVALID"
+
+
+async def test_an_event_of_security_tells_nothing_of_the_resource_that_it_names(world):
+    new, _ = inputs(world, {})["security_event"]
+    hidden = (await call(world, "securityEventCreate", "securityEvent", input=new))["id"]
+    document = """mutation ($input: SecurityEventCreateInput!) {
+        securityEventCreate(input: $input) { securityEvent { resourceId } } }"""
+    find = "query ($id: UUID!) { securityEvents(filter: {resourceId: {eq: $id}}) { totalCount } }"
+    answers = []
+    for id in (hidden, str(uuid7())):
+        answer = await world.ask("editor", document, input=new | {"resourceId": id})
+        answers.append(str(answer).replace(id, "the id"))
+        assert await world.ask("admin", find, id=id) == {"totalCount": 1}
+        assert await world.ask("editor", find, id=id) == {"totalCount": 0}
+    assert answers[0] == answers[1]
 
 
 async def test_builds_are_numbered_without_gaps_and_a_number_is_taken_once(world):

@@ -209,9 +209,6 @@ class Founder:
         first = not self._rows(table.name, tenant, zone)
         deleted = zone == "deleted" or (TOP.get(zone) == table.name and first)
         values = self._names(table, tenant, zone)
-        if table.name == "shares":
-            object_ = SHARE_OF.get(zone, "document_id")
-            values |= dict.fromkeys({*OBJECTS} - {object_})
         if table.name == "projects":
             values["visibility"] = PROJECTS.get(zone, "organization")
         if table.name == "project_members":
@@ -375,6 +372,8 @@ async def _insert(superuser: asyncpg.Connection, table: str, rows: list[dict[str
 
 def _one_of(table: Table, zone: str, values: dict[str, Any]) -> dict[str, Any]:
     """Return columns of which one is set: by zone, so that each is somewhere."""
+    if table.name == "shares":
+        return dict.fromkeys({*OBJECTS} - {SHARE_OF.get(zone, "document_id")})
     if table.name == "diagram_element_links":
         return {"diagram_id" if zone == "private" else "flow_id": None}
     if table.name == "reviewers":

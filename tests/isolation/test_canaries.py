@@ -11,6 +11,7 @@ from tests.isolation.world import (
     ABOUT_PEOPLE,
     FOR_ADMINISTRATORS,
     FOR_NOBODY,
+    OF_EVERYBODY,
     OF_ONE_PERSON,
     TENANTS,
     WIDE,
@@ -59,6 +60,6 @@ def test_somebody_has_said_who_may_see_each_table_that_is_shown():
         for table in tenant_tables()
         if "project_id" in table.columns and not table.columns["project_id"].nullable
     }
-    told = content | ABOUT_PEOPLE | FOR_ADMINISTRATORS | OF_ONE_PERSON
+    told = content | ABOUT_PEOPLE | FOR_ADMINISTRATORS | OF_ONE_PERSON | OF_EVERYBODY
     told |= {"projects", "profiles"} | WIDE
     assert set(TYPES) <= told - FOR_NOBODY

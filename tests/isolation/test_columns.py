@@ -53,7 +53,7 @@ def has_form(column: Any) -> bool:
 OTHER: dict[type, Any] = {
     Enum: lambda column, _: list(column.type.enum_class)[-1],
     StrictNameText: lambda _, value: f"{value} ü\"\\'{{a,b}} NULL null",
-    Text: lambda column, value: value if has_form(column) else f"{value} {WORDS}",
+    Text: lambda column, value: value if has_form(column) else WORDS,
     ARRAY: lambda column, _: (
         [UUID(int=1), UUID(int=2**128 - 1)]
         if isinstance(column.type.item_type, Uuid)
@@ -77,7 +77,7 @@ OTHER: dict[type, Any] = {
 
 LEFT = {"id", "version"}
 SAME = {"created_at", "expires_at", "period_start", "current_period_start", "is_public"}
-SAME |= {"environments.name", "template_type", "version_tag", "affected_version", "fixed_version"}
+SAME |= {"environments.name", "template_type"}
 TOGETHER = {"admin_role", "project_role", "document_role"}
 TOGETHER |= {"test_id", "execution_id", "external_document_id", "state", "sha256", "purpose"}
 TOGETHER |= {"closed_at", "diagram_id", "flow_id"}
@@ -94,6 +94,7 @@ TOGETHER |= {"security_events.resolved_by"}
 TOGETHER |= {"features.implementation_status", "test_cases.run_count"}
 TOGETHER |= {"test_cases.pass_count", "test_cases.fail_count"}
 TOGETHER |= {"reviewers.role", "reviewers.reviewer_id"}
+TOGETHER |= {"shares.baseline_id", "shares.assessment_id"}
 """Columns of which only one is set, or whose values depend on each other."""
 
 DOUBLES = (5e-324, -0.0, 1.7976931348623157e308, -1 / 3, 1e22, 123456789.123456789)

@@ -57,8 +57,9 @@ NAMED = {
 }
 """The table of the IDs in an argument of this name; others take the mutation's own type."""
 
-CHOSEN = {"clientId", "frameworkIds"}
-"""IDs that clients choose, and that are no row's, or those of rows that nobody hides."""
+CHOSEN = {"clientId", "frameworkIds", "resourceId"}
+"""IDs that clients choose: that are no row's, of rows that nobody hides, or of what an event of
+security concerns, which is stored as it is told and never looked up."""
 EITHER = {("importStart", "fileId")}
 """Optional members of inputs of which one must be given."""
 FILTERS = {"filter"}
@@ -94,6 +95,7 @@ SAID = {
     "url": "http://127.0.0.1:9999/",
     "since": "2026-01-01T00:00:00Z",
     "dueDate": "2099-01-01T00:00:00Z",
+    "until": "2099-01-01",
     "required": True,
     **dict.fromkeys(("kind", "kinds"), "external.text"),
     "results": {"findings": []},

@@ -120,6 +120,8 @@ FOR_NOBODY = {
 }
 """Tables that no field shows. A field that shows one adds here who may see it."""
 
+OF_PEOPLE = {"profiles", "personal_tokens"}
+"""Tables of no tenant, whose rows are those of people."""
 OF_EVERYBODY = {"frameworks", "framework_revisions"}
 """Tables of no tenant, whose rows are for everybody who is signed in."""
 RESTORED = {"projects", "documents", "blocks", "requirements", "baselines"}
