@@ -156,7 +156,7 @@ async def test_with_fewer_scopes_the_explorer_shows_what_a_partner_would_see(vis
     await expect(visitor.page.get_by_role("banner")).to_contain_text(EDITOR)
     await visitor.type_operation(WHO)
     seen = (await visitor.execute())["data"]["viewer"]["scopes"]
-    assert seen == ["organizations:read", "requirements:read"]
+    assert seen == ["compliance:read", "delivery:read", "organizations:read", "requirements:read"]
 
     await visitor.page.get_by_role("button", name="Create a requirement").click()
     await expect(visitor.page.get_by_role("region", name="Variables")).to_contain_text(
