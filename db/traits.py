@@ -102,6 +102,9 @@ class Traits:
     pointers: tuple[tuple[str, str], ...] = ()
     """The columns that name rows at other places: the ID and the type of each. The history tells
     them only to viewers who can read the row."""
+    owned_with: bool = False
+    """True if a new row belongs to the person whom the object it is created in belongs to, if any,
+    and not to whoever creates it."""
     grants: bool = False
     """True if its rows give rights, so that writing one may end those it is written with."""
     opens: bool = False

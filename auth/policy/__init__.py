@@ -169,6 +169,12 @@ def rule_of(model: Readable) -> Rule:
     return RULES[model]
 
 
+def owner_of(model: Readable, row: Any) -> UUID | None:
+    """Return the person whom a row belongs to by the policy; None where it belongs to nobody."""
+    key = rule_of(model).own
+    return getattr(row, key) if key else None
+
+
 def entity_of(model: Readable) -> type[Entity]:
     """Return the entity that rows of this model belong to: for a part, that of the whole."""
     return model.whole if issubclass(model, Part) else model

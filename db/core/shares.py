@@ -38,7 +38,7 @@ class Share(InOrganization, kw_only=True):
     """
 
     __tablename__ = "shares"
-    traits = Traits(ResourceType.SHARE, node="Share", opens=True)
+    traits = Traits(ResourceType.SHARE, node="Share", opens=True, owned_with=True)
 
     project_id: Mapped[UUID | None] = mapped_column(default=None, sort_order=-8)
     document_id: Mapped[UUID | None] = mapped_column(default=None, sort_order=-7)

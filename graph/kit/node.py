@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 import strawberry
 
-from auth.policy import ENTITIES, allows, deciding_columns, entity_of
+from auth.policy import ENTITIES, allows, deciding_columns, entity_of, owner_of
 from auth.policy.scopes import STANDS_FOR, scopes_beneath
 from auth.session.row import model_of
 from auth.viewer import Viewer
@@ -44,9 +44,10 @@ class ViewerCan:
     ) -> bool:
         within = dict.fromkeys([*SCOPES, "id"]) | scopes_beneath(self.model, self.row)
         within |= {key: within[scope] for key, scope in STANDS_FOR.items()}
-        # A row that belongs to one person would be the viewer's.
-        row = SimpleNamespace(**within, user_id=self.viewer.id)
-        return not self.past and allows(self.viewer, "create", ENTITIES[type.value], row)
+        model = ENTITIES[type.value]
+        owner = owner_of(self.model, self.row) if model.traits.owned_with else self.viewer.id
+        row = SimpleNamespace(**within, user_id=owner)
+        return not self.past and allows(self.viewer, "create", model, row)
 
 
 @strawberry.interface(description="An object with an ID.")

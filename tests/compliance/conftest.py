@@ -15,6 +15,6 @@ def compliance(world: World, app: Starlette) -> Compliance:
 
 
 @pytest.fixture
-def assessing(compliance: Compliance) -> Assessing:
+async def assessing(compliance: Compliance) -> Assessing:
     """Return the tenant with frameworks and workers."""
-    return Assessing(compliance)
+    return await Assessing.alone(compliance)

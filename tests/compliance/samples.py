@@ -64,8 +64,6 @@ SAMPLES: dict[type[Entity], Sample] = {
         },
         mutations={"update": None},  # workers write it
         reset="status = 'pending', error_message = NULL",
-        before_create="DELETE FROM assessments WHERE user_id <> $1 AND document_name = 'Policy.pdf'"
-        " AND id NOT IN (SELECT assessment_id FROM finding_tasks)",
     ),
     FindingTask: Sample(
         parent=Assessment,

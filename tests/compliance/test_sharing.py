@@ -24,6 +24,7 @@ REACHED = """query ($organization: UUID!, $document: UUID!) {
     complianceDocument(id: $document) { id } }"""
 LIST = """query ($id: UUID!) { assessment(id: $id) { shares { totalCount
     nodes { id name viewCount objectId objectType project { id } } } } }"""
+CAN = """query ($id: UUID!) { assessment(id: $id) { viewerCan { create(type: SHARE) } } }"""
 VIEWS = """query ($id: UUID!) { share(id: $id) { viewCount views { nodes { userAgent } } } }"""
 LEFT = "SELECT count(*) FROM shares WHERE organization_id = $1"
 DELETE_DOCUMENT = """mutation ($id: UUID!) { complianceDocumentDelete(id: $id,
@@ -97,6 +98,9 @@ async def test_the_member_who_asked_and_administrators_share_a_report(assessing)
     input = {"objectId": found["id"], "name": "Auditor"}
     for person in ("viewer", "editor"):
         assert await world.code(person, CREATE, input=input) == "FORBIDDEN"
+    for person in ("viewer", "editor", "member", "admin"):
+        can = (await world.ask(person, CAN, id=found["id"]))["viewerCan"]
+        assert can == {"create": person in {"member", "admin"}}
     assert await world.code("outsider", CREATE, input=input) == "NOT_FOUND"
     own = await share(world, "member", found["id"])
     by_admin = await share(world, "admin", found["id"])

@@ -8,6 +8,8 @@ from auth.credentials.people import address
 from auth.oauth.registry import Registration
 from db.audit.seal import AuditArchive
 from db.compliance.frameworks import Framework
+from db.core.organizations import OrganizationMember
+from db.core.provisioning import ProvisionedGroup
 from db.core.usage import UsageArchive
 from db.delivery.features import Feature
 from db.delivery.security import SecurityEvent, Vulnerability
@@ -98,6 +100,7 @@ NAMES = {(Property, "key"), (NumberCounter, "prefix"), (NumberingRule, "prefix")
 NAMES |= {(Framework, "code")}
 NAMES |= {(model, "external_id") for model in (Document, Block, Requirement)}
 NAMES |= {(model, "external_id") for model in (Feature, FeatureTest, Vulnerability)}
+NAMES |= {(model, "external_id") for model in (OrganizationMember, ProvisionedGroup)}
 NAMES |= {(SecurityEvent, "event_type"), (SecurityEvent, "user_agent")}
 """Names whose column is called like one of those."""
 PLAIN = {(ExchangeFile, "name"), (AuditArchive, "file"), (UsageArchive, "file")}

@@ -16,8 +16,8 @@ from auth.oauth.authorize import MAX_QUERY_LENGTH
 from auth.oauth.clients import EXPLORER
 from graph.app import create_app
 from graph.http.server.config import Config
+from tests.http.conftest import ROOT
 from tests.http.connected import events
-from tests.http.test_audits import ROOT
 from tests.live.following import FOLLOW, rename
 from tests.live.tabs import answering, tab
 from tests.serving import served

@@ -36,9 +36,9 @@ UNLOADED = "window.same = true"
 
 
 @pytest.fixture
-def assessing(world, settings) -> Assessing:
+async def assessing(world, settings) -> Assessing:
     """Return the tenant with documents, frameworks and workers."""
-    return Assessing(Compliance(world, storage_of(settings), world.client))
+    return await Assessing.alone(Compliance(world, storage_of(settings), world.client))
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ TASKS = """query ($id: UUID!) { assessment(id: $id) { tasks { nodes {
 
 
 @pytest.fixture
-def assessing(world, app) -> Assessing:
+async def assessing(world, app) -> Assessing:
     """Return the tenant with documents, frameworks and workers."""
-    return Assessing(Compliance(world, app.state.storage, world.client))
+    return await Assessing.alone(Compliance(world, app.state.storage, world.client))
 
 
 @pytest.fixture
