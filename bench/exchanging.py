@@ -53,7 +53,7 @@ app()
 
 
 class Cost(NamedTuple):
-    """What a command took: seconds, and megabytes at most."""
+    """The cost of a command: seconds, and megabytes at most."""
 
     seconds: float
     memory: float

@@ -19,7 +19,7 @@ from graph.platform import schema as platform
 from graph.requirements import schema as requirements
 
 PRODUCTS: tuple[Any, ...] = (core, platform, requirements, compliance, delivery)
-"""What products add to the schema; the tenant core and the platform are the first of them."""
+"""The products, which add to the schema; the tenant core and the platform come first."""
 
 NODES.update({type_.model: type_ for product in PRODUCTS for type_ in product.NODES})
 

@@ -1,4 +1,4 @@
-"""What the process has imported from which servers are forked: `tests/forked.py`."""
+"""The modules that are imported before servers are forked: `tests/forked.py`."""
 
 import gc
 

@@ -34,7 +34,7 @@ class Sample:
     reset: str = ""
     """Columns to reset, besides `deleted_at`, before another attempt with the row."""
     creator_owns: bool = True
-    """Whether a new row belongs to whoever creates it; otherwise to nobody."""
+    """True if a new row belongs to whoever creates it; otherwise it is nobody's."""
     before_create: str = ""
     """A statement that makes room for the new row; $1 is the person `newcomer`."""
     is_replaced: bool = False

@@ -68,6 +68,6 @@ class Product(NamedTuple):
 
     rules: Mapping[type[Entity], Rule]
     subject: str
-    """What the scopes for reading and writing open, in words."""
+    """The objects that the scopes for reading and writing open, in words."""
     work: str | None = None
-    """What its workers outside of the gateway do, after "Run"; None if it has none."""
+    """The work of its workers outside of the gateway, after "Run"; None if it has none."""

@@ -53,7 +53,7 @@ def parsed(body: bytes, boundary: bytes) -> tuple[dict[str, str], Upload | None]
 
 @dataclass
 class _Form:
-    """What was parsed of a form, and the part that is being parsed."""
+    """The parsed parts of a form, and the part that is being parsed."""
 
     fields: dict[str, str] = field(default_factory=dict)
     upload: Upload | None = None

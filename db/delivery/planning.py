@@ -1,4 +1,4 @@
-"""What projects and requirements have for delivery: repository, budget, effort and dates."""
+"""Settings of projects and plans of requirements: repository, budget, effort and dates."""
 
 from datetime import date
 from enum import StrEnum
@@ -33,7 +33,7 @@ class RepositoryType(StrEnum):
 
 
 class ProjectDelivery(InProject, kw_only=True):
-    """How a project is delivered; a project has one or none."""
+    """The settings of a project for delivery; a project has one or none."""
 
     __tablename__ = "project_deliveries"
     traits = Traits(

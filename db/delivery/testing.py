@@ -39,7 +39,7 @@ class FeatureTestType(StrEnum):
 
 
 class FeatureTestStatus(StrEnum):
-    """Whether a test of a feature is in use."""
+    """The status of a test of a feature."""
 
     ACTIVE = "active"
     DEPRECATED = "deprecated"

@@ -18,7 +18,7 @@ from graph.requirements.requirements import RequirementFilterInput
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What is exported, and how. `filter` is a RequirementFilterInput in JSON."""
+    """The options of an export. `filter` is a RequirementFilterInput in JSON."""
 
     document: str | None = None
     format: str | None = None

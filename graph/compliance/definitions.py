@@ -37,7 +37,7 @@ class Requirement(BaseModel):
 
 
 class Definition(BaseModel):
-    """What a framework requires. Unknown members are kept."""
+    """The requirements of a framework. Unknown members are kept."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 

@@ -1,4 +1,4 @@
-"""What projects and requirements have for delivery: repository, budget, effort and dates."""
+"""Settings of projects and plans of requirements: repository, budget, effort and dates."""
 
 from datetime import date
 from typing import Any

@@ -46,7 +46,7 @@ SHOW: Mapping[type[Entity], Show] = {
     Baseline: show_baseline,
     Assessment: show_report,
 }
-"""What the page shows, by the model of the object."""
+"""The contents of the page, by the model of the object."""
 PRIVATE = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
 """Headers of pages that tell no other site their address, and are in no search engine."""
 WRONG = "The password is wrong."

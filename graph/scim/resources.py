@@ -97,7 +97,7 @@ class User(Resource[Any]):
     """The job title of the user."""
 
     active: bool | None = None
-    """Whether the user can use the organization."""
+    """True if the user can use the organization."""
 
     emails: list[Email] | None = None
     """The email address of the account."""

@@ -63,7 +63,7 @@ SPECIFIED = {
     "audit_logs",
 }
 SHARED = {Baseline, Assessment}
-"""What a share opens itself, although no roles are granted at it."""
+"""The models that a share opens itself, although no roles are granted at them."""
 CHECKS = [
     check
     for table in METADATA.tables.values()

@@ -22,7 +22,7 @@ QUOTES = str.maketrans("\u201c\u201d\u201e\u2018\u2019\u2013\u2014", '"""\'\'--'
 
 
 class FindingStatus(StrEnum):
-    """How far a document meets a requirement."""
+    """The degree to which a document meets a requirement."""
 
     MET = "met"
     PARTIAL = "partial"
@@ -57,7 +57,7 @@ class Evidence(BaseModel):
 
 
 class Finding(BaseModel):
-    """What was found about one requirement. Unknown members are kept."""
+    """A finding about one requirement. Unknown members are kept."""
 
     model_config = ConfigDict(extra="allow")
 

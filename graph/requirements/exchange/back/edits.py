@@ -1,4 +1,4 @@
-"""What the rows of an imported file are now, compared with what the file says."""
+"""The edits of an imported file: its rows as they are now, compared with the file."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

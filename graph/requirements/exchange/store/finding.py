@@ -20,7 +20,7 @@ COLUMNS = ("id", "document_id", "external_id", "name", "position")
 
 
 class Placed(Protocol):
-    """What is needed of a row to find it and to place others beside it."""
+    """The columns of a row by which it is found, and others are placed beside it."""
 
     id: UUID
     document_id: UUID
