@@ -54,7 +54,7 @@ FORGED = {
     "expired": {"exp": int(time.time()) - 120},
     "no expiry": {"exp": None},
     "expiry is a text": {"exp": "tomorrow"},
-    "not yet": {"nbf": int(time.time()) + 600},
+    "not yet": {"nbf": int(time.time()) + 86_400},
     "no subject": {"sub": None},
     "empty subject": {"sub": ""},
     "subject is a number": {"sub": 7},

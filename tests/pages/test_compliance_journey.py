@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Page, Route, expect
@@ -26,6 +27,7 @@ PAGES = {
     "compliance_report.html",
     "compliance_shares.html",
     "compliance_address.html",
+    "shared_report.html",
 }
 """The templates that are checked here."""
 LONG = "Informationssicherheitsrichtlinie-der-Gesellschaft-für-Anforderungsverwaltung-" * 2
@@ -80,15 +82,17 @@ async def upload(page: Page, file: object) -> None:
 
 
 async def share(looking: Looking) -> None:
-    """Share the report that is shown, and look at its shares."""
+    """Share the report that is shown, and look at its shares and at what its address shows."""
     page = looking.page
     await page.get_by_role("link", name="Share the report").press("Enter")
     await page.get_by_label("Name", exact=True).fill(LONG)
     await page.get_by_role("button", name="Create the share").press("Enter")
     await looking.here("compliance-address")
+    shared = urlsplit(await page.locator(".key code").inner_text()).path
     await page.get_by_role("link", name="I have copied it").press("Enter")
     await page.get_by_text("Revoke", exact=True).press("Enter")
     await looking.here("compliance-shares")
+    await looking.at(shared, "compliance-shared-report")
 
 
 async def test_an_upload_goes_on_after_a_broken_line_and_is_refused_with_a_reason(

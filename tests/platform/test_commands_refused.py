@@ -22,7 +22,15 @@ SERVERS = {"dev", "serve", "worker"}
 """Commands that end with their log; they have tests of their own."""
 WITHOUT = {"schema", "settings", "audit verify-export", "listen"}
 """Commands without a database."""
-READERS = {"audit verify", "billing plans", "client list", "doctor", "jobs", "webhooks list"}
+READERS = {
+    "audit verify",
+    "billing plans",
+    "client list",
+    "doctor",
+    "framework list",
+    "jobs",
+    "webhooks list",
+}
 """Commands that only read, or report the fault themselves."""
 
 WITHOUT_DATABASE = {"billing plans"}
