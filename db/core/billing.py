@@ -105,7 +105,7 @@ class UsageLog(Base, kw_only=True):
     )
     billable: Mapped[bool] = flag(default=True)
     subject_id: Mapped[UUID | None] = mapped_column(default=None)
-    """What was used, which may be gone: there is no foreign key."""
+    """The ID of the object that was used; it may be gone, so there is no foreign key."""
 
     __table_args__ = (
         organization_key(),

@@ -59,7 +59,7 @@ END $$
 """
 EXPLORER = "UPDATE oauth_clients SET scope = {} WHERE client_id = 'gateway-explorer'"
 SCOPES = " compliance:read compliance:write"
-"""What the explorer may ask for besides: everything but the work of workers."""
+"""The scopes that the explorer may ask for besides: all but those of workers."""
 TRIGGERS = {
     "INSERT": "NEW TABLE AS added",
     "UPDATE": "OLD TABLE AS removed NEW TABLE AS added",

@@ -21,7 +21,7 @@ OPENED = {
     "assessment_frameworks": f"assessment_id = {SHARED}",
     "compliance_documents": ASSESSED,
 }
-"""What a share of a report opens to reading, besides the rows of the own tenants, by table."""
+"""The condition under which a share of a report opens a row to reading, by table."""
 ONE_OBJECT = "num_nonnulls(document_id, baseline_id{}) = 1"
 IN_PROJECT = "(project_id IS NULL) = (assessment_id IS NOT NULL)"
 
