@@ -12,7 +12,7 @@ from graph.administration.client import ApiClient, MakeContext
 from graph.administration.member import MemberPages
 from graph.administration.members import MembersPages
 from graph.administration.single_sign_on import SingleSignOnAdministration
-from graph.administration.soc2 import Soc2Pages
+from graph.administration.soc2.pages import Soc2Pages
 from graph.http.operation.operations import Operations
 from graph.settings import Settings
 

@@ -4,9 +4,10 @@ import csv
 import json
 from base64 import b64encode
 from hashlib import sha256
-from io import StringIO
+from io import BytesIO, StringIO
 
 import pytest
+from pypdf import PdfReader
 
 from graph.platform.audit.exporting import EXPORT
 from tests.core.reviewing_access import AccessReviewing
@@ -20,6 +21,10 @@ RENAME = """mutation ($id: UUID!) { requirementUpdate(id: $id, expectedVersion: 
 RAISE = """mutation ($id: UUID!, $role: OrganizationRole!, $version: BigInt!) {
     organizationMemberUpdate(id: $id, expectedVersion: $version, input: {role: $role}) {
         organizationMember { version } } }"""
+
+DOWNLOADS = """query ($id: UUID!) { organization(id: $id) {
+    auditLogs(first: 10, filter: {eventType: {eq: EXPORT}}) {
+        nodes { description soc2Control details actor { id } } } } }"""
 
 
 @pytest.fixture
@@ -174,9 +179,17 @@ async def test_the_soc2_report_is_downloaded_with_its_digest(world, other_world,
     assert report["report"]["to"].startswith("2027-06-01T00:00:00"), "the last day is in it"
     controls = {one["control"]: one for one in report["report"]["controls"]}
     rows = list(csv.DictReader(StringIO(await admin.open(f"{base}&format=csv"))))
-    assert {row["control"]: row["eventCount"] for row in rows} == {
-        name: str(one["eventCount"]) for name, one in controls.items()
-    }
+    counts = {name: str(one["eventCount"]) for name, one in controls.items()}
+    counts["CC6.7"] = "1"  # the first download
+    assert {row["control"]: row["eventCount"] for row in rows} == counts
+    await admin.open(f"{base}&format=pdf")
+    assert admin.page.headers["content-type"] == "application/pdf"
+    printed = "\n".join(
+        page.extract_text() for page in PdfReader(BytesIO(admin.page.content)).pages
+    )
+    assert f"SOC 2 report: Organization {world.name}" in printed
+    assert report["report"]["to"][:10] in printed
+    assert set(controls) <= set(printed.split())
     for wrong in (f"{base}&format=exe", f"/audit/soc2?organization={world.organization}"):
         await admin.open(wrong)
         assert admin.page.status_code == 400
@@ -185,3 +198,25 @@ async def test_the_soc2_report_is_downloaded_with_its_digest(world, other_world,
         assert browser.page.status_code == 404
     await admin.open(base.replace(str(world.organization), str(other_world.organization)))
     assert admin.page.status_code == 404
+
+
+async def test_a_download_of_the_soc2_report_is_an_event_with_its_digest(world, browser_of):
+    admin = await browser_of("admin")
+    base = f"/audit/soc2?organization={world.organization}&from=2026-06-01&to=2027-05-31"
+    expected = []
+    for format in ("json", "csv", "pdf"):
+        await admin.open(f"{base}&format={format}")
+        content = admin.page.content
+        facts = {"format": format, "size": len(content), "sha256": sha256(content).hexdigest()}
+        expected.append(facts | {"from": "2026-06-01T00:00:00Z", "to": "2027-06-01T00:00:00Z"})
+    await admin.open(f"{base}&format=exe")
+    await (await browser_of("editor")).open(base)
+    found = await world.ask("owner", DOWNLOADS, id=world.organization)
+    events = found["auditLogs"]["nodes"]
+    assert [event["details"] for event in reversed(events)] == expected
+    for event in events:
+        assert event["actor"]["id"] == str(world.people["admin"])
+        assert (event["soc2Control"], event["description"]) == (
+            "CC6.7",
+            "The SOC 2 report was downloaded.",
+        )

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from graph.kit.typeset import pdf
+
 HERE = Path(__file__).parent
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of cells that a spreadsheet would run as a formula."""
@@ -61,13 +63,8 @@ def _cell(value: Any) -> str:
 
 
 def write_pdf(report: Report) -> Written:
-    """Return the report as a tagged PDF, typeset by Typst. Contents are data of the template."""
-    import typst  # noqa: PLC0415 (it takes 40 MB)
-
-    inputs = {"data": orjson.dumps(report).decode()}
-    content: bytes = typst.compile(
-        str(HERE / "report.typ"), root=str(HERE), format="pdf", sys_inputs=inputs
-    )
+    """Return the report as a tagged PDF."""
+    content = pdf(HERE / "report.typ", orjson.dumps(report))
     return Written(content, ".pdf", "application/pdf")
 
 

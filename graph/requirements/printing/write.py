@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from openpyxl import Workbook
 from openpyxl.styles import Font
 
+from graph.kit.typeset import pdf
 from graph.requirements.exchange.formats import XLSX, Written
 from graph.requirements.exchange.model.draft import refused
 from graph.requirements.exchange.tables.xlsx import cell_of
@@ -32,19 +33,11 @@ def write_html(report: Report) -> Written:
 
 
 def write_pdf(report: Report) -> Written:
-    """Return the report as a tagged PDF, typeset by Typst. Raises INVALID for too many rows.
-
-    Contents are data of the template, and never code of it.
-    """
-    import typst  # noqa: PLC0415 (it takes 40 MB)
-
+    """Return the report as a tagged PDF. Raises INVALID for too many rows."""
     if (count := len(report.requirements)) > MAX_PDF:
         message = f"a PDF has at most {MAX_PDF:,} requirements, and these are {count:,}; use HTML."
         raise refused("PDF", message)
-    inputs = {"data": report.as_json().decode()}
-    template = HERE / "document.typ"
-    data: bytes = typst.compile(str(template), root=str(HERE), format="pdf", sys_inputs=inputs)
-    return Written(data, ".pdf", "application/pdf")
+    return Written(pdf(HERE / "document.typ", report.as_json()), ".pdf", "application/pdf")
 
 
 def write_matrix(report: Report) -> Written:

@@ -1,26 +1,30 @@
-"""The SOC 2 report as a file: JSON with samples and their seals, or CSV with a row per control."""
+"""The address from which administrators download the SOC 2 report."""
 
-import csv
-import json
+import asyncio
 from base64 import b64encode
 from datetime import timedelta
 from hashlib import sha256
-from io import StringIO
 from typing import Any
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from auth.credentials.identify import origin_of
+from auth.events import Event, record
+from auth.viewer import Viewer
 from auth.web.page import SECURE
 from auth.web.site import answering
+from db.change import AuditEventType, AuditSeverity
+from db.pool import NOBODY
 from db.problem import Problem
-from graph import VERSION
+from db.traits import ResourceType
 from graph.administration.audit import AUDIT
 from graph.administration.pages import AdministrationPages, day
+from graph.administration.soc2.write import FORMATS, report_in
 
 SOC2 = f"{AUDIT}/soc2"
-FORMATS = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 READ = """
 query Soc2File($id: UUID!, $from: DateTime!, $to: DateTime!) {
   organization(id: $id) {
@@ -41,10 +45,6 @@ query Soc2File($id: UUID!, $from: DateTime!, $to: DateTime!) {
   }
 }
 """
-COLUMNS = (
-    *("control", "title", "eventCount", "failureCount", "highRiskCount", "actorCount"),
-    *("firstAt", "lastAt"),
-)
 
 
 class Soc2Pages(AdministrationPages):
@@ -65,48 +65,43 @@ class Soc2Pages(AdministrationPages):
         format = values.get("format", "json")
         if first is None or last is None or format not in FORMATS:
             raise Problem("INVALID", "Enter the first and the last day, and a format.")
-        period = {"from": first, "to": last + timedelta(days=1)}
-        data = await self._client.run(
-            request,
-            viewer,
-            READ,
-            id=str(organization),
-            **{name: f"{at.isoformat()}T00:00:00Z" for name, at in period.items()},
-        )
-        content = (_json if format == "json" else _csv)(data)
+        period = {
+            name: f"{at.isoformat()}T00:00:00Z"
+            for name, at in (("from", first), ("to", last + timedelta(days=1)))
+        }
+        data = await self._client.run(request, viewer, READ, id=str(organization), **period)
+        content = await asyncio.to_thread(FORMATS[format].write, report_in(data))
+        digest = sha256(content).digest()
+        facts = {**period, "format": format, "size": len(content), "sha256": digest.hex()}
+        await self._record(request, viewer, organization, facts)
         name = f"soc2-{first.isoformat()}-{last.isoformat()}.{format}"
         return Response(
             content,
-            media_type=FORMATS[format],
+            media_type=FORMATS[format].media_type,
             headers={
                 **SECURE,
                 "Content-Disposition": f'attachment; filename="{name}"',
-                "Repr-Digest": f"sha-256=:{_digest(content)}:",
+                "Repr-Digest": f"sha-256=:{b64encode(digest).decode()}:",
             },
         )
 
-
-def _json(data: dict[str, Any]) -> bytes:
-    """Return canonical JSON: sorted keys, and no white space."""
-    verified = data["organization"].pop("auditVerifications")["nodes"]
-    content = {
-        "format": "gateway soc2 report 1",
-        "gateway": VERSION,
-        "organization": data["organization"],
-        "verification": verified[0] if verified else None,
-        "report": data["soc2Report"],
-    }
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _csv(data: dict[str, Any]) -> bytes:
-    text = StringIO()
-    table = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
-    table.writeheader()
-    table.writerows(data["soc2Report"]["controls"])
-    return text.getvalue().encode()
-
-
-def _digest(content: bytes) -> str:
-    """Return the SHA-256 in Base64 (RFC 9530)."""
-    return b64encode(sha256(content).digest()).decode()
+    async def _record(
+        self, request: Request, viewer: Viewer, organization: UUID, facts: dict[str, Any]
+    ) -> None:
+        """Record the download, before the file is sent."""
+        event = Event(
+            entity_type="Organization",
+            entity_id=organization,
+            organization_id=organization,
+            action="export",
+            type=AuditEventType.EXPORT,
+            description="The SOC 2 report was downloaded.",
+            resource=ResourceType.ORGANIZATION,
+            control="CC6.7",
+            severity=AuditSeverity.MEDIUM,
+            actor_id=viewer.id,
+            session_id=UUID(viewer.session_id) if viewer.session_id else None,
+            details=facts,
+        )
+        async with self._site.database.auth.lend(NOBODY) as lent:
+            await record(lent, event, origin_of(request))

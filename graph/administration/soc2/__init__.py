@@ -1,0 +1,1 @@
+"""The SOC 2 report of an organization as a file."""
