@@ -17,7 +17,7 @@ from typing import Any, Self
 from graph.settings import Settings
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.preloaded"])
+FORKS.set_forkserver_preload(["graph.commands.preloaded"])
 
 
 class Forked:

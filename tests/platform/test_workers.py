@@ -81,6 +81,16 @@ async def said(process, words, times=1):
     raise AssertionError(f"it has never said {words!r}")
 
 
+def workers_of(process):
+    """Return the worker processes, forked from one that has imported the gateway."""
+    (parent,) = (
+        child
+        for child in psutil.Process(process.pid).children()
+        if "forkserver" in " ".join(child.cmdline())
+    )
+    return parent.children()
+
+
 async def test_a_worker_that_dies_while_the_database_is_away_comes_back(database_dsn):
     line = Line(database_dsn)
     await line.join()
@@ -88,12 +98,7 @@ async def test_a_worker_that_dies_while_the_database_is_away_comes_back(database
     try:
         await said(process, "startup complete", 2)
         await line.cut()
-        workers = [
-            child
-            for child in psutil.Process(process.pid).children()
-            if "spawn_main" in " ".join(child.cmdline())
-        ]
-        workers[0].kill()
+        workers_of(process)[0].kill()
         await said(process, "worker could not start")
         await line.join()
         await said(process, "startup complete")
@@ -105,6 +110,29 @@ async def test_a_worker_that_dies_while_the_database_is_away_comes_back(database
             process.kill()
             await process.wait()
         await line.cut()
+
+
+async def test_workers_share_what_they_import_and_are_replaced_one_by_one(database_dsn):
+    process = await serve(DATABASE_URL=database_dsn, DRAIN_DELAY="0")
+    try:
+        await said(process, "startup complete", 2)
+        process.send_signal(signal.SIGTTIN)
+        await said(process, "startup complete")
+        before = workers_of(process)
+        for worker in before:
+            memory = worker.memory_full_info()
+            assert memory.uss < memory.rss / 2, "it has a copy of its own"
+        process.send_signal(signal.SIGHUP)
+        await said(process, "startup complete", 3)
+        await asyncio.to_thread(psutil.wait_procs, before, SECONDS)
+        assert len(workers_of(process)) == len(before) == 3
+        process.send_signal(signal.SIGTERM)
+        rest = await asyncio.wait_for(process.stderr.read(), SECONDS)
+        assert await process.wait() == 0, rest.decode()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def test_workers_that_cannot_start_are_a_failure(database_dsn):
