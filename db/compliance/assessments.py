@@ -137,6 +137,18 @@ class Assessment(InOrganization, kw_only=True):
             postgresql_where=text("status = 'pending' AND deleted_at IS NULL"),
         ),
         Index(
+            "ix_assessments_queue_of_tenant",
+            "organization_id",
+            "created_at",
+            "id",
+            postgresql_where=text("status = 'pending' AND deleted_at IS NULL"),
+        ),
+        Index(
+            "ix_assessments_started_at",
+            "started_at",
+            postgresql_where=text("started_at IS NOT NULL"),
+        ),
+        Index(
             "ix_assessments_open",
             "organization_id",
             postgresql_where=text("status IN ('pending', 'processing')"),

@@ -65,7 +65,7 @@ async def _extract(run: Run) -> Result:
 
 
 async def _assess(run: Run) -> Result:
-    """Run the oldest assessment that is pending; another worker may have had that of this job."""
+    """Run the assessment in turn; another worker may have had that of this job."""
     return {"assessed": int(await assess_next(run))}
 
 
@@ -78,7 +78,7 @@ async def _drain(run: Run) -> Result:
 
 
 async def assess_next(run: Run) -> bool:
-    """Claim the oldest assessment and run it; return whether there was one."""
+    """Claim the assessment in turn and run it; return whether there was one."""
     held = await queue.claim(run.database, f"job {run.job.id}")
     if held is None:
         return False

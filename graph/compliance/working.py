@@ -82,7 +82,7 @@ class ClaimedAssessment:
 @strawberry.type(description="The result of claiming assessments.")
 class AssessmentsClaimPayload:
     assessments: list[ClaimedAssessment] = described(
-        "The claimed assessments, those that have waited longest first; empty if none is pending."
+        "The claimed assessments, in the order of the claim; empty if none is pending."
     )
 
 
@@ -283,9 +283,9 @@ class Mutation:
     assessments_claim = mutation(
         assessments_claim,
         AssessmentsClaimPayload,
-        "Claim pending assessments of all organizations of which the viewer is an administrator,"
-        " those that have waited longest first. Until the lease expires, no other worker is given"
-        " the assessment.",
+        "Claim pending assessments of the organizations of which the viewer is an administrator."
+        " Organizations take turns; of each, those that have waited longest come first. Until the"
+        " lease expires, no other worker is given the assessment.",
         scope=SCOPE,
     )
     assessment_extend = mutation(

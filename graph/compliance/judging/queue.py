@@ -60,7 +60,7 @@ class Lost(Exception):
 
 
 async def claim(database: Database, worker: str, lease: timedelta = LEASE) -> Claimed | None:
-    """Claim the oldest assessment that is pending; None if there is none."""
+    """Claim the oldest pending assessment of the tenant in turn; None if there is none."""
     async with database.auth.lend(NOBODY) as lent:
         found = await lent.fetchval(
             "SELECT ctx.claim_assessments(1, $1, NULL, $2, NULL)", lease, worker

@@ -48,7 +48,7 @@ def billable(organization: UUID) -> Function[Any]:
 
 
 def claim(most: int, lease: timedelta, worker: str, tenants: Tenants) -> Function[Any]:
-    """Return the call that claims the oldest assessments; it returns a list."""
+    """Return the call that claims assessments, of tenants in turn; it returns a list."""
     return func.ctx.claim_own_assessments(
         _value(most, Integer),
         _value(lease, Interval),
