@@ -44,6 +44,7 @@ KINDS = {
     "subscription_paused": NotificationKind.BILLING,
     "limit_near": NotificationKind.BILLING,
     "limit_reached": NotificationKind.BILLING,
+    "deployment_approved": NotificationKind.REVIEWS,
     "audit_alert": NotificationKind.SECURITY,
 }
 """Every event, and the kind by which people choose whether and how they are notified of it."""

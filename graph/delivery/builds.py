@@ -19,6 +19,7 @@ from graph.core.people import Authored, Profile
 from graph.core.projects import Project
 from graph.delivery.features import Feature
 from graph.delivery.references import references
+from graph.delivery.states.steps import BUILD
 from graph.kit.connection import connection
 from graph.kit.enums import describe_enum
 from graph.kit.fields import by_id, computed, described, extend_type, to_one
@@ -31,13 +32,15 @@ from graph.kit.scalars import BigInt
 describe_enum(
     BuildStatus,
     "The status of a build. SUCCESS, FAILED and CANCELLED are final.",
-    {
-        "PENDING": "The build has not started.",
-        "BUILDING": "The build has started.",
-        "SUCCESS": "The build succeeded.",
-        "FAILED": "The build failed.",
-        "CANCELLED": "The build was cancelled.",
-    },
+    BUILD.described(
+        {
+            "PENDING": "The build has not started.",
+            "BUILDING": "The build has started.",
+            "SUCCESS": "The build succeeded.",
+            "FAILED": "The build failed.",
+            "CANCELLED": "The build was cancelled.",
+        }
+    ),
 )
 describe_enum(
     SecurityScanStatus,
@@ -104,6 +107,10 @@ class Build(Authored, Node):
     )
     def duration_seconds(root: strawberry.Parent[Any]) -> int | None:  # noqa: N805
         return seconds(root)
+
+    @computed("status", text="The statuses that may follow the current one.")
+    def next_statuses(root: strawberry.Parent[Any]) -> list[BuildStatus]:  # noqa: N805
+        return BUILD.after(root.status)
 
 
 @strawberry.type(description="A page of the output of a build.")

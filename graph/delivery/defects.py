@@ -21,6 +21,7 @@ from graph.core.projects import Project
 from graph.delivery.feature_tests import FeatureTest
 from graph.delivery.features import Feature
 from graph.delivery.references import references
+from graph.delivery.states.steps import DEFECT
 from graph.kit.bulk import creates, deletes, updates
 from graph.kit.connection import connection
 from graph.kit.enums import describe_enum
@@ -45,15 +46,17 @@ describe_enum(
 describe_enum(
     DefectStatus,
     "The status of a defect.",
-    {
-        "OPEN": "Nobody works on the defect.",
-        "ASSIGNED": "The defect is assigned: see `assignedTo`, which is required.",
-        "IN_PROGRESS": "The work has started.",
-        "RESOLVED": "The defect is repaired. `resolvedAt` and `resolvedBy` are set.",
-        "VERIFIED": "Somebody else than who resolved the defect has verified the repair.",
-        "CLOSED": "The defect is closed.",
-        "WONT_FIX": "The defect will not be repaired.",
-    },
+    DEFECT.described(
+        {
+            "OPEN": "Nobody works on the defect.",
+            "ASSIGNED": "The defect is assigned: see `assignedTo`, which is required.",
+            "IN_PROGRESS": "The work has started.",
+            "RESOLVED": "The defect is repaired. `resolvedAt` and `resolvedBy` are set.",
+            "VERIFIED": "Somebody else than who resolved the defect has verified the repair.",
+            "CLOSED": "The defect is closed.",
+            "WONT_FIX": "The defect will not be repaired.",
+        }
+    ),
 )
 describe_enum(
     DefectType,
@@ -121,6 +124,15 @@ class Defect(Authored, Node):
     @computed("attachments", text=f"Links to files about the defect, at most {MAX_FILES}.")
     def attachments(root: strawberry.Parent[Any]) -> list[FileLink]:  # noqa: N805
         return shown_items(FileLink, root.attachments)
+
+    @computed(
+        "status",
+        "resolution_proposed",
+        text="The statuses that may follow the current one. A defect whose resolution is proposed"
+        " can be resolved at once.",
+    )
+    def next_statuses(root: strawberry.Parent[Any]) -> list[DefectStatus]:  # noqa: N805
+        return DEFECT.after(root.status, proposed=root.resolution_proposed)
 
 
 DefectFilterInput = filter_input(

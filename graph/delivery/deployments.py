@@ -26,6 +26,7 @@ from graph.delivery.shapes import (
     TestedEndpoint,
     TestedEndpointInput,
 )
+from graph.delivery.states.steps import DEPLOYMENT
 from graph.kit.connection import connection
 from graph.kit.enums import describe_enum
 from graph.kit.fields import by_id, computed, described, extend_type, to_one
@@ -38,13 +39,15 @@ from graph.kit.node import Node
 describe_enum(
     DeploymentStatus,
     "The status of a deployment.",
-    {
-        "PENDING": "The deployment has not started.",
-        "DEPLOYING": "The deployment has started.",
-        "SUCCESS": "The build runs in the environment.",
-        "FAILED": "The deployment failed.",
-        "ROLLED_BACK": "Another build has replaced this one again.",
-    },
+    DEPLOYMENT.described(
+        {
+            "PENDING": "The deployment has not started.",
+            "DEPLOYING": "The deployment has started.",
+            "SUCCESS": "The build runs in the environment.",
+            "FAILED": "The deployment failed.",
+            "ROLLED_BACK": "Another build has replaced this one again.",
+        }
+    ),
 )
 describe_enum(
     DeploymentStrategy,
@@ -145,6 +148,10 @@ class Deployment(Authored, Node):
     @computed("endpoints_tested", text=f"The endpoints that were tested, at most {MAX_ITEMS}.")
     def endpoints_tested(root: strawberry.Parent[Any]) -> list[TestedEndpoint]:  # noqa: N805
         return shown_items(TestedEndpoint, root.endpoints_tested)
+
+    @computed("status", text="The statuses that may follow the current one.")
+    def next_statuses(root: strawberry.Parent[Any]) -> list[DeploymentStatus]:  # noqa: N805
+        return DEPLOYMENT.after(root.status)
 
 
 EnvironmentFilterInput = filter_input(

@@ -17,6 +17,7 @@ from graph.core.people import Authored, Profile
 from graph.core.projects import Project
 from graph.delivery.references import references
 from graph.delivery.shapes import MAX_ITEMS, ImplementationNote, ImplementationNoteInput
+from graph.delivery.states.steps import FEATURE
 from graph.kit.bulk import creates, deletes, updates
 from graph.kit.connection import connection
 from graph.kit.enums import describe_enum
@@ -30,12 +31,14 @@ from graph.requirements.requirements import Requirement
 describe_enum(
     ImplementationStatus,
     "The status of the implementation of a feature.",
-    {
-        "NOT_STARTED": "The work has not started.",
-        "IN_PROGRESS": "The work has started.",
-        "COMPLETED": "The work is completed. `completedDate` is set.",
-        "BLOCKED": "Something prevents the work: see `blockedReason`, which is required.",
-    },
+    FEATURE.described(
+        {
+            "NOT_STARTED": "The work has not started.",
+            "IN_PROGRESS": "The work has started.",
+            "COMPLETED": "The work is completed. `completedDate` is set.",
+            "BLOCKED": "Something prevents the work: see `blockedReason`, which is required.",
+        }
+    ),
 )
 describe_enum(
     CodeReviewStatus,
@@ -90,6 +93,10 @@ class Feature(Authored, Node):
     @computed("implementation_notes", text=f"Notes about the implementation, at most {MAX_ITEMS}.")
     def implementation_notes(root: strawberry.Parent[Any]) -> list[ImplementationNote]:  # noqa: N805
         return shown_items(ImplementationNote, root.implementation_notes)
+
+    @computed("implementation_status", text="The statuses that may follow the current one.")
+    def next_statuses(root: strawberry.Parent[Any]) -> list[ImplementationStatus]:  # noqa: N805
+        return FEATURE.after(root.implementation_status)
 
 
 FeatureFilterInput = filter_input(

@@ -9,11 +9,13 @@ from graph.delivery import (
     feature_tests,
     features,
     planning,
+    releases,
     results,  # noqa: F401 (it extends types)
     security_events,
     teams,
     vulnerabilities,
 )
+from graph.delivery.states import enforcement  # noqa: F401 (registers the rules)
 
 NODES = (
     teams.Team,
@@ -55,6 +57,7 @@ class Mutation(
     feature_tests.Mutation,
     builds.Mutation,
     deployments.Mutation,
+    releases.Mutation,
     defects.Mutation,
     vulnerabilities.Mutation,
     security_events.Mutation,

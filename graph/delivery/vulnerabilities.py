@@ -18,10 +18,11 @@ from graph.core.organizations import Organization
 from graph.core.people import Authored, Profile
 from graph.core.projects import Project
 from graph.delivery.references import references
+from graph.delivery.states.steps import VULNERABILITY
 from graph.kit.connection import connection
 from graph.kit.context import Info
 from graph.kit.enums import describe_enum
-from graph.kit.fields import Id, by_id, described, extend_type, to_one
+from graph.kit.fields import Id, by_id, computed, described, extend_type, to_one
 from graph.kit.inputs import filter_input, input_for, order_input
 from graph.kit.mutations import (
     ExpectedVersion,
@@ -50,13 +51,15 @@ describe_enum(
 describe_enum(
     VulnerabilityStatus,
     "The status of a vulnerability.",
-    {
-        "OPEN": "Nobody has looked at the vulnerability.",
-        "ACKNOWLEDGED": "The vulnerability is to be remediated.",
-        "REMEDIATED": "The vulnerability is gone.",
-        "FALSE_POSITIVE": "The product is not affected.",
-        "ACCEPTED_RISK": "An administrator has accepted the risk until a date.",
-    },
+    VULNERABILITY.described(
+        {
+            "OPEN": "Nobody has looked at the vulnerability.",
+            "ACKNOWLEDGED": "The vulnerability is to be remediated.",
+            "REMEDIATED": "The vulnerability is gone.",
+            "FALSE_POSITIVE": "The product is not affected.",
+            "ACCEPTED_RISK": "An administrator has accepted the risk until a date.",
+        }
+    ),
 )
 
 
@@ -94,6 +97,10 @@ class Vulnerability(Authored, Node):
     risk_accepted_by: Profile | None = to_one(
         "risk_accepted_by", ProfileRow, Profile, "The administrator who has accepted the risk."
     )
+
+    @computed("status", text="The statuses that may follow the current one.")
+    def next_statuses(root: strawberry.Parent[Any]) -> list[VulnerabilityStatus]:  # noqa: N805
+        return VULNERABILITY.after(root.status)
 
 
 VulnerabilityFilterInput = filter_input(

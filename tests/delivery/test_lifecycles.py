@@ -3,10 +3,9 @@
 from strawberry.utils.str_converters import to_camel_case
 from uuid_utils.compat import uuid7
 
-from graph.schema import schema
+from tests.delivery.objects import document
 from tests.delivery.samples import BUILD
 
-MUTATIONS = schema._schema.mutation_type.fields
 LIVES = {
     "team": ("teamCreate", "teamUpdate", "teamDelete", "teamRestore"),
     "team_member": ("teamMemberCreate", "teamMemberUpdate", "teamMemberDelete"),
@@ -52,12 +51,8 @@ BULK = {
 
 async def call(world, mutation, row, **arguments):
     """Call a mutation with its arguments, and return the row that it answers."""
-    types = {name: given.type for name, given in MUTATIONS[mutation].args.items()}
-    declared = ", ".join(f"${name}: {types[name]}" for name in arguments)
-    passed = ", ".join(f"{name}: ${name}" for name in arguments)
     selected = f"{row} {{ id version }}" if row else "succeeded results { error { code } }"
-    document = f"mutation ({declared}) {{ {mutation}({passed}) {{ {selected} }} }}"
-    answer = await world.ask("owner", document, **arguments)
+    answer = await world.ask("owner", document(mutation, selected, arguments), **arguments)
     return answer[row] if row else answer
 
 
@@ -141,9 +136,9 @@ async def test_features_tests_and_defects_are_written_in_bulk(world):
     for kind, (create, update, delete) in BULK.items():
         new, change = inputs(world, made)[kind]
         name = to_camel_case(kind)
-        document = f"""mutation ($items: [{name[0].upper()}{name[1:]}CreateInput!]!) {{
+        creating = f"""mutation ($items: [{name[0].upper()}{name[1:]}CreateInput!]!) {{
             {create}(items: $items) {{ results {{ {name} {{ id version }} }} }} }}"""
-        results = (await world.ask("editor", document, items=[new, new]))["results"]
+        results = (await world.ask("editor", creating, items=[new, new]))["results"]
         rows = [result[name] for result in results]
         items = [{"id": row["id"], "expectedVersion": row["version"]} for row in rows]
         changes = [item | {"input": change} for item in items]

@@ -1,8 +1,8 @@
 """Rules of products for writing a column: checked for every write, whichever way it comes.
 
-A product registers one rule for a model (`guard`). The transaction calls it before it sends rows in
-which one of the columns is new, so that no mutation, import or application of a change set can go
-around it.
+A product registers rules for columns of a model (`guard`). The transaction calls them before it
+sends rows in which the column is new, so that no mutation, import or application of a change set
+can go around them. A rule may complete the rows that it allows, such as with the time of a status.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ Guard = Callable[[Any, Sequence[GuardedWrite]], Awaitable[Mapping[UUID, Problem]
 It reads in sets, by `Transaction.rules` alone: rows are not sent before they are checked.
 """
 
-_GUARDS: dict[type[Entity], tuple[str, Any, Guard]] = {}
+_GUARDS: dict[type[Entity], list[tuple[str, Any, Guard]]] = {}
 
 
 def guard(model: type[Entity], column: str, initial: object, check: Guard) -> None:
@@ -45,18 +45,21 @@ def guard(model: type[Entity], column: str, initial: object, check: Guard) -> No
 
     New rows and those from other projects are not checked if they have the `initial` value.
     """
-    _GUARDS[model] = (column, initial, check)
+    _GUARDS.setdefault(model, []).append((column, initial, check))
 
 
 async def refusals(transaction: Any, rows: Iterable[Entity]) -> dict[UUID, Problem]:
     """Return the refusals of rows that are about to be sent, by the ID of the row."""
-    found: dict[type[Entity], list[GuardedWrite]] = {}
+    found: dict[type[Entity], list[Entity]] = {}
     for row in rows:
-        if (known := _GUARDS.get(type(row))) and (write := _write(row, known[0], known[1])):
-            found.setdefault(type(row), []).append(write)
+        if type(row) in _GUARDS:
+            found.setdefault(type(row), []).append(row)
     problems: dict[UUID, Problem] = {}
-    for model, writes in found.items():
-        problems |= await _GUARDS[model][2](transaction, writes)
+    for model, guarded in found.items():
+        for column, initial, check in _GUARDS[model]:
+            written = (_write(row, column, initial) for row in guarded)
+            if writes := [write for write in written if write]:
+                problems = {**await check(transaction, writes), **problems}
     return problems
 
 

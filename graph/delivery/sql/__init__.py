@@ -1,0 +1,1 @@
+"""SQL statements of delivery that no declared edge generates."""

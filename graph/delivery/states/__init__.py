@@ -1,0 +1,1 @@
+"""States of features, builds, deployments, defects and vulnerabilities, and their enforcement."""
