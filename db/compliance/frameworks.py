@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Entity
 from db.constraints import json_objects, not_blank, positive, unique
-from db.fields import flag, json_object, number
+from db.fields import flag, json_object, number, order_of
 from db.text import Identifier, Lines, Name
 from db.traits import ResourceType, Traits
 
@@ -39,7 +39,8 @@ class Framework(Entity, kw_only=True):
         *json_objects("definition"),
         positive("revision"),
         unique("code", message="There is a framework of this code already."),
-        Index("ix_frameworks_active", "name", "id", postgresql_where=text("active")),
+        order_of("name"),
+        Index("ix_frameworks_active_by_name", "name_order", "id", postgresql_where=text("active")),
         Index(None, "created_at", "id"),
     )
 

@@ -4,10 +4,6 @@ After an intended change: `GATEWAY_WRITE_GOLDEN=1 .venv/bin/python -m pytest tes
 and review the changes in `tests/golden/sql`.
 """
 
-import os
-import re
-from pathlib import Path
-from textwrap import fill
 from typing import Any
 
 import pytest
@@ -15,9 +11,8 @@ import pytest
 from auth.session.compiled import compiled
 from auth.session.row import STATEMENTS
 from tests.kit.asking import run, session_of
+from tests.kit.golden_sql import GOLDEN, assert_reviewed, legible
 from tests.world import World
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "sql"
 
 OPERATIONS = {
     "nested": """query ($project: UUID!) {
@@ -57,12 +52,6 @@ OPERATIONS = {
     "total_count": """query ($document: UUID!) {
         document(id: $document) { requirements(first: 0) { totalCount } } }""",
 }
-BREAKS = re.compile(
-    r"\s+(?=(?:FROM|WHERE|ORDER BY|GROUP BY|LIMIT|UNION(?: ALL)?|INTERSECT|(?:LEFT OUTER )?JOIN"
-    r"|AND|OR|SELECT)\b)"
-)
-COLUMNS = re.compile(r"\b(\w+)\.\w+(?: AS \w+)?(?:,\s+\1\.\w+(?: AS \w+)?){3,}")
-"""More columns of one table than a statement needs for itself: all that a type shows."""
 
 
 @pytest.mark.slow
@@ -101,28 +90,8 @@ async def test_the_sql_is_the_one_reviewed(
     monkeypatch.setattr("auth.session.statement_reader.compiled", recorded_form)
     await run(session, query, **variables)
     statements = "\n\n".join(legible(text) + ";" for text in sent) + "\n"
-    golden = GOLDEN / f"{name}.sql"
-    if os.environ.get("GATEWAY_WRITE_GOLDEN"):
-        golden.write_text(statements)
-    assert statements == golden.read_text()
+    assert_reviewed(f"{name}.sql", statements)
 
 
 def test_each_golden_file_belongs_to_an_operation():
     assert {path.stem for path in GOLDEN.glob("*.sql")} == set(OPERATIONS)
-
-
-def legible(sql: str) -> str:
-    """Return the sent statement with a clause or condition a line, and without lists of columns.
-
-    The columns of a type prove nothing about a statement, and would change with each new one.
-    """
-    lines, depth = [], 0
-    short = COLUMNS.sub(r"\1.(...)", sql)
-    for clause in BREAKS.sub("\n", short.strip()).splitlines():
-        text = clause.strip()
-        margins = {"initial_indent": "  " * depth, "subsequent_indent": "  " * (depth + 2)}
-        # Text without a list stays on one line; a list is broken between its items.
-        tied = re.sub(r"(?<!,) ", "\N{NO-BREAK SPACE}", text)
-        lines.append(fill(tied, 100, **margins, break_long_words=False, break_on_hyphens=False))
-        depth += text.count("(") - text.count(")")
-    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
