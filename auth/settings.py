@@ -27,6 +27,10 @@ class AuthSettings(Protocol):
         """Return the public address, or the one listened on: the base of links, and the issuer."""
 
     @property
+    def passkey_domain(self) -> str:
+        """Return the domain that passkeys are for (RP ID); empty for the host of `url`."""
+
+    @property
     def in_production(self) -> bool:
         """Return whether the process runs in production."""
 

@@ -20,6 +20,7 @@ from db.core import (
     notifications,
     oauth,
     organizations,
+    passkeys,
     people,
     projects,
     provisioning,

@@ -66,3 +66,12 @@ def project_row_key(
         name=f"fk_{table}_{column}",
         ondelete=ondelete,
     )
+
+
+def for_authentication(table: str) -> None:
+    """Admit the role gateway_auth alone to a table."""
+    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    op.execute(f"CREATE POLICY owner ON {table} TO gateway_owner USING (true)")
+    op.execute(f"CREATE POLICY authentication ON {table} TO gateway_auth USING (true)")
+    op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO gateway_auth")

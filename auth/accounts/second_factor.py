@@ -1,8 +1,8 @@
-"""The second factor: an authenticator app, and recovery codes in case it is lost.
+"""The second factor: an authenticator app or passkeys, and recovery codes in case they are lost.
 
-A code of the app is good once, in whatever process it is used, and so is a recovery code. Wrong
-codes delay the next ones, counted apart from wrong passwords: otherwise an attacker with the
-password could reset the count.
+Passkeys are those of `auth.accounts.passkeys`. A code of the app is good once, in whatever process
+it is used, and so is a recovery code. Wrong codes delay the next ones, counted apart from wrong
+passwords: otherwise an attacker with the password could reset the count.
 """
 
 import re
@@ -21,6 +21,7 @@ from auth.accounts import totp
 from auth.accounts.mail import Mail, Outbox, mail, now
 from auth.credentials import throttle
 from auth.credentials.credential_lock import lock_credential
+from auth.credentials.factors import has_second_factor
 from auth.credentials.people import FROM_HERE, id_of, person_event
 from auth.encryption import decrypt, encrypt
 from auth.events import Event, record
@@ -47,30 +48,33 @@ KEPT, OFFERED = "second factor", "second factor on offer"
 """Purposes of encryption: the secret in the table, and the one in the form for an app."""
 
 STATE = """
-SELECT f.created_at, (
-    SELECT count(*) FROM recovery_codes c WHERE c.user_id = f.user_id AND c.used_at IS NULL
-) AS codes
-FROM second_factors f WHERE f.user_id = $1
+SELECT (SELECT f.created_at FROM second_factors f WHERE f.user_id = $1) AS app_since,
+    (SELECT count(*) FROM passkeys k WHERE k.user_id = $1) AS passkeys,
+    (SELECT count(*) FROM recovery_codes c WHERE c.user_id = $1 AND c.used_at IS NULL) AS codes
 """
-DEMANDED = """
+DEMANDED = f"""
 SELECT EXISTS (
     SELECT FROM sessions s JOIN organization_members m ON m.user_id = s.user_id
     JOIN organizations o ON o.id = m.organization_id
     WHERE s.id = $1 AND m.deleted_at IS NULL AND m.status = 'active'
         AND o.deleted_at IS NULL AND o.second_factor_required
-        AND NOT EXISTS (SELECT FROM second_factors f WHERE f.user_id = s.user_id))
-"""
+        AND NOT {has_second_factor("s.user_id")})
+"""  # noqa: S608 (ours)
 SECRET = "SELECT secret FROM second_factors WHERE user_id = $1"  # noqa: S105 (a statement)
 TURN_ON = """
 INSERT INTO second_factors (user_id, secret, last_step) VALUES ($1, $2, $3)
 ON CONFLICT (user_id) DO NOTHING RETURNING user_id
 """
 TURN_OFF = "DELETE FROM second_factors WHERE user_id = $1 RETURNING user_id"
-LOCK = "SELECT FROM second_factors WHERE user_id = $1 FOR UPDATE"
+REMOVE_PASSKEYS = "DELETE FROM passkeys WHERE user_id = $1 RETURNING id"
+LOCK = "SELECT FROM profiles WHERE id = $1 FOR NO KEY UPDATE"
 USE_STEP = """
 UPDATE second_factors SET last_step = $2 WHERE user_id = $1 AND last_step < $2 RETURNING user_id
 """
 FORGET_CODES = "DELETE FROM recovery_codes WHERE user_id = $1"
+FORGET_WITHOUT_FACTOR = f"{FORGET_CODES} AND NOT {has_second_factor('$1')}"
+HAS_FACTOR = f"SELECT {has_second_factor('$1')}"
+HAS_CODES = "SELECT EXISTS (SELECT FROM recovery_codes WHERE user_id = $1)"
 ADD_CODE = "INSERT INTO recovery_codes (id, user_id, code_hash) VALUES ($1, $2, $3)"
 USE_CODE = """
 UPDATE recovery_codes SET used_at = now()
@@ -94,26 +98,28 @@ ON_ALREADY = "Two-factor authentication is already on."
 NOT_ON = "Two-factor authentication is not on."
 LOG = {
     "second_factor_on": "A code of your authenticator app is now required to sign in.",
-    "second_factor_off": "A code is no longer required to sign in.",
+    "second_factor_off": "A code of an app is no longer required to sign in.",
     "recovery_codes": "New recovery codes were created. The earlier ones do not work any more.",
-    "recovery_code_use": "A recovery code was used instead of your authenticator app.",
+    "recovery_code_use": "A recovery code was used instead of your second factor.",
 }
 """The event of each change of a second factor, and the mail that notifies its owner."""
 
 
 @dataclass(frozen=True)
 class State:
-    """A person's second factor: since when it is on, and how many recovery codes are left."""
+    """A person's second factor: since when an app is used, passkeys, and recovery codes left."""
 
-    since: datetime
+    app_since: datetime | None
+    passkeys: int
     codes: int
 
 
 async def state(database: Database, user_id: UUID) -> State | None:
-    """Return the state of the person's second factor; None when it is off."""
+    """Return the state of the person's second factor; None without one."""
     async with database.auth.lend(NOBODY) as lent:
         row = await lent.fetchrow(STATE, user_id)
-    return State(row["created_at"], row["codes"]) if row else None
+    has_one = row and (row["app_since"] or row["passkeys"])
+    return State(row["app_since"], row["passkeys"], row["codes"]) if row and has_one else None
 
 
 async def is_demanded(database: Database, session_id: UUID) -> bool:
@@ -150,7 +156,7 @@ async def turn_on(
     code: str,
     origin: Origin,
 ) -> list[str]:
-    """Turn the second factor on; return the recovery codes, which are shown this once.
+    """Turn the app on; return the recovery codes, which are shown this once.
 
     Raises INVALID when the code is not right, CONFLICT when it is on already, and CredentialEnded.
     """
@@ -170,22 +176,29 @@ async def turn_on(
 
 
 async def turn_off(database: Database, outbox: Outbox, viewer: Viewer, origin: Origin) -> None:
-    """Turn the second factor off. Raises CONFLICT when it is off, and CredentialEnded."""
+    """Turn the app off; passkeys stay. Raises CONFLICT when it is off, and CredentialEnded."""
     assert viewer.id  # noqa: S101
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         await lock_credential(lent, viewer)
-        await _turn_off(lent, viewer.id, origin)
+        if await lent.fetchval(TURN_OFF, viewer.id) is None:
+            raise Problem("CONFLICT", NOT_ON)
+        await forget_codes(lent, viewer.id)
+        await _note(lent, viewer.id, "second_factor_off", origin)
     _tell(outbox, viewer.email, "second_factor_off")
 
 
 async def turn_off_for(database: Database, outbox: Outbox, email: str) -> None:
-    """Turn off the second factor of a person who lost app and codes, for the operator.
+    """Remove app and passkeys of a person who lost them and the codes, for the operator.
 
     The operator has verified who they are. Raises NOT_FOUND and CONFLICT.
     """
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         id = await id_of(lent, email)
-        await _turn_off(lent, id, FROM_HERE)
+        removed = [await lent.fetchval(sql, id) for sql in (TURN_OFF, REMOVE_PASSKEYS)]
+        if not any(removed):
+            raise Problem("CONFLICT", NOT_ON)
+        await forget_codes(lent, id)
+        await _note(lent, id, "second_factor_off", FROM_HERE)
     _tell(outbox, email, "second_factor_off")
 
 
@@ -194,17 +207,29 @@ async def renew_codes(
 ) -> list[str]:
     """Replace all recovery codes, and return the new ones.
 
-    Raises CONFLICT without an app, and CredentialEnded.
+    Raises CONFLICT without a second factor, and CredentialEnded.
     """
     assert viewer.id  # noqa: S101
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         await lock_credential(lent, viewer)
-        if await lent.fetchrow(LOCK, viewer.id) is None:
+        await lent.execute(LOCK, viewer.id)
+        if not await lent.fetchval(HAS_FACTOR, viewer.id):
             raise Problem("CONFLICT", NOT_ON)
         codes = await _new_codes(lent, viewer.id)
         await _note(lent, viewer.id, "recovery_codes", origin)
     _tell(outbox, viewer.email, "recovery_codes")
     return codes
+
+
+async def first_codes(connection: Lent, user_id: UUID) -> list[str]:
+    """Return new recovery codes for a person who has never had any; else none."""
+    has_codes = await connection.fetchval(HAS_CODES, user_id)
+    return [] if has_codes else await _new_codes(connection, user_id)
+
+
+async def forget_codes(connection: Lent, user_id: UUID) -> None:
+    """Delete the recovery codes of a person who has no second factor any more."""
+    await connection.execute(FORGET_WITHOUT_FACTOR, user_id)
 
 
 async def prove(
@@ -215,7 +240,7 @@ async def prove(
     code: str,
     origin: Origin,
 ) -> None:
-    """Consume a code of the app, or a recovery code, of a person with a second factor.
+    """Consume a code of the app, or a recovery code.
 
     After MAX_FAILURES only a recovery code is good, and starts the count anew. Raises INVALID when
     it is not right, and RATE_LIMITED with `retryAfter`.
@@ -250,10 +275,8 @@ async def _use(
 ) -> str | None:
     """Consume the code; return how it was recognised, or None when it is wrong."""
     sealed = await connection.fetchval(SECRET, user_id)
-    if sealed is None:
-        return None
     # After GATEWAY_SECRET was changed the secret cannot be read; recovery codes go on working.
-    secret = decrypt(settings, KEPT, user_id.bytes, sealed)
+    secret = decrypt(settings, KEPT, user_id.bytes, sealed) if sealed else None
     step = totp.step_of(secret, code) if secret and not recovery_only else None
     if step is not None:
         fresh = await connection.fetchval(USE_STEP, user_id, step)
@@ -271,13 +294,6 @@ async def _new_codes(connection: Lent, user_id: UUID) -> list[str]:
     rows = [(uuid7(), user_id, _digest(user_id, code)) for code in codes]
     await connection.executemany(ADD_CODE, rows)
     return ["-".join(re.findall(".{4}", code)) for code in codes]
-
-
-async def _turn_off(connection: Lent, user_id: UUID, origin: Origin) -> None:
-    if await connection.fetchval(TURN_OFF, user_id) is None:
-        raise Problem("CONFLICT", NOT_ON)
-    await connection.execute(FORGET_CODES, user_id)
-    await _note(connection, user_id, "second_factor_off", origin)
 
 
 async def _note(connection: Lent, user_id: UUID, action: str, origin: Origin) -> None:

@@ -1,4 +1,4 @@
-"""Sign in with an e-mail address, a password and perhaps a code, and sign out.
+"""Sign in with an e-mail address, a password and perhaps a second factor, and sign out.
 
 An unknown address and a wrong password get the same answer after the same work, so that nobody
 learns which addresses have accounts. Only after the right password does the answer say why a
@@ -16,12 +16,14 @@ from ipaddress import ip_network
 from typing import NamedTuple
 from uuid import UUID
 
-from auth.accounts import second_factor
+from auth.accounts import second_proof
 from auth.accounts.mail import Outbox, mail, now
+from auth.accounts.second_proof import Given
 from auth.accounts.sso.connections import elsewhere
 from auth.credentials import browser_sessions, known_browsers, passwords, throttle
 from auth.credentials.browser_sessions import Started, Via
 from auth.credentials.credential_lock import lock_password_unless_changed
+from auth.credentials.factors import has_second_factor
 from auth.credentials.people import address
 from auth.events import NOBODY_KNOWN, Event, record
 from auth.origin import Origin
@@ -32,13 +34,14 @@ from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 from db.traits import ResourceType
 
-PERSON = """
+PERSON = f"""
 SELECT p.id, lower(p.email) AS email, c.password_hash, c.password_changed_at, p.status::text,
     p.is_approved, c.last_sign_in_at IS NOT NULL AS has_signed_in,
-    EXISTS (SELECT FROM second_factors f WHERE f.user_id = p.id) AS has_second_factor
+    {has_second_factor("p.id")} AS has_second_factor,
+    EXISTS (SELECT FROM passkeys k WHERE k.user_id = p.id) AS has_passkey
 FROM profiles p JOIN profile_credentials c ON c.user_id = p.id
 WHERE p.deleted_at IS NULL AND
-"""
+"""  # noqa: S608 (ours)
 FIND = f"{PERSON} lower(p.email) = lower($1)"
 FIND_AGAIN = f"{PERSON} p.id = $1"
 KNOWN_NETWORK = """
@@ -80,7 +83,12 @@ class Methods(NamedTuple):
 
 
 PASSWORD = Methods("a password", ("pwd",))
-PASSWORD_AND_CODE = Methods("a password and a code", ("pwd", "otp"))
+
+
+def password_and(method: str) -> Methods:
+    """Return the methods of a password and a second factor."""
+    what = "a code" if method == second_proof.CODE else "a passkey"
+    return Methods(f"a password and {what}", (*PASSWORD.methods, method))
 
 
 class Person(NamedTuple):
@@ -94,6 +102,7 @@ class Person(NamedTuple):
     is_approved: bool
     has_signed_in: bool
     has_second_factor: bool
+    has_passkey: bool
 
     @property
     def obstacle(self) -> str | None:
@@ -112,6 +121,7 @@ class HalfSignedIn:
     """
 
     state: str = field(repr=False)
+    has_passkey: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,7 +196,8 @@ async def sign_in(
                 await lent.execute(REHASH, person.id, better)
                 hash = better
             if person.has_second_factor:
-                return HalfSignedIn(_state(settings, person.id, hash, browser_cookies.form))
+                state = _state(settings, person.id, hash, browser_cookies.form)
+                return HalfSignedIn(state, person.has_passkey)
             by = PASSWORD
             return await begin_session(lent, settings, outbox, person, by, origin, browser_cookies)
         await _failed(lent, person, "closed account" if hash else "wrong password", origin)
@@ -200,13 +211,13 @@ async def second_step(
     settings: AuthSettings,
     outbox: Outbox,
     state: str,
-    code: str,
+    given: Given,
     origin: Origin,
     browser_cookies: Held = NOTHING,
 ) -> Started:
-    """Verify a code of the app, or a recovery code, after the password; return the session.
+    """Verify a code or the answer of a passkey after the password; return the session.
 
-    Raises UNAUTHENTICATED when the first step is no longer good, INVALID when the code is not
+    Raises UNAUTHENTICATED when the first step is no longer good, INVALID when the second is not
     right, FORBIDDEN when the account is closed, and RATE_LIMITED with `retryAfter` seconds.
     """
     id, expires = _read(state)
@@ -225,11 +236,11 @@ async def second_step(
         obstacle = person.obstacle or await elsewhere(lent, person.id, person.email)
     if obstacle:
         raise Problem("FORBIDDEN", obstacle)
-    await second_factor.prove(database, settings, outbox, person.id, code, origin)
+    method = await second_proof.prove(database, settings, outbox, person.id, given, origin)
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
         if await lock_password_unless_changed(lent, person.id, person.password_changed_at) is None:
             raise Problem("UNAUTHENTICATED", TOO_LATE)
-        by = PASSWORD_AND_CODE
+        by = password_and(method)
         return await begin_session(lent, settings, outbox, person, by, origin, browser_cookies)
 
 

@@ -1,4 +1,4 @@
-"""Step-up authentication: a fresh proof of password and code before sensitive changes."""
+"""Step-up authentication: a fresh proof of who it is before sensitive changes."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session as OrmSession
 
-from auth.accounts import second_factor
+from auth.accounts import second_factor, second_proof
 from auth.accounts.mail import Outbox
 from auth.accounts.password_change import prove_password
-from auth.accounts.sign_in import PASSWORD, PASSWORD_AND_CODE
+from auth.accounts.second_proof import Given
+from auth.accounts.sign_in import PASSWORD, password_and
 from auth.credentials.credential_lock import CredentialEnded
 from auth.events import Event, record
 from auth.origin import Origin
@@ -34,7 +35,7 @@ UPDATE sessions SET proved_at = now(), methods = $2 WHERE id = $1 AND ended_at I
 
 
 async def is_fresh(database: Database, viewer: Viewer) -> bool:
-    """Return whether the person has proved password and code in this session within 15 minutes."""
+    """Return whether the person has proved who they are in this session within 15 minutes."""
     if viewer.session_id is None or viewer.client_id is not None:
         return False
     async with database.auth.lend(NOBODY) as lent:
@@ -72,20 +73,24 @@ async def prove(
     outbox: Outbox,
     viewer: Viewer,
     password: str,
-    code: str,
+    given: Given,
     origin: Origin,
 ) -> None:
-    """Verify the password again and, where a second factor is on, a code.
+    """Verify a passkey, or the password again and, where a second factor is on, a code.
 
     Raises INVALID with the field at fault, RATE_LIMITED with `retryAfter` seconds, CredentialEnded
     and BUSY.
     """
     assert viewer.id  # noqa: S101 (the page asks who it is first)
-    await prove_password(database, settings, viewer, password, origin)
-    methods = PASSWORD.methods
-    if await second_factor.state(database, viewer.id):
-        methods = PASSWORD_AND_CODE.methods
-        await second_factor.prove(database, settings, outbox, viewer.id, code, origin)
+    methods: tuple[str, ...]
+    if given.passkey.text:
+        methods = (await second_proof.prove(database, settings, outbox, viewer.id, given, origin),)
+    else:
+        await prove_password(database, settings, viewer, password, origin)
+        methods = PASSWORD.methods
+        if await second_factor.state(database, viewer.id):
+            method = await second_proof.prove(database, settings, outbox, viewer.id, given, origin)
+            methods = password_and(method).methods
     await note_proof(database, viewer, methods, origin)
 
 

@@ -29,6 +29,7 @@ from uuid import UUID
 
 import asyncpg
 
+from auth.credentials.factors import has_second_factor
 from auth.credentials.tokens import API_KEY, PERSONAL
 from auth.policy.scope_names import OPENID_SCOPES
 from auth.viewer import PROJECT, Place, Role, Viewer
@@ -141,7 +142,7 @@ credential AS (
         $3::uuid AS confined_to, NULL::text[] AS actors, NULL::timestamptz AS expires_at
 )
 """
-ROLES_OF_PERSON = """
+ROLES_OF_PERSON = f"""
 person AS (
     SELECT p.id, p.email, p.service_of IS NOT NULL AS is_service,
         c.id AS credential_id, c.client_id, c.scope, c.most, c.jkt, c.confined_to, c.actors,
@@ -160,7 +161,7 @@ membership AS (
         AND m.organization_id = coalesce(
             (SELECT confined_to FROM person), m.organization_id)
         AND (NOT o.second_factor_required OR (SELECT is_service FROM person)
-            OR EXISTS (SELECT FROM second_factors f WHERE f.user_id = m.user_id))
+            OR {has_second_factor("m.user_id")})
         AND (o.allowed_clients IS NULL
             OR (ctx.allows_client((SELECT client_id FROM person), o.id, o.allowed_clients)
                 AND ctx.allows_origin(
@@ -230,7 +231,7 @@ SELECT id, email, is_service, credential_id, client_id, scope, most, jkt, confin
                 SELECT organization_id FROM at_organization WHERE role NOT IN ('member', 'billing'))
     ) AS visible_projects
 FROM person, arrays
-"""
+"""  # noqa: S608 (ours)
 OF_SESSION = f"WITH {BY_SESSION}, {ROLES_OF_PERSON}"
 OF_TOKEN = f"WITH {BY_ACCESS}, {ROLES_OF_PERSON}"
 OF_KEY = {

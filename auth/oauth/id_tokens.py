@@ -16,6 +16,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from sqlalchemy.orm import Session
 
+from auth.accounts.passkeys.proofs import METHODS as PASSKEYS
 from auth.oauth import signing_keys
 from auth.oauth.signing_keys import ALGORITHM
 from auth.settings import AuthSettings
@@ -23,8 +24,12 @@ from auth.settings import AuthSettings
 LIFETIME = timedelta(hours=1)
 SINGLE_FACTOR = "https://refeds.org/profile/sfa"
 MULTI_FACTOR = "https://refeds.org/profile/mfa"
-LEVELS = (SINGLE_FACTOR, MULTI_FACTOR)
-"""The values of `acr`, of the REFEDS Assurance profiles."""
+PHISHING_RESISTANT = "phr"
+LEVELS = (SINGLE_FACTOR, MULTI_FACTOR, PHISHING_RESISTANT)
+"""The values of `acr`, each of which includes those before it.
+
+Of the REFEDS Assurance profiles, and of the OpenID Connect Extended Authentication Profile.
+"""
 CLAIMS = ("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash")
 MAX_LENGTH = 4000
 """Characters of a token that is returned as a hint, at most."""
@@ -40,7 +45,15 @@ def level(methods: Collection[str]) -> str | None:
     """Return the `acr` of these methods; None where they are not known."""
     if not methods:
         return None
+    if not set(methods).isdisjoint(PASSKEYS):
+        return PHISHING_RESISTANT
     return MULTI_FACTOR if len(methods) > 1 else SINGLE_FACTOR
+
+
+def reached(methods: Collection[str]) -> Collection[str]:
+    """Return every value of `acr` that these methods reach."""
+    found = level(methods)
+    return LEVELS[: LEVELS.index(found) + 1] if found else ()
 
 
 def authentication(authenticated_at: datetime | None, methods: Sequence[str]) -> dict[str, Any]:
@@ -49,7 +62,7 @@ def authentication(authenticated_at: datetime | None, methods: Sequence[str]) ->
     if authenticated_at is not None:
         found["auth_time"] = int(authenticated_at.timestamp())
     if acr := level(methods):
-        found |= {"acr": acr, "amr": [*methods, *(["mfa"] if acr == MULTI_FACTOR else [])]}
+        found |= {"acr": acr, "amr": [*methods, *(["mfa"] if acr != SINGLE_FACTOR else [])]}
     return found
 
 

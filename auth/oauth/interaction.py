@@ -19,7 +19,7 @@ from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 
 from auth.accounts.step_up import PROOF_LIFETIME
 from auth.oauth.clients import EXCHANGE
-from auth.oauth.id_tokens import LEVELS, MULTI_FACTOR, SINGLE_FACTOR, level
+from auth.oauth.id_tokens import LEVELS, reached
 from auth.oauth.requests import OAuthRequest, Pairs
 from auth.secret import keyed_digest
 from auth.settings import AuthSettings
@@ -108,13 +108,8 @@ class Interaction(NamedTuple):
         return self.login_hint is None or _folded(self.login_hint) == _folded(email or "")
 
     def is_reached(self, methods: Collection[str]) -> bool:
-        """Return whether these methods are one of the levels; two factors include one."""
-        reached = level(methods)
-        return (
-            not self.levels
-            or reached in self.levels
-            or (reached == MULTI_FACTOR and SINGLE_FACTOR in self.levels)
-        )
+        """Return whether these methods reach one of the levels."""
+        return not self.levels or not self.levels.isdisjoint(reached(methods))
 
     @staticmethod
     def is_recent(began: datetime, now: datetime) -> bool:

@@ -1,5 +1,7 @@
 """The pages of one's own account: an overview, signed-in browsers, connected applications."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -98,7 +100,7 @@ class AccountPages:
         await access.disconnect(self._site.database, viewer, client, origin_of(request))
         return see(f"{APPLICATIONS}?news=disconnected")
 
-    def _form(self, request: Request, template: str, **values: object) -> Response:
+    def _form(self, request: Request, template: str, **values: Any) -> Response:
         news = NEWS.get(request.query_params.get("news", ""))
         return self._site.form(request, template, None, cookie=cookies.SESSION, news=news, **values)
 

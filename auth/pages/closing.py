@@ -1,5 +1,7 @@
 """The pages on which a person takes their data along, and closes or erases their account."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -68,7 +70,9 @@ class ClosingPages:
         self, request: Request, viewer: Viewer, problem: Problem | None = None
     ) -> Response:
         found = await closing.outlook(self._site.database, viewer)
-        by_fate = {fate.name: [one.name for one in found if one.fate is fate] for fate in Fate}
+        by_fate: dict[str, Any] = {
+            fate.name: [one.name for one in found if one.fate is fate] for fate in Fate
+        }
         return self._site.form(
             request,
             "close_account.html",

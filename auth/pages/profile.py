@@ -1,5 +1,6 @@
 """The pages of a person's profile: name, job title, and the change of the e-mail address."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -94,7 +95,7 @@ class ProfilePages:
         return see("/account?news=email")
 
     def _form(
-        self, request: Request, template: str, problem: Problem | None = None, **values: object
+        self, request: Request, template: str, problem: Problem | None = None, **values: Any
     ) -> Response:
         news = NEWS.get(request.query_params.get("news", ""))
         return self._site.form(

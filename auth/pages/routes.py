@@ -16,6 +16,7 @@ from auth.pages.invitation import InvitationPages
 from auth.pages.keys import ApiKeyPages, TokenPages
 from auth.pages.notifications import NotificationPages
 from auth.pages.organizations import OrganizationPages
+from auth.pages.passkeys import PasskeyPages
 from auth.pages.password import PasswordPages
 from auth.pages.profile import ProfilePages
 from auth.pages.second_factor import SecondFactorPages
@@ -25,7 +26,7 @@ from auth.pages.single_sign_on import SingleSignOnPages
 from auth.pages.webhooks import WebhookPages
 from auth.settings import AuthSettings
 from auth.web import csrf
-from auth.web.page import SCRIPT, SECURE, STYLES, page
+from auth.web.page import SCRIPTS, SECURE, STYLES, page
 from auth.web.site import Site, answering
 from db.pool import Database
 
@@ -37,7 +38,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
     return [
         Route("/", answering(start.home)),
         *(Route(f"/{name}", style) for name in STYLES),
-        Route("/pages.js", script),
+        *(Route(f"/{name}", script) for name in SCRIPTS),
         Route("/session", answering(start.session)),
         *SignInPages(site).routes(),
         *SignUpPages(site).routes(),
@@ -45,6 +46,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         *InvitationPages(site).routes(),
         *PasswordPages(site).routes(),
         *SecondFactorPages(site).routes(),
+        *PasskeyPages(site).routes(),
         *AccountPages(site).routes(),
         *ProfilePages(site).routes(),
         *NotificationPages(site).routes(),
@@ -64,9 +66,9 @@ async def style(request: Request) -> Response:
     return Response(STYLES[request.url.path[1:]], media_type="text/css", headers=SECURE)
 
 
-async def script(_: Request) -> Response:
-    """Return the script of the pages."""
-    return Response(SCRIPT, media_type="text/javascript", headers=SECURE)
+async def script(request: Request) -> Response:
+    """Return a script of the pages."""
+    return Response(SCRIPTS[request.url.path[1:]], media_type="text/javascript", headers=SECURE)
 
 
 class StartPages:

@@ -1,5 +1,6 @@
 """The pages of the second factor, and the one for a fresh proof."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 import segno
@@ -42,7 +43,7 @@ class SecondFactorPages:
         viewer = await self._site.proved(request)
         assert viewer.id  # noqa: S101
         state = await second_factor.state(self._site.database, viewer.id)
-        if state is None:
+        if state is None or state.app_since is None:
             return self._offer(request, viewer)
         return self._form(request, "second_factor.html", state=state)
 
@@ -86,7 +87,7 @@ class SecondFactorPages:
         return self._form(request, "recovery_codes.html", codes=codes)
 
     async def show_proof(self, request: Request) -> Response:
-        """Show the form for the password and, with a second factor, a code."""
+        """Show the form for the password and, with a second factor, a code or a passkey."""
         next = local_path(request.query_params.get("next"))
         viewer = await self._site.signed_in(request)
         always = "always" in request.query_params
@@ -107,7 +108,7 @@ class SecondFactorPages:
                 site.outbox,
                 viewer,
                 fields.get("current_password", ""),
-                fields.get("code", ""),
+                site.proof_in(request, fields, cookies.SESSION),
                 origin_of(request),
             )
         except Problem as problem:
@@ -132,6 +133,7 @@ class SecondFactorPages:
             next=next,
             email=viewer.email,
             with_code=bool(state),
+            with_passkey=bool(state and state.passkeys),
             connections=await of_person(site.database, site.settings, viewer.id),
         )
 
@@ -156,7 +158,7 @@ class SecondFactorPages:
         )
 
     def _form(
-        self, request: Request, template: str, problem: Problem | None = None, **values: object
+        self, request: Request, template: str, problem: Problem | None = None, **values: Any
     ) -> Response:
         return self._site.form(request, template, problem, cookie=cookies.SESSION, **values)
 

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from auth.accounts import second_factor
 from auth.accounts.mailed_links import not_found
+from auth.accounts.passkeys import sign_in as passkeys
 from auth.accounts.sign_in import HalfSignedIn, Held, second_step, sign_in
 from auth.accounts.sso.connections import Connection, of_address
 from auth.accounts.sso.flow import SingleSignOn
@@ -45,6 +46,8 @@ class SignInPages:
         return [
             Route("/sign-in", answering(self.show)),
             Route("/sign-in", answering(self.sign_in), methods=["POST"]),
+            Route("/sign-in/passkey", answering(self.begin_again)),
+            Route("/sign-in/passkey", answering(self.sign_in_with_passkey), methods=["POST"]),
             Route("/sign-in/code", answering(self.begin_again)),
             Route("/sign-in/code", answering(self.second_step), methods=["POST"]),
             Route("/sign-out", answering(self.sign_out), methods=["POST"]),
@@ -85,15 +88,33 @@ class SignInPages:
         except Problem as problem:
             return self._form(request, next, problem, email)
         if isinstance(step, HalfSignedIn):
-            return self._site.form(request, "second_step.html", next=next, state=step.state)
+            return self._step_form(request, next, step.state, with_passkey=step.has_passkey)
         return await self._begin(request, next, step)
 
+    async def sign_in_with_passkey(self, request: Request) -> Response:
+        """Sign in with a passkey alone; or show the form for signing in, with the error."""
+        fields = await read_form(request)
+        next, site = local_path(fields.get("next")), self._site
+        try:
+            site.require_ours(request, fields, cookies.FORM)
+            started = await passkeys.sign_in(
+                site.database,
+                site.settings,
+                site.outbox,
+                site.proof_in(request, fields, cookies.FORM).passkey,
+                origin_of(request),
+                self._held(request),
+            )
+        except Problem as problem:
+            return self._form(request, next, problem)
+        return await self._begin(request, next, started)
+
     async def begin_again(self, _: Request) -> Response:
-        """Redirect to the first step: the page of the second step was opened without it."""
+        """Redirect to the first step: the path of a form was opened without it."""
         return see("/sign-in")
 
     async def second_step(self, request: Request) -> Response:
-        """Sign in with a code after the password; or show the form for the code again."""
+        """Sign in with a second factor after the password; or show its form again."""
         fields = await read_form(request)
         next, state = local_path(fields.get("next")), fields.get("state", "")
         try:
@@ -103,14 +124,15 @@ class SignInPages:
                 self._site.settings,
                 self._site.outbox,
                 state,
-                fields.get("code", ""),
+                self._site.proof_in(request, fields, cookies.FORM),
                 origin_of(request),
                 self._held(request),
             )
         except Problem as problem:
             if problem.code in ("UNAUTHENTICATED", "FORBIDDEN"):
                 return self._form(request, next, problem)
-            return self._site.form(request, "second_step.html", problem, next=next, state=state)
+            asked = bool(fields.keys() & {"passkey", "credential"})
+            return self._step_form(request, next, state, problem, with_passkey=asked)
         return await self._begin(request, next, started)
 
     async def sign_out(self, request: Request) -> Response:
@@ -149,6 +171,24 @@ class SignInPages:
         read = partial(self._site.read, request)
         return Held(read(cookies.SESSION), read(cookies.FORM), read(cookies.KNOWN))
 
+    def _step_form(
+        self,
+        request: Request,
+        next: str,
+        state: str,
+        problem: Problem | None = None,
+        *,
+        with_passkey: bool,
+    ) -> Response:
+        return self._site.form(
+            request,
+            "second_step.html",
+            problem,
+            next=next,
+            state=state,
+            with_passkey=with_passkey,
+        )
+
     def _form(
         self,
         request: Request,
@@ -161,6 +201,7 @@ class SignInPages:
             request,
             "sign_in.html",
             problem,
+            with_passkey=True,
             next=next,
             email=email,
             news=news,

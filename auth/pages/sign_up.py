@@ -1,5 +1,7 @@
 """The pages for signing up: an address, then, from the link mailed to it, a name and a password."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -89,5 +91,5 @@ class SignUpPages:
         logged = not self._site.settings.smtp_url
         return page("mail_sent.html", logged=logged)
 
-    def _confirm_form(self, request: Request, problem: Problem | None, **values: str) -> Response:
+    def _confirm_form(self, request: Request, problem: Problem | None, **values: Any) -> Response:
         return self._site.form(request, "confirm.html", problem, **values)

@@ -118,18 +118,19 @@ class SingleSignOnPages:
         return response
 
     async def second_step(self, request: Request) -> Response:
-        """Sign in with a code, which connects the identity to the account."""
+        """Sign in with a second factor, which connects the identity to the account."""
         fields = await read_form(request)
         next, site = local_path(fields.get("next")), self._site
         try:
             site.require_ours(request, fields, cookies.FORM)
             link = attempts.opened_link(site.settings, site.read(request, cookies.SSO))
             connection = await connections.find(site.database, site.settings, link.provider)
-            code, held = fields.get("code", ""), self._held(request)
-            started = await self._sso.second_step(connection, link, code, origin_of(request), held)
+            given, held = site.proof_in(request, fields, cookies.FORM), self._held(request)
+            started = await self._sso.second_step(connection, link, given, origin_of(request), held)
         except Problem as problem:
             if problem.code in ("INVALID", "RATE_LIMITED"):
-                return site.form(request, "sso_code.html", problem, next=next)
+                asked = bool(fields.keys() & {"passkey", "credential"})
+                return site.form(request, "sso_code.html", problem, next=next, with_passkey=asked)
             raise
         response = self._signed_in(request, next, started)
         cookies.clear(response, request, site.settings, cookies.SSO)
@@ -243,7 +244,9 @@ class SingleSignOnPages:
         cookies.write(response, request, settings, cookies.SSO, value, attempts.LIFETIME)
 
     def _halfway(self, request: Request, next: str, step: Halfway) -> Response:
-        response = self._site.form(request, "sso_code.html", next=next)
+        response = self._site.form(
+            request, "sso_code.html", next=next, with_passkey=step.has_passkey
+        )
         settings, value = self._site.settings, step.state
         cookies.write(response, request, settings, cookies.SSO, value, attempts.LIFETIME)
         return response

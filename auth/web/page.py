@@ -18,8 +18,11 @@ SECURE = {
     "X-Content-Type-Options": "nosniff",
 }
 
-SCRIPT = (HERE / "static" / "pages.js").read_text(encoding="utf-8")
-"""The script of pages with a password or a time. Pages of consent run none."""
+SCRIPTS = {
+    name: (HERE / "static" / name).read_text(encoding="utf-8")
+    for name in ("pages.js", "passkeys.js")
+}
+"""The scripts of pages with a password, a time or passkeys. Pages of consent run none."""
 STYLES = {
     name: (HERE / name).read_text(encoding="utf-8")
     for name in ("palette.css", "pages.css", "shared.css")

@@ -1,6 +1,6 @@
 """The context of every page: the database, the viewer, and forms that prove their origin."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from string import punctuation
@@ -10,6 +10,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from auth.accounts.mail import Outbox
+from auth.accounts.passkeys import ceremonies, challenges
+from auth.accounts.passkeys.challenges import Purpose
+from auth.accounts.passkeys.proofs import Answer
+from auth.accounts.second_proof import Given
 from auth.accounts.step_up import is_fresh
 from auth.credentials import cookies, known_browsers
 from auth.credentials.credential_lock import CredentialEnded
@@ -136,17 +140,21 @@ class Site:
         problem: Problem | None = None,
         *,
         cookie: str = cookies.FORM,
+        with_passkey: bool | None = None,
         **values: object,
     ) -> Response:
         """Return a page with a form, bound to the browser by a cookie, which its other tabs share.
 
-        `cookie` is SESSION when somebody is signed in. The page shows the problem of the form's
-        last submission, and its field; CredentialEnded redirects to sign in.
+        `cookie` is SESSION when somebody is signed in. `with_passkey` says, on pages where people
+        can authenticate with a passkey, whether that is offered. The page shows the problem of the
+        form's last submission, and its field; CredentialEnded redirects to sign in.
         """
         if isinstance(problem, CredentialEnded):
             raise RedirectTo(_sign_in_path(request))
         cookie_value = self.read(request, cookie)
         secret = cookie_value if is_secret(cookie_value) else fresh()
+        if with_passkey is not None:
+            values["passkey_options"] = self._passkey_options(secret) if with_passkey else None
         response = page(
             template,
             CODES[problem.code].status if problem else 200,
@@ -158,6 +166,19 @@ class Site:
         if secret != cookie_value and cookie == cookies.FORM:
             cookies.write(response, request, self.settings, cookie, secret)
         return _with_wait(response, problem)
+
+    def _passkey_options(self, secret: str) -> str | None:
+        """Return the options to authenticate with a passkey in the browser with this cookie."""
+        party = ceremonies.relying_party(self.settings)
+        if party is None:
+            return None
+        challenge = challenges.new(self.settings, Purpose.AUTHENTICATE, secret)
+        return ceremonies.request_options(party, challenge)
+
+    def proof_in(self, request: Request, fields: Mapping[str, str], cookie: str) -> Given:
+        """Return what a form, which is bound to this cookie, has for a second factor."""
+        answer = Answer(fields.get("credential", ""), self.read(request, cookie))
+        return Given(fields.get("code", ""), answer)
 
     def know(self, response: Response, request: Request, email: str) -> None:
         """Mark the browser as known at this address, whose owner has just proved to use it."""

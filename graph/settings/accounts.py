@@ -33,6 +33,13 @@ class AccountSettings(BaseSettings):
         description="The e-mail addresses, separated by commas, of the people who are notified of"
         " sign-ups and approve them at /account/approvals.",
     )
+    passkey_domain: str = Field(
+        default="",
+        max_length=253,
+        pattern=r"^([a-z0-9-]+(\.[a-z0-9-]+)*)?$",
+        description="The domain that passkeys are for (RP ID): the host of PUBLIC_URL, by default,"
+        " or a domain above it. Existing passkeys do not work for another one.",
+    )
     session_days: Days = Field(
         default=14, ge=1, description="The maximum lifetime in days of a browser session."
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
+from urllib.parse import urlsplit
 
 PREFIX = "GATEWAY_"
 OTHER_VARIABLES = {
@@ -57,6 +58,9 @@ def conflicts(values: Mapping[str, Any], given: Iterable[str]) -> Iterator[str]:
         yield "S3_BUCKET needs S3_ACCESS_KEY and S3_SECRET_KEY"
     if values["language_model_url"] and not values["language_model_name"]:
         yield "LANGUAGE_MODEL_URL needs LANGUAGE_MODEL_NAME"
+    domain, host = values["passkey_domain"], urlsplit(values["public_url"]).hostname or ""
+    if domain and not f".{host}".endswith(f".{domain}"):
+        yield "PASSKEY_DOMAIN must be the host of PUBLIC_URL or a domain above it"
     is_open = values["gateway_env"] == "production" and values["sign_up"] in ("open", "approval")
     if is_open and values["smtp_url"] is None:
         yield f"SIGN_UP={values['sign_up']} sends mail: set SMTP_URL"

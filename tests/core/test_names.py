@@ -73,7 +73,7 @@ CODED = {
     *("soc2_control", "compliance_category", "risk_level", "threat_indicators", "source_system"),
     *("key_id", "token_hash", "resource", "jkt", "code", "redirect_uri", "state"),
     *("code_challenge", "code_challenge_method", "client_secret", "former_secret"),
-    *("registration_token", "nonce", "methods", "actors"),
+    *("registration_token", "nonce", "methods", "transports", "actors"),
     *("token_endpoint_auth_method", "device_code", "user_code", "request_uri", "browser", "token"),
     *("password_hash", "stripe_customer_id", "stripe_subscription_id", "price_id", "feature"),
     *(

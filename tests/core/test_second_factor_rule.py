@@ -33,6 +33,22 @@ def factor(world):
     return factor
 
 
+@pytest.fixture
+def passkey(world):
+    """Give a person a passkey."""
+
+    async def passkey(person):
+        await world.superuser.execute(
+            "INSERT INTO passkeys (user_id, name, credential_id, public_key, sign_count, aaguid,"
+            " is_backup_eligible, is_backed_up)"
+            " VALUES ($1::uuid, 'Key', sha256($1::uuid::text::bytea), '\\x01', 0, $1,"
+            " false, false)",
+            world.people[person],
+        )
+
+    return passkey
+
+
 async def demand(world, required=True, person="owner", version=None):
     """Switch the rule."""
     if version is None:
@@ -41,6 +57,15 @@ async def demand(world, required=True, person="owner", version=None):
         )
     values = {"id": world.organization, "version": version, "required": required}
     return await world.ask(person, RULE, **values)
+
+
+async def test_a_passkey_is_a_second_factor(world, passkey):
+    await passkey("owner")
+    await passkey("editor")
+    await demand(world)
+    assert await world.code("editor", READ, id=world.requirement) is None
+    assert await world.code("editor", WRITE, id=world.requirement) is None
+    assert await world.code("viewer", READ, id=world.requirement) == "NOT_FOUND"
 
 
 async def test_who_has_no_second_factor_loses_the_organization_until_they_have_one(world, factor):

@@ -2,13 +2,10 @@
 
 from uuid import uuid4
 
-import httpx
-import pytest
-
-from auth.credentials.browser_sessions import start
-from auth.origin import Origin
-from db.pool import NOBODY
 from tests.core.keys import make_key, make_token
+from tests.core.signed_in import browse, code
+
+__all__ = ["browse"]
 
 SESSIONS = "{ viewer { sessions { id ipAddress userAgent isCurrent createdAt lastUsedAt } } }"
 END = "mutation ($id: UUID!) { sessionEnd(id: $id) { ended } }"
@@ -22,37 +19,6 @@ VALUES ($1, 'Robot', '["https://app.example/cb"]', 'requirements:read', 'none', 
 CONSENT = """INSERT INTO oauth_consents (user_id, client_id, scope)
 VALUES ($1, $2, 'requirements:read')"""
 STALE = "UPDATE sessions SET proved_at = now() - interval '16 minutes' WHERE user_id = $1"
-
-
-@pytest.fixture
-async def browse(world, app, settings):
-    """Return a function that signs a person in, and returns one that asks in that session."""
-    opened = []
-
-    async def browse(person, agent="A browser"):
-        transport = httpx.ASGITransport(app)
-        browser = httpx.AsyncClient(
-            transport=transport, base_url="http://localhost", headers={"origin": "http://localhost"}
-        )
-        opened.append(browser)
-        async with world.database.auth.lend(NOBODY) as lent:
-            origin = Origin(ip_address="192.0.2.7", user_agent=agent)
-            started = await start(lent, world.people[person], origin, settings)
-        browser.cookies.set("gateway", started.secret, domain="localhost.local")
-
-        async def ask(query, **variables):
-            body = {"query": query, "variables": variables}
-            return (await browser.post("/graphql", json=body)).json()
-
-        return ask
-
-    yield browse
-    for browser in opened:
-        await browser.aclose()
-
-
-def code(answer):
-    return answer["errors"][0]["extensions"]["code"]
 
 
 async def test_a_person_sees_their_browsers_and_ends_one(world, browse):

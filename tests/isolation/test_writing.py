@@ -68,6 +68,7 @@ FILTERS = {"filter"}
 ANY_TYPE = {
     ("purge", ("ids",)): "requirements",
     ("identityRemove", ("id",)): "profile_identities",
+    ("passkeyRemove", ("id",)): "passkeys",
     **{(name, ("id",)): "jobs" for name in ("jobExtend", "jobComplete", "jobFail")},
     **{
         (name, ("id",)): "assessments"
@@ -225,7 +226,7 @@ def hidden_ids(canaries: Any, person: str, mutation: str, slot: Slot) -> Iterato
     if table == "profiles":
         yield canaries.persons["their owner"].id
         yield canaries.persons["outsider"].id
-    if table in ("personal_tokens", "profile_identities"):
+    if table in ("personal_tokens", "profile_identities", "passkeys"):
         yield from (row.id for row in canaries.rows(table=table) if row.person != person)
 
 

@@ -106,6 +106,7 @@ OF_ONE_PERSON = {
     "profiles.personal_organization_id",
     "personal_tokens",
     "profile_identities",
+    "passkeys",
     "stars",
     "visits",
 }

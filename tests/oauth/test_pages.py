@@ -10,7 +10,7 @@ from auth.credentials.people import set_password
 from tests.oauth.conftest import CALLBACK, ISSUER, PASSWORD, hidden, press, sign_in, told
 
 DEVICE = "com.example.planner:/cb"
-PAGES_SCRIPT = '<script src="/pages.js" defer></script>'
+SCRIPTS = [f'<script src="/{name}.js" defer></script>' for name in ("pages", "passkeys")]
 
 
 async def test_w01_no_other_site_frames_or_scripts_a_page(planner, person, dial):
@@ -24,9 +24,9 @@ async def test_w01_no_other_site_frames_or_scripts_a_page(planner, person, dial)
         policy = answer.headers["content-security-policy"]
         for rule in ("default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"):
             assert rule in policy
-        if answer is sign_in:  # its script shows the password that is typed
+        if answer is sign_in:  # its scripts show the password that is typed, and use passkeys
             assert "script-src 'self'" in policy
-            assert re.findall("<script.*", answer.text) == [PAGES_SCRIPT]
+            assert re.findall("<script.*", answer.text) == SCRIPTS
         else:
             assert "script-src" not in policy
             assert "<script" not in answer.text

@@ -215,6 +215,7 @@ async def walk_access(looking: Looking, place: Place, settings) -> None:
     async with place.database.auth.lend(NOBODY) as lent:
         await start(lent, place.me, origin, settings)
     await looking.at("/account/sessions", "sessions")
+    await looking.at("/account/passkeys", "passkeys-none")
 
 
 async def walk_clients(looking: Looking, place: Place) -> None:

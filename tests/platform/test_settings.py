@@ -200,6 +200,11 @@ def test_a_time_limit_that_postgresql_takes_for_none_is_refused(monkeypatch):
         ({"OWNER_DATABASE_URL": "postgresql://h/d"}, "has no effect without DATABASE_URL"),
         ({"DATABASE_LOGINS": "separate"}, "has no effect without DATABASE_URL"),
         ({"GATEWAY_ENV": "production", "SIGN_UP": "open"}, "SIGN_UP=open sends mail: set SMTP_URL"),
+        (
+            {"PUBLIC_URL": "https://a.example.com", "PASSKEY_DOMAIN": "evil.com"},
+            "a domain above it",
+        ),
+        ({"PUBLIC_URL": "https://aexample.com", "PASSKEY_DOMAIN": "example.com"}, "above it"),
     ],
 )
 def test_what_has_no_effect_beside_other_settings_is_refused(monkeypatch, given, says):

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from auth.accounts.domains import domain_of
+from auth.credentials.factors import has_second_factor
 from auth.encryption import decrypt, encrypt
 from auth.secret import digest, is_secret
 from auth.settings import AuthSettings
@@ -40,12 +41,12 @@ JOIN profile_identities AS i ON i.organization_id = p.organization_id AND i.issu
 JOIN sessions AS s ON s.identity_id = i.id AND s.user_id = i.user_id
 WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > now() AND p.deleted_at IS NULL
 """
-OWNS_WITH_SECOND_FACTOR = """
+OWNS_WITH_SECOND_FACTOR = f"""
 SELECT EXISTS (
-    SELECT FROM organization_members AS m JOIN second_factors AS f ON f.user_id = m.user_id
+    SELECT FROM organization_members AS m
     WHERE m.organization_id = $1 AND m.user_id = $2 AND m.role = 'owner'
-        AND m.status = 'active' AND m.deleted_at IS NULL)
-"""
+        AND m.status = 'active' AND m.deleted_at IS NULL AND {has_second_factor("m.user_id")})
+"""  # noqa: S608 (ours)
 ELSEWHERE = "Your organization requires that you sign in with {}."
 NO_SUCH = "There is no such identity provider."
 

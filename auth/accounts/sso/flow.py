@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from auth.accounts import second_factor, step_up
+from auth.accounts import second_proof, step_up
 from auth.accounts.mail import Outbox
+from auth.accounts.second_proof import Given
 from auth.accounts.sign_in import Held, Methods, begin_session
 from auth.accounts.sso import attempts, connections, identities
 from auth.accounts.sso.attempts import Attempt, PendingLink, Purpose
@@ -56,12 +57,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Halfway:
-    """The state before the code of the account that an identity is to be connected to.
+    """The state before the second factor of the account that an identity is to be connected to.
 
     It is kept in the cookie of the attempt.
     """
 
     state: str = field(repr=False)
+    has_passkey: bool = False
 
 
 class SignOut(NamedTuple):
@@ -162,16 +164,16 @@ class SingleSignOn:
         return await self._begin(connection, found, claims.session, origin, browser_cookies)
 
     async def second_step(
-        self, connection: Connection, link: PendingLink, code: str, origin: Origin, held: Held
+        self, connection: Connection, link: PendingLink, given: Given, origin: Origin, held: Held
     ) -> Started:
-        """Connect an identity to an account by a code of its second factor, and begin a session.
+        """Connect an identity to an account by its second factor, and begin a session.
 
-        Raises INVALID for a wrong code, RATE_LIMITED, FORBIDDEN and ALREADY_EXISTS.
+        Raises INVALID for a wrong proof, RATE_LIMITED, FORBIDDEN and ALREADY_EXISTS.
         """
         if (link.provider, link.issuer) != (str(connection.id), connection.issuer):
             raise Problem("UNAUTHENTICATED", attempts.START_AGAIN)
         id = UUID(link.user_id)
-        await second_factor.prove(self.database, self.settings, self.outbox, id, code, origin)
+        await second_proof.prove(self.database, self.settings, self.outbox, id, given, origin)
         claims = Claims(link.subject, link.email, None, link.provider_session or None)
         async with self.database.auth.lend(NOBODY) as lent, lent.transaction():
             person = await identities.person_of(lent, id)
@@ -280,7 +282,7 @@ class SingleSignOn:
             int(time.time()),
             claims.session or "",
         )
-        return Halfway(attempts.seal(self.settings, link))
+        return Halfway(attempts.seal(self.settings, link), found.person.has_passkey)
 
     async def _begin(
         self,

@@ -25,6 +25,7 @@ from auth.accounts.domains import domain_of
 from auth.accounts.mail import Outbox
 from auth.accounts.sign_in import Person
 from auth.accounts.sso.connections import Connection
+from auth.credentials.factors import has_second_factor
 from auth.credentials.people import add_person, address, person_event, person_name
 from auth.events import record
 from auth.origin import Origin
@@ -63,15 +64,16 @@ DELETE FROM profile_identities WHERE id = $1 AND user_id = $2 RETURNING organiza
 """
 MAX_LISTED = 100
 """The number of identities listed, at most, the latest connected first."""
-PERSON = """
+PERSON = f"""
 SELECT p.id, lower(p.email) AS email, coalesce(c.password_hash, '') AS password_hash,
     coalesce(c.password_changed_at, p.created_at) AS password_changed_at, p.status::text,
     p.is_approved,
     EXISTS (SELECT FROM sessions s WHERE s.user_id = p.id) AS has_signed_in,
-    EXISTS (SELECT FROM second_factors f WHERE f.user_id = p.id) AS has_second_factor
+    {has_second_factor("p.id")} AS has_second_factor,
+    EXISTS (SELECT FROM passkeys k WHERE k.user_id = p.id) AS has_passkey
 FROM profiles p LEFT JOIN profile_credentials c ON c.user_id = p.id
 WHERE p.deleted_at IS NULL AND p.service_of IS NULL AND
-"""
+"""  # noqa: S608 (ours)
 BY_ID, BY_EMAIL = f"{PERSON} p.id = $1", f"{PERSON} lower(p.email) = lower($1)"
 IS_OUT = """
 SELECT EXISTS (

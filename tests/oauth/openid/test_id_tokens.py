@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from auth.credentials.people import set_password
-from auth.oauth.id_tokens import MULTI_FACTOR, SINGLE_FACTOR, half_hash
+from auth.oauth.id_tokens import MULTI_FACTOR, PHISHING_RESISTANT, SINGLE_FACTOR, half_hash
 from tests.oauth.conftest import ISSUER, Application, sign_in, told
 from tests.oauth.openid.conftest import read
 from tests.oauth.waiting import DEVICE_CODE, allow, ask
@@ -93,6 +93,10 @@ async def sign_in_at(browser, email):
         (["pwd"], f"{MULTI_FACTOR} {SINGLE_FACTOR}", SINGLE_FACTOR),
         (["pwd"], MULTI_FACTOR, None),
         ([], SINGLE_FACTOR, None),
+        (["hwk"], MULTI_FACTOR, PHISHING_RESISTANT),
+        (["swk"], SINGLE_FACTOR, PHISHING_RESISTANT),
+        (["pwd", "swk"], PHISHING_RESISTANT, PHISHING_RESISTANT),
+        (["pwd", "otp"], PHISHING_RESISTANT, None),
     ],
 )
 async def test_a_level_that_is_asked_for_is_reached_or_refused(
@@ -105,7 +109,7 @@ async def test_a_level_that_is_asked_for_is_reached_or_refused(
         return
     claims = read((await planner.redeem(said["code"])).json()["id_token"])[1]
     assert claims["acr"] == expected
-    assert ("mfa" in claims["amr"]) is (expected == MULTI_FACTOR)
+    assert ("mfa" in claims["amr"]) is (expected != SINGLE_FACTOR)
 
 
 async def test_a_device_gets_one_too(applications, person):
