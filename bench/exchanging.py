@@ -25,7 +25,6 @@ from db.requirements.requirements import (
     RequirementPriority,
     RequirementStatus,
 )
-from graph.requirements.exchange.formats import write
 from graph.requirements.exchange.model.draft import (
     Draft,
     DraftBlock,
@@ -33,6 +32,7 @@ from graph.requirements.exchange.model.draft import (
     DraftLink,
     DraftRequirement,
 )
+from graph.requirements.exchange.registry import write
 
 SIZES = (10_000, 100_000)
 FORMATS = ("csv", "xlsx", "reqif", "sdoc", "needs", "doorstop", "markdown")

@@ -174,10 +174,10 @@ def import_(
         str | None, typer.Option(help="The ID of an existing document, or the name of a new one.")
     ] = None,
     format: Annotated[
-        Literal["csv", "xlsx", "reqif", "sdoc", "needs", "doorstop", "markdown", "junit"] | None,
+        str | None,
         typer.Option(
-            help="The format. The default follows from the file extension, and that of an XML file"
-            " from its content."
+            help="The format, such as csv or reqif. The default follows from the file extension,"
+            " and that of an XML file from its content."
         ),
     ] = None,
     map: Annotated[
@@ -264,11 +264,11 @@ def export(
         str | None, typer.Option(help="The ID of a document. The default is all documents.")
     ] = None,
     format: Annotated[
-        Literal[
-            "csv", "xlsx", "reqif", "sdoc", "needs", "doorstop", "markdown", "html", "pdf", "matrix"
-        ]
-        | None,
-        typer.Option(help="The format. The default follows from the file extension."),
+        str | None,
+        typer.Option(
+            help="The format, such as csv, reqif or pdf. The default follows from the file"
+            " extension."
+        ),
     ] = None,
     filter: Annotated[
         str | None,

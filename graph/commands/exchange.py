@@ -1,6 +1,7 @@
 """Import a file from the command line, and export to one, as a person with their rights."""
 
 import asyncio
+import shutil
 from pathlib import Path
 from uuid import UUID
 
@@ -24,7 +25,6 @@ from graph.commands.database import opened, running
 from graph.commands.export_options import ExportOptions
 from graph.requirements.exchange import (
     Draft,
-    Format,
     ImportOptions,
     ImportResult,
     import_draft,
@@ -43,7 +43,7 @@ def import_requirements(
     email: str | None,
     project: str,
     document: str | None,
-    format: Format | None,
+    format: str | None,
     columns: list[str],
     delimiter: str | None,
     encoding: str | None,
@@ -89,8 +89,8 @@ def export_requirements(
             target = str(await find_project(session, project))
             with _Bar() as bar:
                 done = await export(session, {**arguments, "projectId": target}, bar.show)
-            with file.open("xb") as opened_file:
-                opened_file.write(done.written.data)
+            with file.open("xb") as target_file, done.written.path.open("rb") as written:
+                shutil.copyfileobj(written, target_file)
             id = uuid7()
             async with session.transaction() as transaction:
                 await done.keep(transaction, id)

@@ -11,8 +11,8 @@ from db.logins import Logins
 from graph.commands.database import opened, running
 from graph.commands.exchange import find_project
 from graph.requirements.exchange.files.source import load
-from graph.requirements.exchange.junit.reader import looks_like_junit
-from graph.requirements.exchange.junit.recording import (
+from graph.requirements.exchange.formats.junit.reader import looks_like_junit
+from graph.requirements.exchange.formats.junit.recording import (
     ResultOptions,
     ResultsImport,
     UnknownTests,

@@ -24,11 +24,12 @@ from db.requirements.import_mappings import ImportMapping
 from graph.kit.scalars import uuid_of
 from graph.kit.storage import Storage, Stored
 from graph.platform.bulk.port import BulkOperations
-from graph.requirements.exchange.files.source import Source, format_of
+from graph.requirements.exchange.files.source import Source
+from graph.requirements.exchange.formats.junit.recording import UnknownTests
 from graph.requirements.exchange.jobs import IMPORT
-from graph.requirements.exchange.junit.recording import UnknownTests
 from graph.requirements.exchange.model.fields import TARGETS
 from graph.requirements.exchange.preview import Column, columns_of
+from graph.requirements.exchange.registry import endings, format_of
 from graph.requirements.files import store
 from graph.requirements.transfers import ExchangeFormat
 from graph.settings import Settings
@@ -207,6 +208,7 @@ class ImportPages:
             project=rows[0],
             mappings=[(each.id, each.name) for each in mappings],
             megabytes=MAX_SIZE // 1_000_000,
+            endings=",".join(endings()),
         )
 
     async def _columns(

@@ -15,7 +15,7 @@ from graph.kit.enums import describe_enum
 from graph.kit.fields import described
 from graph.kit.mutations import Input, given, mutation, name_fields
 from graph.requirements.exchange.files.source import Source
-from graph.requirements.exchange.junit.recording import (
+from graph.requirements.exchange.formats.junit.recording import (
     MAX_NAMES,
     ResultOptions,
     ResultsImport,

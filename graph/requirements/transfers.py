@@ -27,11 +27,11 @@ from graph.kit.stored_filter import stored
 from graph.platform.jobs.room import require_room
 from graph.platform.jobs.types import Job
 from graph.requirements.exchange.files.fetching import name_in
-from graph.requirements.exchange.files.source import format_of
+from graph.requirements.exchange.formats.junit.recording import UnknownTests
 from graph.requirements.exchange.jobs import EXPORT, IMPORT, KINDS
-from graph.requirements.exchange.junit.recording import UnknownTests
 from graph.requirements.exchange.model.draft import Limits
 from graph.requirements.exchange.model.fields import TARGETS
+from graph.requirements.exchange.registry import every_format, format_of
 from graph.requirements.exchange.store.kept import export_of
 from graph.requirements.import_mappings import ColumnMappingInput, delimiter_of, saved_mapping
 from graph.requirements.printing.job import PRINTED
@@ -45,16 +45,12 @@ MAX_COLUMNS = 500
 
 
 class ExchangeFormat(Enum):
-    """The format of a file with requirements."""
+    """The format of a file with requirements: those of the exchange, and printed ones."""
 
-    CSV = "csv"
-    XLSX = "xlsx"
-    REQIF = "reqif"
-    STRICTDOC = "sdoc"
-    NEEDS = "needs"
-    DOORSTOP = "doorstop"
-    MARKDOWN = "markdown"
-    JUNIT = "junit"
+    _ignore_ = ["ExchangeFormat", "each"]
+    ExchangeFormat = vars()
+    for each in every_format():
+        ExchangeFormat[each.member] = each.key
     HTML = "html"
     PDF = "pdf"
     TEST_MATRIX = "matrix"
@@ -63,21 +59,13 @@ class ExchangeFormat(Enum):
 describe_enum(
     ExchangeFormat,
     "The format of a file with requirements.",
-    {
-        "CSV": "Comma-separated values (RFC 4180): one document, a row for each requirement.",
-        "XLSX": "A workbook (Office Open XML): a sheet for each document.",
-        "STRICTDOC": "Documents of StrictDoc (`.sdoc`), several in a ZIP archive.",
-        "DOORSTOP": "A ZIP archive of the folders of Doorstop, with a YAML file for each item.",
-        "MARKDOWN": "Documents of Markdown (`.md`), several in a ZIP archive: a heading with an"
-        " identifier, a table of attributes and a text for each requirement.",
-        "JUNIT": "Test results in JUnit XML, which are not exported. Name the format for `.xml`.",
+    {each.member: each.description for each in every_format()}
+    | {
         "HTML": "A document to read and print, with tests, coverage and a signature page. It is not"
         " imported.",
         "PDF": "As HTML, at most 10,000 requirements. It is not imported.",
         "TEST_MATRIX": "A workbook with a row for each requirement and a column for each test. It"
         " is not imported.",
-        "NEEDS": "The `needs.json` of sphinx-needs.",
-        "REQIF": "The Requirements Interchange Format of the OMG, 1.0 to 1.2.",
     },
 )
 
@@ -300,7 +288,7 @@ def _columns(columns: list[ColumnMappingInput]) -> dict[str, str]:
 
 async def export_start(info: Info, input: Input[ExportStartInput]) -> Any:
     async with writing(info) as transaction:
-        if input.format is ExchangeFormat.JUNIT:
+        if input.format is ExchangeFormat("junit"):
             raise Problem("INVALID", "This format is only imported.", field=["format"])
         await require_room(transaction, KINDS, MAX_RUNNING, ROOM, Document)
         if input.document_id:

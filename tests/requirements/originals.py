@@ -20,7 +20,7 @@ from graph.requirements.exchange.model.draft import (
     own_identifier,
 )
 from graph.requirements.exchange.model.versions import KeptImport, Versions
-from graph.requirements.exchange.reqif.back.originals import write_originals
+from graph.requirements.exchange.registry import write
 
 
 class Kept:
@@ -40,7 +40,7 @@ class Kept:
         return StoredAs(UUID(int=self.number), 1)
 
     def written(self, draft: Draft) -> bytes:
-        return write_originals(draft, [self.kept], "Title")[0]
+        return write(draft, "reqif", "Title", [self.kept]).data
 
 
 def stored(draft: Draft, row) -> Draft:

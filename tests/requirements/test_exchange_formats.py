@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from graph.requirements.exchange.files.source import Source
-from graph.requirements.exchange.formats import WRITERS, write
 from graph.requirements.exchange.importing import ImportOptions, read
 from graph.requirements.exchange.model.draft import Draft, DraftDocument, DraftRequirement
+from graph.requirements.exchange.registry import write, written_formats
 from graph.requirements.exchange.tables.cells import as_stored
 from tests.requirements.drafts import drafts
 
@@ -20,7 +20,7 @@ QUICK = settings(
     phases=[Phase.generate],
 )
 TABLES = ["csv", "xlsx"]
-WHOLE = sorted(WRITERS.keys() - set(TABLES))
+WHOLE = sorted({*written_formats()} - {*TABLES})
 
 
 def read_back(draft, format):

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from db.requirements.requirements import RequirementStatus
-from graph.requirements.exchange.files.source import Source, format_of
-from graph.requirements.exchange.formats import write
+from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.importing import ImportOptions, read
 from graph.requirements.exchange.model.draft import StoredAs
 from graph.requirements.exchange.model.versions import KeptImport, Versions
+from graph.requirements.exchange.registry import format_of, write
 from tests.requirements.drafts import drafts
 from tests.requirements.import_files import archive, sample
 from tests.requirements.originals import stored

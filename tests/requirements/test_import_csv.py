@@ -15,7 +15,7 @@ from db.requirements.requirements import (
     RequirementStatus,
 )
 from graph.requirements.exchange import Limits, Source, parse_map
-from graph.requirements.exchange.tables.csv_rows import read_table
+from graph.requirements.exchange.formats.csv.rows import read_table
 from tests.requirements.import_files import answer, drafted, drafted_from, refusal, sample
 
 CFE = "nasa_cfs_csv/cFE_FunctionalRequirements.csv"

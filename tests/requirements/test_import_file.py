@@ -82,8 +82,8 @@ def test_an_unknown_ending_is_no_format(tmp_path):
         drafted(path)
     assert caught.value.message == (
         "x.docx: the format cannot be told from the ending; the formats are csv (.csv, .tsv, .txt),"
-        " xlsx (.xlsx, .xlsm), reqif (.reqif, .reqifz, .xml), sdoc (.sdoc, .zip), needs"
-        " (.json) and markdown (.md, .markdown)."
+        " markdown (.md, .markdown), reqif (.reqif, .reqifz, .xml), needs (.json), sdoc (.sdoc,"
+        " .zip) and xlsx (.xlsx, .xlsm)."
     )
     draft = read(load(path, Limits()), ImportOptions(format="csv"))
     assert draft.documents[0].name == "x"

@@ -4,7 +4,7 @@ import pytest
 from lxml import etree
 
 from graph.requirements.exchange import Limits
-from graph.requirements.exchange.reqif.xhtml import plain_text
+from graph.requirements.exchange.formats.reqif.xhtml import plain_text
 from tests.requirements.import_files import LIFT, archive, drafted_from, lift, refusal
 
 SPEED = '<ATTRIBUTE-DEFINITION-REAL IDENTIFIER="a-speed" LONG-NAME="Speed">'

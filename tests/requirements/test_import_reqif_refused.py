@@ -105,8 +105,8 @@ ARCHIVES = {
         "the name 'C:\\\\x.reqif' leads out of the archive.",
     ),
     "a bomb": (
-        archive(**{"a.reqif": " " * 600_000, "b.reqif": " " * 600_000}),
-        "it unpacks to more than the limit of 1,000,000 bytes.",
+        archive(**{"a.reqif": " " * 3_000_000, "b.reqif": " " * 3_000_000}),
+        "it unpacks to more than the limit of 5,000,000 bytes.",
     ),
 }
 

@@ -3,8 +3,8 @@
 import pytest
 
 from graph.requirements.exchange import load
-from graph.requirements.exchange.files.source import format_of
 from graph.requirements.exchange.model.draft import Limits
+from graph.requirements.exchange.registry import format_of
 from tests.requirements.import_files import drafted_from, refusal
 
 NO_ID = (

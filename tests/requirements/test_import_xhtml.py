@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 import pytest
 from lxml import etree
 
-from graph.requirements.exchange.reqif.xhtml import plain_text
+from graph.requirements.exchange.formats.reqif.xhtml import plain_text
 
 MARKUP = {
     "paragraphs": ("<p>one</p><p>two</p>", "one\ntwo"),

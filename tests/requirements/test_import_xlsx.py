@@ -8,9 +8,9 @@ import pytest
 from openpyxl import Workbook
 
 from graph.requirements.exchange.files.source import Source
-from graph.requirements.exchange.formats import write
+from graph.requirements.exchange.formats.xlsx import reader as xlsx_file
 from graph.requirements.exchange.model.draft import Limits
-from graph.requirements.exchange.tables import xlsx as xlsx_file
+from graph.requirements.exchange.registry import write
 from tests.requirements.import_files import drafted_from, refusal
 from tests.requirements.test_exchange_formats import read_back
 
@@ -90,7 +90,7 @@ def test_documents_with_long_or_equal_names_keep_them():
 
 
 def read(data, **limits):
-    return xlsx_file.read_xlsx(Source("b.xlsx", data), chosen={}, limits=Limits(**limits))
+    return xlsx_file.read(Source("b.xlsx", data), chosen={}, limits=Limits(**limits))
 
 
 def test_limits_of_rows_cells_and_bytes_hold(monkeypatch):

@@ -8,7 +8,11 @@ from auth.credentials.identify import act_for
 from auth.session import ViewerSession
 from db.problem import Problem
 from graph.requirements.exchange.files.source import Source
-from graph.requirements.exchange.junit.recording import ResultOptions, UnknownTests, import_results
+from graph.requirements.exchange.formats.junit.recording import (
+    ResultOptions,
+    UnknownTests,
+    import_results,
+)
 from tests.core.keys import make_key
 from tests.loop import BUSY, watched
 from tests.requirements.verifying import SHOW, case, outcome, record, requirement
@@ -212,7 +216,7 @@ async def test_what_is_not_imported_is_told(world, cases, monkeypatch):
         "An identifier has more than 500 characters (places: 1).",
         "The text of a failure is cut off after 10,000 characters (places: 1).",
     ]
-    monkeypatch.setattr("graph.requirements.exchange.junit.recording.MAX_NAMES", 1)
+    monkeypatch.setattr("graph.requirements.exchange.formats.junit.recording.MAX_NAMES", 1)
     told = await world.ask("editor", NOTES, input={"projectId": world.project, "content": REPORT})
     assert "Not imported are the elements system-out (1)." in told["notes"]
     unknown = REPORT.replace("suite.Stop", "x").replace("TC-", "X-")

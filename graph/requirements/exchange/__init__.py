@@ -4,7 +4,7 @@
 knows no format, and both serve commands and mutations alike.
 """
 
-from graph.requirements.exchange.files.source import Format, Source, load
+from graph.requirements.exchange.files.source import Source, load
 from graph.requirements.exchange.importing import (
     ImportOptions,
     import_draft,
@@ -19,7 +19,6 @@ from graph.requirements.exchange.result import Counts, ImportResult
 __all__ = [
     "Counts",
     "Draft",
-    "Format",
     "ImportOptions",
     "ImportResult",
     "Limits",

@@ -10,9 +10,8 @@ from uuid import UUID
 from auth.session import Transaction, ViewerSession
 from db.core.projects import Project
 from db.problem import Problem
-from graph.requirements.exchange.files.source import format_of
-from graph.requirements.exchange.formats import Written, write
 from graph.requirements.exchange.model.draft import Draft, Progress
+from graph.requirements.exchange.registry import Written, format_of, write
 from graph.requirements.exchange.store.gather import gather
 from graph.requirements.exchange.store.kept import imports_of, keep_export
 from graph.requirements.exchange.store.selection import selection_of
@@ -64,7 +63,8 @@ async def export(
 def exported_format(name: str, given: str | None) -> str:
     """Return the format given, or the one of the ending of a file to write. Raises INVALID."""
     ending = Path(name).suffix.lower().removeprefix(".")
-    return given or (ending if ending in PRINTED else format_of(name, None))
+    wanted = given or ending
+    return wanted if wanted in PRINTED else format_of(name, given)
 
 
 async def _project_name(session: ViewerSession, id: UUID) -> str:

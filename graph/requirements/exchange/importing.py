@@ -13,8 +13,7 @@ from db.core.projects import Project
 from db.problem import Problem
 from db.requirements.documents import Document
 from db.requirements.properties import PropertyType
-from graph.requirements.exchange.files.source import Format, Source, format_of, load
-from graph.requirements.exchange.formats import read_as
+from graph.requirements.exchange.files.source import Source, load
 from graph.requirements.exchange.model.draft import (
     Draft,
     DraftProperty,
@@ -24,12 +23,12 @@ from graph.requirements.exchange.model.draft import (
     refused,
 )
 from graph.requirements.exchange.model.fields import TYPED, plain_name, untyped
+from graph.requirements.exchange.registry import format_of, read_as
 from graph.requirements.exchange.result import ImportResult
 from graph.requirements.exchange.store.apply import apply
 from graph.requirements.exchange.store.kept import keep_import
 from graph.requirements.exchange.store.typed import property_of
 from graph.requirements.exchange.tables.cells import parted
-from graph.requirements.exchange.tables.csv_reader import read_csv
 
 MANY = 1_000
 """Rows of which the events take too long to enter the feed within the time of a statement."""
@@ -49,7 +48,7 @@ class ImportOptions:
 
     document: str | None = None
     document_id: UUID | None = None
-    format: Format | None = None
+    format: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     delimiter: str | None = None
     encoding: str | None = None
@@ -158,23 +157,14 @@ def _explained(source: Source, problem: Problem) -> Problem:
 
 def read(source: Source, options: ImportOptions) -> Draft:
     """Return the draft of the file, without access to the store. Raises INVALID."""
-    limits = options.limits
-    chosen = untyped(options.columns)
-    format = format_of(source.name, options.format)
-    if format == "csv":
-        draft = read_csv(
-            source,
-            chosen=chosen,
-            limits=limits,
-            delimiter=options.delimiter,
-            encoding=options.encoding,
-        )
-    elif options.delimiter is not None or options.encoding is not None:
-        message = "a delimiter and an encoding are those of a CSV file; other formats need none."
-        raise refused(source.name, message)
-    else:
-        # In the thread that reads: the libraries for XML take 6 MB.
-        draft = read_as(format, source, chosen, limits)
+    draft = read_as(
+        format_of(source.name, options.format),
+        source,
+        chosen=untyped(options.columns),
+        limits=options.limits,
+        delimiter=options.delimiter,
+        encoding=options.encoding,
+    )
     draft.properties |= {each.key: each for each in _typed(draft, options.columns)}
     if options.document is not None or options.document_id is not None:
         if len(draft.documents) != 1:

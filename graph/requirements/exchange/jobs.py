@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +17,9 @@ from graph.platform.jobs.run import JobFailed, Run
 from graph.requirements.exchange.exporting import export
 from graph.requirements.exchange.files.fetching import fetched
 from graph.requirements.exchange.files.source import Source
+from graph.requirements.exchange.formats.junit.job import import_junit
 from graph.requirements.exchange.importing import ImportOptions, explained, import_draft, read
 from graph.requirements.exchange.importing import write as write_draft
-from graph.requirements.exchange.junit.job import import_junit
 from graph.requirements.exchange.model.draft import Draft, Limits
 from graph.requirements.exchange.model.draft import Progress as Report
 from graph.requirements.exchange.result import ImportResult
@@ -39,23 +40,30 @@ async def _export(run: Run) -> Result:
             done = await export(run.session, run.payload, shown.show)
     except Problem as problem:
         raise _final(problem) from None
-    data = done.written.data
-    if len(data) > run.storage.largest:
-        raise JobFailed(f"The file has {len(data):,} bytes, which is more than the limit.")
-    digest = hashlib.sha256(data).digest()
+    size = done.written.size
+    if size > run.storage.largest:
+        raise JobFailed(f"The file has {size:,} bytes, which is more than the limit.")
+    digest = await asyncio.to_thread(_digest, done.written.path)
     async with run.session.transaction() as transaction:
         await done.keep(transaction, run.job.id)
-    await run.storage.put(Stored(run.job.id, digest, done.name, done.written.media_type), data)
+    stored = Stored(run.job.id, digest, done.name, done.written.media_type)
+    await run.storage.put_file(stored, done.written.path)
     return {
         "file": {
             "name": done.name,
             "mediaType": done.written.media_type,
-            "size": len(data),
+            "size": size,
             "sha256": digest.hex(),
         },
         "counts": done.draft.counts,
         "notes": done.draft.notes[:MAX_NOTES],
     }
+
+
+def _digest(file: Path) -> bytes:
+    """Return the SHA-256 of a file."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").digest()
 
 
 async def _import(run: Run) -> Result:

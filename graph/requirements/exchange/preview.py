@@ -8,12 +8,18 @@ from itertools import islice
 from openpyxl import load_workbook
 
 from db.problem import Problem
-from graph.requirements.exchange.files.source import Source, format_of
+from graph.requirements.exchange.files.source import Source
+from graph.requirements.exchange.formats.csv.reader import header_in, targets_of
+from graph.requirements.exchange.formats.csv.rows import CsvRow, read_table
+from graph.requirements.exchange.formats.xlsx.reader import (
+    DOCUMENTS,
+    MAX_CELLS,
+    require_size,
+    rows_in,
+)
 from graph.requirements.exchange.model.draft import Limits, refused
 from graph.requirements.exchange.model.fields import PROPERTY
-from graph.requirements.exchange.tables.csv_reader import header_in, targets_of
-from graph.requirements.exchange.tables.csv_rows import CsvRow, read_table
-from graph.requirements.exchange.tables.xlsx import DOCUMENTS, MAX_CELLS, require_size, rows_in
+from graph.requirements.exchange.registry import format_of
 
 ROWS = 30
 """Rows of a sheet that are read, the header among them."""

@@ -9,8 +9,8 @@ from uuid import UUID
 from auth.session import ViewerSession
 from db.requirements.baselines import Baseline
 from db.requirements.change_sets import ChangeSet
-from graph.requirements.exchange.formats import Written
 from graph.requirements.exchange.model.draft import Draft
+from graph.requirements.exchange.registry import Written
 from graph.requirements.exchange.store.selection import Selection
 from graph.requirements.printing.labels import LABELS
 from graph.requirements.printing.report import Report, report_of

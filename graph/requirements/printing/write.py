@@ -10,9 +10,10 @@ from openpyxl import Workbook
 from openpyxl.styles import Font
 
 from graph.kit.typeset import pdf
-from graph.requirements.exchange.formats import XLSX, Written
+from graph.requirements.exchange.formats.xlsx import XLSX
+from graph.requirements.exchange.formats.xlsx.writer import cell_of
 from graph.requirements.exchange.model.draft import refused
-from graph.requirements.exchange.tables.xlsx import cell_of
+from graph.requirements.exchange.registry import Written
 from graph.requirements.printing.report import PrintedRequirement, Report
 
 HERE = Path(__file__).parent
@@ -29,7 +30,7 @@ _templates = Environment(
 def write_html(report: Report) -> Written:
     """Return the report as one page of HTML without scripts or other files."""
     page = _templates.get_template("document.html").render(asdict(report))
-    return Written(page.encode(), ".html", "text/html")
+    return Written.of(page.encode(), ".html", "text/html")
 
 
 def write_pdf(report: Report) -> Written:
@@ -37,7 +38,7 @@ def write_pdf(report: Report) -> Written:
     if (count := len(report.requirements)) > MAX_PDF:
         message = f"a PDF has at most {MAX_PDF:,} requirements, and these are {count:,}; use HTML."
         raise refused("PDF", message)
-    return Written(pdf(HERE / "document.typ", report.as_json()), ".pdf", "application/pdf")
+    return Written.of(pdf(HERE / "document.typ", report.as_json()), ".pdf", "application/pdf")
 
 
 def write_matrix(report: Report) -> Written:
@@ -63,7 +64,7 @@ def write_matrix(report: Report) -> Written:
         sheet.append([cell_of(sheet, value) for value in values])
     file = io.BytesIO()
     book.save(file)
-    return Written(file.getvalue(), ".xlsx", XLSX)
+    return Written.of(file.getvalue(), ".xlsx", XLSX)
 
 
 def _rows(report: Report) -> list[tuple[str, PrintedRequirement]]:

@@ -1,23 +1,36 @@
 """Imported files of other formats than ReqIF, in which only the edits of requirements differ."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+from typing import IO
 
 from graph.requirements.exchange.back.edits import Edits, edits_of
 from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.model.draft import Draft, DraftRequirement
 from graph.requirements.exchange.model.versions import KeptImport
+from graph.requirements.exchange.registry import read_again
 
-Read = Callable[[Source, KeptImport], Draft]
 Back = Callable[[KeptImport, Edits], bytes | None]
+"""Returns a file with its edits; None if it has no place for them."""
 
 
-def written_back(draft: Draft, kept: KeptImport, read: Read, back: Back) -> bytes | None:
-    """Return an imported file with the edits of its requirements; None if it cannot hold them.
+def write_edited(
+    draft: Draft, kept: Sequence[KeptImport], file: IO[bytes], back: Back
+) -> str | None:
+    """Write the one file that a draft was imported from, with the edits of its requirements.
 
     `back` changes the file. What it returns is read again, and counts only if that says what is
-    stored.
+    stored. Returns the ending of the file; None if it cannot hold the edits.
     """
-    before = read(kept.source, kept)
+    data = _edited(draft, kept[0], back) if len(kept) == 1 else None
+    if data is None:
+        return None
+    file.write(data)
+    return PurePath(kept[0].source.name).suffix
+
+
+def _edited(draft: Draft, kept: KeptImport, back: Back) -> bytes | None:
+    before = read_again(kept)
     rows = {each.id: each for each in draft.documents if each.id}
     ids = [one.id for one in kept.versions.documents]
     if len(before.documents) != len(ids) or set(rows) != set(ids):
@@ -42,7 +55,8 @@ def written_back(draft: Draft, kept: KeptImport, read: Read, back: Back) -> byte
     data = back(kept, edits) if edits is not None else None
     if data is None:
         return None
-    after = read(Source(kept.source.name, data), kept)
+    del before, edits
+    after = read_again(kept, Source(kept.source.name, data))
     named = [
         {each.external_id: each for each in documents[place].requirements}
         for place in range(len(ids))

@@ -1,10 +1,9 @@
 """Formats in which each document is a file of text."""
 
-import io
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import IO, Protocol
 
 from graph.requirements.exchange.files.archives import is_archive, unpacked
 from graph.requirements.exchange.files.source import Source
@@ -30,7 +29,7 @@ def read_documents(
 ) -> Draft:
     """Return the draft of a document, or of all in an archive. Raises INVALID, in one sentence."""
     draft = Draft(structured=True, counts={"documents": 0, "requirements": 0})
-    files = unpacked(source, limits, ending)[0] if is_archive(source) else [source]
+    files = unpacked(source, limits.size, ending)[0] if is_archive(source) else [source]
     if len(files) > limits.documents:
         raise refused(source.name, f"there are more than {limits.documents:,} documents.")
     reader = reader_of(draft)
@@ -44,17 +43,17 @@ def read_documents(
 
 
 def write_documents(
-    draft: Draft, ending: str, text_of: Callable[[DraftDocument, Links], str]
-) -> tuple[bytes, str]:
-    """Return the documents, and the ending of the file: `ending` for one, .zip for several."""
+    draft: Draft, file: IO[bytes], ending: str, text_of: Callable[[DraftDocument, Links], str]
+) -> str:
+    """Write the documents; return the ending of the file: `ending` for one, .zip for several."""
     links: dict[str, list[DraftLink]] = defaultdict(list)
     for link in draft.links:
         links[link.source].append(link)
     if len(draft.documents) == 1:
-        return text_of(draft.documents[0], links).encode(), ending
-    file = io.BytesIO()
+        file.write(text_of(draft.documents[0], links).encode())
+        return ending
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, document in enumerate(draft.documents, start=1):
             name = f"{number:03}-{slug_of(document.name)}{ending}"
             archive.writestr(name, text_of(document, links))
-    return file.getvalue(), ".zip"
+    return ".zip"

@@ -2,14 +2,18 @@
 
 import codecs
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
 
+from graph.requirements.exchange.files.content import Content, pieces
+
 _TAG = re.compile(rb"<(?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _SPACE = b" \t\r\n"
+TAG = 512
+"""Bytes in which most start tags end."""
 NAMING = ("IDENTIFIER", "KEY", "r", "s")
 """The attributes of elements beneath the root that are kept: of ReqIF, and of cells."""
 
@@ -63,7 +67,7 @@ class Element:
 
 
 def elements(
-    data: bytes, names: Collection[str], start: int = 0, end: int | None = None
+    data: Content, names: Collection[str], start: int = 0, end: int | None = None
 ) -> Element:
     """Return the root of XML in UTF-8, with the elements of these names beneath it.
 
@@ -86,10 +90,9 @@ def elements(
             open_elements.append(None)
             return
         at = start + parser.CurrentByteIndex
-        found = _TAG.match(data, at)
         if root is not None:  # of many elements, what names them is enough
             attributes = {name: attributes[name] for name in NAMING if name in attributes}
-        element = Element(tag, attributes, at, found.end() if found else at)
+        element = Element(tag, attributes, at, _end_of_tag(data, at))
         if root is None:
             root = element
         else:
@@ -104,7 +107,7 @@ def elements(
         above.pop()
         is_empty = data[element.opened - 2 : element.opened] == b"/>"
         element.end = (
-            element.opened if is_empty else data.index(b">", start + parser.CurrentByteIndex) + 1
+            element.opened if is_empty else data.find(b">", start + parser.CurrentByteIndex) + 1
         )
 
     def characters(text: str) -> None:
@@ -113,15 +116,27 @@ def elements(
 
     parser.StartElementHandler, parser.EndElementHandler = open_element, close_element
     parser.CharacterDataHandler = characters
-    parser.Parse(data if end is None else data[start:end], True)
+    for piece in pieces(data, start, end):
+        parser.Parse(piece, False)
+    parser.Parse(b"", True)
     assert root is not None  # noqa: S101 (well-formed XML has a root)
     return root
+
+
+def _end_of_tag(data: Content, at: int) -> int:
+    """Return where a start tag ends."""
+    size = TAG
+    while not (found := _TAG.match(data[at : at + size])):
+        if at + size > len(data):
+            return at
+        size *= 8
+    return at + found.end()
 
 
 class Splices:
     """Replacements of parts of some bytes, which are made together."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Content) -> None:
         self.data = data
         self._found: list[tuple[int, int, int, bytes]] = []
 
@@ -157,7 +172,7 @@ class Splices:
             closing = f">{content}</{parent.tag}>"
             self.replace(parent.opened - 2, parent.opened, closing)
             return
-        at = self.data.rindex(b"</", parent.opened, parent.end)
+        at = self.data.rfind(b"</", parent.opened, parent.end)
         while self.data[at - 1] in _SPACE and at > parent.opened:
             at -= 1
         self.replace(at, at, content)
@@ -175,16 +190,16 @@ class Splices:
             at = element.start + 1 + len(element.tag.encode())
             self.replace(at, at, f" {name}={new}")
 
-    def done(self) -> bytes:
-        """Return the bytes with all replacements; of those within another, the outer counts."""
-        parts: list[bytes] = []
+    def done(self) -> Iterator[bytes]:
+        """Yield the bytes with all replacements; of those within another, the outer counts."""
         at = 0
         for start, end, _, by in sorted(self._found, key=lambda one: (one[0], -one[1], one[2])):
             if start < at:
                 continue
-            parts += [self.data[at:start], by]
+            yield from pieces(self.data, at, start)
+            yield by
             at = end
-        return b"".join([*parts, self.data[at:]])
+        yield from pieces(self.data, at)
 
 
 def escaped(text: str, *, quoted: bool = False) -> str:
@@ -206,15 +221,17 @@ def encoding_of(data: bytes) -> str:
     return found[1].decode() if found else "utf-8"
 
 
-def in_utf8(data: bytes) -> bytes:
+def in_utf8(data: Content) -> Content:
     """Return XML in UTF-8, whatever its declaration says."""
-    encoding = encoding_of(data)
-    return data if _is_utf8(encoding) else data.decode(encoding).encode()
+    encoding = encoding_of(data[:200])
+    return data if _is_utf8(encoding) else data[:].decode(encoding).encode()
 
 
-def in_encoding(data: bytes, encoding: str) -> bytes:
+def in_encoding(parts: Iterable[bytes], encoding: str) -> Iterable[bytes]:
     """Return XML in UTF-8 in another encoding; what that does not have are references."""
-    return data if _is_utf8(encoding) else data.decode().encode(encoding, "xmlcharrefreplace")
+    if _is_utf8(encoding):
+        return parts
+    return [b"".join(parts).decode().encode(encoding, "xmlcharrefreplace")]
 
 
 def _is_utf8(encoding: str) -> bool:

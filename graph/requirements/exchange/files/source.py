@@ -1,40 +1,33 @@
-"""A file on disk, read whole once it is known to be a readable file of an acceptable size."""
+"""A file that is imported: read once it is known to be a readable file of an acceptable size."""
 
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO
 
+from graph.requirements.exchange.files.content import Content, opened
 from graph.requirements.exchange.model.draft import Limits, refused
-
-Format = Literal["csv", "xlsx", "reqif", "sdoc", "needs", "doorstop", "markdown", "junit"]
-
-FORMATS: dict[str, Format] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".txt": "csv",
-    ".xlsx": "xlsx",
-    ".xlsm": "xlsx",
-    ".reqif": "reqif",
-    ".reqifz": "reqif",
-    ".xml": "reqif",
-    ".sdoc": "sdoc",
-    ".zip": "sdoc",
-    ".json": "needs",
-    ".md": "markdown",
-    ".markdown": "markdown",
-}
-"""The format by the ending of a file."""
-
-SPREADSHEETS = frozenset({".xls", ".xlsb", ".ods", ".numbers"})
 
 
 @dataclass(frozen=True)
 class Source:
-    """The bytes of a file, and its name for messages and titles."""
+    """The content of a file, and its name for messages and titles."""
 
     name: str
-    data: bytes
+    content: Content
+
+    @property
+    def data(self) -> bytes:
+        """Return the content in memory."""
+        return self.content if isinstance(self.content, bytes) else self.content[:]
+
+    def begins(self, *marks: bytes) -> bool:
+        """Return whether the content begins with one of these bytes."""
+        return any(self.content[: len(mark)] == mark for mark in marks)
+
+    def opened(self) -> IO[bytes]:
+        """Return the content as a file, without a copy."""
+        return opened(self.content)
 
     @property
     def stem(self) -> str:
@@ -75,21 +68,3 @@ def load(path: Path, limits: Limits) -> Source:
 def too_large(name: str, size: int, limits: Limits) -> Exception:
     """Return the problem of a file of more bytes than the limit."""
     return refused(name, f"{size:,} bytes are more than the limit of {limits.size:,}.")
-
-
-def format_of(name: str, given: Format | None) -> Format:
-    """Return the format given, or the one of the file's ending. Raises INVALID."""
-    if given is not None:
-        return given
-    ending = Path(name).suffix.lower()
-    if ending in SPREADSHEETS:
-        message = "a spreadsheet of this kind is not read; save it as XLSX, and import that."
-        raise refused(name, message)
-    if ending not in FORMATS:
-        raise refused(
-            name,
-            "the format cannot be told from the ending; the formats are csv (.csv, .tsv, .txt),"
-            " xlsx (.xlsx, .xlsm), reqif (.reqif, .reqifz, .xml), sdoc (.sdoc, .zip), needs"
-            " (.json) and markdown (.md, .markdown).",
-        )
-    return FORMATS[ending]

@@ -2,9 +2,18 @@
 
 import tempfile
 import weakref
+from collections.abc import Iterable
+from typing import IO
+
+from graph.requirements.exchange.files.content import Content, OnDisk
 
 IN_MEMORY = 1_000_000
 """Bytes up to which nothing is written to disk."""
+
+
+def temporary() -> IO[bytes]:
+    """Return a new file on disk with a name, which is removed when it is closed."""
+    return tempfile.NamedTemporaryFile()
 
 
 class Spill:
@@ -28,3 +37,20 @@ class Spill:
         start, size = place
         self._file.seek(start)
         return self._file.read(size)
+
+
+def content_of(parts: Iterable[bytes]) -> Content:
+    """Return parts as one content, which is on disk if it is large."""
+    file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (closed below, or with OnDisk)
+    try:
+        size = sum(map(file.write, parts))
+    except BaseException:
+        file.close()
+        raise
+    if size <= IN_MEMORY:
+        with file:
+            file.seek(0)
+            return file.read()
+    file.rollover()
+    file.flush()
+    return OnDisk(file, size)

@@ -1,6 +1,5 @@
 """XML of a file, which is refused when it is hostile or malformed."""
 
-import io
 from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -30,7 +29,7 @@ def parsed_xml(source: Source, format: str) -> Any:
     """
     _refuse_declarations(source, format)
     try:
-        return etree.fromstring(source.data, etree.XMLParser(**OPTIONS))
+        return etree.parse(source.opened(), etree.XMLParser(**OPTIONS)).getroot()
     except etree.XMLSyntaxError as error:
         raise _malformed(source, error.position, error.msg or "it is empty") from None
 
@@ -41,7 +40,7 @@ def stream_xml(source: Source, format: str) -> Iterator[tuple[str, Any]]:
     Whoever takes them empties those that are not needed any more.
     """
     _refuse_declarations(source, format)
-    events = etree.iterparse(io.BytesIO(source.data), ("start", "end"), **OPTIONS)
+    events = etree.iterparse(source.opened(), ("start", "end"), **OPTIONS)
     try:
         yield from events
     except etree.XMLSyntaxError as error:
@@ -62,7 +61,7 @@ def strip_namespace(root: Any, namespace: str | None = None) -> None:
 def _refuse_declarations(source: Source, format: str) -> None:
     try:
         start = defusedxml.ElementTree.iterparse(
-            io.BytesIO(source.data), events=("start",), forbid_dtd=True
+            source.opened(), events=("start",), forbid_dtd=True
         )
         next(start, None)
     except DefusedXmlException:

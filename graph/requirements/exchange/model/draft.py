@@ -35,12 +35,17 @@ Progress = Callable[[str, int, int], None]
 class Limits:
     """The limits of a file; a larger one is refused.
 
-    `size` is in bytes, also of the unpacked archive; `items` are rows or objects.
+    `size` is in bytes, also of an unpacked archive of documents; `items` are rows or objects.
     """
 
     size: int = 100 * 1024 * 1024
     items: int = 100_000
     documents: int = 1_000
+
+    @property
+    def unpacked(self) -> int:
+        """Return the bytes of an unpacked workbook, or of the ReqIF files of an archive."""
+        return 5 * self.size
 
 
 DEFAULTS: dict[str, StrEnum] = {

@@ -123,3 +123,12 @@ class KeptImport:
     is_compared: bool = False
     delimiter: str | None = None
     encoding: str | None = None
+
+
+def untouched(kept: Sequence[KeptImport], draft: Draft) -> Source | None:
+    """Return the file of which a draft is all, unless a row of it was changed since."""
+    if len(kept) != 1:
+        return None
+    (only,) = kept
+    now = Versions.of_export(draft).by_row()
+    return only.source if not only.is_compared and now == only.versions.by_row() else None

@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -12,7 +12,9 @@ from uuid_utils.compat import uuid7
 
 from auth.session import Transaction, ViewerSession
 from db.requirements.exchange import ExchangeDirection, keep_exchange_file
+from graph.requirements.exchange.files.content import PIECE, Content, pieces
 from graph.requirements.exchange.files.source import Source
+from graph.requirements.exchange.files.spill import content_of
 from graph.requirements.exchange.model.draft import Draft
 from graph.requirements.exchange.model.versions import KeptImport, Versions, Written
 from graph.requirements.sql import exchange_files as sql
@@ -31,7 +33,7 @@ async def keep_import(
     `options` are those with which it was read: columns, delimiter and encoding.
     """
     versions = Versions.of_import(written)
-    packed, content = await asyncio.to_thread(_packed, versions, source)
+    packed, content, digest = await asyncio.to_thread(_packed, versions, source)
     call = keep_exchange_file(
         id=uuid7(),
         project=project,
@@ -39,7 +41,7 @@ async def keep_import(
         direction=ExchangeDirection.IMPORT,
         format=format,
         name=source.name,
-        sha256=sha256(source.data).digest(),
+        sha256=digest,
         options=dict(options),
         versions=packed,
         content=content,
@@ -100,23 +102,19 @@ async def export_of(session: ViewerSession, project: UUID, id: UUID) -> Versions
     return await asyncio.to_thread(Versions.unpacked, record["versions"])
 
 
-def untouched(kept: Collection[KeptImport], draft: Draft) -> Source | None:
-    """Return the file of which a draft is all, unless a row of it was changed since."""
-    if len(kept) != 1:
-        return None
-    (only,) = kept
-    now = Versions.of_export(draft).by_row()
-    return only.source if not only.is_compared and now == only.versions.by_row() else None
-
-
-def _packed(versions: Versions, source: Source) -> tuple[bytes, bytes]:
-    return versions.packed(), zlib.compress(source.data)
+def _packed(versions: Versions, source: Source) -> tuple[bytes, bytes, bytes]:
+    packing = zlib.compressobj()
+    digest, packed = sha256(), []
+    for piece in pieces(source.content):
+        digest.update(piece)
+        packed.append(packing.compress(piece))
+    return versions.packed(), b"".join([*packed, packing.flush()]), digest.digest()
 
 
 def _import(record: Any, defined_at: datetime | None, *, is_compared: bool) -> KeptImport:
     return KeptImport(
         record["id"],
-        Source(record["name"], zlib.decompress(record["content"])),
+        Source(record["name"], _content(record["content"])),
         record["format"],
         record["options"].get("columns") or {},
         Versions.unpacked(record["versions"]),
@@ -124,3 +122,19 @@ def _import(record: Any, defined_at: datetime | None, *, is_compared: bool) -> K
         delimiter=record["options"].get("delimiter"),
         encoding=record["options"].get("encoding"),
     )
+
+
+def _content(packed: bytes) -> Content:
+    """Return the content of a file; a large one waits on disk."""
+
+    def parts() -> Iterator[bytes]:
+        unpacking = zlib.decompressobj()
+        view = memoryview(packed)
+        for at in range(0, len(view), PIECE):
+            left = bytes(view[at : at + PIECE])
+            while left:
+                yield unpacking.decompress(left, PIECE)
+                left = unpacking.unconsumed_tail
+        yield unpacking.flush()
+
+    return content_of(parts())

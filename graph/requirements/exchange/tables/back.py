@@ -6,12 +6,12 @@ from typing import Any
 from db.problem import Problem
 from db.text import as_identifier
 from graph.requirements.exchange.back.edits import RowEdit
+from graph.requirements.exchange.formats.csv.reader import cell_as_read, header_of, targets_of
+from graph.requirements.exchange.formats.csv.rows import CsvRow
 from graph.requirements.exchange.model.draft import DraftRequirement
 from graph.requirements.exchange.model.fields import CHOICES, PROPERTY, plain_name, untyped
 from graph.requirements.exchange.model.vocabulary import heading, meant
 from graph.requirements.exchange.tables.cells import list_text
-from graph.requirements.exchange.tables.csv_reader import cell_as_read, header_of, targets_of
-from graph.requirements.exchange.tables.csv_rows import CsvRow
 from graph.requirements.exchange.tables.table import FIELDS, TAKEN, shown
 
 LABELS = {field: label for label, field in FIELDS.items()}

@@ -1,1 +1,0 @@
-"""Doorstop: the reader and the writer of folders with YAML files."""

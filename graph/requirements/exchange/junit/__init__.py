@@ -1,1 +1,0 @@
-"""JUnit: the reader of test results, and their recording."""

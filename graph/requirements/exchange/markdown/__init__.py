@@ -1,1 +1,0 @@
-"""Markdown: the reader, the writer, and the syntax that both share."""

@@ -1,1 +1,0 @@
-"""ReqIF (OMG Requirements Interchange Format): the reader, the writer, and the text of XHTML."""

@@ -1,1 +1,0 @@
-"""StrictDoc: the reader and the writer of .sdoc files."""
