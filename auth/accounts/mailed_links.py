@@ -50,12 +50,6 @@ CALL_OFF = """
 UPDATE mailed_links SET used_at = now()
 WHERE user_id = $1 AND used_at IS NULL AND purpose = coalesce($2::link_purpose, purpose)
 """
-CLEAN = """
-DELETE FROM mailed_links WHERE id IN (
-    SELECT id FROM mailed_links WHERE expires_at < now() - interval '1 day'
-    LIMIT 10 FOR UPDATE SKIP LOCKED)
-"""
-"""Delete old links, whose addresses may be those of people who never signed up."""
 
 
 class Opened(NamedTuple):
@@ -79,7 +73,6 @@ async def create(
     life = LIVES[purpose]
     row = (uuid7(), digest(secret), purpose.value, email, user_id, invitation_id, life)
     await connection.execute(CREATE, *row)
-    await connection.execute(CLEAN)
     return f"{site}{PATHS[purpose]}?token={secret}"
 
 

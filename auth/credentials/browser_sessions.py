@@ -31,11 +31,6 @@ END_ALL = """
 UPDATE sessions SET ended_at = now()
 WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2 RETURNING id
 """
-CLEAN = """
-DELETE FROM sessions WHERE id IN (
-    SELECT id FROM sessions WHERE expires_at < now() - interval '30 days'
-    LIMIT 10 FOR UPDATE SKIP LOCKED)
-"""
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,6 @@ async def start(
         via.identity_id if via else None,
         via.provider_session if via else None,
     )
-    await connection.execute(CLEAN)
     return started
 
 

@@ -28,7 +28,6 @@ MAX_WAITING = 10_000
 """Views that wait to be written, at most; further ones are dropped, and the log says so."""
 REPEATED = 60.0
 """Seconds in which operations of the API from one address are one view."""
-RETENTION = "90 days"
 BATCH = 1000
 
 RECORD = """
@@ -53,11 +52,6 @@ SELECT v.id, c.organization_id, c.project_id, c.document_id, c.user_id, c.id, v.
     v.ip_address, v.user_agent
 FROM seen AS v JOIN counted AS c ON c.id = v.share_id
 """
-PRUNE = f"""
-DELETE FROM share_views WHERE id IN (
-    SELECT id FROM share_views WHERE created_at < now() - interval '{RETENTION}'
-    ORDER BY created_at LIMIT $1)
-"""  # noqa: S608 (ours)
 
 
 class _View(NamedTuple):
@@ -133,14 +127,3 @@ class ShareViews:
         finally:
             with suppress(Problem, OSError):
                 await self.write()
-
-
-async def prune(database: Database, batch: int = BATCH) -> int:
-    """Delete the views that are past their retention, in batches; return their number."""
-    deleted, rows = 0, batch
-    while rows == batch:
-        async with database.auth.lend(NOBODY) as lent:
-            status = await lent.execute(PRUNE, batch)
-        rows = int(status.rpartition(" ")[2])
-        deleted += rows
-    return deleted

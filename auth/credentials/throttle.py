@@ -65,12 +65,6 @@ FROM sign_in_attempts WHERE subject = $1
 """
 TAKE_BACK = "UPDATE sign_in_attempts SET level = greatest(0, level - 1) WHERE subject = $1"
 CLEAR = "DELETE FROM sign_in_attempts WHERE subject = $1"
-CLEAN = """
-DELETE FROM sign_in_attempts WHERE subject IN (
-    SELECT subject FROM sign_in_attempts WHERE counted_at < now() - interval '2 days'
-    LIMIT 10 FOR UPDATE SKIP LOCKED)
-"""
-"""Delete counts that have long decayed to nothing; more at once than one attempt adds."""
 
 
 ONCE_A_DAY = """
@@ -220,7 +214,6 @@ async def admit(connection: Lent, counts: list[Count], what: str = "failed sign-
                     WAIT, count.subject, float(count.allowed), count.longest, INITIAL_DELAY
                 )
                 raise too_many(seconds, what)
-        await connection.execute(CLEAN)
 
 
 async def require_no_wait(connection: Lent, counts: list[Count], what: str) -> None:
@@ -248,7 +241,6 @@ async def count_all(connection: Lent, counts: list[Count]) -> None:
     async with connection.transaction():
         for count in counts:
             await connection.execute(ADD, count.subject, count.sinks)
-        await connection.execute(CLEAN)
 
 
 async def take_back(connection: Lent, counts: list[Count]) -> None:

@@ -219,7 +219,7 @@ def _migrations(settings: Settings, at: Logins) -> list[Finding]:
     findings.append(asyncio.run(_jobs(at)))
     findings.append(asyncio.run(_secrets(settings, at)))
     findings.append(asyncio.run(_personal(at)))
-    findings.append(asyncio.run(_retention(at)))
+    findings.append(asyncio.run(_retention(at, settings)))
     return [Finding("Tables", f"at {found}"), *findings]
 
 
@@ -281,16 +281,18 @@ async def _personal(at: Logins) -> Finding:
     return Finding("Personal data", "in order")
 
 
-async def _retention(at: Logins) -> Finding:
+async def _retention(at: Logins, settings: Settings) -> Finding:
     """Return a finding on rows that are kept for longer than docs/recovery.md says."""
     try:
         async with connected(at, OWNER) as connection:
-            found = await overdue(connection)
+            found = await overdue(connection, settings)
     except UnreachableError:
         return Finding("Retention", "not checked, as the login does not own the tables")
     if found:
         one = found[0]
         state = f"{one.table} has rows of more than {one.longest.days} days"
+        if "expire" in one.column:
+            state += " after they expired"
         advice = f"Run `gateway worker`, and look in its log for {one.job}, which deletes them."
         return Finding("Retention", state, advice)
     return Finding("Retention", "in order")

@@ -2,15 +2,20 @@
 
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
 
 from db import retention
-from db.logins import Logins
+from db.logins import OWNER, Logins
 from db.retention import RETENTIONS
+from db.server import connected
 from graph.commands import doctor
 from graph.jobs import KINDS
+from graph.platform.files import sweep
+from graph.platform.jobs.upkeep import signing_keys_of
+from graph.platform.webhooks.upkeep import prune_of
 from tests.conftest import SECRET
 
 
@@ -70,7 +75,7 @@ async def test_jobs_that_nobody_runs_are_found(database_dsn, superuser):
 
 
 async def test_rows_that_are_kept_for_too_long_are_found(
-    world, database_dsn, superuser, monkeypatch
+    world, database_dsn, superuser, settings, monkeypatch
 ):
     """Of verifications alone: other tests leave old rows of other tables."""
     at = Logins(database_dsn)
@@ -78,22 +83,31 @@ async def test_rows_that_are_kept_for_too_long_are_found(
     monkeypatch.setattr(retention, "RETENTIONS", (verifications,))
     old = "DELETE FROM audit_verifications WHERE created_at < now() - interval '400 days'"
     await superuser.execute(old)
-    assert (await doctor._retention(at)).state == "in order"
+    assert (await doctor._retention(at, settings)).state == "in order"
     await superuser.execute(
         "INSERT INTO audit_verifications (organization_id, started_at, created_at, event_count,"
         " last_seq, head_hash) VALUES ($1, now(), now() - interval '403 days', 0, 0, sha256(''))",
         world.organization,
     )
-    finding = await doctor._retention(at)
+    finding = await doctor._retention(at, settings)
     assert finding.state == "audit_verifications has rows of more than 400 days"
     assert "audit.verify" in finding.advice
     await superuser.execute(old)
-    assert (await doctor._retention(at)).state == "in order"
+    assert (await doctor._retention(at, settings)).state == "in order"
 
 
-def test_each_retention_has_a_job_and_is_documented():
-    kinds = {kind.name for kind in KINDS}
+def test_each_retention_has_a_job_and_is_documented(settings):
+    others = (prune_of(30), sweep.kind_of(SimpleNamespace()), signing_keys_of(settings))
+    kinds = {kind.name for kind in (*KINDS, *others)}
     text = (Path(doctor.__file__).parents[2] / "docs" / "recovery.md").read_text()
     for one in RETENTIONS:
         assert one.job in kinds
         assert f"`{one.job}`" in text
+
+
+async def test_the_days_of_a_setting_are_those_of_its_retention(database_dsn, settings):
+    (deliveries,) = [one for one in RETENTIONS if one.setting]
+    days = settings.model_copy(update={deliveries.setting: 10_000})
+    async with connected(Logins(database_dsn), OWNER) as connection:
+        found = await retention.overdue(connection, days)
+        assert deliveries.table not in {one.table for one in found}

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from auth.credentials.share_views import prune
 from db.problem import Problem
+from db.retention import prune
 from tests import networks
 from tests.platform.sharing import PASSWORD, share
 
@@ -78,6 +78,6 @@ async def test_views_are_kept_for_90_days(world, app, browser, database):
         " (SELECT min(id::text)::uuid FROM share_views WHERE share_id = $1)",
         made.id,
     )
-    assert await prune(database, batch=1) >= 1
+    assert await prune(database, "upkeep.share_views", batch=1) >= 1
     seen = await world.ask("owner", VIEWS, id=made.id)
     assert (seen["viewCount"], seen["views"]["totalCount"]) == (2, 1)

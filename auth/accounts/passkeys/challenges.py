@@ -23,11 +23,6 @@ USE = """
 INSERT INTO used_challenges (challenge_hash, expires_at) VALUES ($1, $2)
 ON CONFLICT (challenge_hash) DO NOTHING RETURNING true
 """
-CLEAN = """
-DELETE FROM used_challenges WHERE challenge_hash IN (
-    SELECT challenge_hash FROM used_challenges WHERE expires_at < now() - interval '1 minute'
-    LIMIT 10 FOR UPDATE SKIP LOCKED)
-"""
 
 
 class Purpose(StrEnum):
@@ -57,7 +52,6 @@ async def use(connection: Lent, challenge: bytes) -> bool:
     """Mark a good challenge as used, in this transaction; return False if it was already."""
     expires = datetime.fromtimestamp(_expires(challenge), UTC)
     is_first = await connection.fetchval(USE, sha256(challenge).digest(), expires)
-    await connection.execute(CLEAN)
     return bool(is_first)
 
 

@@ -5,13 +5,13 @@ What they do are functions of PostgreSQL and statements on tables of no tenant.
 
 from datetime import timedelta
 
-from auth.credentials import share_views
 from auth.oauth import signing_keys
 from auth.oauth.cleanup import clean
 from auth.settings import AuthSettings
 from db import job_queue
 from db.feed.sequencing import trim
 from db.pool import NOBODY
+from db.retention import prune
 from graph.platform.jobs.kinds import Kind, Result
 from graph.platform.jobs.run import Run
 
@@ -63,9 +63,9 @@ async def _prune_jobs(run: Run) -> Result:
     return {"deleted": total}
 
 
-async def _prune_share_views(run: Run) -> Result:
-    """Delete the views of shares that are past their retention."""
-    return {"deleted": await share_views.prune(run.database)}
+async def _prune(run: Run) -> Result:
+    """Delete the rows that are past the retentions of the job."""
+    return {"deleted": await prune(run.database, run.job.kind)}
 
 
 def signing_keys_of(settings: AuthSettings) -> Kind:
@@ -84,5 +84,6 @@ KINDS = (
     Kind("upkeep.feed", _trim_feed, every=timedelta(minutes=1)),
     Kind("upkeep.oauth", _clean_oauth, every=timedelta(minutes=5)),
     Kind("upkeep.jobs", _prune_jobs, every=timedelta(hours=1)),
-    Kind("upkeep.share_views", _prune_share_views, every=timedelta(hours=6)),
+    Kind("upkeep.share_views", _prune, every=timedelta(hours=6)),
+    Kind("upkeep.sign_ins", _prune, every=timedelta(minutes=10)),
 )
