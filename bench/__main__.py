@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from bench import (
+    auditing,
     baselines,
     compliance,
     counting,
@@ -82,6 +83,7 @@ PARTS: dict[str, Part] = {
     "baselines": on_stand("Baselines", baselines.measure),
     "compliance": on_stand("Compliance at 120,000 assessments", compliance.measure),
     "counting": on_stand("Statistics of 10,000 requirements, and numbers", counting.measure),
+    "auditing": on_stand("Audit log of 1,000,000 events a month", auditing.measure),
     "jobs": on_stand("Background jobs", jobs.measure),
     "webhooks": on_stand("Webhooks", webhooks.measure),
     "usage": on_stand("Usage of a million rows", usage.measure),

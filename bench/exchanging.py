@@ -5,18 +5,13 @@ one requirement in a hundred was changed. The memory is the most that the proces
 that of an import of one requirement; PostgreSQL runs beside it.
 """
 
-import os
-import subprocess
-import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
 
 from uuid_utils.compat import uuid7
 
+from bench.commands import Commands
 from bench.stand import TEXT, Stand
 from db.requirements.collaboration import TraceLinkType
 from db.requirements.requirements import (
@@ -40,44 +35,6 @@ BENEATH = 100
 """Requirements beneath a heading; one of ten has a trace link."""
 EDIT = """UPDATE requirements SET name = name || ' (changed)', version = version + 1
     WHERE project_id = $1 AND substr(external_id, 3)::int % 100 = 0"""
-
-
-MEASURED = """
-import atexit, sys
-from pathlib import Path
-from graph.cli import app
-atexit.register(lambda: sys.stderr.write(Path("/proc/self/status").read_text()))
-app()
-"""
-"""The command, which tells at its end the most memory that it has held (Linux)."""
-
-
-class Cost(NamedTuple):
-    """The cost of a command: seconds, and megabytes at most."""
-
-    seconds: float
-    memory: float
-
-
-@dataclass
-class Commands:
-    """The commands of the gateway on the database of a stand."""
-
-    stand: Stand
-    idle: float = 0.0
-
-    def run(self, *arguments: str) -> Cost:
-        """Run a command. Raises CalledProcessError if it fails."""
-        start = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-c", MEASURED, *arguments],
-            env={**os.environ, "DATABASE_URL": self.stand.dsn},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        peak = int(done.stderr.rpartition("VmHWM:")[2].split()[0]) / 1024
-        return Cost(time.monotonic() - start, peak - self.idle)
 
 
 async def measure(stand: Stand) -> None:

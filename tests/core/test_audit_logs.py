@@ -134,6 +134,9 @@ async def test_a_mass_deletion_is_a_risk(world):
         ({"soc2Control": {"eq": "CC6.3"}}, 0),
         ({"entityType": {"eq": "Requirement"}}, 1),
         ({"ipAddress": {"eq": "203.0.113.7"}}, 0),
+        ({"ipAddress": {"eq": "no address"}}, 0),
+        ({"not": {"ipAddress": {"eq": "no address"}}}, 1),
+        ({"ipAddress": {"ne": "203.0.113.7"}}, 1),
         ({"ipAddress": {"isNull": False}}, 1),
         ({"createdAt": {"lt": "2020-01-01T00:00:00Z"}}, 0),
         ({"sourceSystem": {"eq": "api"}}, 1),
@@ -142,6 +145,21 @@ async def test_a_mass_deletion_is_a_risk(world):
 async def test_events_are_filtered(world, filter, number):
     await world.ask("editor", RENAME, id=world.requirement)
     assert len(await logs(world, **filter)) == number
+
+
+async def test_events_are_found_by_any_form_of_their_address(world):
+    await world.ask("editor", RENAME, id=world.requirement)
+    (event,) = await logs(world)
+    address = event["ipAddress"]
+    for found in ({"eq": address}, {"in": [address, "x"]}, {"startsWith": address[:3]}):
+        assert [one["id"] for one in await logs(world, ipAddress=found)] == [event["id"]]
+    await world.superuser.execute(
+        "INSERT INTO audit_logs (organization_id, entity_id, entity_type, action, ip_address)"
+        " VALUES ($1, gen_random_uuid(), 'Requirement', 'update', '2001:db8::7')",
+        world.organization,
+    )
+    for text in ("2001:db8::7", "2001:DB8:0:0::0007"):
+        assert len(await logs(world, ipAddress={"eq": text})) == 1
 
 
 async def test_events_of_one_request_have_their_correlation_in_common(world):
