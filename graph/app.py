@@ -30,6 +30,7 @@ from db.pool import NOBODY, Database
 from db.problem import Problem
 from graph import explorer
 from graph.administration import routes as administration
+from graph.build_reports.endpoint import Endpoint as ReportEndpoint
 from graph.bulk import Bulk
 from graph.compliance_pages import routes as compliance_pages
 from graph.editor import billing, downloads, drawings, imports, plots, shared_page
@@ -233,6 +234,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> Gateway:
             *billing.routes(database, settings, outbox, payments),
             *administration.routes(database, settings, outbox, operations, context_of),
             *ScimEndpoint(database, settings, viewers, operations.rates).routes(),
+            *ReportEndpoint(database, settings, viewers, operations.rates).routes(),
             *compliance_pages.routes(database, settings, outbox, operations, context_of, storage),
             *files.routes(storage),
             *incoming.routes(providers_of(settings), database, settings.body_limit, tracing),

@@ -16,6 +16,7 @@ from graph.commands import (
     accounts,
     audit,
     billing,
+    build_reports,
     clients,
     frameworks,
     secrets,
@@ -44,6 +45,7 @@ app.add_typer(signing_keys.app, name="signing-key")
 app.add_typer(usage.app, name="usage")
 app.add_typer(frameworks.app, name="framework")
 app.add_typer(webhooks.app, name="webhooks")
+app.command()(build_reports.report)
 
 # What a command imports stays: looking through it again and again takes a quarter of the start, and
 # once more at the end a third of a short command. A worker process imports this module too.

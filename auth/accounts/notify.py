@@ -45,6 +45,9 @@ KINDS = {
     "limit_near": NotificationKind.BILLING,
     "limit_reached": NotificationKind.BILLING,
     "deployment_approved": NotificationKind.REVIEWS,
+    "defect_opened": NotificationKind.ASSIGNMENTS,
+    "defect_fails": NotificationKind.ASSIGNMENTS,
+    "defect_passes": NotificationKind.ASSIGNMENTS,
     "audit_alert": NotificationKind.SECURITY,
 }
 """Every event, and the kind by which people choose whether and how they are notified of it."""

@@ -109,12 +109,18 @@ def parts(model: type[Part]) -> Subquery:
 
 
 @cache
-def existing(model: type[Entity], *names: str) -> Subquery:
-    """Return the rows that are neither deleted nor hidden, for any viewer.
+def existing(model: Readable, *names: str) -> Subquery:
+    """Return the rows that are neither deleted nor hidden, for any viewer; parts with their whole.
 
     They are for insertions of parts, and for rules of writing.
     """
-    return _rows(model, names, (live(model), *not_hidden(model)), _EXISTING)
+    if not issubclass(model, Part):
+        return _rows(model, names, (live(model), *not_hidden(model)), _EXISTING)
+    whole = model.whole
+    named = exists().where(
+        whole.id == getattr(model, model.whole_key), live(whole), *not_hidden(whole)
+    )
+    return _rows(model, names, (named.correlate(model.__table__),), _EXISTING)
 
 
 def require_own_rows(where: Sequence[ColumnElement[bool]]) -> None:

@@ -40,6 +40,17 @@ async def read_upload(request: Request, most: int) -> tuple[dict[str, str], Uplo
 
 def parsed(body: bytes, boundary: bytes) -> tuple[dict[str, str], Upload | None]:
     """Return the fields and the file of a body. Raises BAD_REQUEST."""
+    fields, files = parsed_files(body, boundary)
+    if len(files) > 1:
+        raise Problem("BAD_REQUEST", "The form has a duplicate field.")
+    return fields, files[0][1] if files else None
+
+
+def parsed_files(body: bytes, boundary: bytes) -> tuple[dict[str, str], list[tuple[str, Upload]]]:
+    """Return the fields of a body, and its files with the names of their fields, in order.
+
+    Raises BAD_REQUEST.
+    """
     form = _Form()
     try:
         parser = MultipartParser(boundary, form.callbacks, max_header_size=MAX_HEAD)  # type: ignore[arg-type]
@@ -48,7 +59,7 @@ def parsed(body: bytes, boundary: bytes) -> tuple[dict[str, str], Upload | None]
         raise Problem("BAD_REQUEST", NOT_READ) from None
     if not form.is_whole:
         raise Problem("BAD_REQUEST", NOT_READ)
-    return form.fields, form.upload
+    return form.fields, form.files
 
 
 @dataclass
@@ -56,7 +67,7 @@ class _Form:
     """The parsed parts of a form, and the part that is being parsed."""
 
     fields: dict[str, str] = field(default_factory=dict)
-    upload: Upload | None = None
+    files: list[tuple[str, Upload]] = field(default_factory=list)
     is_whole: bool = False
     """True when the last boundary was there."""
     parts: int = 0
@@ -104,10 +115,11 @@ class _Form:
             raise Problem("BAD_REQUEST", NOT_READ)
         name = _text(options[b"name"])
         is_file = b"filename" in options
-        if name in self.fields or (is_file and self.upload):
+        if name in self.fields:
             raise Problem("BAD_REQUEST", "The form has a duplicate field.")
         if is_file:
-            self.upload = Upload(_text(options[b"filename"]), bytes(self.content))
+            upload = Upload(_text(options[b"filename"]), bytes(self.content))
+            self.files.append((name, upload))
         elif len(self.content) > MAX_FIELD:
             raise Problem("BAD_REQUEST", f"A field has at most {MAX_FIELD} bytes.")
         else:

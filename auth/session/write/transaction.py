@@ -278,18 +278,18 @@ class Transaction(LockingReader):
         statement = removal(self.viewer, self.origin, tops, dry_run=dry_run)
         return purged(tops, await self._work.select(statement, {}))
 
-    async def insert_parts(self, whole: Entity, statement: Select[*tuple[Any, ...]]) -> Any:
-        """Insert the parts of a row that is about to be created, and return the statement's row.
+    async def insert_parts(
+        self, whole: Entity, statement: Select[*tuple[Any, ...]], **values: object
+    ) -> Any:
+        """Insert the parts of a row that is created here, and return the statement's row.
 
         The statement is a product's (`auth.session.product_query`). In the record, parts belong to
-        the creation of the row. Raises LIMIT_REACHED when they exceed the storage of the
-        organization.
+        the creation of the row. Raises LIMIT_REACHED beyond the storage of the organization.
         """
         self.rights.require("create", whole)
         require_insertion(statement)
-        (answered,) = await self._work.select(statement, parameters(self.viewer))
-        organization_id: UUID = getattr(whole, SCOPES[0])
-        (used,) = await self._work.select(storage(organization_id), {})
+        (answered,) = await self._work.select(statement, parameters(self.viewer) | values)
+        (used,) = await self._work.select(storage(getattr(whole, SCOPES[0])), {})
         require_storage(used)
         return answered
 

@@ -35,6 +35,8 @@ MAX_REQUIREMENTS = 500
 """The most requirements that one test case may name."""
 MAX_SHOWN_LENGTH = 50
 """The most characters of a name that a note shows."""
+MAX_SECONDS = 2**31 / 1000
+"""Seconds of a test case, at most: its milliseconds are an INTEGER."""
 MAX_WORDS = 50
 """The most words of a name among which an identifier is looked for."""
 
@@ -56,6 +58,8 @@ class JUnitCase:
     status: ExecutionStatus
     notes: str
     at: datetime | None
+    seconds: float | None = None
+    """The time that it took."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,17 @@ def _case(
         status=status,
         notes=notes[:MAX_NOTES_LENGTH],
         at=at,
+        seconds=_seconds(case),
     )
+
+
+def _seconds(case: Any) -> float | None:
+    """Return the time that a test case took, unless it is none, or longer than 24 days."""
+    try:
+        seconds = float(case._elem.get("time", "").replace(",", ""))  # noqa: SLF001
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < MAX_SECONDS else None
 
 
 def _identifiers(texts: Iterable[str]) -> tuple[str, ...]:

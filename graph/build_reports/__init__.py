@@ -1,0 +1,1 @@
+"""The HTTP endpoint to which build servers send reports."""
