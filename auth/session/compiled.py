@@ -1,13 +1,15 @@
 """Reads compiled to SQL text once for each shape of grants, and bound by position from then on.
 
+Equal reads of different operations are compiled once, as long as one of them is kept.
 A further request with grants of the same shape looks the text up, and builds nothing. Of the policy
 only the ways that are open to such a viewer are in it. Row level security stands behind it, as
 behind every read.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from sqlalchemy import ARRAY, String
 from sqlalchemy import Select as Statement
@@ -70,12 +72,12 @@ class Compiled:
 
 
 class Forms:
-    """The compiled forms of one read, by the shape of the grants."""
+    """The compiled forms of equal reads, by the shape of the grants."""
 
-    __slots__ = ("_compiled", "_lists", "_select")
+    __slots__ = ("__weakref__", "_compiled", "_lists", "_select")
 
     def __init__(self, select: Select) -> None:
-        self._select = select
+        self._select = replace(select)  # a copy: the read itself is to end with its plan
         self._lists = tuple(dict.fromkeys(n for model in select.models for n in lists_of(model)))
         self._compiled: dict[tuple[int, ...], Compiled] = {}
 
@@ -95,14 +97,26 @@ class Forms:
 
 
 _forms: "WeakKeyDictionary[Select, Forms]" = WeakKeyDictionary()
+_equal: "WeakValueDictionary[Hashable, Forms]" = WeakValueDictionary()
+"""The forms of `_forms`, by the key of their reads."""
 
 
 def compiled(select: Select, grants: GrantLists) -> Compiled:
-    """Return the read compiled for these grants; it is kept for as long as the read itself is."""
+    """Return the read compiled for these grants; it is kept for as long as an equal read is."""
     forms = _forms.get(select)
     if forms is None:
-        forms = _forms[select] = Forms(select)
+        forms = _forms[select] = _forms_of(select)
     return forms.for_viewer(grants)
+
+
+def _forms_of(select: Select) -> Forms:
+    key = select.key
+    if key is None:
+        return Forms(select)
+    forms = _equal.get(key)
+    if forms is None:
+        forms = _equal[key] = Forms(select)
+    return forms
 
 
 def is_planned_once(select: Select) -> bool:

@@ -1,5 +1,6 @@
 """A read of a plan: a model, columns of it and of rows that it names, an order and a limit."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Literal
@@ -68,3 +69,26 @@ class Select:
     def models(self) -> tuple[Readable, ...]:
         """Return the models that it reads."""
         return tuple(dict.fromkeys((self.model, *(join.model for join in self.joins))))
+
+    @cached_property
+    def key(self) -> Hashable | None:
+        """Return what equal reads have in common, or None if that cannot be compared."""
+        where, order = _key_of(self.where), _key_of(self.order)
+        if where is None or order is None:
+            return None
+        kinds = (self.parents, self.limited, self.counted, self.locked)
+        return self.model, self.outputs, self.joins, where, order, kinds
+
+
+def _key_of(elements: tuple[ColumnElement[Any], ...]) -> Hashable | None:
+    """Return the structure of these elements with their constants, or None without one."""
+    found: list[Hashable] = []
+    for element in elements:
+        key = element._generate_cache_key()  # noqa: SLF001 (SQLAlchemy's own cache asks it too)
+        if key is None:
+            return None
+        bound = [(each.required, type(each.value), each.value) for each in key.bindparams]
+        if not all(isinstance(value, Hashable) for *_, value in bound):
+            return None
+        found.append((key.key, *bound))
+    return (*found,)
