@@ -46,13 +46,24 @@ async def prepare(house: House, model: type[Entity], action: str) -> int:
         await house.superuser.execute(sample.before_create, house.people["newcomer"])
     if sample.around:
         await house.superuser.execute(sample.around, id)
-    reset = f", {sample.reset}" if sample.reset else ""
-    return await house.superuser.fetchval(
-        f"UPDATE {model.__tablename__}"
-        f" SET deleted_at = CASE WHEN $2 THEN now() END{reset} WHERE id = $1 RETURNING version",
-        id,
-        action == "restore" or (action == "create" and sample.is_replaced),
-    )
+    deleted = action == "restore" or (action == "create" and sample.is_replaced)
+    return await house.superuser.fetchval(f"{_reset(model, deleted)} RETURNING version", id)
+
+
+def statements_of_rest(house: House) -> list[str]:
+    """Return the statements that put the rows of all entities into the state for reading them."""
+    found = []
+    for model, sample in SAMPLES.items():
+        statements = [sample.around] if sample.around else []
+        statements.append(_reset(model, deleted=False))
+        found += [each.replace("$1", f"'{house.rows[model].id}'") for each in statements]
+    return found
+
+
+def _reset(model: type[Entity], deleted: bool) -> str:
+    reset = f", {SAMPLES[model].reset}" if SAMPLES[model].reset else ""
+    at = "now()" if deleted else "NULL"
+    return f"UPDATE {model.__tablename__} SET deleted_at = {at}{reset} WHERE id = $1"
 
 
 async def attempt(
