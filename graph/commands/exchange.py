@@ -33,6 +33,7 @@ from graph.requirements.exchange import (
     read,
 )
 from graph.requirements.exchange.exporting import Exported, export
+from graph.requirements.exchange.recording import record_export, record_import
 from graph.settings import Settings
 
 
@@ -70,7 +71,10 @@ def import_requirements(
             draft = await asyncio.to_thread(read, source, options)
             _warn(draft)
             with _Bar() as bar:
-                return await import_draft(session, target, source, draft, options, bar.show)
+                done = await import_draft(session, target, source, draft, options, bar.show)
+            if not dry_run:
+                await record_import(session, target, done.read)
+            return done
 
     with running(settings) as at:
         _tell(asyncio.run(work(at)))
@@ -94,6 +98,7 @@ def export_requirements(
             id = uuid7()
             async with session.transaction() as transaction:
                 await done.keep(transaction, id)
+            await record_export(session, UUID(target), done.draft.counts)
             return done, id
 
     try:

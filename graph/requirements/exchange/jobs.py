@@ -22,6 +22,7 @@ from graph.requirements.exchange.importing import ImportOptions, explained, impo
 from graph.requirements.exchange.importing import write as write_draft
 from graph.requirements.exchange.model.draft import Draft, Limits
 from graph.requirements.exchange.model.draft import Progress as Report
+from graph.requirements.exchange.recording import record_export, record_import
 from graph.requirements.exchange.result import ImportResult
 from graph.requirements.exchange.returned.merging import Merge, compare, propose
 from graph.requirements.exchange.store.kept import export_of
@@ -46,6 +47,13 @@ async def _export(run: Run) -> Result:
     digest = await asyncio.to_thread(_digest, done.written.path)
     async with run.session.transaction() as transaction:
         await done.keep(transaction, run.job.id)
+    await record_export(
+        run.session,
+        UUID(run.payload["projectId"]),
+        done.draft.counts,
+        job=str(run.job.id),
+        sha256=digest.hex(),
+    )
     stored = Stored(run.job.id, digest, done.name, done.written.media_type)
     await run.storage.put_file(stored, done.written.path)
     return {
@@ -67,6 +75,15 @@ def _digest(file: Path) -> bytes:
 
 
 async def _import(run: Run) -> Result:
+    result = await _imported(run)
+    done = result or run.result or {}
+    if not run.payload["dryRun"]:
+        project, read = UUID(run.payload["projectId"]), done.get("read") or {}
+        await record_import(run.session, project, read, job=str(run.job.id))
+    return result
+
+
+async def _imported(run: Run) -> Result:
     payload, project = run.payload, UUID(run.payload["projectId"])
     options = ImportOptions(
         document=payload.get("documentName"),
