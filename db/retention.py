@@ -57,6 +57,7 @@ RETENTIONS = (
     Retention("audit_alert_queue", "created_at", _days(1), "audit.find_alerts"),
     Retention("audit_verifications", "created_at", _days(400), "audit.verify"),
     Retention("sessions", "expires_at", _days(30), "upkeep.sign_ins"),
+    Retention("devices", "last_seen_at", _days(400), "upkeep.sign_ins"),
     Retention("sign_in_attempts", "counted_at", _days(2), "upkeep.sign_ins"),
     Retention("mailed_links", "expires_at", _days(1), "upkeep.sign_ins"),
     Retention("used_challenges", "expires_at", timedelta(minutes=1), "upkeep.sign_ins"),

@@ -136,7 +136,7 @@ CHECKS = {
     "requests reach the secrets of authentication": """
         SELECT name FROM relation WHERE reachable AND (name LIKE 'oauth%' OR name IN
             ('profile_credentials', 'mailed_links', 'second_factors', 'recovery_codes',
-             'passkeys', 'used_challenges', 'sessions', 'sign_in_attempts',
+             'passkeys', 'used_challenges', 'devices', 'sessions', 'sign_in_attempts',
              'profile_identities'))""",
     "its owner is not gateway_owner": """
         SELECT name FROM relation WHERE owner <> 'gateway_owner'::regrole""",

@@ -12,6 +12,7 @@ from db.core import (
     billing,
     clients,
     credits,
+    devices,
     domains,
     idempotency,
     identity_providers,

@@ -44,6 +44,7 @@ WHERE id = $1 AND deleted_at IS NULL RETURNING version, deleted_at
 FORGET = (
     "DELETE FROM profile_identities WHERE user_id = $1",
     "DELETE FROM second_factors WHERE user_id = $1",
+    "DELETE FROM devices WHERE user_id = $1",
     "DELETE FROM passkeys WHERE user_id = $1",
     "DELETE FROM recovery_codes WHERE user_id = $1",
     "DELETE FROM profile_credentials WHERE user_id = $1",

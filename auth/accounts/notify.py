@@ -5,6 +5,7 @@ notified of their own action. A title names nothing that its reader might not be
 `entityId` in the metadata leads there, by their own rights.
 """
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from auth.session import Transaction
@@ -49,6 +50,7 @@ KINDS = {
     "defect_fails": NotificationKind.ASSIGNMENTS,
     "defect_passes": NotificationKind.ASSIGNMENTS,
     "audit_alert": NotificationKind.SECURITY,
+    "device_signed_in": NotificationKind.SECURITY,
 }
 """Every event, and the kind by which people choose whether and how they are notified of it."""
 ALWAYS_TOLD = frozenset({"role_revoked"})
@@ -91,10 +93,15 @@ def remind(
     organization_id: UUID,
     project_id: UUID | None = None,
     message: str | None = None,
+    is_mailed: bool = False,
 ) -> None:
-    """Notify the viewer of what has come about by itself, such as that something is due."""
+    """Notify the viewer of what has come about by itself, such as that something is due.
+
+    With `is_mailed` they have a mail about it already.
+    """
     person = transaction.person
     notice = _notice(person, type_, event, title, about, organization_id, project_id, message)
+    notice.mailed_at = datetime.now(UTC) if is_mailed else None
     transaction.tell(notice, unprompted=True)
 
 

@@ -10,17 +10,18 @@ import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from ipaddress import ip_network
 from typing import NamedTuple
 from uuid import UUID
 
+from auth.accounts import devices as new_device
 from auth.accounts import second_proof
 from auth.accounts.mail import Outbox, mail, now
 from auth.accounts.second_proof import Given
 from auth.accounts.sso.connections import elsewhere
-from auth.credentials import browser_sessions, known_browsers, passwords, throttle
+from auth.credentials import browser_sessions, devices, known_browsers, passwords, throttle
 from auth.credentials.browser_sessions import Started, Via
 from auth.credentials.credential_lock import lock_password_unless_changed
 from auth.credentials.factors import has_second_factor
@@ -49,18 +50,8 @@ SELECT EXISTS (
     SELECT FROM sessions s JOIN profiles p ON p.id = s.user_id
     WHERE lower(p.email) = lower($1) AND p.deleted_at IS NULL AND s.ip_address <<= $2)
 """
-KNOWN_TO = """
-SELECT EXISTS (
-    SELECT FROM sessions WHERE user_id = $1 AND ip_address <<= $2
-    AND last_used_at > now() - $3::interval)
-"""
 SIGNED_IN = "UPDATE profile_credentials SET last_sign_in_at = now() WHERE user_id = $1"
 REHASH = "UPDATE profile_credentials SET password_hash = $2 WHERE user_id = $1"
-
-NETWORK_MEMORY = timedelta(days=30)
-"""The time after which a network that a person does not sign in from is new again."""
-NETWORK_BITS = 48
-"""The prefix of IPv6 that is one network: that of a site, within which devices change theirs."""
 
 SECOND_STEP_TIMEOUT = 600
 """Seconds between a password and the code that belongs to it, at most."""
@@ -199,7 +190,9 @@ async def sign_in(
                 state = _state(settings, person.id, hash, browser_cookies.form)
                 return HalfSignedIn(state, person.has_passkey)
             by = PASSWORD
-            return await begin_session(lent, settings, outbox, person, by, origin, browser_cookies)
+            return await begin_session(
+                lent, database, settings, outbox, person, by, origin, browser_cookies
+            )
         await _failed(lent, person, "closed account" if hash else "wrong password", origin)
     if hash is None or obstacle is None:
         raise Problem("UNAUTHENTICATED", WRONG)
@@ -241,7 +234,9 @@ async def second_step(
         if await lock_password_unless_changed(lent, person.id, person.password_changed_at) is None:
             raise Problem("UNAUTHENTICATED", TOO_LATE)
         by = password_and(method)
-        return await begin_session(lent, settings, outbox, person, by, origin, browser_cookies)
+        return await begin_session(
+            lent, database, settings, outbox, person, by, origin, browser_cookies
+        )
 
 
 async def sign_out(database: Database, secret: str, origin: Origin) -> None:
@@ -252,6 +247,7 @@ async def sign_out(database: Database, secret: str, origin: Origin) -> None:
 
 async def begin_session(
     connection: Lent,
+    database: Database,
     settings: AuthSettings,
     outbox: Outbox,
     person: Person,
@@ -263,10 +259,14 @@ async def begin_session(
     """Begin a session of a person who has just proved who they are, in place of the former one."""
     await _end(connection, browser_cookies.previous, origin)
     await connection.execute(SIGNED_IN, person.id)
-    new_network = person.has_signed_in and await _is_new_network(connection, person.id, origin)
-    started = await browser_sessions.start(connection, person.id, origin, settings, by.methods, via)
-    is_known = known_browsers.name_for(settings, browser_cookies.known, person.email) is not None
-    is_unexpected = person.has_signed_in and not is_known
+    is_elsewhere = await devices.is_new_network(connection, person.id, origin)
+    name = known_browsers.name_for(settings, browser_cookies.known, person.email)
+    fresh = known_browsers.fresh_name()
+    device = await devices.seen(connection, person.id, name, fresh, origin)
+    is_unexpected = person.has_signed_in and device.is_new
+    started = await browser_sessions.start(
+        connection, person.id, origin, settings, by.methods, via, device.id
+    )
     event = Event(
         entity_type="Session",
         entity_id=started.id,
@@ -278,24 +278,16 @@ async def begin_session(
         user_id=person.id,
         session_id=started.id,
         details={
+            "device_id": str(device.id),
             **({"unknown_browser": True} if is_unexpected else {}),
-            **({"new_network": True} if new_network else {}),
+            **({"new_network": True} if person.has_signed_in and is_elsewhere else {}),
         },
     )
     await record(connection, event, origin)
     if is_unexpected:
-        context = {"ip": origin.ip_address, "agent": origin.user_agent or "", "time": now()}
-        outbox.tell(mail("signed_in", person.email, settings, **context))
-    known = known_browsers.after_sign_in(settings, browser_cookies.known, person.email)
+        new_device.tell(database, outbox, person.email, origin)
+    known = known_browsers.after_sign_in(settings, browser_cookies.known, person.email, device.name)
     return replace(started, known=known)
-
-
-async def _is_new_network(connection: Lent, person: UUID, origin: Origin) -> bool:
-    """Return whether the person has not used the network of this address for NETWORK_MEMORY."""
-    if origin.ip_address is None:
-        return False
-    network = ip_network(throttle.network_of(origin.ip_address, NETWORK_BITS))
-    return not await connection.fetchval(KNOWN_TO, person, network, NETWORK_MEMORY)
 
 
 async def _tell_of_attack(

@@ -20,8 +20,8 @@ from db.pool import Lent
 
 START = """
 INSERT INTO sessions (id, token_hash, user_id, expires_at, ip_address, user_agent, methods,
-    identity_id, provider_session)
-VALUES ($1, $2, $3, now() + $4::interval, $5, $6, $7, $8, $9)
+    identity_id, provider_session, device_id)
+VALUES ($1, $2, $3, now() + $4::interval, $5, $6, $7, $8, $9, $10)
 """
 END = """
 UPDATE sessions SET ended_at = now() WHERE token_hash = $1 AND ended_at IS NULL
@@ -67,6 +67,7 @@ async def start(
     settings: AuthSettings,
     methods: Sequence[str] = (),
     via: Via | None = None,
+    device_id: UUID | None = None,
 ) -> Started:
     """Begin a session of this person with a new secret, and return it.
 
@@ -85,6 +86,7 @@ async def start(
         list(methods),
         via.identity_id if via else None,
         via.provider_session if via else None,
+        device_id,
     )
     return started
 

@@ -39,14 +39,22 @@ class _Entry(NamedTuple):
         return f"{text}.{keyed_digest(settings, purpose, text).hex()}"
 
 
-def after_sign_in(settings: AuthSettings, cookie: str, email: str) -> str:
-    """Return the cookie of a browser in which the owner of this address has just signed in."""
+def after_sign_in(settings: AuthSettings, cookie: str, email: str, name: str | None = None) -> str:
+    """Return the cookie of a browser in which the owner of this address has just signed in.
+
+    `name` is the name of the browser for them from now on; by default, the one that it has.
+    """
     entries = _entries(settings, cookie)
     known = next((entry for entry in entries if entry.email == email), None)
-    name = known.name if known else secrets.token_hex(16)
+    name = name or (known.name if known else fresh_name())
     others = [entry for entry in entries if entry.email != email]
     kept = [_Entry(email, name, int(time.time())), *others[: MAX_PEOPLE - 1]]
     return "~".join(entry.signed(settings, BROWSER) for entry in kept)
+
+
+def fresh_name() -> str:
+    """Return a name for a browser that has none at an address."""
+    return secrets.token_hex(16)
 
 
 def name_for(settings: AuthSettings, cookie: str, email: str) -> str | None:

@@ -8,10 +8,9 @@ from starlette.routing import Route
 
 from auth.accounts import access, second_factor
 from auth.accounts.approval import may_approve
-from auth.credentials import cookies
+from auth.credentials import agents, cookies
 from auth.credentials.identify import origin_of
 from auth.credentials.people import full_name
-from auth.pages import agents
 from auth.pages.owners import owned
 from auth.policy.scope_names import in_words
 from auth.viewer import Role

@@ -8,11 +8,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from auth.accounts.step_up import is_fresh
-from auth.credentials import cookies
+from auth.credentials import agents, cookies
 from auth.credentials.identify import origin_of
 from auth.oauth.device_consent import Waiting, decide, find
 from auth.oauth.user_codes import DEVICE_PAGE, read_user_code
-from auth.pages import agents
 from auth.policy.scope_names import allows_everything, in_words
 from auth.viewer import Viewer
 from auth.web import csrf

@@ -9,9 +9,8 @@ from starlette.routing import Route
 from auth.accounts import second_factor
 from auth.accounts.passkeys import ceremonies, challenges, stored
 from auth.accounts.passkeys.challenges import Purpose
-from auth.credentials import cookies
+from auth.credentials import agents, cookies
 from auth.credentials.identify import origin_of
-from auth.pages import agents
 from auth.viewer import Viewer
 from auth.web.forms import read_form
 from auth.web.site import Site, answering, see

@@ -12,6 +12,7 @@ from auth.pages.approvals import ApprovalPages
 from auth.pages.clients import ClientPages
 from auth.pages.closing import ClosingPages
 from auth.pages.device import DevicePages
+from auth.pages.devices import KnownDevicePages
 from auth.pages.invitation import InvitationPages
 from auth.pages.keys import ApiKeyPages, TokenPages
 from auth.pages.notifications import NotificationPages
@@ -47,6 +48,7 @@ def routes(database: Database, settings: AuthSettings, outbox: Outbox) -> list[R
         *PasswordPages(site).routes(),
         *SecondFactorPages(site).routes(),
         *PasskeyPages(site).routes(),
+        *KnownDevicePages(site).routes(),
         *AccountPages(site).routes(),
         *ProfilePages(site).routes(),
         *NotificationPages(site).routes(),

@@ -31,6 +31,8 @@ class Session(Base, kw_only=True):
     """The identity at an organization's provider by which it began (`ProfileIdentity`), if any."""
     provider_session: Mapped[str | None] = mapped_column(default=None)
     """The name of the provider's own session (`sid`)."""
+    device_id: Mapped[UUID | None] = mapped_column(default=None)
+    """The device in which it began (`Device`); null for sessions from before there were devices."""
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     ip_address: Mapped[IPv4Address | IPv6Address | None] = mapped_column(INET, default=None)

@@ -9,6 +9,7 @@ from graph.core import (
     changes,
     clients,
     closing,
+    devices,
     domains,
     feed,  # noqa: F401 (it extends types)
     identities,
@@ -82,6 +83,7 @@ class Mutation(
     provisioning.Mutation,
     second_factor_rule.Mutation,
     clients.Mutation,
+    devices.Mutation,
     domains.Mutation,
     identity_providers.Mutation,
     api_keys.Mutation,

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 
 from auth.credentials import tokens
+from auth.credentials.agents import in_words
 from auth.credentials.identify import identify_session
 from auth.credentials.people import create_person
-from auth.pages.agents import in_words
 from auth.web.site import required_step_up
 from tests.auth.conftest import PASSWORD, hidden, send, sign_in
 

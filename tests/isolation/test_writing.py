@@ -69,6 +69,7 @@ ANY_TYPE = {
     ("purge", ("ids",)): "requirements",
     ("identityRemove", ("id",)): "profile_identities",
     ("passkeyRemove", ("id",)): "passkeys",
+    ("deviceRemove", ("id",)): "devices",
     **{(name, ("id",)): "jobs" for name in ("jobExtend", "jobComplete", "jobFail")},
     **{
         (name, ("id",)): "assessments"
@@ -226,7 +227,7 @@ def hidden_ids(canaries: Any, person: str, mutation: str, slot: Slot) -> Iterato
     if table == "profiles":
         yield canaries.persons["their owner"].id
         yield canaries.persons["outsider"].id
-    if table in ("personal_tokens", "profile_identities", "passkeys"):
+    if table in ("personal_tokens", "profile_identities", "passkeys", "devices"):
         yield from (row.id for row in canaries.rows(table=table) if row.person != person)
 
 

@@ -107,6 +107,7 @@ OF_ONE_PERSON = {
     "personal_tokens",
     "profile_identities",
     "passkeys",
+    "devices",
     "stars",
     "visits",
 }

@@ -216,6 +216,7 @@ async def walk_access(looking: Looking, place: Place, settings) -> None:
         await start(lent, place.me, origin, settings)
     await looking.at("/account/sessions", "sessions")
     await looking.at("/account/passkeys", "passkeys-none")
+    await looking.at("/account/devices", "devices")
 
 
 async def walk_clients(looking: Looking, place: Place) -> None:

@@ -46,7 +46,7 @@ async def sign_in(
             if obstacle is None:
                 by = Methods("a passkey", (proved.method,))
                 return await begin_session(
-                    lent, settings, outbox, person, by, origin, browser_cookies
+                    lent, database, settings, outbox, person, by, origin, browser_cookies
                 )
     except RefusedError as reason:
         raise _unauthenticated(await attempt.refused(given, reason)) from None

@@ -297,7 +297,7 @@ class SingleSignOn:
         via = Via(found.identity_id, provider_session)
         async with self.database.auth.lend(NOBODY) as lent, lent.transaction():
             return await begin_session(
-                lent, self.settings, self.outbox, found.person, by, origin, held, via
+                lent, self.database, self.settings, self.outbox, found.person, by, origin, held, via
             )
 
     async def _refused(self, connection: Connection, problem: Problem, origin: Origin) -> None:

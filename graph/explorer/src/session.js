@@ -10,6 +10,23 @@ async function readBrowser() {
   return response.ok ? response.json() : NOBODY;
 }
 
+/** Send a form as a page does: its answer may lead to other sites, which a script cannot follow. */
+function post(action, fields) {
+  const form = document.createElement('form');
+  form.method = 'post';
+  form.action = action;
+  form.hidden = true;
+  for (const [name, value] of Object.entries(fields)) {
+    const input = document.createElement('input');
+    input.type = 'hidden';
+    input.name = name;
+    input.value = value;
+    form.append(input);
+  }
+  document.body.append(form);
+  form.submit();
+}
+
 /** A store, as React reads one; its state is null until it is known who is here. */
 export class Session {
   #authorization;
@@ -66,15 +83,14 @@ export class Session {
     else location.assign(this.#authorization.home);
   }
 
-  /** Give the tokens back, and end the session of the browser. */
+  /** Give the tokens back, and go to the end of the browser's session, or to where it began. */
   async signOut() {
     await this.#looking;
     const grant = this.#drop();
     await grant?.revoke().catch(() => {}); // it ends by itself soon
     const { csrfToken } = await readBrowser();
-    const form = new URLSearchParams({ csrf_token: csrfToken ?? '', next: '/explorer' });
-    await fetch('/sign-out', { method: 'POST', credentials: 'same-origin', body: form });
-    await this.look();
+    if (csrfToken) post('/sign-out', { csrf_token: csrfToken, next: '/explorer' });
+    else await this.look(); // ended elsewhere
   }
 
   /** Act with these scopes from now on. */
