@@ -124,7 +124,7 @@ def test_after_100_edits_of_a_public_file_exactly_those_attributes_differ(name):
 @QUICK
 @given(
     draft=drafts(),
-    format=st.sampled_from(["csv", "xlsx", "needs", "doorstop", "sdoc"]),
+    format=st.sampled_from(["csv", "xlsx", "needs", "doorstop", "sdoc", "markdown"]),
     seed=st.integers(0, 10**6),
     number=st.sampled_from([1, 10, 100]),
 )
@@ -219,3 +219,58 @@ def test_an_item_of_doorstop_keeps_all_other_lines():
     assert after == {name: text.encode() for name, text in files.items()} | {
         "REQ/REQ1.yml": changed.encode()
     }
+
+
+MARKDOWN = """---
+title: ignored
+---
+# Brakes
+
+Words before.
+
+## Emergency
+
+### `BRK-1` Stop within 40 m ###
+
+| Attribute | Value     |
+|:----------|-----------|
+| Status    | Accepted  |
+| Effort    | 8         |
+
+The **car** stops.
+
+
+* kept as it is
+
+### BRK-2: Hold
+Setext-free text
+"""
+
+
+def test_a_markdown_document_keeps_all_other_lines():
+    imported = Imported(MARKDOWN.replace("\n", "\r\n").encode(), "brakes.md")
+    draft = copy.deepcopy(imported.draft)
+    first, second = draft.documents[0].requirements
+    first.name, first.properties["Effort"] = "Stop *soon*", "9"
+    first.properties["Owner"] = "Ann"
+    second.description = "Text\nof two lines"
+    for each in (first, second):
+        each.stored = StoredAs(each.stored.id, 2)
+    expected = MARKDOWN.replace("Stop within 40 m", "Stop \\*soon\\*").replace(
+        "| Effort    | 8         |", "| Effort    | 9 |\n| Owner | Ann |"
+    )
+    expected = expected.replace("Setext-free text", "Text\nof two lines")
+    assert imported.written(draft).decode() == expected.replace("\n", "\r\n")
+
+
+def test_requirements_of_markdown_are_added_and_removed_in_their_place():
+    imported = Imported(MARKDOWN.encode(), "brakes.md")
+    draft = copy.deepcopy(imported.draft)
+    here = draft.documents[0].requirements
+    here.insert(1, replace(here[0], external_id="BRK-3", name="New", stored=imported.row()))
+    del here[2]
+    written = imported.written(draft).decode()
+    assert written.startswith(MARKDOWN[: MARKDOWN.index("### BRK-2")])
+    assert "### `BRK-3` New\n" in written
+    assert "BRK-2" not in written
+    assert imported.again(written.encode()) == values(draft)

@@ -1,9 +1,10 @@
 """Formats in which each document is a file of text."""
 
+import io
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import IO, Protocol
+from typing import IO, Protocol, TypeVar
 
 from graph.requirements.exchange.files.archives import is_archive, unpacked
 from graph.requirements.exchange.files.source import Source
@@ -12,6 +13,10 @@ from graph.requirements.exchange.store.slugs import slug_of
 
 Links = Mapping[str, list[DraftLink]]
 """The links of a draft by the external ID of their source."""
+
+
+Edits = TypeVar("Edits")
+"""The edits of one document."""
 
 
 class Reader(Protocol):
@@ -57,3 +62,28 @@ def write_documents(
             name = f"{number:03}-{slug_of(document.name)}{ending}"
             archive.writestr(name, text_of(document, links))
     return ".zip"
+
+
+def write_replaced(
+    source: Source, edits: Mapping[str, Edits], written: Callable[[bytes, Edits], bytes | None]
+) -> bytes | None:
+    """Return a document, or an archive of several, with edits; None if one has no place for them.
+
+    `edits` are those of each document by its name, which `written` writes.
+    """
+    if not is_archive(source):
+        return written(source.data, edits[source.name]) if source.name in edits else source.data
+    file = io.BytesIO()
+    with (
+        zipfile.ZipFile(source.opened()) as archive,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for member in archive.infolist():
+            data: bytes | None = archive.read(member)
+            name = f"{source.name}/{member.filename}"
+            if data is not None and name in edits:
+                data = written(data, edits[name])
+            if data is None:
+                return None
+            target.writestr(member, data)
+    return file.getvalue()

@@ -2,8 +2,8 @@
 
 import codecs
 import re
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from xml.parsers import expat
 
@@ -14,8 +14,9 @@ _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)
 _SPACE = b" \t\r\n"
 TAG = 512
 """Bytes in which most start tags end."""
-NAMING = ("IDENTIFIER", "KEY", "r", "s")
+NAMING = ("KEY", "r", "s")
 """The attributes of elements beneath the root that are kept: of ReqIF, and of cells."""
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -24,12 +25,15 @@ class Element:
 
     tag: str
     """The name in the file, with its prefix."""
-    attributes: dict[str, str]
+    identifier: str
+    """The IDENTIFIER, or an empty text."""
+    attributes: Mapping[str, str]
+    """Others that are kept: all of the root, those of NAMING of what is beneath it."""
     start: int
     opened: int
     end: int = 0
     text: str = ""
-    children: list["Element"] = field(default_factory=list)
+    children: Sequence["Element"] = ()
 
     @property
     def name(self) -> str:
@@ -42,10 +46,12 @@ class Element:
         before, colon, _ = self.tag.rpartition(":")
         return before + colon
 
-    @property
-    def identifier(self) -> str:
-        """Return the IDENTIFIER, or an empty text."""
-        return self.attributes.get("IDENTIFIER", "")
+    def add(self, child: "Element") -> None:
+        """Add an element directly beneath."""
+        if isinstance(self.children, list):
+            self.children.append(child)
+        else:
+            self.children = [child]
 
     def all(self, *names: str) -> Iterator["Element"]:
         """Yield the elements of these names beneath, in the order of the file."""
@@ -67,9 +73,9 @@ class Element:
 
 
 def elements(
-    data: Content, names: Collection[str], start: int = 0, end: int | None = None
+    data: Content, names: Collection[str] | None, start: int = 0, end: int | None = None
 ) -> Element:
-    """Return the root of XML in UTF-8, with the elements of these names beneath it.
+    """Return the root of XML in UTF-8, with the elements of these names beneath it, or all.
 
     From `start` to `end`, the bytes may be an element in a larger file, to which the places refer.
 
@@ -79,24 +85,27 @@ def elements(
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
     parser.ordered_attributes = False
-    wanted = frozenset(names)
+    wanted = None if names is None else frozenset(names)
     root: Element | None = None
     open_elements: list[Element | None] = []
     above: list[Element] = []
 
     def open_element(tag: str, attributes: dict[str, Any]) -> None:
         nonlocal root
-        if root is not None and tag.rpartition(":")[2] not in wanted:
+        is_wanted = root is None or wanted is None or tag.rpartition(":")[2] in wanted
+        if not is_wanted:
             open_elements.append(None)
             return
         at = start + parser.CurrentByteIndex
+        kept: Mapping[str, str] = attributes
         if root is not None:  # of many elements, what names them is enough
-            attributes = {name: attributes[name] for name in NAMING if name in attributes}
-        element = Element(tag, attributes, at, _end_of_tag(data, at))
+            kept = {name: attributes[name] for name in NAMING if name in attributes} or _NONE
+        identifier = attributes.get("IDENTIFIER", "")
+        element = Element(tag, identifier, kept, at, _end_of_tag(data, at))
         if root is None:
             root = element
         else:
-            above[-1].children.append(element)
+            above[-1].add(element)
         open_elements.append(element)
         above.append(element)
 

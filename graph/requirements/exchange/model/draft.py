@@ -208,3 +208,16 @@ def fitting_name(text: str) -> str:
     """Return the text as a stored name (`db.text`): in one line, cut to the length of a name."""
     line = as_name(" ".join(part for line in text.splitlines() if (part := line.strip())))
     return line if len(line) <= MAX_NAME_LENGTH else line[: MAX_NAME_LENGTH - 1] + "…"
+
+
+def joined(links: list[DraftLink]) -> list[DraftLink]:
+    """Return one link for several of one type between the same objects."""
+    found: dict[tuple[str, str, TraceLinkType], DraftLink] = {}
+    for link in links:
+        key = (link.source, link.target, link.type)
+        if key not in found:
+            found[key] = link
+        elif link.description and link.description != found[key].description:
+            both = (found[key].description, link.description)
+            found[key].description = "; ".join(filter(None, both))
+    return list(found.values())

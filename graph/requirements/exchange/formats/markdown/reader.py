@@ -69,6 +69,8 @@ class Section:
     heading: Cell
     more: dict[str, Any] = field(default_factory=dict)
     rows: list[tuple[Cell, Cell]] | None = None
+    table: int = 0
+    """The first line of the table that has the rows."""
     start: int = 0
     """The first line of its text."""
     end: int = 0
@@ -87,8 +89,27 @@ def read(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> Draft:
     )
 
 
+def sections_of(
+    source: Source, limits: Limits
+) -> dict[tuple[int, str | None], tuple[str, Section]]:
+    """Return the sections of requirements with the names of their files.
+
+    They are named by the places of their documents and their external IDs.
+    """
+    readers: list[_Reader] = []
+
+    def reader_of(draft: Draft) -> _Reader:
+        readers.append(_Reader(draft, FIELDS, limits))
+        readers[0].sections = {}
+        return readers[0]
+
+    read_documents(source, ".md", limits, reader_of)
+    return readers[0].sections or {}
+
+
 class _Reader:
     def __init__(self, draft: Draft, targets: Mapping[str, str], limits: Limits) -> None:
+        self.sections: dict[tuple[int, str | None], tuple[str, Section]] | None = None
         self.draft, self.limits = draft, limits
         self.targets = {name.casefold(): target for name, target in targets.items()}
         self.known: set[str] = set()
@@ -129,6 +150,9 @@ class _Reader:
                     raise refused(source.name, message)
                 here.add(row.external_id or "")
                 document.requirements.append(row)
+                if self.sections is not None:
+                    place = len(self.draft.documents)
+                    self.sections[place, row.external_id] = (source.name, section)
             else:
                 identifier = section.more.get("id") or _place(section, parent, document, headings)
                 block = _block(section, lines, parent, identifier)
@@ -279,7 +303,9 @@ def _section(
         section.more = _object(source, section.start, own[1])
         section.start += 1
         following += 1
-    section.rows, section.start = _attributes(found, following, section.start, first)
+    section.rows, end = _attributes(found, following, section.start, first)
+    if section.rows is not None:
+        section.table, section.start = first + (found[following].map or (0, 0))[0], end
     section.id, section.name = _identified(heading)
     section.kind = "requirement" if section.id or section.rows is not None else "heading"
     if kind := section.more.get("kind"):

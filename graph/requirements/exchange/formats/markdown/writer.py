@@ -77,6 +77,13 @@ def _block(block: DraftBlock, level: int) -> str:
     return _part(level, block.name, more, text)
 
 
+def requirement_lines(
+    requirement: DraftRequirement, level: int, links: Mapping[str, list[DraftLink]]
+) -> list[str]:
+    """Return the lines of a requirement, without blank ones before and after them."""
+    return _requirement(requirement, level, links).rstrip("\n").split("\n")
+
+
 def _requirement(
     requirement: DraftRequirement, level: int, links: Mapping[str, list[DraftLink]]
 ) -> str:
@@ -100,11 +107,11 @@ def _requirement(
     left: dict[str, Any] = {}
     as_json: list[str] = []
     for key, value in requirement.properties.items():
-        name, held = escaped(key), _held(value)
-        if name is None or held is None or key.casefold() in TAKEN:
+        name, held_ = escaped(key), held(value)
+        if name is None or held_ is None or key.casefold() in TAKEN:
             left |= {key: value} if value is not None else {}
         else:
-            rows.append((name, held))
+            rows.append((name, held_))
             as_json += [] if isinstance(value, str) else [key]
     more |= {"properties": left} if left else {}
     more |= {"json": as_json} if as_json else {}
@@ -112,7 +119,7 @@ def _requirement(
     return _part(level, requirement.name, more, requirement.description or "", identifier, rows)
 
 
-def _held(value: Any) -> str | None:
+def held(value: Any) -> str | None:
     """Return a value as a cell holds it; None if it cannot."""
     if isinstance(value, str):
         return escaped(value)

@@ -12,7 +12,6 @@ from typing import Any
 from reqif.models.reqif_specification import ReqIFSpecification
 
 from db.problem import Problem
-from db.requirements.collaboration import TraceLinkType
 from graph.requirements.exchange.files.archives import is_archive, unpacked
 from graph.requirements.exchange.files.source import Source
 from graph.requirements.exchange.formats.reqif import own
@@ -31,6 +30,7 @@ from graph.requirements.exchange.model.draft import (
     DraftRequirement,
     Limits,
     fitting_name,
+    joined,
     refused,
 )
 from graph.requirements.exchange.model.fields import CHOICES, IGNORE, PROPERTY, assign
@@ -55,9 +55,12 @@ def read(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> Draft:
 
 
 def read_files(
-    source: Source, *, chosen: Mapping[str, str], limits: Limits
+    source: Source, *, chosen: Mapping[str, str], limits: Limits, is_outline: bool = False
 ) -> tuple[Draft, list["Reader"]]:
-    """Return the draft, and the readers of the files that it was read from."""
+    """Return the draft, and the readers of the files that it was read from.
+
+    An outline has requirements without their contents, which `Reader.whole` reads again.
+    """
     if "external_id" in chosen.values():
         message = "the external id is always the object's IDENTIFIER; nothing else can be."
         raise refused(source.name, message)
@@ -67,6 +70,8 @@ def read_files(
     if others:
         draft.notes.append(f"{others} attached files of the archive are not imported.")
     readers = [Reader(file, parse_reqif(file, limits), chosen) for file in files]
+    for reader in readers:
+        reader.is_outline = is_outline
     _read_together(readers, draft)
     if sum(len(each.requirements) for each in draft.documents) > limits.items:
         raise refused(source.name, f"there are more than {limits.items:,} requirements.")
@@ -116,6 +121,7 @@ class Reader:
         """The drafts of each object, one for each of its documents."""
         self.links: list[tuple[Item, DraftLink | None]] = []
         """The relations, and what was made of them."""
+        self.is_outline = False
         self.unknown: Counter[tuple[str, str]] = Counter()
         self.notes: list[str] = []
 
@@ -137,7 +143,7 @@ class Reader:
             draft.documents.append(self.documents[-1][1])
         relations = self.parsed.relations
         self.links = [(each, self.link(each)) for each in relations]
-        draft.links += _joined([link for _, link in self.links if link])
+        draft.links += joined([link for _, link in self.links if link])
         draft.counts["objects"] += len(self.objects)
         draft.counts["relations"] += len(relations)
         self.define(draft)
@@ -240,6 +246,8 @@ class Reader:
             document.blocks.append(drafted)
             block = drafted.external_id
         if not heading:
+            if self.is_outline:
+                requirement = DraftRequirement("", requirement.external_id)
             requirement.block = block
             document.requirements.append(requirement)
         made = (document, drafted, None if heading else requirement)
@@ -309,6 +317,14 @@ class Reader:
         self.external[object_.identifier] = external_id = said.external_id or object_.identifier
         return DraftRequirement(**fields, external_id=external_id, properties=properties), said
 
+    def whole(self, identifier: str, outlined: DraftRequirement) -> DraftRequirement:
+        """Return a requirement of an outline with its contents."""
+        found, _ = self.requirement(self.objects[identifier])
+        if found.properties.get(CHAPTER) == found.name:
+            found.properties[CHAPTER] = None
+        found.block = outlined.block
+        return found
+
     def targets(self, object_: Item, names: tuple[str, ...]) -> dict[int, str]:
         """Return the field of each attribute, by its index; cached by the attributes' names."""
         if names not in self.assigned:
@@ -376,16 +392,3 @@ def _text(value: Any) -> str:
             return ", ".join(map(_text, value))
         case _:
             return str(value)
-
-
-def _joined(links: list[DraftLink]) -> list[DraftLink]:
-    """Return one link for several relations of one type between the same objects."""
-    joined: dict[tuple[str, str, TraceLinkType], DraftLink] = {}
-    for link in links:
-        key = (link.source, link.target, link.type)
-        if key not in joined:
-            joined[key] = link
-        elif link.description and link.description != joined[key].description:
-            both = (joined[key].description, link.description)
-            joined[key].description = "; ".join(filter(None, both))
-    return list(joined.values())

@@ -1,13 +1,11 @@
 """Edits of imported StrictDoc documents: only the fields that were changed are replaced."""
 
-import io
-import zipfile
 from collections.abc import Sequence
 from typing import IO, Any
 
 from graph.requirements.exchange.back.edits import Edits, RowEdit
 from graph.requirements.exchange.back.writing import write_edited
-from graph.requirements.exchange.files.archives import is_archive
+from graph.requirements.exchange.files.documents import write_replaced
 from graph.requirements.exchange.formats.strictdoc.reader import FIELDS, Element, elements_of
 from graph.requirements.exchange.formats.strictdoc.writer import field_of
 from graph.requirements.exchange.model.draft import Draft, Limits
@@ -33,23 +31,7 @@ def _with_edits(kept: KeptImport, edits: Edits) -> bytes | None:
             return None
         name, element = places[key]
         by_file.setdefault(name, []).append((element, edit))
-    source = kept.source
-    if not is_archive(source):
-        return _edited(source.data, by_file.get(source.name, ()))
-    file = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(source.data)) as archive,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as written,
-    ):
-        for member in archive.infolist():
-            data = archive.read(member)
-            if these := by_file.get(f"{source.name}/{member.filename}"):
-                edited = _edited(data, these)
-                if edited is None:
-                    return None
-                data = edited
-            written.writestr(member, data)
-    return file.getvalue()
+    return write_replaced(kept.source, by_file, _edited)
 
 
 def _edited(data: bytes, edits: Sequence[tuple[Element, RowEdit]]) -> bytes | None:

@@ -9,6 +9,7 @@ from graph.requirements.exchange.files.content import Content
 from graph.requirements.exchange.files.nodes import Element, Splices, elements
 from graph.requirements.exchange.formats.reqif import own
 from graph.requirements.exchange.formats.reqif.back.edits import Differ, Edit, Parts, Seen
+from graph.requirements.exchange.formats.reqif.back.formatting import reformatted
 from graph.requirements.exchange.formats.reqif.back.markup import Markup
 from graph.requirements.exchange.formats.reqif.own import as_json
 from graph.requirements.exchange.formats.reqif.reader import HEADING_TYPE, Reader
@@ -58,10 +59,10 @@ class FileBack:
         self._labels: dict[str, dict[str, str]] = {}
         self._new_labels: dict[str, list[str]] = {}
 
-    def inside(self, name: str) -> list[Element]:
+    def inside(self, name: str) -> Sequence[Element]:
         """Return the elements directly inside a container of the content."""
         found = self.containers.get(name)
-        return found.children if found else []
+        return found.children if found else ()
 
     def add(self, container: str, markup: str) -> None:
         """Add an element to a container, which is made if the file has none."""
@@ -132,7 +133,7 @@ class FileBack:
         wanted: list[tuple[str, str | None]] = []
         for name, value in values.items():
             id = self.reader.definitions.types[type_ or ""].id_of(name) or ""
-            wanted.append((id, None if value is None else self.value(type_, name, value)))
+            wanted.append((id, self._changed(type_, name, value, known.get(id))))
         if more is not None:
             markup = self.own_value(type_, more) if more else None
             wanted.append((self.own_id(type_), markup))
@@ -146,6 +147,18 @@ class FileBack:
             elif markup:
                 added.append(markup)
         self._add_values(element, holder, added)
+
+    def _changed(
+        self, type_: str | None, name: str, value: Any, present: Element | None
+    ) -> str | None:
+        """Return the markup of a value; of a text, with the formatting that it had."""
+        if value is None:
+            return None
+        if present and present.name == "ATTRIBUTE-VALUE-XHTML" and isinstance(value, str):
+            old = self.splices.data[present.start : present.end]
+            if markup := reformatted(old, value, self.markup):
+                return markup
+        return self.value(type_, name, value)
 
     def _add_values(self, element: Element, holder: Element | None, added: Sequence[str]) -> None:
         if added and holder:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from lxml import etree
+
 from graph.requirements.exchange.files.nodes import Element, escaped
 from graph.requirements.exchange.formats.reqif.attributes import ILLEGAL
 from graph.requirements.exchange.formats.reqif.back.edits import text_of
@@ -21,9 +23,30 @@ class Markup:
             for name, space in root.attributes.items()
             if name.startswith("xmlns:")
         }
+        self._spaces = {
+            f' {name}="{escaped(space, quoted=True)}"'
+            for name, space in root.attributes.items()
+            if name.startswith("xmlns")
+        }
         known = sorted(prefix for prefix, space in spaces.items() if space == XHTML)
         self.xhtml = "xhtml" if "xhtml" in known or not known else known[0]
         self._declared = bool(known)
+
+    def within(self, markup: bytes) -> bytes:
+        """Return a part of the file as a document, with the namespaces of its root."""
+        return b"<part%s>%s</part>" % ("".join(self._spaces).encode(), markup)
+
+    def of(self, element: Any) -> str:
+        """Return an element of such a document as a part of the file."""
+        found: str = etree.tostring(element, encoding="unicode", with_tail=False)
+        for space in self._spaces:
+            found = found.replace(space, "")
+        return found
+
+    def inside_of(self, element: Any) -> str:
+        """Return what is within an element of such a document."""
+        inside = "".join(self.of(child) + legal(child.tail or "") for child in element)
+        return legal(element.text or "") + inside
 
     def element(self, name: str, *content: str, **attributes: str) -> str:
         """Return an element; names of attributes have underscores for hyphens."""

@@ -149,6 +149,8 @@ class OriginalFile:
         if name not in self._touched and was_parent == has_children:
             return
         seen, old = self.back.seen(name), self.old[name]
+        if old.requirement:
+            old = Parts(old.block, self.reader.whole(name, old.requirement))
         if old.requirement and not parts.requirement and old.block:
             old = Parts(requirement=old.requirement)  # its name and text were the requirement's
         edit = self.back.differ.edit(seen, old, parts, has_children=has_children)
@@ -201,7 +203,7 @@ class OriginalFile:
             given = {"IDENTIFIER": type_, "LAST_CHANGE": markup.at, "LONG_NAME": "Document"}
             self.back.add("SPEC-TYPES", markup.element("SPECIFICATION-TYPE", **given))
         of = markup.element("TYPE", markup.reference("SPECIFICATION-TYPE", type_))
-        nowhere = Element("", {}, 0, 0)
+        nowhere = Element("", "", {}, 0, 0)
         content = Hierarchy(self.back.splices, markup, nowhere, ids).content(outline)
         given = {"IDENTIFIER": self.back.free(document.external_id or "gateway-document")}
         given |= {"LAST_CHANGE": markup.at, "LONG_NAME": document.name}

@@ -78,7 +78,9 @@ def write_back(
 def _open(found: _Import, draft: Draft, at: str) -> bool:
     """Read the files of an import; return whether they are as they were when imported."""
     source, versions = found.kept.source, found.kept.versions
-    read, readers = read_files(source, chosen=untyped(found.kept.columns), limits=Limits())
+    read, readers = read_files(
+        source, chosen=untyped(found.kept.columns), limits=Limits(), is_outline=True
+    )
     if len(read.documents) != len(versions.documents):
         return False
     places = {id(document): place for place, document in enumerate(read.documents)}
