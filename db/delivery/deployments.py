@@ -168,6 +168,13 @@ class Deployment(InProject, kw_only=True):
             text("id DESC"),
             postgresql_where=text("status = 'success' AND deleted_at IS NULL"),
         ),
+        Index(
+            "ix_deployments_rolled_back",
+            "environment_id",
+            text("rolled_back_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("status = 'rolled_back' AND deleted_at IS NULL"),
+        ),
         Index(None, "rolled_back_to_build_id"),
         Index(None, "deployed_by"),
         Index(None, "approved_by"),

@@ -11,6 +11,7 @@ from graph.delivery import (
     planning,
     releases,
     results,  # noqa: F401 (it extends types)
+    running,
     security_events,
     teams,
     vulnerabilities,
@@ -42,6 +43,7 @@ class Query(
     feature_tests.Query,
     builds.Query,
     deployments.Query,
+    running.Query,
     defects.Query,
     vulnerabilities.Query,
     security_events.Query,
