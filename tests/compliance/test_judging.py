@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.scans import scan
 from graph.compliance.definitions import CATALOGUE, Requirement, read_framework
+from graph.compliance.documents import DOCX, PDF
 from graph.compliance.extraction.child import PAGE_LENGTH, UnreadableError, pages_of, paginated
 from graph.compliance.extraction.process import extract
 from graph.compliance.judging.findings import Finding, Known, verified
 from graph.compliance.judging.model import PART_LENGTH, parts_of
 from tests.requirements.stand_in_model import standing_in
 
-DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 ANY = Known("SOC2", Requirement(id="A", title="Access", text="Access is controlled.", weight=5))
 
 
@@ -124,6 +125,29 @@ def test_documents_of_each_type_are_read():
     ):
         with pytest.raises(UnreadableError, match=fault):
             pages_of("application/pdf", content)
+
+
+@pytest.mark.slow
+async def test_a_scan_of_100_pages_is_judged_with_the_page_of_each_quote(assessing):
+    quote = "Recovery from a backup is tested twice a year."
+    framework = await assessing.framework()
+    document = await assessing.document(scan(100, {57: quote}), name="S.pdf", mediaType=PDF)
+    await assessing.compliance.extracted()
+    assert (await assessing.compliance.show(document["id"]))["pageCount"] == 100
+    made = await assessing.create(document, [framework])
+    await assessing.work()
+    findings = (await assessing.show(made["id"]))["results"]["findings"]
+    evidence = [each for finding in findings for each in finding["evidence"]]
+    assert {"page": 57, "quote": quote} in evidence
+
+
+@pytest.mark.slow
+async def test_a_scan_that_was_not_recognized_is_an_error_that_says_so(assessing):
+    document = await assessing.document(scan(2, None, images=True), name="S.pdf", mediaType=PDF)
+    await assessing.compliance.extracted()
+    shown = await assessing.compliance.show(document["id"])
+    assert (shown["status"], shown["pageCount"]) == ("ERROR", None)
+    assert shown["errorMessage"].startswith("The document has no text.")
 
 
 @pytest.mark.processes
