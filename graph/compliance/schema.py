@@ -6,6 +6,7 @@ from graph.compliance import (
     assessments,
     documents,
     frameworks,
+    open_findings,  # noqa: F401 (it extends types)
     sharing,  # noqa: F401 (it extends types)
     tasks,
     working,

@@ -1,27 +1,24 @@
 """The dashboard of compliance: recent assessments, documents, tasks, usage and open findings."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth.viewer import Viewer
 from auth.web.site import Site, answering
 from graph.administration.client import ApiClient
 from graph.administration.pages import path_of
 from graph.compliance.documents import MAX_SIZE
+from graph.compliance.open_findings import SEVERITIES
 from graph.compliance_pages import dashboard_operations as api
-from graph.compliance_pages.open_findings import DAYS, plot_of
 from graph.compliance_pages.pages import HOME, NEW, CompliancePages
-from graph.kit.plots import svg, table
+from graph.kit.plots import Plot, Series, svg, table
 
-MAX_PAGES = 5
-"""Pages of 100 assessments from which the plot is drawn, at most."""
+LISTS = ("assessments", "documents", "tasks")
+"""The lists of the page, each with the cursor that its parameter of this name has."""
 
 
 class DashboardPages(CompliancePages):
@@ -43,48 +40,32 @@ class DashboardPages(CompliancePages):
         chosen = await self._chosen(request, viewer)
         if isinstance(chosen, Response):
             return chosen
+        after = {name: request.query_params.get(name) or None for name in LISTS}
         data = await self._client.run(
-            request, viewer, api.DASHBOARD, id=str(chosen), me=str(viewer.id)
+            request, viewer, api.DASHBOARD, id=str(chosen), me=str(viewer.id), **after
         )
         found = data["organization"]
+        lists = (data["assessments"], found["complianceDocuments"], found["findingTasks"])
+        listed = dict(zip(LISTS, lists, strict=True))
         response = self._form(
             request,
             "compliance.html",
             organization=found,
-            assessments=data["assessments"]["nodes"],
-            documents=found["complianceDocuments"]["nodes"],
-            tasks=found["findingTasks"]["nodes"],
+            **{name: each["nodes"] for name, each in listed.items()},
+            further={
+                name: path_of(HOME, organization=chosen, **after | {name: page["endCursor"]})
+                if page["hasNextPage"]
+                else None
+                for name, page in ((name, each["pageInfo"]) for name, each in listed.items())
+            },
             usage=found["assessmentUsage"],
-            plot=await self._plot(request, viewer, chosen),
-            days=DAYS,
+            plot=_plot(found["openFindings"]) if found["completed"]["nodes"] else None,
+            days=len(found["openFindings"] or ()),
             me=str(viewer.id),
             max_size=MAX_SIZE,
             new_path=path_of(NEW, organization=chosen),
         )
         return self._reaching_storage(response)
-
-    async def _plot(self, request: Request, viewer: Viewer, organization: UUID) -> Markup | None:
-        """Return the plot of open findings with its numbers; None before the first assessment."""
-        completed: list[dict[str, Any]] = []
-        after = None
-        for _ in range(MAX_PAGES):
-            data = await self._client.run(
-                request, viewer, api.COMPLETED, id=str(organization), after=after
-            )
-            page = data["organization"]["assessments"]
-            completed += page["nodes"]
-            if not page["pageInfo"]["hasNextPage"]:
-                break
-            after = page["pageInfo"]["endCursor"]
-        if not completed:
-            return None
-        plot = plot_of("Open findings by severity", completed, datetime.now(UTC).date())
-        return Markup(  # noqa: S704 (both escape what people write)
-            '<div class="table" role="region" tabindex="0" aria-label="Plot">'
-            f'<figure class="plot">{svg(plot)}</figure></div>'
-            f'<details><summary class="neutral">Numbers</summary><div class="table" role="region"'
-            f' tabindex="0" aria-label="Numbers">{table(plot)}</div></details>'
-        )
 
     def _reaching_storage(self, response: Response) -> Response:
         """Let the script of the page send files to the storage, which may be another site."""
@@ -93,3 +74,15 @@ class DashboardPages(CompliancePages):
             "connect-src 'self'", f"connect-src 'self' {self._uploads_to}".rstrip()
         )
         return response
+
+
+def _plot(days: Sequence[Mapping[str, Any]]) -> Markup:
+    """Return the plot of open findings with its numbers."""
+    series = [Series(each.title(), [day[each] for day in days]) for each in SEVERITIES]
+    plot = Plot("Open findings by severity", [day["day"] for day in days], series)
+    return Markup(  # noqa: S704 (both escape what people write)
+        '<div class="table" role="region" tabindex="0" aria-label="Plot">'
+        f'<figure class="plot">{svg(plot)}</figure></div>'
+        f'<details><summary class="neutral">Numbers</summary><div class="table" role="region"'
+        f' tabindex="0" aria-label="Numbers">{table(plot)}</div></details>'
+    )

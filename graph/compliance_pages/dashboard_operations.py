@@ -1,48 +1,55 @@
 """The operations of the API that the dashboard and the form for a new assessment run."""
 
 DASHBOARD = """
-query ComplianceDashboard($id: UUID!, $me: UUID!) {
+query ComplianceDashboard(
+  $id: UUID!, $me: UUID!, $assessments: String, $documents: String, $tasks: String
+) {
   organization(id: $id) {
     id name
     assessmentUsage { billable assessments { current maximum } }
-    complianceDocuments(first: 20, orderBy: [{by: CREATED_AT, direction: DESC}]) {
+    openFindings { day critical high medium low }
+    completed: assessments(first: 1, filter: {status: {eq: COMPLETED}}) { nodes { id } }
+    complianceDocuments(
+      first: 20, after: $documents, orderBy: [{by: CREATED_AT, direction: DESC}]
+    ) {
+      pageInfo { hasNextPage endCursor }
       nodes {
         id name size status errorMessage pageCount createdAt expiresAt user { id fullName email }
       }
     }
-    findingTasks(first: 20, filter: {status: {eq: OPEN}}, orderBy: [{by: DUE_DATE}]) {
+    findingTasks(
+      first: 20, after: $tasks, filter: {status: {eq: OPEN}}, orderBy: [{by: DUE_DATE}]
+    ) {
+      pageInfo { hasNextPage endCursor }
       nodes { id assessmentId framework requirement title dueDate assignee { fullName email } }
     }
   }
-  assessments(first: 20, filter: {userId: {eq: $me}, organizationId: {eq: $id}}) {
+  assessments(
+    first: 20, after: $assessments, filter: {userId: {eq: $me}, organizationId: {eq: $id}}
+  ) {
+    pageInfo { hasNextPage endCursor }
     nodes { id documentName status progress score createdAt }
   }
 }
 """
-COMPLETED = """
-query CompletedAssessments($id: UUID!, $after: String) {
-  organization(id: $id) {
-    assessments(first: 100, after: $after, filter: {status: {eq: COMPLETED}}) {
-      pageInfo { hasNextPage endCursor }
-      nodes {
-        complianceDocumentId completedAt severityCounts
-        frameworks(first: 20) { nodes { frameworkId } }
-      }
-    }
-  }
-}
-"""
 CHOICES = """
-query AssessmentChoices($id: UUID!) {
+query AssessmentChoices($id: UUID!, $documents: String, $named: UUID!, $isNamed: Boolean!) {
   organization(id: $id) {
     id name
     assessmentUsage { assessments { current maximum } }
     complianceDocuments(
-      first: 100, filter: {status: {eq: READY}}, orderBy: [{by: CREATED_AT, direction: DESC}]
-    ) { nodes { id name pageCount createdAt } }
+      first: 100, after: $documents, filter: {status: {eq: READY}},
+      orderBy: [{by: CREATED_AT, direction: DESC}]
+    ) {
+      pageInfo { hasNextPage endCursor }
+      nodes { id name pageCount }
+    }
   }
   frameworks(first: 100, filter: {active: {eq: true}}) {
     nodes { id code name description revision }
+  }
+  complianceDocument(id: $named) @include(if: $isNamed) {
+    id organizationId name pageCount status
   }
 }
 """

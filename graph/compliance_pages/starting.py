@@ -65,19 +65,49 @@ class StartingPages(CompliancePages):
         problem: Problem | None = None,
     ) -> Response:
         """Show the form, as it was last sent."""
-        data = await self._client.run(request, viewer, api.CHOICES, id=str(organization))
+        named = safe_id(entered, "document")
+        data = await self._client.run(
+            request,
+            viewer,
+            api.CHOICES,
+            id=str(organization),
+            documents=request.query_params.get("documents") or None,
+            named=named or str(organization),
+            isNamed=bool(named),
+        )
+        listed = data["organization"]["complianceDocuments"]
+        documents = _with(listed["nodes"], data.get("complianceDocument"), organization)
         return self._form(
             request,
             "compliance_new.html",
             problem,
             organization=data["organization"],
-            documents=data["organization"]["complianceDocuments"]["nodes"],
+            documents=documents,
+            further=path_of(
+                NEW, organization=organization, documents=listed["pageInfo"]["endCursor"]
+            )
+            if listed["pageInfo"]["hasNextPage"]
+            else None,
             usage=data["organization"]["assessmentUsage"],
             frameworks=data["frameworks"]["nodes"],
             chosen=frameworks,
             document=entered.get("document", ""),
             home=path_of(HOME, organization=organization),
         )
+
+
+def _with(
+    documents: list[Mapping[str, Any]], named: Mapping[str, Any] | None, organization: UUID
+) -> list[Mapping[str, Any]]:
+    """Return the documents with the one that the address names, which an earlier page may have."""
+    if (
+        named is None
+        or named["organizationId"] != str(organization)
+        or named["status"] != "READY"
+        or any(each["id"] == named["id"] for each in documents)
+    ):
+        return documents
+    return [named, *documents]
 
 
 def _assessment_of(sent: Sent, frameworks: Sequence[str]) -> dict[str, Any]:

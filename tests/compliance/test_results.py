@@ -13,7 +13,6 @@ from graph.compliance import archive
 from graph.compliance.reports.job import REPORT
 from graph.platform.files.sweep import sweep
 from tests.compliance.assessing import POLICY
-from tests.compliance.storm import storm
 from tests.platform.jobs.kinds import worker
 from tests.world import Refused
 
@@ -181,11 +180,3 @@ async def test_pages_of_a_document_are_extracted_after_the_upload(assessing):
     shown = await assessing.compliance.show(document["id"])
     assert (shown["status"], shown["url"] is None) == ("ERROR", False)
     assert shown["errorMessage"].startswith("The document is damaged")
-
-
-@pytest.mark.storm
-@pytest.mark.slow
-async def test_ten_workers_that_die_at_random_judge_each_assessment_once(assessing, request):
-    number = 500 if request.config.getoption("--full") else 24
-    await storm(assessing, number)
-    assert len(await assessing.events()) == number

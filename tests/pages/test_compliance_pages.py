@@ -40,6 +40,18 @@ def place(world, assessment, **further: str) -> str:
     return f"{PAGE}?organization={world.organization}&id={assessment['id']}{rest}"
 
 
+MANY_DOCUMENTS = """
+INSERT INTO compliance_documents (organization_id, user_id, name, media_type, size, status, sha256)
+SELECT organization_id, user_id, 'Later ' || n, media_type, size, status, sha256
+FROM compliance_documents, generate_series(1, $2::int) AS n WHERE id = $1
+"""
+MANY_ASSESSMENTS = """
+INSERT INTO assessments (organization_id, user_id, compliance_document_id, document_name)
+SELECT organization_id, user_id, id, name
+FROM compliance_documents, generate_series(1, $2::int) AS n WHERE id = $1
+"""
+
+
 async def test_a_report_shows_quotes_with_pages_and_what_is_missing(assessing, world, browser_of):
     found = await assessing.assessed(name="<b>Policy</b>.txt")
     browser = await browser_of("viewer")
@@ -203,6 +215,33 @@ async def test_the_dashboard_shows_the_own_assessments_usage_tasks_and_open_find
     outsider = await browser_of("outsider")
     await outsider.open(home)
     assert outsider.page.status_code == 404
+
+
+async def test_long_lists_go_on_at_the_next_page(assessing, world, browser_of):
+    framework = await assessing.framework()
+    document = await assessing.document(name="First.txt")
+    await assessing.create(document, [framework])
+    await world.superuser.execute(MANY_DOCUMENTS, document["id"], 100)
+    await world.superuser.execute(MANY_ASSESSMENTS, document["id"], 20)
+    member = await browser_of("member")
+    text = await member.open(f"/compliance?organization={world.organization}")
+    assert "Earlier assessments" in text
+    assert "Further tasks" not in text
+    assert "First.txt <span" not in text
+    for _ in range(5):
+        (further,) = re.findall(r'href="([^"]+)">Earlier documents', text)
+        text = await member.open(unescape(further))
+    assert "First.txt <span" in text
+    assert "Earlier documents" not in text
+    new = f"/compliance/new?organization={world.organization}"
+    text = await member.open(new)
+    assert document["id"] not in text
+    (further,) = re.findall(r'href="([^"]+)">Earlier documents', text)
+    assert document["id"] in await member.open(unescape(further))
+    named = await member.open(f"{new}&document={document['id']}")
+    assert f'<option value="{document["id"]}" selected>First.txt' in named
+    await member.open(f"/compliance?organization={world.organization}&documents=x")
+    assert member.page.status_code == 400
 
 
 async def test_the_page_that_uploads_may_reach_the_bucket(world, settings):
