@@ -8,7 +8,8 @@ from uuid import UUID
 import strawberry
 
 from db.problem import Problem
-from graph.compliance.sql.open_findings import SEVERITIES, changes_by_day
+from graph.compliance.judging.findings import OPEN_SEVERITIES
+from graph.compliance.sql.open_findings import changes_by_day
 from graph.core.organizations import Organization
 from graph.kit.context import Info
 from graph.kit.fields import computed, described, extend_type
@@ -54,7 +55,7 @@ async def _open_findings(
     async def batch(organizations: list[UUID]) -> list[list[OpenFindingsDay]]:
         changed: dict[UUID, dict[date, Counter[str]]] = defaultdict(dict)
         for record in await changes_by_day(info.context.session, organizations, days[0]):
-            counts = Counter({each: record[each] for each in SEVERITIES})
+            counts = Counter({each: record[each] for each in OPEN_SEVERITIES})
             changed[record["organization_id"]][record["day"]] = counts
         return [_added_up(changed[id], days) for id in organizations]
 
@@ -65,7 +66,7 @@ async def _open_findings(
 
 
 def _added_up(changes: dict[date, Counter[str]], days: list[date]) -> list[OpenFindingsDay]:
-    total = dict.fromkeys(SEVERITIES, 0)
+    total = dict.fromkeys(OPEN_SEVERITIES, 0)
     found = []
     for day in days:
         for severity, number in changes.get(day, Counter()).items():

@@ -12,7 +12,7 @@ from auth.web.site import Site, answering
 from graph.administration.client import ApiClient
 from graph.administration.pages import path_of
 from graph.compliance.documents import MAX_SIZE
-from graph.compliance.open_findings import SEVERITIES
+from graph.compliance.judging.findings import OPEN_SEVERITIES
 from graph.compliance_pages import dashboard_operations as api
 from graph.compliance_pages.pages import HOME, NEW, CompliancePages
 from graph.kit.plots import Plot, Series, svg, table
@@ -40,7 +40,7 @@ class DashboardPages(CompliancePages):
         chosen = await self._chosen(request, viewer)
         if isinstance(chosen, Response):
             return chosen
-        after = {name: request.query_params.get(name) or None for name in LISTS}
+        after: dict[str, Any] = {name: request.query_params.get(name) or None for name in LISTS}
         data = await self._client.run(
             request, viewer, api.DASHBOARD, id=str(chosen), me=str(viewer.id), **after
         )
@@ -78,7 +78,7 @@ class DashboardPages(CompliancePages):
 
 def _plot(days: Sequence[Mapping[str, Any]]) -> Markup:
     """Return the plot of open findings with its numbers."""
-    series = [Series(each.title(), [day[each] for day in days]) for each in SEVERITIES]
+    series = [Series(each.title(), [day[each] for day in days]) for each in OPEN_SEVERITIES]
     plot = Plot("Open findings by severity", [day["day"] for day in days], series)
     return Markup(  # noqa: S704 (both escape what people write)
         '<div class="table" role="region" tabindex="0" aria-label="Plot">'

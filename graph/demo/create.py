@@ -42,6 +42,7 @@ from graph.demo.access import add_access
 from graph.demo.billing import add_usage
 from graph.demo.change_sets import add_change_set
 from graph.demo.comments import add_comments
+from graph.demo.compliance import add_compliance
 from graph.demo.drawings import add_drawings
 from graph.demo.files import add_files
 from graph.demo.reviews import add_review
@@ -105,6 +106,8 @@ async def create_demo(
         await add_access(session, organization.id, asks.viewer.id)
         assert owner.id is not None  # noqa: S101 (a person has one)
         await add_usage(database, organization.id, owner.id)
+        assert answers.viewer.id is not None  # noqa: S101 (a person has one)
+        await add_compliance(session, storage, organization.id, answers.viewer.id)
         for document in await session.rows(Document):
             await analyze_document(database, document.id)
     return accounts

@@ -41,6 +41,8 @@ class Severity(StrEnum):
 
 
 SEVERITIES = tuple(Severity)
+OPEN_SEVERITIES = ("critical", "high", "medium", "low")
+"""The severities of findings that are to be dealt with, the worst first."""
 OPEN = frozenset({FindingStatus.PARTIAL, FindingStatus.MISSING})
 """The statuses of findings that are to be dealt with."""
 POINTS = {FindingStatus.MET: 1.0, FindingStatus.PARTIAL: 0.5, FindingStatus.MISSING: 0.0}

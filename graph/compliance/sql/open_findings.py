@@ -23,9 +23,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from auth.session import ViewerSession
 from auth.session.product_query import readable
 from db.compliance.assessments import Assessment, AssessmentFramework
+from graph.compliance.judging.findings import OPEN_SEVERITIES
 
-SEVERITIES = ("critical", "high", "medium", "low")
-"""The severities that are shown; `info` says that nothing is to be done."""
 ORGANIZATIONS = any_(bindparam("at", type_=ARRAY(Uuid)))
 
 
@@ -59,7 +58,7 @@ def _statement() -> Any:
             assessments.c.organization_id,
             assessments.c.compliance_document_id,
             assessments.c.completed_at,
-            *(_number(assessments.c.severity_counts, each) for each in SEVERITIES),
+            *(_number(assessments.c.severity_counts, each) for each in OPEN_SEVERITIES),
             func.array_agg(frameworks).label("frameworks"),
         )
         .select_from(assessments.outerjoin(links, links.c.assessment_id == assessments.c.id))
@@ -84,12 +83,12 @@ def _statement() -> Any:
         c.organization_id,
         _day(c.completed_at).label("day"),
         _day(replaced).label("until"),
-        *(c[each] for each in SEVERITIES),
+        *(c[each] for each in OPEN_SEVERITIES),
     ).cte("runs")
     r = runs.c
     changes = union_all(
-        select(r.organization_id, r.day, *(r[each] for each in SEVERITIES)),
-        select(r.organization_id, r.until, *(-r[each] for each in SEVERITIES)).where(
+        select(r.organization_id, r.day, *(r[each] for each in OPEN_SEVERITIES)),
+        select(r.organization_id, r.until, *(-r[each] for each in OPEN_SEVERITIES)).where(
             r.until.is_not(None)
         ),
     ).subquery("changes")
@@ -97,7 +96,7 @@ def _statement() -> Any:
     grouped = select(
         changes.c.organization_id,
         day.label("day"),
-        *(func.sum(changes.c[each]).label(each) for each in SEVERITIES),
+        *(func.sum(changes.c[each]).label(each) for each in OPEN_SEVERITIES),
     )
     return grouped.group_by(changes.c.organization_id, literal_column("2"))
 
