@@ -114,7 +114,7 @@ async def create_demo(
 
 
 async def _account(database: Database, name: str, role: str) -> Account:
-    account = Account(f"{name}@demo.example", f"demo-{secrets.token_hex(6)}", role)
+    account = Account(f"{name}@demo.example", _password(), role)
     try:
         await create_person(database, account.email, name.capitalize(), account.password)
     except Problem as problem:
@@ -122,6 +122,11 @@ async def _account(database: Database, name: str, role: str) -> Account:
             raise
         await set_password(database, account.email, account.password)
     return account
+
+
+def _password() -> str:
+    """Return a fresh password. Words on both sides keep it apart from the commonest ones."""
+    return f"demo-{secrets.token_hex(6)}-works"
 
 
 async def _found(database: Database, founder: str, name: str, slug: str) -> bool:
