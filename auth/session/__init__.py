@@ -8,7 +8,7 @@ from auth.origin import Origin
 from auth.session.reading import ViewerSession
 from auth.session.row import Row
 from auth.session.select import Join, Output, Select, outputs_of
-from auth.session.time_travel import Past
+from auth.session.time_travel import Past, has_past
 from auth.session.write.idempotency import Answered
 from auth.session.write.transaction import Transaction
 
@@ -22,5 +22,6 @@ __all__ = [
     "Select",
     "Transaction",
     "ViewerSession",
+    "has_past",
     "outputs_of",
 ]

@@ -63,6 +63,11 @@ class Past(Protocol):
         """Return the values that the relations bind, besides `parents`."""
 
 
+def has_past(model: Readable) -> bool:
+    """Return whether the changes of rows are recorded: those in an organization, and itself."""
+    return model is Organization or hasattr(model, "organization_id")
+
+
 @dataclass(frozen=True)
 class PointInTime:
     """The state right after `at`, from the record of changes.
@@ -81,10 +86,8 @@ class PointInTime:
     holder: ClassVar[None] = None
 
     def covers(self, model: Readable) -> bool:
-        """Return whether rows are in an organization: people are not, and parts never change."""
-        if issubclass(model, Part):
-            return False  # it never changes
-        return model is Organization or hasattr(model, "organization_id")
+        """Return whether rows have a past: parts never change."""
+        return not issubclass(model, Part) and has_past(model)
 
     def relations(self, model: Readable, key: str) -> Sequence[CTE]:
         """Return the rows that are or were beneath the parents, and their documents and blocks.

@@ -9,7 +9,7 @@ import strawberry
 from strawberry.types.base import get_object_definition
 from strawberry.types.field import StrawberryField
 
-from auth.session import Past, Row
+from auth.session import Past, Row, has_past
 from db.base import Entity, Readable
 from db.problem import Problem
 from graph.kit.context import Context, Info
@@ -78,16 +78,26 @@ def to_one(key: str, model: type[Entity], type_: Any, text: str) -> Any:
 def by_id(model: type[Entity], type_: Any, text: str, *, proposed: Propose | None = None) -> Any:
     """Declare a root field: one row by its ID, now or at a point in the past, or NOT_FOUND.
 
-    With `proposed`, it can also be read as a change set would leave it.
+    A row of no organization has no past. With `proposed`, a row can also be read as a change set
+    would leave it.
     """
     edge = ById(model)
     if proposed:
         return _by_id_proposed(edge, type_, text, proposed)
+    if not has_past(model):
+        return _by_id_now(edge, type_, text)
 
     async def resolve(
         info: Info, id: Id, at_version: AtVersion = None, as_of: AsOf = None
     ) -> type_ | None:
         return await info.context.get_then(edge.model, id, at_version, as_of)
+
+    return strawberry.field(resolve, description=text, metadata={EDGE: edge})
+
+
+def _by_id_now(edge: ById, type_: Any, text: str) -> Any:
+    async def resolve(info: Info, id: Id) -> type_ | None:
+        return await info.context.get(edge.model, id)
 
     return strawberry.field(resolve, description=text, metadata={EDGE: edge})
 
