@@ -17,19 +17,22 @@ class Role(IntEnum):
 
     BILLING and MEMBER are granted at organizations only. MEMBER alone reads the organization and
     its people; projects open by their visibility, or by a role granted at them. GUEST is granted by
-    the address of a share alone, and reads what is written in one object. ANYONE and NOBODY are
-    never granted: as the least role of a rule they mean every signed-in person, and no one.
+    the address of a share alone, and reads what is written in one object. PARTICIPANT is what a
+    token for one project has at its organization: the organization itself, and the definitions of
+    properties. ANYONE and NOBODY are never granted: as the least role of a rule they mean every
+    signed-in person, and no one.
     """
 
     ANYONE = 0
     BILLING = 1
-    MEMBER = 2
-    GUEST = 3
-    VIEWER = 4
-    EDITOR = 5
-    ADMIN = 6
-    OWNER = 7
-    NOBODY = 8
+    PARTICIPANT = 2
+    MEMBER = 3
+    GUEST = 4
+    VIEWER = 5
+    EDITOR = 6
+    ADMIN = 7
+    OWNER = 8
+    NOBODY = 9
 
 
 class Place(NamedTuple):
@@ -86,6 +89,8 @@ class Viewer:
     """True for a service account: a server, which does not sign in."""
     confined_to: UUID | None = None
     """The only organization that the token reaches, of those that its person belongs to."""
+    confined_project: UUID | None = None
+    """The only project of that organization that the token reaches, if it is for one."""
     actors: tuple[str, ...] = ()
     """The client IDs of agents that act for the person by an exchanged token, the current first."""
     key: str | None = None
@@ -141,7 +146,7 @@ class Viewer:
         """Return the context of row level security for this viewer."""
         if self.shared is not None:
             return Context(self.id, frozenset(), frozenset({self.shared.wall}))
-        return Context(self.id, self.organizations, self.public_projects)
+        return Context(self.id, self.organizations, self.public_projects, self.confined_project)
 
 
 ANONYMOUS = Viewer(None)

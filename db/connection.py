@@ -18,14 +18,18 @@ from db.signing import Signer
 
 @dataclass(frozen=True)
 class Context:
-    """The context of row level security: the person, their tenants, public projects of others."""
+    """The context of row level security: the person, their tenants, public projects of others.
+
+    `project` is the only one that is reached, of all that have a project.
+    """
 
     user_id: UUID | None = None
     organizations: frozenset[UUID] = frozenset()
     projects: frozenset[UUID] = frozenset()
+    project: UUID | None = None
 
     def settings(self) -> Told:
-        """Return app.user_id, app.organizations and app.projects, equal for equal contexts."""
+        """Return the values of the settings (`db.signing.NAMES`), equal for equal contexts."""
         return self._settings
 
     @cached_property
@@ -34,6 +38,7 @@ class Context:
             str(self.user_id) if self.user_id else "",
             _array(self.organizations),
             _array(self.projects),
+            str(self.project) if self.project else "",
         )
 
     @cached_property
@@ -45,8 +50,8 @@ class Context:
 NOBODY = Context()
 
 SET = (
-    "SELECT set_config('app.user_id', $1, $4), set_config('app.organizations', $2, $4),"
-    " set_config('app.projects', $3, $4)"
+    "SELECT set_config('app.user_id', $1, $5), set_config('app.organizations', $2, $5),"
+    " set_config('app.projects', $3, $5), set_config('app.project', $4, $5)"
 )
 
 BROKEN = (
@@ -106,7 +111,7 @@ class Remembering(asyncpg.Connection):
         """Sign contexts by this signer; `with_it` is SQL that sets more along with each."""
         self._signer, self._set = signer, SET + with_it
 
-    def told(self, settings: Told, *, locally: bool) -> tuple[str, tuple[str, str, str, bool]]:
+    def told(self, settings: Told, *, locally: bool) -> tuple[str, tuple[str, str, str, str, bool]]:
         """Return the statement that sets this context, and its arguments."""
         return self._set, (*self._signer.sign(settings), locally)
 

@@ -32,8 +32,8 @@ from db.pool import Lent
 from db.trace_context import TRACEPARENT
 
 CLAIM = """
-SELECT id, organization_id, user_id, scopes, kind, payload, attempts, max_attempts, lease_id,
-    traceparent, checkpoint
+SELECT id, organization_id, user_id, scopes, confined_project, kind, payload, attempts,
+    max_attempts, lease_id, traceparent, checkpoint
 FROM ctx.claim_jobs($1, $2, $3, $4, $5)
 """
 BACKLOG = """
@@ -59,6 +59,7 @@ class NewJob:
     organization_id: UUID | None = None
     user_id: UUID | None = None
     scopes: Sequence[str] | None = None
+    confined_project: UUID | None = None
     key: str | None = None
     payload: Mapping[str, Any] = field(default_factory=dict)
     run_at: datetime | None = None
@@ -75,6 +76,7 @@ class NewJob:
             "organization_id": self.organization_id,
             "user_id": self.user_id,
             "scopes": self.scopes,
+            "confined_project": self.confined_project,
             "kind": self.kind,
             "key": self.key,
             "payload": self.payload,
@@ -93,6 +95,7 @@ class Claimed:
     organization_id: UUID | None
     user_id: UUID | None
     scopes: Sequence[str] | None
+    confined_project: UUID | None
     kind: str
     payload: Mapping[str, Any]
     attempts: int

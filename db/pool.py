@@ -226,7 +226,7 @@ class Database:
     async def _set_up(self, connection: asyncpg.Connection, role: str) -> None:
         """Have the connection in its role and with its time-outs, now or in each transaction."""
         settings = self._settings(role)
-        process, now, along = "0", "", _set(settings, locally="$4")
+        process, now, along = "0", "", _set(settings, locally="$5")
         if not self.pools_transactions:
             process, now, along = "pg_backend_pid()", _set(settings, locally="false"), ""
         # A text, whose type asyncpg knows: looking up that of an array takes long.

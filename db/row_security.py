@@ -96,6 +96,12 @@ CHECKS = {
     "the policy calls its context once a row instead of once a statement": r"""
         SELECT relation || '.' || polname FROM policy
         WHERE replace(condition, 'SELECT ctx.', '') ~ '\mctx\.'""",
+    "no policy hides other projects from a token for one": """
+        SELECT name FROM relation WHERE kind IN ('r', 'p') AND reachable
+        AND (name = 'projects' OR EXISTS (SELECT FROM pg_attribute
+            WHERE attrelid = relation.oid AND attname = 'project_id'))
+        AND NOT EXISTS (SELECT FROM policy
+            WHERE polrelid = relation.oid AND polname = 'one_project')""",
     NO_TENANT: """
         SELECT name FROM relation WHERE kind IN ('r', 'p') AND reachable AND NOT EXISTS (
             SELECT FROM pg_attribute WHERE attrelid = relation.oid

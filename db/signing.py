@@ -9,7 +9,7 @@ import hmac
 import time
 from typing import NamedTuple
 
-NAMES = ("user_id", "organizations", "projects")
+NAMES = ("user_id", "organizations", "projects", "project")
 """The settings of a context, `app.` before each."""
 LIFETIME, RENEWED = 3600.0, 1800.0
 """Seconds for which a signature is valid, and after which it is renewed."""
@@ -17,8 +17,8 @@ INNER = 0x36
 KEY = "SELECT inner_pad FROM ctx.context_keys"
 """The key, as HMAC pads it for the inner digest. gateway_auth alone may read it."""
 
-Settings = tuple[str, str, str]
-"""Values of app.user_id, app.organizations and app.projects."""
+Settings = tuple[str, str, str, str]
+"""Values of app.user_id, app.organizations, app.projects and app.project."""
 
 
 def key_of(inner_pad: bytes) -> bytes:
@@ -50,11 +50,11 @@ class Signer:
         now = time.time()
         self._due = now + RENEWED
         until = int(now + self._server.ahead + LIFETIME)
-        user, organizations, projects = (
+        user, organizations, projects, project = (
             self._signed(name, until, value) if value else ""
             for name, value in zip(NAMES, settings, strict=True)
         )
-        return user, organizations, projects
+        return user, organizations, projects, project
 
     def _signed(self, name: str, until: int, value: str) -> str:
         signed = f"{self._server.process};{until};{value}"

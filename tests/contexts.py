@@ -6,11 +6,11 @@ from uuid import UUID
 import asyncpg
 
 from db.connection import Context
-from db.signing import KEY, Server, Signer, key_of
+from db.signing import KEY, Server, Settings, Signer, key_of
 
 SET = (
-    "SELECT set_config('app.user_id', $1, $4), set_config('app.organizations', $2, $4),"
-    " set_config('app.projects', $3, $4)"
+    "SELECT set_config('app.user_id', $1, $5), set_config('app.organizations', $2, $5),"
+    " set_config('app.projects', $3, $5), set_config('app.project', $4, $5)"
 )
 
 
@@ -24,12 +24,13 @@ def signed(
     user: UUID | None = None,
     organizations: Iterable[UUID] = (),
     projects: Iterable[UUID] = (),
+    project: UUID | None = None,
     *,
     process: int = 0,
     ahead: float = 0.0,
-) -> tuple[str, str, str]:
-    """Return app.user_id, app.organizations and app.projects, by default for any process."""
-    context = Context(user, frozenset(organizations), frozenset(projects))
+) -> Settings:
+    """Return the values of the settings of a context, by default for any process."""
+    context = Context(user, frozenset(organizations), frozenset(projects), project)
     return Signer(key, Server(process, ahead)).sign(context.settings())
 
 

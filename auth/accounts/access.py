@@ -42,15 +42,18 @@ WITH signed_in AS (
     SELECT id FROM sessions WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now()
 ),
 living AS (
-    SELECT client_id, scope, created_at, confined_to FROM oauth_access_tokens AS t
+    SELECT client_id, scope, created_at, confined_to, confined_project
+    FROM oauth_access_tokens AS t
     WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now()
         AND (t.session_id IS NULL OR t.session_id IN (SELECT id FROM signed_in))
     UNION ALL
-    SELECT client_id, scope, created_at, confined_to FROM oauth_refresh_tokens AS t
+    SELECT client_id, scope, created_at, confined_to, confined_project
+    FROM oauth_refresh_tokens AS t
     WHERE user_id = $1 AND revoked_at IS NULL AND rotated_at IS NULL AND expires_at > now()
         AND (t.session_id IS NULL OR t.session_id IN (SELECT id FROM signed_in))
     UNION ALL
-    SELECT client_id, scope, created_at, confined_to FROM oauth_consents WHERE user_id = $1
+    SELECT client_id, scope, created_at, confined_to, confined_project
+    FROM oauth_consents WHERE user_id = $1
 ),
 used AS (
     SELECT client_id, max(last_used_at) AS last_used_at FROM oauth_access_tokens
@@ -58,9 +61,12 @@ used AS (
 )
 SELECT c.client_id, c.client_name AS name, min(l.created_at) AS since, u.last_used_at,
     bool_or(l.scope IS NULL) AS everything, array_agg(DISTINCT l.scope) AS scopes,
-    CASE WHEN bool_and(l.confined_to IS NOT NULL) THEN array_agg(DISTINCT o.name) END AS places
+    CASE WHEN bool_and(l.confined_to IS NOT NULL) THEN array_agg(DISTINCT o.name) END AS places,
+    CASE WHEN bool_and(l.confined_project IS NOT NULL)
+        THEN array_remove(array_agg(DISTINCT p.name), NULL) END AS projects
 FROM living l JOIN oauth_clients c USING (client_id) LEFT JOIN used u USING (client_id)
     LEFT JOIN organizations o ON o.id = l.confined_to
+    LEFT JOIN projects p ON p.id = l.confined_project
 WHERE c.disabled_at IS NULL
 GROUP BY c.client_id, c.client_name, u.last_used_at
 ORDER BY u.last_used_at DESC NULLS LAST, c.client_name, c.client_id LIMIT $2
@@ -91,7 +97,8 @@ class Browser:
 class Application:
     """An application that may act for the person; `scopes` None means all that they may do.
 
-    `places` are the names of the only organizations that it reaches; None for all.
+    `places` are the names of the only organizations that it reaches, `projects` of the only
+    projects; None for all.
     """
 
     client_id: str
@@ -100,6 +107,7 @@ class Application:
     last_used_at: datetime | None
     scopes: frozenset[str] | None
     places: Sequence[str] | None
+    projects: Sequence[str] | None
 
 
 async def profile(database: Database, id: UUID) -> About:
@@ -182,6 +190,7 @@ async def applications(database: Database, viewer: Viewer) -> Sequence[Applicati
             row["last_used_at"],
             None if row["everything"] else frozenset(" ".join(row["scopes"]).split()),
             row["places"],
+            row["projects"],
         )
         for row in rows
     ]

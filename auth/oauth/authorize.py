@@ -161,7 +161,7 @@ class Authorize:
                     allowed=allowed,
                     proved=proved,
                     shown=shown,
-                    organization=form.get("organization", ""),
+                    place=form.get("place", ""),
                 ),
                 pushed.DOUBLE_CLICK,
             )
@@ -201,7 +201,8 @@ class Authorize:
             place=_place(pending.redirect_uri),
             kept=consents.is_kept(pending.redirect_uri),
             registrant=pending.registrant,
-            organizations=pending.organizations,
+            places=pending.places,
+            is_narrowed=pending.is_narrowed,
             request=query,
             shown=shown,
             csrf_token=csrf.token(self._settings, self._bound(request, query, shown)),

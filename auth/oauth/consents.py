@@ -3,21 +3,29 @@
 from uuid import UUID
 
 from authlib.oauth2.rfc6749 import InvalidRequestError
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from auth.oauth.clients import Client, is_app, is_loopback
+from auth.oauth.confinement import EVERYWHERE, Confinement
 from db.core.oauth import OAuthAccessToken, OAuthClient, OAuthConsent
 
 
 def is_asked(
-    session: Session, client: Client, person: UUID, scope: str, redirect_uri: str, issuer: str
+    session: Session,
+    client: Client,
+    person: UUID,
+    scope: str,
+    redirect_uri: str,
+    issuer: str,
+    wanted: Confinement | None = None,
 ) -> bool:
     """Return whether the person must be asked for consent.
 
     Any program may listen on loopback or register an app's scheme, in the name of any client:
     there, people are asked each time (RFC 8252, section 8.6), and their consent is not stored.
+    `wanted` is the only place that the application asks for, if it does.
     """
     if client.row.is_first_party and redirect_uri.startswith(f"{issuer}/"):
         return False
@@ -25,19 +33,22 @@ def is_asked(
         return True
     if client.row.is_first_party:
         return False
-    statement = select(OAuthConsent.scope).where(
-        OAuthConsent.user_id == person, OAuthConsent.client_id == client.client_id
-    )
-    agreed = session.scalar(statement)
-    return agreed is None or not set(scope.split()) <= set(agreed.split())
+    agreed = session.scalar(_consent(client, person))
+    if agreed is None or not set(scope.split()) <= set(agreed.scope.split()):
+        return True
+    return wanted is not None and not wanted.is_within(Confinement.of(agreed))
 
 
-def confinement(session: Session, client: Client, person: UUID | None) -> UUID | None:
-    """Return the only organization that the person's consent is for; None for all of them."""
-    statement = select(OAuthConsent.confined_to).where(
+def confinement(session: Session, client: Client, person: UUID | None) -> Confinement:
+    """Return the only organization or project that the person's consent is for."""
+    agreed = session.scalar(_consent(client, person))
+    return Confinement.of(agreed) if agreed else EVERYWHERE
+
+
+def _consent(client: Client, person: UUID | None) -> Select[OAuthConsent]:
+    return select(OAuthConsent).where(
         OAuthConsent.user_id == person, OAuthConsent.client_id == client.client_id
     )
-    return session.scalar(statement)
 
 
 def is_first(session: Session, client: Client, person: UUID) -> bool:
@@ -78,21 +89,22 @@ def first_of(session: Session, client: Client) -> None:
 
 
 def keep(
-    session: Session, client: Client, person: UUID, scope: str, confined_to: UUID | None
+    session: Session, client: Client, person: UUID, scope: str, confinement: Confinement
 ) -> None:
-    """Store the person's consent to these scopes, in one organization or in all.
+    """Store the person's consent to these scopes, in one organization or project or in all.
 
     Scopes that they consented to before there are kept beside them.
     """
     statement = select(OAuthConsent.scope).where(
         OAuthConsent.user_id == person,
         OAuthConsent.client_id == client.client_id,
-        OAuthConsent.confined_to.is_not_distinct_from(confined_to),
+        OAuthConsent.confined_to.is_not_distinct_from(confinement.organization),
+        OAuthConsent.confined_project.is_not_distinct_from(confinement.project),
     )
     before = session.scalar(statement) or ""
     values = {
         "scope": " ".join(sorted({*before.split(), *scope.split()})),
-        "confined_to": confined_to,
+        **confinement.columns,
     }
     session.execute(
         insert(OAuthConsent)

@@ -11,6 +11,16 @@ from auth.accounts.mail import Outbox, mail, now
 from auth.credentials import throttle
 from auth.credentials.credential_lock import lock_credential
 from auth.events import Event, record
+from auth.oauth.confinement import (
+    EVERYWHERE,
+    ORGANIZATION_OF,
+    PLACES,
+    Confinement,
+    Place,
+    lists_of,
+    parsed,
+    places,
+)
 from auth.oauth.reach import Registrant, closed_to, document_host
 from auth.oauth.user_codes import kept_user_code, read_user_code
 from auth.origin import Origin
@@ -18,7 +28,7 @@ from auth.policy.scope_names import allows_everything, in_words
 from auth.settings import AuthSettings
 from auth.viewer import Viewer
 from db.change import AuditEventType, AuditSeverity
-from db.pool import NOBODY, Database
+from db.pool import NOBODY, Database, Lent
 from db.problem import Problem
 from db.traits import ResourceType
 
@@ -40,7 +50,7 @@ FOR NO KEY UPDATE OF d
 """
 DECIDE = """
 UPDATE oauth_device_codes SET user_id = $2, allowed = $3, decided_at = now(), confined_to = $4,
-    (authenticated_at, methods) = (
+    confined_project = $6, (authenticated_at, methods) = (
         SELECT max(proved_at), coalesce(max(methods), '{}') FROM sessions WHERE id = $5)
 WHERE id = $1
 """
@@ -116,6 +126,27 @@ async def find(
     raise Problem("INVALID", UNKNOWN, field=("user_code",))
 
 
+async def choices(database: Database, viewer: Viewer, registrant: Registrant) -> list[Place]:
+    """Return the organizations of which the person may choose one, with their projects."""
+    _, whole, grants = lists_of(viewer)
+    open_ = list(viewer.organizations - registrant.closed.keys())
+    async with database.auth.lend(NOBODY) as lent:
+        return places(await lent.fetch(PLACES, open_, whole, grants))
+
+
+async def _chosen(lent: Lent, viewer: Viewer, place: str) -> Confinement:
+    """Return the place that a form names; everywhere for none. Raises FORBIDDEN."""
+    if not place:
+        return EVERYWHERE
+    named = parsed(place)
+    if named in viewer.organizations:
+        return Confinement(named)
+    organization = await lent.fetchval(ORGANIZATION_OF, *lists_of(viewer), named)
+    if organization is None:
+        raise Problem("FORBIDDEN", "You do not belong to this organization or project.")
+    return Confinement(organization, named)
+
+
 async def decide(
     database: Database,
     settings: AuthSettings,
@@ -125,16 +156,17 @@ async def decide(
     *,
     allowed: bool,
     proved: bool,
-    organization: str,
+    place: str,
     origin: Origin,
 ) -> bool:
     """Let the device that shows this code have its tokens, or not; once for all.
 
     The person is notified by mail each time, since nobody can tell the devices of one application
-    apart. `organization` is the only one that it is to reach; empty for all. False, and nothing is
-    changed, when a fresh proof has to be `proved` first, because it may do everything. The same
-    answer by the same person changes nothing. Raises CONFLICT when it comes too late, FORBIDDEN for
-    an organization of others, and CredentialEnded.
+    apart. `place` is the only organization or project that it is to reach; empty for all. False,
+    and nothing is changed, when a fresh proof has to be `proved` first, because it may do
+    everything. The same answer by the same person changes nothing. Raises CONFLICT when it comes
+    too late, FORBIDDEN for
+    a place of others, and CredentialEnded.
     """
     kept = kept_user_code(settings, code)
     async with database.auth.lend(NOBODY) as lent, lent.transaction():
@@ -146,10 +178,9 @@ async def decide(
             return True
         if allowed and allows_everything(row["scope"]) and not proved:
             return False
-        confined_to = next((id for id in viewer.organizations if str(id) == organization), None)
-        if allowed and organization and confined_to is None:
-            raise Problem("FORBIDDEN", "You do not belong to this organization.")
-        await lent.execute(DECIDE, row["id"], viewer.id, allowed, confined_to, viewer.session_id)
+        reach = await _chosen(lent, viewer, place) if allowed else EVERYWHERE
+        decided = (row["id"], viewer.id, allowed, reach.organization, viewer.session_id)
+        await lent.execute(DECIDE, *decided, reach.project)
         if allowed:
             await lent.execute(FIRST, row["client_id"])
         event = Event(

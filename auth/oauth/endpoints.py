@@ -11,8 +11,10 @@ from auth.credentials.identify import BEARER, DPOP
 from auth.credentials.tokens import PREFIX, REFRESH, is_token
 from auth.oauth.base_server import BaseServer
 from auth.oauth.clients import Client
+from auth.oauth.confinement import Confinement
 from auth.oauth.credentials import CONFIDENTIAL, METHODS
 from auth.oauth.id_tokens import authentication
+from auth.oauth.interaction import DETAILS
 from auth.oauth.requests import OAuthRequest
 from auth.oauth.token_families import Held, end, in_good_standing, locked, seen
 from db.core.oauth import OAuthAccessToken, OAuthRefreshToken
@@ -84,7 +86,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc] # Authlib has 
     def introspect_token(self, token: Held[Any]) -> dict[str, Any]:
         """Return the members of the answer.
 
-        RFC 7662, section 2.2; RFC 9449, section 6.2; RFC 9470, section 6.2.
+        RFC 7662, section 2.2; RFC 9396, section 9.2; RFC 9449, section 6.2; RFC 9470, section 6.2.
         """
         row = token.row
         answer = {
@@ -103,6 +105,8 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc] # Authlib has 
             answer["token_type"] = DPOP if row.jkt else BEARER
             if row.actors:
                 answer["act"] = _chain(row.actors)
+        if details := Confinement.of(row).details:
+            answer[DETAILS] = details
         if row.jkt is not None:
             answer["cnf"] = {"jkt": row.jkt}
         return answer

@@ -5,7 +5,6 @@ token that it comes from is revoked, and when any application or service account
 actors ends (`ctx.delegation_holds`).
 """
 
-import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -22,9 +21,10 @@ from auth.credentials.identify import BEARER, DPOP
 from auth.credentials.tokens import PREFIX, is_token, new_token
 from auth.oauth.base_server import BaseServer
 from auth.oauth.clients import EXCHANGE, Client
+from auth.oauth.confinement import PROJECT, Confinement, of_project
 from auth.oauth.credentials import CONFIDENTIAL
 from auth.oauth.grants import require_key
-from auth.oauth.interaction import DETAILS, Unsupported
+from auth.oauth.interaction import DETAILS, refused, requested
 from auth.oauth.requests import InvalidDpopProof, OAuthRequest, audience
 from auth.oauth.token_families import Held, digest_of, is_person, locked
 from auth.policy.scope_names import SCOPES, allows_everything
@@ -34,11 +34,6 @@ from db.core.organizations import OrganizationMember
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 (a type)
 MAX_ACTORS = 3
 """Applications that may act for a person one through the other."""
-ORGANIZATION = "organization"
-"""The type of `authorization_details` that restricts a token to one organization."""
-
-MEMBERS = {"type", "identifier"}
-
 NOT_VALID = "The subject_token is not a valid access token of a person."
 
 
@@ -80,7 +75,7 @@ class ExchangeGrant(
     def create_token_response(self) -> tuple[int, dict[str, Any], Any]:
         """Store the token, and return it (RFC 8693, section 2.2.1). There is no refresh token."""
         subject, client = self.subject.row, self.request.client
-        confined_to = self._confinement()
+        confinement = self._confinement()
         token, longest = new_token(), timedelta(minutes=self.server.settings.access_token_minutes)
         access = OAuthAccessToken(
             token_hash=digest_of(token),
@@ -91,7 +86,7 @@ class ExchangeGrant(
             jkt=self.request.key,
             expires_at=func.least(func.now() + longest, subject.expires_at),
             session_id=subject.session_id,
-            confined_to=confined_to,
+            **confinement.columns,
             authenticated_at=subject.authenticated_at,
             methods=subject.methods,
             grant_id=subject.grant_id,
@@ -122,8 +117,8 @@ class ExchangeGrant(
             "expires_in": int(left.total_seconds()),
             "scope": self.scope,
         }
-        if confined_to is not None:
-            answer[DETAILS] = [{"type": ORGANIZATION, "identifier": str(confined_to)}]
+        if confinement.details:
+            answer[DETAILS] = confinement.details
         return 200, answer, self.TOKEN_RESPONSE_HEADER
 
     def _live(self, token: str) -> Held[OAuthAccessToken]:
@@ -164,24 +159,37 @@ class ExchangeGrant(
             raise InvalidScopeError
         return " ".join(wanted)
 
-    def _confinement(self) -> UUID | None:
-        """Return the only organization of the new token. Raises Unsupported for a wider one."""
-        subject = self.subject.row
-        confined_to = subject.confined_to
+    def _confinement(self) -> Confinement:
+        """Return the restriction of the new token. Raises Unsupported for a wider one."""
+        subject, session = self.subject.row, self.server.session
+        held = Confinement.of(subject)
         if allows_everything(subject.scope):  # such a token is confined by its application
             client = self.server.query_client(subject.client_id)
-            confined_to = confined_to or (client.row.managed_by if client else None)
-        wanted = _organization(self.request)
-        if wanted is None or wanted == confined_to:
-            return confined_to
+            managed_by = client.row.managed_by if client else None
+            held = held._replace(organization=held.organization or managed_by)
+        wanted = requested(self.request)
+        if wanted is None or wanted.id == held.organization:
+            return held
+        if wanted.type == PROJECT:
+            found = of_project(session, self._person(), wanted.id)
+        else:
+            found = Confinement(wanted.id) if self._is_member(wanted.id) else None
+        if found is None or not found.is_within(held):
+            raise refused()
+        return found
+
+    def _person(self) -> UUID:
+        person = self.subject.row.user_id
+        assert person is not None  # noqa: S101 (the request was refused before)
+        return person
+
+    def _is_member(self, organization_id: UUID) -> bool:
         member = select(OrganizationMember.id).where(
-            OrganizationMember.organization_id == wanted,
-            OrganizationMember.user_id == subject.user_id,
+            OrganizationMember.organization_id == organization_id,
+            OrganizationMember.user_id == self._person(),
             OrganizationMember.deleted_at.is_(None),
         )
-        if confined_to is not None or self.server.session.scalar(member) is None:
-            raise Unsupported("invalid_authorization_details", DETAILS)
-        return wanted
+        return self.server.session.scalar(member) is not None
 
 
 def included(scopes: Any) -> set[str]:
@@ -190,18 +198,3 @@ def included(scopes: Any) -> set[str]:
     if "admin" in found:
         found |= set(SCOPES)
     return found | {scope.replace(":write", ":read") for scope in found if scope.endswith(":write")}
-
-
-def _organization(oauth_request: OAuthRequest) -> UUID | None:
-    """Return the organization that `authorization_details` name (RFC 9396); None without any."""
-    text = oauth_request.form.get(DETAILS)
-    if text is None:
-        return None
-    try:
-        (detail,) = json.loads(text)
-        named = UUID(detail["identifier"]) if detail.keys() == MEMBERS else None
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
-        named = None
-    if named is None or detail["type"] != ORGANIZATION:
-        raise Unsupported("invalid_authorization_details", DETAILS)
-    return named

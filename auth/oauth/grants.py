@@ -109,7 +109,7 @@ class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc] # Authlib 
                 resource=audience(request, self.server.api),
                 jkt=request.form.get("dpop_jkt"),
                 session_id=request.session_id,
-                confined_to=request.confined_to,
+                **request.confinement.columns,
                 nonce=request.form.get("nonce"),
                 authenticated_at=request.proof_of_person and request.proof_of_person.at,
                 methods=list(request.proof_of_person.methods if request.proof_of_person else ()),

@@ -8,17 +8,20 @@ time stands, signed, in the address that the person returns to after the proof.
 """
 
 import hmac
+import json
 from base64 import urlsafe_b64encode
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from unicodedata import normalize
 from urllib.parse import urlencode
+from uuid import UUID
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 
 from auth.accounts.step_up import PROOF_LIFETIME
 from auth.oauth.clients import EXCHANGE
+from auth.oauth.confinement import TYPES
 from auth.oauth.id_tokens import LEVELS, reached
 from auth.oauth.requests import OAuthRequest, Pairs
 from auth.secret import keyed_digest
@@ -31,6 +34,7 @@ MAX_AGE = 10**9
 """Seconds: more digits than any `max_age` needs."""
 
 DETAILS = "authorization_details"
+MEMBERS = {"type", "identifier"}
 PROMPTS = ("none", "login", "consent", "select_account")
 RESPONSE_MODES = ("query",)
 DISPLAYS = ("page", "popup", "touch")
@@ -41,14 +45,13 @@ ONE_OF = {"response_mode": RESPONSE_MODES, "display": DISPLAYS}
 REFUSED = {
     "request": "request_not_supported",
     "registration": "registration_not_supported",
-    DETAILS: "invalid_authorization_details",
     "claims": "invalid_request",
     "grant_id": "invalid_request",
     "grant_management_action": "invalid_request",
 }
 """Parameters that would change the question or the granted rights, with the error of each.
 
-OpenID Connect Core, sections 3.1.2.6 and 5.5; RFC 9396, section 5.
+OpenID Connect Core, sections 3.1.2.6 and 5.5.
 """
 
 
@@ -149,10 +152,40 @@ def read(oauth_request: OAuthRequest) -> Interaction:
     return Interaction(prompts, _seconds(form.get("max_age")), form.get("login_hint"), levels)
 
 
+class Requested(NamedTuple):
+    """The organization or project that `authorization_details` name."""
+
+    type: str
+    id: UUID
+
+
+def requested(oauth_request: OAuthRequest) -> Requested | None:
+    """Return the only place that is requested; None without one. Raises Unsupported."""
+    text = oauth_request.form.get(DETAILS)
+    if text is None:
+        return None
+    try:
+        (detail,) = json.loads(text)
+        named = UUID(detail["identifier"]) if detail.keys() == MEMBERS else None
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        named = None
+    if named is None or detail["type"] not in TYPES:
+        raise refused()
+    return Requested(detail["type"], named)
+
+
+def refused() -> Unsupported:
+    """Return the error for `authorization_details` that cannot be granted (RFC 9396, section 5)."""
+    return Unsupported("invalid_authorization_details", DETAILS)
+
+
 def refuse_details(oauth_request: OAuthRequest) -> None:
-    """Raise Unsupported for `authorization_details` (RFC 9396) anywhere but in an exchange."""
+    """Raise Unsupported for `authorization_details` (RFC 9396) at the token endpoint.
+
+    An exchange may have them.
+    """
     if DETAILS in oauth_request.form and oauth_request.form.get("grant_type") != EXCHANGE:
-        raise Unsupported(REFUSED[DETAILS], DETAILS)
+        raise refused()
 
 
 def sign_began(settings: AuthSettings, browser: str, query: str, began: datetime) -> str:

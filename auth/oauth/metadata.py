@@ -4,7 +4,7 @@ from typing import Any
 
 from auth.credentials.dpop import ALGORITHMS
 from auth.credentials.identify import METADATA_OF_API, api_of
-from auth.oauth import assertions, id_tokens, signing_keys, userinfo
+from auth.oauth import assertions, confinement, id_tokens, signing_keys, userinfo
 from auth.oauth.clients import GRANT_TYPES
 from auth.oauth.credentials import CONFIDENTIAL, METHODS
 from auth.oauth.interaction import DISPLAYS, PROMPTS, RESPONSE_MODES
@@ -51,6 +51,7 @@ def of_server(settings: AuthSettings) -> dict[str, Any]:
             for endpoint in ("token", "revocation", "introspection")
         },
         "client_id_metadata_document_supported": settings.registering_clients != "closed",
+        "authorization_details_types_supported": list(confinement.TYPES),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "dpop_signing_alg_values_supported": list(ALGORITHMS),

@@ -13,18 +13,18 @@ from auth.accounts.step_up import last_proof
 from auth.credentials.credential_lock import CredentialEnded
 from auth.oauth import consents, interaction
 from auth.oauth.clients import Client
+from auth.oauth.confinement import EVERYWHERE, Confinement, Place, parsed
 from auth.oauth.interaction import (
     ConsentRequired,
     Interaction,
     LoginRequired,
     UnmetAuthenticationRequirements,
 )
-from auth.oauth.reach import Registrant, choices, chosen, registrant, require_within
+from auth.oauth.reach import Registrant, choices, choose, registrant, require_within
 from auth.oauth.requests import OAuthRequest
 from auth.oauth.server import Server
 from auth.policy.scope_names import allows_everything
 from auth.viewer import ANONYMOUS, Viewer
-from db.core.organizations import Organization
 
 
 class Question(NamedTuple):
@@ -41,8 +41,10 @@ class Question(NamedTuple):
     unproved: bool = False
     began: datetime | None = None
     registrant: Registrant | None = None
-    organizations: Sequence[Organization] = ()
-    """Organizations of which the person may choose one."""
+    places: Sequence[Place] = ()
+    """Organizations and projects of which the person may choose one."""
+    is_narrowed: bool = False
+    """True when the application asks for one place, which is then the only choice."""
     is_for_another: bool = False
     """True when the application asks for the account of an ID token, and another is signed in."""
 
@@ -70,7 +72,8 @@ def question(
         return Question(client, error.redirect_uri, None)
     _require_within(server, oauth_request, grant.redirect_uri, viewer)
     wanted = interaction.read(oauth_request)
-    found = _obstacle(server, oauth_request, grant.redirect_uri, viewer, wanted, began)
+    only = _only(server, oauth_request, grant.redirect_uri, viewer)
+    found = _obstacle(server, oauth_request, grant.redirect_uri, viewer, wanted, began, only)
     if found and wanted.is_silent:
         is_them = not (found.hint or found.is_for_another)
         asks = found.scope is not None and not found.unproved and is_them
@@ -80,9 +83,8 @@ def question(
         return found
     if not server.hold(viewer):
         return question(server, oauth_request, ANONYMOUS, began)
-    oauth_request.confined_to = consents.confinement(
-        server.session, oauth_request.client, viewer.id
-    )
+    agreed = consents.confinement(server.session, oauth_request.client, viewer.id)
+    oauth_request.confinement = only or agreed
     return server.authorize(oauth_request, grant, viewer)
 
 
@@ -97,6 +99,26 @@ def _require_within(
             server.refuse(oauth_request, error, redirect_uri)
 
 
+def _only(
+    server: Server, oauth_request: OAuthRequest, redirect_uri: str, viewer: Viewer
+) -> Confinement | None:
+    """Return the only place that the application asks for; None without one, or for nobody.
+
+    Raises OAuth2Error when the person does not reach it.
+    """
+    named = interaction.requested(oauth_request)
+    if named is None or viewer.id is None:
+        return None
+    try:
+        client, scope = oauth_request.client, oauth_request.scope
+        found = choose(server.session, client, scope, viewer, named.id)
+        if found.details[0]["type"] != named.type:
+            raise AccessDeniedError  # noqa: TRY301 (refused alike)
+    except AccessDeniedError as error:
+        server.refuse(oauth_request, error, redirect_uri)
+    return found
+
+
 def _obstacle(
     server: Server,
     oauth_request: OAuthRequest,
@@ -104,6 +126,7 @@ def _obstacle(
     viewer: Viewer,
     wanted: Interaction,
     began: datetime | None,
+    only: Confinement | None,
 ) -> Question | None:
     """Return the question that blocks a code, or None: sign-in, account, proof or consent."""
     client, scope = oauth_request.client, oauth_request.scope
@@ -119,7 +142,7 @@ def _obstacle(
     hint = None if wanted.is_for(viewer.email) else wanted.login_hint
     is_another = oauth_request.hinted not in (None, viewer.id)
     must_ask = wanted.must_ask or consents.is_asked(
-        server.session, client, viewer.id, scope, uri, server.issuer
+        server.session, client, viewer.id, scope, uri, server.issuer, only
     )
     proved = wanted.is_proved(proved_at, now, began, fully=allows_everything(scope))
     if not proved and not (must_ask and wanted.is_silent):  # where both are due, one is told
@@ -132,7 +155,8 @@ def _obstacle(
         scope,
         hint,
         registrant=registrant(server.session, client, viewer),
-        organizations=choices(server.session, client, scope, viewer),
+        places=choices(server.session, client, scope, viewer, only),
+        is_narrowed=only is not None,
         is_for_another=is_another,
     )
 
@@ -145,13 +169,13 @@ def answer(
     allowed: bool,
     proved: bool,
     shown: str,
-    organization: str,
+    place: str,
 ) -> str | None:
     """Return the redirect with the person's answer; None when they must be asked once more.
 
     That is for a fresh proof, or because the application's registration has changed since its page
-    was shown. `organization` is the only one that it is to reach; empty for all. Raises
-    CredentialEnded, and OAuth2Error.
+    was shown. `place` is the only organization or project that it is to reach; empty for all.
+    Raises CredentialEnded, and OAuth2Error.
     """
     person = viewer.id
     assert person  # noqa: S101 (nobody else is asked)
@@ -163,10 +187,10 @@ def answer(
     if allows_everything(oauth_request.scope) and not proved:
         return None
     _require_within(server, oauth_request, grant.redirect_uri, viewer)
-    try:
-        oauth_request.confined_to = chosen(viewer, organization)
-    except AccessDeniedError as error:
-        server.refuse(oauth_request, error, grant.redirect_uri)
+    confinement = _only(server, oauth_request, grant.redirect_uri, viewer) or _chosen(
+        server, oauth_request, grant.redirect_uri, viewer, place
+    )
+    oauth_request.confinement = confinement
     if not server.hold(viewer):
         raise CredentialEnded
     consents.first_of(server.session, oauth_request.client)
@@ -177,9 +201,22 @@ def answer(
             oauth_request.client,
             person,
             oauth_request.scope,
-            oauth_request.confined_to,
+            confinement,
         )
     return server.authorize(oauth_request, grant, viewer)
+
+
+def _chosen(
+    server: Server, oauth_request: OAuthRequest, redirect_uri: str, viewer: Viewer, place: str
+) -> Confinement:
+    """Return the place that a form names; everywhere for none. Raises OAuth2Error."""
+    if not place:
+        return EVERYWHERE
+    try:
+        client, scope = oauth_request.client, oauth_request.scope
+        return choose(server.session, client, scope, viewer, parsed(place))
+    except AccessDeniedError as error:
+        server.refuse(oauth_request, error, redirect_uri)
 
 
 def registration(client: Client) -> str:

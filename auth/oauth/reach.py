@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from auth.oauth.client_documents import is_document_id
 from auth.oauth.clients import Client
+from auth.oauth.confinement import ORGANIZATION_OF, PLACES, Confinement, Place, lists_of, places
 from auth.policy.scope_names import allows_everything
 from auth.viewer import Viewer
 from db.core.organizations import Organization
@@ -85,15 +86,41 @@ def require_within(client: Client, scope: str, viewer: Viewer) -> None:
         raise AccessDeniedError(NOT_A_MEMBER)
 
 
-def choices(session: Session, client: Client, scope: str, viewer: Viewer) -> list[Organization]:
-    """Return the organizations of which the person may choose one; empty without a choice."""
-    ids = viewer.organizations
+def choices(
+    session: Session, client: Client, scope: str, viewer: Viewer, only: Confinement | None
+) -> list[Place]:
+    """Return the organizations of which the person may choose one, with their projects.
+
+    If the application asks for one place, it is the only one.
+    """
+    connection = session.connection()
+    if only is not None:
+        rows = connection.exec_driver_sql(PLACES, ([only.organization], [], [only.project]))
+        return places(rows.all())
+    open_ = Organization.id.in_(_within(client, scope, viewer))
+    ids = session.scalars(select(Organization.id).where(open_, _allows(client)))
+    _, whole, grants = lists_of(viewer)
+    rows = connection.exec_driver_sql(PLACES, (list(ids), whole, grants))
+    return places(rows.all())
+
+
+def choose(session: Session, client: Client, scope: str, viewer: Viewer, id: UUID) -> Confinement:
+    """Return the confinement to this organization or project. Raises AccessDeniedError."""
+    found = Confinement(id)
+    if id not in viewer.organizations:
+        connection = session.connection()
+        row = connection.exec_driver_sql(ORGANIZATION_OF, (*lists_of(viewer), id)).first()
+        found = Confinement(row[0] if row else None, id)
+    if found.organization not in _within(client, scope, viewer):
+        raise AccessDeniedError("The person does not reach this organization or project.")
+    return found
+
+
+def _within(client: Client, scope: str, viewer: Viewer) -> frozenset[UUID]:
+    """Return the viewer's organizations that the application may reach with this scope."""
     if client.row.managed_by is not None and allows_everything(scope):
-        ids &= {client.row.managed_by}
-    statement = select(Organization).where(
-        Organization.id.in_(ids), Organization.deleted_at.is_(None), _allows(client)
-    )
-    return list(session.scalars(statement.order_by(Organization.name, Organization.id)))
+        return viewer.organizations & {client.row.managed_by}
+    return viewer.organizations
 
 
 def _allows(client: Client) -> ColumnElement[bool]:
@@ -111,13 +138,3 @@ async def require_known(database: Database, client_ids: Sequence[str], field: st
     for at, client_id in enumerate(client_ids):
         if client_id not in known:
             raise Problem("INVALID", "No application has this client id.", field=[field, at])
-
-
-def chosen(viewer: Viewer, text: str) -> UUID | None:
-    """Return the organization that a form names; None for all of them. Raises AccessDeniedError."""
-    if not text:
-        return None
-    found = next((id for id in viewer.organizations if str(id) == text), None)
-    if found is None:
-        raise AccessDeniedError("The person does not belong to this organization.")
-    return found

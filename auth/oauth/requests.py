@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from auth.accounts.step_up import LastProof
 from auth.credentials.dpop import Proof
+from auth.oauth.confinement import EVERYWHERE, Confinement
 from auth.web.forms import BodyTooLarge, pairs_of, read_pairs
 from db.core.oauth import OAuthPushedRequest
 from db.problem import Problem
@@ -75,8 +76,8 @@ class OAuthRequest(OAuth2Request):  # type: ignore[misc] # Authlib has no types
     """The stored request, when the application has pushed it."""
     session_id: UUID | None = None
     """The session whose end ends the tokens issued for the request."""
-    confined_to: UUID | None = None
-    """The only organization that its person lets the application reach."""
+    confinement: Confinement = EVERYWHERE
+    """The only organization or project that its person lets the application reach."""
     hinted: UUID | None = None
     """The person for whom alone the application asks, by an ID token of theirs."""
     proof_of_person: LastProof | None = None

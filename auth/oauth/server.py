@@ -22,6 +22,7 @@ from auth.events import Event
 from auth.oauth import consents, credentials, id_tokens, interaction, token_families
 from auth.oauth.base_server import BaseServer
 from auth.oauth.clients import PRIVATE_KEY, Client
+from auth.oauth.confinement import EVERYWHERE, Confinement
 from auth.oauth.devices import DeviceAuthorization, DeviceGrant
 from auth.oauth.endpoints import Introspection, Revocation
 from auth.oauth.exchange import ExchangeGrant
@@ -34,6 +35,7 @@ from auth.oauth.grants import (
     require_thumbprint,
 )
 from auth.oauth.id_tokens import InvalidIdTokenError, authentication
+from auth.oauth.interaction import DETAILS
 from auth.oauth.pushed import PushedRequests
 from auth.oauth.requests import InvalidDpopProof, OAuthRequest, audience
 from auth.origin import Origin
@@ -117,6 +119,9 @@ class Server(BaseServer):
         code = request.authorization_code or request.credential
         source = old or (code.row if code else None)
         granted = source.resource if source else []
+        confinement = Confinement.of(source) if source else EVERYWHERE
+        if confinement.details:
+            token[DETAILS] = confinement.details
         access = OAuthAccessToken(
             token_hash=token_families.digest_of(token["access_token"]),
             client_id=client.client_id,
@@ -126,7 +131,7 @@ class Server(BaseServer):
             jkt=request.key,
             expires_at=func.now() + timedelta(seconds=token["expires_in"]),
             session_id=source.session_id if source else None,
-            confined_to=source.confined_to if source else None,
+            **confinement.columns,
             authenticated_at=source.authenticated_at if source else None,
             methods=source.methods if source else [],
             **({"grant_id": source.grant_id} if source else {}),
@@ -152,7 +157,7 @@ class Server(BaseServer):
                     granted_at=began,
                     expires_at=func.least(func.now() + idle, began + longest),
                     session_id=access.session_id,
-                    confined_to=access.confined_to,
+                    **confinement.columns,
                     authenticated_at=access.authenticated_at,
                     methods=access.methods,
                     grant_id=access.grant_id,
@@ -200,6 +205,7 @@ class Server(BaseServer):
             if client.row.require_pushed_authorization_requests and request.pushed is None:
                 raise InvalidRequestError("This client pushes its requests.")
             interaction.read(request)
+            interaction.requested(request)
             self._read_hint(request, client)
             audience(request, self.api)
             require_thumbprint(request)
@@ -257,6 +263,8 @@ class Server(BaseServer):
             self.mail_person(
                 person, oauth_request.client.client_id, "application_connected", scopes=scopes
             )
+        restriction = oauth_request.confinement.details
+        told = {DETAILS: restriction} if restriction else {}
         self.events.append(
             Event(
                 entity_type="OAuthClient",
@@ -268,7 +276,7 @@ class Server(BaseServer):
                 actor_id=person,
                 user_id=person,
                 client_id=oauth_request.client.client_id,
-                details={"scope": oauth_request.scope},
+                details={"scope": oauth_request.scope, **told},
             )
         )
 

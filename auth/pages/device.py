@@ -10,13 +10,13 @@ from starlette.routing import Route
 from auth.accounts.step_up import is_fresh
 from auth.credentials import agents, cookies
 from auth.credentials.identify import origin_of
-from auth.oauth.device_consent import Waiting, decide, find
+from auth.oauth.confinement import Place
+from auth.oauth.device_consent import Waiting, choices, decide, find
 from auth.oauth.user_codes import DEVICE_PAGE, read_user_code
 from auth.policy.scope_names import allows_everything, in_words
 from auth.viewer import Viewer
 from auth.web import csrf
 from auth.web.site import NOT_FROM_HERE, Site, answering, proof_path, see
-from db.core.organizations import Organization
 from db.problem import Problem
 
 DONE = f"{DEVICE_PAGE}/done"
@@ -61,11 +61,8 @@ class DevicePages:
             return self._form(request, typed, problem)
         if allows_everything(waiting.scope) and not await is_fresh(site.database, viewer):
             return see(proof_path(_path(waiting.code)))
-        async with site.session(request, viewer).transaction() as transaction:
-            open_ = viewer.organizations - waiting.registrant.closed.keys()
-            mine = await transaction.find_by_id(Organization, open_, lock=False)
-        organizations = sorted(mine.values(), key=lambda one: one.name)
-        return self._question(request, viewer, waiting, organizations)
+        offered = await choices(site.database, viewer, waiting.registrant)
+        return self._question(request, viewer, waiting, offered)
 
     async def done(self, request: Request) -> Response:
         """Show that nothing is left to do here."""
@@ -88,7 +85,7 @@ class DevicePages:
             code,
             allowed=allowed,
             proved=await is_fresh(site.database, viewer),
-            organization=fields.get("organization", ""),
+            place=fields.get("place", ""),
             origin=origin_of(request),
         )
         if not decided:
@@ -103,14 +100,14 @@ class DevicePages:
         request: Request,
         viewer: Viewer,
         waiting: Waiting,
-        organizations: Sequence[Organization],
+        offered: Sequence[Place],
     ) -> Response:
         return self._site.form(
             request,
             "device_consent.html",
             cookie=cookies.SESSION,
             waiting=waiting,
-            organizations=organizations,
+            places=offered,
             agent=_in_words(waiting.agent),
             scopes=in_words(waiting.scope),
             email=viewer.email,

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from auth.policy import compliance, core, delivery, requirements, shaped
-from auth.policy.grant_lists import PUBLIC, TOKEN_SCOPES, GrantLists
+from auth.policy.grant_lists import INSIDE, ONLY_PROJECT, PUBLIC, TOKEN_SCOPES, GrantLists
 from auth.policy.rule import ACTIONS, Action, Product, Rule
 from auth.policy.shaped import PUBLIC_PROJECTS, WORKING, Columns, Shape, Way, project_key
 from auth.viewer import Role, Viewer
@@ -64,7 +64,7 @@ def allows(viewer: Viewer, action: Action, model: Readable, row: Any) -> bool:
     rule = rule_of(model)
     if rule.inside and row.organization_id not in viewer.organizations:
         return False
-    if rule.own and action in rule.own_actions and getattr(row, rule.own) == viewer.id:
+    if rule.own and action in rule.own_actions and _is_own(viewer, rule.own, model, row):
         return rule.reads_own or allows(viewer, "read", model, row)
     least = rule.least(action)
     if least is Role.ANYONE:
@@ -79,7 +79,17 @@ def allows(viewer: Viewer, action: Action, model: Readable, row: Any) -> bool:
 
 def is_insider(viewer: Viewer, organization_id: UUID | None) -> bool:
     """Return whether the viewer is a member of the organization, with more than its billing."""
-    return viewer.grants.get(organization_id, Role.ANYONE) >= Role.MEMBER  # type: ignore[arg-type]
+    return viewer.grants.get(organization_id, Role.ANYONE) >= INSIDE  # type: ignore[arg-type]
+
+
+def _is_own(viewer: Viewer, own: str, model: Readable, row: Any) -> bool:
+    """Return whether a row belongs to the viewer, where their token reaches it."""
+    if getattr(row, own) != viewer.id:
+        return False
+    if viewer.confined_project is None or not shaped.is_of_tenant(model):
+        return True
+    within = shaped.own_within(rule_of(model), model)
+    return within is not None and getattr(row, within) == viewer.confined_project
 
 
 @cache
@@ -94,7 +104,8 @@ def permitted(action: Action, model: Readable) -> ColumnElement[bool]:
         return true()
     ways: list[ColumnElement[bool]] = []
     if rule.own and action in rule.own_actions:
-        ways.append(getattr(model, rule.own) == bindparam("viewer_id", type_=Uuid))
+        within = or_(shaped.ONLY.is_(None), shaped.is_own_within(rule, model, model))
+        ways.append(and_(shaped.is_own(rule, model), within))
         if not rule.reads_own:
             ways = [and_(*ways, permitted("read", model))]
     own = [*ways]
@@ -135,7 +146,7 @@ def permitted(action: Action, model: Readable) -> ColumnElement[bool]:
 def deciding_columns(model: Readable) -> tuple[str, ...]:
     """Return the columns of a row by which `allows` decides, and which place rows beneath it."""
     rule = rule_of(model)
-    own = (rule.own,) if rule.own else ()
+    own = own_columns(model)
     inside = SCOPES[:1] if rule.inside else ()
     return tuple(dict.fromkeys((*model.scope_keys(), *own, *inside)))
 
@@ -175,6 +186,15 @@ def owner_of(model: Readable, row: Any) -> UUID | None:
     return getattr(row, key) if key else None
 
 
+def own_columns(model: Readable) -> tuple[str, ...]:
+    """Return the columns by which a row is the viewer's own; empty where rows belong to nobody."""
+    rule = rule_of(model)
+    if rule.own is None:
+        return ()
+    within = shaped.own_within(rule, model)
+    return (rule.own, within) if within else (rule.own,)
+
+
 def entity_of(model: Readable) -> type[Entity]:
     """Return the entity that rows of this model belong to: for a part, that of the whole."""
     return model.whole if issubclass(model, Part) else model
@@ -204,6 +224,7 @@ def _parameters(viewer: Viewer) -> dict[str, Any]:
     lists = grant_lists(viewer)
     names = [*(role.name for role in Role), f"{Role.BILLING.name}_EXACTLY"]
     names += ["viewer_id", "organizations", "insiders", "tenants", PUBLIC, TOKEN_SCOPES]
+    names.append(ONLY_PROJECT)
     return {name: lists[name] for name in names}
 
 

@@ -7,7 +7,7 @@ from db.compliance.assessments import Assessment, FindingTask
 from db.compliance.documents import ComplianceDocument
 from db.compliance.frameworks import Framework, FrameworkRevision
 
-ANYONE, BILLING, MEMBER, GUEST, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
+ANYONE, BILLING, PARTICIPANT, MEMBER, GUEST, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
 
 # fmt: off
 RULES: dict[type[Entity], Rule] = {

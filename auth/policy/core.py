@@ -29,7 +29,7 @@ from db.core.shares import Share
 from db.core.webhook_events import WebhookEvent
 from db.core.webhooks import WebhookDelivery, WebhookEndpoint
 
-ANYONE, BILLING, MEMBER, GUEST, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
+ANYONE, BILLING, PARTICIPANT, MEMBER, GUEST, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
 
 # Roles reach the profiles of service accounts alone: that of a person is in no scope.
 # fmt: off
@@ -60,7 +60,7 @@ RULES: dict[type[Entity], Rule] = {
                                   ("read", "update", "delete"), inside=True),
     WebhookEvent:            Rule(ADMIN,   NOBODY, NOBODY, NOBODY, also_read=BILLING),
     Job:                     Rule(ADMIN,  ADMIN,  ADMIN,  NOBODY, "user_id",
-                                  ("read", "update"), inside=True),
+                                  ("read", "update"), own_within="confined_project", inside=True),
     Share:                   Rule(ADMIN,  ADMIN,  ADMIN,  ADMIN, "user_id",
                                   ("read", "create", "update", "delete"), inside=True),
     WebhookEndpoint:         Rule(ADMIN,  ADMIN,  ADMIN,  ADMIN),

@@ -12,7 +12,7 @@ from db.delivery.security import SecurityEvent, Vulnerability
 from db.delivery.teams import Team, TeamMember
 from db.delivery.testing import FeatureTest
 
-ANYONE, BILLING, MEMBER, GUEST, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
+ANYONE, BILLING, PARTICIPANT, MEMBER, GUEST, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
 
 # fmt: off
 RULES: dict[type[Entity], Rule] = {

@@ -6,11 +6,14 @@ from uuid import UUID
 
 from auth.viewer import Place, Role, Viewer
 
+INSIDE = Role.PARTICIPANT
+"""The role at an organization whose holders are inside of it."""
 MAX_SCOPES = 500
 """Scopes of a list, at most, for which a page of each is read; see `auth.session.select`."""
 ONE = "_one"
 EXACTLY = "_EXACTLY"
 ORGANIZATIONS, INSIDERS, PUBLIC = "organizations", "insiders", "public"
+ONLY_PROJECT = "only_project"
 TOKEN_SCOPES = "token_scopes"  # noqa: S105 (a name)
 
 
@@ -22,7 +25,7 @@ class GrantLists(Mapping[str, Any]):
     in an organization where the viewer is ADMIN anyway; scopes of an unknown kind are in the lists
     of all kinds. With `_one` behind it a name means the first of the list. Public projects of other
     tenants are in none of them: `public` counts them. `token_scopes` are those of the viewer's
-    token, `*` without one.
+    token, `*` without one. `only_project` is the project that the token is for, if it is for one.
     """
 
     def __init__(self, viewer: Viewer) -> None:
@@ -32,6 +35,7 @@ class GrantLists(Mapping[str, Any]):
             ORGANIZATIONS: list(viewer.organizations),
             "tenants": list(viewer.organizations | viewer.public_tenants),
             PUBLIC: len(viewer.public_projects),
+            ONLY_PROJECT: viewer.confined_project,
             TOKEN_SCOPES: ["*"] if viewer.scopes is None else sorted(viewer.scopes),
         }
         grants, public = viewer.grants.items(), viewer.public_projects
@@ -54,6 +58,8 @@ class GrantLists(Mapping[str, Any]):
 
     def _count(self, name: str) -> int:
         value = self[name]
+        if name == ONLY_PROJECT:
+            return int(value is not None)
         return value if isinstance(value, int) else len(value)
 
     def _make(self, name: str) -> Any:
@@ -61,7 +67,7 @@ class GrantLists(Mapping[str, Any]):
             return self[name.removesuffix(ONE)][0]
         if name == INSIDERS:
             held = self._viewer.grants
-            return [o for o in self[ORGANIZATIONS] if held.get(o, Role.ANYONE) >= Role.MEMBER]
+            return [o for o in self[ORGANIZATIONS] if held.get(o, Role.ANYONE) >= INSIDE]
         role, _, key = name.partition("_at_")
         return self._scopes(role, key) if key else self._all(role)
 

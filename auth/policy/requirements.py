@@ -20,7 +20,7 @@ from db.requirements.signatures import Signature
 from db.requirements.testing import TestCase, TestExecution, TestMatrixView
 from db.requirements.workflows import Workflow
 
-ANYONE, BILLING, MEMBER, GUEST, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
+ANYONE, BILLING, PARTICIPANT, MEMBER, GUEST, VIEWER, EDITOR, ADMIN, OWNER, NOBODY = Role
 
 # fmt: off
 RULES: dict[type[Entity], Rule] = {
@@ -28,7 +28,7 @@ RULES: dict[type[Entity], Rule] = {
     Document:            Rule(GUEST,  EDITOR, EDITOR, ADMIN),
     Block:               Rule(GUEST,  EDITOR, EDITOR, EDITOR),
     Requirement:         Rule(GUEST,  EDITOR, EDITOR, EDITOR),
-    Property:            Rule(GUEST,  ADMIN,  ADMIN,  ADMIN, unplaced=MEMBER,
+    Property:            Rule(GUEST,  ADMIN,  ADMIN,  ADMIN, unplaced=PARTICIPANT,
                               seen_with=(Column, "property_id")),
     Column:              Rule(GUEST,  EDITOR, EDITOR, EDITOR),
     TestCase:            Rule(VIEWER, EDITOR, EDITOR, EDITOR),

@@ -16,7 +16,8 @@ class Rule:
     """The least role that may take each action; restoring needs the role for deleting.
 
     `own` names the column that holds the person a row belongs to, who may take `own_actions`
-    whatever their role; those who read it by a role alone, only while they have it. `seen_with`
+    whatever their role; those who read it by a role alone, only while they have it. With a token
+    for one project they do so in that project, which the column `own_within` names. `seen_with`
     opens a row to viewers who may read a row of another model that names it. `also_read` is one
     more role, outside the order, that may read. `unplaced` is the least role at the organization
     that reads rows which are in no project. `inside` rows are for people of their organization
@@ -30,6 +31,7 @@ class Rule:
     delete: Role
     own: str | None = None
     own_actions: tuple[Action, ...] = ()
+    own_within: str = "project_id"
     seen_with: tuple[type[Entity], str] | None = None
     also_read: Role | None = None
     inside: bool = False

@@ -25,7 +25,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from auth.policy.grant_lists import EXACTLY, INSIDERS, ONE, ORGANIZATIONS, PUBLIC, name_at
+from auth.policy.grant_lists import (
+    EXACTLY,
+    INSIDERS,
+    ONE,
+    ONLY_PROJECT,
+    ORGANIZATIONS,
+    PUBLIC,
+    name_at,
+)
 from auth.policy.rule import Rule
 from auth.policy.scopes import STANDS_FOR
 from auth.viewer import Role
@@ -33,6 +41,9 @@ from db.base import SCOPES, Entity, Part, Readable
 
 WORKING = Role.EDITOR
 """The role whose holders in a project or document count as insiders of it, in any organization."""
+
+ONLY = bindparam(ONLY_PROJECT, type_=Uuid)
+"""The only project of the viewer's token; null if it is for more."""
 
 Columns = Any
 """The columns of a table or of an alias of it, by name."""
@@ -53,6 +64,34 @@ class Way(NamedTuple):
 def project_key(model: Readable) -> str | None:
     """Return the column that holds the project of a row, its id for a project; None without."""
     return next((key for key in model.scope_keys() if _kind(model, key) == "project_id"), None)
+
+
+def is_of_tenant(model: Readable) -> bool:
+    """Return whether rows of the model belong to an organization."""
+    return SCOPES[0] in model.__table__.c
+
+
+def own_within(rule: Rule, model: Readable) -> str | None:
+    """Return the column of the project in which rows are the viewer's own with a token for it."""
+    return rule.own_within if is_of_tenant(model) and rule.own_within in model.__table__.c else None
+
+
+def is_own(rule: Rule, columns: Columns) -> ColumnElement[bool]:
+    """Return the criterion that a row belongs to the viewer."""
+    assert rule.own  # noqa: S101 (the caller has looked)
+    own: ColumnElement[bool] = getattr(columns, rule.own) == bindparam("viewer_id", type_=Uuid)
+    return own
+
+
+def is_own_within(rule: Rule, model: Readable, columns: Columns) -> ColumnElement[bool]:
+    """Return the criterion that a token for one project reaches a row as the viewer's own."""
+    if not is_of_tenant(model):
+        return true()
+    key = own_within(rule, model)
+    if key is None:
+        return false()
+    within: ColumnElement[bool] = getattr(columns, key) == ONLY
+    return within
 
 
 @cache
@@ -76,6 +115,8 @@ def _working(model: Readable) -> tuple[Way, ...]:
 def lists_of(rules: Mapping[type[Entity], Rule], rule: Rule, model: Readable) -> list[str]:
     """Return the names of all lists that the policy compares for rows of the model."""
     names = [way.list for way in ways(model, rule)]
+    if rule.reads_own and is_of_tenant(model):
+        names.append(ONLY_PROJECT)
     if rule.inside:
         names += [ORGANIZATIONS, INSIDERS, *(way.list for way in _working(model))]
     if rule.unplaced:
@@ -111,7 +152,7 @@ def permitted_to(
     shape: Shape,
 ) -> ColumnElement[bool]:
     """Return the criterion for the rows that viewers of this shape may read, in these columns."""
-    own = [*_own(rule, columns, shape)]
+    own = [*_own(rule, model, columns, shape)]
     by_role = [*_open(ways(model, rule), columns, shape)]
     if not rule.inside:
         return or_(false(), *own, *by_role, *_seen(rules, rule, columns, shape))
@@ -123,11 +164,14 @@ def permitted_to(
     return and_(member, or_(false(), *own, and_(or_(false(), *insider), or_(false(), *by_role))))
 
 
-def _own(rule: Rule, columns: Columns, shape: Shape) -> Iterator[ColumnElement[bool]]:
+def _own(
+    rule: Rule, model: Readable, columns: Columns, shape: Shape
+) -> Iterator[ColumnElement[bool]]:
     if rule.is_open:
         yield true()
     if rule.own and "read" in rule.own_actions:
-        yield columns[rule.own] == bindparam("viewer_id", type_=Uuid)
+        confined = (is_own_within(rule, model, columns),) if shape.get(ONLY_PROJECT) else ()
+        yield and_(is_own(rule, columns), *confined)
     if rule.unplaced:
         opened = open_by(_unplaced(rule.unplaced), columns, shape)
         if opened is not None:

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
-    exists,
     func,
     literal_column,
     select,
@@ -136,14 +135,11 @@ def readable_criteria(
     statement compares with `parents`, if it does.
     """
     if issubclass(model, Part):
-        whole = (
-            exists()
-            .where(
-                model.whole.id == getattr(model, model.whole_key), *readable_criteria(model.whole)
-            )
-            .correlate(model.__table__)
+        # Of an id: requests may not read every column of each table, as `*` would.
+        whole = select(model.whole.id).where(
+            model.whole.id == getattr(model, model.whole_key), *readable_criteria(model.whole)
         )
-        return permitted("read", model), whole
+        return permitted("read", model), whole.correlate(model.__table__).exists()
     if deleted is None:
         return (permitted("read", model),)
     return (

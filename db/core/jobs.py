@@ -49,6 +49,8 @@ class Job(Entity, kw_only=True):
     organization_id: Mapped[UUID | None] = mapped_column(default=None, sort_order=-9)
     user_id: Mapped[UUID | None] = mapped_column(default=None)
     scopes: Mapped[list[str] | None] = mapped_column(ARRAY(Text), default=None)
+    confined_project: Mapped[UUID | None] = mapped_column(default=None)
+    """The only project that it reaches, if the token that enqueued it was for one."""
     kind: Mapped[str]
     key: Mapped[str | None] = mapped_column(default=None)
     payload: Mapped[dict[str, Any]] = json_object()

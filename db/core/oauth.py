@@ -144,6 +144,8 @@ class Issued(Identified, kw_only=True):
     """The session with which it ends, perhaps deleted before; null if it outlives sessions."""
     confined_to: Mapped[UUID | None] = mapped_column(default=None)
     """The only organization that it reaches, if its person has chosen one."""
+    confined_project: Mapped[UUID | None] = mapped_column(default=None)
+    """The only project of it that it reaches, if its person has chosen one."""
     authenticated_at: Mapped[datetime | None] = mapped_column(default=None)
     """The time at which its person had last proved who they are, when they granted it."""
     methods: Mapped[list[str]] = words()
@@ -334,6 +336,8 @@ class OAuthConsent(Identified, kw_only=True):
     """Every scope they have agreed to, separated by spaces."""
     confined_to: Mapped[UUID | None] = mapped_column(default=None)
     """The only organization that it reaches, if they have chosen one."""
+    confined_project: Mapped[UUID | None] = mapped_column(default=None)
+    """The only project of it that it reaches, if they have chosen one."""
     updated_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
 
     __table_args__ = (unique("user_id", "client_id"), Index(None, "client_id"))

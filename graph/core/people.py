@@ -103,6 +103,20 @@ class Viewer:
         scopes = info.context.viewer.scopes
         return None if scopes is None else sorted(scopes)
 
+    @strawberry.field(
+        description="The only organization that the token reaches; null if it reaches all of the"
+        " viewer's."
+    )
+    def only_organization_id(self, info: Info) -> UUID | None:
+        return info.context.viewer.confined_to
+
+    @strawberry.field(
+        description="The only project that the token reaches, in `onlyOrganizationId`; null if it"
+        " reaches all of it."
+    )
+    def only_project_id(self, info: Info) -> UUID | None:
+        return info.context.viewer.confined_project
+
 
 @strawberry.type
 class Query:

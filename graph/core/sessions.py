@@ -45,6 +45,10 @@ class ConnectedApplication:
     organizations: list[str] | None = described(
         "The names of the only organizations that the application reaches; null for all."
     )
+    projects: list[str] | None = described(
+        "The names of the only projects that the application reaches; null if it reaches all of an"
+        " organization."
+    )
 
 
 @strawberry.type(description="The result of ending sessions.")
@@ -93,6 +97,7 @@ async def _applications(info: Info) -> list[ConnectedApplication]:
             last_used_at=one.last_used_at,
             scopes=None if one.scopes is None else sorted(one.scopes),
             organizations=None if one.places is None else list(one.places),
+            projects=None if one.projects is None else list(one.projects),
         )
         for one in found
     ]

@@ -34,6 +34,7 @@ def cohort_of(member: Member) -> Cohort:
         viewer.organizations,
         viewer.public_projects,
         viewer.scopes,
+        viewer.confined_project,
     )
     return Cohort(key, viewer)
 
@@ -109,6 +110,7 @@ def _rights_at(viewer: Viewer, place: Place) -> tuple[Hashable, ...]:
     return (
         place[0] in viewer.organizations,
         viewer.scopes,
+        viewer.confined_project,
         *[grants.get(scope) for scope in place if scope],
         frozenset([scope for scope in place if scope in public]),
     )

@@ -21,6 +21,7 @@ from graph.settings import Settings
 from tests.conftest import SECRET
 from tests.isolation.rows import CanaryRow, Register, filled, word
 from tests.isolation.world import (
+    NARROWED,
     OF_EVERYBODY,
     PEOPLE,
     PROJECTS,
@@ -348,7 +349,7 @@ async def found_canaries(
             digest(tokens[person]),
             row.id,
         )
-    return Canaries(
+    canaries = Canaries(
         superuser,
         database,
         client,
@@ -358,6 +359,17 @@ async def found_canaries(
         register=founder.register,
         persons=founder.persons,
     )
+    for name, (person, zone) in NARROWED.items():
+        (project,) = canaries.rows(tenant="ours", zone=zone, table="projects")
+        canaries.persons[name] = canaries.persons[person]
+        token = await canaries.token(name)
+        await superuser.execute(
+            "UPDATE oauth_access_tokens SET confined_to = p.organization_id,"
+            " confined_project = p.id FROM projects p WHERE p.id = $1 AND token_hash = $2",
+            project.id,
+            digest(token).hex(),
+        )
+    return canaries
 
 
 async def _insert(superuser: asyncpg.Connection, table: str, rows: list[dict[str, Any]]) -> None:

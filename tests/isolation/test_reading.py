@@ -7,7 +7,7 @@ from graphql import get_named_type
 
 from tests.isolation.questions import ROOT, TYPES, leaves, questions
 from tests.isolation.walk import Seen, walk
-from tests.isolation.world import FOR_ADMINISTRATORS, OF_EVERYBODY, SHARES
+from tests.isolation.world import FOR_ADMINISTRATORS, NARROWED, OF_EVERYBODY, SHARES
 
 pytestmark = pytest.mark.exhaustive
 
@@ -16,7 +16,7 @@ NOT_OF_MEMBERS = FOR_ADMINISTRATORS | {"notifications"}
 WALKERS = ("owner", "member", "guest", "billing", "contractor", "outsider")
 
 
-@pytest.mark.parametrize("person", [*WALKERS, *SHARES])
+@pytest.mark.parametrize("person", [*WALKERS, *SHARES, *NARROWED])
 async def test_a_walk_shows_all_that_is_the_viewers_and_nothing_else(canaries, person):
     seen = await walk(canaries, person)
     assert {str(row): place for row, place in seen.leaks.items()} == {}

@@ -1,6 +1,7 @@
 """Row level security by itself: any SQL on a connection that serves requests."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from json import dumps
@@ -68,6 +69,8 @@ AND NOT relispartition AND has_table_privilege('gateway_app', oid, 'SELECT') AND
     SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'organization_id')
 """
 
+IN_PROJECTS = READABLE.replace("'organization_id')", "'project_id'\n)")
+
 
 @pytest.fixture
 async def lent(world, other_world, database):
@@ -134,6 +137,42 @@ async def test_no_row_of_another_tenant_is_read_or_written(lent, world, other_wo
     for statement in ("RESET ALL", "SET ROLE NONE", "RESET ROLE"):
         await lent.execute(statement)
         assert await seen(lent, superuser, other_world.organization) == set()
+
+
+OTHER_PROJECT = """
+INSERT INTO projects (id, organization_id, name, slug, visibility)
+VALUES ($1, $2, 'Other', $3, 'private')
+"""
+
+
+async def test_no_row_of_another_project_is_read_or_written_with_a_token_for_one(
+    world, database, superuser
+):
+    other = uuid4()
+    await superuser.execute(OTHER_PROJECT, other, world.organization, other.hex)
+    viewer = await act_for(world.email("owner"), world.database)
+    narrowed = replace(viewer.context, project=other)
+    async with database.app.lend(narrowed) as connection:
+        assert await connection.fetchval("SELECT id FROM projects WHERE id = $1", other)
+        assert not await connection.fetch("SELECT id FROM projects WHERE id <> $1", other)
+        tables = [row[0] for row in await superuser.fetch(IN_PROJECTS)]
+        assert {"requirements", "documents", "comments", "features"} <= {*tables}
+        for table in tables:
+            there = f"SELECT true FROM {table} WHERE project_id = $1 LIMIT 1"
+            assert not await connection.fetchval(there, world.project), table
+        changed = await connection.execute("UPDATE requirements SET name = 'Theirs'")
+        assert changed == "UPDATE 0"
+        values = (uuid4(), world.organization, world.project)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(
+                "INSERT INTO documents (id, organization_id, project_id, name, slug)"
+                " VALUES ($1, $2, $3, 'New', 'new')",
+                *values,
+            )
+    async with database.app.lend(viewer.context) as connection:
+        assert await connection.fetchval(
+            "SELECT id FROM requirements WHERE id = $1", world.requirement
+        )
 
 
 async def test_functions_serve_the_context_and_not_their_arguments(lent, other_world, superuser):

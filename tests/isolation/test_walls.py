@@ -7,7 +7,7 @@ import pytest
 from tests.isolation.questions import TYPES
 from tests.isolation.test_filters import LISTS, TABLES, ask, ways_to_find
 from tests.isolation.walk import Seen, walk
-from tests.isolation.world import OF_EVERYBODY, PEOPLE, SHARES
+from tests.isolation.world import NARROWED, OF_EVERYBODY, PEOPLE, SHARES
 
 pytestmark = pytest.mark.exhaustive
 
@@ -15,7 +15,7 @@ EVERYBODYS = """{ organizations { nodes { name } } projects { nodes { name
     documents { nodes { name } } } } requirements(first: 50) { totalCount nodes { name } } }"""
 
 
-@pytest.mark.parametrize("person", ["viewer", "outsider", *SHARES])
+@pytest.mark.parametrize("person", ["viewer", "outsider", *SHARES, *NARROWED])
 async def test_the_policy_alone_shows_what_both_walls_show(unwalled, person):
     seen = await walk(unwalled, person)
     assert {str(row): place for row, place in seen.leaks.items()} == {}

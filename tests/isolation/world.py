@@ -56,6 +56,9 @@ SHARES = {
 }
 """The viewer who has the address of a share of the world, and the zone of the share."""
 
+NARROWED = {"owner in a project": ("owner", "private")}
+"""The person whose token is for one project of ours, and the zone of that project."""
+
 OPENED = {
     "private": {"documents", "blocks", "requirements", "columns", "properties"},
     "restricted": {"baselines"},
@@ -216,6 +219,8 @@ class Canaries(World):
         is_gone = row.zone.startswith("deleted") and row.table not in KEPT
         if row.table in FOR_NOBODY or is_gone or row.tenant == "dissolved":
             return False
+        if person in NARROWED:
+            return _reached(*NARROWED[person], row)
         if row.table in OF_ONE_PERSON:
             return row.person == person
         who = self.persons[person]
@@ -234,6 +239,8 @@ class Canaries(World):
         """
         if person in SHARES:
             return False
+        if person in NARROWED and row.zone != NARROWED[person][1]:
+            return False
         role = self.persons[person].roles.get(row.tenant)
         if row.table == "organizations":
             return row.tenant == "dissolved" and role == "owner"
@@ -243,6 +250,19 @@ class Canaries(World):
         first = row in self.rows(tenant=row.tenant, zone=row.zone, table=row.table)[:1]
         mine = row.tenant != "dissolved" and role in ("owner", "admin")
         return mine and row.table in RESTORED and alone and (first or row.zone == "deleted")
+
+
+def _reached(person: str, zone: str, row: CanaryRow) -> bool:
+    """Return whether a token for the project of this zone reaches a row of our owner's."""
+    if row.table in OF_ONE_PERSON | OF_PEOPLE and row.zone == "people":
+        return row.person == person
+    if row.tenant != "ours":
+        return False
+    at_organization = {"organizations", "properties"}
+    is_theirs = row.table not in OF_ONE_PERSON or row.person == person
+    return (row.zone == "organization" and row.table in at_organization) or (
+        row.zone == zone and is_theirs
+    )
 
 
 def _is_open(row: CanaryRow, role: str | None, person: str) -> bool:

@@ -46,7 +46,7 @@ async def test_what_is_confined_elsewhere_or_only_identifies_does_not_reach_it(
 ):
     here, there = homes
     page = await planner.open(person.browser)
-    form = hidden(page.text) | {"decision": "allow", "organization": str(there)}
+    form = hidden(page.text) | {"decision": "allow", "place": str(there)}
     await person.browser.post("/oauth/authorize", data=form)
     await spa.connect(person, scope="openid profile email")
     assert await listed(person.browser, here) == []

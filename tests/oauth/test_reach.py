@@ -94,7 +94,7 @@ async def test_a_page_shown_to_a_member_is_answered_by_a_member(
 
 
 async def choose(browser, page, organization):
-    form = hidden(page.text) | {"decision": "allow", "organization": str(organization)}
+    form = hidden(page.text) | {"decision": "allow", "place": str(organization)}
     return await browser.post("/oauth/authorize", data=form)
 
 
@@ -143,9 +143,9 @@ async def test_a_device_is_let_into_one_organization(applications, person, homes
     page = await enter(person.browser, waiting.user_code)
     assert "registered by the operator" in page.text
     form = hidden(page.text) | {"decision": "allow"}
-    refused = await person.browser.post("/device", data=form | {"organization": str(vendor[1])})
+    refused = await person.browser.post("/device", data=form | {"place": str(vendor[1])})
     assert refused.status_code == 403
-    done = await person.browser.post("/device", data=form | {"organization": str(homes[1])})
+    done = await person.browser.post("/device", data=form | {"place": str(homes[1])})
     assert done.status_code == 303
     tokens = (await waiting.poll()).json()
     assert await reached(http, tokens["access_token"]) == {str(homes[1])}

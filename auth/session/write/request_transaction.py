@@ -23,6 +23,7 @@ from db.lending import Loan
 from db.metering import too_much_read
 from db.pool import Context, Database
 from db.problem import Problem
+from db.signing import Settings
 
 
 class RequestTransaction:
@@ -34,7 +35,7 @@ class RequestTransaction:
 
     def __init__(self, loan: Loan, driver: Remembering) -> None:
         self._loan, self._driver, self._mutex = loan, driver, asyncio.Lock()
-        self._context: tuple[str, str, str] | None = None
+        self._context: Settings | None = None
         self.doomed: Problem | None = None
         """The reason for which the whole request will be rolled back; None when it will not."""
         self._writing = self._saved = self._aborted = False
@@ -134,7 +135,7 @@ class RequestTransaction:
         for work in self.on_commit:
             work()
 
-    async def _ready_to_read(self, settings: tuple[str, str, str]) -> None:
+    async def _ready_to_read(self, settings: Settings) -> None:
         if self._writing:  # the effect has a savepoint and a context, which may be wider already
             return
         await self._recover()

@@ -17,7 +17,15 @@ from uuid import UUID
 from sqlalchemy import ARRAY, JSON, Uuid, bindparam, func, select
 
 from auth.credentials.credential_lock import CredentialEnded
-from auth.policy import PURGE, RULES, allows, entity_of, require_purge, require_token_scope
+from auth.policy import (
+    PURGE,
+    RULES,
+    allows,
+    entity_of,
+    own_columns,
+    require_purge,
+    require_token_scope,
+)
 from auth.policy.rule import Action
 from auth.session.write.db_errors import missing
 from auth.viewer import Role, Viewer
@@ -140,11 +148,10 @@ class Rights:
         self._is_held = False
 
     def _note(self, action: Action, model: Readable, row: object, at: object | None = None) -> None:
-        own = RULES[entity_of(model)].own
-        place = [(key, getattr(at or row, key)) for key in model.scope_keys()]
-        if own:
-            place.append((own, getattr(row, own)))
-        self._demands[Demand(action, model, tuple(place))] = None
+        place = {key: getattr(at or row, key) for key in model.scope_keys()}
+        for key in own_columns(entity_of(model)):
+            place.setdefault(key, getattr(row, key))
+        self._demands[Demand(action, model, tuple(place.items()))] = None
 
     def _now(self, found: Mapping[str, Any]) -> Viewer:
         grants = dict(self._given)

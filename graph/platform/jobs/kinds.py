@@ -55,6 +55,7 @@ class Kind:
             organization_id=organization_id,
             user_id=viewer.id,
             scopes=None if viewer.scopes is None else sorted(viewer.scopes),
+            confined_project=viewer.confined_project,
             payload=payload,
             run_at=run_at,
             key=key,

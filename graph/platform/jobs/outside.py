@@ -186,6 +186,7 @@ async def job_create(info: Info, input: Input[JobCreateInput]) -> Any:
             organization_id=input.organization_id,
             user_id=transaction.person,
             scopes=None if scopes is None else sorted(scopes),
+            confined_project=transaction.viewer.confined_project,
             key=key,
             payload=payload,
             run_at=values.get("run_at"),

@@ -92,7 +92,9 @@ class Run:
         if job.user_id is None or job.organization_id is None:
             return
         async with self.database.auth.lend(NOBODY) as lent:
-            viewer = await of_person(lent, job.user_id, job.scopes, job.organization_id)
+            viewer = await of_person(
+                lent, job.user_id, job.scopes, job.organization_id, job.confined_project
+            )
         if viewer is None or job.organization_id not in viewer.organizations:
             raise JobFailed("The user as whom the job runs is no active member any more.")
         origin = Origin(request_id=f"job {job.id}", source="jobs")

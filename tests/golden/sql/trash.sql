@@ -209,17 +209,17 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
       OR files.project_id = ANY ($37::UUID[])
       OR files.document_id = ANY ($37::UUID[])
       OR files.project_id IS NULL
-      AND files.organization_id = ANY ($26::UUID[])
-      OR $8::INTEGER > $38::INTEGER
+      AND files.organization_id = ANY ($38::UUID[])
+      OR $8::INTEGER > $39::INTEGER
       AND files.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
     AND (files.organization_id = ANY ($16::UUID[])
       OR files.project_id = ANY ($16::UUID[])
       OR files.document_id = ANY ($16::UUID[]))
-    AND files.document_id = $39::UUID
+    AND files.document_id = $40::UUID
     ORDER BY files.deleted_at DESC, files.id DESC
-    LIMIT $40::INTEGER)
-  UNION ALL (SELECT baselines.id AS id, $41::VARCHAR AS type, baselines.(...),
-      $42::BOOLEAN AS purged
+    LIMIT $41::INTEGER)
+  UNION ALL (SELECT baselines.id AS id, $42::VARCHAR AS type, baselines.(...),
+      $43::BOOLEAN AS purged
     FROM baselines
     WHERE baselines.deleted_at IS NOT NULL
     AND (baselines.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
@@ -238,17 +238,17 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
       OR baselines.project_id = ANY ($37::UUID[])
       OR baselines.document_id = ANY ($37::UUID[])
       OR baselines.id = ANY ($37::UUID[])
-      OR $8::INTEGER > $43::INTEGER
+      OR $8::INTEGER > $44::INTEGER
       AND baselines.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
     AND (baselines.organization_id = ANY ($10::UUID[])
       OR baselines.project_id = ANY ($10::UUID[])
       OR baselines.document_id = ANY ($10::UUID[])
       OR baselines.id = ANY ($10::UUID[]))
-    AND baselines.document_id = $44::UUID
+    AND baselines.document_id = $45::UUID
     ORDER BY baselines.deleted_at DESC, baselines.id DESC
-    LIMIT $45::INTEGER)
-  UNION ALL (SELECT numbering_rules.id AS id, $46::VARCHAR AS type, numbering_rules.(...),
-      $47::BOOLEAN AS purged
+    LIMIT $46::INTEGER)
+  UNION ALL (SELECT numbering_rules.id AS id, $47::VARCHAR AS type, numbering_rules.(...),
+      $48::BOOLEAN AS purged
     FROM numbering_rules
     WHERE numbering_rules.deleted_at IS NOT NULL
     AND (numbering_rules.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
@@ -266,17 +266,17 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
     AND (numbering_rules.organization_id = ANY ($37::UUID[])
       OR numbering_rules.project_id = ANY ($37::UUID[])
       OR numbering_rules.document_id = ANY ($37::UUID[])
-      OR $8::INTEGER > $48::INTEGER
+      OR $8::INTEGER > $49::INTEGER
       AND numbering_rules.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
     AND (numbering_rules.organization_id = ANY ($10::UUID[])
       OR numbering_rules.project_id = ANY ($10::UUID[])
       OR numbering_rules.document_id = ANY ($10::UUID[]))
-    AND numbering_rules.document_id = $49::UUID
+    AND numbering_rules.document_id = $50::UUID
     ORDER BY numbering_rules.deleted_at DESC, numbering_rules.id DESC
-    LIMIT $50::INTEGER)
-  UNION ALL (SELECT comment_threads.id AS id, $51::VARCHAR AS type, $52::VARCHAR AS name,
+    LIMIT $51::INTEGER)
+  UNION ALL (SELECT comment_threads.id AS id, $52::VARCHAR AS type, $53::VARCHAR AS name,
       comment_threads.deleted_at AS deleted_at, comment_threads.deleted_by AS deleted_by,
-      comment_threads.organization_id AS organization_id, $53::BOOLEAN AS purged
+      comment_threads.organization_id AS organization_id, $54::BOOLEAN AS purged
     FROM comment_threads
     WHERE comment_threads.deleted_at IS NOT NULL
     AND (comment_threads.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
@@ -291,8 +291,8 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
                 FROM documents
                 WHERE documents.deleted_at IS NOT NULL
                 AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_32))) IS NOT false
-    AND comment_threads.organization_id = ANY ($54::UUID[])
-    AND (comment_threads.organization_id = ANY ($55::UUID[])
+    AND comment_threads.organization_id = ANY ($55::UUID[])
+    AND (comment_threads.organization_id = ANY ($56::UUID[])
       OR comment_threads.organization_id = ANY ($16::UUID[])
       OR comment_threads.project_id = ANY ($16::UUID[])
       OR comment_threads.document_id = ANY ($16::UUID[]))
@@ -300,13 +300,15 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
       OR comment_threads.project_id = ANY ($37::UUID[])
       OR comment_threads.document_id = ANY ($37::UUID[])
       OR comment_threads.project_id IS NULL
-      AND comment_threads.organization_id = ANY ($26::UUID[])
-      OR $8::INTEGER > $56::INTEGER
+      AND comment_threads.organization_id = ANY ($38::UUID[])
+      OR $8::INTEGER > $57::INTEGER
       AND comment_threads.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-    AND comment_threads.organization_id = ANY ($54::UUID[])
-    AND (comment_threads.created_by = $57::UUID
-      AND comment_threads.organization_id = ANY ($54::UUID[])
-      AND (comment_threads.organization_id = ANY ($55::UUID[])
+    AND comment_threads.organization_id = ANY ($55::UUID[])
+    AND (comment_threads.created_by = $58::UUID
+      AND ($59::UUID IS NULL
+        OR comment_threads.project_id = $59::UUID)
+      AND comment_threads.organization_id = ANY ($55::UUID[])
+      AND (comment_threads.organization_id = ANY ($56::UUID[])
         OR comment_threads.organization_id = ANY ($16::UUID[])
         OR comment_threads.project_id = ANY ($16::UUID[])
         OR comment_threads.document_id = ANY ($16::UUID[]))
@@ -314,22 +316,22 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
         OR comment_threads.project_id = ANY ($37::UUID[])
         OR comment_threads.document_id = ANY ($37::UUID[])
         OR comment_threads.project_id IS NULL
-        AND comment_threads.organization_id = ANY ($26::UUID[])
-        OR $8::INTEGER > $56::INTEGER
+        AND comment_threads.organization_id = ANY ($38::UUID[])
+        OR $8::INTEGER > $57::INTEGER
         AND comment_threads.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-      OR (comment_threads.organization_id = ANY ($55::UUID[])
+      OR (comment_threads.organization_id = ANY ($56::UUID[])
         OR comment_threads.organization_id = ANY ($16::UUID[])
         OR comment_threads.project_id = ANY ($16::UUID[])
         OR comment_threads.document_id = ANY ($16::UUID[]))
       AND (comment_threads.organization_id = ANY ($10::UUID[])
         OR comment_threads.project_id = ANY ($10::UUID[])
         OR comment_threads.document_id = ANY ($10::UUID[])))
-    AND comment_threads.document_id = $58::UUID
+    AND comment_threads.document_id = $60::UUID
     ORDER BY comment_threads.deleted_at DESC, comment_threads.id DESC
-    LIMIT $59::INTEGER)
-  UNION ALL (SELECT comments.id AS id, $60::VARCHAR AS type, $61::VARCHAR AS name,
+    LIMIT $61::INTEGER)
+  UNION ALL (SELECT comments.id AS id, $62::VARCHAR AS type, $63::VARCHAR AS name,
       comments.deleted_at AS deleted_at, comments.deleted_by AS deleted_by,
-      comments.organization_id AS organization_id, $62::BOOLEAN AS purged
+      comments.organization_id AS organization_id, $64::BOOLEAN AS purged
     FROM comments
     WHERE comments.deleted_at IS NOT NULL
     AND (comments.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
@@ -346,8 +348,8 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
                 AND documents.organization_id = ANY ($6::UUID[])))) AS unnest_35))) IS NOT false
     AND (comments.thread_id NOT IN (SELECT unnest(array((SELECT gone_comment_threads.id
               FROM gone_comment_threads))) AS unnest_36))
-    AND comments.organization_id = ANY ($54::UUID[])
-    AND (comments.organization_id = ANY ($55::UUID[])
+    AND comments.organization_id = ANY ($55::UUID[])
+    AND (comments.organization_id = ANY ($56::UUID[])
       OR comments.organization_id = ANY ($16::UUID[])
       OR comments.project_id = ANY ($16::UUID[])
       OR comments.document_id = ANY ($16::UUID[]))
@@ -355,13 +357,15 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
       OR comments.project_id = ANY ($37::UUID[])
       OR comments.document_id = ANY ($37::UUID[])
       OR comments.project_id IS NULL
-      AND comments.organization_id = ANY ($26::UUID[])
-      OR $8::INTEGER > $63::INTEGER
+      AND comments.organization_id = ANY ($38::UUID[])
+      OR $8::INTEGER > $65::INTEGER
       AND comments.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-    AND comments.organization_id = ANY ($54::UUID[])
-    AND (comments.created_by = $57::UUID
-      AND comments.organization_id = ANY ($54::UUID[])
-      AND (comments.organization_id = ANY ($55::UUID[])
+    AND comments.organization_id = ANY ($55::UUID[])
+    AND (comments.created_by = $58::UUID
+      AND ($59::UUID IS NULL
+        OR comments.project_id = $59::UUID)
+      AND comments.organization_id = ANY ($55::UUID[])
+      AND (comments.organization_id = ANY ($56::UUID[])
         OR comments.organization_id = ANY ($16::UUID[])
         OR comments.project_id = ANY ($16::UUID[])
         OR comments.document_id = ANY ($16::UUID[]))
@@ -369,22 +373,22 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
         OR comments.project_id = ANY ($37::UUID[])
         OR comments.document_id = ANY ($37::UUID[])
         OR comments.project_id IS NULL
-        AND comments.organization_id = ANY ($26::UUID[])
-        OR $8::INTEGER > $63::INTEGER
+        AND comments.organization_id = ANY ($38::UUID[])
+        OR $8::INTEGER > $65::INTEGER
         AND comments.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
-      OR (comments.organization_id = ANY ($55::UUID[])
+      OR (comments.organization_id = ANY ($56::UUID[])
         OR comments.organization_id = ANY ($16::UUID[])
         OR comments.project_id = ANY ($16::UUID[])
         OR comments.document_id = ANY ($16::UUID[]))
       AND (comments.organization_id = ANY ($10::UUID[])
         OR comments.project_id = ANY ($10::UUID[])
         OR comments.document_id = ANY ($10::UUID[])))
-    AND comments.document_id = $64::UUID
+    AND comments.document_id = $66::UUID
     ORDER BY comments.deleted_at DESC, comments.id DESC
-    LIMIT $65::INTEGER)
-  UNION ALL (SELECT requirement_plans.id AS id, $66::VARCHAR AS type, $67::VARCHAR AS name,
+    LIMIT $67::INTEGER)
+  UNION ALL (SELECT requirement_plans.id AS id, $68::VARCHAR AS type, $69::VARCHAR AS name,
       requirement_plans.deleted_at AS deleted_at, requirement_plans.deleted_by AS deleted_by,
-      requirement_plans.organization_id AS organization_id, $68::BOOLEAN AS purged
+      requirement_plans.organization_id AS organization_id, $70::BOOLEAN AS purged
     FROM requirement_plans
     WHERE requirement_plans.deleted_at IS NOT NULL
     AND (requirement_plans.organization_id NOT IN (SELECT unnest(array((SELECT organizations.id
@@ -402,15 +406,15 @@ FROM ((SELECT documents.id AS id, $4::VARCHAR AS type, documents.(...), $5::BOOL
     AND (requirement_plans.organization_id = ANY ($37::UUID[])
       OR requirement_plans.project_id = ANY ($37::UUID[])
       OR requirement_plans.document_id = ANY ($37::UUID[])
-      OR $8::INTEGER > $69::INTEGER
+      OR $8::INTEGER > $71::INTEGER
       AND requirement_plans.project_id = ANY (CAST((SELECT ctx.projects() AS projects_1) AS UUID[])))
     AND (requirement_plans.organization_id = ANY ($16::UUID[])
       OR requirement_plans.project_id = ANY ($16::UUID[])
       OR requirement_plans.document_id = ANY ($16::UUID[]))
-    AND requirement_plans.document_id = $70::UUID
+    AND requirement_plans.document_id = $72::UUID
     ORDER BY requirement_plans.deleted_at DESC, requirement_plans.id DESC
-    LIMIT $71::INTEGER)) AS found
+    LIMIT $73::INTEGER)) AS found
 LEFT OUTER
 JOIN organizations ON organizations.id = found.organization_id
 ORDER BY found.deleted_at DESC, found.id DESC
-LIMIT $72::INTEGER;
+LIMIT $74::INTEGER;
