@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -59,6 +60,12 @@ SELECT EXISTS (
     WHERE s.id = $1 AND m.deleted_at IS NULL AND m.status = 'active'
         AND o.deleted_at IS NULL AND o.second_factor_required
         AND NOT {has_second_factor("s.user_id")})
+"""  # noqa: S608 (ours)
+LACKING = f"""
+SELECT m.id, m.user_id FROM organization_members m JOIN profiles p ON p.id = m.user_id
+WHERE m.organization_id = $1 AND m.deleted_at IS NULL AND m.status = 'active'
+    AND p.service_of IS NULL AND p.deleted_at IS NULL AND NOT {has_second_factor("m.user_id")}
+ORDER BY m.id LIMIT $2
 """  # noqa: S608 (ours)
 SECRET = "SELECT secret FROM second_factors WHERE user_id = $1"  # noqa: S105 (a statement)
 TURN_ON = """
@@ -114,6 +121,13 @@ class State:
     codes: int
 
 
+class Member(NamedTuple):
+    """A membership and its person, by their IDs."""
+
+    id: UUID
+    user_id: UUID
+
+
 async def state(database: Database, user_id: UUID) -> State | None:
     """Return the state of the person's second factor; None without one."""
     async with database.auth.lend(NOBODY) as lent:
@@ -126,6 +140,12 @@ async def is_demanded(database: Database, session_id: UUID) -> bool:
     """Return whether the person of this session lacks a second factor that they need."""
     async with database.auth.lend(NOBODY) as lent:
         return bool(await lent.fetchval(DEMANDED, session_id))
+
+
+async def lacking(database: Database, organization: UUID, most: int) -> list[Member]:
+    """Return the active members without a second factor, service accounts aside, by their IDs."""
+    async with database.auth.lend(NOBODY) as lent:
+        return [Member(*row) for row in await lent.fetch(LACKING, organization, most)]
 
 
 def offer(settings: AuthSettings, viewer: Viewer) -> tuple[bytes, str]:

@@ -11,6 +11,7 @@ from graph.administration.audit import AuditPages
 from graph.administration.client import ApiClient, MakeContext
 from graph.administration.member import MemberPages
 from graph.administration.members import MembersPages
+from graph.administration.second_factor import SecondFactorAdministration
 from graph.administration.single_sign_on import SingleSignOnAdministration
 from graph.administration.soc2.pages import Soc2Pages
 from graph.http.operation.operations import Operations
@@ -29,6 +30,7 @@ def routes(
     return [
         *MembersPages(site, client).routes(),
         *MemberPages(site, client).routes(),
+        *SecondFactorAdministration(site, client).routes(),
         *AccessReviewPages(site, client).routes(),
         *AuditPages(site, client).routes(),
         *SingleSignOnAdministration(site, client).routes(),

@@ -1,6 +1,8 @@
-"""An organization's rule that its members have a second factor."""
+"""An organization's rule that its members have a second factor, and who lacks one."""
 
+from dataclasses import replace
 from typing import Annotated, Any
+from uuid import UUID
 
 import strawberry
 
@@ -9,11 +11,53 @@ from auth.viewer import Role
 from db.core import organizations as db
 from db.problem import Problem
 from graph.core.membership import require_rank
-from graph.core.organizations import Organization
+from graph.core.organizations import Organization, OrganizationMember
+from graph.kit.connection import After, Before, Connection, First, Last
 from graph.kit.context import Info
-from graph.kit.fields import Id
+from graph.kit.fields import Id, computed, extend_type
+from graph.kit.in_memory import keys_of, page_of
 from graph.kit.mutations import ExpectedVersion, mutation, writing
 from graph.kit.payloads import answer, payload_of
+
+MAX_LISTED = 20_000
+"""The number of members without a second factor that are listed, at most."""
+BY_ID = keys_of(id=UUID)
+
+
+@strawberry.type(description="A member of an organization who has no second factor.")
+class MemberWithoutSecondFactor:
+    id: UUID = strawberry.field(description="The ID of the membership.")
+
+    @strawberry.field(description="The membership.")
+    async def member(self, info: Info) -> OrganizationMember | None:
+        return await info.context.one(db.OrganizationMember, self.id)  # type: ignore[return-value]
+
+
+async def _members_without_second_factor(
+    root: strawberry.Parent[Any],
+    info: Info,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+) -> Connection[MemberWithoutSecondFactor] | None:
+    session, found = info.context.session, []
+    if session.viewer.grants.get(root.id, Role.ANYONE) >= Role.ADMIN:
+        found = await second_factor.lacking(session.database, root.id, MAX_LISTED)
+    page = page_of(found, BY_ID, first, after, last, before)
+    rows: list[Any] = [MemberWithoutSecondFactor(id=row.id) for row in page.rows]
+    return Connection[MemberWithoutSecondFactor](page=replace(page, rows=rows))
+
+
+extend_type(
+    Organization,
+    members_without_second_factor=computed(
+        "id",
+        text="The active members who have neither an authenticator app nor a passkey, without"
+        f" service accounts; at most {MAX_LISTED:,}. Empty for viewers who are not administrators"
+        " of the organization.",
+    )(_members_without_second_factor),
+)
 
 
 async def organization_second_factor_require(

@@ -27,6 +27,12 @@ async def walk_administration(
     await looking.at(f"/members?organization={organization}", "members-none-invited")
     await looking.send("Send the invitation", email="new@partner.example")
     await looking.here("members")
+    await page.get_by_role("link", name="Second factors", exact=True).press("Enter")
+    await looking.here("members-second-factor")
+    await page.get_by_role("button", name="Require a second factor").press("Enter")
+    await page.get_by_role("alert").wait_for()
+    await looking.here("members-second-factor-refused")
+    await page.get_by_role("link", name="Members", exact=True).press("Enter")
     await page.get_by_role("link", name=long.strip(), exact=True).first.click()
     await looking.send("Grant the role", reason=long, expiresAt="2100-01-31")
     for summary in await page.get_by_role("main").locator("summary").all():
