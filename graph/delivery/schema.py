@@ -9,6 +9,7 @@ from graph.delivery import (
     feature_tests,
     features,
     planning,
+    reached,  # noqa: F401 (it extends a type)
     releases,
     results,  # noqa: F401 (it extends types)
     running,
