@@ -195,6 +195,23 @@ def import_(
         str | None,
         typer.Option(help="The encoding of a CSV file if it is not Unicode, such as cp1252."),
     ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option(help="The ID or name of a saved mapping. Other options take precedence."),
+    ] = None,
+    export: Annotated[
+        str | None,
+        typer.Option(
+            help="The ID of an export, of which the file is a returned copy: its edits are proposed"
+            " as a change set, and nothing else is written."
+        ),
+    ] = None,
+    propose_deletions: Annotated[
+        bool,
+        typer.Option(
+            "--propose-deletions", help="Propose to delete what a returned file does not have."
+        ),
+    ] = False,
     create_tests: Annotated[
         bool, typer.Option("--create-tests", help="Create test cases for unknown results.")
     ] = False,
@@ -209,7 +226,7 @@ def import_(
     ] = False,
 ) -> None:
     """Import requirements from a file, or test results from JUnit XML."""
-    from graph.commands.exchange import import_requirements
+    from graph.commands.exchange import ImportArguments, import_requirements
     from graph.commands.options import refuse_options
     from graph.commands.test_results import ends_in_junit, import_test_results
 
@@ -218,6 +235,9 @@ def import_(
         "--map": map,
         "--delimiter": delimiter,
         "--encoding": encoding,
+        "--mapping": mapping,
+        "--export": export,
+        "--propose-deletions": propose_deletions,
     }
     of_results = {
         "--create-tests": create_tests,
@@ -238,18 +258,21 @@ def import_(
         )
         return
     refuse_options(of_results, "requirements")
-    import_requirements(
-        _settings(),
-        file,
+    if propose_deletions and not export:
+        refuse_options({"--propose-deletions": True}, "a file that is not returned")
+    given = ImportArguments(
         email=email,
-        project=project,
         document=document,
         format=format,
         columns=map or [],
+        mapping=mapping,
         delimiter=delimiter,
         encoding=encoding,
+        export=export,
+        deletes=propose_deletions,
         dry_run=dry_run,
     )
+    import_requirements(_settings(), file, project=project, given=given)
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -17,67 +19,127 @@ from rich.progress import (
 from uuid_utils.compat import uuid7
 
 from auth.credentials.identify import act_for, act_for_owner
-from auth.session import Origin, ViewerSession
+from auth.session import Origin, Row, ViewerSession
 from db.core.projects import Project
 from db.logins import Logins
 from db.problem import Problem
+from db.requirements.import_mappings import ImportMapping
 from graph.commands.database import opened, running
 from graph.commands.export_options import ExportOptions
 from graph.requirements.exchange import (
     Draft,
     ImportOptions,
     ImportResult,
+    Source,
     import_draft,
     load,
     parse_map,
     read,
 )
 from graph.requirements.exchange.exporting import Exported, export
-from graph.requirements.exchange.recording import record_export, record_import
+from graph.requirements.exchange.recording import record_export
+from graph.requirements.exchange.returned.merging import compare, propose
+from graph.requirements.exchange.store.kept import export_of
 from graph.settings import Settings
 
 
+@dataclass(frozen=True)
+class ImportArguments:
+    """The options of the command that imports, as they were given.
+
+    `mapping` is the ID or the name of a saved mapping of the project. `export` is the ID of the
+    export of which the file is a returned copy, and `deletes` whether what it lacks is to be
+    deleted then.
+    """
+
+    email: str | None = None
+    document: str | None = None
+    format: str | None = None
+    columns: Sequence[str] = ()
+    mapping: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    export: str | None = None
+    deletes: bool = False
+    dry_run: bool = False
+
+    def options(self, saved: Row | None) -> ImportOptions:
+        """Return the options of the import; those of a mapping, if they are not given."""
+        id = _uuid(self.document)
+        columns = {each["column"]: each["field"] for each in saved.columns} if saved else {}
+        return ImportOptions(
+            document=None if id else self.document,
+            document_id=id,
+            format=self.format,
+            columns=columns | parse_map(self.columns),
+            delimiter=_delimiter(self.delimiter) or (saved and saved.delimiter) or None,
+            encoding=self.encoding or (saved and saved.encoding) or None,
+            dry_run=self.dry_run,
+        )
+
+
 def import_requirements(
-    settings: Settings,
-    file: Path,
-    *,
-    email: str | None,
-    project: str,
-    document: str | None,
-    format: str | None,
-    columns: list[str],
-    delimiter: str | None,
-    encoding: str | None,
-    dry_run: bool,
+    settings: Settings, file: Path, *, project: str, given: ImportArguments
 ) -> None:
     """Import the file and print the result. Raises Problem when it cannot be imported."""
-    document_id = _uuid(document)
-    options = ImportOptions(
-        document=None if document_id else document,
-        document_id=document_id,
-        format=format,
-        columns=parse_map(columns),
-        delimiter=_delimiter(delimiter),
-        encoding=encoding,
-        dry_run=dry_run,
-    )
+    given.options(None)  # which refuses what is wrong before the database is opened
 
     async def work(at: Logins) -> ImportResult:
         async with opened(at) as database:
+            email = given.email
             viewer = await (act_for(email, database) if email else act_for_owner(project, database))
             session = ViewerSession(database, viewer, Origin(source="cli"))
             target = await find_project(session, project)
+            saved = await _mapping(session, target, given.mapping) if given.mapping else None
+            options = given.options(saved)
             source = await asyncio.to_thread(load, file, options.limits)
             draft = await asyncio.to_thread(read, source, options)
-            _warn(draft)
             with _Bar() as bar:
-                done = await import_draft(session, target, source, draft, options, bar.show)
-            if not dry_run:
-                await record_import(session, target, done.read)
-            return done
+                if given.export:
+                    return await _return(session, target, source, draft, given, bar)
+                _warn(draft)
+                return await import_draft(session, target, source, draft, options, bar.show)
 
     with running(settings) as at:
         _tell(asyncio.run(work(at)))
+
+
+async def _return(
+    session: ViewerSession,
+    project: UUID,
+    source: Source,
+    draft: Draft,
+    given: ImportArguments,
+    bar: "_Bar",
+) -> ImportResult:
+    """Propose the edits of a returned file as a change set."""
+    id = _uuid(given.export)
+    versions = await export_of(session, project, id) if id else None
+    if versions is None:
+        raise Problem("NOT_FOUND", "There is no such export of the project.")
+    merge = await compare(
+        session, project, source, draft, versions, deletes=given.deletes, progress=bar.show
+    )
+    merge.result.dry_run = given.dry_run
+    if not given.dry_run:
+        async with session.transaction() as transaction:
+            await propose(transaction, merge)
+        merge.result.notes.append(
+            f"proposed as the change set {merge.change_set}." if merge.change_set else "no edits."
+        )
+    if merge.conflicts:
+        merge.result.notes.append(f"{merge.conflicts} conflicts are to be resolved.")
+    return merge.result
+
+
+async def _mapping(session: ViewerSession, project: UUID, name: str) -> Row:
+    """Return the mapping of the project with this ID or name. Raises NOT_FOUND."""
+    id = _uuid(name)
+    named = ImportMapping.id == id if id else ImportMapping.name == name
+    rows = await session.rows(ImportMapping, ImportMapping.project_id == project, named, limit=2)
+    if len(rows) != 1:
+        raise Problem("NOT_FOUND", f"There is no mapping {name!r} in the project.")
+    return rows[0]
 
 
 def export_requirements(

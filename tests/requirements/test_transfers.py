@@ -2,12 +2,17 @@
 
 import asyncio
 import csv
+import json
 from uuid import UUID, uuid4
 
 import pytest
 
 from db.problem import Problem
-from graph.commands.exchange import export_requirements
+from graph.commands.exchange import (
+    ImportArguments,
+    export_requirements,
+    import_requirements,
+)
 from graph.commands.export_options import ExportOptions
 from graph.requirements.exchange import jobs
 from tests.loop import within
@@ -233,3 +238,47 @@ async def test_the_command_exports_what_the_api_does(transfers, settings, tmp_pa
     ):
         with pytest.raises(Problem, match=message):
             await export(**options)
+
+
+async def test_the_command_imports_with_a_saved_mapping_and_takes_a_returned_file_back(
+    transfers, settings, tmp_path, capsys
+):
+    world, table, project = transfers.world, tmp_path / "brakes.csv", str(transfers.world.project)
+    mapping = """mutation ($project: UUID!) { importMappingCreate(input: {
+        projectId: $project, name: "Supplier", delimiter: ";", columns: [
+            {column: "Effort", field: "property:number"}, {column: "Comment", field: "ignore"}]
+    }) { importMapping { id } } }"""
+    await world.ask("editor", mapping, project=world.project)
+    table.write_text("ID;Name;Effort;Comment\nB1;Stops;8;x\nB2;Holds;2;y\n")
+
+    async def command(file, **options):
+        given = ImportArguments(email=world.email("editor"), **options)
+        await asyncio.to_thread(import_requirements, settings, file, project=project, given=given)
+        return capsys.readouterr().out
+
+    assert "requirements: 2 created" in await command(table, mapping="Supplier")
+    stored = "SELECT properties FROM requirements WHERE external_id = 'B1' AND organization_id = $1"
+    assert json.loads(await world.superuser.fetchval(stored, world.organization)) == {"Effort": 8}
+
+    out = tmp_path / "out.csv"
+    document = await document_of(world, "B1")
+    given = {"email": world.email("editor"), "options": ExportOptions(document=document)}
+    await asyncio.to_thread(export_requirements, settings, out, project=project, **given)
+    id = capsys.readouterr().out.partition("export ID: ")[2].strip()
+    out.write_text(out.read_text().replace("Stops", "Stops soon").replace("B2;Holds;2;y\n", ""))
+    before = await rows(world)
+    again = {"mapping": "Supplier", "export": id, "deletes": True, "document": document}
+    assert "dry run" in await command(out, **again, dry_run=True)
+    told = await command(out, **again)
+    assert "requirements: 0 created, 1 updated" in told
+    assert "proposed as the change set" in told
+    assert await rows(world) == before
+    for wrong in ({"mapping": "Nobody's"}, {"export": str(uuid4())}):
+        with pytest.raises(Problem, match="There is no"):
+            await command(out, **wrong)
+
+
+async def document_of(world, external_id):
+    """Return the ID of the document of a requirement."""
+    found = "SELECT document_id FROM requirements WHERE external_id = $1 AND organization_id = $2"
+    return str(await world.superuser.fetchval(found, external_id, world.organization))
