@@ -17,6 +17,7 @@ from bench import (
     auditing,
     baselines,
     compliance,
+    converting,
     counting,
     editing,
     edits,
@@ -88,6 +89,7 @@ PARTS: dict[str, Part] = {
     "webhooks": on_stand("Webhooks", webhooks.measure),
     "usage": on_stand("Usage of a million rows", usage.measure),
     "exchanging": on_stand("Imports and exports", exchanging.measure),
+    "converting": on_stand("Files of requirements without a database", converting.measure),
     "tracing": on_stand("Trace links among 22,000 requirements", tracing.measure),
 }
 

@@ -79,13 +79,14 @@ def _made(format: str, size: int, folder: Path) -> Path:
 
 
 def _write(format: str, size: int, folder: Path) -> Path:
-    written = write(_draft(size, with_details=format != "reqif"), format, "Bench")
+    written = write(drafted(size, with_details=format != "reqif"), format, "Bench")
     path = folder / f"{uuid7().hex}{written.ending}"
-    path.write_bytes(written.data)
+    path.write_bytes(written.path.read_bytes())
     return path
 
 
-def _draft(size: int, *, with_details: bool = True) -> Draft:
+def drafted(size: int, *, with_details: bool = True) -> Draft:
+    """Return a document with this many requirements; `with_details` with fields and properties."""
     document = DraftDocument("Document", "document")
     draft = Draft([document], structured=True)
     for number in range(size):

@@ -5,6 +5,7 @@ is a heading, and the items whose levels begin with its own are in it.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -82,6 +83,7 @@ class _Reader:
         self.links: list[tuple[str, str]] = []
         self.own: list[list[Any]] = []
         self.inactive = 0
+        self.unknown: Counter[str] = Counter()
         self.files: dict[tuple[int, str | None], str] = {}
 
     def document(self, folder: str, configuration: Source, items: list[tuple[str, Source]]) -> None:
@@ -146,7 +148,9 @@ class _Reader:
                 continue
             if target in CHOICES:
                 values[target] = member = meant(CHOICES[target], str(value))
-                properties |= {} if member else {name: value}
+                if member is None:
+                    properties[name] = value
+                    self.unknown[f"{name} has no equivalent for {value!r}"] += 1
             elif target == "tags":
                 values["tags"] = value if isinstance(value, list) else str(value).split(",")
             elif target == PROPERTY:
@@ -181,6 +185,7 @@ class _Reader:
                 found[link.source, link.type, link.target] = link
         self.draft.links = [*found.values()]
         notes = (
+            *((count, text) for text, count in self.unknown.items()),
             (missing, "Links to what is not in the archive are not imported"),
             (self.inactive, "Items that are not active are not imported"),
         )

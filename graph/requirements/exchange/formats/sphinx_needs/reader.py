@@ -5,6 +5,7 @@ titles above it (`sections`, the innermost first) the headings.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,7 +78,9 @@ def read(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> Draft:
 def parsed_needs(source: Source) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the content of a file, and its current version. Raises INVALID."""
     try:
-        whole = json.loads(decoded(source))
+        whole = json.loads(decoded(source), object_pairs_hook=_distinct)
+    except _Twice as error:
+        raise refused(source.name, f"an object has the member {error.args[0]!r} twice.") from None
     except (ValueError, RecursionError) as error:
         at = f"line {error.lineno}: " if isinstance(error, json.JSONDecodeError) else ""
         raise refused(source.name, f"{at}this is not JSON.") from None
@@ -90,6 +93,18 @@ def parsed_needs(source: Source) -> tuple[dict[str, Any], dict[str, Any]]:
     return whole, version
 
 
+class _Twice(ValueError):
+    """A member that an object has twice, of which JSON would keep the last."""
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(next(name for name in names if names.count(name) > 1))
+    return found
+
+
 class _Reader:
     def __init__(
         self, source: Source, needs: Mapping[str, Any], targets: Mapping[str, str]
@@ -100,6 +115,9 @@ class _Reader:
         self.blocks: set[tuple[str, str]] = set()
         self.own: list[DraftLink] = []
         """Links as the gateway has written them, with what members cannot hold."""
+        self.ids: set[tuple[str, str | None]] = set()
+        """The pages and the external IDs of needs."""
+        self.unknown: Counter[str] = Counter()
 
     def documents(self, more: Mapping[str, Any]) -> None:
         """Read the documents and headings that the gateway has written for itself."""
@@ -129,6 +147,9 @@ class _Reader:
         name = fitting_name(values.pop("name", "") or id)
         block = own.get("block") if own else self.block(docname, need.get("sections"))
         row = DraftRequirement(name, id, block, **values, properties=properties)
+        if (docname, row.external_id) in self.ids:
+            raise refused(self.source.name, f"two needs have the same id {row.external_id!r}.")
+        self.ids.add((docname, row.external_id))
         self.found[docname].requirements.append(row)
 
     def values(
@@ -148,7 +169,9 @@ class _Reader:
                     properties[as_identifier(name)] = value
             elif target in CHOICES:
                 values[target] = member = meant(CHOICES[target], str(value))
-                properties |= {} if member else {name: value}
+                if member is None:
+                    properties[name] = value
+                    self.unknown[f"{name} has no equivalent for {value!r}"] += 1
             elif target == "tags":
                 values["tags"] = [str(tag) for tag in value if tag]
             elif target != "external_id":
@@ -176,6 +199,7 @@ class _Reader:
             if key in found or not {each.source, each.target} <= ids:
                 found[key] = each
         self.draft.links = [*found.values()]
+        self.draft.notes += [f"{what} (places: {count})." for what, count in self.unknown.items()]
 
     def block(self, docname: str, sections: Any) -> str | None:
         """Return the heading of these titles, which is added if it is new."""
