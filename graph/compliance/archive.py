@@ -1,6 +1,6 @@
 """The archive of results: old ones of free plans are moved to the storage of files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -27,17 +27,17 @@ def archived(id: UUID, digest: bytes) -> Stored:
     return Stored(id, digest, "results.json", "application/json")
 
 
-async def stored_results(storage: Storage, row: Any) -> Mapping[str, Any]:
+async def stored_results(storage: Callable[[], Storage], row: Any) -> Mapping[str, Any]:
     """Return the results of an assessment, from the archive if they are there.
 
-    Raises BUSY where the storage does not answer.
+    The storage is asked for only then. Raises BUSY where it does not answer.
     """
     stored: Mapping[str, Any] = row.results
     if "archive" not in stored:
         return stored
     digest = bytes.fromhex(stored["archive"]["sha256"])
     found: Mapping[str, Any] = orjson.loads(
-        await storage.read(archived(row.id, digest), MAX_ARCHIVED)
+        await storage().read(archived(row.id, digest), MAX_ARCHIVED)
     )
     return found
 

@@ -133,7 +133,7 @@ class Assessment(Authored, Node):
         info: Info,
         filter: FindingFilter = None,
     ) -> AssessmentResults | None:
-        stored = await stored_results(info.context.storage, root)
+        stored = await stored_results(lambda: info.context.storage, root)
         partial = AssessmentStatus(root.status) is not AssessmentStatus.COMPLETED
         return shown(stored, filter, partial=partial) if stored else None
 
@@ -158,7 +158,7 @@ class Assessment(Authored, Node):
         for side in (earlier, root):
             if AssessmentStatus(side.status) is not AssessmentStatus.COMPLETED:
                 raise Problem("INVALID", "Both assessments must be completed.", field=["with"])
-            stored = await stored_results(info.context.storage, side)
+            stored = await stored_results(lambda: info.context.storage, side)
             sides.append(shown(stored, None, partial=False))
         return compared(*sides)
 

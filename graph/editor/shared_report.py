@@ -24,7 +24,7 @@ async def show_report(asked: Asked) -> Shown:
     is_complete = AssessmentStatus(row.status) is AssessmentStatus.COMPLETED
     results = NOTHING
     if is_complete:
-        results = shown(await stored_results(asked.storage, row), None, partial=False)
+        results = shown(await stored_results(lambda: asked.storage, row), None, partial=False)
     frameworks = await _frameworks(asked.session, row)
     findings, number = results.findings, asked.number
     pages = max(-(-len(findings) // PER_PAGE), 1)

@@ -45,7 +45,7 @@ async def report_of(run: Run, row: Any) -> Mapping[str, Any]:
     of = [revision.framework_id for revision in revisions]
     codes = {f.id: f.code for f in await session.rows(Framework, among(Framework.id, of))}
     organizations = await session.rows(Organization, Organization.id == row.organization_id)
-    results = await stored_results(run.storage, row)
+    results = await stored_results(lambda: run.storage, row)
     findings = [
         finding
         | {
