@@ -62,7 +62,7 @@ async function upload(chosen) {
     try {
       if (!begun) begun = (await ask(RESUME, { id })).complianceDocumentUploadResume;
       if (!begun.upload) throw new Failure('The storage does not answer.');
-      await send(chosen, begun.upload.parts);
+      await send(chosen, begun.upload.parts, tries > 0);
       break;
     } catch (failure) {
       if (!failure.retryable || ++tries === TRIES) throw failure;
@@ -96,13 +96,17 @@ async function begin(chosen) {
   return data.complianceDocumentUploadStart;
 }
 
-/** Send the parts that have not arrived, one after the other. */
-async function send(chosen, parts) {
+/** Send the parts that have not arrived, one after the other.
+ *
+ * Of an interruption is told until more arrives than had before it.
+ */
+async function send(chosen, parts, interrupted) {
   let offset = 0;
   for (const part of parts) {
     const size = Number(part.size);
     const from = offset;
     offset += size;
+    if (part.uploaded && interrupted) continue;
     if (!part.uploaded) {
       await put(part, chosen.slice(from, offset), (sent) => show(from + sent, chosen.size));
     }
