@@ -13,16 +13,32 @@ from starlette.routing import Route
 from auth.pages.owners import id_in
 from auth.viewer import Viewer
 from auth.web.site import answering
+from db.change import AuditSeverity
 from db.problem import Problem
 from db.traits import ResourceType
 from graph.administration.pages import AdministrationPages, back_to, day, path_of, safe_id
 from graph.kit.words import spoken
 
 AUDIT = "/audit"
-FILTERS = ("from", "to", "person", "action", "risk", "kind", "object", "event")
-"""The parameters of the address by which events are filtered."""
 RISKS = ("critical", "high", "medium", "low")
+SEVERITIES = tuple(reversed(AuditSeverity.__members__))
 KINDS = tuple(ResourceType.__members__)
+IDS = {
+    "person": "actorId",
+    "project": "projectId",
+    "document": "documentId",
+    "object": "entityId",
+    "correlation": "correlationId",
+    "event": "id",
+}
+LABELS = {
+    "risk": ("riskLevel", RISKS),
+    "severity": ("severity", SEVERITIES),
+    "kind": ("resourceType", KINDS),
+}
+TEXTS = {"action": "action", "control": "soc2Control", "address": "ipAddress"}
+FILTERS = ("from", "to", *IDS, *LABELS, *TEXTS)
+"""The parameters of the address by which events are filtered."""
 MAX_SHOWN = 300
 """Characters that are shown of a value."""
 READ = """
@@ -30,11 +46,12 @@ query AuditLog($id: UUID!, $after: String, $filter: AuditEventFilterInput) {
   organization(id: $id) {
     id name
     members(first: 100) { pageInfo { hasNextPage } nodes { user { id fullName email } } }
+    projects(first: 100, orderBy: [{by: NAME}]) { pageInfo { hasNextPage } nodes { id name } }
     auditLogs(first: 25, after: $after, filter: $filter) {
       pageInfo { hasNextPage endCursor }
       nodes {
         id createdAt action outcome riskLevel threatIndicators soc2Control description
-        entityType entityId ipAddress
+        entityType entityId documentId correlationId ipAddress
         actor { id fullName email } user { fullName email } project { name }
         changes { field old new }
       }
@@ -124,8 +141,10 @@ class AuditPages(AdministrationPages):
             for member in found["members"]["nodes"]
             if member["user"]
         }
-        if chosen["person"]:
-            people.setdefault(chosen["person"], chosen["person"])
+        projects = {project["id"]: project["name"] for project in found["projects"]["nodes"]}
+        for name, named in (("person", people), ("project", projects)):
+            if chosen[name]:
+                named.setdefault(chosen[name], chosen[name])
         return self._form(
             request,
             "audit.html",
@@ -138,9 +157,12 @@ class AuditPages(AdministrationPages):
             jobs=found["jobs"]["nodes"],
             people=people,
             more_people=found["members"]["pageInfo"]["hasNextPage"],
+            projects=projects,
+            more_projects=found["projects"]["pageInfo"]["hasNextPage"],
             chosen=chosen,
             is_filtered=any(chosen.values()),
             risks=RISKS,
+            severities=SEVERITIES,
             kinds=KINDS,
             further=path_of(AUDIT, organization=organization, **chosen, after=info["endCursor"])
             if info["hasNextPage"]
@@ -158,19 +180,17 @@ def _filter(values: Mapping[str, str]) -> dict[str, Any]:
         period["lt"] = f"{(last + timedelta(days=1)).isoformat()}T00:00:00Z"
     if period:
         filter["createdAt"] = period
-    for name, column in (("person", "actorId"), ("object", "entityId"), ("event", "id")):
+    for name, column in IDS.items():
         if text := values.get(name, "").strip():
             filter[column] = {"eq": _id(text, name)}
-    for name, column, labels in (
-        ("risk", "riskLevel", RISKS),
-        ("kind", "resourceType", KINDS),
-    ):
+    for name, (column, labels) in LABELS.items():
         if text := values.get(name, ""):
             if text not in labels:
                 raise Problem("INVALID", f"There is no {name} of this name.", field=[name])
             filter[column] = {"eq": text}
-    if text := values.get("action", "").strip():
-        filter["action"] = {"eq": text}
+    for name, column in TEXTS.items():
+        if text := values.get(name, "").strip():
+            filter[column] = {"eq": text}
     return filter
 
 

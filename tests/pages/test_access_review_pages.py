@@ -21,6 +21,9 @@ RENAME = """mutation ($id: UUID!) { requirementUpdate(id: $id, expectedVersion: 
 RAISE = """mutation ($id: UUID!, $role: OrganizationRole!, $version: BigInt!) {
     organizationMemberUpdate(id: $id, expectedVersion: $version, input: {role: $role}) {
         organizationMember { version } } }"""
+RAISING = """query ($id: UUID!) { organization(id: $id) {
+    auditLogs(first: 1, filter: {threatIndicators: {hasAny: ["rights_raised"]}}) {
+        nodes { correlationId ipAddress } } } }"""
 
 DOWNLOADS = """query ($id: UUID!) { organization(id: $id) {
     auditLogs(first: 10, filter: {eventType: {eq: EXPORT}}) {
@@ -116,9 +119,19 @@ async def test_administrators_of_a_project_review_their_project(world, browser_o
     assert "has been cancelled" in await browser.send("/access-reviews/review/cancel")
 
 
+WRONG = (
+    "from=2000",
+    "to=9999-12-31",
+    *(f"{name}=x" for name in ("person", "project", "document", "correlation", "after")),
+    *(f"{name}=none" for name in ("risk", "severity", "kind")),
+)
+
+
 async def test_administrators_filter_and_export_the_audit_log(world, app, browser_of):
     await world.ask("editor", RENAME, id=world.requirement)
     await world.ask("owner", RAISE, id=world.members["viewer"], version=1, role="ADMIN")
+    found = await world.ask("owner", RAISING, id=world.organization)
+    (raising,) = found["auditLogs"]["nodes"]
     admin = await browser_of("admin")
     text = await admin.open("/audit")
     assert "&lt;b&gt;Stop&lt;/b&gt;" in text
@@ -131,10 +144,16 @@ async def test_administrators_filter_and_export_the_audit_log(world, app, browse
         (f"person={owner}&risk=high", False, True),
         ("to=2000-01-01", False, False),
         ("from=2000-01-01", True, True),
+        (f"project={world.project}&severity=LOW", True, False),
+        (f"document={world.document}", True, False),
+        ("control=CC6.3", False, True),
+        (f"correlation={raising['correlationId']}", False, True),
+        (f"address={raising['ipAddress']}&action=update", True, True),
+        ("address=203.0.113.9", False, False),
     ):
         text = await admin.open(f"{base}&{filters}")
         assert ("&lt;b&gt;Stop" in text, "rights_raised" in text) == (shown, raised), filters
-    for wrong in ("from=2000", "person=x", "risk=none", "after=x", "to=9999-12-31"):
+    for wrong in WRONG:
         await admin.open(f"{base}&{wrong}")
         assert (admin.page.status_code, bool(admin.refusal)) == (400, True), wrong
 
