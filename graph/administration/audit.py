@@ -172,14 +172,8 @@ class AuditPages(AdministrationPages):
 
 def _filter(values: Mapping[str, str]) -> dict[str, Any]:
     """Return the filter of events for the parameters of an address or a form. Raises INVALID."""
-    filter: dict[str, Any] = {}
-    period = {}
-    if first := day(values, "from"):
-        period["gte"] = f"{first.isoformat()}T00:00:00Z"
-    if last := day(values, "to"):
-        period["lt"] = f"{(last + timedelta(days=1)).isoformat()}T00:00:00Z"
-    if period:
-        filter["createdAt"] = period
+    period = _period(values)
+    filter: dict[str, Any] = {"createdAt": period} if period else {}
     for name, column in IDS.items():
         if text := values.get(name, "").strip():
             filter[column] = {"eq": _id(text, name)}
@@ -192,6 +186,15 @@ def _filter(values: Mapping[str, str]) -> dict[str, Any]:
         if text := values.get(name, "").strip():
             filter[column] = {"eq": text}
     return filter
+
+
+def _period(values: Mapping[str, str]) -> dict[str, str]:
+    period = {}
+    if first := day(values, "from"):
+        period["gte"] = f"{first.isoformat()}T00:00:00Z"
+    if last := day(values, "to"):
+        period["lt"] = f"{(last + timedelta(days=1)).isoformat()}T00:00:00Z"
+    return period
 
 
 def _id(text: str, name: str) -> str:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 
@@ -14,6 +15,7 @@ from graph.compliance.reports.job import REPORT
 from graph.platform.files.sweep import sweep
 from tests.compliance.assessing import POLICY
 from tests.platform.jobs.kinds import worker
+from tests.platform.jobs.recorded import transfers_of
 from tests.world import Refused
 
 COMPARE = """query ($id: UUID!, $with: UUID!) { assessment(id: $id) {
@@ -77,6 +79,12 @@ async def test_a_report_is_written_as_json_csv_and_pdf(assessing):
     report = json.loads(contents["JSON"])
     assert (report["score"], report["document"]) == (found["score"], "=Policy.txt")
     assert "verified" not in contents["JSON"].decode()
+    events = await transfers_of(assessing.world, "EXPORT")
+    for event, content in zip(reversed(events), contents.values(), strict=True):
+        assert (event["entityType"], event["entityId"]) == ("Assessment", found["id"])
+        assert event["actor"]["id"] == str(assessing.world.people["viewer"])
+        assert event["details"]["sha256"] == sha256(content).hexdigest()
+        assert event["details"]["rows"] == len(report["findings"])
     rows = list(csv.DictReader(io.StringIO(contents["CSV"].decode("utf-8-sig"))))
     assert [row["requirement"] for row in rows][:2] == ["CC1.1", "CC2.2"]
     assert contents["PDF"].startswith(b"%PDF-")

@@ -11,6 +11,7 @@ from graph.platform.bulk import output
 from graph.requirements.bulk_operations import KINDS
 from graph.schema import schema
 from tests.platform.jobs.kinds import make_due
+from tests.platform.jobs.recorded import transfers_of
 from tests.requirements.bulk_jobs import MUTATION, QUERY, BulkJobs
 from tests.requirements.transferring import Transfers
 from tests.storage.uploading import Uploading
@@ -74,6 +75,21 @@ async def test_a_file_of_lines_is_created_and_read_back_page_by_page(bulk, monke
     assert stored[-7:] == [f"R{number}" for number in range(1, 8)]
     found = await bulk.asked("viewer", LIST, document=world.document)
     assert [each["name"] for each in found] == stored
+
+
+async def test_an_exported_result_is_an_event_with_its_lines_and_the_digests_of_its_files(bulk):
+    found = await bulk.asked("viewer", LIST, document=bulk.world.document)
+    (event,) = await transfers_of(bulk.world, "EXPORT")
+    assert (event["action"], event["soc2Control"], event["entityType"]) == (
+        "export",
+        "CC6.7",
+        "Job",
+    )
+    assert event["actor"]["id"] == str(bulk.world.people["viewer"])
+    assert event["details"]["rows"] == len(found) > 0
+    job = await bulk.job(event["entityId"], "viewer")
+    assert [len(digest) for digest in event["details"]["sha256"]] == [64]
+    assert len(job["bulkResult"]["files"]) == 1
 
 
 async def test_a_query_without_a_list_has_one_line(bulk):

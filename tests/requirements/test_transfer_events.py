@@ -2,14 +2,11 @@
 
 import pytest
 
+from tests.platform.jobs.recorded import transfers_of
 from tests.requirements.transferring import Transfers
 from tests.storage.uploading import Uploading
 
 CSV = b"ID,Name\nR-1,Stops\nR-2,Holds\n"
-EVENTS = """query ($id: UUID!, $type: AuditEventType!) { organization(id: $id) {
-    auditLogs(first: 10, filter: {eventType: {eq: $type}}) { nodes {
-        action soc2Control sourceSystem details entityType entityId actor { id } changes { field }
-    } } } }"""
 
 
 @pytest.fixture
@@ -18,28 +15,23 @@ def transfers(world, client, app):
     return Transfers(Uploading(world, app.state.storage, client))
 
 
-async def events(world, type):
-    found = await world.ask("owner", EVENTS, id=world.organization, type=type)
-    return found["auditLogs"]["nodes"]
-
-
 async def test_an_import_is_an_event_with_its_numbers_and_a_dry_run_is_none(world, transfers):
     dry = await transfers.imported("a.csv", CSV, dry_run=True)
     assert dry["status"] == "SUCCEEDED"
-    assert await events(world, "IMPORT") == []
+    assert await transfers_of(world, "IMPORT") == []
     await transfers.imported("a.csv", CSV)
-    (event,) = await events(world, "IMPORT")
+    (event,) = await transfers_of(world, "IMPORT")
     assert (event["action"], event["soc2Control"], event["changes"]) == ("import", "PI1.3", [])
     assert (event["entityType"], event["entityId"]) == ("Project", str(world.project))
     assert event["actor"]["id"] == str(world.people["editor"])
     assert event["details"]["read"]["rows"] == 2
     await transfers.imported("a.csv", b"\xff\xfe\x00")
-    assert len(await events(world, "IMPORT")) == 1, "a file that is refused is not imported"
+    assert len(await transfers_of(world, "IMPORT")) == 1, "a file that is refused is not imported"
 
 
 async def test_an_export_is_an_event_with_its_rows_and_the_digest_of_the_file(world, transfers):
     await transfers.exported("CSV")
-    (event,) = await events(world, "EXPORT")
+    (event,) = await transfers_of(world, "EXPORT")
     assert (event["action"], event["soc2Control"]) == ("export", "CC6.7")
     assert event["actor"]["id"] == str(world.people["viewer"])
     assert event["details"]["rows"] == sum(event["details"]["counts"].values()) > 0

@@ -15,7 +15,10 @@ from graph.compliance.archive import stored_results
 from graph.compliance.reports.write import WRITERS, Written
 from graph.platform.jobs.files import keep_file
 from graph.platform.jobs.kinds import Kind, Result
+from graph.platform.jobs.recording import record_job_export
 from graph.platform.jobs.run import JobFailed, Run
+
+EXPORTED = "The report of an assessment was exported to a file."
 
 
 async def _report(run: Run) -> Result:
@@ -31,6 +34,10 @@ async def _report(run: Run) -> Result:
         path = Path(folder) / "report"
         await asyncio.to_thread(path.write_bytes, written.content)
         file = await keep_file(run, path, f"{name} report{written.suffix}", written.media_type)
+    count = len(report["findings"])
+    await record_job_export(
+        run, Assessment, id, EXPORTED, count, format=format, sha256=file["sha256"]
+    )
     async with run.completing({"file": file}):
         pass
     return None

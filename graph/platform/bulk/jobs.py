@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from db.core.files import StoredFile
+from db.core.jobs import Job
 from db.problem import Problem
 from graph.kit.bulk import MAX_ITEMS
 from graph.kit.storage import Stored
@@ -16,6 +17,7 @@ from graph.platform.bulk.output import Output
 from graph.platform.bulk.paging import AFTER, INFO, TOTAL, Paged, paged
 from graph.platform.bulk.port import Content
 from graph.platform.jobs.kinds import Kind, Result
+from graph.platform.jobs.recording import record_job_export
 from graph.platform.jobs.run import JobFailed, Run
 
 TIMEOUT = 3600.0
@@ -24,6 +26,7 @@ RENEWED = 10.0
 """Seconds after which the rights of the user are read again."""
 MAX_BATCH_BYTES = 200_000
 """Bytes of the lines of one call."""
+EXPORTED = "The result of a query was exported to files."
 IN_THREAD = 100_000
 """Bytes of a line that is parsed in a thread."""
 
@@ -42,6 +45,14 @@ class _Rights:
 
 
 async def _query(run: Run) -> Result:
+    output = Output(run, "query")
+    result = await _read(run, output)
+    digests = [file["sha256"] for file in output.files]
+    await record_job_export(run, Job, run.job.id, EXPORTED, output.lines, sha256=digests)
+    return result
+
+
+async def _read(run: Run, output: Output) -> Result:
     text, variables = run.payload["query"], run.payload.get("variables") or {}
     operations = run.operations
     try:
@@ -49,7 +60,6 @@ async def _query(run: Run) -> Result:
         how = paged(operations.schema, text)
     except Problem as problem:
         raise JobFailed(problem.message) from None
-    output = Output(run, "query")
     if how is None:
         content = await operations.query(run.session, text, variables)
         await output.write([_data(content)], {})

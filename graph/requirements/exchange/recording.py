@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from auth.events import Event, record
 from auth.session import ViewerSession
-from db.change import AuditEventType, AuditSeverity
+from db.change import AuditEventType
 from db.core.projects import Project
-from db.pool import NOBODY
-from db.traits import ResourceType
+from graph.platform.jobs.recording import record_transfer
 
 EXPORTED, IMPORTED = "Requirements were exported to a file.", "A file was imported."
 
@@ -35,19 +33,5 @@ async def _record(
     session: ViewerSession, project: UUID, type: AuditEventType, text: str, details: dict[str, Any]
 ) -> None:
     rows = await session.rows(Project, Project.id == project, limit=1)
-    is_export = type is AuditEventType.EXPORT
-    event = Event(
-        entity_type="Project",
-        entity_id=project,
-        organization_id=rows[0].organization_id if rows else None,
-        action=type.value,
-        type=type,
-        description=text,
-        resource=ResourceType.PROJECT,
-        control="CC6.7" if is_export else "PI1.3",
-        severity=AuditSeverity.MEDIUM if is_export else AuditSeverity.LOW,
-        actor_id=session.viewer.id,
-        details=details,
-    )
-    async with session.database.auth.lend(NOBODY) as lent:
-        await record(lent, event, session.origin)
+    organization = rows[0].organization_id if rows else None
+    await record_transfer(session, type, Project, project, organization, text, details)
