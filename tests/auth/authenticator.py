@@ -46,6 +46,7 @@ class Authenticator:
     )
     count: int = 0
     user: bytes = b""
+    origin: str = ORIGIN
 
     def create(self, options: dict[str, Any], **changed: Any) -> str:
         """Return the answer to the options of a registration."""
@@ -92,7 +93,7 @@ class Authenticator:
         data = {
             "type": kind,
             "challenge": changed.get("challenge", options["challenge"]),
-            "origin": changed.get("origin", ORIGIN),
+            "origin": changed.get("origin", self.origin),
             "crossOrigin": False,
         }
         return encoded(json.dumps(data).encode())
