@@ -92,7 +92,8 @@ def edits_of(
 
 def _is_placed(read: DraftDocument, now: DraftDocument, rows: Mapping[int, str | None]) -> bool:
     """Return whether the requirements of a file are where they were, and in their order."""
-    before = [(e.external_id, e.block) for e in read.requirements if e.external_id in rows.values()]
+    kept = set(rows.values())
+    before = [(e.external_id, e.block) for e in read.requirements if e.external_id in kept]
     return before == [(rows[id(e)], e.block) for e in now.requirements if id(e) in rows]
 
 
