@@ -90,6 +90,7 @@ CHECKS = {
         SELECT name FROM relation WHERE kind IN ('r', 'p') AND reachable AND EXISTS (
             SELECT FROM unnest('{r,a,w,d}'::"char"[]) AS command WHERE NOT EXISTS (
                 SELECT FROM policy WHERE polrelid = relation.oid AND NOT polpermissive
+                AND polname <> 'one_project'
                 AND polcmd IN (command, '*') AND 'gateway_app'::regrole = ANY (polroles)))""",
     "the policy holds for everybody instead of one role": """
         SELECT relation || '.' || polname FROM policy WHERE 0 = ANY (polroles)""",

@@ -190,7 +190,8 @@ async def test_requests_see_the_seals_of_their_tenant_and_change_none(ledger, or
     await ledger.write(None, "nobody's")
     await ledger.seal()
     async with ledger.connected() as app:
-        _, context, _ = signed(await read_key(ledger.superuser), organizations=[organization])
+        key = await read_key(ledger.superuser)
+        context = signed(key, organizations=[organization])[1]
         await app.execute("SELECT set_config('app.organizations', $1, false)", context)
         rows = await app.fetch("SELECT DISTINCT organization_id FROM audit_seals")
         assert [row[0] for row in rows] == [organization]

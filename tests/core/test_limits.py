@@ -315,7 +315,8 @@ async def test_what_is_taken_and_given_back_by_many_adds_up_to_the_maximum(world
     """More transactions than there are slots, a third of which are rolled back."""
     await limit(world, max_monthly_requests=100)
     counted = Counter[str]()
-    _, context, _ = signed(await read_key(world.superuser), organizations=[world.organization])
+    key = await read_key(world.superuser)
+    context = signed(key, organizations=[world.organization])[1]
 
     async def writer(number):
         connection = await asyncpg.connect(database_dsn, server_settings={"role": "gateway_app"})

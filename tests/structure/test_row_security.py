@@ -18,6 +18,7 @@ from tests.structure.review_rows import REVIEW_ROWS
 from tests.structure.tenant_rows import ROWS
 
 HOLES = {
+    "DROP POLICY one_project ON documents": "no policy hides other projects from a token for one",
     "CREATE TABLE hole (id uuid PRIMARY KEY)": "row level security is not enabled and forced",
     "ALTER TABLE projects NO FORCE ROW LEVEL SECURITY": "row level security is not enabled",
     "ALTER TABLE projects DISABLE ROW LEVEL SECURITY": "row level security is not enabled",
