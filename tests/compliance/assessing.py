@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from db.job_queue import Claimed as Job
 from graph.compliance import jobs, keeping
@@ -54,6 +54,23 @@ EMPTY_QUEUE = """UPDATE assessments SET status = 'failed', lease_id = NULL, clai
 """Ends the assessments that tests of other things left, mostly of documents without content."""
 
 
+def job_of_gateway(id: UUID) -> Job:
+    """Return a job of the gateway, in the name of nobody."""
+    return Job(
+        id=id,
+        organization_id=None,
+        user_id=None,
+        scopes=None,
+        confined_project=None,
+        kind="test",
+        payload={},
+        attempts=1,
+        max_attempts=3,
+        lease_id=uuid4(),
+        traceparent=None,
+    )
+
+
 class Assessing:
     """A tenant with frameworks of its own, and a worker of the gateway."""
 
@@ -97,9 +114,8 @@ class Assessing:
 
     def run(self, **services: Any) -> Run:
         """Return a run of a job of the gateway."""
-        job = Job(uuid4(), None, None, None, "test", {}, 1, 3, uuid4(), None)
         given = Services(storage=self.compliance.storage, **services)
-        return Run(self.world.database, job, None, given)
+        return Run(self.world.database, job_of_gateway(uuid4()), None, given)
 
     async def work(self, **services: Any) -> None:
         """Run all assessments that are pending."""

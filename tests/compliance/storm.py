@@ -4,13 +4,13 @@ import asyncio
 import time
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from db.job_queue import Claimed as Job
 from db.pool import Database
 from graph.compliance import jobs
 from graph.compliance.judging import queue, rules
 from graph.platform.jobs.run import Run, Services
+from tests.compliance.assessing import job_of_gateway
 
 LEASE = timedelta(seconds=1)
 TIME = 0.1
@@ -33,9 +33,8 @@ def work(dsn: str, name: UUID) -> None:
 
 
 async def _main(dsn: str, name: UUID) -> None:
-    job = Job(name, None, None, None, "test", {}, 1, 3, uuid4(), None)
     async with Database(dsn, app_connections=1, orm_connections=1, auth_connections=2) as database:
-        run = Run(database, job, None, Services())
+        run = Run(database, job_of_gateway(name), None, Services())
         while True:
             if not await jobs.assess_next(run):
                 await asyncio.sleep(0.05)
