@@ -20,7 +20,7 @@ from graph.requirements.exchange.model.draft import StoredAs
 from graph.requirements.exchange.model.versions import KeptImport, Versions
 from graph.requirements.exchange.registry import format_of, write
 from tests.requirements.drafts import drafts
-from tests.requirements.import_files import archive, sample
+from tests.requirements.import_files import SAMPLES, archive, sample
 from tests.requirements.originals import stored
 from tests.requirements.workbooks import workbook
 
@@ -103,22 +103,24 @@ def kept_lines(before, after):
     return len(lines & set(after.splitlines())) / len(lines)
 
 
-SAMPLES = [
-    "nasa_cfs_csv/cFE_FunctionalRequirements.csv",
-    "nasa_cfs_csv/cf_FunctionalRequirements.csv",
-    "zephyr_sdoc/software_requirements/threads.sdoc",
-    "zephyr_sdoc/software_requirements/memory_protection.sdoc",
-]
+EVERY = sorted(
+    str(path.relative_to(SAMPLES))
+    for path in SAMPLES.rglob("*")
+    if path.suffix in (".csv", ".sdoc", ".reqif")
+)
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", EVERY or ["any file"])
 def test_after_100_edits_of_a_public_file_exactly_those_attributes_differ(name):
     path = sample(name)
     imported = Imported(path.read_bytes(), path.name)
+    assert imported.written(imported.draft) == path.read_bytes()
+    if not any(each.requirements for each in imported.draft.documents):
+        return
     draft = edited(imported, Random(1), 100)
     assert imported.again(imported.written(draft)) == values(draft)
     draft = edited(imported, Random(2), 5, ("text", "name"))
-    assert kept_lines(path.read_bytes(), imported.written(draft)) > 0.9
+    assert kept_lines(path.read_bytes(), imported.written(draft)) > 0.7
 
 
 @QUICK
