@@ -6,9 +6,7 @@ what is sorted.
 """
 
 import json
-import re
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,15 +15,13 @@ import asyncpg
 import pytest
 
 from auth.credentials.identify import act_for
-from auth.credentials.people import create_person
 from auth.session import ViewerSession
-from auth.session.statement_reader import StatementReader
 from bench.compliance import ACTIVE, CLAIM, EVERYWHERE, ONE, RECENT, USED
 from bench.compliance_rows import Sizes, fill
 from db.pool import Database
-from tests.conftest import TEMPLATE, _run, dsn_of
 from tests.kit.asking import run
 from tests.kit.golden_sql import assert_reviewed, legible
+from tests.kit.plans import EMAIL, Planned, nodes, planned
 
 SIZES = Sizes(people=200, organizations=199, frameworks=300, documents=2_000, results=1)
 WATCHED = {
@@ -34,22 +30,10 @@ WATCHED = {
     "auto_explain.log_nested_statements": "on",
     "auto_explain.log_format": "json",
 }
-EMAIL = "reader@plans.example"
-TENANT = """
-WITH o AS (
-    INSERT INTO organizations (name, slug, owner_id, billing_plan)
-    VALUES ('Plans', 'plans', $1, 'enterprise') RETURNING id, owner_id
-)
-INSERT INTO organization_members (organization_id, user_id, role)
-SELECT id, owner_id, 'owner' FROM o RETURNING organization_id
-"""
 SEVERAL = """
 SELECT user_id, min(id::text) FROM assessments WHERE organization_id = $1
 GROUP BY user_id ORDER BY count(*) DESC LIMIT 1
 """
-PLANNER = 18
-"""The version of PostgreSQL whose plans are golden: others choose among the same indexes."""
-MONTH = re.compile(r"_\d{4}_\d{2}")
 BILLABLE = "SELECT ctx.billable_assessments($1)"
 
 
@@ -57,29 +41,30 @@ BILLABLE = "SELECT ctx.billable_assessments($1)"
 class Seeded:
     """A database with many assessments, and a reader of a third of them."""
 
-    database: Database
-    superuser: asyncpg.Connection
-    organization: UUID
+    planned: Planned
     person: UUID
     assessment: str
+
+    @property
+    def database(self) -> Database:
+        return self.planned.database
+
+    @property
+    def superuser(self) -> asyncpg.Connection:
+        return self.planned.superuser
+
+    @property
+    def organization(self) -> UUID:
+        return self.planned.organization
 
 
 @pytest.fixture(scope="module")
 async def seeded(worker_id: str, server_dsn: str) -> AsyncIterator[Seeded]:
     """Yield the database, which tells the plans of nested statements."""
-    name = f"plans_{worker_id}"
-    await _run(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    await _run(*(f"ALTER DATABASE {name} SET {each} = '{WATCHED[each]}'" for each in WATCHED))
-    async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(Database(dsn_of(name)))
-        superuser = await asyncpg.connect(dsn_of(name, superuser=True))
-        stack.push_async_callback(superuser.close)
-        owner = await create_person(database, EMAIL, "Reader", "a long password of plans")
-        organization = await superuser.fetchval(TENANT, owner)
-        await fill(superuser, organization, SIZES)
-        person, assessment = await superuser.fetchrow(SEVERAL, organization)
-        yield Seeded(database, superuser, organization, person, assessment)
-    await _run(f"DROP DATABASE {name} WITH (FORCE)")
+    async with planned(f"plans_{worker_id}", WATCHED) as found:
+        await fill(found.superuser, found.organization, SIZES)
+        row = await found.superuser.fetchrow(SEVERAL, found.organization)
+        yield Seeded(found, *row)
 
 
 @pytest.mark.slow
@@ -95,23 +80,8 @@ async def seeded(worker_id: str, server_dsn: str) -> AsyncIterator[Seeded]:
 async def test_a_list_is_read_by_its_index(
     seeded: Seeded, monkeypatch: pytest.MonkeyPatch, name: str, query: str, variables: Any
 ):
-    sent: list[tuple[str, Any]] = []
-    send = StatementReader._send
-
-    async def recorded(self: Any, text: str, arguments: Any, *more: Any, **options: Any) -> Any:
-        sent.append((text, arguments))
-        return await send(self, text, arguments, *more, **options)
-
-    monkeypatch.setattr(StatementReader, "_send", recorded)
-    viewer = await act_for(EMAIL, seeded.database)
-    session = ViewerSession(seeded.database, viewer)
-    await run(session, query, **{key: getattr(seeded, of) for key, of in variables.items()})
-    plans = []
-    async with seeded.database.app.lend(viewer.context) as lent:
-        for text, arguments in sent:
-            told = await lent.fetchval(f"EXPLAIN (FORMAT JSON) {text}", *arguments)
-            plans.append(json.loads(told)[0]["Plan"])
-    _assert_reviewed(seeded, name, [text for text, _ in sent], plans)
+    given = {key: getattr(seeded, of) for key, of in variables.items()}
+    _assert_reviewed(seeded, name, *await seeded.planned.sent(monkeypatch, query, **given))
 
 
 @pytest.mark.slow
@@ -153,20 +123,7 @@ async def _nested(
 def _assert_reviewed(seeded: Seeded, name: str, statements: list[str], plans: list[Any]) -> None:
     assert statements
     assert_reviewed(f"compliance/{name}.sql", "\n\n".join(map(legible, statements)) + "\n")
-    lines = [line for plan in plans for line in (*_read(plan), "")]
-    if seeded.superuser.get_server_version().major >= PLANNER:
+    lines = [line for plan in plans for line in (*nodes(plan), "")]
+    if seeded.planned.is_golden:
         assert_reviewed(f"compliance/{name}.plan", "\n".join(lines))
     assert not [line for line in lines if line.endswith("Seq Scan")]
-
-
-def _read(plan: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
-    """Yield the nodes of a plan that read a table or sort, indented by what they are part of."""
-    kind = plan["Node Type"]
-    parts = (plan.get("Relation Name"), plan.get("Index Name"), plan.get("Sort Key"))
-    known = [part if isinstance(part, str) else ", ".join(part) for part in parts if part]
-    if known:
-        name = MONTH.sub("_month", " by ".join(known))
-        yield "  " * depth + f"{name}: {kind}"
-        depth += 1
-    for child in plan.get("Plans", ()):
-        yield from _read(child, depth)

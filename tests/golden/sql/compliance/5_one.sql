@@ -37,7 +37,7 @@ JOIN LATERAL (SELECT assessment_frameworks.(...)
   FROM assessment_frameworks
   WHERE (assessment_frameworks.organization_id = ANY ($2::UUID[])
     OR assessment_frameworks.assessment_id = ANY ($2::UUID[]))
-  AND (EXISTS (SELECT *
+  AND (EXISTS (SELECT assessments.id
       FROM assessments
       WHERE assessments.id = assessment_frameworks.assessment_id
       AND assessments.deleted_at IS NULL
