@@ -1,7 +1,7 @@
 """Documents that are assessed for compliance, and their upload."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import strawberry
@@ -26,7 +26,7 @@ from graph.kit.node import Node
 from graph.kit.payloads import answer, payload_of
 from graph.kit.scalars import BigInt
 from graph.kit.storage import WrongType
-from graph.kit.uploads import FileUpload, begin, download, finish, resume, upload_of
+from graph.kit.uploads import FileUpload, Minutes, begin, download, finish, resume, upload_of
 
 MAX_SIZE = 50_000_000
 """Bytes of a document, at most."""
@@ -36,10 +36,6 @@ TEXT = "text/plain"
 TYPES = (PDF, DOCX, TEXT)
 """The media types of documents that can be assessed."""
 
-Minutes = Annotated[
-    int,
-    strawberry.argument(description="The number of minutes until the URL expires, from 1 to 60."),
-]
 
 describe_enum(
     UploadStatus,

@@ -20,13 +20,20 @@ from graph.compliance.judging.queue import Claimed
 from graph.compliance.sql import queue
 from graph.kit.context import Info
 from graph.kit.fields import Id, described
+from graph.kit.leases import (
+    LEASE_SECONDS,
+    MAX_LEASE,
+    MIN_LEASE,
+    LeaseId,
+    LeaseSeconds,
+    require_between,
+)
 from graph.kit.mutations import Input, mutation, writing
 from graph.kit.scalars import BigInt
 from graph.kit.storage import Stored
 
 SCOPE = "compliance:work"
 MAX_CLAIMED = 20
-MIN_LEASE, MAX_LEASE = 5, 3600
 MAX_FINDINGS = 10_000
 MAX_NAME_LENGTH, MAX_REASON_LENGTH = 100, 2000
 ADDRESS_LIFETIME = timedelta(minutes=15)
@@ -39,7 +46,7 @@ class AssessmentsClaimInput:
     )
     lease_seconds: int = strawberry.field(
         default=120,
-        description=f"The time in seconds until the lease expires, {MIN_LEASE} to {MAX_LEASE}.",
+        description=LEASE_SECONDS,
     )
     worker: str = strawberry.field(
         default="external", description="The name of the worker, at most 100 characters."
@@ -96,13 +103,6 @@ class AssessmentEndPayload:
     status: AssessmentStatus = described("The status of the assessment after the attempt.")
 
 
-LeaseId = Annotated[UUID, strawberry.argument(description="The ID of the lease.")]
-LeaseSeconds = Annotated[
-    int,
-    strawberry.argument(
-        description=f"The time in seconds until the lease expires, {MIN_LEASE} to {MAX_LEASE}."
-    ),
-]
 Progress = Annotated[
     float | None,
     strawberry.argument(
@@ -130,11 +130,6 @@ Final = Annotated[
     bool,
     strawberry.argument(description="Whether the assessment fails at once, without another try."),
 ]
-
-
-def _between(value: float, least: float, most: float, *field: str) -> None:
-    if not least <= value <= most:
-        raise Problem("INVALID", f"Must be from {least} to {most}.", field=field)
 
 
 def _text(value: str, longest: int, *field: str) -> str:
@@ -182,8 +177,8 @@ async def _held(info: Info, call: Any) -> Any:
 async def assessments_claim(
     info: Info, input: Input[AssessmentsClaimInput]
 ) -> AssessmentsClaimPayload | None:
-    _between(input.first, 1, MAX_CLAIMED, "input", "first")
-    _between(input.lease_seconds, MIN_LEASE, MAX_LEASE, "input", "leaseSeconds")
+    require_between(input.first, 1, MAX_CLAIMED, "input", "first")
+    require_between(input.lease_seconds, MIN_LEASE, MAX_LEASE, "input", "leaseSeconds")
     worker = _text(input.worker, MAX_NAME_LENGTH, "input", "worker")
     storage = info.context.storage
     async with writing(info) as transaction:
@@ -227,10 +222,10 @@ async def assessment_extend(
     progress: Progress = None,
     findings: PartialFindings = None,
 ) -> AssessmentExtendPayload | None:
-    _between(lease_seconds, MIN_LEASE, MAX_LEASE, "leaseSeconds")
+    require_between(lease_seconds, MIN_LEASE, MAX_LEASE, "leaseSeconds")
     partial = None
     if progress is not None:
-        _between(progress, 0, 1, "progress")
+        require_between(progress, 0, 1, "progress")
     if findings is not None:
         read = [each.model_dump(mode="json") for each in _findings(findings, "findings")]
         for each in read:  # nothing is evidence before it is verified

@@ -6,7 +6,7 @@ from `begin`, `targets` and `finish`.
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -37,6 +37,10 @@ MAX_CONCURRENT = 4
 DIGESTING = asyncio.Semaphore(MAX_CONCURRENT)
 MINUTE = 60
 
+Minutes = Annotated[
+    int,
+    strawberry.argument(description="The number of minutes until the URL expires, from 1 to 60."),
+]
 F = TypeVar("F", bound=StoredFile)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import strawberry
@@ -32,7 +32,7 @@ from graph.kit.node import Node
 from graph.kit.payloads import answer, payload_of
 from graph.kit.scalars import BigInt
 from graph.kit.storage import ANY, IMAGES, UPLOAD_LIFETIME, Storage, Stored
-from graph.kit.uploads import FileUpload, begin, download, finish, resume, upload_of
+from graph.kit.uploads import FileUpload, Minutes, begin, download, finish, resume, upload_of
 from graph.requirements.any_type import find_any
 from graph.requirements.documents import Document
 from graph.requirements.executions import TestExecution
@@ -51,10 +51,6 @@ is also that of its other objects, whose files name them."""
 KEYS = {model: key for key, model in OWNERS.items()}
 MAX_THUMBNAIL_SIZE = 2_000_000
 """Bytes of a thumbnail, at most."""
-Minutes = Annotated[
-    int,
-    strawberry.argument(description="The number of minutes until the URL expires, from 1 to 60."),
-]
 
 describe_enum(
     FileState,

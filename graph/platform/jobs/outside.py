@@ -22,6 +22,14 @@ from db.problem import Problem
 from graph.kit.context import Info
 from graph.kit.fields import Id, described
 from graph.kit.inputs import input_for
+from graph.kit.leases import (
+    LEASE_SECONDS,
+    MAX_LEASE,
+    MIN_LEASE,
+    LeaseId,
+    LeaseSeconds,
+    require_between,
+)
 from graph.kit.mutations import Input, given, mutation, writing
 from graph.kit.payloads import answer, payload_of
 from graph.platform.jobs.types import Job
@@ -29,7 +37,6 @@ from graph.platform.jobs.types import Job
 PREFIX = "external."
 """The beginning of kinds that workers outside run; all others are the gateway's."""
 MAX_JOBS, MAX_KINDS = 100, 50
-MIN_LEASE, MAX_LEASE = 5, 3600
 MAX_JSON_LENGTH = 64_000
 """Bytes of arguments or of a result, at most."""
 MAX_REASON_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH = 2000, 500, 100
@@ -67,7 +74,7 @@ class JobsClaimInput:
     )
     lease_seconds: int = strawberry.field(
         default=60,
-        description=f"The time in seconds until the lease expires, {MIN_LEASE} to {MAX_LEASE}.",
+        description=LEASE_SECONDS,
     )
     worker: str = strawberry.field(
         default="external", description="The name of the worker, shown as `Job.worker`."
@@ -109,13 +116,6 @@ class JobEndPayload:
     status: JobStatus = described("The status of the job after the attempt.")
 
 
-LeaseId = Annotated[UUID, strawberry.argument(description="The ID of the lease.")]
-LeaseSeconds = Annotated[
-    int,
-    strawberry.argument(
-        description=f"The time in seconds until the lease expires, {MIN_LEASE} to {MAX_LEASE}."
-    ),
-]
 Progress = Annotated[
     float | None, strawberry.argument(description="The share that is done, from 0 to 1.")
 ]
@@ -160,16 +160,11 @@ def _text(value: str, longest: int, *field: str | int) -> str:
     return value
 
 
-def _between(value: float, least: float, most: float, *field: str | int) -> None:
-    if not least <= value <= most:
-        _refuse(f"Must be from {least} to {most}.", *field)
-
-
 async def job_create(info: Info, input: Input[JobCreateInput]) -> Any:
     values = given(input)
     _require_kind(input.kind, "input", "kind")
     payload = _object(values.get("payload"), "input", "payload") or {}
-    _between(input.max_attempts, 1, 100, "input", "maxAttempts")
+    require_between(input.max_attempts, 1, 100, "input", "maxAttempts")
     key = values.get("key")
     if key is not None:
         _text(key, 200, "input", "key")
@@ -223,8 +218,8 @@ async def jobs_claim(info: Info, input: Input[JobsClaimInput]) -> JobsClaimPaylo
         _refuse(f"Must have 1 to {MAX_KINDS} items.", "input", "kinds")
     for place, kind in enumerate(input.kinds):
         _require_kind(kind, "input", "kinds", place)
-    _between(input.first, 1, MAX_JOBS, "input", "first")
-    _between(input.lease_seconds, MIN_LEASE, MAX_LEASE, "input", "leaseSeconds")
+    require_between(input.first, 1, MAX_JOBS, "input", "first")
+    require_between(input.lease_seconds, MIN_LEASE, MAX_LEASE, "input", "leaseSeconds")
     worker = _text(input.worker, MAX_NAME_LENGTH, "input", "worker")
     async with writing(info) as transaction:
         tenants = _administered(transaction)
@@ -256,9 +251,9 @@ async def job_extend(
     progress: Progress = None,
     message: Message = None,
 ) -> JobExtendPayload | None:
-    _between(lease_seconds, MIN_LEASE, MAX_LEASE, "leaseSeconds")
+    require_between(lease_seconds, MIN_LEASE, MAX_LEASE, "leaseSeconds")
     if progress is not None:
-        _between(progress, 0, 1, "progress")
+        require_between(progress, 0, 1, "progress")
     if message is not None:
         _text(message, MAX_MESSAGE_LENGTH, "message")
     time = timedelta(seconds=lease_seconds)
