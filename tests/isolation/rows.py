@@ -33,6 +33,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import INET, JSONB
 
+SPACING = 97
+"""The distance of the numbers of two rows: a count that a walk raises is not that of another."""
 CURSOR = re.compile(r"[A-Za-z0-9_-]{16,}")
 
 
@@ -89,7 +91,7 @@ class Register:
         return UUID(f"019a0000-0000-7000-8000-{code}")
 
     def number_of(self, code: str) -> int:
-        return self.first_number + int(code[8:], 16)
+        return self.first_number + SPACING * int(code[8:], 16)
 
     def named(self, value: Any) -> tuple[CanaryRow, ...]:
         """Return the rows whose code this scalar of an answer contains."""
@@ -99,8 +101,8 @@ class Register:
 
     def _read(self, value: Any) -> Iterator[CanaryRow]:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            index = int(value) - self.first_number
-            if 0 <= index < len(self.rows):
+            index, rest = divmod(int(value) - self.first_number, SPACING)
+            if 0 <= index < len(self.rows) and not rest:
                 yield self.rows[index]
         elif isinstance(value, str):
             for text in (value, *_decoded(value)):
