@@ -19,14 +19,14 @@ from graph.core.people import Authored, Profile
 from graph.kit.connection import connection
 from graph.kit.context import Info
 from graph.kit.enums import describe_enum
-from graph.kit.fields import Id, by_id, computed, described, extend_type, to_one
+from graph.kit.fields import Id, by_id, described, extend_type, to_one
 from graph.kit.inputs import filter_input, input_for, order_input
 from graph.kit.mutations import Input, delete, given, mutation, restore, update, writing
 from graph.kit.node import Node
 from graph.kit.payloads import answer, payload_of
 from graph.kit.scalars import BigInt
 from graph.kit.storage import WrongType
-from graph.kit.uploads import FileUpload, Minutes, begin, download, finish, resume, upload_of
+from graph.kit.uploads import FileUpload, StoredContent, begin, finish, resume, upload_of
 
 MAX_SIZE = 50_000_000
 """Bytes of a document, at most."""
@@ -49,7 +49,7 @@ describe_enum(
 
 
 @strawberry.type(description="A document that can be assessed for compliance.")
-class ComplianceDocument(Authored, Node):
+class ComplianceDocument(StoredContent, Authored, Node):
     model = db.ComplianceDocument
 
     name: str = described("The name of the file.")
@@ -73,28 +73,6 @@ class ComplianceDocument(Authored, Node):
     user: Profile | None = to_one(
         "user_id", ProfileRow, Profile, "The user who uploaded the document."
     )
-
-    @computed(
-        "sha256",
-        text="The SHA-256 digest of the content, in hexadecimal; null until it is stored.",
-    )
-    def sha256(root: strawberry.Parent[Any]) -> str | None:  # noqa: N805
-        return root.sha256.hex() if root.sha256 else None
-
-    @computed(
-        "id",
-        "sha256",
-        "name",
-        "media_type",
-        text="A URL from which the content can be downloaded until it expires, without a token;"
-        " null until it is stored. Whoever has the URL can download the content.",
-    )
-    def url(
-        root: strawberry.Parent[Any],  # noqa: N805
-        info: Info,
-        minutes: Minutes = 5,
-    ) -> str | None:
-        return download(info, root, minutes)
 
 
 ComplianceDocumentFilterInput = filter_input(

@@ -1,7 +1,7 @@
 """Uploading: what the file entity of every product does to receive its content and to send it.
 
-A product declares its file entity as a `StoredFile` with the keys of its owners, and its mutations
-from `begin`, `targets` and `finish`.
+A product declares its file entity as a `StoredFile` with the keys of its owners, its type as a
+`StoredContent`, and its mutations from `begin`, `targets` and `finish`.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from auth.session import Transaction
 from db.core.files import StoredFile
 from db.problem import Problem
 from graph.kit.context import Info
-from graph.kit.fields import described
+from graph.kit.fields import computed, described
 from graph.kit.mutations import writing
 from graph.kit.scalars import BigInt
 from graph.kit.storage import (
@@ -140,6 +140,33 @@ def download(info: Info, file: Any, minutes: int) -> str | None:
         return None
     stored = Stored(file.id, file.sha256, file.name, file.media_type)
     return info.context.storage.address(stored, life)
+
+
+@strawberry.type
+class StoredContent:
+    """The fields of the file entity of every product that tell of its content."""
+
+    @computed(
+        "sha256",
+        text="The SHA-256 digest of the content, in hexadecimal; null until it is stored.",
+    )
+    def sha256(root: strawberry.Parent[Any]) -> str | None:  # noqa: N805
+        return root.sha256.hex() if root.sha256 else None
+
+    @computed(
+        "id",
+        "sha256",
+        "name",
+        "media_type",
+        text="A URL from which the content can be downloaded until it expires, without a token;"
+        " null until it is stored. Whoever has the URL can download the content.",
+    )
+    def url(
+        root: strawberry.Parent[Any],  # noqa: N805
+        info: Info,
+        minutes: Minutes = 5,
+    ) -> str | None:
+        return download(info, root, minutes)
 
 
 def expected(file: StoredFile) -> Upload:

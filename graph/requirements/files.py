@@ -32,7 +32,7 @@ from graph.kit.node import Node
 from graph.kit.payloads import answer, payload_of
 from graph.kit.scalars import BigInt
 from graph.kit.storage import ANY, IMAGES, UPLOAD_LIFETIME, Storage, Stored
-from graph.kit.uploads import FileUpload, Minutes, begin, download, finish, resume, upload_of
+from graph.kit.uploads import FileUpload, StoredContent, begin, finish, resume, upload_of
 from graph.requirements.any_type import find_any
 from graph.requirements.documents import Document
 from graph.requirements.executions import TestExecution
@@ -71,7 +71,7 @@ describe_enum(
 
 
 @strawberry.type(description="A file that belongs to an object, and that its viewers can download.")
-class File(Authored, Node):
+class File(StoredContent, Authored, Node):
     model = db.File
 
     name: str = described("The name of the file.")
@@ -122,29 +122,6 @@ class File(Authored, Node):
     @computed(*OWNERS, text="The type of the object that the file belongs to.")
     def owner_type(root: strawberry.Parent[Any]) -> EntityType:  # noqa: N805
         return next(model.__name__ for key, model in OWNERS.items() if getattr(root, key))
-
-    @computed(
-        "sha256",
-        text="The SHA-256 digest of the content, in hexadecimal; null until the file is stored.",
-    )
-    def sha256(root: strawberry.Parent[Any]) -> str | None:  # noqa: N805
-        return root.sha256.hex() if root.sha256 else None
-
-    @computed(
-        "id",
-        "state",
-        "sha256",
-        "name",
-        "media_type",
-        text="A URL from which the content can be downloaded until it expires, without a token;"
-        " null until the file is stored. Whoever has the URL can download the content.",
-    )
-    def url(
-        root: strawberry.Parent[Any],  # noqa: N805
-        info: Info,
-        minutes: Minutes = 5,
-    ) -> str | None:
-        return download(info, root, minutes)
 
 
 FileFilterInput = filter_input(
