@@ -47,8 +47,8 @@ PATIENCE = 60.0
 
 async def write(superuser: asyncpg.Connection, organization: UUID, events: int) -> None:
     """Write events in transactions of `BATCH`, and seal them."""
-    for _ in range(events // BATCH):
-        await superuser.execute(WRITE, organization, BATCH)
+    for begun in range(0, events, BATCH):
+        await superuser.execute(WRITE, organization, min(BATCH, events - begun))
     await seal_everything(superuser)
 
 
@@ -104,7 +104,7 @@ async def before_and_after(server: Embedded, events: int, backup: Path) -> tuple
         organization = await superuser.fetchval(FOUND)
         await write(superuser, organization, events // 2)
         seconds = await asyncio.to_thread(backed_up, server, backup)
-        await write(superuser, organization, events // 2)
+        await write(superuser, organization, events - events // 2)
         at = await superuser.fetchval("SELECT clock_timestamp()")
         await superuser.execute("SELECT pg_sleep(1)")
         await superuser.execute(DISASTER)

@@ -21,11 +21,11 @@ async def found(transaction: Transaction, values: dict[str, Any]) -> Organizatio
     await transaction.act_as(transaction.viewer.granted(organization.id, Role.OWNER))
     transaction.add(organization)
     await transaction.flush()
-    transaction.add(
-        OrganizationMember(
-            organization_id=organization.id,
-            user_id=transaction.person,
-            role=UserRoleType.OWNER,
-        )
+    owner = OrganizationMember(
+        organization_id=organization.id,
+        user_id=transaction.person,
+        role=UserRoleType.OWNER,
     )
+    transaction.remarks.founding.add(owner.id)
+    transaction.add(owner)
     return organization

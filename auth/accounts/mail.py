@@ -82,10 +82,10 @@ def others_words(text: str, most: int = MAX_WORDS_LENGTH) -> str:
     """Return the words of a person, such as a name, for the text of a mail to somebody else.
 
     One line of at most `most` characters that mail programs make no link of: people who can have
-    mail sent to others must not control its content.
+    mail sent to others must not control its content. Times such as 12:30 stay as they are.
     """
     line = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
-    line = re.sub(r"(?<=[.:/@\\])(?=\w)", " ", line)
+    line = re.sub(r"(?<=[.:/@\\])(?!(?<=\d:)\d)(?=\w)", " ", line)
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 

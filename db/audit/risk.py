@@ -39,6 +39,8 @@ MASS_DELETION = 100
 RANKS = ("billing", "member", "viewer", "editor", "admin", "owner")
 """The roles, lowest first."""
 ROLE_COLUMNS = ("role", "admin_role", "project_role", "document_role")
+FOUNDING = "founding"
+"""The detail of the event by which who creates an organization becomes its owner."""
 
 Recorded = Mapping[str, Any]
 """The columns of an event."""
@@ -73,8 +75,13 @@ def _tells(key: str) -> Callable[[Recorded], bool]:
 
 
 def _raises_rights(event: Recorded) -> bool:
-    """Return whether a role of at least ADMIN is given to somebody who had a lower one."""
+    """Return whether a role of at least ADMIN is given to somebody who had a lower one.
+
+    The role of who creates an organization is not given by anybody.
+    """
     if event.get("action") not in ("create", "update", "restore"):
+        return False
+    if (event.get("details") or {}).get(FOUNDING):
         return False
     old, new = event.get("old_data") or {}, event.get("new_data") or {}
     return any(

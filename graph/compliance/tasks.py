@@ -19,6 +19,7 @@ from db.core.people import Profile as ProfileRow
 from db.core.people import UserStatus
 from db.fields import among
 from db.problem import Problem
+from graph.compliance.archive import stored_results
 from graph.compliance.assessments import Assessment
 from graph.core.organizations import Organization
 from graph.core.people import Authored, Profile
@@ -104,6 +105,7 @@ async def finding_task_create(info: Info, input: Input[FindingTaskCreateInput]) 
             to_create=db.FindingTask,
             field=["assessment_id"],
         )
+        await _require_finding(info, assessment, values)
         task = db.FindingTask(
             organization_id=assessment.organization_id,
             compliance_document_id=assessment.compliance_document_id,
@@ -114,6 +116,19 @@ async def finding_task_create(info: Info, input: Input[FindingTaskCreateInput]) 
         await _give(transaction, [Item(values, row=task)], {})
         transaction.add(task)
     return answer(payload_of(FindingTask), task)
+
+
+async def _require_finding(info: Info, assessment: AssessmentRow, values: dict[str, Any]) -> None:
+    """Raise INVALID unless the results of an assessment have the finding of a task."""
+    stored = await stored_results(lambda: info.context.storage, assessment)
+    of_framework = {
+        each["requirement"]
+        for each in stored.get("findings", ())
+        if each["framework"] == values["framework"]
+    }
+    if values["requirement"] not in of_framework:
+        field = "requirement" if of_framework else "framework"
+        raise Problem("INVALID", "The assessment has no such finding.", field=[field])
 
 
 async def _give(transaction: Transaction, items: Sequence[Item], _: Found) -> None:

@@ -135,17 +135,23 @@ async def test_erasing_a_person_purges_what_they_uploaded_and_keeps_usage(assess
     assert (await world.records(found["id"]))[-1]["action"] == "purge"
 
 
+def task_of(assessment, assignee):
+    """Return the input of a task that follows from the first finding of an assessment."""
+    finding = assessment["results"]["findings"][0]
+    return {
+        "assessmentId": assessment["id"],
+        "framework": finding["framework"],
+        "requirement": finding["requirement"],
+        "title": "Write the incident response plan",
+        "assigneeId": assignee,
+        "dueDate": "2099-06-01T00:00:00Z",
+    }
+
+
 async def test_a_finding_becomes_a_task_of_which_the_member_is_told(assessing):
     world = assessing.world
     found = await assessing.assessed()
-    input = {
-        "assessmentId": found["id"],
-        "framework": "SOC2",
-        "requirement": "CC7.4",
-        "title": "Write the incident response plan",
-        "assigneeId": world.people["editor"],
-        "dueDate": "2099-06-01T00:00:00Z",
-    }
+    input = task_of(found, world.people["editor"])
     made = (await world.ask("member", TASK, input=input))["findingTask"]
     assert made["assignee"] == {"id": str(world.people["editor"])}
     told = await world.superuser.fetchrow(
@@ -167,6 +173,17 @@ async def test_a_finding_becomes_a_task_of_which_the_member_is_told(assessing):
     with pytest.raises(Refused) as refused:
         await world.ask("member", TASK, input=stranger)
     assert (refused.value.code, refused.value.field) == ("NOT_FOUND", ["input", "assigneeId"])
+
+
+@pytest.mark.parametrize(("name", "value"), [("framework", "GDPR"), ("requirement", "CC99.9")])
+async def test_a_task_follows_from_a_finding_of_the_assessment(assessing, name, value):
+    world = assessing.world
+    found = await assessing.assessed()
+    input = task_of(found, world.people["editor"])
+    with pytest.raises(Refused) as refused:
+        await world.ask("member", TASK, input=input | {name: value})
+    assert (refused.value.code, refused.value.field) == ("INVALID", ["input", name])
+    assert (await world.ask("viewer", OPEN, id=world.organization))["findingTasks"]["nodes"] == []
 
 
 async def test_a_member_lists_their_recent_assessments_with_the_names_of_documents(assessing):

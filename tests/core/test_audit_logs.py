@@ -16,9 +16,13 @@ RENAME = """mutation ($id: UUID!) { requirementUpdate(id: $id, expectedVersion: 
 ROLE = """mutation ($id: UUID!, $role: OrganizationRole!) { organizationMemberUpdate(id: $id,
     expectedVersion: 1, input: {role: $role}) { organizationMember { id } } }"""
 
+FOUND = """mutation ($slug: String!) { organizationCreate(input: {name: "Founded", slug: $slug}) {
+    organization { id } } }"""
 
-async def logs(world, person="admin", **filter):
-    found = await world.ask(person, LOGS, id=world.organization, filter=filter or None)
+
+async def logs(world, person="admin", organization=None, **filter):
+    id = organization or world.organization
+    found = await world.ask(person, LOGS, id=id, filter=filter or None)
     nodes = found["auditLogs"]["nodes"]
     assert found["auditLogs"]["totalCount"] == len(nodes)
     return nodes
@@ -93,6 +97,15 @@ async def test_a_role_that_is_raised_is_a_risk(world):
     assert event["complianceCategory"] == "access_control"
     (same,) = await logs(world, threatIndicators={"hasAny": ["rights_raised"]})
     assert same["id"] == event["id"]
+
+
+async def test_founding_an_organization_is_no_risk(world):
+    founded = await world.ask("member", FOUND, slug=f"founded-{uuid4().hex}")
+    organization = founded["organization"]["id"]
+    (event,) = await logs(
+        world, "member", organization=organization, eventType={"eq": "PERMISSION_CHANGE"}
+    )
+    assert (event["threatIndicators"], event["riskLevel"]) == ([], "medium")
 
 
 async def test_a_role_that_is_lowered_is_none(world):

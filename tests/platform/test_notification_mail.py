@@ -72,6 +72,13 @@ async def test_an_assignment_is_mailed_once_with_a_link_to_turn_it_off(world, po
     assert (await mine(world))["unreadNotifications"] == 1
 
 
+async def test_times_are_mailed_as_they_are_and_addresses_are_no_links(world, post):
+    await assign(world, comment="At 12:30, see evil.example:8000 and https://evil.example")
+    (sent,) = await post()
+    text = sent.get_content()
+    assert "At 12:30, see evil. example: 8000 and https:// evil. example" in text
+
+
 @pytest.mark.parametrize("why", ["read", "deleted", "left", "off"])
 async def test_what_its_reader_has_read_or_cannot_read_is_not_mailed(world, post, why):
     if why == "off":

@@ -18,6 +18,7 @@ from auth.session.write.flush import PendingWrite, changed_in
 from auth.session.write.rights import Rights
 from auth.session.write.unit_of_work import state_of
 from auth.viewer import Viewer
+from db.audit.risk import FOUNDING, assess
 from db.base import BOOKKEEPING, Entity
 from db.values import same_json
 
@@ -50,6 +51,8 @@ class Remarks:
     """Notifications without an author, such as reminders, which do not count as requests."""
     exceptions: dict[UUID, str] = field(default_factory=dict)
     """Rows whose write a rule of the product refuses, but for an exception, which is named."""
+    founding: set[UUID] = field(default_factory=set)
+    """Memberships of those who create their organization: nobody has given them their role."""
 
 
 class Writer(Protocol):
@@ -82,6 +85,9 @@ def _created(row: Entity, writer: Writer) -> PendingWrite:
     event = record(viewer, writer.origin, "create", row, {}, _present(row), version=1)
     if unprompted:
         event["actor_id"] = None
+    if row.id in writer.remarks.founding:
+        event["details"][FOUNDING] = True
+        event.update(assess(event))
     _remark_exception(row, event, writer)
     return PendingWrite(row, event, is_new=True)
 
