@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from auth.session.write.unit_of_work import UnitOfWork
 from db.problem import Problem
 from graph.commands.exchange import (
     ImportArguments,
@@ -178,6 +179,9 @@ async def test_a_cancelled_import_has_written_nothing(transfers, monkeypatch):
 
     async def waiting(transaction, *arguments):
         result = await write(transaction, *arguments)
+        async with within(10):  # the step of an import that is done before its requirements
+            while (await transfers.job(job))["progress"] in (None, jobs.READ):
+                arguments[-1]("blocks", 1, 1)
         written.set()
         await cancelled.wait()
         return result
@@ -191,8 +195,22 @@ async def test_a_cancelled_import_has_written_nothing(transfers, monkeypatch):
     await running.extend()
     async with within(10):
         await task
-    assert (await transfers.job(job))["status"] == "CANCELLED"
+    found = await transfers.job(job)
+    assert (found["status"], found["progress"] < 1) == ("CANCELLED", True)
     assert await rows(world) == before
+
+
+async def test_the_events_of_an_import_enter_the_feed_after_all_else(transfers, monkeypatch):
+    run_deferred, seen = UnitOfWork.run_deferred, []
+
+    async def observed(work, seconds):
+        query = "SELECT status::text FROM public.jobs WHERE kind = 'requirements.import'"
+        seen.extend(row["status"] for row in await work.fetch(query, ()))
+        await run_deferred(work, seconds)
+
+    monkeypatch.setattr(UnitOfWork, "run_deferred", observed)
+    job = await transfers.imported("brakes.csv", CSV)
+    assert (job["status"], seen) == ("SUCCEEDED", ["succeeded"])
 
 
 async def test_the_command_exports_what_the_api_does(transfers, settings, tmp_path, capsys):

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 STEP = 0.05
 """The least progress that is stored, of 1: each step is an event for those who follow the job."""
 MAX_MESSAGE_LENGTH = 500
+DEFERRED = 900.0
+"""Seconds for what is deferred to the commit: the events of many rows take long."""
 
 
 class JobFailed(Exception):
@@ -166,4 +168,5 @@ class Run:
             ended = job_queue.complete_within(self.job.id, self.job.lease_id, self.result)
             if not await transaction.call(ended):
                 raise LeaseLost
+            await transaction.run_deferred(DEFERRED)  # last: what is written after it would wait
         self.is_complete = True

@@ -30,10 +30,8 @@ from graph.requirements.exchange.store.kept import keep_import
 from graph.requirements.exchange.store.typed import property_of
 from graph.requirements.exchange.tables.cells import parted
 
-MANY = 1_000
-"""Rows of which the events take too long to enter the feed within the time of a statement."""
 PATIENCE = 900.0
-"""Seconds that they may take."""
+"""Seconds that the events of many rows may take to enter the feed."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +104,8 @@ async def import_draft(
             result = await write(transaction, project, source, draft, options, progress)
             if options.dry_run:
                 await transaction.abandon()
+            else:
+                await transaction.run_deferred(PATIENCE)
     return result
 
 
@@ -127,8 +127,6 @@ async def write(
         kept = {name: getattr(options, name) for name in ("columns", "delimiter", "encoding")}
         kept["columns"] = dict(options.columns)
         await keep_import(transaction, project, source, format, kept, written)
-        if sum(counts.written for counts in result.by_kind.values()) > MANY:
-            await transaction.run_deferred(PATIENCE)
     return result
 
 

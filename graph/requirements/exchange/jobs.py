@@ -33,6 +33,14 @@ MAX_NOTES = 200
 """Notes of a report."""
 READ = 0.1
 """The share of an import that is done when the file is read."""
+PARTS = {
+    "rows": (0.0, 0.0),
+    "documents": (0.0, 0.02),
+    "blocks": (0.02, 0.1),
+    "requirements": (0.1, 0.9),
+    "trace links": (0.9, 0.95),
+}
+"""The shares of what remains then, of the steps of writing; the last is the commit."""
 
 
 async def _export(run: Run) -> Result:
@@ -99,7 +107,7 @@ async def _imported(run: Run) -> Result:
         if options.format == "junit":
             return await import_junit(run, project, source, payload)
         draft = await asyncio.to_thread(read, source, options)
-        async with Progress(run, READ, 1.0) as shown:
+        async with Progress(run, READ, 1.0, PARTS) as shown:
             shown.show("rows", 0, 1)
             if payload.get("exportId"):
                 return await _merge(run, project, source, draft, shown.show)

@@ -51,7 +51,7 @@ def columns_of(
     """
     format = format_of(source.name, None)
     if format == "csv":
-        return _columns(read_table(source, Limits(), delimiter, encoding), chosen)
+        return _columns([*read_table(source, Limits(), delimiter, encoding)], chosen)
     if format != "xlsx":
         return []
     require_size(source, Limits())

@@ -52,10 +52,11 @@ def _edited(draft: Draft, kept: KeptImport, back: Back) -> bytes | None:
         return not kept.is_compared and known == row.stored
 
     edits = edits_of(before, draft, documents, found, is_same)
+    del before  # the edits hold what differs
     data = back(kept, edits) if edits is not None else None
     if data is None:
         return None
-    del before, edits
+    del edits
     after = read_again(kept, Source(kept.source.name, data))
     named = [
         {each.external_id: each for each in documents[place].requirements}

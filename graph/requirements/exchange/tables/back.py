@@ -1,12 +1,18 @@
 """The columns of an imported table, and the cells that edits of its requirements change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from db.problem import Problem
 from db.text import as_identifier
 from graph.requirements.exchange.back.edits import RowEdit
-from graph.requirements.exchange.formats.csv.reader import cell_as_read, header_of, targets_of
+from graph.requirements.exchange.formats.csv.reader import (
+    FIRST_ROWS,
+    cell_as_read,
+    header_of,
+    targets_of,
+)
 from graph.requirements.exchange.formats.csv.rows import CsvRow
 from graph.requirements.exchange.model.draft import DraftRequirement
 from graph.requirements.exchange.model.fields import CHOICES, PROPERTY, plain_name, untyped
@@ -20,9 +26,10 @@ LABELS = {field: label for label, field in FIELDS.items()}
 class Columns:
     """The columns of a table of texts, to which those are added that edits need."""
 
-    def __init__(self, rows: Sequence[CsvRow], chosen: Mapping[str, str]) -> None:
-        self.header, names = header_of(rows)
-        self._rows = [row for row in rows if row.number > self.header.number]
+    def __init__(self, table: Iterable[CsvRow], chosen: Mapping[str, str]) -> None:
+        rows = iter(table)
+        first = [*islice(rows, FIRST_ROWS)]
+        self.header, names = header_of(first)
         self.names = [*names]
         self.targets = targets_of(names, untyped(chosen))
         self.identifier = next(
@@ -30,7 +37,13 @@ class Columns:
         )
         self.added: dict[int, str] = {}
         """The names of columns that the file does not have, by their places."""
-        self._words: dict[int, dict[Any, str]] = {}
+        self._words = {
+            n: dict[Any, str]() for n, target in self.targets.items() if target in CHOICES
+        }
+        """The words by which the file says the members of enumerations, by their columns."""
+        for row in chain(first, rows):
+            if row.number > self.header.number:
+                self._read_words(row)
 
     @property
     def width(self) -> int:
@@ -96,16 +109,10 @@ class Columns:
         if field == "tags":
             return list_text(value or ())
         if field in CHOICES and value is not None:
-            return self._words_of(place, field).get(value, value.value)
+            return self._words.get(place, {}).get(value, value.value)
         return value
 
-    def _words_of(self, place: int, field: str) -> dict[Any, str]:
-        """Return the words by which the file says the members of an enumeration."""
-        if place not in self._words:
-            words = (row.cells[place].strip() for row in self._rows if place < len(row.cells))
-            found: dict[Any, str] = {}
-            for word in dict.fromkeys(words):
-                member = meant(CHOICES[field], word) if word else None
-                found.setdefault(member, word)
-            self._words[place] = found
-        return self._words[place]
+    def _read_words(self, row: CsvRow) -> None:
+        for place, words in self._words.items():
+            if place < len(row.cells) and (word := row.cells[place].strip()):
+                words.setdefault(meant(CHOICES[self.targets[place]], word), word)

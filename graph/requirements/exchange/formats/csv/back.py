@@ -4,12 +4,12 @@ import codecs
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
 from graph.requirements.exchange.back.edits import Edits
 from graph.requirements.exchange.back.writing import write_edited
-from graph.requirements.exchange.formats.csv.rows import CsvRow, Dialect, dialect_of
+from graph.requirements.exchange.formats.csv.rows import CsvRow, Dialect, dialect_of, lines_of
 from graph.requirements.exchange.model.draft import Draft
 from graph.requirements.exchange.model.versions import KeptImport
 from graph.requirements.exchange.tables.back import Columns
@@ -30,13 +30,12 @@ def write_back(draft: Draft, kept: Sequence[KeptImport], _: str, file: IO[bytes]
 def _with_edits(kept: KeptImport, edits: Edits) -> bytes | None:
     """Return the file with the edits; None if it has no place for them."""
     dialect = dialect_of(kept.source, kept.delimiter, kept.encoding)
-    lines = [*_lines(dialect)]
-    columns = Columns([row for row, _ in lines if row.cells], kept.columns)
-    end = next((end for _, raw in lines if (end := _end(raw))), "\n")
+    columns = Columns((row for row, _ in _lines(dialect) if row.cells), kept.columns)
+    end = next((end for _, raw in _lines(dialect) if (end := _end(raw))), "\n")
     file = _File(dialect, columns, end)
     if columns.identifier is None or not file.take(edits):
         return None
-    text = dialect.head + "".join(file.written(lines)) + dialect.tail
+    text = dialect.head + "".join(file.written(_lines(dialect))) + dialect.tail
     return _encoded(text, kept.source.data, kept.encoding)
 
 
@@ -65,7 +64,7 @@ class _File:
             self.added[after].append(new)
         return True
 
-    def written(self, lines: Sequence[tuple[CsvRow, str]]) -> Iterator[str]:
+    def written(self, lines: Iterable[tuple[CsvRow, str]]) -> Iterator[str]:
         """Yield the file in parts."""
         header, last = self.columns.header.number, ""
         for row, raw in lines:
@@ -113,7 +112,7 @@ def _lines(dialect: Dialect) -> Iterator[tuple[CsvRow, str]]:
     taken: list[str] = []
 
     def lines() -> Iterator[str]:
-        for line in io.StringIO(dialect.text, newline=""):
+        for line in lines_of(dialect.text):
             taken.append(line)
             yield line
 

@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -41,6 +42,8 @@ OURS = {PATH: IGNORE, MORE: JSON}
 
 TITLE_ROWS = 20
 """The most rows above the header, such as a title and a date."""
+FIRST_ROWS = TITLE_ROWS + 2
+"""Rows by which a table is known: those above the header, the header, and one below it."""
 
 
 class NoTable(Problem):
@@ -64,13 +67,14 @@ def read(
     return read_sheet(source, read_table(source, limits, delimiter, encoding), chosen)
 
 
-def read_sheet(source: Source, table: list[CsvRow], chosen: Mapping[str, str]) -> Draft:
+def read_sheet(source: Source, table: Iterable[CsvRow], chosen: Mapping[str, str]) -> Draft:
     """Return the draft of a table of texts, as `read` does. Raises INVALID."""
-    above = _rows_above_header(table)
-    table = table[above:]
-    if len(table) < 2:  # noqa: PLR2004 (a header and one row)
+    rows = iter(table)
+    first = [*islice(rows, FIRST_ROWS)]
+    above = _rows_above_header(first)
+    if len(first) < above + 2:  # a header and one row
         raise refused(source.name, "there is no row below the header.")
-    header, *rows = table
+    header = first[above]
     columns = _names(header)
     try:
         targets = targets_of(columns, chosen)
@@ -79,7 +83,7 @@ def read_sheet(source: Source, table: list[CsvRow], chosen: Mapping[str, str]) -
     if not {"name", "description"} & set(targets.values()):
         message = f"no column can be the name or the description; there are {listed(columns)}."
         raise NoTable("INVALID", f"{source.name}: {message}", field=("file",))
-    draft = _Table(source, columns, targets).draft(rows)
+    draft = _Table(source, columns, targets).draft(chain(first[above + 1 :], rows))
     if above:
         draft.notes.append(
             f"{header.place} is taken for the header; what stands above it is not imported."
@@ -140,9 +144,9 @@ class _Table:
         self.unknown: Counter[tuple[str, str]] = Counter()
         self.cut: list[CsvRow] = []
 
-    def draft(self, rows: list[CsvRow]) -> Draft:
+    def draft(self, rows: Iterable[CsvRow]) -> Draft:
         requirements: list[DraftRequirement] = []
-        places: dict[str, CsvRow] = {}
+        places: dict[str, str] = {}
         for row in rows:
             requirement = self.requirement(row)
             if requirement is None:
@@ -151,9 +155,9 @@ class _Table:
             if (id := requirement.external_id) is None:
                 continue
             if id in places:
-                both = f"{places[id].place} and {row.place}"
+                both = f"{places[id]} and {row.place}"
                 raise refused(self.source.name, f"{both} have the same id {id!r}.")
-            places[id] = row
+            places[id] = row.place
         drafted = DraftDocument(fitting_name(self.source.stem), requirements=requirements)
         counts = {"rows": len(requirements)}
         return Draft([drafted], textual=True, counts=counts, notes=self.notes())

@@ -6,7 +6,6 @@ the additions of spreadsheets: a first line `sep=;`, and spaces before a quoted 
 
 import codecs
 import csv
-import io
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,11 +22,12 @@ SAMPLE = 50
 END_OF_FILE = "\x1a"
 """Ctrl-Z, with which some programs end a text."""
 
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 SEPARATOR = re.compile(r'"?sep=(.)"?(?:\r\n|\r|\n|$)')
 """The line before the header that gives spreadsheets the delimiter."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CsvRow:
     """The cells of one row. `number` counts rows as a spreadsheet does, `line` lines of text."""
 
@@ -69,29 +69,33 @@ def dialect_of(source: Source, delimiter: str | None, encoding: str | None) -> D
 
 def read_table(
     source: Source, limits: Limits, delimiter: str | None = None, encoding: str | None = None
-) -> list[CsvRow]:
-    """Return all rows that are not empty, the header among them. Raises INVALID."""
+) -> Iterator[CsvRow]:
+    """Yield all rows that are not empty, the header among them. Raises INVALID."""
     dialect = dialect_of(source, delimiter, encoding)
     first_line = 2 if dialect.head else 1
     reader = csv.reader(
-        io.StringIO(dialect.text, newline=""),
+        lines_of(dialect.text),
         delimiter=dialect.delimiter,
         strict=True,
         skipinitialspace=dialect.spaced,
     )
-    rows: list[CsvRow] = []
-    number, line = 0, first_line
+    number, line, found = 0, first_line, 0
     try:
         for number, cells in enumerate(reader, start=1):
-            if cells:
-                rows.append(CsvRow(number, line, cells))
-            if len(rows) > limits.items + 1:  # the header
+            found += bool(cells)
+            if found > limits.items + 1:  # the header
                 raise refused(source.name, f"there are more than {limits.items:,} rows.")
+            if cells:
+                yield CsvRow(number, line, cells)
             line = reader.line_num + first_line
     except csv.Error as error:
         place = f"row {number + 1} (line {line})"
         raise refused(source.name, f"{place} {_explained(error)}.") from None
-    return rows
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """Yield the lines of a text with their ends, without a copy of the whole."""
+    return (found[0] for found in LINE.finditer(text))
 
 
 def has_spaces_before_quotes(text: str, delimiter: str) -> bool:
@@ -103,7 +107,7 @@ def has_spaces_before_quotes(text: str, delimiter: str) -> bool:
         return False
 
     def rows(*, skip: bool) -> Iterator[list[str]]:
-        return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=skip)
+        return csv.reader(lines_of(text), delimiter=delimiter, skipinitialspace=skip)
 
     try:
         return any(
@@ -170,7 +174,7 @@ def likely_delimiter(text: str) -> str:
     """
 
     def score(delimiter: str) -> tuple[bool, int, int]:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        reader = csv.reader(lines_of(text), delimiter=delimiter, strict=True)
         widths: list[int] = []
         with suppress(csv.Error):  # a wrong guess stumbles over quotes, or the file is broken
             widths.extend(len(cells) for cells in islice(filter(None, reader), SAMPLE))

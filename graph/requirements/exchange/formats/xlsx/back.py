@@ -22,7 +22,8 @@ from graph.requirements.exchange.tables.cells import cell_text
 
 CALCULATIONS = "xl/calcChain.xml"
 """The part that lists the cells with formulas."""
-NAMES = frozenset({"sheetData", "row", "c", "f"})
+ROWS = frozenset({"sheetData", "row"})
+CELLS = frozenset({"c", "f"})
 
 
 def write_back(draft: Draft, kept: Sequence[KeptImport], _: str, file: IO[bytes]) -> str | None:
@@ -99,8 +100,8 @@ class _Sheet:
     """The XML of a sheet: its rows and cells, and what is set in them."""
 
     def __init__(self, data: bytes) -> None:
-        self._splices = Splices(data)
-        root = elements(data, NAMES)
+        self._content, self._splices = data, Splices(data)
+        root = elements(data, ROWS)
         found = root.first("sheetData")
         assert found is not None  # noqa: S101 (a sheet that was read has it)
         self._data = found
@@ -117,7 +118,8 @@ class _Sheet:
             prefix = self._data.prefix
             self._splices.append(self._data, f'<{prefix}row r="{number}">{inside}</{prefix}row>')
             return
-        known = {_column(each, n): each for n, each in enumerate(row.children)}
+        read = elements(self._content, CELLS, row.start, row.end)
+        known = {_column(each, n): each for n, each in enumerate(read.children)}
         for at, value in sorted(cells.items()):
             present = known.get(at)
             if present is not None:

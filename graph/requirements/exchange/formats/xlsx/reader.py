@@ -6,9 +6,10 @@ documents, because the title of a sheet holds neither.
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from itertools import chain, islice
 from typing import Any
 
 from openpyxl import load_workbook
@@ -16,7 +17,7 @@ from openpyxl import load_workbook
 from db.problem import Problem
 from graph.requirements.exchange.files.archives import opened
 from graph.requirements.exchange.files.source import Source
-from graph.requirements.exchange.formats.csv.reader import NoTable, read_sheet
+from graph.requirements.exchange.formats.csv.reader import FIRST_ROWS, NoTable, read_sheet
 from graph.requirements.exchange.formats.csv.rows import CsvRow
 from graph.requirements.exchange.model.draft import (
     Draft,
@@ -53,7 +54,7 @@ def read(source: Source, *, chosen: Mapping[str, str], limits: Limits) -> Draft:
         names = _names(source, sheets.pop(DOCUMENTS, None), limits)
         left = [MAX_CELLS]
         for title, sheet in sheets.items():
-            rows = [*rows_in(source, sheet, limits.items - draft.counts["rows"], left)]
+            rows = rows_in(source, sheet, limits.items - draft.counts["rows"], left)
             _read(Source(f"{source.name}, sheet {title!r}", b""), rows, chosen, draft, title)
             if title in names:
                 document = draft.documents[-1]
@@ -81,24 +82,29 @@ def sheets_in(
             continue
         rows = [*rows_in(source, sheet, limits.items, left)]
         found = Draft(counts=dict(NOTHING))
-        _read(source, rows, chosen, found, sheet.title)
+        _read(source, rows[:FIRST_ROWS], chosen, found, sheet.title)
         if found.documents:
             yield sheet, rows
 
 
 def _read(
-    source: Source, rows: list[CsvRow], chosen: Mapping[str, str], draft: Draft, title: str
+    source: Source, table: Iterable[CsvRow], chosen: Mapping[str, str], draft: Draft, title: str
 ) -> None:
     """Add the document of a sheet; a sheet without a table of requirements is noted."""
-    if len(rows) < 2:  # noqa: PLR2004 (a header and one row)
-        if rows and {"Requirement ID", "Name"} <= set(rows[0].cells):  # a document without any
+    rows = iter(table)
+    first = [*islice(rows, 2)]
+    if len(first) < 2:  # noqa: PLR2004 (a header and one row)
+        if first and {"Requirement ID", "Name"} <= set(first[0].cells):  # a document without any
             draft.documents.append(DraftDocument(fitting_name(title)))
             draft.counts["sheets"] += 1
         return
-    width = len(rows[0].cells)  # empty cells at the end are not stored
-    rows = [replace(row, cells=row.cells + [""] * (width - len(row.cells))) for row in rows]
+    width = len(first[0].cells)  # empty cells at the end are not stored
+    whole = (
+        replace(row, cells=row.cells + [""] * (width - len(row.cells)))
+        for row in chain(first, rows)
+    )
     try:
-        found = read_sheet(source, rows, chosen)
+        found = read_sheet(source, whole, chosen)
     except NoTable as problem:
         draft.notes.append(f"{problem.message} The sheet is not imported.")
         return
