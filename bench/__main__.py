@@ -28,6 +28,7 @@ from bench import (
     live,
     matrix,
     moving,
+    provisioning,
     searching,
     tracing,
     usage,
@@ -90,6 +91,7 @@ PARTS: dict[str, Part] = {
     "usage": on_stand("Usage of a million rows", usage.measure),
     "exchanging": on_stand("Imports and exports", exchanging.measure),
     "converting": on_stand("Files of requirements without a database", converting.measure),
+    "scim": on_stand("Provisioning by SCIM", provisioning.measure),
     "tracing": on_stand("Trace links among 22,000 requirements", tracing.measure),
 }
 

@@ -1,36 +1,23 @@
 """The endpoint of SCIM: /scim/v2, for a bearer token that administers one organization."""
 
 import asyncio
-from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
 from scim2_models import (
-    ConflictException,
     Error,
     ForbiddenException,
-    InvalidValueException,
-    NotFoundException,
-    PreconditionFailedException,
-    Resource,
-    ResourceType,
-    ResponseParameters,
     SCIMException,
-    SearchRequest,
     UnauthorizedException,
-    UniquenessException,
 )
-from scim2_server.handler import ScimHandler
 from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
 from scim2_server.service import ScimService, scim_exception_of
-from scim2_server.storage import AsyncScimStorage, ScimStorage, SearchPage
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -48,6 +35,8 @@ from graph.http.operation.errors import Refusal, Reporter
 from graph.http.operation.params import read_body
 from graph.http.operation.rate_limits import RateLimits
 from graph.http.request.access_log import CLIENT_GONE
+from graph.scim.bridge import Bridge
+from graph.scim.bulk import Handler
 from graph.scim.filters import expressions_in, require_bounded
 from graph.scim.resources import provider
 from graph.scim.storage import Storage
@@ -61,73 +50,6 @@ THREADS, MAX_WAITING = 2, 32
 """Requests that are handled and that wait, at most; further ones are refused as BUSY."""
 COST = 1
 """The cost of a request against the rate of its viewer, and of each kilobyte of its body."""
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Bridge(ScimStorage):
-    """A storage for a thread, each of whose calls runs in the event loop."""
-
-    storage: AsyncScimStorage
-    loop: asyncio.AbstractEventLoop
-
-    def get(
-        self,
-        resource_type: ResourceType,
-        resource_id: str,
-        *,
-        response_parameters: ResponseParameters[Any] | None = None,
-    ) -> Resource[Any]:
-        """Return a resource."""
-        found = self.storage.get(
-            resource_type, resource_id, response_parameters=response_parameters
-        )
-        return self._run(found)
-
-    def search(
-        self,
-        resource_types: list[ResourceType],
-        search_request: SearchRequest[Any],
-        *,
-        position: Any = None,
-    ) -> SearchPage:
-        """Return a page."""
-        return self._run(self.storage.search(resource_types, search_request, position=position))
-
-    def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
-        """Create a resource."""
-        return self._run(self.storage.create(resource_type, resource))
-
-    def update(
-        self,
-        resource_type: ResourceType,
-        resource: Resource[Any],
-        *,
-        expected_version: str | None = None,
-    ) -> Resource[Any]:
-        """Replace a resource."""
-        written = self.storage.update(resource_type, resource, expected_version=expected_version)
-        return self._run(written)
-
-    def delete(
-        self,
-        resource_type: ResourceType,
-        resource_id: str,
-        *,
-        expected_version: str | None = None,
-    ) -> None:
-        """Delete a resource."""
-        self._run(
-            self.storage.delete(resource_type, resource_id, expected_version=expected_version)
-        )
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for the work in the loop. A Problem becomes an error of SCIM."""
-        try:
-            return asyncio.run_coroutine_threadsafe(work, self.loop).result()
-        except Problem as problem:
-            raise scim_error(problem) from problem
 
 
 class Endpoint:
@@ -189,7 +111,7 @@ class Endpoint:
         finally:
             self._running -= 1
 
-    def _in_thread(self, request: Request, body: bytes, storage: ScimStorage) -> ScimResponse:
+    def _in_thread(self, request: Request, body: bytes, storage: Bridge) -> ScimResponse:
         query = dict(request.query_params)
         for text in (*query.values(), *expressions_in(body)):
             require_bounded(text)
@@ -201,7 +123,7 @@ class Endpoint:
             dict(request.headers),
             body,
         )
-        return ScimHandler(self._service, storage).handle(asked)
+        return Handler(self._service, storage).handle(asked)
 
 
 def administrator(viewer: Viewer) -> tuple[Viewer, UUID]:
@@ -230,26 +152,6 @@ def administrator(viewer: Viewer) -> tuple[Viewer, UUID]:
         scopes=frozenset({"organizations:write"}),
     )
     return narrowed, id
-
-
-REFUSALS: dict[str, type[SCIMException]] = {
-    "ALREADY_EXISTS": UniquenessException,
-    "NOT_FOUND": NotFoundException,
-    "CONFLICT": PreconditionFailedException,
-    "LAST_OWNER": ConflictException,
-    "INVALID": InvalidValueException,
-    "FORBIDDEN": ForbiddenException,
-    "LIMIT_REACHED": ForbiddenException,
-}
-"""The error of SCIM for each code (RFC 7644, section 3.12); others have their status alone."""
-
-
-def scim_error(problem: Problem) -> SCIMException:
-    """Return a refusal as an error of SCIM."""
-    if refusal := REFUSALS.get(problem.code):
-        return refusal(detail=problem.message)
-    error = Error(status=CODES[problem.code].status, detail=problem.message)
-    return SCIMException.from_error(error)
 
 
 def _refused(problem: Problem) -> Response:

@@ -159,10 +159,17 @@ def _groups() -> Select[*tuple[Any, ...]]:
 
 async def user(session: ViewerSession, organization_id: UUID, id: UUID) -> User | None:
     """Return a user of the organization; None when there is none."""
-    statement = _users().where(_tables()[0].c.user_id == bindparam("id", type_=Uuid))
-    values = {"organization": organization_id, "id": id}
-    found = await users_of(session, organization_id, await session.query(statement, values))
-    return found[0] if found else None
+    return (await users_by_id(session, organization_id, [id])).get(id)
+
+
+async def users_by_id(
+    session: ViewerSession, organization_id: UUID, ids: Collection[UUID]
+) -> dict[UUID, User]:
+    """Return the users of the organization with these IDs."""
+    statement = _users().where(_tables()[0].c.user_id == any_(IDS))
+    rows = await session.query(statement, {"organization": organization_id, "ids": list(ids)})
+    found = await users_of(session, organization_id, rows)
+    return {row["id"]: user for row, user in zip(rows, found, strict=True)}
 
 
 async def group(

@@ -1,7 +1,7 @@
 """The storage of SCIM: an organization's users and groups, in the transactions of its viewer."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -21,6 +21,7 @@ from scim2_server.storage import AsyncScimStorage, SearchPage
 from auth.accounts.provisioning import groups, users
 from auth.session import Transaction, ViewerSession
 from db.core.organizations import Organization
+from db.problem import Problem
 from graph.scim import reading
 from graph.scim.resources import Group, User
 
@@ -67,19 +68,54 @@ class Storage(AsyncScimStorage):
     async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
         """Create a resource, and return it."""
         if _is_user(resource_type):
-            user = _user_of(cast(User, resource))
+            (made,) = await self.create_each([cast(User, resource)])
+            if isinstance(made, Problem):
+                raise made
+            return made
+        group = _group_of(cast(Group, resource))
 
-            async def write(transaction: Transaction) -> UUID:
-                organization = await transaction.find(Organization, self._organization)
-                return await users.create(transaction, organization, user, approved=self._approves)
-        else:
-            group = _group_of(cast(Group, resource))
-
-            async def write(transaction: Transaction) -> UUID:
-                return await groups.create(transaction, self._organization, group)
+        async def write(transaction: Transaction) -> UUID:
+            return await groups.create(transaction, self._organization, group)
 
         id = await self._write(write)
         return await self.get(resource_type, str(id))
+
+    async def create_each(
+        self, resources: Sequence[User], *, all_or_none: bool = False
+    ) -> list[User | Problem]:
+        """Create users, and return each, or why it cannot be created.
+
+        Nothing is returned if `all_or_none` and one cannot be created.
+        """
+        made = await self._created([_user_of(one) for one in resources], all_or_none=all_or_none)
+        ids = [id for id in made if isinstance(id, UUID)]
+        read = await reading.users_by_id(self._session, self._organization, ids) if ids else {}
+        return [one if isinstance(one, Problem) else read[one] for one in made]
+
+    async def _created(
+        self, wanted: Sequence[users.User], *, all_or_none: bool
+    ) -> list[UUID | Problem]:
+        """Create users in one transaction, or halves of them if PostgreSQL refuses one."""
+
+        async def write(transaction: Transaction) -> list[UUID | Problem]:
+            organization = await transaction.find(Organization, self._organization)
+            made = await users.create_each(
+                transaction, organization, wanted, approved=self._approves
+            )
+            if all_or_none and (refused := [one for one in made if isinstance(one, Problem)]):
+                raise refused[0]
+            return made
+
+        try:
+            return await self._write(write)
+        except Problem as problem:
+            if all_or_none:
+                return []
+            if len(wanted) == 1:
+                return [problem]
+        middle = len(wanted) // 2
+        halves = (wanted[:middle], wanted[middle:])
+        return [one for half in halves for one in await self._created(half, all_or_none=False)]
 
     async def update(
         self,

@@ -4,11 +4,12 @@ An address without an account gets one, which the organization manages until its
 password. Of every other account it decides on the membership alone.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, func
+from sqlalchemy import ARRAY, Text, Uuid, bindparam, func
 
 from auth.accounts import memberships
 from auth.accounts.invitations import withdraw_those_of
@@ -21,6 +22,7 @@ from db.core.notifications import NotificationType
 from db.core.organizations import Organization, OrganizationMember
 from db.core.people import Profile, UserStatus
 from db.core.provisioning import ProvisionedGroupMember
+from db.fields import among
 from db.problem import Problem
 
 STATUS = {True: UserStatus.ACTIVE, False: UserStatus.SUSPENDED}
@@ -60,53 +62,55 @@ def version_of(member: OrganizationMember, account: Profile) -> str:
     return f"{member.version}.{account.version}"
 
 
-async def create(
-    transaction: Transaction, organization: Organization, user: User, *, approved: bool
-) -> UUID:
-    """Make this person a member, with a new account if the address has none; return their ID.
+async def create_each(
+    transaction: Transaction,
+    organization: Organization,
+    wanted: Sequence[User],
+    *,
+    approved: bool,
+) -> list[UUID | Problem]:
+    """Make these people members, with a new account for each address that has none.
 
-    A new account can be used at once if `approved`. Raises INVALID, ALREADY_EXISTS for a member and
-    for a name or an identifier that is taken, and LIMIT_REACHED without a free seat.
+    Return the ID of each, or why it cannot be: INVALID, ALREADY_EXISTS for a member, FORBIDDEN for
+    a former role above the viewer's own. New accounts can be used at once if `approved`. Raises
+    ALREADY_EXISTS for a name or an identifier that is taken, and LIMIT_REACHED without free seats.
     """
-    columns = user.of_account()
-    columns.setdefault("email", address(user.user_name))
-    find = func.ctx.account_of(bindparam(None, columns["email"], Text), type_=Uuid)
-    known: UUID | None = await transaction.call(find)
-    member = await _former(transaction, organization.id, known) if known else None
-    if known is None:
-        account = Profile(
-            **columns,
-            status=STATUS[user.active],
-            is_approved=approved,
-            managed_by=organization.id,
-        )
-        _entitle(transaction, account, organization.id)
-        transaction.add(account)
-        known = account.id
-    if member is None:
-        member = OrganizationMember(
+    columns = [_columns_of(user) for user in wanted]
+    emails = sorted({one["email"] for one in columns if not isinstance(one, Problem)})
+    find = func.ctx.account_of(func.unnest(bindparam(None, emails, ARRAY(Text))), type_=Uuid)
+    found = zip(emails, await transaction.call_each(find), strict=True) if emails else ()
+    known: dict[str, UUID] = {email: id for email, id in found if id}
+    former = await _memberships(transaction, organization.id, known.values())
+    done: list[UUID | Problem] = []
+    for user, one in zip(wanted, columns, strict=True):
+        if isinstance(one, Problem):
+            done.append(one)
+            continue
+        try:
+            id = known.get(one["email"])
+            member = _former(transaction, former.get(id)) if id else None
+            if id is None:
+                account = _account(transaction, organization.id, user, one, approved=approved)
+                id = known[account.email] = account.id
+            if member is None:
+                member = _joined(transaction, organization.id, id, user)
+            else:
+                await _rejoin(transaction, member, user)
+        except Problem as problem:
+            done.append(problem)
+            continue
+        former[id] = member
+        done.append(id)
+        tell(
+            transaction,
+            id,
+            NotificationType.INFO,
+            "member_added",
+            f"You were added to {organization.name}.",
+            member,
             organization_id=organization.id,
-            user_id=known,
-            role=LEAST,
-            status=STATUS[user.active],
-            **user.of_membership(),
         )
-        transaction.add(member)
-    else:
-        await transaction.edits.restore(member, None)
-        values = {"role": LEAST, "status": STATUS[user.active], **user.of_membership()}
-        transaction.change(member, None, **values)
-        await _change_account(transaction, organization.id, known, user)
-    tell(
-        transaction,
-        known,
-        NotificationType.INFO,
-        "member_added",
-        f"You were added to {organization.name}.",
-        member,
-        organization_id=organization.id,
-    )
-    return known
+    return done
 
 
 async def update(
@@ -154,17 +158,81 @@ def is_active(member: OrganizationMember) -> bool:
     return member.status is UserStatus.ACTIVE
 
 
-async def _former(
-    transaction: Transaction, organization_id: UUID, id: UUID
+def _columns_of(user: User) -> dict[str, Any] | Problem:
+    """Return the columns of a new account, or INVALID."""
+    try:
+        columns = user.of_account()
+        return columns if "email" in columns else columns | {"email": address(user.user_name)}
+    except Problem as problem:
+        return problem
+
+
+async def _memberships(
+    transaction: Transaction, organization_id: UUID, people: Collection[UUID]
+) -> dict[UUID, OrganizationMember]:
+    """Return the memberships that these people have or had, locked, by the person's ID."""
+    if not people:
+        return {}
+    theirs = (
+        OrganizationMember.organization_id == organization_id,
+        among(OrganizationMember.user_id, people),
+    )
+    found = await transaction.find_all(OrganizationMember, *theirs, deleted=None)
+    return {member.user_id: member for member in found}
+
+
+def _former(
+    transaction: Transaction, member: OrganizationMember | None
 ) -> OrganizationMember | None:
-    """Return the membership that this person had. Raises ALREADY_EXISTS for a current one."""
-    mine = (OrganizationMember.organization_id == organization_id, OrganizationMember.user_id == id)
-    for member in await transaction.find_all(OrganizationMember, *mine, deleted=None):
+    """Return a membership that has ended, if any. Raises ALREADY_EXISTS for a current one."""
+    if member is not None:
         if member.deleted_at is None:
             raise Problem("ALREADY_EXISTS", "This person is a member already.", field=["userName"])
-        require_rank(transaction, organization_id, member.role)
-        return member
-    return None
+        require_rank(transaction, member.organization_id, member.role)
+    return member
+
+
+def _account(
+    transaction: Transaction,
+    organization_id: UUID,
+    user: User,
+    columns: Mapping[str, Any],
+    *,
+    approved: bool,
+) -> Profile:
+    """Add an account that the organization manages, and return it."""
+    account = Profile(
+        **columns,
+        status=STATUS[user.active],
+        is_approved=approved,
+        managed_by=organization_id,
+    )
+    _entitle(transaction, account, organization_id)
+    transaction.add(account)
+    return account
+
+
+def _joined(
+    transaction: Transaction, organization_id: UUID, id: UUID, user: User
+) -> OrganizationMember:
+    """Add a membership of this person, and return it."""
+    member = OrganizationMember(
+        organization_id=organization_id,
+        user_id=id,
+        role=LEAST,
+        status=STATUS[user.active],
+        **user.of_membership(),
+    )
+    transaction.add(member)
+    return member
+
+
+async def _rejoin(transaction: Transaction, member: OrganizationMember, user: User) -> None:
+    """Restore a membership that has ended, with the least role."""
+    await transaction.edits.restore(member, None)
+    values = {"role": LEAST, "status": STATUS[user.active], **user.of_membership()}
+    transaction.change(member, None, **values)
+    await _change_account(transaction, member.organization_id, member.user_id, user)
 
 
 async def _locked(

@@ -346,14 +346,14 @@ class Transaction(LockingReader):
         return await self._work.select(statement, {**parameters(self.viewer), **values})
 
     async def call(self, function: Function[Any]) -> Any:
-        """Return the result of a function of the gateway in PostgreSQL (`ctx`).
-
-        It reads the viewer's context. Pending rows are sent before.
-        """
-        statement = select(require_own(function))
-        await self.flush()
-        ((result,),) = await self._work.select(statement, {})
+        """Return the result of a function of `ctx` in PostgreSQL, for the viewer's context."""
+        (result,) = await self.call_each(function)
         return result
+
+    async def call_each(self, function: Function[Any]) -> list[Any]:
+        """Return its results for each value of an argument `unnest`; send pending rows before."""
+        await self.flush()
+        return [one for (one,) in await self._work.select(select(require_own(function)), {})]
 
     async def send(self, writes: Sequence[PendingWrite], *, last: bool) -> StoredValues:
         """Send these; the `last` ones count the transaction as a request of each organization.
