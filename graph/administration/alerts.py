@@ -53,8 +53,10 @@ class AlertPages(ObjectPages):
     async def show(self, request: Request) -> Response:
         """Show the alerts of an organization, newest first, or those not acknowledged."""
         viewer = await self._site.signed_in(request)
-        organization = self._organization(viewer, request.query_params)
-        return await self._page(request, viewer, organization, request.query_params)
+        chosen = await self._chosen(request, viewer)
+        if isinstance(chosen, Response):
+            return chosen
+        return await self._page(request, viewer, chosen, request.query_params)
 
     async def acknowledge(self, request: Request) -> Response:
         """Acknowledge an alert."""

@@ -174,6 +174,7 @@ async def test_administrators_filter_and_export_the_audit_log(world, app, browse
     event = text.split("&amp;event=")[1][:36]
     assert "rights_raised" in await admin.open(f"{base}&event={event}")
     alerts = base.replace("/audit?", "/audit/alerts?")
+    assert f"&amp;event={event}" in await admin.open("/audit/alerts"), "of the only organization"
     await admin.open(f"{alerts}&only=open")
     form = admin.form("/audit/alerts/acknowledge")
     text = await admin.send("/audit/alerts/acknowledge", note="<b>Agreed</b>")
