@@ -11,6 +11,7 @@ from auth.session import Transaction
 from auth.viewer import Role
 from db.core.notifications import NotificationType
 from db.delivery import deployments as db
+from db.delivery.builds import Build
 from db.delivery.deployments import DeploymentStatus
 from db.problem import Problem
 from graph.delivery.deployments import Deployment
@@ -98,6 +99,8 @@ async def deployment_roll_back(
 
 async def _earlier_build(transaction: Transaction, row: db.Deployment, wanted: UUID | None) -> UUID:
     """Return the build that ran in the environment last, or the wanted one if it ever did."""
+    if wanted:
+        await transaction.find(Build, wanted, lock=False, field=["to_build_id"])
     of_build = (
         db.Deployment.build_id == wanted if wanted else db.Deployment.build_id != row.build_id
     )

@@ -19,7 +19,7 @@ from db.pool import Database
 from db.tables import METADATA
 from graph.settings import Settings
 from tests.conftest import SECRET
-from tests.isolation.rows import CanaryRow, Register, filled, word
+from tests.isolation.rows import FIXED, OF_A_PERSON, CanaryRow, Register, filled, word
 from tests.isolation.world import (
     NARROWED,
     OF_EVERYBODY,
@@ -49,26 +49,6 @@ MEANT = {
     "audit_logs": {"project_id": "projects", "document_id": "documents"},
 }
 """Columns that name a row without a foreign key, and the table it is in."""
-
-DEFINITION = '{"requirements": [{"id": "A", "title": "Access", "text": "Access is reviewed."}]}'
-FIXED: dict[str, dict[str, Any]] = {
-    "audit_archives": {"first_seq": 1, "last_seq": 2, "until": datetime(2020, 2, 1, tzinfo=UTC)},
-    "baseline_items": {"version": 1, "entity_type": "TestCase"},
-    "provisioned_groups": {"role": "viewer"},
-    "change_set_items": {"entity_type": "Requirement", "action": "update"},
-    "comment_threads": {"entity_type": "Requirement"},
-    "review_items": {"entity_type": "Requirement"},
-    "signatures": {"entity_type": "Requirement"},
-    "compliance_documents": {"status": "error"},
-    "organization_domains": {"auto_join_role": "viewer"},
-    "assessments": {"status": "failed", "claimed_until": None},
-    "frameworks": {"definition": DEFINITION},
-    "framework_revisions": {"definition": DEFINITION},
-    "deployments": {"deployment_strategy": "canary", "status": "rolled_back"},
-    "vulnerabilities": {"status": "accepted_risk"},
-    "security_events": {"resolved": True},
-}
-"""Values that depend on each other, or that the API interprets."""
 
 MEMBERS = {"ours": "admin", "theirs": "their member", "dissolved": "dissolved member"}
 """Another person than the owner in each tenant."""
@@ -189,7 +169,8 @@ class Founder:
         )
         self.persons[name] = Person(name, row.values["email"], row.id, roles)
         if not serves:
-            self._add("personal_tokens", "", "people", person=name, user_id=row.id)
+            for table, values in OF_A_PERSON.items():
+                self._add(table, "", "people", person=name, user_id=row.id, **values)
 
     def _members(self, tenant: str) -> None:
         roles = {p.name: p.roles[tenant] for p in self.persons.values() if tenant in p.roles}

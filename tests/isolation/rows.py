@@ -222,3 +222,30 @@ CANARIES: dict[type, Callable[[Register, Column[Any], str], Any]] = {
     Boolean: lambda *_: None,
 }
 """The canary value of each type of column; None leaves it to the column's default."""
+
+DEFINITION = '{"requirements": [{"id": "A", "title": "Access", "text": "Access is reviewed."}]}'
+FIXED: dict[str, dict[str, Any]] = {
+    "audit_archives": {"first_seq": 1, "last_seq": 2, "until": datetime(2020, 2, 1, tzinfo=UTC)},
+    "baseline_items": {"version": 1, "entity_type": "TestCase"},
+    "provisioned_groups": {"role": "viewer"},
+    "change_set_items": {"entity_type": "Requirement", "action": "update"},
+    "comment_threads": {"entity_type": "Requirement"},
+    "review_items": {"entity_type": "Requirement"},
+    "signatures": {"entity_type": "Requirement"},
+    "compliance_documents": {"status": "error"},
+    "organization_domains": {"auto_join_role": "viewer"},
+    "assessments": {"status": "failed", "claimed_until": None},
+    "frameworks": {"definition": DEFINITION},
+    "framework_revisions": {"definition": DEFINITION},
+    "deployments": {"deployment_strategy": "canary", "status": "rolled_back"},
+    "vulnerabilities": {"status": "accepted_risk"},
+    "security_events": {"resolved": True},
+}
+"""Values that depend on each other, or that the API interprets."""
+
+OF_A_PERSON: dict[str, dict[str, Any]] = {
+    "personal_tokens": {},
+    "passkeys": {"is_backup_eligible": False, "is_backed_up": False},
+    "devices": {"network": None, "removed_at": None},
+}
+"""The tables of which every person has a row, and values of their columns."""

@@ -125,7 +125,7 @@ FOR_NOBODY = {
 }
 """Tables that no field shows. A field that shows one adds here who may see it."""
 
-OF_PEOPLE = {"profiles", "personal_tokens"}
+OF_PEOPLE = {"profiles", "personal_tokens", "passkeys", "devices"}
 """Tables of no tenant, whose rows are those of people."""
 OF_EVERYBODY = {"frameworks", "framework_revisions"}
 """Tables of no tenant, whose rows are for everybody who is signed in."""
