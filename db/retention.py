@@ -100,6 +100,12 @@ Entities are deleted by their users, and leave the trash with `Organization.tras
 """
 
 
+UNLOGGED_ON_STANDBY = """
+SELECT relname::text AS name FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relpersistence = 'u' AND pg_is_in_recovery()
+"""
+
+
 async def prune(database: Database, job: str, batch: int = BATCH) -> int:
     """Delete the rows past the retentions of a job that goes by them alone; return their number.
 
@@ -122,10 +128,13 @@ async def prune(database: Database, job: str, batch: int = BATCH) -> int:
 async def overdue(connection: asyncpg.Connection, settings: object) -> list[Retention]:
     """Return the retentions that are not enforced: rows are older, by more than GRACE.
 
-    The connection belongs to the owner of the tables.
+    The connection belongs to the owner of the tables. Unlogged tables have no rows on a standby.
     """
     found = []
+    empty = {row["name"] for row in await connection.fetch(UNLOGGED_ON_STANDBY)}
     for each in RETENTIONS:
+        if each.table in empty:
+            continue
         one = each
         if each.setting:
             one = each._replace(longest=_days(getattr(settings, each.setting)))
