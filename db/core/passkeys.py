@@ -37,7 +37,7 @@ class Passkey(Base, kw_only=True):
     """The model of the authenticator, as it says."""
     transports: Mapped[list[str]] = words()
     is_backup_eligible: Mapped[bool]
-    """Whether the authenticator may copy it to other devices of the person."""
+    """True if the authenticator may copy it to other devices of the person."""
     is_backed_up: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
     last_used_at: Mapped[datetime | None] = mapped_column(default=None)

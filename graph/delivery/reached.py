@@ -36,7 +36,11 @@ class RequirementDelivery:
     )
 
 
-@computed("id", text="How far the requirement is delivered.", metadata=READ)
+@computed(
+    "id",
+    text="The implementation, test coverage and deployments of the requirement.",
+    metadata=READ,
+)
 async def _delivery(root: strawberry.Parent[Any], info: Info) -> RequirementDelivery:
     async def batch(ids: list[UUID]) -> list[Reached]:
         found = await reached(info.context.session, ids)

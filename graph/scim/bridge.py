@@ -54,7 +54,7 @@ class Bridge(ScimStorage):
     storage: Storage
     loop: asyncio.AbstractEventLoop
     ahead: dict[int, User | Problem] = field(default_factory=dict)
-    """What came of users that were created ahead of their turn, by the identity of the sent one."""
+    """The outcomes of users created ahead of their turn, by the identity of the sent one."""
 
     def get(
         self,

@@ -26,7 +26,7 @@ ON CONFLICT (challenge_hash) DO NOTHING RETURNING true
 
 
 class Purpose(StrEnum):
-    """What a challenge is for: to register a passkey, or to authenticate with one."""
+    """The purpose of a challenge: to register a passkey, or to authenticate with one."""
 
     REGISTER = "register"
     AUTHENTICATE = "authenticate"

@@ -48,7 +48,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the runs of a report say of one test: whether it failed, and passed."""
+    """The outcomes of one test in the runs of a report: whether it failed, and passed."""
 
     test: KnownTest
     failed: bool

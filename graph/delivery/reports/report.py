@@ -101,7 +101,7 @@ class Finding:
     component: str | None
     cve_id: str | None = None
     external_id: str | None = None
-    """What further scans recognize it by, if not by its CVE and component."""
+    """The identifier by which further scans recognize it, if not by its CVE and component."""
     description: str | None = None
     cvss_score: float | None = None
     affected_version: str | None = None
