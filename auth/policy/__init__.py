@@ -72,9 +72,16 @@ def allows(viewer: Viewer, action: Action, model: Readable, row: Any) -> bool:
     held = [viewer.grants.get(getattr(row, key), Role.ANYONE) for key in model.scope_keys()]
     if rule.inside and not (is_insider(viewer, row.organization_id) or max(held) >= WORKING):
         return False
-    if action == "read" and rule.unplaced and row.project_id is None:
-        least = rule.unplaced
-    return any(role >= least or (action == "read" and role is rule.also_read) for role in held)
+    also = rule.also_read if action == "read" else None
+    by_role = any(role >= least or role is also for role in held)
+    return by_role or (action == "read" and _reads_unplaced(viewer, rule, row))
+
+
+def _reads_unplaced(viewer: Viewer, rule: Rule, row: Any) -> bool:
+    """Return whether the viewer's role at the organization reads rows that are in no project."""
+    if not rule.unplaced or row.project_id is not None:
+        return False
+    return viewer.grants.get(row.organization_id, Role.ANYONE) >= rule.unplaced
 
 
 def is_insider(viewer: Viewer, organization_id: UUID | None) -> bool:

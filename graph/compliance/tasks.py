@@ -105,7 +105,6 @@ async def finding_task_create(info: Info, input: Input[FindingTaskCreateInput]) 
             to_create=db.FindingTask,
             field=["assessment_id"],
         )
-        await _require_finding(info, assessment, values)
         task = db.FindingTask(
             organization_id=assessment.organization_id,
             compliance_document_id=assessment.compliance_document_id,
@@ -114,6 +113,7 @@ async def finding_task_create(info: Info, input: Input[FindingTaskCreateInput]) 
         )
         transaction.require_create(task)
         await _give(transaction, [Item(values, row=task)], {})
+        await _require_finding(info, assessment, values)
         transaction.add(task)
     return answer(payload_of(FindingTask), task)
 

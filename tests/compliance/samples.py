@@ -11,6 +11,7 @@ from db.core.organizations import Organization
 from tests.samples import ACTIONS, Sample
 
 DEFINED = {"definition": '{"requirements": [{"id": "A", "title": "Access", "text": "Access."}]}'}
+FOUND = '{"findings": [{"framework": "SOC2", "requirement": "CC6.1", "status": "missing"}]}'
 SAMPLES: dict[type[Entity], Sample] = {
     ComplianceDocument: Sample(
         parent=Organization,
@@ -61,6 +62,7 @@ SAMPLES: dict[type[Entity], Sample] = {
             "user_id": house.people["colleague"],
             "compliance_document_id": house.rows[ComplianceDocument].id,
             "document_name": "Policy.pdf",
+            "results": FOUND,
         },
         mutations={"update": None},  # workers write it
         reset="status = 'pending', error_message = NULL",
