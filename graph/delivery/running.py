@@ -1,4 +1,4 @@
-"""What runs in an environment now, what is between two of them, and how well it is deployed."""
+"""The running deployment of an environment, the changes between two, and the DORA measures."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any

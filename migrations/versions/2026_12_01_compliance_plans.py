@@ -1,4 +1,4 @@
-"""What the queries of compliance need to be planned well, whatever the size of the tables."""
+"""Order frameworks by index, and keep claims and billing to the rows that they need."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""What runs in environments, what is between two of them, and the measures of DORA."""
+"""Running deployments of environments, the changes between two, and the measures of DORA."""
 
 from tests.delivery.objects import build, environment, feature, write
 

@@ -19,8 +19,7 @@ async def test_compliance_is_part_of_the_demo(demo, database):
     (document,) = found["complianceDocuments"]["nodes"]
     assert (document["status"], document["pageCount"]) == ("READY", 2)
     begun, done = found["assessments"]["nodes"]
-    assert begun["status"] in ("PROCESSING", "FAILED")  # other tests end what waits for a worker
-    assert (begun["progress"], begun["score"]) == (0.5, None)
+    assert (begun["status"], begun["progress"], begun["score"]) == ("PROCESSING", 0.5, None)
     assert done["status"] == "COMPLETED"
     assert 0 < done["score"] < 1
     assert [share["name"] for share in done["shares"]["nodes"]] == ["Auditor"]

@@ -1,4 +1,4 @@
-"""What runs in environments now, and the measures of their deployments."""
+"""SQL of the deployments that run in environments, and of the measures of their deployments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
