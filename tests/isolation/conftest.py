@@ -62,6 +62,7 @@ async def tenants_in(name: str, settings: Settings) -> AsyncIterator[Canaries]:
     drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
     await _run(drop, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
     larger = {"max_tokens": 10_000, "max_fields": 10_000, "max_cost": 2_000_000}
+    larger |= {"cost_per_second": 50_000}
     here = {"database_url": SecretStr(dsn_of(name))}
     app = create_app(settings.model_copy(update=here | larger))  # walks select every field
     transport = httpx.ASGITransport(app)

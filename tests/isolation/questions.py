@@ -58,17 +58,11 @@ FIELDS = 40
 ALIASES = 10
 """The number of root fields in one query: the gateway bounds the cost of all together."""
 
-OTHERS = 6
-"""The number of other types whose rows a field is asked for by ID, unless all are to be."""
-
 Question = tuple[str, dict[str, Any]]
 
 
-def questions(canaries: Canaries, others: int = OTHERS) -> Iterator[Question]:
-    """Yield each root field with each argument, for rows of every tenant and zone.
-
-    A field is also asked for the rows of so many other types as `others`.
-    """
+def questions(canaries: Canaries) -> Iterator[Question]:
+    """Yield each root field with each argument, for rows of every tenant and zone."""
     for name, field in ROOT.fields.items():
         target = get_named_type(field.type)
         if name == "nodes":
@@ -80,9 +74,7 @@ def questions(canaries: Canaries, others: int = OTHERS) -> Iterator[Question]:
                 yield from _by_sides(canaries, name)
             for argument, given in field.args.items():
                 if is_leaf_type(get_named_type(given.type)):
-                    yield from _one_by_one(
-                        name, argument, _values(canaries, target, argument, others)
-                    )
+                    yield from _one_by_one(name, argument, _values(canaries, target, argument))
         else:
             yield f"{{ {name} {{ {selection(target, HOPS)} }} }}", {}
 
@@ -185,22 +177,14 @@ def batched(names: Iterable[str], size: int) -> Iterator[list[str]]:
         rest = rest[size:]
 
 
-def _values(canaries: Canaries, target: GraphQLNamedType, argument: str, others: int) -> list[str]:
-    """Return the values of a column in rows of this type, and in one row of some other types.
-
-    These are the next ones in the schema, so that rows of each type are asked for by other fields,
-    and each field is asked for rows of other types.
-    """
+def _values(canaries: Canaries, target: GraphQLNamedType, argument: str) -> list[str]:
+    """Return the values of a column in rows of this type, and in one row of each other type."""
     if argument in NAMES:
         return [str(row.id) for row in canaries.rows(table=NAMES[argument])]
-    of = [name for name in TYPES.values() if is_any(target, name)]
-    names = [*TYPES.values()]
-    start = names.index(of[-1]) + 1 if of else 0
-    next_ones = [*names[start:], *names[:start]][:others]
     found = []
     for table, name in TYPES.items():
         rows = [row for row in canaries.rows(table=table) if argument in row.values]
-        found += rows if name in of else rows[: name in next_ones]
+        found += rows if is_any(target, name) else rows[:1]
     return [str(row.values[argument]) for row in found]
 
 
